@@ -1,0 +1,60 @@
+# Two commands do everything on a machine with Python 3.11 or newer, git and make:
+#   make demo [REPO=path]     completions out of a repository's own code, this one by default
+#   make test                 the whole test suite
+
+PYTHON ?= python3
+VENV ?= .venv
+REPO ?= .
+BIN = $(VENV)/bin
+
+.PHONY: help demo test test-model lint format benchmarks clean
+
+help:  ## What can be made.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(VENV)/.laptop  ## Index REPO, start the language server and show completions where its last commits went on.
+	$(BIN)/ondol demo $(REPO)
+
+test: $(VENV)/.test  ## Install what the tests need and run them.
+	$(BIN)/python -m pytest -q $(TESTS)
+
+test-model: $(VENV)/.model  ## The tests that need torch, on the CPU.
+	$(BIN)/python -m pytest -q -rs tests/lsp_server tests/finetune -k "model or export or decoding or duet"
+
+lint: $(VENV)/.dev  ## Style, types and the direction of imports.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Bring the code into the house style.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmarks: $(VENV)/.test  ## Measure; results go to benchmarks/results/ as JSON.
+	$(BIN)/python benchmarks/bench_index.py
+	$(BIN)/python benchmarks/bench_server.py
+
+clean:  ## Remove what was made here.
+	rm -rf $(VENV) build dist *.egg-info artifacts
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.laptop: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-compile -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+# This version has a wheel for the CPU alone; the package itself allows newer ones.
+$(VENV)/.model: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,model]' gguf
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@
