@@ -1,0 +1,366 @@
+"""Settings: defaults < user file < ``ONDOL_*`` environment < the editor's options; then the repository narrows them.
+
+Every field of :class:`Settings` declares in its metadata whom it trusts and what it means. A repository's own
+``.ondol.toml`` is written by strangers, so it can add to what is left out and lower a limit, and nothing else: a
+field whose trust is ``"user"`` is never read from it. A bad value never stops anything: it is reported with its key,
+the reason and the value that is used instead.
+
+This module knows no command-line options (a command applies them with :func:`dataclasses.replace`) and starts nothing.
+"""
+
+import dataclasses
+import hashlib
+import os
+import re
+import stat
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+from indexer.errors import UserError
+from indexer.ignores import is_usable
+
+REPOSITORY_FILE = ".ondol.toml"
+USER_FILE = "ondol.toml"
+ENVIRONMENT_PREFIX = "ONDOL_"
+_CONFIG_FILE_LIMIT = 64 * 1024
+
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+Trust = Literal["user", "narrow"]
+
+
+def _union(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
+    return ours + tuple(item for item in theirs if item not in ours)
+
+
+def _both(ours: bool, theirs: bool) -> bool:
+    return ours and theirs
+
+
+def _positive(value: Any) -> str | None:
+    return None if value > 0 else "must be more than 0"
+
+
+def _not_negative(value: Any) -> str | None:
+    return None if value >= 0 else "must not be negative"
+
+
+def _share(value: Any) -> str | None:
+    return None if 0.0 <= value <= 1.0 else "must lie between 0 and 1"
+
+
+def _address(value: Any) -> str | None:
+    if not value or re.match(r"https?://[^\s/]+", value):
+        return None
+    return "must be empty or start with http:// or https://"
+
+
+def _absolute(value: Any) -> str | None:
+    return None if value.is_absolute() else "must be an absolute path (~ is allowed)"
+
+
+def _patterns(value: Any) -> str | None:
+    bad = [pattern for pattern in value if not is_usable(pattern)]
+    return f"holds a pattern that cannot be used ({_show(bad[0])})" if bad else None
+
+
+def _one_of(*names: str) -> Callable[[Any], str | None]:
+    return lambda value: None if value in names else f"must be one of {', '.join(names)}"
+
+
+def _setting(
+    default: Any,
+    help: str,
+    *,
+    narrow: Callable[[Any, Any], Any] | None = None,
+    check: Callable[[Any], str | None] | None = None,
+    shown: str | None = None,
+) -> Any:
+    """Declare one setting. With ``narrow`` a repository may tighten it; without, only the user may set it.
+
+    :param narrow: how the user's value and the repository's are joined into the tighter one.
+    :param check: what is wrong with a value of the right type, or None.
+    :param shown: the default as documentation shows it, where the real one depends on the machine.
+    """
+    trust: Trust = "narrow" if narrow else "user"
+    metadata = {"trust": trust, "help": help, "narrow": narrow, "check": check, "shown": shown}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _default_data_dir() -> Path:
+    return platformdirs.user_data_path("ondol", appauthor=False)
+
+
+def _default_workers() -> int:
+    return max(1, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. See ``docs/configuration.md``, which is made from these declarations."""
+
+    data_dir: Path = _setting(  # noqa: RUF009 - it returns a dataclass field
+        _default_data_dir,
+        "Folder for indexes, adapters, traces and statistics; one subfolder per repository.",
+        check=_absolute,
+        shown="the platform's data folder, e.g. ~/.local/share/ondol",
+    )
+    exclude: tuple[str, ...] = _setting(
+        (), "Patterns in .gitignore syntax: files that are never read.", narrow=_union, check=_patterns
+    )
+    include_vendored: bool = _setting(
+        False, "Also read other people's code kept in folders such as vendor/ and third_party/.", narrow=_both
+    )
+    include_generated: bool = _setting(False, "Also read files that say they were generated.", narrow=_both)
+    max_file_bytes: int = _setting(1_000_000, "Larger files are left out, in bytes.", narrow=min, check=_positive)
+    max_line_chars: int = _setting(
+        20_000, "Files with a longer line are left out, in characters.", narrow=min, check=_positive
+    )
+    disabled_languages: tuple[str, ...] = _setting((), "Languages in which nothing is suggested.", narrow=_union)
+    precision: float = _setting(
+        0.66,
+        "Share of the automatically shown suggestions that shall be right; higher shows fewer.",
+        narrow=max,
+        check=_share,
+    )
+    multi_line: bool = _setting(True, "Suggest more than the rest of the line.", narrow=_both)
+    max_lines: int = _setting(12, "Longest suggestion, in lines.", narrow=min, check=_positive)
+    deadline_ms: int = _setting(
+        100, "Time for one answer, in milliseconds; what is ready by then is shown.", check=_positive
+    )
+    backend: str = _setting(
+        "retrieval",
+        "What writes suggestions: retrieval (copies, no model), local (a model in this process) "
+        "or remote (a completion server).",
+        check=_one_of("retrieval", "local", "remote"),
+    )
+    base_model: str = _setting("", "Base model of the local backend: a folder or a model's name.")
+    remote_url: str = _setting(
+        "", "Address of an OpenAI-compatible completion server for the remote backend.", check=_address
+    )
+    remote_model: str = _setting("", "Name of the model to ask the remote server for.")
+    completion_fallback: bool = _setting(
+        False, "Offer the same text in the completion list, for editors without inline completion."
+    )
+    trace_text: bool = _setting(
+        False, "Keep the text of suggestions and their surroundings in local traces.", narrow=_both
+    )
+    workers: int = _setting(
+        _default_workers, "Processes that index.", narrow=min, check=_positive, shown="number of CPU cores"
+    )
+    debounce_ms: int = _setting(
+        0, "Wait this long after a keystroke before answering, in milliseconds.", check=_not_negative
+    )
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+_TYPES = typing.get_type_hints(Settings)
+
+
+def describe() -> list[tuple[str, str, Trust, str]]:
+    """Every setting as (name, default as text, trust, help), in the order of declaration."""
+    rows: list[tuple[str, str, Trust, str]] = []
+    for name, field in _FIELDS.items():
+        default = field.metadata["shown"] or _show(getattr(_DEFAULTS, name))
+        rows.append((name, default, field.metadata["trust"], field.metadata["help"]))
+    return rows
+
+
+def load(
+    root: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    user_file: Path | None = None,
+    init_options: Mapping[str, Any] | None = None,
+) -> tuple[Settings, list[str]]:
+    """Read all sources and return the settings with the problems met, one sentence each. Never raises.
+
+    :param root: the repository whose ``.ondol.toml`` may narrow; None for none.
+    :param env: the environment; None for this process's.
+    :param user_file: the user's file; None for ``ondol.toml`` in the platform's config folder.
+    :param init_options: the editor's options; names in snake_case or camelCase.
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    user_file = user_file or user_config_file()
+    for key, raw in _read_toml(user_file, problems).items():
+        _take(values, key, raw, str(user_file), problems)
+    for key, raw in sorted((os.environ if env is None else env).items()):
+        if key.startswith(ENVIRONMENT_PREFIX):
+            name = key.removeprefix(ENVIRONMENT_PREFIX).lower()
+            _take(values, name, _parse_text(name, raw), f"environment variable {key}", problems)
+    for key, raw in (init_options or {}).items():
+        _take(values, _snake(str(key)), raw, "the editor's options", problems)
+    if root is not None:
+        for key, raw in _read_toml(Path(root) / REPOSITORY_FILE, problems).items():
+            _narrow(values, key, raw, problems)
+    return Settings(**values), problems
+
+
+def user_config_file() -> Path:
+    """Where the user's own settings are read from."""
+    return platformdirs.user_config_path("ondol", appauthor=False) / USER_FILE
+
+
+def repository_directory(settings: Settings, root: Path) -> Path:
+    """The folder for everything Ondol keeps about the repository at ``root``; created with mode 700.
+
+    :raises UserError: the folder cannot be made.
+    """
+    directory = repository_path(settings, root)
+    try:
+        for folder in (settings.data_dir, directory.parent, directory):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix" and stat.S_IMODE(directory.stat().st_mode) != 0o700:
+            directory.chmod(0o700)
+    except OSError as error:
+        raise UserError(
+            f"cannot make the folder {directory} ({error.strerror or error})",
+            "make it writable or set ONDOL_DATA_DIR to a folder that is",
+        ) from error
+    return directory
+
+
+def repository_path(settings: Settings, root: Path) -> Path:
+    """Where that folder is, whether or not it has been made."""
+    resolved = Path(root).resolve()
+    digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:12]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", resolved.name)[:64] or "root"
+    return settings.data_dir / "repositories" / f"{name}-{digest}"
+
+
+def _read_toml(path: Path, problems: list[str]) -> dict[str, Any]:
+    """The table in ``path``; empty if there is no file. Only a regular file of modest size is opened."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        if path.name == USER_FILE:
+            flags &= ~getattr(os, "O_NOFOLLOW", 0)  # people link their own settings from elsewhere
+        descriptor = os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        problems.append(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); it is ignored.")
+        return {}
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            problems.append(f"{path}: is not a regular file; it is ignored.")
+            return {}
+        try:
+            data = file.read(_CONFIG_FILE_LIMIT + 1)
+            if len(data) > _CONFIG_FILE_LIMIT:
+                problems.append(f"{path}: is larger than {_CONFIG_FILE_LIMIT} bytes; it is ignored.")
+                return {}
+            return tomllib.loads(data.decode("utf-8-sig"))
+        except (OSError, ValueError, RecursionError) as error:
+            problems.append(f"{path}: is not valid TOML ({error or 'nested too deeply'}); it is ignored.")
+            return {}
+
+
+def _take(values: dict[str, Any], key: str, raw: Any, where: str, problems: list[str]) -> None:
+    """Put a trusted value in place, or report why not."""
+    value, reason = _convert(key, raw)
+    if reason is None:
+        values[key] = value
+    elif key in _FIELDS:
+        problems.append(f"{where}: {key} {reason}; {_show(_current(values, key))} is used.")
+    else:
+        problems.append(f"{where}: {key} {reason}; it is ignored.")
+
+
+def _narrow(values: dict[str, Any], key: str, raw: Any, problems: list[str]) -> None:
+    """Join a repository's value with the user's, or report why not."""
+    field = _FIELDS.get(key)
+    if field is not None and field.metadata["trust"] != "narrow":
+        problems.append(
+            f"{REPOSITORY_FILE}: {key} may not be set by a repository; copy it into your user settings"
+            f" ({user_config_file()}) if you trust it."
+        )
+        return
+    value, reason = _convert(key, raw)
+    if field is None or reason is not None:
+        _take(values, key, raw, REPOSITORY_FILE, problems)
+        return
+    ours = _current(values, key)
+    joined = field.metadata["narrow"](ours, value)
+    values[key] = joined
+    if not isinstance(ours, tuple) and joined != value:
+        problems.append(f"{REPOSITORY_FILE}: {key} may only be tightened by a repository; {_show(ours)} is used.")
+
+
+def _current(values: Mapping[str, Any], key: str) -> Any:
+    return values[key] if key in values else getattr(_DEFAULTS, key)
+
+
+def _convert(key: str, raw: Any) -> tuple[Any, str | None]:
+    """``raw`` as the type of setting ``key``: (value, None), or (None, what is wrong with it)."""
+    if key not in _FIELDS:
+        return None, "is not a setting"
+    kind = _TYPES[key]
+    value: Any = raw
+    if kind is bool:
+        if not isinstance(raw, bool):
+            return None, f"must be true or false, not {_show(raw)}"
+    elif kind is int:
+        if isinstance(raw, bool) or not isinstance(raw, int):
+            return None, f"must be a whole number, not {_show(raw)}"
+    elif kind is float:
+        if isinstance(raw, bool) or not isinstance(raw, int | float):
+            return None, f"must be a number, not {_show(raw)}"
+        value = float(raw)
+    elif isinstance(kind, types.GenericAlias):
+        if not isinstance(raw, list | tuple) or not all(isinstance(item, str) for item in raw):
+            return None, f"must be a list of strings, not {_show(raw)}"
+        value = tuple(raw)
+    elif not isinstance(raw, str | Path) or "\0" in str(raw):
+        return None, f"must be a string, not {_show(raw)}"
+    elif kind is Path:
+        try:
+            value = Path(raw).expanduser()
+        except RuntimeError:
+            return None, f"names a home folder that does not exist: {_show(raw)}"
+    check = _FIELDS[key].metadata["check"]
+    reason = check(value) if check else None
+    return (value, None) if reason is None else (None, f"{reason}, not {_show(raw)}")
+
+
+def _parse_text(key: str, text: str) -> Any:
+    """An environment variable as the type of ``key``; what cannot be read stays text and is reported by its check."""
+    kind = _TYPES.get(key)
+    if kind is bool:
+        return _BOOLEANS.get(text.strip().lower(), text)
+    if kind is int or kind is float:
+        try:
+            return kind(text)
+        except ValueError:
+            return text
+    if isinstance(kind, types.GenericAlias):
+        return [item.strip() for item in re.split(r"[,\n]", text) if item.strip()]
+    return text
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def _show(value: Any) -> str:
+    """A value as TOML would write it, cut to a readable length."""
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, tuple | list):
+        text = "[" + ", ".join(_show(item) for item in value) + "]"
+    elif isinstance(value, str | Path):
+        text = '"' + str(value) + '"'
+    else:
+        text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+_DEFAULTS = Settings()

@@ -1,0 +1,290 @@
+"""Git, and the only place that starts it.
+
+A repository that is merely opened must not run anything, and git's own configuration inside ``.git`` can name programs
+(file system monitors, hooks, text converters, pagers, transports, signature checkers). So every call goes through
+:func:`run_git` or :func:`cat_file_batch`, which take git's variables out of the environment, switch those keys off on
+the command line (which wins over the repository's file) and forbid every transport. Commands that would write to the
+repository, or contact another one, are refused.
+
+This module knows nothing about Ondol's settings or about which files matter.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from indexer.errors import UserError
+
+TIMEOUT = 120.0
+
+# The commands that Ondol needs: all of them read. A new one is added here after checking what it can be told to start.
+_COMMANDS = frozenset(
+    {"cat-file", "config", "diff-tree", "for-each-ref", "log", "ls-files", "ls-tree", "merge-base", "rev-list",
+     "rev-parse", "show", "symbolic-ref", "version"}
+)  # fmt: skip
+# These print patches, so they obey diff drivers named by .gitattributes unless told not to.
+_PATCHING = frozenset({"diff-tree", "log", "show"})
+
+_OVERRIDES = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.quotePath": "false",
+    "core.pager": "cat",
+    "core.sshCommand": "false",
+    "core.gitProxy": "",
+    "core.askPass": "",
+    "core.alternateRefsCommand": "",
+    "core.untrackedCache": "false",
+    "core.attributesFile": os.devnull,
+    "credential.helper": "",
+    "diff.external": "",
+    "diff.trustExitCode": "false",
+    "log.showSignature": "false",
+    "gpg.program": "false",
+    "gpg.openpgp.program": "false",
+    "gpg.x509.program": "false",
+    "gpg.ssh.program": "false",
+    "protocol.allow": "never",
+    "submodule.recurse": "false",
+    "color.ui": "false",
+    "column.ui": "never",
+}
+
+
+def find_root(path: Path) -> Path:
+    """The repository's root around ``path``, or the folder itself (a file's own folder) if there is none.
+
+    :raises UserError: there is no such path.
+    """
+    try:
+        resolved = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"there is no folder {path}", "name an existing file or folder") from error
+    start = resolved if resolved.is_dir() else resolved.parent
+    for folder in (start, *start.parents):
+        if is_repository(folder) or is_bare(folder):
+            return folder
+    return start
+
+
+def is_repository(root: Path) -> bool:
+    """Whether ``root`` is the top of a git work tree: it has a ``.git`` that is a repository or points to one."""
+    dot_git = root / ".git"
+    return dot_git.is_file() or _looks_like_git_directory(dot_git)
+
+
+def is_bare(root: Path) -> bool:
+    """Whether ``root`` is a git directory itself, with no files checked out."""
+    return _looks_like_git_directory(root) and root.name != ".git"
+
+
+def head(root: Path) -> str | None:
+    """The commit that is checked out, or None if there are no commits yet."""
+    return _optional(root, "rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}")
+
+
+def branch(root: Path) -> str | None:
+    """The branch that is checked out, or None where HEAD is detached."""
+    return _optional(root, "symbolic-ref", "--short", "--quiet", "HEAD")
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether the history was cut off when the repository was cloned."""
+    return _optional(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def blob_id(data: bytes) -> str:
+    """Git's name for a file with these bytes (SHA-1, 40 hexadecimal digits); also names content outside git."""
+    digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    digest.update(data)
+    return digest.hexdigest()
+
+
+def ls_files(root: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
+    """What git says about the work tree: (mode and path of tracked files), untracked paths, ignored paths.
+
+    Modes are git's, e.g. ``100644``, ``120000`` (link), ``160000`` (submodule). An untracked or ignored folder that git
+    does not look into ends in ``/``. Paths are POSIX, relative to ``root``, decoded with ``surrogateescape``.
+    """
+    tracked: dict[str, str] = {}
+    for record in _split(run_git(root, "ls-files", "-z", "--stage")):
+        info, _, name = record.partition(b"\t")
+        tracked[_text(name)] = info[:6].decode("ascii", "replace")
+    untracked = [_text(name) for name in _split(run_git(root, "ls-files", "-z", "--others", "--exclude-standard"))]
+    ignored = _split(run_git(root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"))
+    return [(mode, path) for path, mode in tracked.items()], untracked, [_text(name) for name in ignored]
+
+
+def run_git(root: Path, *args: str, stdin: bytes | None = None, timeout: float = TIMEOUT) -> bytes:
+    """Run a reading git command in ``root`` and return what it printed.
+
+    :param args: the command and its arguments; put ``--`` or ``--end-of-options`` before names that come from data.
+    :param stdin: bytes for its standard input; None closes it.
+    :param timeout: seconds after which it is killed.
+    :raises UserError: git is missing, refuses, or does not answer in time.
+    """
+    try:
+        done = subprocess.run(
+            command(root, *args),
+            input=stdin if stdin is not None else b"",
+            capture_output=True,
+            env=environment(root),
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"git {args[0]} in {root} did not answer within {timeout:.0f} s",
+            "check the disk, or exclude the folder that is slow",
+        ) from error
+    except OSError as error:
+        raise UserError(f"git could not be started ({error.strerror or error})", "install git") from error
+    if done.returncode:
+        raise _refusal(root, args[0], done.stderr)
+    return done.stdout
+
+
+def cat_file_batch(root: Path, ids: Iterable[str], max_bytes: int | None = None) -> Iterator[tuple[str, bytes | None]]:
+    """The contents of objects, streamed in the order asked for, by one git process.
+
+    :param ids: object ids, or ``commit:path``; a name with a line break cannot be asked for and yields None.
+    :param max_bytes: larger objects are read past and yielded as None, so memory stays bounded.
+    :returns: (id as asked, bytes), or (id, None) where there is no such object or it is too large.
+    """
+    process = subprocess.Popen(
+        command(root, "cat-file", "--batch"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(root),
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        names = iter(ids)
+        # A slice of requests stays far under a pipe's 64 KiB, so writing never waits for a reader that waits for us.
+        while batch := list(islice(names, 32)):
+            asked = [name for name in batch if _can_ask(name)]
+            process.stdin.write(b"".join(os.fsencode(name) + b"\n" for name in asked))
+            process.stdin.flush()
+            for name in batch:
+                yield name, _read_object(process.stdout, max_bytes) if _can_ask(name) else None
+    except BrokenPipeError as error:
+        raise UserError(f"git stopped while reading {root}", "run git fsck there") from error
+    finally:
+        process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.kill()
+        process.wait()
+
+
+def command(root: Path, *args: str) -> list[str]:
+    """The hardened argument list for ``git args``; for a caller that must stream, together with :func:`environment`."""
+    if not args or args[0] not in _COMMANDS:
+        raise ValueError(f"git {args[0] if args else ''} is not one of the reading commands")
+    line = [_executable(), "--no-pager", "--literal-pathspecs", "--no-replace-objects", "-C", str(root)]
+    if not is_bare(root):
+        # A repository's core.worktree could point anywhere; the option wins over it.
+        line.append(f"--work-tree={root}")
+    for key, value in _OVERRIDES.items():
+        line += ["-c", f"{key}={value}"]
+    line.append(args[0])
+    if args[0] in _PATCHING:
+        line += ["--no-ext-diff", "--no-textconv"]
+    return [*line, *args[1:]]
+
+
+def environment(root: Path, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for git: this process's without git's variables, and with the doors closed."""
+    source = os.environ if base is None else base
+    kept = {name: value for name, value in source.items() if not name.upper().startswith("GIT_")}
+    return kept | {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_PAGER": "cat",
+        "GIT_EDITOR": "false",
+        # Git looks no further up than the root it was given.
+        "GIT_CEILING_DIRECTORIES": str(root.parent),
+        "LC_ALL": "C",
+    }
+
+
+def _executable() -> str:
+    """Git by absolute path; never one that lies in the working directory."""
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
+    found = shutil.which("git", path=os.pathsep.join(folders))
+    if found is None:
+        raise UserError("git is not installed", "install git and try again")
+    return found
+
+
+def _looks_like_git_directory(path: Path) -> bool:
+    """The three things git itself asks of a git directory."""
+    try:
+        return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+    except OSError:
+        return False
+
+
+def _optional(root: Path, *args: str) -> str | None:
+    """The one line a query prints, or None where it has no answer."""
+    done = subprocess.run(
+        command(root, *args), stdin=subprocess.DEVNULL, capture_output=True, env=environment(root), check=False,
+        timeout=TIMEOUT,
+    )  # fmt: skip
+    if done.returncode == 128 and b"dubious ownership" in done.stderr:
+        raise _refusal(root, args[0], done.stderr)
+    return _text(done.stdout).strip() or None if done.returncode == 0 else None
+
+
+def _refusal(root: Path, name: str, stderr: bytes) -> UserError:
+    said = _text(stderr).strip().splitlines()
+    if b"dubious ownership" in stderr:
+        return UserError(
+            f"git refuses {root} because another user owns it",
+            f"run: git config --global --add safe.directory {root}",
+        )
+    if b"not a git repository" in stderr:
+        return UserError(f"{root} is not a usable git repository", "run git fsck there, or remove its .git")
+    return UserError(f"git {name} failed in {root} ({said[0] if said else 'no message'})", "run git fsck there")
+
+
+def _can_ask(name: str) -> bool:
+    return bool(name) and "\n" not in name and "\0" not in name
+
+
+def _read_object(stream: IO[bytes], max_bytes: int | None) -> bytes | None:
+    """One answer of ``cat-file --batch``: a header line, the bytes, a line feed."""
+    header = stream.readline()
+    if not header:
+        raise BrokenPipeError
+    fields = header.split()
+    if len(fields) < 3 or not fields[-1].isdigit() or fields[-2] not in (b"blob", b"tree", b"commit", b"tag"):
+        return None
+    size = int(fields[-1])
+    if max_bytes is None or size <= max_bytes:
+        data = stream.read(size)
+        stream.read(1)
+        return data
+    left = size + 1
+    while left > 0 and (block := stream.read(min(left, 1 << 20))):
+        left -= len(block)
+    return None
+
+
+def _split(output: bytes) -> list[bytes]:
+    return [record for record in output.split(b"\0") if record]
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

@@ -1,0 +1,70 @@
+"""One writer at a time: a lock that the operating system takes back when its process ends, however it ends.
+
+The lock is an advisory lock on an open file (``flock``; ``msvcrt`` on Windows), never the existence of the file. The
+file holds the process number of the holder, for the message only.
+"""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer.errors import Locked, UserError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FAR = 1 << 30
+    """The locked byte: beyond the text, since Windows lets nobody read a locked range."""
+
+    def _acquire(descriptor: int) -> None:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(*error.args) from error
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+else:
+    import fcntl
+
+    def _acquire(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Holds the writer's lock ``path`` inside the ``with`` block.
+
+    :raises Locked: at once, naming the holder's process, when another process has it.
+    :raises UserError: when the file system has no locks.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            _acquire(descriptor)
+        except OSError as error:
+            if isinstance(error, BlockingIOError) or error.errno in (errno.EACCES, errno.EAGAIN):
+                raise Locked(f"another Ondol process{_holder(descriptor)} is writing this index", _CURE) from None
+            raise UserError(
+                f"{path} cannot be locked: {error.strerror}",
+                "put the data directory on a local disk (--data-dir or ONDOL_DATA_DIR)",
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+_CURE = "wait until it is done, or end it"
+
+
+def _holder(descriptor: int) -> str:
+    with contextlib.suppress(OSError):
+        text = os.pread(descriptor, 20, 0) if hasattr(os, "pread") else os.read(descriptor, 20)
+        if text.strip().isdigit():
+            return f" (PID {int(text)})"
+    return ""

@@ -1,0 +1,394 @@
+"""The index on disk: generations that are written once, a manifest with the hash of every file, and one pointer.
+
+    index/
+      LOCK                        the writer's lock
+      CURRENT                     two lines, this generation and the one before: ``00000007 <sha256 of its manifest>``
+      generations/00000007/       manifest.json and bm25/, the files of tantivy
+      segments/00000003/          immutable sets of documents, shared by generations
+      hints, report, verified     caches with their own checksum; losing them costs time, never truth
+
+Nothing that a generation lists is ever changed. A generation is complete and durable before ``CURRENT`` names it, so a
+process that ends anywhere leaves the old state or the new one. What does not match its recorded hash is not used: the
+generation before is taken and the problem is told. Nothing is deleted because it could not be read.
+
+This module knows files and hashes; it refuses to know what is in them.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from indexer import fsio, lock
+from indexer.config import Settings, repository_path
+from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew, UserError
+
+FORMAT: Final = 1
+"""Version of the directory's layout and of every table in it."""
+
+GENERATIONS_KEPT: Final = 2
+RACY_NS: Final = 2_000_000_000
+"""A file changed this recently may change again within the same tick of its clock: its times prove nothing yet."""
+
+_NAME = re.compile(r"\d{8}")
+_MEMBER = re.compile(
+    r"(segments|generations)/\d{8}/(bm25/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}|"
+    r"generations/\d{8}/bm25/\.managed\.json"
+)
+_ATTEMPTS = 5
+_BUILD = "run `ondol index` in the repository"
+_REBUILD = "rebuild it with `ondol index --full`"
+_MAY_NOT = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What a file must be: its size in bytes and its SHA-256, hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """A segment as one generation sees it.
+
+    :param bytes: size of all its documents' text, dead or alive.
+    :param dead: local numbers of the documents that do not count any more, in order.
+    :param dead_bytes: size of their text.
+    :param dead_since: when the first of them died, in seconds since 1970; 0 if none is dead.
+    """
+
+    number: int
+    documents: int
+    bytes: int
+    dead: tuple[int, ...] = ()
+    dead_bytes: int = 0
+    dead_since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One generation. ``files`` maps paths below the index directory (POSIX) to what they must be.
+
+    :param shape: hash of everything that shapes documents (chunker, lexer, embedding, policy version ...).
+    :param settings: hash of the user's settings that choose documents (exclusions, limits).
+    :param counts: figures for people: files, chunks, lines, bytes ...
+    """
+
+    generation: int
+    root: str
+    shape: str
+    settings: str
+    next_document: int
+    next_segment: int
+    segments: tuple[SegmentRecord, ...]
+    files: dict[str, FileRecord]
+    counts: dict[str, int] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def encode(self) -> bytes:
+        """Canonical JSON; the last member is the checksum of all before."""
+        body = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps({"checksum": _sha256(body.encode()), "manifest": body}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A generation that passed its checks, and the sentence to tell if it is not the one ``CURRENT`` names."""
+
+    manifest: Manifest
+    problem: str | None = None
+
+
+def index_directory(settings: Settings, root: Path) -> Path:
+    """Where the index of the repository at ``root`` is kept, whether or not there is one."""
+    return repository_path(settings, root) / "index"
+
+
+class Store:
+    """The index directory ``directory``; reading needs no lock, writing needs :meth:`writing`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.generations = directory / "generations"
+        self.segments = directory / "segments"
+
+    # Reading
+
+    def open(self, *, verify: bool = False) -> Opened:
+        """The newest generation whose files are what its manifest says.
+
+        :param verify: hash every file, also those that were hashed since the machine started and not touched since.
+        :raises IndexMissing: there is none. :raises IndexDamaged: there is none that passes.
+        :raises IndexTooNew: the newest one has a later format.
+        """
+        self._check_owner()
+        for _ in range(_ATTEMPTS):
+            pointers = self._pointers()
+            opened, problem = self._first_whole(pointers, verify)
+            # What is missing may have been removed by a writer that has since committed something newer.
+            if problem is None or pointers[:1] == self._pointers()[:1]:
+                break
+        if opened is not None:
+            return opened
+        raise problem or IndexMissing(f"there is no index in {self.directory}", _BUILD)
+
+    def _first_whole(
+        self, pointers: list[tuple[int, str | None]], verify: bool
+    ) -> tuple[Opened | None, IndexDamaged | None]:
+        """The first of some generations that passes its checks, and what was wrong with the ones before it."""
+        problem = None
+        for number, digest in pointers:
+            try:
+                manifest = self._manifest(number, digest)
+                self._check_files(manifest, verify)
+            except IndexDamaged as error:
+                problem = problem or error
+                continue
+            told = f"{problem.what}; generation {number} is used instead." if problem else None
+            return Opened(manifest, told), problem
+        return None, problem
+
+    def manifest(self) -> Manifest:
+        """The manifest that ``CURRENT`` names, its files unchecked; for a quick look at what is there."""
+        for number, digest in self._pointers():
+            with contextlib.suppress(IndexDamaged):
+                return self._manifest(number, digest)
+        raise IndexMissing(f"there is no index in {self.directory}", _BUILD)
+
+    def _pointers(self) -> list[tuple[int, str | None]]:
+        """Generations to try in order, with their hash if known: what ``CURRENT`` names, then all, newest first."""
+        try:
+            text = fsio.read(self.directory / "CURRENT").decode("ascii", "replace")
+        except FileNotFoundError:
+            text = ""
+        lines = [re.fullmatch(r"(\d{8}) ([0-9a-f]{64})", line) for line in text.split("\n")[:GENERATIONS_KEPT]]
+        named = {int(match[1]): match[2] for match in lines if match}
+        first = [int(lines[0][1])] if lines[0] else []
+        order = [*first, *reversed(_numbers(self.generations)), *named]
+        return [(number, named.get(number)) for number in dict.fromkeys(order)]
+
+    def _manifest(self, number: int, digest: str | None) -> Manifest:
+        path = self.generations / _name(number) / "manifest.json"
+        try:
+            data = fsio.read(path)
+        except FileNotFoundError:
+            raise IndexDamaged(f"generation {number} of the index has lost its manifest", _REBUILD) from None
+        if digest is not None and _sha256(data) != digest:
+            raise IndexDamaged(f"the manifest of generation {number} does not match its hash", _REBUILD)
+        return _decode_manifest(data, number)
+
+    def _check_files(self, manifest: Manifest, verify: bool) -> None:
+        boot = boot_id()
+        cached = {} if verify else read_cache(self.directory / "verified").get(boot, {})
+        now = fsio.now_ns()
+        marks: dict[str, list[int]] = {}
+        for name, record in manifest.files.items():
+            path = self.directory / name
+            try:
+                status = path.stat()
+                mark = [status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size]
+                if status.st_size != record.size:
+                    raise IndexDamaged(f"{name} of the index has {status.st_size} bytes, not {record.size}", _REBUILD)
+                if cached.get(name) != mark and fsio.hash_file(path) != (record.size, record.sha256):
+                    raise IndexDamaged(f"{name} of the index does not match its hash", _REBUILD)
+            except (FileNotFoundError, NotADirectoryError):
+                raise IndexDamaged(f"{name} of the index is missing", _REBUILD) from None
+            if now - status.st_ctime_ns > RACY_NS:
+                marks[name] = mark
+        if boot and marks != cached and not verify:
+            with contextlib.suppress(OSError):
+                write_cache(self.directory / "verified", {boot: marks})
+
+    def _check_owner(self) -> None:
+        if os.name == "nt" or not self.directory.is_dir():
+            return
+        owner = self.directory.stat().st_uid
+        if os.geteuid() not in (owner, 0):
+            raise UserError(f"the index in {self.directory} belongs to another user", "choose another --data-dir")
+
+    # Writing
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds the writer's lock and removes what an interrupted writer left behind.
+
+        :raises Locked: another process is writing. :raises UserError: no space is left.
+        """
+        with explained(self.directory):
+            fsio.make_directories(self.directory)
+            self._check_owner()
+            with lock.hold(self.directory / "LOCK"):
+                for directory in (self.generations, self.segments):
+                    fsio.make_directories(directory)
+                self.sweep()
+                try:
+                    yield
+                except BaseException:
+                    with contextlib.suppress(OSError):
+                        self.sweep()
+                    raise
+
+    def sweep(self) -> None:
+        """Removes unfinished directories: what ends in ``.tmp``."""
+        for directory in (self.generations, self.segments):
+            for child in sorted(directory.glob("*.tmp")):
+                fsio.remove_tree(child)
+
+    def stage(self, directory: Path, number: int) -> Path:
+        """A new unfinished directory for a segment or a generation."""
+        staged = directory / f"{_name(number)}.tmp"
+        fsio.remove_tree(staged)
+        fsio.mkdir(staged)
+        return staged
+
+    def publish(self, staged: Path) -> Path:
+        """Makes an unfinished directory a finished one, durably; a leftover of the same name gives way."""
+        fsio.fsync_dir(staged)
+        final = staged.with_suffix("")
+        if final.exists():
+            fsio.remove_tree(final)
+        fsio.rename(staged, final)
+        fsio.fsync_dir(final.parent)
+        return final
+
+    def commit(self, staged: Path, manifest: Manifest, previous: Manifest | None) -> None:
+        """Publishes the generation staged in ``staged`` and moves ``CURRENT`` to it."""
+        data = manifest.encode()
+        fsio.write_file(staged / "manifest.json", data)
+        self.publish(staged)
+        lines = f"{_name(manifest.generation)} {_sha256(data)}\n"
+        if previous is not None:
+            lines += f"{_name(previous.generation)} {_sha256(previous.encode())}\n"
+        fsio.replace_file(self.directory / "CURRENT", lines.encode())
+
+    def collect(self, keep: list[Manifest]) -> None:
+        """Removes all generations but those of ``keep``, and the segments that none of these lists.
+
+        What cannot be removed now, because a reader on Windows has it open, is removed the next time.
+        """
+        segments = {segment.number for manifest in keep for segment in manifest.segments}
+        kept = {manifest.generation for manifest in keep}
+        for directory, wanted in ((self.generations, kept), (self.segments, segments)):
+            for number in _numbers(directory):
+                if number not in wanted:
+                    with contextlib.suppress(PermissionError):
+                        fsio.remove_tree(directory / _name(number))
+
+    def next_generation(self) -> int:
+        """A number that no generation has had, also none that was never finished."""
+        return max([*_numbers(self.generations), 0]) + 1
+
+    def size(self, manifest: Manifest) -> int:
+        """Bytes of all files of one generation."""
+        return sum(record.size for record in manifest.files.values())
+
+
+def _decode_manifest(data: bytes, number: int) -> Manifest:
+    """The manifest in ``data``, its checksum, format and paths checked."""
+    damaged = IndexDamaged(f"the manifest of generation {number} cannot be read", _REBUILD)
+    try:
+        outer = json.loads(data)
+        body = outer["manifest"]
+        if _sha256(body.encode()) != outer["checksum"]:
+            raise damaged
+        fields = json.loads(body)
+        if fields["format"] > FORMAT:
+            raise IndexTooNew(
+                f"a later version of Ondol wrote the index (format {fields['format']}, this one reads {FORMAT})",
+                "update Ondol, or rebuild the index with `ondol index --full`",
+            )
+        if fields["format"] < FORMAT or fields["generation"] != number:
+            raise damaged
+        fields["segments"] = tuple(
+            SegmentRecord(**{**segment, "dead": tuple(segment["dead"])}) for segment in fields["segments"]
+        )
+        fields["files"] = {name: FileRecord(**record) for name, record in fields["files"].items()}
+        manifest = Manifest(**fields)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise damaged from None
+    if not all(_MEMBER.fullmatch(name) for name in manifest.files):
+        raise damaged
+    return manifest
+
+
+@contextlib.contextmanager
+def explained(directory: Path) -> Iterator[None]:
+    """Turns "no space left" and "may not write" into a sentence with a cure."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _MAY_NOT and str(error.filename).startswith(str(directory)):
+            raise UserError(
+                f"{error.filename} cannot be written ({error.strerror})",
+                f"make {directory} writable, or choose another place with --data-dir",
+            ) from error
+        if error.errno not in _NO_SPACE:
+            raise
+        raise UserError(
+            f"no space is left for the index in {directory} ({error.strerror}); the index before is untouched",
+            "free some space, or choose another disk with --data-dir",
+        ) from error
+
+
+def record_files(directory: Path, below: Path, *, known: dict[str, FileRecord] | None = None) -> dict[str, FileRecord]:
+    """Hashes the files under ``below`` (a part of ``directory``): path relative to ``directory`` to record.
+
+    :param known: records that need not be made again.
+    """
+    found: dict[str, FileRecord] = {}
+    for path in sorted(below.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(directory).as_posix()
+            record = (known or {}).get(name)
+            found[name] = record if record is not None else FileRecord(*fsio.hash_file(path))
+    return found
+
+
+def read_cache(path: Path) -> dict[str, Any]:
+    """The object in a cache file, or an empty one if it is absent, damaged or unreadable."""
+    try:
+        digest, _, body = fsio.read(path).partition(b"\n")
+        if _sha256(body).encode() != digest:
+            return {}
+        value = json.loads(body)
+        return value if isinstance(value, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def write_cache(path: Path, value: dict[str, Any]) -> None:
+    """Replaces a cache file; not durable, its checksum tells."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    fsio.replace_file(path, _sha256(body).encode() + b"\n" + body, durable=False)
+
+
+def boot_id() -> str:
+    """Names this run of the machine; empty where that is unknown, and then nothing is taken as verified."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _numbers(directory: Path) -> list[int]:
+    try:
+        return sorted(int(child.name) for child in os.scandir(directory) if _NAME.fullmatch(child.name))
+    except FileNotFoundError:
+        return []
+
+
+def _name(number: int) -> str:
+    return f"{number:08d}"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,68 @@
+"""The nouns that all three packages share: plain frozen records, no behaviour beyond small properties.
+
+Paths are POSIX, relative to the repository's root, decoded with ``surrogateescape`` (a name need not be UTF-8).
+Lines are counted from 0 inside Ondol and from 1 wherever a person reads them. Offsets are code points of the decoded
+text, never bytes and never UTF-16 units.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as the walk found it; the four numbers together say cheaply whether it may have changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A file, or a part of one, that was left out, and why. Reasons are the constants of ``policy``."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that passed the policy: decoded, secrets masked.
+
+    :param blob: git's blob id of the raw bytes (SHA-1, hexadecimal), also outside git.
+    :param language: a key of ``languages.LANGUAGES``, or ``"text"``.
+    :param masked: how many secrets were replaced in ``text``.
+    """
+
+    path: str
+    blob: str
+    language: str
+    text: str
+    encoding: str
+    masked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole lines ``[start_line, end_line)`` of one file, the unit of search.
+
+    :param header: path and enclosing signature, one line, put before the text for search and prompts.
+    """
+
+    path: str
+    language: str
+    start_line: int
+    end_line: int
+    header: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that a search found; ``parts`` maps each retriever to its own score, ``score`` is the fused one."""
+
+    chunk: Chunk
+    score: float
+    parts: dict[str, float]

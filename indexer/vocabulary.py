@@ -1,0 +1,164 @@
+"""A model's tokenizer seen as two separate things: a way to write text, and a handful of control tokens.
+
+Text is encoded by a copy of the tokenizer from which every control token has been taken out, so a file that holds
+``<|fim_middle|>`` becomes the characters of that string and never the token. Control tokens are placed by id only.
+Needs ``tokenizers``; knows nothing of prompts, models or torch.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from indexer.errors import UserError
+
+_MARKUP = set("<>[]|｜")
+_MAX_TOKENIZER_BYTES = 64_000_000
+
+
+def _is_control(token: dict[str, Any]) -> bool:
+    """Whether an added token steers the model. Qwen marks its FIM tokens as not special, so its shape counts too."""
+    content = token["content"]
+    return bool(token.get("special")) or (len(content) > 1 and not content.isspace() and bool(_MARKUP & set(content)))
+
+
+def _without_dummy_space(part: Any) -> Any:
+    """Drop SentencePiece's dummy leading space from a normalizer or pre-tokenizer: prompts state their spaces."""
+    if not isinstance(part, dict):
+        return part
+    if part.get("type") == "Sequence":
+        key = "normalizers" if "normalizers" in part else "pretokenizers"
+        kept = [_without_dummy_space(p) for p in part[key] if p.get("type") != "Prepend"]
+        return {**part, key: kept} if kept else None
+    if part.get("type") == "Prepend":
+        return None
+    if part.get("type") == "Metaspace":
+        return {**part, "prepend_scheme": "never"}
+    return part
+
+
+def _without_strip(decoder: Any) -> Any:
+    """Drop the decoder's removal of a leading space: a middle may begin with one."""
+    if isinstance(decoder, dict) and decoder.get("type") == "Sequence":
+        kept = [d for d in decoder["decoders"] if not (d.get("type") == "Strip" and d.get("content") == " ")]
+        return {**decoder, "decoders": kept}
+    if isinstance(decoder, dict) and decoder.get("type") == "Metaspace":
+        return {**decoder, "prepend_scheme": "never"}
+    return decoder
+
+
+class Vocabulary:
+    """Text to ids and back without control tokens, and control tokens by name.
+
+    :param tokenizer_json: the contents of ``tokenizer.json``.
+    :param settings: the contents of ``tokenizer_config.json``, or nothing.
+    :raises UserError: the tokenizer cannot be read.
+    """
+
+    def __init__(self, tokenizer_json: str, settings: dict[str, Any] | None = None) -> None:
+        settings = settings or {}
+        try:
+            data = json.loads(tokenizer_json)
+            full = Tokenizer.from_str(tokenizer_json)
+            added = data.get("added_tokens") or []
+            self.controls: dict[str, int] = {t["content"]: int(t["id"]) for t in added if _is_control(t)}
+            data["added_tokens"] = [t for t in added if not _is_control(t)]
+            for key in ("normalizer", "pre_tokenizer"):
+                data[key] = _without_dummy_space(data.get(key))
+            data["decoder"] = _without_strip(data.get("decoder"))
+            data["truncation"] = data["padding"] = data["post_processor"] = None
+            self._plain = Tokenizer.from_str(json.dumps(data, ensure_ascii=False))
+        except Exception as error:  # the tokenizers library raises bare Exception
+            raise UserError(f"the tokenizer cannot be read ({error})", "check or fetch tokenizer.json again") from error
+        self._full = full
+        self.size: int = full.get_vocab_size(with_added_tokens=True)
+        self._control_ids = frozenset(self.controls.values())
+        self.eos = self._named(settings, "eos_token")
+        self.bos = self._leading(settings)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Vocabulary":
+        """Read ``tokenizer.json`` and, where it is there, ``tokenizer_config.json`` of a model's folder."""
+        path = folder / "tokenizer.json"
+        try:
+            if path.stat().st_size > _MAX_TOKENIZER_BYTES:
+                raise UserError(f"{path} is larger than any tokenizer", "check or fetch it again")
+            text = path.read_text(encoding="utf-8")
+            config = folder / "tokenizer_config.json"
+            settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+        except FileNotFoundError as error:
+            raise UserError(f"{folder} has no tokenizer.json", "fetch the whole model folder") from error
+        except (OSError, ValueError) as error:
+            raise UserError(f"the tokenizer of {folder} cannot be read ({error})", "fetch it again") from error
+        return cls(text, settings if isinstance(settings, dict) else {})
+
+    @property
+    def control_ids(self) -> frozenset[int]:
+        """Ids that no text can produce and that end a generation when the model writes one."""
+        return self._control_ids
+
+    def control(self, name: str) -> int | None:
+        """The id of a control token, or None when the tokenizer does not have it as one token."""
+        found = self.controls.get(name)
+        return found if found is not None else self._full.token_to_id(name)
+
+    def reserve(self, ids: Iterable[int]) -> None:
+        """Count these ids as control tokens as well (some tokenizers keep them in the ordinary vocabulary)."""
+        self._control_ids = self._control_ids | frozenset(ids)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of ``text``, never a control token, without anything added before or after."""
+        return self.encode_with_offsets(text)[0]
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Ids, and for each the code points of ``text`` it came from."""
+        try:
+            encoding = self._plain.encode(text, add_special_tokens=False)
+        except (UnicodeEncodeError, TypeError):  # lone surrogates, from file names that are not UTF-8
+            text = text.encode("utf-8", "replace").decode("utf-8")
+            encoding = self._plain.encode(text, add_special_tokens=False)
+        ids, offsets = list(encoding.ids), list(encoding.offsets)
+        if self._control_ids.isdisjoint(ids):
+            return ids, offsets
+        return self._spelled(text, ids, offsets)
+
+    def _spelled(
+        self, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]
+    ) -> tuple[list[int], list[tuple[int, int]]]:
+        """Replace control ids that the ordinary vocabulary gave for text by the ids of the single characters."""
+        out: list[int] = []
+        where: list[tuple[int, int]] = []
+        for token, (start, end) in zip(ids, offsets, strict=True):
+            if token not in self._control_ids:
+                out.append(token)
+                where.append((start, end))
+                continue
+            for at in range(start, end):
+                single = self._plain.encode(text[at], add_special_tokens=False).ids
+                single = [i for i in single if i not in self._control_ids]
+                out.extend(single)
+                where.extend([(at, at + 1)] * len(single))
+        return out, where
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids; control tokens have none. An unfinished UTF-8 sequence ends in U+FFFD."""
+        text = [i for i in ids if i not in self._control_ids]
+        return str(self._plain.decode(text, skip_special_tokens=False))
+
+    def _named(self, settings: dict[str, Any], key: str) -> int | None:
+        value = settings.get(key)
+        if isinstance(value, dict):
+            value = value.get("content")
+        return self.control(value) if isinstance(value, str) else None
+
+    def _leading(self, settings: dict[str, Any]) -> tuple[int, ...]:
+        """What the tokenizer itself puts before every text (its BOS), from its settings or its post-processor."""
+        if isinstance(settings.get("add_bos_token"), bool):
+            bos = self._named(settings, "bos_token")
+            return (bos,) if settings["add_bos_token"] and bos is not None else ()
+        with_special = self._full.encode("a", add_special_tokens=True).ids
+        plain = self._full.encode("a", add_special_tokens=False).ids
+        extra = len(with_special) - len(plain)
+        return tuple(with_special[:1]) if extra > 0 and with_special[0] in self._control_ids else ()
