@@ -1,0 +1,246 @@
+"""A LLaMA forward pass made for one user typing: a cache that is cut and extended in place, and nothing else.
+
+Takes its weights from a loaded transformers model without copying them (the query, key and value matrices are joined,
+and the model's own parameters become views of the joined ones). Covers what Llama, Mistral and Qwen2 files hold:
+grouped heads, biases, tied embeddings, every rope scaling transformers knows. Other shapes run under
+``transformers_model``. Measured on a CPU against transformers' own forward by ``benchmarks/bench_model.py``; the CUDA
+path (CUDA graphs over a static cache) is written and checked for equal results on a CPU, and not measured.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lsp_server.backends.decoding import BEST
+
+MODEL_TYPES = frozenset({"llama", "mistral", "qwen2"})
+_GRAPH_WIDTHS = (1, 5, 13)  # one token, a short draft, the longest draft
+
+
+def supports(config: Any) -> bool:
+    """Whether a transformers config describes a model this forward pass computes exactly."""
+    sliding = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
+    act = getattr(config, "hidden_act", "") in ("silu", "swish")
+    return config.model_type in MODEL_TYPES and act and not (config.model_type != "llama" and sliding)
+
+
+class _Layer:
+    """Weights of one layer; q, k, v and gate, up are joined, so a token costs four products instead of seven."""
+
+    def __init__(self, module: Any) -> None:
+        attention, mlp = module.self_attn, module.mlp
+        self.attention_norm, self.mlp_norm = module.input_layernorm.weight, module.post_attention_layernorm.weight
+        self.qkv, self.qkv_bias = _join(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.out, self.out_bias = attention.o_proj.weight, attention.o_proj.bias
+        self.gate_up, self.gate_up_bias = _join(mlp.gate_proj, mlp.up_proj)
+        self.down, self.down_bias = mlp.down_proj.weight, mlp.down_proj.bias
+
+
+def _join(*modules: Any) -> tuple[Tensor, Tensor | None]:
+    """One matrix of several linear layers; their own weights become views of it."""
+    joined = torch.cat([m.weight.data for m in modules])
+    bias = torch.cat([m.bias.data for m in modules]) if modules[0].bias is not None else None
+    at = 0
+    for module in modules:
+        rows = module.weight.shape[0]
+        module.weight.data = joined[at : at + rows]
+        if bias is not None:
+            module.bias.data = bias[at : at + rows]
+        at += rows
+    return joined, bias
+
+
+class LeanLlama:
+    """The :class:`~lsp_server.backends.decoding.Model` of LLaMA-shaped weights.
+
+    :param module: a transformers ``*ForCausalLM`` for which :func:`supports` holds, on its device, in evaluation mode.
+    :param context: tokens the cache shall hold.
+    """
+
+    def __init__(self, module: Any, context: int) -> None:
+        config = module.config
+        self._context = context
+        self._embed, self._head = module.model.embed_tokens.weight, module.lm_head.weight
+        self._norm, self._eps = module.model.norm.weight, config.rms_norm_eps
+        self._layers = [_Layer(layer) for layer in module.model.layers]
+        self._heads, self._groups = config.num_attention_heads, config.num_key_value_heads
+        self._size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self._device, self._dtype = self._embed.device, self._embed.dtype
+        self._cos, self._sin = _rotations(module.model.rotary_emb, context, self._embed)
+        shape = (len(self._layers), 2, self._groups, context, self._size)
+        self._cache = torch.zeros(shape, dtype=self._dtype, device=self._device)
+        self._places = torch.arange(context, device=self._device)
+        self._length = 0
+        self._graphs: dict[int, _Graph] = {}
+
+    @property
+    def context(self) -> int:
+        """Tokens the cache can hold."""
+        return self._context
+
+    def keep(self, length: int) -> None:
+        """Forget everything after the first ``length`` tokens."""
+        self._length = min(self._length, length)
+
+    def feed(self, tokens: Sequence[int], last: int) -> tuple[list[list[int]], list[list[float]]]:
+        """Append tokens; the likeliest next ids and their log-probabilities at the ``last`` final places."""
+        count = len(tokens)
+        with torch.inference_mode():
+            graph = self._graph_for(count)
+            if graph is not None and self._length + graph.width <= self._context:
+                logits = graph.run(tokens, self._length)[count - last : count]
+            else:
+                logits = self._eager(tokens, last)
+            self._length += count
+            values, indices = torch.topk(torch.log_softmax(logits.float(), dim=-1), BEST, dim=-1)
+        return indices.tolist(), values.tolist()
+
+    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]]) -> list[float]:
+        """All continuations side by side in one pass: each sees the cache, ``token`` and itself."""
+        with torch.inference_mode():
+            return self._side_by_side(token, continuations)
+
+    def _side_by_side(self, token: int, continuations: Sequence[Sequence[int]]) -> list[float]:
+        flat = [token, *(t for c in continuations for t in c)]
+        start, total = self._length, self._length + len(flat)
+        if total > self._context:
+            half = len(continuations) // 2
+            if not half:
+                return [float("-inf")] * len(continuations)
+            return self._side_by_side(token, continuations[:half]) + self._side_by_side(token, continuations[half:])
+        places, owner = [start], [0]
+        for number, continuation in enumerate(continuations, start=1):
+            places += range(start + 1, start + 1 + len(continuation))
+            owner += [number] * len(continuation)
+        own = torch.tensor(owner, device=self._device)
+        row = torch.arange(len(flat), device=self._device)
+        seen = ((own[:, None] == own[None, :]) | (own[None, :] == 0)) & (row[:, None] >= row[None, :])
+        mask = torch.cat([torch.ones(len(flat), start, dtype=torch.bool, device=self._device), seen], dim=1)
+        ids = torch.tensor(flat, device=self._device)
+        where = torch.tensor(places, device=self._device)
+        hidden = self._layers_over(ids, where, start, total, mask)
+        chances = torch.log_softmax(functional.linear(hidden, self._head).float(), dim=-1)
+        out, at = [], 1
+        for continuation in continuations:
+            before = [0, *range(at, at + len(continuation) - 1)]
+            picked = chances[before, list(continuation)] if continuation else torch.zeros(1)
+            out.append(float(picked.sum()))
+            at += len(continuation)
+        return out
+
+    def _eager(self, tokens: Sequence[int], last: int) -> Tensor:
+        count, start = len(tokens), self._length
+        total = start + count
+        ids = torch.tensor(tokens, device=self._device)
+        where = self._places[start:total]
+        mask = None if count == 1 else where[:, None] >= self._places[None, :total]
+        return functional.linear(self._layers_over(ids, where, start, total, mask)[-last:], self._head)
+
+    def _layers_over(self, ids: Tensor, where: Tensor, start: int, total: int, mask: Tensor | None) -> Tensor:
+        """Hidden states after the final norm; keys and values are written to places ``[start, total)`` of the cache."""
+        x = functional.embedding(ids, self._embed)
+        cos, sin = self._cos[where], self._sin[where]
+        for layer, cache in zip(self._layers, self._cache, strict=True):
+            keys, values = cache[0], cache[1]
+            q, k, v = self._qkv(layer, x, cos, sin)
+            keys[:, start:total], values[:, start:total] = k, v
+            x = x + self._attend(layer, q, keys[:, :total], values[:, :total], mask)
+            x = x + self._mlp(layer, x)
+        return functional.rms_norm(x, self._norm.shape, self._norm, self._eps)
+
+    def _qkv(self, layer: _Layer, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated queries (heads, n, size), rotated keys and values (groups, n, size)."""
+        h = functional.rms_norm(x, layer.attention_norm.shape, layer.attention_norm, self._eps)
+        joined = functional.linear(h, layer.qkv, layer.qkv_bias).view(x.shape[0], -1, self._size).transpose(0, 1)
+        turned = joined[: self._heads + self._groups]
+        half = self._size // 2
+        swapped = torch.cat((-turned[..., half:], turned[..., :half]), dim=-1)
+        turned = turned * cos + swapped * sin
+        return turned[: self._heads], turned[self._heads :], joined[self._heads + self._groups :]
+
+    def _attend(self, layer: _Layer, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        n = q.shape[1]
+        if self._device.type == "cpu":  # grouped products beat scaled_dot_product_attention for few queries
+            grouped = q.reshape(self._groups, -1, self._size)
+            scores = torch.matmul(grouped, keys.transpose(1, 2)).float() * self._size**-0.5
+            if mask is not None:
+                scores = scores.view(self._heads, n, -1).masked_fill_(~mask, float("-inf")).view(scores.shape)
+            weights = torch.softmax(scores, dim=-1).to(q.dtype)
+            mixed = torch.matmul(weights, values).view(self._heads, n, self._size)
+        else:
+            mixed = functional.scaled_dot_product_attention(
+                q[None], keys[None], values[None], attn_mask=mask, enable_gqa=self._heads != self._groups
+            )[0]
+        return functional.linear(mixed.transpose(0, 1).reshape(n, -1), layer.out, layer.out_bias)
+
+    def _mlp(self, layer: _Layer, x: Tensor) -> Tensor:
+        h = functional.rms_norm(x, layer.mlp_norm.shape, layer.mlp_norm, self._eps)
+        gate, up = functional.linear(h, layer.gate_up, layer.gate_up_bias).chunk(2, dim=-1)
+        return functional.linear(functional.silu(gate) * up, layer.down, layer.down_bias)
+
+    def static_step(self, ids: Tensor, start: Tensor) -> Tensor:
+        """Logits of a step of fixed width whose place is data, not shape: what a CUDA graph can record.
+
+        :param ids: (width,) token ids. :param start: (1,) the first place; places after the real tokens are overwritten
+            by the next step before they are ever attended to.
+        """
+        where = start + torch.arange(ids.shape[0], device=self._device)
+        mask = where[:, None] >= self._places[None, :]
+        x = functional.embedding(ids, self._embed)
+        cos, sin = self._cos.index_select(0, where), self._sin.index_select(0, where)
+        for layer, cache in zip(self._layers, self._cache, strict=True):
+            q, k, v = self._qkv(layer, x, cos, sin)
+            cache[0].index_copy_(1, where, k)
+            cache[1].index_copy_(1, where, v)
+            x = x + self._attend(layer, q, cache[0], cache[1], mask)
+            x = x + self._mlp(layer, x)
+        x = functional.rms_norm(x, self._norm.shape, self._norm, self._eps)
+        return functional.linear(x, self._head)
+
+    def _graph_for(self, count: int) -> "_Graph | None":
+        """The recorded step that ``count`` tokens fit into. None on a CPU and for prompts."""
+        width = next((w for w in _GRAPH_WIDTHS if count <= w), 0)
+        if self._device.type != "cuda" or not width:
+            return None
+        if width not in self._graphs:
+            self._graphs[width] = _Graph(self, width, self._device)
+        return self._graphs[width]
+
+
+class _Graph:
+    """One step of fixed width, recorded once and replayed without Python between the kernels. Not measured yet."""
+
+    def __init__(self, model: LeanLlama, width: int, device: torch.device) -> None:
+        self.width = width
+        self._ids = torch.zeros(width, dtype=torch.long, device=device)
+        self._start = torch.zeros(1, dtype=torch.long, device=device)
+        saved = model._cache[:, :, :, :width].clone()  # the warm-up writes to the first places
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                model.static_step(self._ids, self._start)
+        torch.cuda.current_stream(device).wait_stream(stream)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._logits = model.static_step(self._ids, self._start)
+        model._cache[:, :, :, :width] = saved
+
+    def run(self, tokens: Sequence[int], start: int) -> Tensor:
+        """Logits (width, vocabulary) of the recorded step over these tokens."""
+        padded = list(tokens) + [0] * (self.width - len(tokens))
+        self._ids.copy_(torch.tensor(padded))
+        self._start.fill_(start)
+        self._graph.replay()
+        return self._logits
+
+
+def _rotations(rotary: Any, context: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (context, size), computed by the model's own rotary module so that any scaling is right."""
+    places = torch.arange(context, device=like.device)[None]
+    with torch.no_grad():
+        cos, sin = rotary(like, places)
+    return cos[0].clone(), sin[0].clone()

@@ -1,0 +1,70 @@
+"""Boosted regression trees, read from JSON and evaluated with numpy for all rows and trees at once.
+
+The trees are fitted elsewhere (``scripts/fit_ranker.py``); here they are numbers. 150 rows through 150 trees of depth
+six take about 1 ms.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """Trees laid end to end: node ``i`` goes to ``left[i]`` when its feature is at most ``threshold[i]``, else to
+    ``right[i]``; a leaf goes to itself and holds ``value[i]``.
+
+    :param names: the features by column; a caller compares them with its own.
+    """
+
+    names: tuple[str, ...]
+    feature: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    value: NDArray[np.float64]
+    roots: NDArray[np.int64]
+    depth: int
+
+    @classmethod
+    def load(cls, path: Path) -> "Forest":
+        """The forest in a JSON file that :meth:`dumps` wrote."""
+        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return cls(
+            tuple(data["names"]),
+            np.array(data["feature"], np.int64),
+            np.array(data["threshold"], np.float64),
+            np.array(data["left"], np.int64),
+            np.array(data["right"], np.int64),
+            np.array(data["value"], np.float64),
+            np.array(data["roots"], np.int64),
+            int(data["depth"]),
+        )
+
+    def dumps(self) -> str:
+        """The forest as JSON, numbers rounded to nine digits."""
+        parts = {
+            "names": list(self.names),
+            "depth": self.depth,
+            "roots": self.roots.tolist(),
+            "feature": self.feature.tolist(),
+            "threshold": [float(f"{x:.9g}") for x in self.threshold],
+            "left": self.left.tolist(),
+            "right": self.right.tolist(),
+            "value": [float(f"{x:.9g}") for x in self.value],
+        }
+        return json.dumps(parts, separators=(",", ":")) + "\n"
+
+    def scores(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum of all trees for each row, shape ``(rows,)``."""
+        at = np.broadcast_to(self.roots, (len(rows), len(self.roots))).copy()
+        number = np.arange(len(rows))[:, None]
+        for _ in range(self.depth):
+            goes_left = rows[number, self.feature[at]] <= self.threshold[at]
+            at = np.where(goes_left, self.left[at], self.right[at])
+        totals: NDArray[np.float64] = self.value[at].sum(axis=1)
+        return totals

@@ -1,0 +1,365 @@
+"""A language model beside the copier: one thread that owns it, and the newest question wins.
+
+The engine asks without waiting, does its own work, and takes what the model has by its deadline. A generation goes on
+after its question was answered late: when the user types what it predicted, its text is the answer to the next question
+without another pass. Loading happens here in the background; until the model is there, and whenever it fails, questions
+are answered by nothing, with the reason.
+
+Knows backends and packing; knows neither the engine nor the editor.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from indexer.errors import OndolError
+from lsp_server.backends.base import Backend, BackendProblem, Limits
+from lsp_server.backends.model_folder import ModelFolder
+from lsp_server.backends.registry import AdapterVersion, current_number, read_version
+from lsp_server.backends.stops import TextStops, indent_of
+from lsp_server.packing import Packed, Packer
+from lsp_server.types import Document
+
+log = logging.getLogger(__name__)
+
+_KEPT_ANSWERS = 64
+_LOOK_FOR_ADAPTER_SECONDS = 2.0
+_GENERATION_SECONDS = 5.0  # a generation nobody waits for any more ends after this
+
+
+class Adaptable(Protocol):
+    """A backend that takes adapters from the registry."""
+
+    folder: ModelFolder
+
+    def set_adapter(self, version: AdapterVersion | None) -> None:
+        """Merge, or take off."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A cursor, and what the copier has found there.
+
+    :param copies: texts the copier proposes, best first; they are ranked by likelihood, and are drafts.
+    """
+
+    document: Document
+    offset: int
+    single_line: bool
+    copies: tuple[str, ...] = ()
+    max_tokens: int = 64
+    max_lines: int = 12
+    count: int = 1
+
+    @property
+    def prefix(self) -> str:
+        """The text before the cursor."""
+        return self.document.text[: self.offset]
+
+    @property
+    def suffix(self) -> str:
+        """The text after the cursor."""
+        return self.document.text[self.offset :]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What the model has to say.
+
+    :param texts: its own texts, best first; empty when it wrote nothing in time.
+    :param reason: why the text ended, or why there is none: ``loading``, ``problem``, ``late``, ``superseded`` …
+    :param line_logprob: log-likelihood of the first text's first line and its end; None where it is not known.
+    :param copy_scores: log-likelihood of each copy that was handed over, and its end; empty where it was not computed.
+    :param complete: False while the generation still goes on.
+    """
+
+    texts: tuple[str, ...]
+    reason: str
+    line_logprob: float | None = None
+    copy_scores: tuple[float, ...] = ()
+    complete: bool = True
+    trace: dict[str, Any] = field(default_factory=dict)
+
+
+class _Job:
+    """One generation, from its question to its end."""
+
+    def __init__(self, question: Question, prefetch: bool) -> None:
+        self.question = question
+        self.prefetch = prefetch
+        self.prefix, self.suffix = question.prefix, question.suffix
+        self.stop = threading.Event()
+        self.ended = threading.Event()
+        self.partial = ""
+        self.answer = ModelAnswer((), "late", complete=False)
+
+    def text(self) -> str:
+        """What is written so far."""
+        return self.answer.texts[0] if self.answer.texts else self.partial
+
+    def covers(self, question: Question) -> int | None:
+        """How much of this job's text the user has typed since, if it answers the new question as well."""
+        same = self.question.document.uri == question.document.uri and self.question.single_line == question.single_line
+        prefix = question.prefix
+        if (
+            not same
+            or self.question.count < question.count
+            or self.suffix != question.suffix
+            or not prefix.startswith(self.prefix)
+        ):
+            return None
+        typed = prefix[len(self.prefix) :]
+        text = self.text()
+        if not typed:
+            return 0 if question.copies == self.question.copies or text or not self.ended.is_set() else None
+        return len(typed) if text.startswith(typed) and len(text) > len(typed) else None
+
+
+class Ticket:
+    """The claim to an answer."""
+
+    def __init__(self, job: _Job | None, typed: int = 0, reason: str = "", reused: bool = False) -> None:
+        self._job = job
+        self._typed = typed
+        self._reason = reason
+        self.reused = reused
+
+    def wait(self, until: float, cancelled: Callable[[], bool] | None = None) -> ModelAnswer:
+        """The answer, or what there is of it at ``until`` (``time.monotonic``)."""
+        job = self._job
+        if job is None:
+            return ModelAnswer((), self._reason)
+        while not job.ended.is_set():
+            left = until - time.monotonic()
+            if left <= 0 or (cancelled is not None and cancelled()):
+                break
+            job.ended.wait(min(left, 0.01))
+        answer = job.answer
+        if not job.ended.is_set():
+            return ModelAnswer((), "late", complete=False)
+        if not self._typed:
+            return answer
+        texts = tuple(t[self._typed :] for t in answer.texts[:1] if len(t) > self._typed)
+        return ModelAnswer(texts, answer.reason, answer.line_logprob, (), True, answer.trace)
+
+
+class ModelSource:
+    """The model's thread. Safe to call from any one thread.
+
+    :param load: makes the backend, on the model's thread; raises BackendProblem.
+    :param registry: folder of the adapter registry, looked at between questions; None for backends without adapters.
+    :param tell: called once with each new problem, from the model's thread.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Backend],
+        packer: Packer,
+        registry: Path | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        self._load = load
+        self._packer = packer
+        self._registry = registry
+        self._tell = tell or (lambda message: log.warning("%s", message))
+        self._told: set[str] = set()
+        self._wake = threading.Condition()
+        self._waiting: _Job | None = None
+        self._running: _Job | None = None
+        self._done: OrderedDict[int, _Job] = OrderedDict()
+        self._backend: Backend | None = None
+        self._state = "loading"
+        self._adapter = 0
+        self._refused: set[int] = set()
+        self._looked = 0.0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> str:
+        """``loading``, ``ready``, ``problem`` or ``closed``."""
+        return self._state
+
+    def wait_loaded(self, seconds: float = 600.0) -> str:
+        """Wait until the model is there or cannot be; the state then. For commands, not for a server."""
+        end = time.monotonic() + seconds
+        while self._state == "loading" and time.monotonic() < end:
+            time.sleep(0.02)
+        return self._state
+
+    @property
+    def name(self) -> str:
+        """Base and adapter, once loaded."""
+        return self._backend.name if self._backend else ""
+
+    @property
+    def packer(self) -> Packer:
+        """The packer; ``set_source`` and ``edits.note`` may be called between questions."""
+        return self._packer
+
+    def ask(self, question: Question, *, prefetch: bool = False) -> Ticket:
+        """Put a question; an older one that it does not continue is dropped, at the next token if it is running."""
+        with self._wake:
+            if self._state != "ready":
+                return Ticket(None, reason=self._state)
+            for job in (*reversed(self._done.values()), *((self._running,) if self._running else ())):
+                typed = job.covers(question) if not job.stop.is_set() else None
+                if typed is not None:
+                    return Ticket(job, typed, reused=True)
+            if prefetch and (self._waiting or self._running):
+                return Ticket(None, reason="busy")
+            job = _Job(question, prefetch)
+            if self._waiting is not None:
+                self._end(self._waiting, ModelAnswer((), "superseded"))
+            if self._running is not None:
+                self._running.stop.set()
+            self._waiting = job
+            self._wake.notify()
+            return Ticket(job)
+
+    def forget(self) -> None:
+        """Drop remembered answers: the index or a setting has changed."""
+        with self._wake:
+            self._done.clear()
+
+    def close(self) -> None:
+        """Stop; a running generation ends at its next token."""
+        with self._wake:
+            self._closed, self._state = True, "closed"
+            if self._running is not None:
+                self._running.stop.set()
+            self._wake.notify()
+
+    # The model's thread
+
+    def _run(self) -> None:
+        try:
+            self._backend = self._load()
+            self._swap_adapter()
+            self._state = "closed" if self._closed else "ready"
+        except Exception as error:
+            self._state = "problem"
+            self._problem(error)
+            return
+        while True:
+            with self._wake:
+                self._running = None
+                if self._waiting is None and not self._closed:
+                    self._wake.wait(_LOOK_FOR_ADAPTER_SECONDS)
+                if self._closed:
+                    break
+                job, self._waiting = self._waiting, None
+                self._running = job
+            self._swap_adapter()
+            if job is not None:
+                self._answer(job)
+        self._backend.close()
+
+    def _answer(self, job: _Job) -> None:
+        assert self._backend is not None
+        try:
+            answer = self._generate(self._backend, job)
+        except Exception as error:
+            self._problem(error)
+            answer = ModelAnswer((), "problem")
+        with self._wake:
+            self._end(job, answer)
+            if answer.reason not in ("cancelled", "problem", "late"):
+                self._done[id(job)] = job
+                while len(self._done) > _KEPT_ANSWERS:
+                    self._done.popitem(last=False)
+
+    def _generate(self, backend: Backend, job: _Job) -> ModelAnswer:
+        question = job.question
+        packed = self._packer.pack(question.document, question.offset)
+        prompt = backend.render(packed.parts)
+        scores: list[float] | None = None
+        if question.copies:
+            scores = backend.score(prompt, question.copies, job.stop.is_set)
+        limits = self._limits(question)
+        if question.count > 1:
+            made = backend.alternatives(prompt, limits, question.count, job.stop.is_set)
+        else:
+            made = [backend.generate(prompt, limits, job.stop.is_set, question.copies, lambda t: _note(job, t))]
+        texts = [TextStops.without_echo(m.text, question.suffix) for m in made]
+        first = made[0] if made else None
+        return ModelAnswer(
+            tuple(t for t in texts if t.strip()),
+            first.reason if first else "end",
+            first.line_logprob if first else None,
+            tuple(scores or ()),
+            True,
+            _trace(backend, packed, first),
+        )
+
+    def _limits(self, question: Question) -> Limits:
+        line = question.prefix.rpartition("\n")[2]
+        return Limits(
+            max_tokens=question.max_tokens,
+            deadline=time.monotonic() + _GENERATION_SECONDS,
+            single_line=question.single_line,
+            max_lines=question.max_lines,
+            base_indent=indent_of(line),
+        )
+
+    def _swap_adapter(self) -> None:
+        """Follow the registry's ``current``; what is refused is told once, and the adapter before it stays."""
+        if self._registry is None or time.monotonic() - self._looked < _LOOK_FOR_ADAPTER_SECONDS:
+            return
+        self._looked = time.monotonic()
+        backend: Any = self._backend
+        try:
+            number = current_number(self._registry) or 0
+        except BackendProblem as error:
+            self._problem(error)
+            return
+        if number == self._adapter or number in self._refused:
+            return
+        try:
+            folder = backend.folder
+            version = (
+                read_version(self._registry, number, folder.identity, folder.spec.name, folder.tensors)
+                if number
+                else None
+            )
+            backend.set_adapter(version)
+            self._adapter = number
+            self.forget()
+        except Exception as error:
+            self._refused.add(number)
+            self._problem(error)
+
+    def _problem(self, error: Exception) -> None:
+        message = str(error) if isinstance(error, OndolError) else f"the model failed ({type(error).__name__})"
+        if not isinstance(error, OndolError):
+            log.error("the model's thread met %s", type(error).__name__, exc_info=error)
+        if message not in self._told:
+            self._told.add(message)
+            self._tell(message)
+
+    @staticmethod
+    def _end(job: _Job, answer: ModelAnswer) -> None:
+        job.answer = answer
+        job.ended.set()
+
+
+def _note(job: _Job, text: str) -> None:
+    job.partial = text
+
+
+def _trace(backend: Backend, packed: Packed, made: Any) -> dict[str, Any]:
+    """Numbers for ``ondol explain``; no text."""
+    out: dict[str, Any] = {"model": backend.name, "context": packed.reason, **packed.trace}
+    if made is not None:
+        out |= {
+            "prompt_tokens": made.prompt_tokens, "reused": made.reused, "forwards": made.forwards,
+            "drafted": made.drafted, "accepted": made.accepted, "seconds": round(made.seconds, 4), "end": made.reason,
+        }  # fmt: skip
+    return out

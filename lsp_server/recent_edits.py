@@ -1,0 +1,81 @@
+"""Where the user has been typing: the last few places that changed, in any open document.
+
+A rename begun here is usually continued there. Knows texts and line numbers; keeps no more than a few lines of each.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from lsp_server.types import Document
+
+_KEPT = 8
+_MARGIN = 3
+_LONGEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A changed place as it reads now; lines ``[start, end)`` count from 0."""
+
+    uri: str
+    path: str
+    start: int
+    end: int
+    text: str
+
+
+class RecentEdits:
+    """The last places that changed, newest last. A document is told with each of its versions."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._edits: OrderedDict[tuple[str, int], Edit] = OrderedDict()
+
+    def note(self, document: Document) -> None:
+        """Compare with the version before; the first version of a document is no edit."""
+        before = self._texts.get(document.uri)
+        self._texts[document.uri] = document.text
+        if before is None or before == document.text:
+            return
+        start, end = changed(before, document.text)
+        first = document.text.count("\n", 0, start)
+        last = first + document.text.count("\n", start, end) + 1
+        low, high = max(0, first - _MARGIN), min(last + _MARGIN, first + _LONGEST)
+        lines = document.text.split("\n")[low:high]
+        for key, edit in list(self._edits.items()):
+            if edit.uri == document.uri and edit.start <= high and low <= edit.end:
+                del self._edits[key]  # the same place, as it was a moment ago
+        edit = Edit(document.uri, document.path or "", low, low + len(lines), "\n".join(lines) + "\n")
+        self._edits[document.uri, low] = edit
+        while len(self._edits) > _KEPT:
+            self._edits.popitem(last=False)
+
+    def close(self, uri: str) -> None:
+        """Forget the document's text, not where it was edited."""
+        self._texts.pop(uri, None)
+
+    def elsewhere(self, uri: str, line: int, limit: int) -> list[Edit]:
+        """The newest edits that are not around this line, newest first."""
+        out = [e for e in reversed(self._edits.values()) if e.uri != uri or not e.start - 20 <= line <= e.end + 20]
+        return out[:limit]
+
+
+def changed(before: str, after: str) -> tuple[int, int]:
+    """The span of ``after`` that is not in ``before``: everything but the common beginning and end."""
+    shortest = min(len(before), len(after))
+    start = _agreeing(before, after, shortest)
+    rest = shortest - start
+    end = _agreeing(before[::-1], after[::-1], rest) if rest else 0
+    return start, len(after) - end
+
+
+def _agreeing(one: str, other: str, limit: int) -> int:
+    """Length of the common beginning, by halving: slices compare at the speed of memory."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

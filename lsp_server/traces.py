@@ -1,0 +1,236 @@
+"""Why a completion was shown or was not: one local record per request, and the sentences that explain it.
+
+Records hold numbers, names of stages and the place in the repository; text only where the user allows it
+(``trace_text``). They stay on this machine, in a ring of two files that only the user can read.
+
+This module knows no engine: whatever an answer's trace holds is kept and printed as it is.
+"""
+
+import json
+import logging
+import os
+import queue
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Final
+
+from indexer.config import Settings, repository_directory
+from indexer.errors import UserError
+
+log = logging.getLogger(__name__)
+
+TRACES: Final = "traces.jsonl"
+TRACE_BYTES: Final = 1_000_000
+STATS: Final = "stats.jsonl"
+STATS_BYTES: Final = 4_000_000
+RECORD_BYTES: Final = 64_000
+KEPT_IN_MEMORY: Final = 200
+
+REASONS: Final[dict[str, str]] = {
+    "shown": "It was shown.",
+    "typed-through": "It was the rest of the suggestion that was shown before: what was typed agreed with it.",
+    "in-number": "The cursor is in the middle of a number, where nothing is suggested unasked.",
+    "in-word": "The cursor is inside a word, where nothing is suggested unasked.",
+    "line-ends": "It is more likely that the line ends here than that any suggestion is right.",
+    "popup-finishes-word": "The suggestion would only finish the word, which the editor's own list does.",
+    "does-not-fit": "What was found does not fit what stands behind the cursor, or the entry that the editor's list "
+    "has selected, or it would write out a secret again.",
+    "gate": "There was a suggestion, but it was not likely enough to be right to be shown unasked; "
+    "ask for it by hand (Invoked), or lower the setting `precision`.",
+    "no-match": "Nothing in the repository or in the open files continues this place.",
+    "empty": "There was nothing to suggest.",
+    "popup": "The editor's own completion list was open, and no suggestion continues its selected entry.",
+    "superseded": "A newer request for the same document came before this one was answered.",
+    "stale": "The document changed before the answer was ready, so the answer was dropped.",
+    "cancelled": "The editor cancelled the request.",
+    "late": "The answer took too long and was dropped.",
+    "off": "Completions are switched off.",
+    "language-off": "Completions are switched off for this language.",
+    "excluded": "This file is excluded (by a setting, by .ondolignore, or because it holds keys), "
+    "so nothing is suggested in it and nothing of it is used elsewhere.",
+    "too-large": "The document is larger than `max_file_bytes`; completions are off in it.",
+    "long-line": "The document has a line longer than `max_line_chars`; completions are off in it.",
+    "broken-text": "The document holds half of a character (a lone surrogate); completions are off in it.",
+    "not-open": "The editor asked about a document that it has not opened.",
+    "starting": "The engine had not started yet.",
+    "error": "The engine failed; the fault is counted and logged, and the next request is served as usual.",
+}
+
+
+class Ring:
+    """Records as JSON lines in a file and its predecessor, together at most twice ``limit`` bytes, mode 600.
+
+    Only :class:`Recorder` writes, so that no disk can hold up a completion.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path = path
+        self.limit = limit
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record; one that is too large loses its ``trace``.
+
+        :raises OSError: it cannot be written.
+        """
+        line = _line(record)
+        if len(line) > RECORD_BYTES:
+            line = _line({key: value for key, value in record.items() if key not in ("trace", "text")})
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            if os.fstat(descriptor).st_size + len(line) > self.limit:
+                os.close(descriptor)
+                descriptor = -1
+                self.path.replace(self._older())
+                descriptor = os.open(self.path, flags, 0o600)
+            os.write(descriptor, line)
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the records, oldest first; lines that are no records are left out."""
+        records = []
+        for path in (self._older(), self.path):
+            try:
+                data = path.read_bytes()
+            except OSError:
+                continue
+            for line in data.split(b"\n"):
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(record, dict):
+                    records.append(record)
+        return records
+
+    def _older(self) -> Path:
+        return self.path.with_name(self.path.name + ".1")
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, separators=(",", ":"), default=str).encode() + b"\n"
+
+
+class Recorder:
+    """The thread that writes rings. A ring that cannot be written is given up after one line in the log."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[tuple[Ring, dict[str, Any]] | None] = queue.Queue(maxsize=10_000)
+        self._given_up: set[Path] = set()
+        self._thread: threading.Thread | None = None
+
+    def put(self, ring: Ring | None, record: dict[str, Any]) -> None:
+        """Write a record soon; from the loop. Where there is no ring, or the disk is far behind, it is dropped."""
+        if ring is None or ring.path in self._given_up:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="records", daemon=True)
+            self._thread.start()
+        try:
+            self._queue.put_nowait((ring, record))
+        except queue.Full:
+            log.warning("records are dropped: the disk is slow")
+
+    def close(self, seconds: float = 0.5) -> None:
+        """Write what waits, for at most this long."""
+        if self._thread is not None:
+            try:
+                self._queue.put_nowait(None)
+            except queue.Full:
+                return
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            ring, record = item
+            try:
+                ring.append(record)
+            except (OSError, TypeError, ValueError) as error:
+                self._given_up.add(ring.path)
+                log.warning("%s cannot be written (%s); no more records are kept", ring.path.name, type(error).__name__)
+
+
+def ring_of(settings: Settings, root: Path | None, name: str, limit: int) -> Ring | None:
+    """The ring of a repository (or of documents outside of any), or None where the data directory cannot be used."""
+    try:
+        if root is not None:
+            return Ring(repository_directory(settings, root) / name, limit)
+        folder = settings.data_dir / "loose"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (UserError, OSError):
+        return None
+    return Ring(folder / name, limit)
+
+
+class Traces:
+    """The records of this session, by id, and their way to the disk."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._recent: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def add(self, ring: Ring | None, record: dict[str, Any]) -> None:
+        """Keep a record; it needs an ``id``."""
+        record = {"time": round(time.time(), 3), **record}
+        self._recent[str(record["id"])] = record
+        while len(self._recent) > KEPT_IN_MEMORY:
+            self._recent.popitem(last=False)
+        self._recorder.put(ring, record)
+
+    def find(self, wanted: str | None) -> dict[str, Any] | None:
+        """Return the record of an id, or the last one."""
+        return find(list(self._recent.values()), wanted)
+
+
+def find(records: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | None:
+    """Return the newest record that has this id, or carries this suggestion's id; None and ``last`` mean the newest.
+
+    Requests that the editor itself took back say nothing, so ``last`` passes them over if it can.
+    """
+    if wanted is None or wanted in ("", "last"):
+        told = [r for r in records if r.get("reason") not in ("superseded", "cancelled", "stale")]
+        told = told or records
+        return told[-1] if told else None
+    for record in reversed(records):
+        if record.get("id") == wanted or wanted in record.get("items", []):
+            found: dict[str, Any] = record
+            return found
+    return None
+
+
+def explain(record: dict[str, Any]) -> list[str]:
+    """Say in plain sentences what happened at one request, the verdict first."""
+    place = f"{record.get('path') or 'an unnamed document'}:{record.get('line', '?')}:{record.get('column', '?')}"
+    asked = "The editor asked by itself" if record.get("automatic") else "You asked"
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("time", 0))))
+    reason = str(record.get("reason", "?"))
+    lines = [f"{asked} for a completion at {place} ({record.get('language', '?')}, {when})."]
+    lines.append(REASONS.get(reason, f"The engine's verdict was `{reason}`."))
+    probability = record.get("probability")
+    if isinstance(probability, int | float):
+        needed = record.get("precision")
+        against = f", and `precision` asks for {needed:.0%}" if isinstance(needed, int | float) else ""
+        lines.append(f"The best suggestion was judged {probability:.0%} likely to be right{against}.")
+    for source in record.get("provenance", [])[:3]:
+        lines.append(f"Its text comes from {source}.")
+    if "ms" in record:
+        lines.append(f"It took {record['ms']} ms with the engine {record.get('engine') or 'that is set'}.")
+    if record.get("error"):
+        lines.append(f"The fault: {record['error']}.")
+    trace = record.get("trace")
+    if isinstance(trace, dict):
+        lines += [f"{key}: {_plain(value)}" for key, value in trace.items()]
+    lines.append(f"The record's id is {record.get('id')}.")
+    return lines
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(_plain(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
