@@ -1,0 +1,132 @@
+"""Plots as inline SVG: no script, no font, no address; colours come from the page's style sheet by class.
+
+Each function turns plain numbers into one ``<svg>``; text is escaped. This module knows no report.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+WIDTH, HEIGHT = 520, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 26, 14, 46
+
+Point = tuple[float, float]
+
+
+def line_plot(
+    curves: Sequence[tuple[str, Sequence[Point]]],
+    marks: Sequence[tuple[str, Point]],
+    *,
+    title: str,
+    across: str,
+    up: str,
+    level: tuple[str, float] | None = None,
+    reach: float = 1.0,
+) -> str:
+    """Curves over the unit square, with named marks on them and a dashed level.
+
+    :param curves: name and points with both coordinates from 0 to 1. :param reach: where the x axis ends.
+    """
+    parts = [_axes(across, up, reach)]
+    if level is not None:
+        y = _y(level[1])
+        parts.append(f'<line class="level" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(_text(WIDTH - _RIGHT - 4, y - 6, level[0], "note", "end"))
+    for number, (name, points) in enumerate(curves):
+        path = " ".join(f"{_x(x, reach):.1f},{_y(y):.1f}" for x, y in points)
+        parts.append(f'<polyline class="curve c{number}" points="{path}"><title>{escape(name)}</title></polyline>')
+    for number, (name, (x, y)) in enumerate(marks):
+        parts.append(
+            f'<circle class="mark c{number}" cx="{_x(x, reach):.1f}" cy="{_y(y):.1f}" r="6">'
+            f"<title>{escape(name)}</title></circle>"
+        )
+        parts.append(_text(_x(x, reach) + 10, _y(y) + 17, name, "label"))
+    return _svg(title, parts)
+
+
+def calibration_plot(rows: Sequence[tuple[float, float, float, float, int]], *, title: str) -> str:
+    """Said against happened, with intervals; dots grow with their counts.
+
+    :param rows: (said, happened, low, high, count).
+    """
+    parts = [_axes("probability that the gate gives", "share that was right", 1.0)]
+    parts.append(f'<line class="level" x1="{_x(0, 1)}" y1="{_y(0)}" x2="{_x(1, 1)}" y2="{_y(1)}"/>')
+    most = max((row[4] for row in rows), default=1)
+    for said, happened, low, high, count in rows:
+        x = _x(said, 1)
+        parts.append(f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{_y(low):.1f}" y2="{_y(high):.1f}"/>')
+        radius = 3.5 + 6 * (count / most) ** 0.5
+        note = f"said {said:.0%}, happened {happened:.0%}, {count} suggestions"
+        parts.append(
+            f'<circle class="mark c0" cx="{x:.1f}" cy="{_y(happened):.1f}" r="{radius:.1f}">'
+            f"<title>{note}</title></circle>"
+        )
+    return _svg(title, parts)
+
+
+def bar_plot(rows: Sequence[tuple[str, float | None, float | None, float | None, str]], *, title: str) -> str:
+    """Horizontal bars with intervals.
+
+    :param rows: (name, value, low, high, note), shares from 0 to 1.
+    """
+    left, step, right = 186, 30, 112
+    room = WIDTH - left - right
+    most = max([high for _, _, _, high, _ in rows if high is not None] + [0.1])
+    height = step * len(rows) + 12
+    parts = []
+    for number, (name, value, low, high, note) in enumerate(rows):
+        y = 8 + step * number
+        parts.append(_text(left - 10, y + 16, _short(name), "label", "end"))
+        if value is None or low is None or high is None:
+            parts.append(_text(left, y + 16, "nothing to count", "note"))
+            continue
+        scale = room / most
+        parts.append(
+            f'<rect class="bar" x="{left}" y="{y + 3}" width="{max(1.0, value * scale):.1f}" height="18" rx="3">'
+            f"<title>{escape(name)}: {value:.1%}, {escape(note)}</title></rect>"
+        )
+        parts.append(
+            f'<line class="whisker" x1="{left + low * scale:.1f}" x2="{left + high * scale:.1f}"'
+            f' y1="{y + 12}" y2="{y + 12}"/>'
+        )
+        parts.append(_text(WIDTH - 4, y + 16, f"{value:.1%}", "value", "end"))
+        parts.append(_text(WIDTH - 58, y + 16, note, "note", "end"))
+    return _svg(title, parts, height)
+
+
+def _axes(across: str, up: str, reach: float) -> str:
+    parts = []
+    for tenth in range(0, 11, 2):
+        y = _y(tenth / 10)
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(_text(_LEFT - 8, y + 4, f"{10 * tenth} %", "tick", "end"))
+    for part in range(6):
+        value = reach * part / 5
+        parts.append(_text(_x(value, reach), HEIGHT - _BOTTOM + 18, f"{100 * value:.0f} %", "tick", "middle"))
+    parts.append(_text((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 8, across, "axis", "middle"))
+    middle = (_TOP + HEIGHT - _BOTTOM) / 2
+    turned = f'text-anchor="middle" transform="translate(13 {middle:.0f}) rotate(-90)"'
+    parts.append(f'<text class="axis" {turned}>{escape(up)}</text>')
+    return "".join(parts)
+
+
+def _x(value: float, reach: float) -> float:
+    return _LEFT + (WIDTH - _LEFT - _RIGHT) * min(value, reach) / reach
+
+
+def _y(value: float) -> float:
+    return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * value
+
+
+def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _short(name: str, most: int = 24) -> str:
+    return name if len(name) <= most else "…" + name[1 - most :]
+
+
+def _svg(title: str, parts: Sequence[str], height: int = HEIGHT) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
+        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    )
