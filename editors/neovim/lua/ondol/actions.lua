@@ -1,0 +1,139 @@
+--- What the user does with a suggestion: accepts it or a part of it, dismisses it, asks for another. Knows nothing of
+--- how it came.
+local log = require('ondol.log')
+local sessions = require('ondol.session')
+local suggestion = require('ondol.suggestion')
+local text = require('ondol.text')
+local api = vim.api
+local M = {}
+
+--- The suggestion on the screen, if the text still agrees with it.
+local function shown()
+  local session = sessions.of(api.nvim_get_current_buf())
+  if not session or not session.visible then
+    return nil
+  end
+  local row, column = sessions.cursor()
+  local current = session.suggestions[session.index]
+  local rest = current and suggestion.rest(current, row, column)
+  return rest and session, current, rest
+end
+
+---@return boolean
+function M.visible()
+  return (shown()) ~= nil
+end
+
+--- What is shown is the indentation of a blank line: Tab is wanted for the indentation then.
+---@return boolean
+function M.only_indents()
+  local _, _, rest = shown()
+  local before = rest and api.nvim_get_current_line():sub(1, rest.column)
+  return rest ~= nil and before:find('%S') == nil and rest.text:find('^[ \t]') ~= nil
+end
+
+local function run_command(session, item)
+  if type(item.command) == 'table' and type(item.command.command) == 'string' then
+    local params = { command = item.command.command, arguments = item.command.arguments }
+    sessions.call(session.client, 'request', 'workspace/executeCommand', params, function() end, 0)
+  end
+end
+
+local function take(session, current, rest, bytes)
+  suggestion.insert(current, rest, bytes)
+  local row, column = sessions.cursor()
+  if suggestion.rest(current, row, column) then
+    local length = text.units(current.text:sub(1, rest.done + bytes), 'utf-16')
+    local params = { item = current.item, acceptedLength = length }
+    sessions.call(session.client, 'notify', 'textDocument/didPartiallyAcceptCompletion', params)
+    session.suggestions, session.index, session.cycled = { current }, 1, false
+    sessions.refresh(current.buffer)
+  else
+    sessions.cancel(session)
+    sessions.drop(session)
+    run_command(session, current.item)
+  end
+end
+
+--- Accepts the suggestion on the screen. False if there is none.
+---@param part 'all'|'word'|'line'
+---@return boolean
+function M.accept(part)
+  local session, current, rest = shown()
+  if not session then
+    return false
+  end
+  local bytes = #rest.text
+  if part ~= 'all' then
+    bytes = part == 'word' and text.first_word(rest.text) or text.first_line(rest.text)
+  end
+  -- Called from an expression map the text is locked (E565): then it happens as soon as the map is done.
+  local done, problem = pcall(take, session, current, rest, bytes)
+  if not done then
+    if not tostring(problem):find('E565', 1, true) then
+      log.add('not accepted: %s', tostring(problem))
+      return false
+    end
+    vim.schedule(function()
+      local now = suggestion.rest(current, sessions.cursor())
+      if now then
+        take(session, current, now, bytes)
+      end
+    end)
+  end
+  return true
+end
+
+--- Takes the suggestion away until the text changes. False if there is none.
+---@return boolean
+function M.dismiss()
+  local session = shown()
+  if not session then
+    return false
+  end
+  sessions.cancel(session)
+  session.dismissed = api.nvim_buf_get_changedtick(0)
+  sessions.drop(session)
+  return true
+end
+
+--- Shows another suggestion. Where only one is known the server is asked for more.
+---@param step integer 1 or -1
+---@return boolean
+function M.cycle(step)
+  local session = shown()
+  if not session then
+    return false
+  end
+  local function go(state)
+    if #state.suggestions > 0 then
+      state.index = (state.index - 1 + step) % #state.suggestions + 1
+      state.cycled = true
+      sessions.refresh(api.nvim_get_current_buf())
+    end
+  end
+  if #session.suggestions > 1 then
+    go(session)
+  else
+    sessions.ask(api.nvim_get_current_buf(), sessions.invoked, function(state)
+      local same = state.suggestions[1] and state.suggestions[1].text
+      state.cycled = true
+      if same and #state.suggestions > 1 then
+        go(state)
+      else
+        sessions.refresh(api.nvim_get_current_buf())
+      end
+    end)
+  end
+  return true
+end
+
+--- Asks for suggestions now, whatever their confidence.
+function M.trigger()
+  local buffer = api.nvim_get_current_buf()
+  if sessions.of(buffer) then
+    sessions.ask(buffer, sessions.invoked)
+  end
+end
+
+return M

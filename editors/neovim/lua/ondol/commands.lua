@@ -1,0 +1,168 @@
+--- :Ondol and its words. Each does one thing and says in one line what it did.
+local client = require('ondol.client')
+local config = require('ondol.config')
+local log = require('ondol.log')
+local scope = require('ondol.scope')
+local session = require('ondol.session')
+local api = vim.api
+local M = {}
+
+--- A window with text that is thrown away when it is closed.
+local function show(title, lines, filetype)
+  vim.cmd('botright new')
+  local buffer = api.nvim_get_current_buf()
+  vim.bo[buffer].buftype, vim.bo[buffer].bufhidden, vim.bo[buffer].swapfile = 'nofile', 'wipe', false
+  pcall(api.nvim_buf_set_name, buffer, 'ondol://' .. title)
+  api.nvim_buf_set_lines(buffer, 0, -1, false, lines)
+  vim.bo[buffer].modifiable, vim.bo[buffer].filetype = false, filetype or ''
+  api.nvim_win_set_height(0, math.max(3, math.min(#lines, math.floor(vim.o.lines / 2))))
+  vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buffer, desc = 'Close this window' })
+end
+
+--- Sends a command to the server of the current buffer.
+local function execute(command, arguments, done)
+  local _, running = client.server(api.nvim_get_current_buf())
+  if not running then
+    return log.tell('no server runs for this buffer. `:Ondol status` says why.', vim.log.levels.WARN)
+  end
+  local params = { command = command, arguments = arguments }
+  session.call(running, 'request', 'workspace/executeCommand', params, function(err, result)
+    if err then
+      return log.tell(('the server did not do it: %s'):format(tostring(err.message)), vim.log.levels.WARN)
+    end
+    done(result)
+  end, 0)
+end
+
+local function switch(on)
+  return function(words)
+    local which = words[1] or 'all'
+    if not vim.tbl_contains({ 'all', 'buffer', 'filetype' }, which) then
+      return log.tell(('%q is none of all, buffer, filetype'):format(which), vim.log.levels.WARN)
+    end
+    local now, what = client.switch(which, on, words[2])
+    log.tell((now and 'on ' or 'off ') .. what)
+    if now and which ~= 'all' and not scope.enabled() then
+      log.tell('but it is off everywhere: `:Ondol enable`')
+    end
+  end
+end
+
+local function explain()
+  local id = session.last_shown()
+  execute('ondol.explain', { id and { id = id } or vim.empty_dict() }, function(result)
+    local text = type(result) == 'string' and result or 'There is nothing to explain yet.'
+    show('explain', vim.split(text, '\n', { plain = true }), 'markdown')
+  end)
+end
+
+local function doctor()
+  local name = config.options.cmd[1]
+  local program = vim.fn.exepath(name)
+  if program == '' then
+    local message = ('the program `%s` was not found. Install it with `%s`.'):format(name, client.install)
+    return log.tell(message, vim.log.levels.WARN)
+  end
+  local root = scope.root_of(0) or vim.fn.getcwd()
+  local function done(result)
+    local text = (result.stdout or '') .. (result.stderr or '')
+    show('doctor', vim.split(vim.trim(text), '\n', { plain = true }))
+  end
+  local options = { text = true, cwd = root, timeout = 60000, env = { NO_COLOR = '1' } }
+  vim.system({ program, 'doctor' }, options, vim.schedule_wrap(done))
+  log.tell('looking at the installation …')
+end
+
+--- The last lines that servers wrote to their error output, from Neovim's own log.
+local function error_output()
+  local path = vim.lsp.log and vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()
+  local file = io.open(path, 'r')
+  if not file then
+    return {}
+  end
+  local size = file:seek('end')
+  file:seek('set', math.max(0, size - 20000))
+  local found = {}
+  for line in file:lines() do
+    if line:find('stderr', 1, true) and line:find(vim.fs.basename(config.options.cmd[1]), 1, true) then
+      vim.list_extend(found, vim.split(line:gsub('\\n', '\n'), '\n', { plain = true, trimempty = true }))
+    end
+  end
+  file:close()
+  return vim.list_slice(found, math.max(1, #found - 40)), path
+end
+
+local function show_log()
+  local lines = log.lines()
+  if #lines == 0 then
+    lines = { 'Nothing has happened yet.' }
+  end
+  local errors, path = error_output()
+  if #errors > 0 then
+    vim.list_extend(lines, { '', 'Error output of servers, from ' .. path .. ':' })
+    vim.list_extend(lines, errors)
+  end
+  show('log', lines)
+  vim.cmd('normal! G')
+end
+
+local words = {
+  enable = switch(true),
+  disable = switch(false),
+  toggle = switch(nil),
+  status = function()
+    local lines = require('ondol.status').long(api.nvim_get_current_buf())
+    api.nvim_echo({ { table.concat(lines, '\n') } }, true, {})
+  end,
+  index = function()
+    execute('ondol.index', {}, function() end)
+    log.tell('indexing …')
+  end,
+  explain = explain,
+  doctor = doctor,
+  restart = function()
+    client.stop(true)
+    log.tell('restarting …')
+  end,
+  log = show_log,
+}
+
+local scoped = { enable = true, disable = true, toggle = true }
+
+local function sorted(list)
+  table.sort(list)
+  return list
+end
+
+---@param arguments string[]
+function M.run(arguments)
+  if not client.running() then
+    require('ondol').setup()
+  end
+  local word = arguments[1] or 'status'
+  if not words[word] then
+    local known = table.concat(sorted(vim.tbl_keys(words)), ', ')
+    return log.tell(('there is no `:Ondol %s`; there are %s'):format(word, known), vim.log.levels.WARN)
+  end
+  words[word](vim.list_slice(arguments, 2))
+end
+
+---@param lead string
+---@param line string
+---@return string[]
+function M.complete(lead, line)
+  local before = vim.split(line:gsub('^.-Ondol!?%s+', ''):sub(1, -#lead - 1), '%s+', { trimempty = true })
+  local choices = {}
+  if #before == 0 then
+    choices = vim.tbl_keys(words)
+  elseif #before == 1 and scoped[before[1]] then
+    choices = { 'all', 'buffer', 'filetype' }
+  elseif #before == 2 and scoped[before[1]] and before[2] == 'filetype' then
+    choices = vim.fn.getcompletion('', 'filetype')
+  end
+  return sorted(vim.tbl_filter(function(choice)
+    return choice:sub(1, #lead) == lead
+  end, choices))
+end
+
+return M

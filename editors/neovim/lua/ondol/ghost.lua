@@ -1,0 +1,90 @@
+--- Draws a suggestion as grey text by extmarks. Knows nothing of servers; the buffer's text is never touched.
+local text = require('ondol.text')
+local suggestion = require('ondol.suggestion')
+local api = vim.api
+local M = {}
+
+M.namespace = api.nvim_create_namespace('ondol')
+
+local group = 'OndolGhost'
+
+local grey = 8 -- "bright black" of a terminal
+
+--- Defines the colour. The user's own definition stays. Neovim's default colours have no grey at all for a terminal
+--- without true colour, where a suggestion would look like text that was typed: then it gets the terminal's.
+function M.define_colour()
+  local base = vim.fn.hlexists('ComplHint') == 1 and 'ComplHint' or 'Comment'
+  local colour = api.nvim_get_hl(0, { name = base, link = false })
+  local lacks = colour.ctermfg == nil
+  colour.ctermfg = colour.ctermfg or grey
+  if lacks and base == 'ComplHint' then
+    api.nvim_set_hl(0, base, colour)
+  end
+  colour.default = true
+  api.nvim_set_hl(0, group, colour)
+end
+
+---@param buffer integer
+function M.clear(buffer)
+  if api.nvim_buf_is_valid(buffer) then
+    api.nvim_buf_clear_namespace(buffer, M.namespace, 0, -1)
+  end
+end
+
+--- Text over the rest of the line, which it has to hide down to its last cell.
+local function overlay(first, kept, hidden, column)
+  local chunks = { { first, group } }
+  if kept ~= '' then
+    chunks[#chunks + 1] = { kept, 'Normal' }
+  end
+  local missing = vim.fn.strdisplaywidth(hidden, column) - vim.fn.strdisplaywidth(first .. kept, column)
+  if missing > 0 then
+    chunks[#chunks + 1] = { (' '):rep(missing), 'Normal' }
+  end
+  return chunks
+end
+
+--- Draws what is left of a suggestion at the cursor.
+---@param buffer integer
+---@param rest ondol.Rest
+---@param hint string|nil a remark behind the text, such as (2/3)
+function M.draw(buffer, rest, hint)
+  M.clear(buffer)
+  local insert, replaced = suggestion.shortest(rest)
+  local line = api.nvim_buf_get_lines(buffer, rest.row, rest.row + 1, false)[1] or ''
+  local after = line:sub(rest.column + 1)
+  local kept = after:sub(#replaced + 1)
+  local tabstop = vim.bo[buffer].tabstop
+  local column = vim.fn.strdisplaywidth(line:sub(1, rest.column))
+  local lines = vim.split(insert, '\n', { plain = true })
+  for index, piece in ipairs(lines) do
+    lines[index] = text.expand_tabs(piece, index == 1 and column or 0, tabstop)
+  end
+
+  local mark = { hl_mode = 'combine', undo_restore = false, strict = false }
+  if after == '' or (#lines == 1 and replaced == '') then
+    mark.virt_text = { { lines[1], group } }
+    mark.virt_text_pos = 'inline'
+  else
+    local shown_after = text.expand_tabs(kept, column + vim.fn.strdisplaywidth(lines[1], column), tabstop)
+    mark.virt_text = overlay(lines[1], #lines == 1 and shown_after or '', after, column)
+    mark.virt_text_pos = 'overlay'
+  end
+  if #lines > 1 then
+    mark.virt_lines = {}
+    for index = 2, #lines do
+      mark.virt_lines[index - 1] = { { lines[index], group } }
+    end
+    if kept ~= '' then
+      local width = vim.fn.strdisplaywidth(lines[#lines])
+      table.insert(mark.virt_lines[#lines - 1], { text.expand_tabs(kept, width, tabstop), 'Normal' })
+    end
+  end
+  if hint then
+    local last = mark.virt_lines and mark.virt_lines[#mark.virt_lines] or mark.virt_text
+    last[#last + 1] = { hint, group }
+  end
+  api.nvim_buf_set_extmark(buffer, M.namespace, rest.row, rest.column, mark)
+end
+
+return M

@@ -1,0 +1,124 @@
+--- Which buffers Ondol works in, and to which repository each belongs. Knows nothing of servers.
+local config = require('ondol.config')
+local api = vim.api
+local M = {}
+
+local enabled = true
+local by_filetype = {} ---@type table<string, boolean> set by :Ondol while Neovim runs
+
+---@param buffer integer
+---@return string|nil
+function M.root_of(buffer)
+  local name = api.nvim_buf_get_name(buffer)
+  local root = name ~= '' and vim.fs.root(name, config.options.root_markers) or nil
+  if not root then
+    return nil
+  end
+  -- A home folder under version control is not one code base, and indexing it is not what anybody asked for.
+  local real = vim.fs.normalize(vim.fn.resolve(root))
+  if real == '/' or real == vim.fs.normalize(vim.fn.resolve(vim.fn.expand('~'))) then
+    return nil
+  end
+  return vim.fs.normalize(root)
+end
+
+--- Is this filetype wanted? What :Ondol said counts more than the options, and a name more than '*'.
+---@param filetype string
+---@return boolean
+local function filetype_on(filetype)
+  local options = config.options.filetypes
+  local choice = by_filetype[filetype]
+  if choice == nil then
+    choice = options[filetype]
+  end
+  if choice == nil then
+    choice = options['*']
+  end
+  return choice ~= false
+end
+
+--- Is Ondol wanted in this buffer? If not, why.
+---@param buffer integer
+---@return boolean
+---@return string|nil reason
+function M.wanted(buffer)
+  if not enabled then
+    return false, 'switched off (:Ondol enable)'
+  end
+  local own = vim.b[buffer].ondol_enabled
+  if own == false then
+    return false, 'switched off in this buffer (:Ondol enable buffer)'
+  end
+  local filetype = vim.bo[buffer].filetype
+  if own ~= true and not filetype_on(filetype) then
+    return false, ('switched off for filetype %q (:Ondol enable filetype)'):format(filetype)
+  end
+  return true
+end
+
+--- Can a server see this buffer? If not, why.
+---@param buffer integer
+---@return boolean
+---@return string|nil reason
+function M.eligible(buffer)
+  local name, options = api.nvim_buf_get_name(buffer), vim.bo[buffer]
+  if options.buftype ~= '' then
+    return false, 'not a file'
+  elseif name == '' then
+    return false, 'it has no name yet: save it once'
+  elseif name:find('^%a[%w+.-]+://') then
+    return false, 'not a file on this machine'
+  elseif options.readonly or not options.modifiable then
+    return false, 'read-only'
+  elseif options.binary then
+    return false, 'binary'
+  end
+  return true
+end
+
+--- Switches suggestions on or off.
+---@param which 'all'|'buffer'|'filetype'
+---@param on boolean|nil nil: the other way round
+---@param filetype string|nil for that scope; the current buffer's by default
+---@return boolean on
+---@return string what
+function M.switch(which, on, filetype)
+  local buffer = api.nvim_get_current_buf()
+  local what
+  if which == 'all' then
+    if on == nil then
+      on = not enabled
+    end
+    enabled, what = on, 'everywhere'
+  elseif which == 'buffer' then
+    if on == nil then
+      on = not M.wanted(buffer)
+    end
+    vim.b[buffer].ondol_enabled, what = on, 'in this buffer'
+  else
+    filetype = filetype or vim.bo[buffer].filetype
+    if on == nil then
+      on = not filetype_on(filetype)
+    end
+    by_filetype[filetype], what = on, ('for filetype %q'):format(filetype)
+    -- The latest word counts, also for buffers that were switched by themselves before.
+    for _, other in ipairs(api.nvim_list_bufs()) do
+      if vim.bo[other].filetype == filetype then
+        vim.b[other].ondol_enabled = nil
+      end
+    end
+  end
+  return on, what
+end
+
+---@return boolean
+function M.enabled()
+  return enabled
+end
+
+---@param on boolean
+function M.enable(on)
+  enabled = on
+end
+
+return M

@@ -1,0 +1,84 @@
+--- What there is to say about Ondol in a buffer: a word for the status line, sentences for :Ondol status and
+--- :checkhealth.
+local client = require('ondol.client')
+local scope = require('ondol.scope')
+local session = require('ondol.session')
+local M = {}
+
+---@param buffer integer
+---@return string
+function M.short(buffer)
+  if not client.running() or not scope.eligible(buffer) then
+    return ''
+  end
+  if not scope.wanted(buffer) then
+    return 'Ondol off'
+  end
+  local server = client.server(buffer)
+  if not server then
+    return ''
+  end
+  local status = server.status
+  if server.gave_up or status.state == 'problem' then
+    return 'Ondol !'
+  elseif not server.ready or status.state == 'starting' then
+    return 'Ondol …'
+  elseif status.state == 'indexing' then
+    return type(status.percent) == 'number' and ('Ondol %d%%%%'):format(status.percent) or 'Ondol indexing'
+  elseif status.state == 'model-loading' then
+    return 'Ondol model …'
+  elseif status.state == 'off' then
+    return 'Ondol off'
+  end
+  return 'Ondol'
+end
+
+--- Sentences about one server.
+---@param server ondol.Server
+---@return string
+function M.describe(server)
+  local status = server.status
+  local parts = { status.state or (server.gave_up and 'not running, gave up') or 'not running' }
+  if type(status.percent) == 'number' and status.state == 'indexing' then
+    parts[#parts + 1] = ('%d %%'):format(status.percent)
+  end
+  if type(status.message) == 'string' and status.message ~= '' then
+    parts[#parts + 1] = status.message
+  end
+  if type(status.documents) == 'number' then
+    parts[#parts + 1] = ('%d files in the index'):format(status.documents)
+  end
+  local runs = server.client_id and vim.lsp.get_client_by_id(server.client_id)
+  local process = runs and ('server %s'):format(server.version or '') or 'no server'
+  return ('%s: %s (%s)'):format(server.root or 'files outside of a repository', table.concat(parts, ', '), process)
+end
+
+---@param buffer integer
+---@return string[]
+function M.long(buffer)
+  buffer = buffer == 0 and vim.api.nvim_get_current_buf() or buffer
+  local lines = {}
+  local wanted, why_not = scope.wanted(buffer)
+  local eligible, cannot = scope.eligible(buffer)
+  if not client.running() then
+    lines[#lines + 1] = "Not set up: call require('ondol').setup{}"
+  elseif not eligible then
+    lines[#lines + 1] = 'This buffer: no suggestions, ' .. cannot
+  elseif not wanted then
+    lines[#lines + 1] = 'This buffer: ' .. why_not
+  elseif session.attached(buffer) then
+    local display = session.display_of(buffer) == 'own' and "this plugin's grey text" or 'vim.lsp.inline_completion'
+    lines[#lines + 1] = 'This buffer: on, shown by ' .. display
+  else
+    local server = client.server(buffer)
+    local gave_up = server and server.gave_up
+    lines[#lines + 1] = gave_up and 'This buffer: no server, and none is tried any more (:Ondol restart)'
+      or 'This buffer: waiting for the server'
+  end
+  for _, server in ipairs(client.servers()) do
+    lines[#lines + 1] = M.describe(server)
+  end
+  return lines
+end
+
+return M

@@ -1,0 +1,41 @@
+-- Defines the :Ondol command and the <Plug> maps. Nothing is started here and no key is mapped: that is for setup{} (see
+-- :help ondol).
+-- This file also runs on Neovim versions that are too old, so it uses nothing newer than 0.7.
+if vim.g.loaded_ondol then
+  return
+end
+vim.g.loaded_ondol = 1
+
+if vim.fn.has('nvim-0.10') == 0 then
+  vim.api.nvim_create_user_command('Ondol', function()
+    require('ondol').too_old()
+  end, { nargs = '*', desc = 'Ondol needs a newer Neovim' })
+  return
+end
+
+vim.api.nvim_create_user_command('Ondol', function(call)
+  require('ondol.commands').run(call.fargs)
+end, {
+  nargs = '*',
+  desc = 'Ondol: code completion from your own repository',
+  complete = function(lead, line)
+    return require('ondol.commands').complete(lead, line)
+  end,
+})
+
+for name, action in pairs({
+  accept = 'accept',
+  ['accept-word'] = 'accept_word',
+  ['accept-line'] = 'accept_line',
+  dismiss = 'dismiss',
+  next = 'next',
+  previous = 'previous',
+  trigger = 'trigger',
+}) do
+  vim.keymap.set('i', '<Plug>(ondol-' .. name .. ')', function()
+    require('ondol')[action]()
+  end, { desc = 'Ondol: ' .. name:gsub('-', ' ') })
+end
+vim.keymap.set({ 'n', 'i' }, '<Plug>(ondol-toggle)', function()
+  require('ondol').toggle()
+end, { desc = 'Ondol: switch suggestions on or off' })

@@ -1,0 +1,331 @@
+"""Two ways to hold a real Neovim: `Editor` over its RPC channel (text, marks, messages), `Terminal` in tmux (what the user sees)."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pynvim
+
+HERE = Path(__file__).resolve().parent
+PLUGIN = HERE.parents[2] / "editors" / "neovim"
+CACHE = Path(os.environ.get("ONDOL_EDITOR_CACHE") or Path.home() / ".cache" / "ondol-editors") / "neovim"
+EDITORS = {
+    "0.12": os.environ.get("ONDOL_NVIM_12") or str(CACHE / "nvim-0.12" / "nvim"),
+    "0.10": os.environ.get("ONDOL_NVIM_10") or str(CACHE / "nvim-0.10" / "nvim"),
+    "old": os.environ.get("ONDOL_NVIM_OLD") or str(CACHE / "nvim-0.7" / "nvim"),
+}
+PATIENCE = float(os.environ.get("ONDOL_EDITOR_PATIENCE", "60"))
+
+T = TypeVar("T")
+
+INIT = """
+vim.opt.runtimepath:prepend([[{plugin}]])
+vim.o.swapfile, vim.o.undofile, vim.o.shada = false, false, ''
+vim.o.termguicolors = false
+vim.o.expandtab, vim.o.shiftwidth, vim.o.softtabstop, vim.o.tabstop = true, 4, 4, 8
+vim.cmd('filetype on | filetype plugin indent {indent}')
+vim.o.autoindent = '{indent}' == 'on'
+{before}
+require('ondol').setup({setup})
+"""
+
+
+CAPTURE = """
+messages = {}
+local notify = vim.notify
+vim.notify = function(text, ...) messages[#messages + 1] = text return notify(text, ...) end
+"""
+
+
+def wait(check: Callable[[], T], what: str, state: Callable[[], Any] = lambda: "", patience: float = PATIENCE) -> T:
+    """Poll until the check gives something true, and return that."""
+    end = time.monotonic() + patience
+    while True:
+        result = check()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {patience:.0f} s for {what}\n{state()}")
+        time.sleep(0.03)
+
+
+def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, str]:
+    """An environment in which nothing of the user's own editor and nothing of an earlier test is found."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("XDG_", "NVIM", "VIM", "ONDOL_", "TMUX", "FAKE_"))
+    }
+    folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
+    (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    return {
+        **kept,
+        "HOME": str(home),
+        **folders,
+        "XDG_RUNTIME_DIR": str(home / "run"),
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "ONDOL_DATA_DIR": str(home / "ondol"),
+        **(extra or {}),
+    }
+
+
+def write_init(home: Path, setup: str, before: str = "", indent: str = "on") -> Path:
+    """Write an init.lua with these options."""
+    path = home / "init.lua"
+    path.write_text(INIT.format(plugin=PLUGIN, setup=setup, before=before, indent=indent), encoding="utf-8")
+    return path
+
+
+def make_repository(path: Path, files: dict[str, str]) -> Path:
+    """A git repository with these files in one commit."""
+    path.mkdir(parents=True)
+    for name, text in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(text.encode())
+    git = ["git", "-C", str(path), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "start"], check=True)
+    return path
+
+
+def events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """The events that a server logged."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines if line.endswith("}")]
+    return [event for event in found if kind is None or event["event"] == kind]
+
+
+class Plugin:
+    """What can be asked of a running plugin over the editor's RPC channel."""
+
+    rpc: Any
+
+    def lua(self, code: str, *arguments: Any) -> Any:
+        """Run Lua and return its value."""
+        return self.rpc.exec_lua(code, *arguments)
+
+    def open(self, path: Path) -> None:
+        """Edit a file and wait until the server sees it."""
+        self.rpc.command("edit " + str(path).replace(" ", "\\ "))
+        self.attached()
+
+    def attached(self) -> None:
+        """Wait until suggestions are possible in the current buffer, and Neovim's own module, where it is used, takes part."""
+        ready = """
+            local buffer = vim.api.nvim_get_current_buf()
+            local display = require('ondol.session').display_of(buffer)
+            return display == 'own'
+              or display == 'builtin' and vim.fn.exists('#nvim.lsp.inline_completion:' .. buffer) == 1
+        """
+        wait(lambda: self.lua(ready), "the server to see the file", lambda: "\n".join(self.log()))
+
+    def lines(self) -> list[str]:
+        """The text of the current buffer."""
+        return list(self.rpc.current.buffer[:])
+
+    def cursor(self) -> tuple[int, int]:
+        """Line from 1, byte from 0."""
+        return tuple(self.rpc.current.window.cursor)
+
+    def log(self) -> list[str]:
+        """The plugin's own log."""
+        return self.lua("return package.loaded['ondol.log'] and require('ondol.log').lines() or {}")
+
+
+class Editor(Plugin):
+    """Neovim without a terminal, driven over its RPC channel."""
+
+    def __init__(
+        self,
+        version: str,
+        home: Path,
+        folder: Path,
+        setup: str,
+        *,
+        before: str = "",
+        indent: str = "off",
+        env: dict[str, str] | None = None,
+    ) -> None:
+        init = write_init(home, setup, CAPTURE + before, indent)
+        program = [
+            "env",
+            "-i",
+            "-C",
+            str(folder),
+            *(f"{name}={value}" for name, value in environment(home, env).items()),
+        ]
+        self.rpc = pynvim.attach(
+            "child", argv=[*program, EDITORS[version], "--embed", "--headless", "-n", "-i", "NONE", "-u", str(init)]
+        )
+        self.version = version
+
+    def close(self) -> None:
+        """Leave without saving."""
+        with contextlib.suppress(Exception):
+            self.rpc.command("qa!", async_=True)
+        with contextlib.suppress(Exception):
+            self.rpc.close()
+
+    def keys(self, keys: str) -> None:
+        """Press keys, in Vim's notation, and wait until they are worked off."""
+        self.rpc.input(keys)
+        self.lua("return 1")
+
+    def type(self, text: str) -> None:
+        """Type a text, key by key."""
+        for character in text:
+            self.keys({"<": "<lt>", "\n": "<CR>", "\t": "<Tab>"}.get(character, character))
+
+    def ghost(self) -> str:
+        """The grey text, lines joined by a line end; empty where there is none. A kept rest of the line stands in ‹›."""
+        return self.lua("""
+            local out = {}
+            for name, space in pairs(vim.api.nvim_get_namespaces()) do
+              if name == 'ondol' or name == 'nvim.lsp.inline_completion' then
+                for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })) do
+                  local lines = { mark[4].virt_text or {} }
+                  vim.list_extend(lines, mark[4].virt_lines or {})
+                  for index, chunks in ipairs(lines) do
+                    lines[index] = table.concat(vim.tbl_map(function(chunk)
+                      return chunk[2] == 'Normal' and ('‹' .. chunk[1] .. '›') or chunk[1]
+                    end, chunks))
+                  end
+                  out[#out + 1] = table.concat(lines, '\\n')
+                end
+              end
+            end
+            return table.concat(out, '\\n--- and ---\\n')
+        """)
+
+    def messages(self) -> list[str]:
+        """What the user was told."""
+        return self.lua("return messages")
+
+    def see(self, text: str) -> None:
+        """Wait for this grey text."""
+        wait(
+            lambda: self.ghost() == text,
+            f"the grey text {text!r}",
+            lambda: f"shown: {self.ghost()!r}\n{self.lines()}\n" + "\n".join(self.log()),
+        )
+
+    def see_nothing(self) -> None:
+        """Wait until no grey text is shown."""
+        wait(lambda: self.ghost() == "", "no grey text", lambda: f"shown: {self.ghost()!r}")
+
+
+class Screen:
+    """A program in a terminal that can be read."""
+
+    def __init__(
+        self,
+        program: list[str],
+        home: Path,
+        folder: Path,
+        env: dict[str, str] | None = None,
+        size: tuple[int, int] = (100, 30),
+    ) -> None:
+        self.name = "ondol-" + uuid.uuid4().hex[:8]
+        self.tmux = shutil.which("tmux") or str(CACHE / "tmux" / "root" / "usr" / "bin" / "tmux")
+        self.environment = environment(home, env)
+        self.base = [self.tmux, "-u", "-S", str(home / "run" / "tmux"), "-f", "/dev/null"]
+        place = ["-x", str(size[0]), "-y", str(size[1]), "-c", str(folder)]
+        self.tell("new-session", "-d", "-s", self.name, *place, *program)
+
+    def tell(self, *words: str) -> str:
+        """Give tmux a command and return what it says."""
+        done = subprocess.run(
+            [*self.base, *words], check=True, capture_output=True, encoding="utf-8", env=self.environment
+        )
+        return done.stdout
+
+    def close(self) -> None:
+        """End tmux and with it the program."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.tell("kill-server")
+
+    def keys(self, *keys: str) -> None:
+        """Press keys, in tmux's notation."""
+        self.tell("send-keys", "-t", self.name, *keys)
+
+    def type(self, text: str) -> None:
+        """Type a text, key by key."""
+        for character in text:
+            # tmux takes a lone semicolon for the end of its command
+            self.tell("send-keys", "-t", self.name, "-l", "\\;" if character == ";" else character)
+
+    def screen(self, colours: bool = False) -> str:
+        """What stands on the screen."""
+        return self.tell("capture-pane", "-p", "-t", self.name, *(["-e", "-N"] if colours else []))
+
+    def why(self) -> str:
+        """What there is to say when a test fails."""
+        return self.screen()
+
+    def see(self, pattern: str, what: str = "") -> str:
+        """Wait until the screen matches a regular expression (multi-line), and return the screen."""
+        return wait(
+            lambda: (screen := self.screen()) and re.search(pattern, screen, re.M) and screen,
+            what or repr(pattern),
+            self.why,
+        )
+
+    def see_not(self, pattern: str) -> None:
+        """Wait until the screen no longer matches."""
+        wait(lambda: not re.search(pattern, self.screen(), re.M), f"{pattern!r} to go", self.screen)
+
+
+class Terminal(Screen, Plugin):
+    """Neovim in a terminal that can be read."""
+
+    def __init__(
+        self,
+        version: str,
+        home: Path,
+        folder: Path,
+        setup: str,
+        *,
+        files: list[str],
+        before: str = "",
+        env: dict[str, str] | None = None,
+        size: tuple[int, int] = (100, 30),
+    ) -> None:
+        init = write_init(home, setup, before)
+        (home / "run").mkdir(exist_ok=True, mode=0o700)
+        channel = home / "run" / "nvim"
+        program = [EDITORS[version], "--listen", str(channel), "-n", "-i", "NONE", "-u", str(init), *files]
+        super().__init__(program, home, folder, env, size)
+        wait(channel.exists, "the editor", self.screen)
+        self.rpc = pynvim.attach("socket", path=str(channel))
+
+    def close(self) -> None:
+        """End tmux and with it the editor."""
+        with contextlib.suppress(Exception):
+            self.rpc.close()
+        super().close()
+
+    def why(self) -> str:
+        """The screen, the plugin's log, why the server answered as it did, and what the user was told."""
+        explain = """
+            local client = vim.lsp.get_clients({ name = 'ondol', bufnr = 0 })[1]
+            local params = { command = 'ondol.explain' }
+            local answer = client and vim.lsp.buf_request_sync(0, 'workspace/executeCommand', params, 5000)
+            return answer and answer[client.id] and answer[client.id].result or 'no server'
+        """
+        with contextlib.suppress(Exception):
+            told = self.lua("return vim.api.nvim_exec2('messages', { output = true }).output")
+            return "\n".join([self.screen(), *self.log(), str(self.lua(explain)), "messages:", told])
+        return self.screen()

@@ -1,0 +1,120 @@
+"""Take a picture of Neovim with a suggestion of the real server: screenshot.py OUT.png [0.12|0.10]. Start it with run.sh --screenshot OUT.png.
+
+The screen of tmux, with its colours, is drawn by Pillow in a monospaced font of this machine.
+"""
+
+import re
+import sys
+import tempfile
+import unicodedata
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from editor import Terminal, make_repository
+from test_server import ONDOL, STATUS_LINE, files
+
+FONTS = ("DejaVuSansMono", "LiberationMono-Regular", "NotoSansMono-Regular")
+SIZE, PAD = 26, 28
+WIDTH, HEIGHT = 84, 24
+LOOK = """
+vim.o.termguicolors, vim.o.number, vim.o.signcolumn, vim.o.ruler, vim.o.showmode = true, true, 'yes', false, true
+vim.o.fillchars = 'eob: '
+"""
+SCENE = '''"""Reading of the stock list."""
+import json
+import logging
+
+logger = logging.getLogger(__name__)
+
+
+def load_stock(path, limit, host, key, owner):
+    """Load the stock list of a file."""
+'''
+
+
+def font() -> ImageFont.FreeTypeFont:
+    """A monospaced font."""
+    for name in FONTS:
+        for path in Path("/usr/share/fonts").rglob(name + ".ttf"):
+            return ImageFont.truetype(str(path), SIZE)
+    raise SystemExit(f"screenshot: none of {', '.join(FONTS)} is installed\n  cure: apt-get install fonts-dejavu-core")
+
+
+def colour(codes: list[int], at: int) -> tuple[str | None, int]:
+    """The colour that begins at a place of a list of codes, and how many codes it takes."""
+    if codes[at + 1] == 2:
+        return "#{:02x}{:02x}{:02x}".format(*codes[at + 2 : at + 5]), 4
+    number = codes[at + 2]
+    if number >= 232:
+        return "#" + f"{8 + 10 * (number - 232):02x}" * 3, 2
+    if number >= 16:
+        steps = (0, 95, 135, 175, 215, 255)
+        return "#{:02x}{:02x}{:02x}".format(*(steps[(number - 16) // power % 6] for power in (36, 6, 1))), 2
+    return None, 2
+
+
+def draw(screen: str, out: Path) -> None:
+    """Draw a screen with its colour codes."""
+    face = font()
+    cell = face.getlength("M")
+    height = int(SIZE * 1.32)
+    plain, ground = "#e0e2ea", "#14161b"
+    rows = screen.rstrip("\n").split("\n")[:HEIGHT]
+    image = Image.new("RGB", (int(cell * WIDTH) + 2 * PAD, height * HEIGHT + 2 * PAD), ground)
+    pen = ImageDraw.Draw(image)
+    for y, row in enumerate(rows):
+        front, back, x = plain, ground, 0
+        for part in re.split(r"(\x1b\[[0-9;]*m)", row):
+            if part.startswith("\x1b["):
+                codes = [int(code or 0) for code in part[2:-1].split(";")]
+                at = 0
+                while at < len(codes):
+                    code = codes[at]
+                    if code == 0:
+                        front, back = plain, ground
+                    elif code in (38, 48):
+                        value, taken = colour(codes, at)
+                        front, back = (value or plain, back) if code == 38 else (front, value or ground)
+                        at += taken
+                    elif code == 39:
+                        front = plain
+                    elif code == 49:
+                        back = ground
+                    elif code == 7:
+                        front, back = back, front
+                    at += 1
+                continue
+            for character in part:
+                wide = 2 if unicodedata.east_asian_width(character) in "WF" else 1
+                left, top = PAD + x * cell, PAD + y * height
+                if back != ground:
+                    pen.rectangle((left, top, left + wide * cell, top + height), fill=back)
+                pen.text((left, top + 2), character, font=face, fill=front)
+                x += wide
+    out.parent.mkdir(parents=True, exist_ok=True)
+    image.save(out, optimize=True)
+
+
+def main() -> None:
+    """Make the scene, wait for the suggestion, draw it."""
+    out, version = Path(sys.argv[1]), (sys.argv[2:] or ["0.12"])[0]
+    home = Path(tempfile.mkdtemp(prefix="on-"))
+    repo = make_repository(home / "repo", files() | {"shop/stock.py": SCENE})
+    setup = f"{{ cmd = {{ '{ONDOL}', 'serve', '--stdio' }}, keys = {{ accept = '<Tab>' }} }}"
+    terminal = Terminal(
+        version, home, repo, setup, files=["shop/stock.py"], before=LOOK + STATUS_LINE, size=(WIDTH, HEIGHT)
+    )
+    try:
+        terminal.see(r"stock.py \[Ondol\]")
+        terminal.rpc.command("call append('$', '') | normal! G")
+        terminal.keys("i")
+        terminal.type("    with open(path")
+        terminal.see("does not hold a list of records")
+        draw(terminal.screen(colours=True), out)
+    finally:
+        terminal.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+// Bad input: a server that is missing, old, crashing, late or wrong; a workspace that is not trusted. A key press must never
+// produce a message, and every trouble exactly one, with the cure.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { guarded, until, Workbench } from './harness.mjs';
+import { write } from './repository.mjs';
+
+describe('faults', () => {
+  let bench, wire, window, repo;
+  const it = (name, body) => test(name, guarded(() => window, () => wire, body));
+
+  before(async () => {
+    bench = await Workbench.start();
+    repo = path.join(bench.folder, 'repo');
+    write(repo, { 'a.py': '# hello\n' });
+  }, { timeout: 400_000 });
+  after(() => bench?.stop());
+
+  const use = async (fault) => {
+    const server = bench.fakeServer(fault);
+    wire = server.wire;
+    bench.writeSettings({}, { 'ondol.server.path': server.file });
+    await until(() => wire.starts().length > 0, `the server with the fault ${fault}`);
+  };
+  const line = async (text) => { await window.key('Escape'); await window.key('Control+End'); await window.type('\n'); await window.pause(150); await window.type(text); };
+
+  it('not installed: one message with the exact command', async () => {
+    window = await bench.open(repo);
+    const message = await window.toast(/not installed/);
+    assert.match(message, /Run: pipx install ondol$/);
+    const status = await window.statusIs((one) => one.icon === 'warning', 'a warning');
+    assert.ok(status.warning);
+    await window.shot('not-installed');
+    await window.openFile('a.py');
+    await line('def add(');
+    await window.noGhost(600);
+    assert.equal((await window.toasts()).length, 1);
+    await window.palette('Notifications: Show Notifications');
+    await window.page.click('.notifications-center a:has-text("Copy Command")');
+    await until(async () => await window.page.evaluate(() => navigator.clipboard.readText()) === 'pipx install ondol', 'the command in the clipboard');
+    await window.clear();
+  });
+
+  it('installed later: found by itself, here in the workspace\'s interpreter environment', async () => {
+    const environment = path.join(bench.folder, 'environment');
+    const server = bench.fakeServer();
+    wire = server.wire;
+    write(environment, { 'bin/python': '' });
+    fs.copyFileSync(server.file, path.join(environment, 'bin/ondol'));
+    fs.chmodSync(path.join(environment, 'bin/ondol'), 0o755);
+    bench.writeSettings({}, { 'python.defaultInterpreterPath': path.join(environment, 'bin/python') });
+    await window.ready();
+    await line('def add(');
+    await window.ghostIs('a, b):\n    return a + b');
+    await window.key('Escape');
+  });
+
+  it('a setting that names no program', async () => {
+    bench.writeSettings({}, { 'ondol.server.path': '/nowhere/ondol' });
+    assert.match(await window.toast(/ondol\.server\.path/), /\/nowhere\/ondol/);
+    await window.clear();
+  });
+
+  it('a workspace cannot name the program', async () => {
+    const evil = path.join(bench.folder, 'evil-ran');
+    write(repo, { '.vscode/settings.json': JSON.stringify({ 'ondol.server.path': path.join(repo, 'ondol'), 'ondol.server.arguments': ['--evil'] }), ondol: `#!/bin/sh\ntouch '${evil}'\n` });
+    fs.chmodSync(path.join(repo, 'ondol'), 0o755);
+    await use('');
+    await window.ready();
+    assert.ok(!fs.existsSync(evil));
+    assert.ok(!wire.starts().at(-1).args.includes('--evil'));
+    fs.rmSync(path.join(repo, '.vscode'), { recursive: true });
+  });
+
+  it('too old: a message with the command that updates it', async () => {
+    await use('old');
+    assert.match(await window.toast(/too old/), /0\.0\.1 is too old .* needs 0\.1\.0 or later\. Run: .* install --upgrade ondol$/);
+    await window.statusIs((one) => one.icon === 'warning', 'a warning');
+    await window.clear();
+  });
+
+  for (const fault of ['crash-at-start', 'crash-loop']) {
+    it(`${fault}: tried five times, then one message`, async () => {
+      await use(fault);
+      await window.toast(/stopped 5 times/);
+      assert.equal(wire.starts().length, 5);
+      assert.equal((await window.toasts()).length, 1);
+      await window.shot(fault);
+      await line('def add(');
+      await window.noGhost(2500);
+      assert.equal(wire.starts().length, 5, 'it was started again');
+      assert.equal((await window.toasts()).length, 1);
+      await window.clear();
+    });
+  }
+
+  it('a late answer is not shown, one in time is', async () => {
+    await use('slow');
+    await window.ready();
+    await line('def add(');
+    await window.ghostIs('a, b):\n    return a + b');
+    await use('late');
+    await window.ready();
+    await line('def add(');
+    await until(() => wire.count('$/cancelRequest') > 0, 'the end of the patience', 10_000);
+    await window.noGhost(2000);
+    assert.deepEqual(await window.toasts(), []);
+  });
+
+  it('an answer for an older text is not shown', async () => {
+    await use('slow');
+    await window.ready();
+    await line('def add(');
+    await until(() => wire.sent('textDocument/inlineCompletion').length > 0, 'a request');
+    await window.type('zz');
+    await window.noGhost(1500);
+    assert.ok(wire.count('$/cancelRequest') > 0);
+  });
+
+  it('items that do not fit are left out, and nothing is said', async () => {
+    await use('ranges');
+    await window.ready();
+    await line('def add(');
+    await until(() => wire.entries().some((entry) => entry.from === 'server' && Array.isArray(entry.message.result?.items) && entry.message.result.items.length > 5), 'the wrong items');
+    await window.noGhost(800);
+    assert.deepEqual(await window.toasts(), []);
+    assert.equal(wire.count('textDocument/didShowCompletion'), 0);
+  });
+
+  for (const fault of ['error', 'deaf']) {
+    it(`a server that answers ${fault === 'error' ? 'errors' : 'nothing'}: no message for a key press`, async () => {
+      await use(fault);
+      await window.ready();
+      await line('def add(a');
+      await window.noGhost(800);
+      assert.ok(wire.count('textDocument/inlineCompletion') > 0);
+      assert.deepEqual(await window.toasts(), []);
+    });
+  }
+
+  it('the status bar goes through the states of the server', async () => {
+    await use('states');
+    await window.statusIs((one) => /indexing 7 %/.test(one.text) && one.icon === 'sync', '7 %');
+    await window.shot('indexing');
+    await window.statusIs((one) => /64 %/.test(one.text), '64 %');
+    await window.statusIs((one) => /loading model/.test(one.text), 'the model');
+    await window.statusIs((one) => one.warning && /free some space/.test(one.label), 'the problem');
+    await window.statusIs((one) => one.icon === 'circle-slash', 'off');
+    await window.statusIs((one) => one.icon === 'flame' && /indexed: 12/.test(one.label), 'ready');
+    await window.close();
+  });
+
+  it('Restricted Mode: nothing is started', async () => {
+    const server = bench.fakeServer();
+    wire = server.wire;
+    bench.writeSettings({ 'security.workspace.trust.enabled': true, 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' }, { 'ondol.server.path': server.file });
+    const strange = path.join(bench.folder, 'strange');
+    write(strange, { 'a.py': '# hello\n' });
+    window = await bench.open(strange);
+    await window.statusIs((one) => one.icon === 'circle-slash' && /Restricted Mode/.test(one.label), 'off in Restricted Mode');
+    await window.openFile('a.py');
+    await line('def add(');
+    await window.noGhost(1500);
+    assert.equal(wire.starts().length, 0, 'a server was started');
+    await window.shot('restricted');
+    await window.close();
+    bench.writeSettings({ 'security.workspace.trust.enabled': false });
+  });
+});
