@@ -1,0 +1,249 @@
+"""Measures the index at a million lines: build, memory, size, update, opening, search.
+
+    python benchmarks/bench_index.py --out benchmarks/results/index.json
+
+The corpus is what every machine with Python has: its standard library and installed packages, copied into a folder of
+their own (``--corpus`` keeps it for the next run). "Times parse" compares the build with parsing the same bytes once
+with tree-sitter, in one process, in this run. Run it on an otherwise idle machine; results hold the load
+before and after.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+SUFFIXES = {".py", ".pyi", ".c", ".h", ".cpp", ".hpp", ".js", ".ts", ".css", ".toml", ".sh"}
+SKIPPED_FOLDERS = {"__pycache__", "site-packages", "dist-packages", ".git"}
+PACKAGES = ("numpy", "faiss-cpu", "tantivy", "tokenizers", "tree-sitter", "ondol")
+
+
+def make_corpus(target: Path, lines: int) -> None:
+    """Copies sources of this machine's Python until there are ``lines`` lines."""
+    paths = sysconfig.get_paths()
+    roots = [Path(paths["stdlib"]), Path(paths["purelib"]), Path(paths["platlib"]), Path("/usr/lib/python3")]
+    roots += [Path("/usr/include"), Path("/usr/share")]
+    found = 0
+    for number, root in enumerate(dict.fromkeys(roots)):
+        for path in sorted(root.rglob("*")):
+            if found >= lines:
+                return
+            inside = path.relative_to(root)
+            if path.suffix not in SUFFIXES or SKIPPED_FOLDERS & set(inside.parts) or not path.is_file():
+                continue
+            data = path.read_bytes()
+            if path.is_symlink() or len(data) > 1_000_000 or not data:
+                continue
+            copy = target / f"part{number}" / inside
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(data)
+            found += data.count(b"\n")
+    raise SystemExit(f"only {found} lines of source on this machine; install more packages")
+
+
+def parse_once(corpus: Path) -> dict[str, float]:
+    """What it takes to parse the corpus once with tree-sitter in this process."""
+    from indexer.languages import language_of, parser
+
+    files = []
+    for path in sorted(corpus.rglob("*")):
+        if path.is_file() and (found := parser(language_of(path.as_posix()))) is not None:
+            files.append((found, path.read_bytes()))
+    started, used = time.perf_counter(), time.process_time()
+    for found, data in files:
+        found.parse(data)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - used
+    return {"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "bytes": sum(len(data) for _, data in files)}
+
+
+class TreeMemory(threading.Thread):
+    """Watches the resident memory of a process and its descendants; pages shared by several count for each."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.peak = 0
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        """Samples ten times a second."""
+        while not self.stopped.wait(0.1):
+            self.peak = max(self.peak, sum(map(_resident, _tree(self.pid))))
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            if task.name != str(pid):
+                children += (task / "children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(inner for child in children for inner in _tree(int(child)))]
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except (OSError, ValueError):
+        return 0
+
+
+def ondol(data: Path, *args: str) -> tuple[str, dict[str, float]]:
+    """Runs the console script in a process of its own: its output, seconds and peak memory of its process tree."""
+    script = Path(sys.executable).with_name("ondol")
+    before = os.times()
+    started = time.perf_counter()
+    process = subprocess.Popen([script, *args, "--data-dir", str(data)], stdout=subprocess.PIPE, text=True)
+    memory = TreeMemory(process.pid)
+    memory.start()
+    output, _ = process.communicate()
+    seconds = time.perf_counter() - started
+    memory.stopped.set()
+    memory.join()
+    if process.returncode:
+        raise SystemExit(f"ondol {' '.join(args)} failed with {process.returncode}")
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return output, {"seconds": round(seconds, 3), "cpu_seconds": round(cpu, 3), "peak_bytes": memory.peak}
+
+
+def measure_update(corpus: Path, data: Path, rounds: int) -> list[dict[str, Any]]:
+    """Appends a line with a new name to a file, updates, opens the index and finds the name, in fresh processes."""
+    files = [path for path in sorted(corpus.rglob("*.py")) if 5_000 < path.stat().st_size < 30_000]
+    measured = []
+    for number in range(rounds):
+        victim = files[(number * 997) % len(files)]
+        name = f"quizzical_walrus_{number}"
+        victim.write_text(victim.read_text("utf-8", "replace") + f"\n\ndef {name}():\n    return {number}\n", "utf-8")
+        report, update = ondol(data, "index", str(corpus), "--json")
+        hits, search = ondol(data, "search", name, "--repo", str(corpus), "--json", "--limit", "5")
+        found = [hit for hit in json.loads(hits) if name in hit["text"]]
+        if not found:
+            raise SystemExit(f"{name} was not found after the update")
+        measured.append(
+            {
+                "index": update,
+                "search": search,
+                "inside_seconds": json.loads(report)["seconds"],
+                "until_found_seconds": round(update["seconds"] + search["seconds"], 3),
+                "until_found_cpu_seconds": round(update["cpu_seconds"] + search["cpu_seconds"], 3),
+            }
+        )
+    return measured
+
+
+def measure_reading(data: Path, corpus: Path) -> dict[str, Any]:
+    """Opening, and searching for lines of the corpus, in this process."""
+    from dataclasses import replace
+
+    from indexer.config import load
+    from indexer.index import Index
+    from indexer.search import search
+    from indexer.store import index_directory
+
+    settings = replace(load(corpus)[0], data_dir=data)
+    opened = []
+    for _ in range(5):
+        started = time.perf_counter()
+        index = Index.open(index_directory(settings, corpus))
+        opened.append(time.perf_counter() - started)
+    documents = list(index.documents.values())
+    queries = [index.chunks(document)[0].text for document in documents[:: len(documents) // 200] if document.chunks]
+    search(index, queries[0], 5)
+    times = []
+    for query in queries:
+        started = time.perf_counter()
+        search(index, query, 5)
+        times.append(time.perf_counter() - started)
+    return {"open_ms": _quantiles(opened), "search_ms": _quantiles(times), "segments": len(index.segments)}
+
+
+def _quantiles(seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    return {
+        name: round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
+    }
+
+
+def files_by_component(directory: Path) -> dict[str, int]:
+    """Bytes of an index by the kind of its files."""
+    sizes: dict[str, int] = {}
+    newest = max((directory / "generations").iterdir())
+    for path in [*newest.rglob("*"), *(directory / "segments").rglob("*")]:
+        if path.is_file():
+            kind = "bm25" if path.parent.name == "bm25" else path.name
+            sizes[kind] = sizes.get(kind, 0) + path.stat().st_size
+    return sizes
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
+    model = next(
+        (row.split(":")[1].strip() for row in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in row),
+        platform.processor(),
+    )
+    return {
+        "commit": commit.stdout.strip(),
+        "processor": model,
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "load": os.getloadavg(),
+    }
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=int, default=1_080_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--updates", type=int, default=5)
+    parser.add_argument("--corpus", type=Path, help="use this folder; made if it is not there (it is changed)")
+    parser.add_argument("--out", type=Path, help="where the results go (default: standard output)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        corpus = (options.corpus or Path(scratch) / "corpus").resolve()
+        data = Path(scratch) / "data"
+        if not corpus.exists():
+            make_corpus(corpus, options.lines)
+        results: dict[str, Any] = {"machine": machine()}
+        parse = results["parse_once"] = parse_once(corpus)
+        output, build = ondol(data, "index", str(corpus), "--workers", str(options.workers), "--json")
+        report = json.loads(output)
+        results["build"] = {
+            **build,
+            "times_parse": round(build["seconds"] / parse["seconds"], 2),
+            "times_parse_cpu": round(build["cpu_seconds"] / parse["cpu_seconds"], 2),
+            "times_source_bytes": round(report["index_bytes"] / report["text_bytes"], 3),
+            **{name: report[name] for name in ("files", "chunks", "lines", "text_bytes", "index_bytes", "skipped")},
+        }
+        results["components"] = files_by_component(Path(report["directory"]))
+        results["nothing_changed"] = ondol(data, "index", str(corpus), "--json")[1]
+        results["update_one_file"] = measure_update(corpus, data, options.updates)
+        results["read"] = measure_reading(data, corpus)
+        results["machine"]["load_after"] = os.getloadavg()
+    text = json.dumps(results, indent=1)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    if shutil.which("git") is None:
+        raise SystemExit("git is needed")
+    main()

@@ -1,0 +1,189 @@
+"""Commit replay of public repositories: what the retrieval-only engine would have done for their authors.
+
+    python benchmarks/bench_replay.py --clones DIR [--only NAME ...]
+
+``repositories.json`` says which repositories the shipped ranker and gate were fitted on (role ``fit``), which five the
+targets are set for (``target``), and which are reported besides (``unseen``); nothing was fitted on the last two. Each
+of these is replayed by the real command, ``ondol eval``, with its history up to the commit named there. Clones, with
+full history, are looked for in DIR as OWNER+NAME/repo, OWNER+NAME, OWNER/NAME or NAME; one that is not there is said
+and left out.
+
+Results go to ``results/replay.json``, one repository after the other, so that an interrupted run can be taken up with
+``--only``, and as a table into ``docs/evaluation.md``. They hold figures and no line of anybody's code.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+REPOSITORIES = HERE / "repositories.json"
+RESULTS = HERE / "results" / "replay.json"
+PAGE = HERE.parent / "docs" / "evaluation.md"
+BEGIN, END = "<!-- table: benchmarks/bench_replay.py -->", "<!-- end of table -->"
+ONDOL = Path(sys.executable).with_name("ondol")
+
+COMMITS, WINDOWS, CASES, SEED = 300, 4, 800, 20261121
+"""Of each repository; half of the cases at line starts. Moved lines come on top and are counted apart."""
+
+MEASURES = ("exact_start", "exact_within", "among_three", "similarity", "coverage", "precision", "dismissed", "saved")
+ROLES = ("target", "unseen")
+
+
+def replay(repository: dict[str, str], clone: Path, work: Path, cases: int) -> dict[str, Any]:
+    """The report of one repository, by the console script, at the commit that is named."""
+    name = repository["name"].replace("/", "-")
+    copy = work / name
+    subprocess.run(["git", "clone", "-q", "--bare", "--shared", clone, copy], check=True)
+    subprocess.run(["git", "-C", copy, "update-ref", "refs/heads/replayed", repository["commit"]], check=True)
+    subprocess.run(["git", "-C", copy, "symbolic-ref", "HEAD", "refs/heads/replayed"], check=True)
+    done = subprocess.run(
+        [
+            ONDOL, "eval", copy, "--json", "--commits", str(COMMITS), "--windows", str(WINDOWS), "--cases", str(cases),
+            "--seed", str(SEED), "--data-dir", work / "data",
+        ],
+        stdout=subprocess.PIPE, env=_environment(), check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"ondol eval failed on {repository['name']}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    report.update(repository=repository["name"], role=repository["role"], load_average=round(os.getloadavg()[0], 1))
+    for arm in report["arms"].values():
+        del arm["groups"]["directory"], arm["curve"]  # what the page shows, and the figures do not need
+    return report
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment without settings of Ondol, so that defaults are measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
+
+
+def find(clones: Path, name: str) -> Path | None:
+    """The clone of OWNER/NAME below a folder."""
+    joined = name.replace("/", "+")
+    for place in (f"{joined}/repo", joined, name, name.rpartition("/")[2]):
+        if (clones / place).is_dir():
+            return clones / place
+    return None
+
+
+def row(report: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one repository that the tables show."""
+    arm = report["arms"]["retrieval"]
+    places = arm["groups"]["place"]
+    code = {
+        key: places.get(f"code, {label}", {}).get("exact", {}).get("value")
+        for key, label in (("code_start", "line start"), ("code_within", "within the line"))
+    }
+    return {
+        "repository": report["repository"], "role": report["role"], "cases": report["cases"],
+        "start_cases": arm["overall"]["exact_start"]["count"], "within_cases": arm["overall"]["exact_within"]["count"],
+        **{key: arm["overall"][key]["value"] for key in MEASURES}, **code,
+        "precision_at_30": arm["precision_at_coverage"]["precision"], "calibration_error": arm["calibration_error"],
+        "first_p95_ms": arm["latency_ms"]["first"]["p95"], "again_p95_ms": arm["latency_ms"]["again"]["p95"],
+        "seconds": report["seconds"],
+    }  # fmt: skip
+
+
+def means(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """The mean over repositories of each role, each repository counting the same."""
+    found = {}
+    for role in ROLES:
+        inside = [one for one in rows if one["role"] == role]
+        if inside:
+            keys = [key for key, value in inside[0].items() if isinstance(value, float)]
+            found[role] = {
+                key: round(statistics.fmean(one[key] for one in inside if one[key] is not None), 4) for key in keys
+            }
+            found[role]["repositories"] = len(inside)
+    return found
+
+
+def table(rows: list[dict[str, Any]], averaged: dict[str, dict[str, float]]) -> str:
+    """The figures as a Markdown table."""
+    columns = {
+        "exact_start": "line start", "exact_within": "within", "code_start": "line start, code",
+        "code_within": "within, code", "coverage": "shown", "precision": "right of those",
+        "precision_at_30": "right at 30 %",
+        "saved": "characters saved", "calibration_error": "calibration error", "again_p95_ms": "p95 ms",
+    }  # fmt: skip
+    lines = [f"| repository | cases | {' | '.join(columns.values())} |", "|---|---|" + "---|" * len(columns)]
+    for one in rows + [{"repository": f"**mean, {role}**", "cases": "", **mean} for role, mean in averaged.items()]:
+        cells = [_cell(key, one.get(key)) for key in columns]
+        lines.append(f"| {one['repository']} | {one['cases']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(key: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    if key.endswith("_ms"):
+        return f"{value:.0f}"
+    return f"{value:.3f}" if key == "calibration_error" else f"{100 * value:.1f} %"
+
+
+def save(reports: dict[str, dict[str, Any]]) -> None:
+    """Writes what there is so far."""
+    order = [one["name"] for one in json.loads(REPOSITORIES.read_text("utf-8"))]
+    kept = [reports[name] for name in order if name in reports]
+    rows = [row(report) for report in kept]
+    asked = {"commits": COMMITS, "windows": WINDOWS, "cases": CASES, "seed": SEED}
+    RESULTS.parent.mkdir(exist_ok=True)
+    head = json.dumps({"asked": asked, "means": means(rows), "rows": rows}, indent=1).removesuffix("\n}")
+    lines = ",\n".join(json.dumps(report) for report in kept)  # a line each, so that changes show by repository
+    RESULTS.write_text(f'{head},\n "reports": [\n{lines}\n]}}\n', "utf-8")
+
+
+def put_into(page: Path, text: str) -> None:
+    """Writes the table between the two marks of a page."""
+    before, _, rest = page.read_text("utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+
+
+def main() -> None:
+    """Replays what is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clones", type=Path, help="folder that holds the clones; without it, only the table is shown")
+    parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
+    parser.add_argument("--cases", type=int, default=CASES, help="fewer for a quick look; results are then not kept")
+    options = parser.parse_args()
+    reports: dict[str, dict[str, Any]] = {}
+    if RESULTS.exists():
+        reports = {one["repository"]: one for one in json.loads(RESULTS.read_text("utf-8"))["reports"]}
+    wanted = [one for one in json.loads(REPOSITORIES.read_text("utf-8")) if one["role"] in ROLES]
+    for number, repository in enumerate(wanted if options.clones else [], 1):
+        name = repository["name"]
+        if options.only and name not in options.only:
+            continue
+        clone = find(options.clones, name)
+        if clone is None:
+            print(f"[{number}/{len(wanted)}] {name}: no clone in {options.clones}, left out", flush=True)
+            continue
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="replay-") as work:
+            reports[name] = replay(repository, clone, Path(work), options.cases)
+        if options.cases == CASES:
+            save(reports)
+        one = row(reports[name])
+        print(
+            f"[{number}/{len(wanted)}] {name}: {one['cases']} cases, line start {one['exact_start']:.1%}, within"
+            f" {one['exact_within']:.1%}, {time.monotonic() - started:.0f} s",
+            flush=True,
+        )
+    rows = [row(reports[one["name"]]) for one in wanted if one["name"] in reports]
+    text = table(rows, means(rows))
+    if options.cases == CASES:
+        put_into(PAGE, text)
+    print("\n" + text)
+
+
+if __name__ == "__main__":
+    main()

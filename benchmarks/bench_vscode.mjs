@@ -1,0 +1,152 @@
+// How long a developer waits in the real VS Code: from the key to the grey text on screen, with the server's share of it; how much
+// the extension adds to the editor's start; how large it is; and how long the first minute lasts on an unindexed repository.
+//
+//   tests/editors/vscode/run.sh --bench [--samples 60] [--out FILE]
+//
+// The key is the browser's keydown event, the screen is the frame after the grey text entered the page, the server's share is taken
+// between the editor's request and the answer on the wire. All clocks are this machine's. Prints JSON.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { until, Workbench } from '../tests/editors/vscode/e2e/harness.mjs';
+import { head, shop, standardLibrary, START } from '../tests/editors/vscode/e2e/repository.mjs';
+
+const root = path.resolve(import.meta.dirname, '..');
+const { values } = parseArgs({ options: { samples: { type: 'string', default: '60' }, out: { type: 'string' } } });
+const samples = Number(values.samples);
+const ACTIVATIONS = 5;
+const KEY_DELAY_MS = 140; // some 85 words a minute
+
+const quantile = (numbers, share) => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted.length === 0 ? null : Math.round(10 * sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]) / 10;
+};
+const summary = (numbers) => ({ n: numbers.length, p10: quantile(numbers, 0.1), median: quantile(numbers, 0.5), p90: quantile(numbers, 0.9), p99: quantile(numbers, 0.99), max: quantile(numbers, 1) });
+const git = (...args) => execFileSync('git', ['-C', root, ...args]).toString().trim();
+
+/** Notes keys and the frames in which grey text came or changed, in milliseconds of the epoch. */
+function watch() {
+  window.ondolKeys = [];
+  window.ondolFrames = [];
+  const now = () => performance.timeOrigin + performance.now();
+  document.addEventListener('keydown', (event) => { if (event.key.length === 1) { window.ondolKeys.push({ at: now(), key: event.key }); } }, true);
+  let last = '';
+  new MutationObserver(() => {
+    const text = [...document.querySelectorAll('.editor-instance .ghost-text-decoration, .editor-instance .suggest-preview-text')].map((element) => element.textContent).join('');
+    if (text !== '' && last === '') { requestAnimationFrame(() => requestAnimationFrame(() => window.ondolFrames.push({ at: now(), text }))); }
+    last = text;
+  }).observe(document.body, { childList: true, subtree: true, characterData: true });
+}
+
+/** One waiting time for each grey text that appeared: the key before the answered request, the request, the answer, the frame. */
+function waits(keys, frames, entries) {
+  const asked = new Map(), answered = [];
+  for (const { at, from, message } of entries) {
+    if (from === 'editor' && message?.method === 'textDocument/inlineCompletion') { asked.set(message.id, at); }
+    if (from === 'server' && asked.has(message?.id) && message.method === undefined && message.result?.items?.length > 0) { answered.push({ request: asked.get(message.id), answer: at }); }
+  }
+  return frames.flatMap((frame) => {
+    const { request, answer } = answered.filter((one) => one.answer <= frame.at).at(-1) ?? {};
+    const key = keys.filter((one) => one.at <= (request ?? 0)).at(-1);
+    return key === undefined || frame.at - answer > 1000 ? [] : [{ total: frame.at - key.at, before: request - key.at, server: answer - request, after: frame.at - answer }];
+  });
+}
+
+async function keyToScreen(window, wire) {
+  await window.page.evaluate(watch);
+  const all = [];
+  for (let i = 0; i < samples; i++) {
+    await window.key('Escape', 'Control+End');
+    await window.insert(`\n\n\n${head(`parcels_${i}`)}`);
+    await window.pause(500);
+    await window.key('Escape'); // what came unasked after the insertion is not what is measured
+    await window.page.evaluate(() => { window.ondolKeys.length = 0; window.ondolFrames.length = 0; });
+    await window.type(START, KEY_DELAY_MS);
+    await window.ghostAppears();
+    const { keys, frames } = await window.page.evaluate(() => ({ keys: window.ondolKeys, frames: window.ondolFrames }));
+    all.push(...waits(keys, frames, wire.entries()));
+  }
+  const pick = (name) => summary(all.map((one) => one[name]));
+  return { key_delay_ms: KEY_DELAY_MS, key_to_screen_ms: pick('total'), of_which: { editor_before_request_ms: pick('before'), server_ms: pick('server'), editor_after_answer_ms: pick('after') }, requests: wire.count('textDocument/inlineCompletion') };
+}
+
+/** What the editor itself says about the extension's activation (Developer: Show Running Extensions), and what the extension says. */
+async function activation(bench, repo) {
+  const editor = [], own = [];
+  for (let i = 0; i < ACTIVATIONS; i++) {
+    const window = await bench.open(repo);
+    await window.ready(300_000);
+    await window.palette('Developer: Show Running Extensions');
+    const list = window.page.locator('.runtime-extensions-editor .monaco-list');
+    const row = await until(async () => {
+      const texts = await window.page.$$eval('.runtime-extensions-editor .monaco-list-row', (elements) => elements.map((element) => element.textContent));
+      if (texts.length > 0) { await list.hover(); await window.page.mouse.wheel(0, 150); }
+      return texts.find((text) => text.startsWith('Ondol'));
+    }, 'the row of the extension');
+    editor.push(Number(/Activation: *(\d+)/.exec(row)[1]));
+    await window.key('Escape');
+    await window.palette('Ondol: Doctor');
+    const said = await until(() => window.page.evaluate(() => /extension (\d+) ms, language client (\d+) ms, server (\d+) ms/.exec([...document.querySelectorAll('.editor-instance .view-line')].map((line) => line.textContent.replaceAll('\u00a0', ' ')).join('\n'))?.slice(1).map(Number)), 'the doctor', 120_000);
+    own.push(said);
+    await window.close();
+  }
+  return { by_editor_ms: summary(editor), own_code_ms: summary(own.map((one) => one[0])), client_bundle_loaded_ms: summary(own.map((one) => one[1])), server_answered_ms: summary(own.map((one) => one[2])) };
+}
+
+async function firstMinute() {
+  const bench = await Workbench.start();
+  try {
+    const server = bench.realServer();
+    bench.writeSettings({}, { 'ondol.server.path': server.file });
+    const repo = shop(path.join(bench.folder, 'large'), { git: false });
+    const lines = standardLibrary(path.join(repo, 'library'));
+    const began = Date.now();
+    const window = await bench.open(repo);
+    const workbench = Date.now() - began;
+    const progress = [];
+    await until(async () => { const status = await window.status(); if (status && progress.at(-1) !== status.text) { progress.push(status.text); } return status?.icon === 'flame' && server.wire.got('ondol/status').some((one) => one.params.state === 'indexing'); }, 'the index', 300_000);
+    const indexed = Date.now() - began;
+    await window.openFile('work.py');
+    await window.insert(`\n\n${head('first')}`);
+    await window.type(START, KEY_DELAY_MS);
+    await window.ghostAppears();
+    return { lines, workbench_s: workbench / 1000, indexed_s: indexed / 1000, grey_text_s: (Date.now() - began) / 1000, progress_seen: progress.filter((text) => /%/.test(text)).length };
+  } finally {
+    await bench.stop();
+  }
+}
+
+async function main() {
+  assert.ok(samples > 0);
+  const load = os.loadavg()[0];
+  const bench = await Workbench.start();
+  let warm, started;
+  try {
+    const server = bench.realServer();
+    bench.writeSettings({}, { 'ondol.server.path': server.file });
+    const repo = shop(path.join(bench.folder, 'shop'), { git: false });
+    standardLibrary(path.join(repo, 'library'));
+    const window = await bench.open(repo);
+    await window.ready(300_000);
+    await window.openFile('work.py');
+    warm = await keyToScreen(window, server.wire);
+    await window.close();
+    started = await activation(bench, repo);
+  } finally {
+    await bench.stop();
+  }
+  const result = {
+    benchmark: 'vscode', commit: git('rev-parse', 'HEAD'), modified: git('status', '--porcelain', '--', 'editors/vscode', 'lsp_server', 'indexer') !== '', date: new Date().toISOString(),
+    hardware: { cpu: os.cpus()[0].model, cores: os.cpus().length, memory_gib: Math.round(os.totalmem() / 2 ** 30), load_before: load },
+    editor: 'VS Code 1.139.1 (code-server 4.139.1), headless Chromium', backend: 'retrieval',
+    ...warm, activation: started, vsix_kb: Math.round(fs.statSync(process.env.ONDOL_VSIX ?? path.join(root, 'editors/vscode/ondol.vsix')).size / 1024), first_minute: await firstMinute(),
+  };
+  const text = `${JSON.stringify(result, null, 2)}\n`;
+  process.stdout.write(text);
+  if (values.out !== undefined) { fs.writeFileSync(values.out, text); }
+}
+
+await main();
