@@ -8,6 +8,7 @@ Files are created with mode 600 and directories with 700, whatever the umask. Th
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -22,6 +23,7 @@ _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 _BINARY = getattr(os, "O_BINARY", 0)
 _CHUNK = 1 << 20
+_REMOVALS = 5
 
 
 def create(path: Path) -> int:
@@ -137,17 +139,26 @@ def make_directories(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Removes a directory of ours with everything in it; links are removed, never followed. Absent is no error."""
-    try:
-        children = sorted(os.scandir(path), key=lambda child: child.name)
-    except FileNotFoundError:
-        return
-    for child in children:
-        if child.is_dir(follow_symlinks=False):
-            remove_tree(Path(child.path))
-        else:
-            unlink(Path(child.path))
-    rmdir(path)
+    """Removes a directory of ours with everything in it; links are removed, never followed. Absent is no error.
+
+    A reader that opens a generation takes a lock file in it for a moment: an emptied directory may have a file again.
+    """
+    for attempt in range(_REMOVALS):
+        try:
+            children = sorted(os.scandir(path), key=lambda child: child.name)
+        except FileNotFoundError:
+            return
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                remove_tree(Path(child.path))
+            else:
+                unlink(Path(child.path))
+        try:
+            rmdir(path)
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or attempt == _REMOVALS - 1:
+                raise
 
 
 def hash_file(path: Path) -> tuple[int, str]:
