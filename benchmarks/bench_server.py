@@ -205,7 +205,7 @@ def main() -> None:
         index = json.loads(done.stdout)
         result = {
             "machine": machine(),
-            "command": " ".join(["bench_server.py", *sys.argv[1:]]),
+            "command": "bench_server.py",
             "index": {key: index[key] for key in ("files", "lines", "text_bytes", "index_bytes")},
             "start": measure_start(repo, data, options.rounds),
             "typing": measure_typing(repo, data, options.keys, options.seed),
