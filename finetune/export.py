@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import UserError
-from lsp_server.backends.gguf_writer import read_tensors, write_model
+from lsp_server.backends.gguf_writer import read_tensors, write_adapter, write_model
 from lsp_server.backends.llamacpp import LlamaCppModel, library
 from lsp_server.backends.model_folder import ModelFolder
 from lsp_server.backends.registry import AdapterVersion
@@ -85,7 +85,7 @@ def export_gguf(
     if unknown or not kinds:
         raise UserError(f"{', '.join(unknown) or 'nothing'} is no kind of GGUF file", f"use {', '.join(KINDS)}")
     with _aside(out) as work:
-        name = folder.name + (f"-{adapter.number}" if adapter else "")
+        name = folder.name + (f"-{adapter.label}" if adapter else "")
         half = work / f"{name}.f16.gguf"
         write_model(folder, half, adapter)
         files = [half if kind == "f16" else _quantise(half, work / f"{name}.{kind}.gguf", kind) for kind in kinds]
@@ -93,6 +93,37 @@ def export_gguf(
         report = check(folder, half, files, texts)
         if "f16" not in kinds:
             half.unlink()
+        (work / "export.json").write_text(json.dumps([asdict(c) for c in report], indent=2) + "\n")
+    return report
+
+
+def export_adapter(
+    folder: ModelFolder, out: Path, adapter: AdapterVersion, texts: Sequence[str] = _PARITY_TEXTS
+) -> list[Checked]:
+    """Write an adapter alone as a GGUF file, which llama.cpp attaches to a GGUF file of the same base.
+
+    It is attached to the base's 16-bit form, and must choose as the merged model's 16-bit form does.
+
+    :raises UserError: ``out`` exists, or the attached adapter chooses otherwise.
+    """
+    with _aside(out) as work:
+        file = work / f"{folder.name}-{adapter.number}.lora.gguf"
+        write_adapter(folder.config, adapter, file)
+        base, merged = work / "base.f16.gguf", work / "merged.f16.gguf"
+        write_model(folder, base)
+        write_model(folder, merged, adapter)
+        worst, same = 0.0, []
+        for text in texts:
+            ids = folder.vocabulary.encode(text)[:200]
+            got, wanted = _logits(base, ids, file), _logits(merged, ids)
+            worst = max(worst, float(np.abs(got - wanted).max()))
+            same += (got.argmax(1) == wanted.argmax(1)).tolist()
+        share = sum(same) / max(1, len(same))
+        if share < _LEAST_SHARE["q8_0"]:
+            raise UserError(f"attached, the adapter chooses other tokens at {1 - share:.0%} of places", "export merged")
+        base.unlink()
+        merged.unlink()
+        report = [Checked(file.name, file.stat().st_size, (len(texts), len(texts)), worst, share)]
         (work / "export.json").write_text(json.dumps([asdict(c) for c in report], indent=2) + "\n")
     return report
 
@@ -164,10 +195,12 @@ def _parity(file: Path, folder: ModelFolder, texts: Sequence[str]) -> int:
         c.llama_model_free(model)
 
 
-def _logits(file: Path, ids: Sequence[int]) -> NDArray[np.float32]:
+def _logits(file: Path, ids: Sequence[int], adapter: Path | None = None) -> NDArray[np.float32]:
     """Logits (places, vocabulary) of a text."""
     model = LlamaCppModel(file, max(64, len(ids) + 8))
     try:
+        if adapter is not None:
+            model.set_adapter(adapter)
         return model.logits(ids)
     finally:
         model.close()
@@ -199,13 +232,13 @@ def _merge(folder: ModelFolder, adapter: AdapterVersion | None, out: Path) -> No
                     raw = stream.read(info.end - info.begin)
                 if adapter and module in pairs and name.endswith(".weight"):
                     a, b = (factors[n] for n in pairs[module])
-                    raw = _added(raw, info.dtype, (b @ a) * np.float32(adapter.scale), adapter.number)
+                    raw = _added(raw, info.dtype, (b @ a) * np.float32(adapter.scale), adapter.label)
                 file.write(raw)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _added(raw: bytes, dtype: str, delta: NDArray[np.float32], number: int) -> bytes:
+def _added(raw: bytes, dtype: str, delta: NDArray[np.float32], label: str) -> bytes:
     """A matrix plus ``delta``, in the format it came in; bfloat16 is rounded to the nearest, ties to even."""
     if dtype == "BF16":
         weight = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
@@ -215,7 +248,7 @@ def _added(raw: bytes, dtype: str, delta: NDArray[np.float32], number: int) -> b
         raise UserError(f"weights of type {dtype} cannot be merged", "use a base in bfloat16, float16 or float32")
     total = weight + delta.reshape(-1)
     if not np.isfinite(total).all():
-        raise UserError(f"adapter version {number} holds NaN or infinite numbers", "promote another version")
+        raise UserError(f"adapter version {label} holds NaN or infinite numbers", "promote another version")
     if dtype == "BF16":
         bits = total.view(np.uint32)
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
@@ -229,7 +262,7 @@ def _copy_settings(folder: ModelFolder, work: Path, adapter: AdapterVersion | No
             shutil.copyfile(folder.path / name, work / name)
     config = dict(folder.config) | {"ondol_base_identity": folder.identity}
     if adapter is not None:
-        config |= {"ondol_merged_adapter": adapter.number}
+        config |= {"ondol_merged_adapter": adapter.label}
         del config["ondol_base_identity"]  # an adapter is not put on top of another one
     (work / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 

@@ -35,9 +35,10 @@ else:
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path, doing: str = "writing this index") -> Iterator[None]:
     """Holds the writer's lock ``path`` inside the ``with`` block.
 
+    :param doing: what the message says that the holder is doing.
     :raises Locked: at once, naming the holder's process, when another process has it.
     :raises UserError: when the file system has no locks.
     """
@@ -47,7 +48,7 @@ def hold(path: Path) -> Iterator[None]:
             _acquire(descriptor)
         except OSError as error:
             if isinstance(error, BlockingIOError) or error.errno in (errno.EACCES, errno.EAGAIN):
-                raise Locked(f"another Ondol process{_holder(descriptor)} is writing this index", _CURE) from None
+                raise Locked(f"another Ondol process{_holder(descriptor)} is {doing}", _CURE) from None
             raise UserError(
                 f"{path} cannot be locked: {error.strerror}",
                 "put the data directory on a local disk (--data-dir or ONDOL_DATA_DIR)",

@@ -321,8 +321,11 @@ def _decode_manifest(data: bytes, number: int) -> Manifest:
 
 
 @contextlib.contextmanager
-def explained(directory: Path) -> Iterator[None]:
-    """Turns "no space left" and "may not write" into a sentence with a cure."""
+def explained(directory: Path, what: str = "index") -> Iterator[None]:
+    """Turns "no space left" and "may not write" into a sentence with a cure.
+
+    :param what: what is written there, for the sentence.
+    """
     try:
         yield
     except OSError as error:
@@ -334,7 +337,7 @@ def explained(directory: Path) -> Iterator[None]:
         if error.errno not in _NO_SPACE:
             raise
         raise UserError(
-            f"no space is left for the index in {directory} ({error.strerror}); the index before is untouched",
+            f"no space is left for the {what} in {directory} ({error.strerror}); the {what} before is untouched",
             "free some space, or choose another disk with --data-dir",
         ) from error
 
