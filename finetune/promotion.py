@@ -78,7 +78,7 @@ def decide(trial: Trial) -> Decision:
     files = len({one.path for one in arms[CANDIDATE]})
     if len(kept) < LEAST_CASES or files < LEAST_FILES:
         reasons.append(
-            f"{len(kept)} cursors in {files} file{"s" if files != 1 else ""} are too few to tell ({LEAST_CASES} in {LEAST_FILES} are needed)"
+            f"{len(kept)} cursors in {files} file{'s' if files != 1 else ''} are too few to tell ({LEAST_CASES} in {LEAST_FILES} are needed)"
         )
     if not kept:
         return Decision(False, tuple(reasons), figures)
