@@ -20,7 +20,12 @@ from finetune.metrics import Outcome
 CANDIDATE: Final = "adapter+retrieval"
 BASE: Final = "base+retrieval"
 SERVING: Final = "serving"
-"""The arm of the version that serves now; absent where the base serves bare."""
+"""The arm of the version that serves now, with retrieval; absent where the base serves bare."""
+
+SEEN_NOW: Final = "copier+serving"
+SEEN_THEN: Final = "copier+adapter"
+"""What editors get now and would get then: the copier beside the model. Copies carry both, so a gain is smaller there
+than the noise; but it may not clearly be a loss."""
 
 LEAST_CASES: Final = 50
 LEAST_FILES: Final = 8
@@ -74,12 +79,11 @@ def decide(trial: Trial) -> Decision:
             reasons.append("nothing was replayed")
         return Decision(False, tuple(reasons), figures)
     kept = [place for place, one in enumerate(trial.arms[CANDIDATE]) if not one.moved]
-    arms = {name: [trial.arms[name][place] for place in kept] for name in (CANDIDATE, *rivals)}
+    arms = {name: [outcomes[place] for place in kept] for name, outcomes in trial.arms.items()}
     files = len({one.path for one in arms[CANDIDATE]})
     if len(kept) < LEAST_CASES or files < LEAST_FILES:
-        reasons.append(
-            f"{len(kept)} cursors in {files} file{'s' if files != 1 else ''} are too few to tell ({LEAST_CASES} in {LEAST_FILES} are needed)"
-        )
+        where = f"{len(kept)} cursors in {files} file{'s' if files != 1 else ''}"
+        reasons.append(f"{where} are too few to tell ({LEAST_CASES} in {LEAST_FILES} are needed)")
     if not kept:
         return Decision(False, tuple(reasons), figures)
     figures["gains"] = {name: _gain(arms, name, trial.seed).as_dict() for name in rivals}
@@ -88,6 +92,12 @@ def decide(trial: Trial) -> Decision:
     reasons += _too_little(figures["gains"])
     reasons += _lost(figures["languages"])
     reasons += _slower(figures["latency"], rivals[0])
+    if SEEN_NOW in arms and SEEN_THEN in arms:
+        everywhere = np.ones(len(kept), bool)
+        change = _difference(arms, SEEN_NOW, everywhere, trial.seed, SEEN_THEN).as_dict()
+        figures["seen"] = change
+        if change["high"] < 0:
+            reasons.append(f"beside the copier, worse than what editors get now ({points(change)} exact match)")
     return Decision(not reasons, tuple(reasons), figures)
 
 
@@ -102,9 +112,9 @@ def _gain(arms: Mapping[str, Sequence[Outcome]], rival: str, seed: int) -> Estim
 
 def _difference(arms: Mapping[str, Sequence[Outcome]], rival: str, mask: NDArray[np.bool_], seed: int) -> Estimate:
     """Exact match of the candidate minus that of a rival, over the cases of a mask."""
-    bootstrap = Bootstrap([one.path for one, inside in zip(arms[CANDIDATE], mask, strict=True) if inside], seed)
+    bootstrap = Bootstrap([case.path for case, inside in zip(arms[one], mask, strict=True) if inside], seed)
     ones = np.ones(int(mask.sum()))
-    return bootstrap.difference((_exact(arms[rival], mask), ones), (_exact(arms[CANDIDATE], mask), ones))
+    return bootstrap.difference((_exact(arms[rival], mask), ones), (_exact(arms[one], mask), ones))
 
 
 def _exact(outcomes: Sequence[Outcome], mask: NDArray[np.bool_]) -> Column:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from finetune.metrics import Outcome
-from finetune.promotion import BASE, CANDIDATE, LANGUAGE_CASES, SERVING, Decision, Trial, decide
+from finetune.promotion import BASE, CANDIDATE, LANGUAGE_CASES, SEEN_NOW, SEEN_THEN, SERVING, Decision, Trial, decide
 
 CASES, FILES = 400, 40
 
@@ -47,6 +47,10 @@ TRIALS: dict[str, tuple[Callable[[], Trial], str | None]] = {
     "too slow": (lambda: trial(arm(BETTER, milliseconds=22.5)), "slower than what serves now at a new line (20.0 to"),
     "a latency of NaN": (lambda: trial(arm(BETTER, milliseconds=float("nan"))), "slower"),
     "a canary": (lambda: trial(arm(BETTER), leaks=("1 of 8 canaries came out",)), "canaries came out"),
+    "worse beside the copier": (
+        lambda: Trial(trial(arm(BETTER)).arms | {SEEN_NOW: arm(0.5), SEEN_THEN: arm(0.4)}),
+        "worse than what editors get now",
+    ),
     "nothing replayed": (lambda: Trial({}), "nothing was replayed"),
     "no cases": (lambda: Trial({CANDIDATE: [], BASE: []}), "nothing was replayed"),
     "no base to compare with": (lambda: Trial({CANDIDATE: arm(BETTER), SERVING: arm(0.1)}), "nothing was replayed"),
