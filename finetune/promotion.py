@@ -110,8 +110,10 @@ def _gain(arms: Mapping[str, Sequence[Outcome]], rival: str, seed: int) -> Estim
     return _difference(arms, rival, np.ones(len(arms[CANDIDATE]), bool), seed)
 
 
-def _difference(arms: Mapping[str, Sequence[Outcome]], rival: str, mask: NDArray[np.bool_], seed: int) -> Estimate:
-    """Exact match of the candidate minus that of a rival, over the cases of a mask."""
+def _difference(
+    arms: Mapping[str, Sequence[Outcome]], rival: str, mask: NDArray[np.bool_], seed: int, one: str = CANDIDATE
+) -> Estimate:
+    """Exact match of an arm minus that of a rival, over the cases of a mask."""
     bootstrap = Bootstrap([case.path for case, inside in zip(arms[one], mask, strict=True) if inside], seed)
     ones = np.ones(int(mask.sum()))
     return bootstrap.difference((_exact(arms[rival], mask), ones), (_exact(arms[one], mask), ones))
