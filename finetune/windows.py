@@ -82,10 +82,15 @@ def windows(
     changing = [commit for commit in found if commit.parent]
     if not changing:
         raise _nothing_to_replay(root, found, since, first_parent)
-    size = -(-len(changing) // count)
+    return divided(root, changing, count)
+
+
+def divided(root: Path, commits: Sequence[Commit], count: int) -> list[Window]:
+    """Commits that have parents, newest first, in ``count`` windows, oldest window first."""
+    size = -(-len(commits) // count)
     made = []
-    for start in range(0, len(changing), size):
-        part = changing[start : start + size]
+    for start in range(0, len(commits), size):
+        part = commits[start : start + size]
         base = part[-1].parent
         assert base is not None
         # Dates may lie and branches cross: whatever of the window the base already holds is not replayed.

@@ -103,6 +103,15 @@ class Renderer:
         end = self._controls.get(self.spec.end, self.vocabulary.eos)
         return [*prompt.ids, *target, *([] if end is None else [end])], len(prompt.ids)
 
+    def document(self, path: str, text: str, *, whole: bool) -> list[int]:
+        """A file, left to right, as the model has seen files: in the notation of a context piece.
+
+        :param whole: the file ends where ``text`` ends, so the end token closes it.
+        """
+        ids = self._fill(self._piece, {"path": path, "text": text}, {})
+        end = self._controls.get(self.spec.end, self.vocabulary.eos)
+        return [*self.vocabulary.bos, *ids, *([end] if whole and end is not None else [])]
+
     def _split(self, template: str) -> list[tuple[str, str]]:
         """A template as (kind, value) pairs: ``control``, ``text`` or ``slot``. Only our own strings come here."""
         names = sorted(self._controls, key=len, reverse=True)
