@@ -33,9 +33,10 @@ from indexer.fim import Prompt
 from lsp_server.backends.base import Backend, Limits
 from lsp_server.duet import DuetEngine, Weights
 from lsp_server.engine import Engine
-from lsp_server.model import ModelSource, Question
+from lsp_server.model import ModelSource
 from lsp_server.model_alone import ModelAlone
 from lsp_server.packing import IndexSource, Packer
+from lsp_server.questions import Question
 from lsp_server.types import Document
 
 PROMPT_TOKENS = 640

@@ -16,12 +16,18 @@ from lsp_server.types import Answer, Document, Request
 
 ARMS: Final = {
     "retrieval": "finetune.arms:retrieval",
+    "ngram": "finetune.ngram:ngram",
     "base": "finetune.model_arms:base",
-    "base+retrieval": "finetune.model_arms:base_with_retrieval",
+    "base_with_retrieval": "finetune.model_arms:base_with_retrieval",
+    "copier_and_base": "finetune.model_arms:copier_and_base",
     "adapter": "finetune.model_arms:adapter",
-    "adapter+retrieval": "finetune.model_arms:adapter_with_retrieval",
+    "adapter_with_retrieval": "finetune.model_arms:adapter_with_retrieval",
+    "copier_and_adapter": "finetune.model_arms:copier_and_adapter",
 }
 """Every arm that there can be: the module and the name of its factory."""
+
+ADAPTED: Final = frozenset({"adapter", "adapter_with_retrieval", "copier_and_adapter"})
+"""Arms whose factories take which adapter they shall have, as ``which``."""
 
 
 class Asked(Protocol):
@@ -52,27 +58,24 @@ class Arm:
     about: dict[str, Any]
 
 
-Factory = Callable[[Settings, Path, str | None], tuple[Asked, dict[str, Any]]]
+Factory = Callable[..., tuple[Asked, dict[str, Any]]]
 """Makes an arm's engine and says what it is made of, for settings, a repository, and the commit that what was fitted
 on this repository must not be newer than (None: nothing fitted on it may be used)."""
 
 
-def make(name: str, settings: Settings, root: Path, until: str | None) -> Arm:
+def make(name: str, settings: Settings, root: Path, until: str | None, adapter: int | Path | None = None) -> Arm:
     """The arm of a name.
 
     :param until: what is fitted on the repository's own history is used if it saw nothing past this commit.
-    :raises UserError: there is no such arm, or what it needs is not installed.
+    :param adapter: for arms that have one: a version of the registry, or a folder; None for the version that serves.
+    :raises UserError: there is no such arm, or what it needs is not there.
     """
     if name not in ARMS:
         raise UserError(f"there is no arm called {name}", f"name one of {', '.join(ARMS)}")
     module, _, attribute = ARMS[name].partition(":")
-    try:
-        factory: Factory | None = getattr(importlib.import_module(module), attribute, None)
-    except ImportError:
-        factory = None
-    if factory is None:
-        raise UserError(f"the arm {name} needs a model, and no engine for models is installed", "use --arm retrieval")
-    engine, about = factory(settings, root, until)
+    factory: Factory = getattr(importlib.import_module(module), attribute)
+    which = {"which": adapter} if name in ADAPTED else {}
+    engine, about = factory(settings, root, until, **which)
     return Arm(name, engine, about)
 
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ class Options:
     cases: int
     seed: int
     arms: tuple[str, ...]
+    adapter: str | None
     split_files: bool
 
 
@@ -48,6 +49,8 @@ class Options:
 @click.option("--cases", type=click.IntRange(2), default=300, show_default=True, help="Cursors, half at line starts.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the draw of cursors and intervals.")
 @click.option("--arm", "arms", multiple=True, help="What to replay: retrieval (the default), or another; repeatable.")
+@click.option("--base", metavar="FOLDER", help="The base model of arms that have one, over what the settings say.")
+@click.option("--adapter", metavar="N|FOLDER", help="The adapter of arms that have one (default: the one that serves).")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with plots to FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON (no line of code is in them).")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case to FILE, as JSON lines.")
@@ -56,8 +59,8 @@ class Options:
 @data_dir_option
 def evaluate(
     repo: Path, commits: int, windows: int, since: str | None, first_parent: bool, cases: int, seed: int,
-    arms: tuple[str, ...], html: Path | None, as_json: bool, out: Path | None, fit_gate: bool, split_files: bool,
-    data_dir: Path | None,
+    arms: tuple[str, ...], base: str | None, adapter: str | None, html: Path | None, as_json: bool, out: Path | None,
+    fit_gate: bool, split_files: bool, data_dir: Path | None,
 ) -> None:  # fmt: skip
     """Say what completions would have done for the last commits of REPO.
 
@@ -73,7 +76,9 @@ def evaluate(
             raise UserError(f"there is no folder {target.parent} to write {target.name} into", "make it first")
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
-    options = Options(commits, windows, since, first_parent, cases, seed, arms or ("retrieval",), split_files)
+    if base is not None:
+        settings = replace(settings, base_model=base)
+    options = Options(commits, windows, since, first_parent, cases, seed, arms or ("retrieval",), adapter, split_files)
     if fit_gate:
         _fit_gate(root, settings, options, as_json)
         return
@@ -104,7 +109,7 @@ def _replay(root: Path, settings: "Settings", options: Options, *, quiet: bool) 
 
     started, passed = time.monotonic(), Passed()
     with _stages(root, settings, options, passed, quiet) as (stages, watch, until):
-        made = [arms.make(name, settings, root, until) for name in dict.fromkeys(options.arms)]
+        made = [arms.make(name, settings, root, until, _which(options)) for name in dict.fromkeys(options.arms)]
         result = run(stages, made, watch)
     _require(result.cases, passed)
     if len(result.cases) < options.cases:
@@ -115,6 +120,17 @@ def _replay(root: Path, settings: "Settings", options: Options, *, quiet: bool) 
         arms={arm.name: arm.about for arm in made}, reasons=passed.reasons, notes=passed.notes,
         seconds=time.monotonic() - started,
     ), result  # fmt: skip
+
+
+def _which(options: Options) -> int | Path | None:
+    """The adapter that is asked for: a version's number, or a folder."""
+    if options.adapter is None:
+        return None
+    from finetune.arms import ADAPTED
+
+    if not ADAPTED.intersection(options.arms):
+        raise click.UsageError(f"--adapter is for the arms {', '.join(sorted(ADAPTED))}")
+    return int(options.adapter) if options.adapter.isdecimal() else Path(options.adapter)
 
 
 def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool) -> None:

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from indexer.config import Settings
 from indexer.secrets import mask
 from lsp_server import trim
-from lsp_server.model import ModelAnswer, ModelSource, Question
+from lsp_server.model import ModelSource
 from lsp_server.packing import IndexSource
+from lsp_server.questions import ModelAnswer, Question
 from lsp_server.types import Answer, Document, Request, Suggestion
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class DuetEngine:
     def close(self, uri: str) -> None:
         """A document was closed."""
         self._copier.close(uri)
-        self._source.packer.edits.close(uri)
+        self._source.packer.close(uri)
 
     def stop(self) -> None:
         """End the model's thread, at its next token; the copier goes on."""
@@ -196,9 +197,9 @@ class DuetEngine:
             if suggestion is not None:
                 made.append(suggestion)
         for text in answer.texts[1:]:
-            if len(made) < limit and all(m.text != text for m in made) and not mask(text)[1]:
-                low = made[-1].probability if made else 0.0
-                made.append(Suggestion(text, request.offset, request.offset, low, "model"))
+            other = shaped(request, text, made[-1].probability if made else 0.0)
+            if other is not None and len(made) < limit and all(m.text != other.text for m in made):
+                made.append(other)
         trace |= {"blended": [round(v.probability, 4) for v in voices[:3]], "threshold": round(threshold, 4)}
         if made:
             return Answer(tuple(made), "shown", trace)
@@ -211,18 +212,7 @@ class DuetEngine:
         if voice.copy is not None:
             engine = "both" if voice.own else "retrieval"
             return replace(copies[voice.copy], probability=voice.probability, engine=engine)
-        text, end = answer.texts[0], request.offset
-        behind = request.document.text[request.offset :].split("\n", 1)[0].rstrip("\r")
-        if "\n" not in text:
-            fitting = trim.fit(text, behind)
-            if fitting is None:
-                return None
-            text, end = fitting[0], request.offset + fitting[1]
-        typed = request.document.text[: request.offset].rpartition("\n")[2]
-        if not text.strip() or mask(typed + text)[1]:
-            return None
-        text = text.replace("\n", _line_end(request.document.text))
-        return Suggestion(text, request.offset, end, voice.probability, "model")
+        return shaped(request, answer.texts[0], voice.probability)
 
     def _question(self, request: Request, lines: tuple[str, ...]) -> Question:
         return self.question(self._settings, request, lines)
@@ -237,6 +227,22 @@ class DuetEngine:
         single = not settings.multi_line or bool(behind.strip()) or not opens
         count = 1 if request.automatic else 3
         return Question(request.document, offset, single, lines, max_lines=settings.max_lines, count=count)
+
+
+def shaped(request: Request, text: str, probability: float) -> Suggestion | None:
+    """The model's text as the editor gets it: without what stands behind the cursor already, with the document's line
+    ends; None where it does not fit, says nothing, or would write out a secret."""
+    end = request.offset
+    if "\n" not in text:
+        fitting = trim.fit(text, request.document.text[request.offset :].split("\n", 1)[0].rstrip("\r"))
+        if fitting is None:
+            return None
+        text, end = fitting[0], request.offset + fitting[1]
+    typed = request.document.text[: request.offset].rpartition("\n")[2]
+    if not text.strip() or mask(typed + text)[1]:
+        return None
+    text = text.replace("\n", _line_end(request.document.text))
+    return Suggestion(text, request.offset, end, probability, "model")
 
 
 def _line(request: Request, copy: Suggestion) -> str:

@@ -13,23 +13,22 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from indexer.errors import OndolError
 from lsp_server.backends.base import Backend, BackendProblem, Limits
 from lsp_server.backends.model_folder import ModelFolder
 from lsp_server.backends.registry import AdapterVersion, current_number, read_version
 from lsp_server.backends.stops import TextStops, indent_of
-from lsp_server.packing import Packed, Packer
-from lsp_server.types import Document
+from lsp_server.packing import RETRIEVAL_SECONDS, Packed, Packer
+from lsp_server.questions import Job, ModelAnswer, Question, Ticket
 
 log = logging.getLogger(__name__)
 
 _KEPT_ANSWERS = 64
 _LOOK_FOR_ADAPTER_SECONDS = 2.0
-_GENERATION_SECONDS = 5.0  # a generation nobody waits for any more ends after this
 
 
 class Adaptable(Protocol):
@@ -43,110 +42,19 @@ class Adaptable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A cursor, and what the copier has found there.
+class Patience:
+    """How long the model may take.
 
-    :param copies: texts the copier proposes, best first; they are ranked by likelihood, and are drafts.
+    :param retrieval: seconds for the search of context; None: as long as it takes.
+    :param generation: seconds after which a generation ends, though it goes on when nobody waits for it any more.
     """
 
-    document: Document
-    offset: int
-    single_line: bool
-    copies: tuple[str, ...] = ()
-    max_tokens: int = 64
-    max_lines: int = 12
-    count: int = 1
-
-    @property
-    def prefix(self) -> str:
-        """The text before the cursor."""
-        return self.document.text[: self.offset]
-
-    @property
-    def suffix(self) -> str:
-        """The text after the cursor."""
-        return self.document.text[self.offset :]
+    retrieval: float | None = RETRIEVAL_SECONDS
+    generation: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAnswer:
-    """What the model has to say.
-
-    :param texts: its own texts, best first; empty when it wrote nothing in time.
-    :param reason: why the text ended, or why there is none: ``loading``, ``problem``, ``late``, ``superseded`` …
-    :param line_logprob: log-likelihood of the first text's first line and its end; None where it is not known.
-    :param copy_scores: log-likelihood of each copy that was handed over, and its end; empty where it was not computed.
-    :param complete: False while the generation still goes on.
-    """
-
-    texts: tuple[str, ...]
-    reason: str
-    line_logprob: float | None = None
-    copy_scores: tuple[float, ...] = ()
-    complete: bool = True
-    trace: dict[str, Any] = field(default_factory=dict)
-
-
-class _Job:
-    """One generation, from its question to its end."""
-
-    def __init__(self, question: Question, prefetch: bool) -> None:
-        self.question = question
-        self.prefetch = prefetch
-        self.prefix, self.suffix = question.prefix, question.suffix
-        self.stop = threading.Event()
-        self.ended = threading.Event()
-        self.partial = ""
-        self.answer = ModelAnswer((), "late", complete=False)
-
-    def text(self) -> str:
-        """What is written so far."""
-        return self.answer.texts[0] if self.answer.texts else self.partial
-
-    def covers(self, question: Question) -> int | None:
-        """How much of this job's text the user has typed since, if it answers the new question as well."""
-        same = self.question.document.uri == question.document.uri and self.question.single_line == question.single_line
-        prefix = question.prefix
-        if (
-            not same
-            or self.question.count < question.count
-            or self.suffix != question.suffix
-            or not prefix.startswith(self.prefix)
-        ):
-            return None
-        typed = prefix[len(self.prefix) :]
-        text = self.text()
-        if not typed:
-            return 0 if question.copies == self.question.copies or text or not self.ended.is_set() else None
-        return len(typed) if text.startswith(typed) and len(text) > len(typed) else None
-
-
-class Ticket:
-    """The claim to an answer."""
-
-    def __init__(self, job: _Job | None, typed: int = 0, reason: str = "", reused: bool = False) -> None:
-        self._job = job
-        self._typed = typed
-        self._reason = reason
-        self.reused = reused
-
-    def wait(self, until: float, cancelled: Callable[[], bool] | None = None) -> ModelAnswer:
-        """The answer, or what there is of it at ``until`` (``time.monotonic``)."""
-        job = self._job
-        if job is None:
-            return ModelAnswer((), self._reason)
-        while not job.ended.is_set():
-            left = until - time.monotonic()
-            if left <= 0 or (cancelled is not None and cancelled()):
-                break
-            job.ended.wait(min(left, 0.01))
-        answer = job.answer
-        if not job.ended.is_set():
-            return ModelAnswer((), "late", complete=False)
-        if not self._typed:
-            return answer
-        texts = tuple(t[self._typed :] for t in answer.texts[:1] if len(t) > self._typed)
-        return ModelAnswer(texts, answer.reason, answer.line_logprob, (), True, answer.trace)
+UNHURRIED: Final = Patience(None, 120.0)
+"""For commands and replays, where nobody types."""
 
 
 class ModelSource:
@@ -155,6 +63,7 @@ class ModelSource:
     :param load: makes the backend, on the model's thread; raises BackendProblem.
     :param registry: folder of the adapter registry, looked at between questions; None for backends without adapters.
     :param tell: called once with each new problem, from the model's thread.
+    :param patience: how long context and generation may take.
     """
 
     def __init__(
@@ -163,16 +72,19 @@ class ModelSource:
         packer: Packer,
         registry: Path | None = None,
         tell: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._load = load
         self._packer = packer
         self._registry = registry
         self._tell = tell or (lambda message: log.warning("%s", message))
         self._told: set[str] = set()
+        self._patience = patience or Patience()
+        self._trouble: OndolError | None = None
         self._wake = threading.Condition()
-        self._waiting: _Job | None = None
-        self._running: _Job | None = None
-        self._done: OrderedDict[int, _Job] = OrderedDict()
+        self._waiting: Job | None = None
+        self._running: Job | None = None
+        self._done: OrderedDict[int, Job] = OrderedDict()
         self._backend: Backend | None = None
         self._state = "loading"
         self._adapter = 0
@@ -187,12 +99,17 @@ class ModelSource:
         """``loading``, ``ready``, ``problem`` or ``closed``."""
         return self._state
 
-    def wait_loaded(self, seconds: float = 600.0) -> str:
-        """Wait until the model is there or cannot be; the state then. For commands, not for a server."""
+    def loaded(self, seconds: float = 600.0) -> dict[str, str]:
+        """Wait until the model is there, and say what it is made of. For commands, not for a server.
+
+        :raises BackendProblem: it cannot be loaded.
+        """
         end = time.monotonic() + seconds
         while self._state == "loading" and time.monotonic() < end:
             time.sleep(0.02)
-        return self._state
+        if self._state != "ready" or self._backend is None:
+            raise self._trouble or BackendProblem("the model is not there", "look at the log")
+        return dict(self._backend.about)
 
     @property
     def name(self) -> str:
@@ -212,17 +129,17 @@ class ModelSource:
             for job in (*reversed(self._done.values()), *((self._running,) if self._running else ())):
                 typed = job.covers(question) if not job.stop.is_set() else None
                 if typed is not None:
-                    return Ticket(job, typed, reused=True)
+                    return Ticket(job, question.copies, typed, reused=True)
             if prefetch and (self._waiting or self._running):
                 return Ticket(None, reason="busy")
-            job = _Job(question, prefetch)
+            job = Job(question, prefetch)
             if self._waiting is not None:
                 self._end(self._waiting, ModelAnswer((), "superseded"))
             if self._running is not None:
                 self._running.stop.set()
             self._waiting = job
             self._wake.notify()
-            return Ticket(job)
+            return Ticket(job, question.copies)
 
     def forget(self) -> None:
         """Drop remembered answers: the index or a setting has changed."""
@@ -245,6 +162,7 @@ class ModelSource:
             self._swap_adapter()
             self._state = "closed" if self._closed else "ready"
         except Exception as error:
+            self._trouble = error if isinstance(error, OndolError) else None
             self._state = "problem"
             self._problem(error)
             return
@@ -262,7 +180,7 @@ class ModelSource:
                 self._answer(job)
         self._backend.close()
 
-    def _answer(self, job: _Job) -> None:
+    def _answer(self, job: Job) -> None:
         assert self._backend is not None
         try:
             answer = self._generate(self._backend, job)
@@ -276,9 +194,9 @@ class ModelSource:
                 while len(self._done) > _KEPT_ANSWERS:
                     self._done.popitem(last=False)
 
-    def _generate(self, backend: Backend, job: _Job) -> ModelAnswer:
+    def _generate(self, backend: Backend, job: Job) -> ModelAnswer:
         question = job.question
-        packed = self._packer.pack(question.document, question.offset)
+        packed = self._packer.pack(question.document, question.offset, self._patience.retrieval)
         prompt = backend.render(packed.parts)
         scores: list[float] | None = None
         if question.copies:
@@ -303,7 +221,7 @@ class ModelSource:
         line = question.prefix.rpartition("\n")[2]
         return Limits(
             max_tokens=question.max_tokens,
-            deadline=time.monotonic() + _GENERATION_SECONDS,
+            deadline=time.monotonic() + self._patience.generation,
             single_line=question.single_line,
             max_lines=question.max_lines,
             base_indent=indent_of(line),
@@ -345,18 +263,21 @@ class ModelSource:
             self._tell(message)
 
     @staticmethod
-    def _end(job: _Job, answer: ModelAnswer) -> None:
+    def _end(job: Job, answer: ModelAnswer) -> None:
         job.answer = answer
         job.ended.set()
 
 
-def _note(job: _Job, text: str) -> None:
+def _note(job: Job, text: str) -> None:
     job.partial = text
 
 
 def _trace(backend: Backend, packed: Packed, made: Any) -> dict[str, Any]:
     """Numbers for ``ondol explain``; no text."""
+    about = backend.about
     out: dict[str, Any] = {"model": backend.name, "context": packed.reason, **packed.trace}
+    if about["adapter"]:
+        out["adapter"] = about["adapter"]
     if made is not None:
         out |= {
             "prompt_tokens": made.prompt_tokens, "reused": made.reused, "forwards": made.forwards,

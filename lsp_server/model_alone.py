@@ -9,15 +9,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from indexer.config import Settings
-from lsp_server.duet import DuetEngine, Weights
-from lsp_server.model import ModelSource, Question
+from lsp_server.duet import DuetEngine, Weights, shaped
+from lsp_server.model import ModelSource
 from lsp_server.packing import IndexSource
-from lsp_server.types import Answer, Document, Request, Suggestion
+from lsp_server.types import Answer, Document, Request
 
 if TYPE_CHECKING:
     from indexer.index import Index
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 300.0  # more than a generation may take
 
 
 class ModelAlone:
@@ -50,11 +50,15 @@ class ModelAlone:
 
     def close(self, uri: str) -> None:
         """A document was closed."""
-        self._source.packer.edits.close(uri)
+        self._source.packer.close(uri)
+
+    def stop(self) -> None:
+        """End the model's thread."""
+        self._source.close()
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """One suggestion, or none; an automatic request only gets a probable one."""
-        question: Question = DuetEngine.question(self._settings, request, ())
+        question = DuetEngine.question(self._settings, request, ())
         answer = self._source.ask(question).wait(time.monotonic() + _PATIENCE_SECONDS, cancelled)
         trace = {"model_reason": answer.reason, **answer.trace}
         if not answer.texts:
@@ -65,6 +69,6 @@ class ModelAlone:
         probability = 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
         if request.automatic and probability < self._threshold:
             return Answer((), "gate", trace)
-        at = request.offset
-        made = tuple(Suggestion(text, at, at, probability, "model") for text in answer.texts)
-        return Answer(made[: 1 if request.automatic else 3], "shown", trace)
+        fitting = (shaped(request, text, probability) for text in answer.texts)
+        made = tuple({s.text: s for s in fitting if s is not None}.values())[: 1 if request.automatic else 3]
+        return Answer(made, "shown" if made else "does-not-fit", trace)

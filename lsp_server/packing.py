@@ -127,6 +127,12 @@ class Packer:
         """Use another index from now on."""
         self._source, self._modules, self._choice = source, Modules(source.paths) if source else None, None
 
+    def close(self, uri: str) -> None:
+        """A document was closed: what was chosen for it is chosen anew when it is opened again."""
+        self.edits.close(uri)
+        if self._choice is not None and self._choice.uri == uri:
+            self._choice = None
+
     def pack(self, document: Document, offset: int, seconds: float | None = RETRIEVAL_SECONDS) -> Packed:
         """The parts of the prompt at ``offset``.
 

@@ -3,7 +3,7 @@
 Knows neither torch nor llama.cpp nor HTTP, neither the engine nor the editor.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -76,6 +76,11 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """What statistics and ``doctor`` call it: base and adapter version."""
+        ...
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """For reports and traces: ``base``, ``format`` (of its prompts), ``runs_on``, ``adapter`` ("" for none)."""
         ...
 
     @property

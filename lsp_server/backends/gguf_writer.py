@@ -91,7 +91,7 @@ def write_adapter(config: Mapping[str, Any], version: AdapterVersion, out: Path)
     for module, (a, b) in sorted(version.pairs.items()):
         if not (np.isfinite(tensors[a]).all() and np.isfinite(tensors[b]).all()):
             raise BackendProblem(
-                f"adapter version {version.number} is refused: it holds NaN or infinite numbers",
+                f"adapter version {version.label} is refused: it holds NaN or infinite numbers",
                 "promote another version, or train again",
             )
         target = names.get_name(f"{module}.weight", try_suffixes=(".weight",))

@@ -212,6 +212,7 @@ class LlamaCppBackend:
         file = base if base.is_file() else pick_file(self.folder.gguf)
         context = min(self.folder.context, limit + RESERVE)
         self._renderer = Renderer(self.folder.spec, self.folder.vocabulary, context - RESERVE)
+        self._file = file
         self._model = LlamaCppModel(file, context, threads)
         if self._model.vocabulary_size < self.folder.vocabulary.size:
             raise BackendProblem(f"the tokenizer beside {file} does not belong to it", "export the model again")
@@ -221,12 +222,20 @@ class LlamaCppBackend:
     @property
     def name(self) -> str:
         """Base and adapter, as statistics show them."""
-        return self.folder.name + (f"+{self._adapter.number}" if self._adapter else "")
+        return self.folder.name + (f"+{self._adapter.label}" if self._adapter else "")
+
+    @property
+    def about(self) -> dict[str, str]:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        return {
+            "base": self.folder.name, "format": self._renderer.spec.name, "runs_on": f"llama.cpp, {self._file.name}",
+            "adapter": self._adapter.label if self._adapter else "",
+        }  # fmt: skip
 
     @property
     def fingerprint(self) -> str:
         """Base, adapter and prompt format."""
-        return f"{self.folder.identity[:16]}/{self._adapter.number if self._adapter else 0}/{PROMPT_FORMAT}"
+        return f"{self.folder.identity[:16]}/{self._adapter.label if self._adapter else 0}/{PROMPT_FORMAT}"
 
     def use_spec(self, spec: PromptSpec) -> None:
         """Ask in another way from now on (left to right, when the model's own way has turned out not to work)."""

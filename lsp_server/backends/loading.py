@@ -13,7 +13,7 @@ from indexer.config import Settings
 from indexer.fim import PromptInput
 from indexer.fim_specs import LEFT_TO_RIGHT
 from lsp_server.backends.base import Backend, BackendProblem, Limits
-from lsp_server.backends.model_folder import open_folder
+from lsp_server.backends.model_folder import ModelFolder, open_folder
 
 _SMOKE = (
     ("def add(first, second):\n    return first + second\n\n\ntotal = add(", ")\nprint(total)\n"),
@@ -47,13 +47,21 @@ def find_base(base: str) -> Path:
     raise BackendProblem(f"{base} is not on this machine, and nothing is fetched", f"fill {hub} or name a folder")
 
 
+def open_base(base: str) -> ModelFolder:
+    """The checked folder of a base model; ``base`` may name a GGUF file in it. Imports nothing heavy.
+
+    :raises BackendProblem: there is none, or it is refused.
+    """
+    path = find_base(base)
+    return open_folder(path.parent if path.is_file() else path)
+
+
 def load_local(base: str, limit: int, tell: Callable[[str], None]) -> Backend:
     """Load the base on what suits the machine: llama.cpp where a GGUF file is and no GPU, torch otherwise.
 
     :param tell: called when the model is used in a lesser way than asked for.
     """
-    path = find_base(base)
-    folder = open_folder(path.parent if path.is_file() else path)
+    path, folder = find_base(base), open_base(base)
     if folder.note:
         tell(f"{folder.name}: {folder.note}")
     backend: Any

@@ -6,8 +6,12 @@
     <registry>/current                             the number, or nothing; renamed into place
 
 manifest.json: ``{"format": 1, "version": n, "base": {"name", "identity"}, "prompt": {"format", "spec"},
-"files": {name: {"size", "sha256"}}, ...}``; the rest of it (commits, metrics, hardware) is the writer's business.
+"files": {name: {"size", "sha256"}}, "commits": {"newest": id, ...}, ...}``; ``newest`` is the newest commit that
+training, or the choice to promote, has seen. The rest of it (metrics, hardware) is the writer's business.
 Writing is ``finetune``'s. Nothing is loaded from a version before all of it has been verified.
+
+A plain folder as peft writes it (the two ``adapter_`` files, no manifest) can be read too: a candidate that is to be
+judged before it becomes a version. It is checked against the base's shapes, and nobody vouches for its bytes.
 """
 
 import hashlib
@@ -35,8 +39,9 @@ _LORA = re.compile(r"^(?:base_model\.model\.)?(?P<module>[\w.]+)\.lora_(?P<side>
 
 @dataclass(frozen=True, slots=True)
 class AdapterVersion:
-    """A verified version.
+    """A verified version, or a plain folder.
 
+    :param number: of the version; 0 for a plain folder, whose ``manifest`` is empty.
     :param pairs: module name in the base -> names of its A and B tensors in the file.
     :param scale: what the product B·A is multiplied with.
     """
@@ -46,6 +51,11 @@ class AdapterVersion:
     manifest: Mapping[str, Any]
     pairs: Mapping[str, tuple[str, str]]
     scale: float
+
+    @property
+    def label(self) -> str:
+        """What people call it: the version's number, or the folder's name."""
+        return str(self.number) if self.number else self.path.name
 
     @property
     def weights(self) -> Path:
@@ -91,10 +101,24 @@ def read_version(
     if _field(manifest, "prompt", "format") != PROMPT_FORMAT or _field(manifest, "prompt", "spec") != spec:
         raise _refused(label, "it was trained with another prompt format")
     _check_files(folder, manifest, label)
-    config = _json(folder / CONFIG, label)
-    rank, scale = _rank_and_scale(config, label)
-    pairs = _pairs(read_header(folder / WEIGHTS), tensors, rank, label)
-    return AdapterVersion(number, folder, manifest, pairs, scale)
+    return AdapterVersion(number, folder, manifest, *_plain_lora(folder, tensors, label))
+
+
+def read_folder(folder: Path, tensors: Mapping[str, TensorInfo]) -> AdapterVersion:
+    """An adapter in a folder of its own, as peft writes it.
+
+    :param tensors: headers of the base's weights, for names and shapes.
+    :raises BackendProblem: it is no plain LoRA adapter, or does not fit the base.
+    """
+    return AdapterVersion(0, folder, {}, *_plain_lora(folder, tensors, f"the adapter in {folder}"))
+
+
+def _plain_lora(
+    folder: Path, tensors: Mapping[str, TensorInfo], label: str
+) -> tuple[dict[str, tuple[str, str]], float]:
+    """The pairs of matrices, and the scale of their products."""
+    rank, scale = _rank_and_scale(_json(folder / CONFIG, label), label)
+    return _pairs(read_header(folder / WEIGHTS), tensors, rank, label), scale
 
 
 def _check_files(folder: Path, manifest: Mapping[str, Any], label: str) -> None:

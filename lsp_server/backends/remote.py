@@ -80,6 +80,12 @@ class RemoteBackend:
         return self._server.model or self._host
 
     @property
+    def about(self) -> dict[str, str]:
+        """See :class:`~lsp_server.backends.base.Backend`; the server loads adapters under names of its own."""
+        ours = self._renderer.spec.name if self._renderer and self._server.protocol == "completions" else "the server's"
+        return {"base": self.name, "format": ours, "runs_on": f"{self._host}:{self._port}", "adapter": ""}
+
+    @property
     def fingerprint(self) -> str:
         """Server, model and prompt format; what the server loads in between is not known."""
         return f"{self._host}:{self._port}/{self._server.model}/{PROMPT_FORMAT}"

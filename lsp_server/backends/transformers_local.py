@@ -77,12 +77,21 @@ class TransformersBackend:
     @property
     def name(self) -> str:
         """Base and adapter, as statistics show them."""
-        return self.folder.name + (f"+{self._adapter.number}" if self._adapter else "")
+        return self.folder.name + (f"+{self._adapter.label}" if self._adapter else "")
+
+    @property
+    def about(self) -> dict[str, str]:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        number = str(self._dtype).removeprefix("torch.")
+        return {
+            "base": self.folder.name, "format": self._renderer.spec.name, "runs_on": f"torch, {self._device}, {number}",
+            "adapter": self._adapter.label if self._adapter else "",
+        }  # fmt: skip
 
     @property
     def fingerprint(self) -> str:
         """Base, adapter and prompt format."""
-        return f"{self.folder.identity[:16]}/{self._adapter.number if self._adapter else 0}/{PROMPT_FORMAT}"
+        return f"{self.folder.identity[:16]}/{self._adapter.label if self._adapter else 0}/{PROMPT_FORMAT}"
 
     def use_spec(self, spec: PromptSpec) -> None:
         """Ask in another way from now on (left to right, when the model's own way has turned out not to work)."""
@@ -149,7 +158,9 @@ class TransformersBackend:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is imported
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         from transformers import AutoModelForCausalLM
+        from transformers.utils import logging as transformers_logging
 
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
         with _as_problem():
             module = AutoModelForCausalLM.from_pretrained(
                 self.folder.path,
@@ -173,7 +184,7 @@ class TransformersBackend:
                 weight += (b @ a) * version.scale
                 if not torch.isfinite(weight).all():
                     raise BackendProblem(
-                        f"adapter version {version.number} is refused: it holds NaN or infinite numbers",
+                        f"adapter version {version.label} is refused: it holds NaN or infinite numbers",
                         "promote another version, or train again",
                     )
             out[module] = weight.to(self._dtype)

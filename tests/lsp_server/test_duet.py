@@ -10,9 +10,10 @@ from indexer.config import Settings
 from indexer.fim import Prompt
 from lsp_server.backends.base import Generation
 from lsp_server.duet import DuetEngine, Voice, Weights, blend
-from lsp_server.model import ModelAnswer, ModelSource
+from lsp_server.model import ModelSource
 from lsp_server.model_engine import with_model
 from lsp_server.packing import Packer
+from lsp_server.questions import ModelAnswer
 from lsp_server.types import Answer, Document, Popup, Request, Suggestion
 from tests.lsp_server.test_model import Slow, until
 

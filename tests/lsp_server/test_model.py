@@ -9,8 +9,9 @@ import pytest
 
 from indexer.fim import Prompt, PromptInput
 from lsp_server.backends.base import BackendProblem, Generation, Limits
-from lsp_server.model import ModelSource, Question
+from lsp_server.model import ModelSource
 from lsp_server.packing import Packer
+from lsp_server.questions import Question
 from lsp_server.types import Document
 from tests.lsp_server.adapter_by_hand import tiny_base, write_version
 
@@ -19,6 +20,7 @@ class Slow:
     """A backend that writes a given text, a character at a time, when it is let."""
 
     name, fingerprint = "slow", "slow/0/1"
+    about = {"base": "slow", "format": "none", "runs_on": "a test", "adapter": ""}
 
     def __init__(self, text: str = "total * 2") -> None:
         self.text = text
