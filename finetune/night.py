@@ -187,7 +187,7 @@ class Night:
             )  # fmt: skip
             decision = promotion.decide(Trial(judged.arms, leaks=judged.leaks, seed=self.options.seed))
             report.replay(judged)
-        report.decided(decision, plan, promoted=decision.promote and self.options.promote)
+        report.decided(decision, promoted=decision.promote and self.options.promote)
         return decision, judged
 
     def _keep(
@@ -200,7 +200,7 @@ class Night:
         record = {
             "base": {"name": self.base.name, "identity": self.base.identity},
             "prompt": {"format": PROMPT_FORMAT, "spec": self.base.spec.name},
-            "commits": {"since": plan.since, "newest": plan.until, "head": plan.head, "count": plan.training},
+            "commits": {"since": plan.since, "newest": plan.until, "head": plan.head, "count": made.commits},
             "dataset": {"sha256": made.sha256, "samples": made.samples, "tokens": made.tokens},
             "settings": {"set": asdict(self.options.set), "training": asdict(self.options.training)},
             "training": asdict(result),

@@ -19,9 +19,10 @@ from indexer.errors import OndolError, UserError
 from indexer.history import Commit
 
 HELD_OUT_SHARE = 4
-"""One in so many commits is kept out of training, but at least and at most so many: fewer tell nothing, more would only
-be learnt a night later."""
+"""One in so many commits is kept out of training."""
+
 HELD_OUT = (10, 100)
+"""At least so many, up to half of all, and at most so many: fewer tell nothing, more would only be learnt later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def plan(root: Path, wanted: Wanted, versions: Sequence[Version], serving: Versi
 def _held_out(root: Path, wanted: Wanted, count: int) -> list[Window]:
     """The newest commits in windows; none of them is ``until`` or among its ancestors, whatever their dates say."""
     low, high = HELD_OUT
-    amount = wanted.held_out or min(max(count // HELD_OUT_SHARE, low), high)
+    amount = wanted.held_out or max(1, min(max(count // HELD_OUT_SHARE, low), high, count // 2))
     found = windows(root, amount, wanted.windows)
     kept = []
     for window in found:

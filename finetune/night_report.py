@@ -79,6 +79,7 @@ class Report:
     def dataset(self, made: "Manifest", where: Path, seconds: float) -> None:
         """The set."""
         self.document["notes"] += made.notes
+        self.document["commits"]["trained_on"] = made.commits
         self.add(
             status=DATASET,
             summary=f"{made.commits:,} commits, {made.samples:,} samples, {made.tokens:,} tokens in {where}",
@@ -103,11 +104,12 @@ class Report:
             }
         )  # fmt: skip
 
-    def decided(self, decision: "Decision", plan: "NightPlan", *, promoted: bool) -> None:
+    def decided(self, decision: "Decision", *, promoted: bool) -> None:
         """What is done with the adapter, and the line that says so."""
         document = self.document
         minutes = (time.monotonic() - self._started) / 60
-        head = f"{plan.training:,} commits, {document['dataset']['samples']:,} samples, {minutes:,.0f} min"
+        commits, samples = document["commits"]["trained_on"], document["dataset"]["samples"]
+        head = f"{commits:,} commits, {samples:,} samples, {minutes:,.0f} min"
         gains = decision.figures.get("gains", {})
         gain = gains.get(SERVING) or gains.get(BASE)
         rival = called(SERVING if SERVING in gains else BASE) if gains else ""
