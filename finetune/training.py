@@ -4,9 +4,23 @@ Importing this module imports no torch; ``train`` does, through ``training_loop`
 it turns a base's folder and a set's folder into an adapter's folder.
 """
 
+import importlib.util
+import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
+
+from finetune.dataset import Manifest
+from indexer.errors import UserError
+from indexer.fim import PROMPT_FORMAT
+from indexer.fsio import hash_file
+from lsp_server.backends.model_folder import open_folder
+from lsp_server.backends.registry import WEIGHTS
+
+_MAY_CHANGE: Final = frozenset({"max_minutes", "checkpoint_minutes"})
+"""Options with which an interrupted run may be gone on with; with others it begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +110,32 @@ def train(
     :param start: folder of an adapter to go on from; None starts anew.
     :raises UserError: what is missing or unusable, and the cure.
     """
-    raise NotImplementedError
+    started = time.monotonic()
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("peft") is None:
+        raise UserError("training needs torch, transformers and peft", "pip install 'ondol[model]'")
+    folder = open_folder(base)
+    if not folder.weights:
+        raise UserError(f"{base} holds GGUF only, which cannot be trained", "fetch its safetensors weights")
+    manifest = Manifest.from_file(dataset)
+    if manifest.base != folder.identity:
+        raise UserError(f"the set in {dataset} was made for another base than {folder.name}", "build the set again")
+    if manifest.prompt.get("format") != PROMPT_FORMAT:
+        raise UserError(f"the set in {dataset} was made for another prompt format", "build the set again")
+    if not manifest.samples:
+        raise UserError(f"the set in {dataset} holds no samples", "take in more commits (--since)")
+    from finetune.training_loop import run
+
+    settings = {key: value for key, value in asdict(options).items() if key not in _MAY_CHANGE}
+    name = json.dumps([folder.identity, manifest.sha256, settings, _hash(start)], sort_keys=True)
+    result = run(folder, dataset, dict(manifest.files), out, options, name, start, progress, started)
+    return replace(result, notes=(f"{folder.name}: {folder.note}", *result.notes)) if folder.note else result
+
+
+def _hash(start: Path | None) -> str:
+    """What adapter a run goes on from."""
+    weights = start / WEIGHTS if start else None
+    if weights is None:
+        return ""
+    if not weights.is_file():
+        raise UserError(f"{start} holds no {WEIGHTS}", "name an adapter's folder, or start from the base")
+    return hash_file(weights)[1]
