@@ -24,8 +24,8 @@ from lsp_server import features
 from lsp_server.completions import Completions
 from lsp_server.documents import Change, Documents, OpenDocument, path_of
 from lsp_server.indexing import Progress
+from lsp_server.parts import Parts
 from lsp_server.protocol import OndolProtocol, converter
-from lsp_server.session import Parts
 from lsp_server.stats import Feedback
 from lsp_server.traces import REASONS, Recorder, Traces
 from lsp_server.wire import Wire, describe, set_up_logs, take_stdio

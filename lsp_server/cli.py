@@ -95,9 +95,9 @@ def complete(
     for suggestion in answer.suggestions[: 1 if automatic else 3]:
         click.echo(show(typed, suggestion.text[offset - suggestion.start :], colour=_colour()))
         source = ", ".join(f"{printable(p.path)}:{p.line} ({p.kind})" for p in suggestion.provenance[:3])
-        click.echo(
-            f"  {suggestion.probability:.0%} likely, by {suggestion.engine}, {milliseconds:.1f} ms, from {source}"
-        )
+        by = str(answer.trace.get("model", "model")) if suggestion.engine == "model" else suggestion.engine
+        said = f"  {suggestion.probability:.0%} likely, by {by}, {milliseconds:.1f} ms"
+        click.echo(said + (f", from {source}" if source else ""))
     if not answer.suggestions:
         from lsp_server.traces import REASONS
 
@@ -124,7 +124,7 @@ def _read(root: Path, path: Path, settings: "Settings") -> "Document":
 
 
 def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic: bool) -> "tuple[Answer, float]":
-    from lsp_server.session import make_engine, open_index
+    from lsp_server.parts import make_engine, open_index
     from lsp_server.types import Request
 
     try:
@@ -151,10 +151,10 @@ def _base(base: str) -> str:
 
 def _beside_model(settings: "Settings", root: Path, engine: Any, index: Any) -> Any:
     """The engine with its model, once that is loaded. There is no keystroke to wait for, so it has all the time."""
-    from lsp_server.session import beside_model
+    from lsp_server.parts import BesideModel
 
     told: list[str] = []
-    both: Any = beside_model(replace(settings, deadline_ms=60_000), root, engine, index, told.append)
+    both: Any = BesideModel()(replace(settings, deadline_ms=60_000), root, engine, index, told.append)
     both.source.loaded()
     for message in told:
         click.echo(f"ondol: {message}", err=True)

@@ -120,6 +120,7 @@ class Completions:
         self._traces, self._feedback = traces, feedback
         self._slots: dict[tuple[str, str], _Slot] = {}
         self._shown: dict[str, _Shown] = {}
+        self._accepted: dict[str, Item] = {}
         self._numbers = itertools.count(1)
         self._prefix = secrets.token_hex(4)
 
@@ -129,11 +130,34 @@ class Completions:
         """The document changed: an answer for its old version is not wanted any more."""
         for key in [key for key in self._slots if key[0] == key_of(uri)]:
             self._end(key, "stale")
+        item = self._accepted.pop(key_of(uri), None)
+        if item is not None:
+            self._prefetch(key_of(uri), item)
 
     def closed(self, uri: str) -> None:
         """The document was closed."""
         self.changed(uri)
         self._shown.pop(key_of(uri), None)
+
+    def accepted(self, identifier: str) -> None:
+        """A suggestion was accepted: the next one is begun where the cursor will be. Some editors say so before they
+        change the document, others after."""
+        for key, shown in self._shown.items():
+            if shown.item.id == identifier and not self._prefetch(key, shown.item):
+                self._accepted[key] = shown.item
+
+    def _prefetch(self, key: str, item: Item) -> bool:
+        """Begin the completion behind an item; False where the document does not hold the item (yet)."""
+        document = self._documents.open.get(key)
+        end = item.start + len(item.text)
+        if document is None or document.buffer.text[item.start : end] != item.text:
+            return False
+        place = self._workspace.place(document)
+        if self._blocked(document, place.session, place.language, place.excluded) is None:
+            snapshot = self._workspace.snapshot(document)
+            at = snapshot.base + end
+            self._worker.submit(lambda _: place.session.accepted(snapshot.document, at), urgent=False)
+        return True
 
     def _end(self, key: tuple[str, str], why: str) -> None:
         slot = self._slots.pop(key, None)

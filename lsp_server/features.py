@@ -207,6 +207,7 @@ class Features:
     def accepted(self, *arguments: Any) -> None:
         """The user took a suggestion."""
         self._server.feedback.accepted(_id_of(arguments))
+        self._server.completions.accepted(_id_of(arguments))
 
     @guarded(_nothing)
     def index(self, *_: Any) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from indexer.errors import OndolError
+from indexer.errors import OndolError, UserError
 from lsp_server.backends.base import Backend, BackendProblem, Limits
 from lsp_server.backends.model_folder import ModelFolder
 from lsp_server.backends.registry import AdapterVersion, current_number, read_version
@@ -64,6 +64,7 @@ class ModelSource:
     :param registry: folder of the adapter registry, looked at between questions; None for backends without adapters.
     :param tell: called once with each new problem, from the model's thread.
     :param patience: how long context and generation may take.
+    :param changed: called when :attr:`state` has changed, from the model's thread.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ModelSource:
         registry: Path | None = None,
         tell: Callable[[str], None] | None = None,
         patience: Patience | None = None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._load = load
         self._packer = packer
@@ -80,6 +82,8 @@ class ModelSource:
         self._tell = tell or (lambda message: log.warning("%s", message))
         self._told: set[str] = set()
         self._patience = patience or Patience()
+        self._changed = changed
+        self._epoch = 0
         self._trouble: OndolError | None = None
         self._wake = threading.Condition()
         self._waiting: Job | None = None
@@ -98,6 +102,11 @@ class ModelSource:
     def state(self) -> str:
         """``loading``, ``ready``, ``problem`` or ``closed``."""
         return self._state
+
+    @property
+    def trouble(self) -> str:
+        """Why the model is not there, where the state is ``problem``."""
+        return self._trouble.what if isinstance(self._trouble, UserError) else "see the log"
 
     def loaded(self, seconds: float = 600.0) -> dict[str, str]:
         """Wait until the model is there, and say what it is made of. For commands, not for a server.
@@ -127,12 +136,13 @@ class ModelSource:
             if self._state != "ready":
                 return Ticket(None, reason=self._state)
             for job in (*reversed(self._done.values()), *((self._running,) if self._running else ())):
-                typed = job.covers(question) if not job.stop.is_set() else None
+                usable = job.epoch == self._epoch and not job.stop.is_set()
+                typed = job.covers(question) if usable else None
                 if typed is not None:
                     return Ticket(job, question.copies, typed, reused=True)
             if prefetch and (self._waiting or self._running):
                 return Ticket(None, reason="busy")
-            job = Job(question, prefetch)
+            job = Job(question, self._epoch)
             if self._waiting is not None:
                 self._end(self._waiting, ModelAnswer((), "superseded"))
             if self._running is not None:
@@ -142,8 +152,9 @@ class ModelSource:
             return Ticket(job, question.copies)
 
     def forget(self) -> None:
-        """Drop remembered answers: the index or a setting has changed."""
+        """Drop remembered answers, and those in the making: the index or the adapter has changed."""
         with self._wake:
+            self._epoch += 1
             self._done.clear()
 
     def close(self) -> None:
@@ -165,7 +176,9 @@ class ModelSource:
             self._trouble = error if isinstance(error, OndolError) else None
             self._state = "problem"
             self._problem(error)
+            self._changed()
             return
+        self._changed()
         while True:
             with self._wake:
                 self._running = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from indexer.config import Settings, repository_path
 from lsp_server.backends.loading import load_local, load_remote
+from lsp_server.backends.shared import Shared
 from lsp_server.duet import Copier, DuetEngine
 from lsp_server.model import ModelSource
 from lsp_server.packing import Packer
@@ -26,22 +27,34 @@ def registry_directory(settings: Settings, root: Path) -> Path:
     return Path(repository_path(settings, root)) / REGISTRY
 
 
-def with_model(
-    settings: Settings, root: Path | None, copier: Copier, tell: Callable[[str], None] | None = None
-) -> Copier:
-    """The engine that the settings ask for: the copier alone, or with a model beside it, loading in the background.
+class Models:
+    """The models of a process, one for each set of settings that names one. Used from one thread."""
 
-    :param tell: called with each new problem, from the model's thread.
-    """
-    if settings.backend == "retrieval":
-        return copier
-    said = tell or (lambda message: None)
+    def __init__(self) -> None:
+        self._shared: dict[tuple[str, ...], Shared] = {}
 
-    def load() -> Any:
-        if settings.backend == "remote":
-            return load_remote(settings)
-        return load_local(settings.base_model, PROMPT_TOKENS, said)
+    def beside(
+        self,
+        settings: Settings,
+        root: Path | None,
+        copier: Copier,
+        tell: Callable[[str], None] = lambda message: None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> Copier:
+        """The engine that the settings ask for: the copier alone, or with a model beside it, loading in the background.
 
-    registry = registry_directory(settings, root) if root is not None and settings.backend == "local" else None
-    packer = Packer(None, root.name if root is not None else "repository")
-    return DuetEngine(settings, copier, ModelSource(load, packer, registry, said))
+        :param tell: called with each new problem, from the model's thread.
+        :param changed: called when the model's state has changed, from that thread too.
+        """
+        if settings.backend == "retrieval":
+            return copier
+        local = settings.backend == "local"
+        key = (settings.base_model,) if local else (settings.base_model, settings.remote_url, settings.remote_model)
+
+        def load() -> Any:
+            return load_local(settings.base_model, PROMPT_TOKENS, tell) if local else load_remote(settings)
+
+        shared = self._shared.setdefault((settings.backend, *key), Shared(load))
+        registry = registry_directory(settings, root) if root is not None and local else None
+        packer = Packer(None, root.name if root is not None else "repository")
+        return DuetEngine(settings, copier, ModelSource(shared.lease, packer, registry, tell, changed=changed))

@@ -59,11 +59,14 @@ class ModelAnswer:
 
 
 class Job:
-    """One generation, from its question to its end."""
+    """One generation, from its question to its end.
 
-    def __init__(self, question: Question, prefetch: bool) -> None:
+    :param epoch: rises with index and adapter; an answer of an older one is not used again.
+    """
+
+    def __init__(self, question: Question, epoch: int) -> None:
         self.question = question
-        self.prefetch = prefetch
+        self.epoch = epoch
         self.prefix, self.suffix = question.prefix, question.suffix
         self.stop = threading.Event()
         self.ended = threading.Event()

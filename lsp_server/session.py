@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,6 +20,7 @@ from indexer import config
 from indexer.config import Settings
 from indexer.errors import IndexDamaged, IndexMissing, OndolError
 from lsp_server.indexing import IndexRun, Outcome, Progress
+from lsp_server.parts import EngineLike, Parts
 from lsp_server.traces import STATS, STATS_BYTES, TRACE_BYTES, TRACES, Ring, ring_of
 from lsp_server.types import Answer, Document, Request
 from lsp_server.wire import describe
@@ -35,15 +36,6 @@ LONGEST_WAIT_S: Final = 60.0
 _BUSY: Final = "is writing this index"  # the sentence of indexer.lock, as the child prints it
 
 
-class EngineLike(Protocol):
-    """What the server needs of ``lsp_server.engine.Engine``."""
-
-    def set_index(self, index: Any) -> None: ...  # noqa: D102
-    def update(self, document: Document) -> None: ...  # noqa: D102
-    def close(self, uri: str) -> None: ...  # noqa: D102
-    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer: ...  # noqa: D102
-
-
 class Host(Protocol):
     """What a session asks of the server around it. All calls come on the loop."""
 
@@ -57,30 +49,6 @@ class Host(Protocol):
         """Show progress under a token; None ends it."""
 
 
-def make_engine(settings: Settings, index: Any) -> EngineLike:
-    """Import and make the engine."""
-    from lsp_server.engine import Engine
-
-    return Engine(settings, index)
-
-
-def beside_model(
-    settings: Settings, root: Path | None, engine: Any, index: Any, tell: Callable[[str], None]
-) -> EngineLike:
-    """The engine with the model that the settings name beside it; the model loads on a thread of its own."""
-    from lsp_server.model_engine import with_model
-
-    both = with_model(settings, root, engine, tell)
-    if index is not None:
-        both.set_index(index)
-    return both
-
-
-def index_directory(settings: Settings, root: Path) -> Path:
-    """Where the index of a repository is kept."""
-    return config.repository_directory(settings, root) / "index"
-
-
 def _load_detector() -> None:
     """Load the secret detector while nobody waits: 0.3 s, of which the first key press would feel every one."""
     from indexer import secrets
@@ -89,29 +57,11 @@ def _load_detector() -> None:
         secrets.prepare()
 
 
-def open_index(settings: Settings, root: Path) -> Any:
-    """Import the reader and open the index of a repository."""
-    from indexer.index import Index
-
-    return Index.open(index_directory(settings, root), settings)
-
-
 def _stop(engine: EngineLike | None) -> None:
     """End an engine's model, if it has one: at its next token."""
     stop = getattr(engine, "stop", None)
     if stop is not None:
         stop()
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a session is made of; tests put doubles in."""
-
-    engine: Callable[[Settings, Any], EngineLike] = make_engine
-    open: Callable[[Settings, Path], Any] = open_index
-    directory: Callable[[Settings, Path], Path] = index_directory
-    run: Callable[..., IndexRun] = IndexRun
-    model: Callable[[Settings, Path | None, Any, Any, Callable[[str], None]], EngineLike] = beside_model
 
 
 @dataclass(slots=True)
@@ -178,11 +128,29 @@ class Session:
         engine = self.parts.engine(self.settings, index)
         if self.settings.backend == "retrieval":
             return engine
-        return self.parts.model(self.settings, self.root, engine, index, self._tell_from_model)
+        return self.parts.model(
+            self.settings, self.root, engine, index,
+            lambda message: self._on_loop(lambda: self.host.tell(f"Ondol: {message}", problem=True)),
+            lambda: self._on_loop(self.host.state_changed),
+        )  # fmt: skip
 
-    def _tell_from_model(self, message: str) -> None:
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        """Call something on the loop, from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: the server is on its way out
-            self._loop.call_soon_threadsafe(lambda: self.host.tell(message, problem=True))
+            self._loop.call_soon_threadsafe(call)
+
+    @property
+    def told_state(self) -> State:
+        """The state as the editor is told it: what the model does counts where nothing else is the matter."""
+        model = getattr(self.engine, "source", None)
+        if model is None or self.state.name != "ready":
+            return self.state
+        said = self.state.message
+        if model.state == "loading":
+            return replace(self.state, name="model-loading", message=f"{said}; the model is being loaded")
+        if model.state == "problem":
+            return replace(self.state, message=f"{said}; no model: {model.trouble}")
+        return replace(self.state, message=f"{said}; {model.name}")
 
     async def _start(self, making: Job[None]) -> None:
         self.traces = ring_of(self.settings, self.root, TRACES, TRACE_BYTES)
@@ -391,6 +359,12 @@ class Session:
         for document in updates:
             engine.update(document)
         return engine.complete(request, cancelled)
+
+    def accepted(self, document: Document, offset: int) -> None:
+        """A suggestion was accepted and the cursor stands behind it: an engine with a model begins the next one."""
+        begin = getattr(self.engine, "accepted", None)
+        if begin is not None:
+            begin(document, offset)
 
     # Small things
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from indexer.errors import UserError
 from lsp_server.documents import Documents, OpenDocument, key_of, path_of
-from lsp_server.session import EngineLike, Host, Parts, Session, State
+from lsp_server.parts import EngineLike, Parts
+from lsp_server.session import Host, Session, State
 from lsp_server.types import Document
 from lsp_server.worker import Worker
 
@@ -130,7 +131,7 @@ class Workspace:
     def state(self) -> State:
         """The state of the session that most needs to be told."""
         sessions = list(self.sessions.values()) or self.all()
-        states = sorted((session.state for session in sessions), key=lambda state: _ORDER.index(state.name))
+        states = sorted((session.told_state for session in sessions), key=lambda state: _ORDER.index(state.name))
         return states[0] if states else State("ready", "no folder is open")
 
     # Documents

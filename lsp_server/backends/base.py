@@ -83,11 +83,6 @@ class Backend(Protocol):
         """For reports and traces: ``base``, ``format`` (of its prompts), ``runs_on``, ``adapter`` ("" for none)."""
         ...
 
-    @property
-    def fingerprint(self) -> str:
-        """Changes whenever the same prompt may give another answer (weights, adapter, prompt format)."""
-        ...
-
     def render(self, parts: PromptInput) -> Prompt:
         """The prompt for these parts."""
         ...

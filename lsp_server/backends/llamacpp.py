@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.fim import PROMPT_FORMAT, Prompt, PromptInput, Renderer
+from indexer.fim import Prompt, PromptInput, Renderer
 from indexer.fim_specs import PromptSpec
 from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.decoding import BEST, decoder_for
@@ -231,11 +231,6 @@ class LlamaCppBackend:
             "base": self.folder.name, "format": self._renderer.spec.name, "runs_on": f"llama.cpp, {self._file.name}",
             "adapter": self._adapter.label if self._adapter else "",
         }  # fmt: skip
-
-    @property
-    def fingerprint(self) -> str:
-        """Base, adapter and prompt format."""
-        return f"{self.folder.identity[:16]}/{self._adapter.label if self._adapter else 0}/{PROMPT_FORMAT}"
 
     def use_spec(self, spec: PromptSpec) -> None:
         """Ask in another way from now on (left to right, when the model's own way has turned out not to work)."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from indexer.fim import PROMPT_FORMAT, Prompt, PromptInput, Renderer
+from indexer.fim import Prompt, PromptInput, Renderer
 from indexer.fim_specs import SPECS
 from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.model_folder import open_format
@@ -84,11 +84,6 @@ class RemoteBackend:
         """See :class:`~lsp_server.backends.base.Backend`; the server loads adapters under names of its own."""
         ours = self._renderer.spec.name if self._renderer and self._server.protocol == "completions" else "the server's"
         return {"base": self.name, "format": ours, "runs_on": f"{self._host}:{self._port}", "adapter": ""}
-
-    @property
-    def fingerprint(self) -> str:
-        """Server, model and prompt format; what the server loads in between is not known."""
-        return f"{self._host}:{self._port}/{self._server.model}/{PROMPT_FORMAT}"
 
     @property
     def unencrypted(self) -> bool:

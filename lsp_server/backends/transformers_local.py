@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from indexer.fim import PROMPT_FORMAT, Prompt, PromptInput, Renderer
+from indexer.fim import Prompt, PromptInput, Renderer
 from indexer.fim_specs import PromptSpec
 from lsp_server.backends import lean_llama
 from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
@@ -87,11 +87,6 @@ class TransformersBackend:
             "base": self.folder.name, "format": self._renderer.spec.name, "runs_on": f"torch, {self._device}, {number}",
             "adapter": self._adapter.label if self._adapter else "",
         }  # fmt: skip
-
-    @property
-    def fingerprint(self) -> str:
-        """Base, adapter and prompt format."""
-        return f"{self.folder.identity[:16]}/{self._adapter.label if self._adapter else 0}/{PROMPT_FORMAT}"
 
     def use_spec(self, spec: PromptSpec) -> None:
         """Ask in another way from now on (left to right, when the model's own way has turned out not to work)."""

@@ -22,7 +22,7 @@ from typing import Any
 
 from indexer.errors import IndexDamaged, IndexMissing
 from lsp_server.app import serve
-from lsp_server.session import Parts
+from lsp_server.parts import Parts
 from lsp_server.types import Answer, Provenance, Suggestion
 
 WORDS = dict(word.partition("=")[::2] for word in (sys.argv[1] if len(sys.argv) > 1 else "").split())

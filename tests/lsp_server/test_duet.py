@@ -11,7 +11,7 @@ from indexer.fim import Prompt
 from lsp_server.backends.base import Generation
 from lsp_server.duet import DuetEngine, Voice, Weights, blend
 from lsp_server.model import ModelSource
-from lsp_server.model_engine import with_model
+from lsp_server.model_engine import Models
 from lsp_server.packing import Packer
 from lsp_server.questions import ModelAnswer
 from lsp_server.types import Answer, Document, Popup, Request, Suggestion
@@ -210,13 +210,13 @@ def test_the_shipped_weights_are_read() -> None:
 
 def test_retrieval_alone_needs_no_model() -> None:
     copier = Copies()
-    assert with_model(Settings(), None, copier) is copier
+    assert Models().beside(Settings(), None, copier) is copier
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_copier(tmp_path) -> None:
     told: list[str] = []
     settings = replace(Settings(), backend="local", base_model=str(tmp_path / "absent"), data_dir=tmp_path)
-    engine = with_model(settings, tmp_path, Copies(("copied()", 0.7)), told.append)
+    engine = Models().beside(settings, tmp_path, Copies(("copied()", 0.7)), told.append)
     assert isinstance(engine, DuetEngine)
     until(lambda: engine.source.state == "problem")
     answer = engine.complete(request(), live)

@@ -191,7 +191,7 @@ def test_an_adapter_is_merged_swapped_and_taken_off(folder: Path, tmp_path: Path
     for number in (1, 2):
         version = read_version(tmp_path, number, base.identity, base.spec.name, base.tensors)
         backend.set_adapter(version)
-        assert backend.name.endswith(f"+{number}") and backend.fingerprint.endswith(f"/{number}/1")
+        assert backend.name.endswith(f"+{number}")
         made[number] = backend.generate(prompt, LONG)
         merged = make_model()
         merged.lm_head.weight.data[128:] = 0.0

@@ -19,7 +19,7 @@ from tests.lsp_server.adapter_by_hand import tiny_base, write_version
 class Slow:
     """A backend that writes a given text, a character at a time, when it is let."""
 
-    name, fingerprint = "slow", "slow/0/1"
+    name = "slow"
     about = {"base": "slow", "format": "none", "runs_on": "a test", "adapter": ""}
 
     def __init__(self, text: str = "total * 2") -> None:
