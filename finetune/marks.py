@@ -31,8 +31,7 @@ class Mark:
     def __str__(self) -> str:
         told = [f"{self.deleted:,} since deleted"] if self.deleted else []
         told += [f"{self.excluded:,} since excluded"] if self.excluded else []
-        files = "file" if self.deleted + self.excluded == 1 else "files"
-        return f"saw {files}: {', '.join(told)}" if told else ""
+        return f"of the files it saw, {', '.join(told)}" if told else ""
 
 
 def marks(registry: Path, root: Path, settings: Settings, versions: Sequence[Version]) -> dict[int, Mark]:

@@ -271,4 +271,4 @@ def test_versions_that_saw_files_since_deleted_or_excluded_are_marked(tmp_path: 
     commit(root, {"README.md": "other\n"}, "gone")
     assert marked() == {1: Mark(1, 0)}
     assert marked(exclude=("README.md",)) == {1: Mark(1, 1), 2: Mark(0, 1)}
-    assert str(Mark(1, 1)) == "saw files: 1 since deleted, 1 since excluded"
+    assert str(Mark(1, 1)) == "of the files it saw, 1 since deleted, 1 since excluded"
