@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from finetune.dataset_filters import Sieve, author, capped, directory
 from finetune.dataset_prompts import Prompts
-from finetune.dataset_shards import MANIFEST, TRAIN, VALIDATION, Shards, write_manifest
+from finetune.dataset_shards import MANIFEST, TRAIN, VALIDATION, Shards, path_key, write_manifest
 from finetune.replay import Watch, index_of, indexed_windows
 from finetune.samples import DOCUMENT, TYPED, Draft, added_documents, added_spans, older, typed
 from finetune.windows import Passed, Tree, Window, divided, edits
@@ -125,11 +125,6 @@ class Manifest:
             raise UserError(f"there is no set at {path.parent}", "build it first (ondol finetune)") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} cannot be read ({type(error).__name__})", "build the set again") from error
-
-
-def path_key(path: str) -> str:
-    """The key under which a manifest lists a path: tells whether a file was seen without naming it."""
-    return sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def build(

@@ -82,3 +82,8 @@ def read(folder: Path, files: Mapping[str, Mapping[str, Any]], split: str) -> It
                 raise UserError(f"{path} is not what its manifest describes", "build the set again")
             for line in data.splitlines():
                 yield json.loads(line)
+
+
+def path_key(path: str) -> str:
+    """The key under which a manifest lists a path: tells whether a file was seen without naming it."""
+    return sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from finetune.dataset import path_key
+from finetune.dataset_shards import path_key
 from finetune.registry import Version, seen
 from indexer import fsio, git
 from indexer.config import Settings

@@ -6,6 +6,7 @@ It reads options and prints one line, or JSON; the night itself is ``night``'s. 
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,12 +54,18 @@ def finetune(
     Nothing is fetched, and nothing is written into REPO. Whatever happens, what serves goes on serving until a better
     adapter takes its place. Exit code 0: promoted, kept or too few changes.
     """
-    from finetune.dataset import DatasetOptions
-    from finetune.night import NightOptions, Tell, night
     from finetune.night_plan import Wanted
-    from finetune.training import TrainingOptions
     from indexer import git
+    from indexer.errors import UserError
 
+    try:
+        from finetune.dataset import DatasetOptions
+        from finetune.night import NightOptions, Tell, night
+        from finetune.training import TrainingOptions
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed", "pip install 'ondol[model]'") from error
+
+    warnings.simplefilter("ignore", FutureWarning)  # cron mails whatever a library says there
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:

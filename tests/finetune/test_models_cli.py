@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from finetune import registry
-from finetune.dataset import path_key
+from finetune.dataset_shards import path_key
 from finetune.promotion import BASE, CANDIDATE
 from lsp_server.backends.registry import current_number
 from lsp_server.model_engine import registry_directory

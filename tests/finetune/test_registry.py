@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from finetune import registry
-from finetune.dataset import path_key
+from finetune.dataset_shards import path_key
 from finetune.marks import Mark, marks
 from indexer import fsio
 from indexer.errors import UserError
