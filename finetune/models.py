@@ -82,7 +82,7 @@ def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
     now = current_number(place.registry)
     marked = marks(place.registry, place.root, place.settings, found)
     if as_json:
-        click.echo(json.dumps({"current": now, "versions": [_row(one, now, marked) for one in reversed(found)]}))
+        click.echo(json.dumps({"current": now, "versions": [row_of(one, now, marked) for one in reversed(found)]}))
         return
     if not found:
         click.echo("no adapter yet; `ondol finetune` makes one")
@@ -94,7 +94,7 @@ def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
     for head in ("", "version", "made", "base", "commits", "samples", "exact", "over the base", ""):
         table.add_column(head, justify="right" if head in _NUMBERS else "left")
     for one in reversed(found):
-        row = _row(one, now, marked)
+        row = row_of(one, now, marked)
         table.add_row(
             "*" if row["current"] else "", str(one.number), (row["made"] or "")[:16].replace("T", " "),
             Text(printable(row["base"] or "")), _number(row["commits"]), _number(row["samples"]),
@@ -120,9 +120,9 @@ def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None
     marked = marks(place.registry, place.root, place.settings, registry.versions(place.registry))
     moves = [{"what": e.what, "at": e.at} for e in registry.history(place.registry) if e.version == version]
     if as_json:
-        click.echo(json.dumps({**_row(found, now, marked), "history": moves, "manifest": found.manifest}))
+        click.echo(json.dumps({**row_of(found, now, marked), "history": moves, "manifest": found.manifest}))
         return
-    row = _row(found, now, marked)
+    row = row_of(found, now, marked)
     click.echo(f"version {version}" + (" (serves)" if row["current"] else ""))
     for key in ("problem", "mark", "verdict"):
         if row[key]:
@@ -247,7 +247,7 @@ def _which(what: str, place: Place) -> int | None:
     return int(what)
 
 
-def _row(one: "Version", now: int | None, marked: "dict[int, Mark]") -> dict[str, Any]:
+def row_of(one: "Version", now: int | None, marked: "dict[int, Mark]") -> dict[str, Any]:
     """What the list shows of a version."""
     from finetune.promotion import BASE, CANDIDATE, points
 
