@@ -16,10 +16,11 @@ from test_server import ONDOL, STATUS_LINE, files
 
 FONTS = ("DejaVuSansMono", "LiberationMono-Regular", "NotoSansMono-Regular")
 SIZE, PAD = 26, 28
-WIDTH, HEIGHT = 84, 24
+WIDTH, HEIGHT = 84, 17
 LOOK = """
 vim.o.termguicolors, vim.o.number, vim.o.signcolumn, vim.o.ruler, vim.o.showmode = true, true, 'yes', false, true
 vim.o.fillchars = 'eob: '
+vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#7d8290' }) -- the default is faint in a picture that is made smaller
 """
 SCENE = '''"""Reading of the stock list."""
 import json
@@ -101,7 +102,7 @@ def main() -> None:
     out, version = Path(sys.argv[1]), (sys.argv[2:] or ["0.12"])[0]
     home = Path(tempfile.mkdtemp(prefix="on-"))
     repo = make_repository(home / "repo", files() | {"shop/stock.py": SCENE})
-    setup = f"{{ cmd = {{ '{ONDOL}', 'serve', '--stdio' }}, keys = {{ accept = '<Tab>' }} }}"
+    setup = f"{{ cmd = {{ '{ONDOL}', 'serve', '--stdio' }}, keys = {{ accept = '<Tab>' }}, settings = {{ max_lines = 4 }} }}"
     terminal = Terminal(
         version, home, repo, setup, files=["shop/stock.py"], before=LOOK + STATUS_LINE, size=(WIDTH, HEIGHT)
     )

@@ -43,6 +43,14 @@ function M.enable(buffer)
   end
 end
 
+--- Makes the module ask in a moment, as if a key had been pressed. It begins with a buffer a moment later than this
+--- plugin, and knows of a suggestion only once it has asked: what is drawn before that its `get()` cannot accept.
+---@param buffer integer
+function M.nudge(buffer)
+  local group = 'nvim.lsp.inline_completion:' .. buffer
+  pcall(vim.api.nvim_exec_autocmds, 'InsertEnter', { group = group, buffer = buffer, modeline = false })
+end
+
 --- Can the module draw this?
 local function simple(rest)
   local insert, replaced = suggestion.shortest(rest)

@@ -272,7 +272,11 @@ function M.ask_again(client_id)
   local session = sessions[buffer]
   if session and session.client.id == client_id and inserting(buffer) and #session.suggestions == 0 then
     session.place = nil
-    ask_soon(buffer)
+    if session.own then
+      ask_soon(buffer)
+    else
+      builtin.nudge(buffer)
+    end
   end
 end
 
@@ -283,21 +287,6 @@ function M.menu_changed()
     M.refresh(buffer)
     ask_soon(buffer)
   end
-end
-
---- Somebody may be typing already when a server comes. The built-in module takes a buffer a moment later than this
---- plugin and asks with the next key only; where no key follows, this asks.
-local function ask_if_nothing_moves(buffer)
-  vim.schedule(vim.schedule_wrap(function()
-    local session = sessions[buffer]
-    local tick = session and api.nvim_buf_get_changedtick(buffer)
-    vim.defer_fn(function()
-      local still = session and sessions[buffer] == session and inserting(buffer)
-      if still and api.nvim_buf_get_changedtick(buffer) == tick then
-        ask_soon(buffer)
-      end
-    end, 300)
-  end))
 end
 
 --- Begins to suggest in a buffer.
@@ -326,10 +315,13 @@ function M.attach(buffer, client)
     builtin.enable(buffer)
   end
   watch(buffer, own)
+  -- Somebody may be typing already when a server comes.
   if own then
     ask_soon(buffer)
   else
-    ask_if_nothing_moves(buffer)
+    vim.schedule(vim.schedule_wrap(function()
+      builtin.nudge(buffer)
+    end))
   end
 end
 
