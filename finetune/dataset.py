@@ -188,7 +188,7 @@ def _plan(root: Path, options: DatasetOptions) -> tuple[str | None, str, list[Wi
     if not changing:
         return since, until, [], frozenset()
     plan = divided(root, changing, min(MOST_WINDOWS, -(-len(changing) // COMMITS_PER_WINDOW)))
-    newest = sorted(plan[-1].commits, key=lambda commit: (-commit.time, commit.id)) if plan else []
+    newest = sorted(plan[-1].commits, key=lambda commit: -commit.time) if plan else []  # equal times: git's order
     apart = int(len(changing) * options.validation_share) if len(changing) >= ENOUGH_FOR_VALIDATION else 0
     return since, until, plan, frozenset(commit.id for commit in newest[:apart])
 

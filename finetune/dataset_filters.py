@@ -66,9 +66,12 @@ class Sieve:
         self._spots: set[bytes] = set()
 
     def new_edits(self, edits: Iterable[Edit], passed: Passed) -> list[Edit]:
-        """The edits whose added lines were not added before: no cherry-picks, no copies of a vendored file."""
+        """The edits whose added lines were not added before: no cherry-picks, no copies of a vendored file.
+
+        :param edits: newest first, as a history gives them; the oldest of several like ones is kept.
+        """
         kept = []
-        for edit in edits:
+        for edit in reversed(list(edits)):
             lines = lines_of(edit.new_text)
             added = [line for hunk in edit.change.hunks for line in lines[hunk.new_start :][: hunk.new_count]]
             if not any(line.strip() for line in added):
