@@ -167,7 +167,14 @@ def _silence(request: Request, ranked: Ranked, probability: float, threshold: fl
         return "line-ends"
     if ranked.scene.readings[-1].partial and request.popup is None and _REST_OF_WORD.fullmatch(best.text):
         return "popup-finishes-word"
-    return None
+    return "indent-first" if _belongs_deeper(ranked, best) else None
+
+
+def _belongs_deeper(ranked: Ranked, option: Option) -> bool:
+    """Whether the line is not indented yet: there Tab is wanted for the indentation, not for a suggestion."""
+    scene, places = ranked.scene, ranked.places
+    step = int(places.indent[option.place] - places.previous[option.place])
+    return not scene.prefix and int(scene.frame.previous_indents[scene.line]) + step > 0
 
 
 def _provenance(ranked: Ranked, option: Option) -> tuple[Provenance, ...]:

@@ -35,6 +35,7 @@ REASONS: Final[dict[str, str]] = {
     "in-word": "The cursor is inside a word, where nothing is suggested unasked.",
     "line-ends": "It is more likely that the line ends here than that any suggestion is right.",
     "popup-finishes-word": "The suggestion would only finish the word, which the editor's own list does.",
+    "indent-first": "The line is not indented yet, and the suggestion belongs deeper.",
     "does-not-fit": "What was found does not fit what stands behind the cursor, or the entry that the editor's list "
     "has selected, or it would write out a secret again.",
     "gate": "There was a suggestion, but it was not likely enough to be right to be shown unasked; "

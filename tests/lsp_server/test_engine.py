@@ -105,6 +105,17 @@ def test_automatic_is_silent_without_evidence_and_says_why(engine: Engine) -> No
     assert answer.reason in ("gate", "no-match", "line-ends")
 
 
+def test_automatic_leaves_the_indentation_of_an_empty_line_to_the_user(repository: tuple[Settings, Path]) -> None:
+    settings, root = repository
+    eager = dataclasses.replace(settings, precision=0.01)
+    engine = Engine(eager, Index.open(index_directory(eager, root), eager))
+    head = "def handle_delete(request, session):\n"
+    answer = ask(engine, head + "|", automatic=True)
+    assert (answer.suggestions, answer.reason) == ((), "indent-first")
+    assert first_lines(ask(engine, head + "    |", automatic=True)) == ["if not session.is_valid():"]
+    assert first_lines(ask(engine, HANDLERS + "|", automatic=True))[0].startswith("def handle_")
+
+
 @pytest.mark.parametrize(("text", "reason"), [("limit = 1|", "in-number"), ("session.is_|valid()", "in-word")])
 def test_automatic_keeps_out_of_numbers_and_words(engine: Engine, text: str, reason: str) -> None:
     answer = ask(engine, HANDLERS + text, automatic=True)
