@@ -1,13 +1,14 @@
 """Which adapter versions saw files that the repository no longer has, or that have been excluded since.
 
 A version keeps the hashes of the paths it saw and their blob ids, never their names. A file that was renamed without a
-change is still there. What was found is remembered beside the registry until the commit, the exclusions or the versions
-change, so that listing a hundred versions stays quick. Untraining is nobody's trick: a marked version can be deleted.
+change is still there; one that was gone already when the version was made was not deleted since. What was found is
+remembered beside the registry until the commit, the exclusions or the versions change, so that listing a hundred
+versions stays quick. Untraining is nobody's trick: a marked version can be deleted.
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ from finetune.dataset_shards import path_key
 from finetune.registry import Version, seen
 from indexer import fsio, git
 from indexer.config import Settings
+from indexer.errors import OndolError
 from indexer.walk import Rules
 
 _CACHE = "marks.json"
@@ -43,14 +45,21 @@ def marks(registry: Path, root: Path, settings: Settings, versions: Sequence[Ver
     if head is None or not versions:
         return {}
     present, accepted, blobs = _tree(root, head, settings)
+    then: dict[str, set[str] | None] = {}
     key = sha256(repr((head, sorted(present - accepted), [one.number for one in versions])).encode()).hexdigest()
     cached = _read(registry / _CACHE, key)
     if cached is not None:
         return cached
     found = {}
     for one in versions:
-        saw = seen(one)
-        gone = sum(path not in present and not blobs.intersection(ids) for path, ids in saw.items())
+        saw, made = seen(one), str(one.field("commits", "head"))
+        if made not in then:
+            then[made] = _paths(root, made)
+        stood = then[made]
+        gone = sum(
+            path not in present and (stood is None or path in stood) and not blobs.intersection(ids)
+            for path, ids in saw.items()
+        )
         out = sum(path in present and path not in accepted for path in saw)
         if gone or out:
             found[one.number] = Mark(gone, out)
@@ -58,19 +67,32 @@ def marks(registry: Path, root: Path, settings: Settings, versions: Sequence[Ver
     return found
 
 
-def _tree(root: Path, head: str, settings: Settings) -> tuple[set[str], set[str], set[str]]:
-    """Of the commit: hashes of all paths, of those that may be read, and all blob ids."""
+def _tree(root: Path, commit: str, settings: Settings) -> tuple[set[str], set[str], set[str]]:
+    """Of a commit: hashes of all paths, of those that may be read, and all blob ids."""
     rules = Rules(root, settings)
     present, accepted, blobs = set(), set(), set()
-    for record in git.run_git(root, "ls-tree", "-r", "-z", "--full-tree", head, "--").split(b"\0"):
+    for path, blob in _entries(root, commit):
+        present.add(path_key(path))
+        blobs.add(blob)
+        if rules.reason(path) is None:
+            accepted.add(path_key(path))
+    return present, accepted, blobs
+
+
+def _paths(root: Path, commit: str) -> set[str] | None:
+    """Hashes of the paths of a commit; None if it is gone, so that nothing is known of it."""
+    try:
+        return {path_key(path) for path, _ in _entries(root, commit)}
+    except OndolError:
+        return None
+
+
+def _entries(root: Path, commit: str) -> Iterator[tuple[str, str]]:
+    """Paths and blob ids of a commit's tree."""
+    for record in git.run_git(root, "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit).split(b"\0"):
         if record:
             info, _, name = record.partition(b"\t")
-            path = os.fsdecode(name)
-            present.add(path_key(path))
-            blobs.add(info.split()[2].decode())
-            if rules.reason(path) is None:
-                accepted.add(path_key(path))
-    return present, accepted, blobs
+            yield os.fsdecode(name), info.split()[2].decode()
 
 
 def _read(path: Path, key: str) -> dict[int, Mark] | None:

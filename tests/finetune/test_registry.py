@@ -255,7 +255,9 @@ def test_versions_that_saw_files_since_deleted_or_excluded_are_marked(tmp_path: 
     where = tmp_path / "registry"
     ids = dict(reversed(line.split()[2:]) for line in small.git(root, "ls-tree", "-r", "HEAD").splitlines())
     saw = {path_key(path): (blob,) for path, blob in ids.items()}
-    registry.add(where, trained(tmp_path / "x", base), record(base), saw)
+    saw[path_key("gone/long/ago.py")] = ("0" * 40,)
+    head = {"head": small.git(root, "rev-parse", "HEAD").strip()}
+    registry.add(where, trained(tmp_path / "x", base), record(base, commits=head), saw)
     registry.add(where, tmp_path / "x", record(base), {key: saw[key] for key in [path_key("README.md")]})
     settings = small.settings(tmp_path / "data")
 
