@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { guarded, until, Workbench } from './harness.mjs';
-import { HABIT, head, pair, REST, shop, START } from './repository.mjs';
+import { FAMILY, family, HABIT, head, REST, shop, START, trait } from './repository.mjs';
 
 describe('editing', () => {
   let bench, wire, window, repo;
@@ -294,7 +294,7 @@ describe('editing', () => {
   });
 });
 
-describe('two folders, and none under git', () => {
+describe('ten folders, and none under git', () => {
   let bench, wire, window;
   const it = (name, body) => test(name, guarded(() => window, () => wire, body));
   before(async () => {
@@ -305,12 +305,13 @@ describe('two folders, and none under git', () => {
   }, { timeout: 400_000 });
   after(() => bench?.stop());
 
-  it('each folder is completed from its own code, by one server', async () => {
-    const folder = path.join(bench.folder, 'both');
-    window = await bench.open(pair(folder));
+  it('each of ten folders is completed from its own code, by one server', async () => {
+    const folder = path.join(bench.folder, 'family');
+    window = await bench.open(family(folder));
     await window.ready();
-    for (const [name, typed, rest] of [['alpha', 'alpha_client.', 'send_payload('], ['beta', 'beta_gateway.', 'publish_event(']]) {
-      await window.openFile(`${name}_work.py`, name);
+    for (const name of [FAMILY[0], FAMILY.at(-1)]) {
+      const [typed, rest] = trait(name);
+      await window.openFile(`${name}/${name}_work.py`);
       await window.insert('def work(context):\n    ');
       await window.type(typed);
       const ghost = await window.ghostAppears(rest);
@@ -319,9 +320,9 @@ describe('two folders, and none under git', () => {
     }
     assert.equal(wire.starts().length, 1);
     await window.insert('\n    ');
-    await window.type('alpha_client.');
+    await window.type('gamma_client.');
     await window.pause(1200);
-    assert.ok(!(await window.ghost()).includes('send_payload'), 'one folder was completed from the other');
+    assert.ok(!(await window.ghost()).includes('send_gamma'), 'one folder was completed from another');
     await window.close();
   });
 

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { guarded, until, Workbench } from './harness.mjs';
-import { write } from './repository.mjs';
+import { head, REST, shop, START, write } from './repository.mjs';
 
 describe('faults', () => {
   let bench, wire, window, repo;
@@ -150,6 +150,25 @@ describe('faults', () => {
     await window.statusIs((one) => one.icon === 'circle-slash', 'off');
     await window.statusIs((one) => one.icon === 'flame' && /indexed: 12/.test(one.label), 'ready');
     await window.close();
+  });
+
+  it('a data directory that cannot be made: one message, and suggestions from what is open', async () => {
+    write(bench.folder, { 'a-file': '' });
+    const server = bench.realServer();
+    wire = server.wire;
+    const own = shop(path.join(bench.folder, 'shop'), { git: false });
+    bench.writeSettings({}, { 'ondol.server.path': server.file, 'ondol.dataDirectory': path.join(bench.folder, 'a-file', 'data') });
+    window = await bench.open(own);
+    const status = await window.statusIs((one) => one.warning, 'a warning');
+    assert.match(status.label, /a-file/);
+    await window.shot('data-directory');
+    await window.openFile('tabs.py');
+    await window.insert(head('copied', '\t'));
+    await window.type(START);
+    await window.ghostAppears(REST);
+    assert.equal((await window.toasts()).length, 1, JSON.stringify(await window.toasts()));
+    await window.close();
+    bench.writeSettings({}, { 'ondol.dataDirectory': '' });
   });
 
   it('Restricted Mode: nothing is started', async () => {

@@ -75,10 +75,10 @@ export class Workbench {
     fs.writeFileSync(path.join(bench.userData, 'User/keybindings.json'), JSON.stringify(keybindings));
     const home = path.join(bench.folder, 'home');
     bench.env = {
-      ...process.env, HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_DATA_HOME: path.join(home, 'data'), XDG_CACHE_HOME: path.join(home, 'cache'),
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ONDOL_'))), HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_DATA_HOME: path.join(home, 'data'), XDG_CACHE_HOME: path.join(home, 'cache'),
       PATH: `${path.dirname(node)}:/usr/bin:/bin`, EXTENSIONS_GALLERY: '{"serviceUrl":"http://127.0.0.1:9/none"}', ONDOL_DATA_DIR: path.join(bench.folder, 'ondol'), ...env,
     };
-    for (const name of ['VSCODE_IPC_HOOK_CLI', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT', 'ONDOL_WORKBENCH', 'ONDOL_VSIX', 'ONDOL_CHROMIUM', 'ONDOL_COMMAND', 'ONDOL_ARTIFACTS', 'ONDOL_EDITOR_CACHE']) { delete bench.env[name]; }
+    for (const name of ['VSCODE_IPC_HOOK_CLI', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT']) { delete bench.env[name]; }
     const base = ['--user-data-dir', bench.userData, '--extensions-dir', extensions];
     bench.log = execFileSync(node, [entry, ...base, '--install-extension', vsix], { env: bench.env, stdio: ['ignore', 'pipe', 'pipe'] }).toString();
     if (!locale.startsWith('en')) { registerLanguage(bench.userData, locale); }
@@ -241,11 +241,11 @@ export class Window {
   }
   ready(ms = 120_000) { return this.statusIs((status) => status.icon === 'flame', 'ready', ms); }
 
-  /** Opens a file by its path in the explorer's tree. */
-  async openFile(name, root) {
+  /** Opens a file by its path in the explorer's tree, where the folders of a workspace stand at the top. */
+  async openFile(name) {
     const parts = name.split('/');
     for (const [index, part] of parts.entries()) {
-      const level = index + 1 + (root === undefined ? 0 : 1), label = JSON.stringify(part);
+      const level = index + 1, label = JSON.stringify(part);
       const row = this.page.locator(`.explorer-folders-view .monaco-list-row[aria-level="${level}"][aria-label=${label}]`).first();
       await row.waitFor({ timeout: 90_000 });
       if (index === parts.length - 1) { await row.dblclick(); } else if (await row.getAttribute('aria-expanded') === 'false') { await row.click(); }
@@ -264,8 +264,8 @@ export class Window {
     await this.key('F1');
     await this.page.waitForSelector('.quick-input-widget:not([style*="display: none"]) input');
     await this.page.keyboard.type(title, { delay: 5 });
-    await this.page.waitForSelector(`.quick-input-list .monaco-list-row.focused:has-text(${JSON.stringify(title)})`);
-    await this.key('Enter');
+    // The entry of just this name: another one that holds it may stand above.
+    await this.page.locator('.quick-input-list .label-name').filter({ hasText: new RegExp(`^(File: )?${title}$`) }).click();
   }
   /** The messages that came since `clear`. */
   toasts() { return this.page.evaluate(() => window.ondolMessages); }

@@ -64,34 +64,36 @@ export function shop(folder, { git = true } = {}) {
   return folder;
 }
 
-/** Two repositories with habits that have nothing in common. */
-export function pair(folder) {
-  const make = (name, line) => {
-    const body = (verb, noun) => `def ${verb}_${noun}(context):\n    ${line}\n    return context\n\n\n`;
+export const FAMILY = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa'];
+
+/** What each of the family's repositories always does: its beginning and the rest. */
+export const trait = (name) => [`${name}_client.`, `send_${name}(context.${name}_message, retries=context.${name}_retries)`];
+
+/** Repositories with habits that have nothing in common, and a workspace that opens them all. Returns the workspace's file. */
+export function family(folder) {
+  for (const name of FAMILY) {
+    const body = (verb, noun) => `def ${verb}_${noun}(context):\n    ${trait(name).join('')}\n    return context\n\n\n`;
     write(path.join(folder, name), Object.fromEntries(NOUNS.slice(0, 5).map((noun) => [`${name}/${noun}.py`, ['send', 'retry', 'close'].map((verb) => body(verb, noun)).join('')])));
     write(path.join(folder, name), { [`${name}_work.py`]: '' });
     commit(path.join(folder, name), name);
-  };
-  make('alpha', 'alpha_client.send_payload(context.message, retries=context.alpha_retries)');
-  make('beta', 'beta_gateway.publish_event(context.topic, key=context.beta_key)');
-  const file = path.join(folder, 'both.code-workspace');
-  fs.writeFileSync(file, JSON.stringify({ folders: [{ path: 'alpha' }, { path: 'beta' }] }));
+  }
+  const file = path.join(folder, 'family.code-workspace');
+  fs.writeFileSync(file, JSON.stringify({ folders: FAMILY.map((name) => ({ path: name })) }));
   return file;
 }
 
-/** The Python standard library's modules (about 400,000 lines with its tests, 250,000 without): size, and real code. */
-export function standardLibrary(folder, { python = 'python3', tests = false } = {}) {
-  const source = execFileSync(python, ['-c', 'import sysconfig; print(sysconfig.get_path("stdlib"))']).toString().trim();
-  const skip = new Set(['site-packages', 'dist-packages', '__pycache__', 'config', ...(tests ? [] : ['test', 'tests', 'idlelib'])]);
+/** Modules of the Python standard library, at least `wanted` lines of them: size, and real code. Returns how many lines. */
+export function standardLibrary(folder, wanted = 100_000) {
+  const source = execFileSync('python3', ['-c', 'import sysconfig; print(sysconfig.get_path("stdlib"))']).toString().trim();
+  const skip = new Set(['site-packages', 'dist-packages', '__pycache__', 'config', 'test', 'tests', 'idlelib']);
   let lines = 0;
   const copy = (from, to) => {
-    for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
+    for (const entry of fs.readdirSync(from, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (entry.isDirectory() && !skip.has(entry.name)) { copy(path.join(from, entry.name), path.join(to, entry.name)); }
-      if (entry.isFile() && entry.name.endsWith('.py')) {
-        fs.mkdirSync(to, { recursive: true });
+      if (entry.isFile() && entry.name.endsWith('.py') && lines < wanted) {
         const text = fs.readFileSync(path.join(from, entry.name));
+        write(to, { [entry.name]: text });
         lines += text.filter((byte) => byte === 10).length;
-        fs.writeFileSync(path.join(to, entry.name), text);
       }
     }
   };
