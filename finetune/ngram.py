@@ -7,7 +7,6 @@ It is an arm for comparison and serves no editor; it knows no gate and is never 
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -72,7 +71,7 @@ class Counts:
         self._first = self._ids[self._order - 1]
 
     def following(self, context: Ids) -> list[tuple[dict[int, int], int]]:
-        """For each length of context from one token up, while it occurs: how often which token followed, and the sum."""
+        """For each length of context from one token up, while it occurs: how often which token followed; the sum."""
         found: list[tuple[dict[int, int], int]] = []
         low, high = 0, len(self._order)
         for back in range(1, min(ORDER, len(context)) + 1):
@@ -91,14 +90,14 @@ class Counts:
         return found
 
 
-def mixed(levels: list[tuple[dict[int, int], int]]) -> Counter[int]:
+def mixed(levels: list[tuple[dict[int, int], int]]) -> dict[int, float]:
     """Probabilities of the next token: each context's counts, drawn towards the shorter one's opinion."""
-    opinion: Counter[int] = Counter()
+    opinion: dict[int, float] = {}
     for counts, total in levels:
         shorter = opinion
-        opinion = Counter({token: BACK_OFF * value / (total + BACK_OFF) for token, value in shorter.items()})
+        opinion = {token: BACK_OFF * value / (total + BACK_OFF) for token, value in shorter.items()}
         for token, count in counts.items():
-            opinion[token] += count / (total + BACK_OFF)
+            opinion[token] = opinion.get(token, 0.0) + count / (total + BACK_OFF)
     return opinion
 
 
@@ -156,10 +155,10 @@ class Ngram:
 
     def _next(self, context: Ids, document: Counts, partial: str) -> int | None:
         """The most probable next token, of those that go on with what is begun."""
-        opinion: Counter[int] = Counter()
+        opinion: dict[int, float] = {}
         for counts, share in ((document, DOCUMENT), (self._repository, 1 - DOCUMENT)):
             for token, value in mixed(counts.following(context)).items():
-                opinion[token] += share * value
+                opinion[token] = opinion.get(token, 0.0) + share * value
         spelled = self._words.spelled
         fitting = {token: value for token, value in opinion.items() if spelled[token].startswith(partial)}
         return max(fitting, key=lambda token: fitting[token]) if fitting else None
