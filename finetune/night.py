@@ -19,7 +19,7 @@ from finetune import canaries, dataset, night_plan, promotion, registry, trainin
 from finetune.dataset import DatasetOptions, Manifest
 from finetune.night_plan import NightPlan, TooFew, Wanted
 from finetune.night_replay import Judged, judge
-from finetune.night_report import Report
+from finetune.night_report import PROMOTED, Report
 from finetune.promotion import Decision, Trial
 from finetune.registry import Version
 from finetune.report import machine
@@ -112,6 +112,7 @@ class Night:
         """The version that serves, if it is for this base, and all for this base."""
         found = registry.versions(self.registry)
         fitting = [one for one in found if one.field("base", "identity") == self.base.identity]
+        self._finish_promotion(fitting[-1:], report)
         number = current_number(self.registry)
         serving = next((one for one in fitting if one.number == number), None)
         if serving is not None:
@@ -123,6 +124,13 @@ class Night:
         elif number:
             report.note(f"Version {number} serves another base; for {self.base.name} this is the first night.")
         return serving, fitting
+
+    def _finish_promotion(self, newest: list[Version], report: Report) -> None:
+        """Promotes what the last night found better, if its process ended between adding and promoting it."""
+        for one in newest:
+            if one.field("verdict") == PROMOTED and not registry.was_promoted(self.registry, one.number):
+                registry.promote(self.registry, one.number, self.base)
+                report.note(f"The night that made version {one.number} ended before it was promoted; now it serves.")
 
     def _build(self, plan: NightPlan, report: Report) -> Manifest | None:
         """The set; None where it is empty."""
@@ -164,6 +172,8 @@ class Night:
                 minutes = max(_LEAST_MINUTES, minutes - (time.monotonic() - self.started) / 60)
             asked = replace(self.options.training, max_minutes=minutes, seed=self.options.seed)
             start = serving.path if serving is not None and self.options.from_current else None
+            if self.options.from_current and start is None:
+                report.note("No adapter serves yet, so training starts from the base.")
             result = training.train(self.base.path, planted, out, asked, start, self._step)
         report.training(result, asked, serving.number if start and serving else None)
         return out, result, problems_of(result, out, self.base)

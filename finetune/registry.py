@@ -130,6 +130,12 @@ def served(registry: Path) -> list[int]:
     return kept if not now or kept[-1:] == [now] else [*kept, now]
 
 
+def was_promoted(registry: Path, number: int) -> bool:
+    """Whether a version has ever served, whatever came after."""
+    events = _settled(history(registry), current_number(registry))
+    return any(event.what == PROMOTED and event.version == number for event in events)
+
+
 def add(registry: Path, adapter: Path, record: Mapping[str, Any], seen: Mapping[str, tuple[str, ...]]) -> Version:
     """Put a trained adapter into the registry as its next version; ``current`` stays where it is.
 

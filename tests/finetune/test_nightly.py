@@ -333,6 +333,20 @@ def test_an_interrupted_night_is_taken_up_again(
     assert run(repo, data, base, monkeypatch, train)["status"] == "too few changes"
 
 
+def test_a_promotion_that_was_cut_off_is_made_up_for(repo: Path, tmp_path: Path, base: Any) -> None:
+    data = tmp_path / "data"
+    where = serving(repo, data, base)
+    head = small.git(repo, "rev-parse", "HEAD").strip()
+    more = {"commits": {"newest": head, "head": head}, "verdict": "promoted"}
+    registry.add(where, trained(data / "x", base), record(base, **more), {})
+    report = night(repo, settings(data, base), OPTIONS, Tell())
+    assert (report["status"], current_number(where)) == ("too few changes", 2)
+    assert "ended before it was promoted" in report["notes"][0]
+    registry.rollback(where)
+    night(repo, settings(data, base), OPTIONS, Tell())
+    assert current_number(where) == 1, "what a person rolled back stays rolled back"
+
+
 def test_canaries_are_in_the_copy_that_is_trained_on_and_nowhere_else(
     repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
