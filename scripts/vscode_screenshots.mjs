@@ -37,7 +37,7 @@ async function windowOn(bench, files = {}) {
   write(repo, files);
   commit(repo, 'What the picture shows');
   const window = await bench.open(repo);
-  await window.ready(300_000);
+  await window.ready();
   await window.clear();
   return window;
 }

@@ -1,7 +1,6 @@
 """Fixtures: a home and a repository of their own for each test, and the editors. The tests need what install.sh fetches: use run.sh."""
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import pytest
 if not os.environ.get("ONDOL_EDITOR_TESTS"):
     collect_ignore_glob = ["test_*.py"]  # run.sh sets it: an ordinary test run has no editors
 else:
-    from editor import Editor, make_repository
+    from editor import Editor, discard, make_repository
 
 FAKE = Path(__file__).resolve().parent / "fake_server.py"
 
@@ -23,7 +22,7 @@ def home() -> Iterator[Path]:
     """A home folder. Not pytest's own: the path of tmux's socket inside has to stay short."""
     path = Path(tempfile.mkdtemp(prefix="on-"))
     yield path
-    shutil.rmtree(path, ignore_errors=True)
+    discard(path)
 
 
 @pytest.fixture

@@ -79,6 +79,15 @@ def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, st
     }
 
 
+def discard(folder: Path) -> None:
+    """Delete a folder to which processes that are just ending may still write."""
+    for _ in range(100):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
+
+
 def write_init(home: Path, setup: str, before: str = "", indent: str = "on") -> Path:
     """Write an init.lua with these options."""
     path = home / "init.lua"
@@ -275,12 +284,13 @@ class Screen:
         """What there is to say when a test fails."""
         return self.screen()
 
-    def see(self, pattern: str, what: str = "") -> str:
+    def see(self, pattern: str, what: str = "", patience: float = PATIENCE) -> str:
         """Wait until the screen matches a regular expression (multi-line), and return the screen."""
         return wait(
             lambda: (screen := self.screen()) and re.search(pattern, screen, re.M) and screen,
             what or repr(pattern),
             self.why,
+            patience,
         )
 
     def see_not(self, pattern: str) -> None:
@@ -316,6 +326,10 @@ class Terminal(Screen, Plugin):
         with contextlib.suppress(Exception):
             self.rpc.close()
         super().close()
+
+    def ready(self, file: str) -> None:
+        """Wait until the status line says that a file's repository is indexed. The server indexes at the lowest priority."""
+        self.see(rf"{file} \[Ondol\]", f"the index for {file} to be ready", 5 * PATIENCE)
 
     def why(self) -> str:
         """The screen, the plugin's log, why the server answered as it did, and what the user was told."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from editor import Terminal, make_repository
+from editor import Terminal, discard, make_repository
 from test_server import ONDOL, STATUS_LINE, files
 
 FONTS = ("DejaVuSansMono", "LiberationMono-Regular", "NotoSansMono-Regular")
@@ -55,8 +55,8 @@ def colour(codes: list[int], at: int) -> tuple[str | None, int]:
     return None, 2
 
 
-def draw(screen: str, out: Path) -> None:
-    """Draw a screen with its colour codes."""
+def draw(screen: str, cursor: tuple[int, int], out: Path) -> None:
+    """Draw a screen with its colour codes, and the bar of the cursor."""
     face = font()
     cell = face.getlength("M")
     height = int(SIZE * 1.32)
@@ -93,6 +93,8 @@ def draw(screen: str, out: Path) -> None:
                     pen.rectangle((left, top, left + wide * cell, top + height), fill=back)
                 pen.text((left, top + 2), character, font=face, fill=front)
                 x += wide
+    left, top = PAD + cursor[0] * cell, PAD + cursor[1] * height
+    pen.rectangle((left - 1, top, left + 1, top + height - 2), fill=plain)
     out.parent.mkdir(parents=True, exist_ok=True)
     image.save(out, optimize=True)
 
@@ -107,14 +109,16 @@ def main() -> None:
         version, home, repo, setup, files=["shop/stock.py"], before=LOOK + STATUS_LINE, size=(WIDTH, HEIGHT)
     )
     try:
-        terminal.see(r"stock.py \[Ondol\]")
+        terminal.ready("stock.py")
         terminal.rpc.command("call append('$', '') | normal! G")
         terminal.keys("i")
         terminal.type("    with open(path")
         terminal.see("does not hold a list of records")
-        draw(terminal.screen(colours=True), out)
+        column, row = terminal.tell("display-message", "-p", "-t", terminal.name, "#{cursor_x} #{cursor_y}").split()
+        draw(terminal.screen(colours=True), (int(column), int(row)), out)
     finally:
         terminal.close()
+        discard(home)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from editor import Terminal, make_repository, wait
+from editor import Terminal, discard, environment, make_repository, wait
 
 ONDOL = os.environ.get("ONDOL", "ondol")
 THINGS = (
@@ -108,20 +109,24 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Terminal]:
     """One editor for all tests of this file, as a user has it: each test works in files of its own."""
     home = Path(tempfile.mkdtemp(prefix="on-"))
     repo = make_repository(home / "repo", files())
-    make_repository(
+    other = make_repository(
         home / "other repo",
         {
             f"{name}.py": f"def {name}(loud):\n    if not loud:\n        return announce_everything_twice(loud, repeat=True)\n"
             for name in "abcdefgh"
         },
     )
+    # At the priority of a program in front; the server would index behind everything else that this machine does.
+    for folder in (repo, other):
+        subprocess.run([ONDOL, "index", str(folder)], env=environment(home), check=True, stdout=subprocess.DEVNULL)
     terminal = Terminal(request.param, home, repo, SETUP, files=["shop/orders.py"], before=STATUS_LINE)
     terminal.home, terminal.repo = home, repo
     try:
-        terminal.see(r"shop/orders.py \[Ondol\]", "the index to be ready")
+        terminal.ready("shop/orders.py")
         yield terminal
     finally:
         terminal.close()
+        discard(home)
 
 
 @pytest.fixture
@@ -134,7 +139,7 @@ def page(desk: Terminal) -> Iterator[Terminal]:
     )
     desk.open(path)
     desk.path = path
-    desk.see(r"page_.* \[Ondol\]")
+    desk.ready("page_.*")
     yield desk
     desk.keys("Escape")
     wait(lambda: desk.rpc.api.get_mode()["mode"] == "n", "normal mode")
@@ -295,7 +300,7 @@ def test_two_folders(page):
     page.path = page.home / "other repo" / "new.py"
     page.path.write_text("def new(loud):\n    if not loud:\n        pass\n")
     page.open(page.path)
-    page.see(r"new.py \[Ondol\]")
+    page.ready("new.py")
     line(page, "        return announce_every")
     see(page, "return announce_everything_twice(loud, repeat=True)")
     page.keys("Tab")

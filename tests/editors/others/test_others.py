@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from editor import CACHE, Screen, environment, make_repository, wait
+from editor import CACHE, Screen, discard, environment, make_repository, wait
 
 ONDOL = os.environ.get("ONDOL", "ondol")
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "editors.md"
@@ -64,7 +63,7 @@ def home() -> Iterator[Path]:
     subprocess.run([ONDOL, "index", str(repo)], env=environment(path), check=True, stdout=subprocess.DEVNULL)
     (repo / "page.py").write_text(PAGE)
     yield path
-    shutil.rmtree(path, ignore_errors=True)
+    discard(path)
 
 
 def emacs(home: Path, init: str) -> Screen:

@@ -22,10 +22,11 @@ describe('editing', () => {
     const server = bench.realServer();
     wire = server.wire;
     bench.writeSettings({}, { 'ondol.server.path': server.file });
+    bench.index(repo);
     window = await bench.open(repo);
     await window.ready();
     await window.openFile('work.py');
-  }, { timeout: 400_000 });
+  }, { timeout: 600_000 });
   after(() => bench?.stop());
 
   it('grey text appears, is not in the file, and Tab accepts it', async () => {
@@ -302,7 +303,7 @@ describe('ten folders, and none under git', () => {
     const server = bench.realServer();
     wire = server.wire;
     bench.writeSettings({}, { 'ondol.server.path': server.file });
-  }, { timeout: 400_000 });
+  }, { timeout: 600_000 });
   after(() => bench?.stop());
 
   it('each of ten folders is completed from its own code, by one server', async () => {

@@ -15,7 +15,7 @@ describe('faults', () => {
     bench = await Workbench.start();
     repo = path.join(bench.folder, 'repo');
     write(repo, { 'a.py': '# hello\n' });
-  }, { timeout: 400_000 });
+  }, { timeout: 600_000 });
   after(() => bench?.stop());
 
   const use = async (fault) => {

@@ -16,7 +16,7 @@ describe('the first minute', () => {
     bench.writeSettings({}, { 'ondol.server.path': server.file });
     repo = shop(path.join(bench.folder, 'large'), { git: false });
     assert.ok(standardLibrary(path.join(repo, 'library')) >= 100_000);
-  }, { timeout: 400_000 });
+  }, { timeout: 600_000 });
   after(() => bench?.stop());
 
   it('progress with percent while a large repository is indexed, then grey text from it', async () => {
@@ -52,9 +52,11 @@ describe('in Korean', () => {
     const server = bench.realServer();
     wire = server.wire;
     bench.writeSettings({}, { 'ondol.server.path': server.file });
-    window = await bench.open(shop(path.join(bench.folder, 'shop')));
+    const repo = shop(path.join(bench.folder, 'shop'));
+    bench.index(repo);
+    window = await bench.open(repo);
     await window.ready();
-  }, { timeout: 400_000 });
+  }, { timeout: 600_000 });
   after(() => bench?.stop());
 
   it('status, menu, commands and walkthrough', async () => {

@@ -135,6 +135,10 @@ export class Workbench {
     return this.tapped(`'${command}'`);
   }
 
+  /** Indexes a folder before a window is opened on it, at the priority of a program in front: the server indexes behind everything
+   *  else that the machine does. */
+  index(folder) { execFileSync(process.env.ONDOL_COMMAND, ['index', folder], { env: this.env, stdio: 'ignore' }); }
+
   fakeServer(fault = '') { return this.tapped(`'${node}' '${path.join(here, 'fake_server.mjs')}'`, { FAULT: fault }); }
 
   /** Opens a window on a folder or a .code-workspace file. */
@@ -239,7 +243,8 @@ export class Window {
       .catch((error) => { throw new Error(`${error.message}; it is ${JSON.stringify(last)}`); });
     return last;
   }
-  ready(ms = 120_000) { return this.statusIs((status) => status.icon === 'flame', 'ready', ms); }
+  /** Waits for the index; the server makes it at the lowest priority. */
+  ready(ms = 300_000) { return this.statusIs((status) => status.icon === 'flame', 'ready', ms); }
 
   /** Opens a file by its path in the explorer's tree, where the folders of a workspace stand at the top. */
   async openFile(name) {

@@ -38,10 +38,11 @@ describe('manners', () => {
     const server = bench.realServer();
     wire = server.wire;
     bench.writeSettings({}, { 'ondol.server.path': server.file });
+    bench.index(repo);
     window = await bench.open(repo);
     await window.ready();
     await window.openFile('work.py');
-  }, { timeout: 400_000 });
+  }, { timeout: 600_000 });
   after(() => bench?.stop());
 
   it('a bracket that the editor closed is not closed again', async () => {
