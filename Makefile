@@ -19,7 +19,7 @@ test: $(VENV)/.test  ## Install what the tests need and run them.
 	$(BIN)/python -m pytest -q $(TESTS)
 
 test-model: $(VENV)/.model  ## The tests that need torch, on the CPU.
-	$(BIN)/python -m pytest -q -rs tests/lsp_server tests/finetune -k "model or export or decoding or duet"
+	$(BIN)/python -m pytest -q -rs tests/lsp_server tests/finetune -k "model or export or decoding or duet or training"
 
 lint: $(VENV)/.dev  ## Style, types and the direction of imports.
 	$(BIN)/ruff check .

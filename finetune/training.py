@@ -36,6 +36,7 @@ class TrainingOptions:
     :param left_weight: weight in the loss of what is not the middle (0: the middle alone).
     :param quantize: QLoRA, the base in 4 bits; needs bitsandbytes and CUDA.
     :param checkpoint_minutes: wall clock between checkpoints; 0 writes one after each step.
+    :param threads: of torch on a CPU; None for all cores. Beside busy neighbours fewer are several times as fast.
     :param gradient_checkpointing: computes activations twice to hold fewer; None: on CUDA only.
     """
 
@@ -55,6 +56,7 @@ class TrainingOptions:
     quantize: bool = False
     checkpoint_minutes: float = 5.0
     gradient_checkpointing: bool | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class TrainingResult:
     notes: tuple[str, ...] = ()
     validation_first: float | None = None
     validation_last: float | None = None
+    processes: int = 1
 
 
 def train(

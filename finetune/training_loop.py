@@ -128,9 +128,7 @@ class LoraTrainer(Trainer):
                 return sum(super(LoraTrainer, self).training_step(model, part, num_items_in_batch) for part in parts)
             except torch.OutOfMemoryError as error:
                 if size == 1 or self._run.state.num_processes > 1:
-                    what = f"{size} row{'s' * (size > 1)} of {self._run.options.max_length} tokens"
-                    cure = "lower max_length or rows_per_batch, quantize the base, or take a smaller one"
-                    raise UserError(f"the GPU has no memory for {what}", cure) from error
+                    raise _no_memory(size, self._run.options.max_length) from error
             self._parts *= 2
             self._run.note(f"The GPU's memory did not suffice for {size} rows at once: {-(-size // 2)} from then on.")
             for one, gradient in zip(self._trained(), before, strict=True):
@@ -167,7 +165,10 @@ class LoraTrainer(Trainer):
             "notes": run.notes,
             "schedule": {name: getattr(schedule, name) for name in ("last_epoch", "_step_count", "_last_lr")},
         }  # fmt: skip
-        trainer = json.dumps({"global_step": step, "epoch": self.state.epoch, "max_steps": self.state.max_steps})
+        trainer = json.dumps({
+            "global_step": step, "epoch": self.state.epoch, "max_steps": self.state.max_steps,
+            "train_batch_size": self.args.per_device_train_batch_size,
+        })  # fmt: skip
         try:
             checkpoints.save_checkpoint(
                 run.out / CHECKPOINTS, step, adapter_tensors(self._bare()), self.optimizer, trainer, numbers
@@ -185,8 +186,8 @@ class LoraTrainer(Trainer):
             return
         checkpoints.restore_optimizer(Path(checkpoint), self.optimizer)
         numbers = json.loads((Path(checkpoint) / checkpoints.NUMBERS).read_text("utf-8"))
-        schedule: Any = self.lr_scheduler
-        schedule.load_state_dict(numbers["schedule"])
+        for key, value in numbers["schedule"].items():
+            setattr(self.lr_scheduler, key, value)
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
@@ -257,6 +258,8 @@ def run(
     :param name: tells this run from others, by base, set, options and start.
     """
     args = _arguments(out, options)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
     samples = Samples.gather(read(dataset, files, TRAIN), options.max_length, options.left_weight)
     apart = Samples.gather(read(dataset, files, VALIDATION), options.max_length, 0.0)
     if not len(samples):
@@ -288,6 +291,7 @@ def run(
         tokens_per_second=round(current.tokens(current.resumed_at, steps) / max(1e-9, seconds), 1),
         peak_bytes=memory(peak=True), stopped=current.stopped, notes=tuple(current.notes),
         validation_first=current.validation_first, validation_last=last,
+        processes=int(current.state.num_processes),
     )  # fmt: skip
 
 
@@ -350,9 +354,19 @@ def validate(model: Weighted, samples: Samples, max_length: int) -> float | None
         rows: list[Row] = pack(samples, max_length)[:VALIDATION_ROWS]
         for row in rows:
             batch = {key: value.to(device) for key, value in collate([row]).items()}
-            total += float(model(**batch))
+            try:
+                total += float(model(**batch))
+            except torch.OutOfMemoryError as error:
+                raise _no_memory(1, max_length) from error
             weight += float(batch["weights"].sum())
     return round(total / weight, 5) if weight else None
+
+
+def _no_memory(rows: int, length: int) -> UserError:
+    return UserError(
+        f"the GPU has no memory for {rows} row{'s' * (rows > 1)} of {length} tokens",
+        "lower max_length or rows_per_batch, quantize the base, or take a smaller one",
+    )
 
 
 def memory(*, peak: bool = False) -> int:

@@ -1,0 +1,245 @@
+"""Measures the fine-tuning set and the training: samples a minute, speed against a plain loop, two processes.
+
+    python benchmarks/bench_finetune.py --repository FOLDER --out benchmarks/results/finetune.json
+
+FOLDER is a clone with its history; the base is the small LLaMA of the tests unless ``--base`` names another. The plain
+loop trains the same model on the same rows with the same optimizer and precision and nothing else, once with the
+logits of all tokens, as one would write it first, and once with our loss. Both sides are measured in turns, in one
+process, from their second step on, in wall clock and in processor time; on a busy machine only the latter tells.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from finetune.dataset import DatasetOptions, Manifest, build  # noqa: E402
+from finetune.dataset_shards import TRAIN, read  # noqa: E402
+from finetune.training import TrainingOptions, train  # noqa: E402
+from indexer.config import Settings  # noqa: E402
+from lsp_server.backends.model_folder import open_folder  # noqa: E402
+
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "rensa")
+TURNS = 3
+
+
+class Clock:
+    """Wall and processor seconds between its first and its last tick."""
+
+    def __init__(self) -> None:
+        self.ticks: list[tuple[float, float]] = []
+
+    def tick(self, told: object = None) -> None:
+        """Now."""
+        self.ticks.append((time.perf_counter(), time.process_time()))
+
+    def seconds(self) -> tuple[float, float]:
+        """Wall, processor."""
+        (wall, cpu), (wall_end, cpu_end) = self.ticks[0], self.ticks[-1]
+        return wall_end - wall, cpu_end - cpu
+
+
+def measure_dataset(repository: Path, base: Path, out: Path, samples: int, since: str) -> dict[str, Any]:
+    """Builds a set; its seconds hold reading the history, the indexes, retrieval, rendering and writing."""
+    wall, cpu = time.perf_counter(), sum(os.times()[:4])
+    manifest = build(repository, Settings(), base, out, DatasetOptions(since=since, max_samples=samples))
+    wall, cpu = time.perf_counter() - wall, sum(os.times()[:4]) - cpu
+    made = manifest.samples + manifest.validation
+    return {
+        "commits": manifest.commits, "samples": made, "tokens": manifest.tokens, "kinds": manifest.kinds,
+        "left_out": manifest.left_out, "seconds": round(wall, 1), "processor_seconds": round(cpu, 1),
+        "samples_per_minute": round(60 * made / wall), "samples_per_processor_minute": round(60 * made / cpu),
+    }  # fmt: skip
+
+
+def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, ours: bool) -> Iterator[int]:
+    """A training loop as one writes it first; yields the tokens of each step.
+
+    :param ours: with logits only where a token has a weight.
+    """
+    import torch
+    from torch.nn import functional
+
+    from finetune.training_model import load
+    from finetune.training_rows import Collator, Samples, pack, schedule
+    from lsp_server.backends.transformers_local import pick_device, pick_dtype
+
+    torch.manual_seed(options.seed)
+    manifest = Manifest.from_file(dataset)
+    samples = Samples.gather(read(dataset, manifest.files, TRAIN), options.max_length, options.left_weight)
+    packed = pack(samples, options.max_length)
+    rows, collate = schedule(packed, options.epochs, options.seed), Collator(samples)
+    count = max(1, round(options.tokens_per_step / (len(samples.ids) / len(packed))))
+    device = pick_device()
+    model = load(open_folder(base), options, None).to(device).train()
+    trained = [one for one in model.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    dtype = pick_dtype(device)
+    for step in range(steps):
+        mine = rows[step * count : (step + 1) * count]
+        batches = [
+            collate(mine[at : at + options.rows_per_batch]) for at in range(0, len(mine), options.rows_per_batch)
+        ]
+        weight = sum(float(batch["weights"].sum()) for batch in batches)
+        for batch in ({key: value.to(device) for key, value in one.items()} for one in batches):
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                if ours:
+                    loss = model(**batch)
+                else:
+                    logits = model.model(
+                        input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False
+                    ).logits
+                    each = functional.cross_entropy(
+                        logits.float().flatten(0, 1), batch["targets"].flatten(), reduction="none"
+                    )
+                    loss = (each * batch["weights"].flatten()).sum()
+            (loss / weight).backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        yield sum(samples.length(number) for row in mine for number in row)
+
+
+def measure_speed(base: Path, dataset: Path, out: Path, options: TrainingOptions, steps: int) -> dict[str, Any]:
+    """Tokens a second of the training and of the plain loops, and their ratios, from the medians of the turns."""
+    from finetune.training_loop import Run
+    from finetune.training_rows import Samples, pack
+
+    manifest = Manifest.from_file(dataset)
+    samples = Samples.gather(read(dataset, manifest.files, TRAIN), options.max_length, options.left_weight)
+    rows = len(pack(samples, options.max_length))
+    per_step = Run(options, samples, "", out, 0.0).rows_per_step
+    options = replace(options, epochs=(steps * per_step) / rows, checkpoint_minutes=60.0)
+    tokens = 0
+    taken: dict[str, list[tuple[float, float]]] = {"training": [], "plain": [], "plain, our loss": []}
+
+    def training(turn: int) -> Clock:
+        clock = Clock()
+        train(base, dataset, out / f"turn-{turn}", options, progress=clock.tick)
+        return clock
+
+    def plain(ours: bool) -> Callable[[int], Clock]:
+        def run(turn: int) -> Clock:
+            nonlocal tokens
+            clock = Clock()
+            made = []
+            for count in plain_loop(base, dataset, options, steps, ours):
+                made.append(count)
+                clock.tick()
+            tokens = sum(made[1:])
+            return clock
+
+        return run
+
+    for turn in range(TURNS):
+        for name, run in (("training", training), ("plain", plain(False)), ("plain, our loss", plain(True))):
+            taken[name].append(run(turn).seconds())
+    middle = {name: [sorted(one)[len(one) // 2] for one in zip(*pairs, strict=True)] for name, pairs in taken.items()}
+    return {
+        "steps": steps - 1, "tokens": tokens, "turns": TURNS,
+        "tokens_per_second": {name: round(tokens / wall) for name, (wall, _) in middle.items()},
+        "tokens_per_processor_second": {name: round(tokens / cpu) for name, (_, cpu) in middle.items()},
+        "against_plain": round(middle["plain"][0] / middle["training"][0], 3),
+        "against_plain_processor": round(middle["plain"][1] / middle["training"][1], 3),
+        "against_plain_with_our_loss": round(middle["plain, our loss"][0] / middle["training"][0], 3),
+        "against_plain_with_our_loss_processor": round(middle["plain, our loss"][1] / middle["training"][1], 3),
+    }  # fmt: skip
+
+
+def measure_processes(base: Path, dataset: Path, out: Path, options: TrainingOptions) -> dict[str, Any]:
+    """The losses of two processes under ``accelerate launch`` (gloo on a CPU), and of one."""
+    found = {}
+    for processes in (1, 2):
+        launcher = (
+            "-m",
+            "accelerate.commands.launch",
+            "--multi_gpu",
+            "--num_processes",
+            "2",
+            "--main_process_port",
+            "0",
+        )
+        line = [sys.executable, *(launcher if processes == 2 else ()), __file__, "--worker"]
+        line += [str(base), str(dataset), str(out / f"processes-{processes}"), json.dumps(asdict(options))]
+        done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        first = json.loads(next(row for row in done.stdout.splitlines() if row.startswith("{")))
+        found[processes] = {
+            key: first[key]
+            for key in (
+                "processes",
+                "steps",
+                "tokens",
+                "loss_first",
+                "loss_last",
+                "validation_first",
+                "validation_last",
+            )
+        }
+    return {"one": found[1], "two": found[2]}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
+    model = next((row.split(":")[1].strip() for row in lines if "model name" in row), platform.processor())
+    return {
+        "commit": commit, "processor": model, "cores": os.cpu_count(), "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "load": [round(one, 1) for one in os.getloadavg()],
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Runs what was asked for and writes the results."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repository", type=Path, required=True)
+    parser.add_argument("--base", type=Path, default=ROOT / "tests" / "fixtures" / "small_llama")
+    parser.add_argument("--since", default="HEAD~200", help="commits after this one")
+    parser.add_argument("--samples", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="of torch; all cores by default")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    settings = TrainingOptions(tokens_per_step=8192, max_length=1024, threads=options.threads)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        before = machine()
+        made = measure_dataset(options.repository, options.base, folder / "set", options.samples, options.since)
+        print(json.dumps(made, indent=1), flush=True)
+        speed = measure_speed(options.base, folder / "set", folder, settings, options.steps)
+        print(json.dumps(speed, indent=1), flush=True)
+        few = replace(settings, epochs=0.12, tokens_per_step=4096, rows_per_batch=2, learning_rate=1e-3, threads=1)
+        processes = measure_processes(options.base, folder / "set", folder, few)
+        print(json.dumps(processes, indent=1), flush=True)
+    result = {
+        "machine": before, "load_after": [round(one, 1) for one in os.getloadavg()],
+        "repository": options.repository.resolve().name, "base": options.base.name,
+        "dataset": made, "training": speed, "processes": processes,
+    }  # fmt: skip
+    if options.out:
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def worker() -> None:
+    """Trains in one of the processes that ``measure_processes`` starts."""
+    base, dataset, out = map(Path, sys.argv[2:5])
+    print(json.dumps(asdict(train(base, dataset, out, TrainingOptions(**json.loads(sys.argv[5]))))))
+
+
+if __name__ == "__main__":
+    worker() if sys.argv[1:2] == ["--worker"] else main()
