@@ -19,7 +19,7 @@ test: $(VENV)/.test  ## Install what the tests need and run them.
 	$(BIN)/python -m pytest -q $(TESTS)
 
 test-model: $(VENV)/.model  ## The tests that need torch, on the CPU.
-	$(BIN)/python -m pytest -q -rs tests/lsp_server tests/finetune -k "model or export or decoding or duet or training"
+	$(BIN)/python -m pytest -q -rs tests/lsp_server tests/finetune -k "model or export or decoding or duet or training or dashboard"
 
 lint: $(VENV)/.dev  ## Style, types and the direction of imports.
 	$(BIN)/ruff check .
@@ -52,7 +52,7 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 # This version has a wheel for the CPU alone; the package itself allows newer ones.
 $(VENV)/.model: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,model]' gguf
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,model,dashboard]' gguf
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
