@@ -1,0 +1,108 @@
+"""Whole nights on public repositories with the small LLaMA: does adapter + retrieval beat base + retrieval?
+
+    python benchmarks/bench_nightly.py --clones DIR [--only NAME ...] [--base FOLDER]
+
+For each repository the real command, ``ondol finetune``, trains on the history up to the commit named in
+``repositories.json`` but for its newest commits, replays those in every arm, and decides. Nothing of the replayed
+commits, or of later ones, is in set, index or adapter; the small LLaMA has seen no file of these repositories (its
+corpus is listed beside it). Clones, with full history, are looked for in DIR as OWNER+NAME/repo, OWNER+NAME,
+OWNER/NAME or NAME.
+
+Results go to ``results/nightly.json``, one repository after the other, so that an interrupted run can be taken up with
+``--only``. They hold figures, commit ids and seeds, and no line of anybody's code.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "nightly.json"
+FIXTURE = HERE.parent / "tests" / "fixtures" / "small_llama"
+ONDOL = Path(sys.executable).with_name("ondol")
+REPOSITORIES = ("pallets/flask", "encode/httpx")
+
+OPTIONS = {
+    "--seed": 20261121, "--held-out": 100, "--cases": 400, "--max-samples": 1200, "--fim-share": 0.9, "--rank": 64,
+    "--learning-rate": 0.002, "--tokens-per-step": 4096, "--max-length": 1024, "--left-weight": 0.3,
+}  # fmt: skip
+"""Of each night; the others are the command's own."""
+
+
+def night(repository: dict[str, str], clone: Path, base: Path, work: Path) -> dict[str, Any]:
+    """The report of one night, at the commit that is named."""
+    copy = work / repository["name"].partition("/")[2]
+    subprocess.run(["git", "clone", "-q", "--bare", "--shared", clone, copy], check=True)
+    subprocess.run(["git", "-C", copy, "update-ref", "refs/heads/replayed", repository["commit"]], check=True)
+    subprocess.run(["git", "-C", copy, "symbolic-ref", "HEAD", "refs/heads/replayed"], check=True)
+    chosen = [str(word) for pair in OPTIONS.items() for word in pair]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
+    done = subprocess.run(
+        [ONDOL, "finetune", copy, "--base", base, "--data-dir", work / "data", "--json", *chosen],
+        stdout=subprocess.PIPE, env={**environment, "HF_HUB_OFFLINE": "1"}, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"ondol finetune failed on {repository['name']}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return {"repository": repository["name"], "commit": repository["commit"], **short(report)}
+
+
+def short(report: dict[str, Any]) -> dict[str, Any]:
+    """What the results keep of a report."""
+    replay = report["replay"]
+    arms = {
+        name: {key: arm["overall"][key] for key in ("cases", "exact", "exact_start", "exact_within", "saved")}
+        | {"latency_ms": arm["latency_ms"]}
+        for name, arm in replay["arms"].items()
+    }
+    differences = {f"{row['to']} - {row['from']}": row["exact"] for row in replay["differences"]}
+    kept = ("status", "reasons", "commits", "decision", "machine", "base", "ondol", "made", "seconds", "notes")
+    training = {key: value for key, value in report["training"].items() if key != "notes"}
+    dataset = {key: report["dataset"][key] for key in ("samples", "tokens", "sha256", "kinds", "validation", "seconds")}
+    return {
+        **{key: report[key] for key in kept}, "dataset": dataset, "training": training, "cases": replay["cases"],
+        "files": replay["files"], "moved": replay["moved"], "arms": arms, "differences": differences,
+    }  # fmt: skip
+
+
+def find(clones: Path, name: str) -> Path | None:
+    """The clone of OWNER/NAME below a folder."""
+    joined = name.replace("/", "+")
+    for place in (f"{joined}/repo", joined, name, name.rpartition("/")[2]):
+        if (clones / place).is_dir():
+            return clones / place
+    return None
+
+
+def main() -> None:
+    """Runs the nights and writes the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clones", type=Path, required=True)
+    parser.add_argument("--only", action="append", help="OWNER/NAME; repeatable (default: two repositories)")
+    parser.add_argument("--base", type=Path, default=FIXTURE, help="the base model (default: the small LLaMA)")
+    chosen = parser.parse_args()
+    known = {one["name"]: one for one in json.loads((HERE / "repositories.json").read_text())}
+    commit = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    for name in chosen.only or REPOSITORIES:
+        clone = find(chosen.clones, name)
+        if clone is None:
+            print(f"{name}: no clone below {chosen.clones}, left out")
+            continue
+        with tempfile.TemporaryDirectory(prefix="ondol-night-") as work:
+            found = {**night(known[name], clone, chosen.base.absolute(), Path(work)), "ondol_commit": commit}
+        found["load_average"] = round(os.getloadavg()[0], 1)
+        before = json.loads(RESULTS.read_text())["nights"] if RESULTS.exists() else []
+        nights = [*(one for one in before if one["repository"] != name), found]
+        options = {option.lstrip("-"): value for option, value in OPTIONS.items()}
+        RESULTS.write_text(json.dumps({"options": options, "nights": nights}, indent=1) + "\n")
+        gain = found["differences"]["adapter+retrieval - base+retrieval"]
+        print(f"{name}: {found['status']}, adapter + retrieval over base + retrieval {gain}")
+
+
+if __name__ == "__main__":
+    main()
