@@ -58,6 +58,7 @@ function waits(keys, frames, entries) {
 async function keyToScreen(window, wire) {
   await window.page.evaluate(watch);
   const all = [];
+  let missing = 0;
   for (let i = 0; i < samples; i++) {
     await window.key('Escape', 'Control+End');
     await window.insert(`\n\n\n${head(`parcels_${i}`)}`);
@@ -65,12 +66,13 @@ async function keyToScreen(window, wire) {
     await window.key('Escape'); // what came unasked after the insertion is not what is measured
     await window.page.evaluate(() => { window.ondolKeys.length = 0; window.ondolFrames.length = 0; });
     await window.type(START, KEY_DELAY_MS);
-    await window.ghostAppears();
+    // On a busy machine the server may miss its own deadline, and then stays silent: that is counted.
+    await window.ghostAppears('', 5000).catch(() => { missing++; });
     const { keys, frames } = await window.page.evaluate(() => ({ keys: window.ondolKeys, frames: window.ondolFrames }));
     all.push(...waits(keys, frames, wire.entries()));
   }
   const pick = (name) => summary(all.map((one) => one[name]));
-  return { key_delay_ms: KEY_DELAY_MS, key_to_screen_ms: pick('total'), of_which: { editor_before_request_ms: pick('before'), server_ms: pick('server'), editor_after_answer_ms: pick('after') }, requests: wire.count('textDocument/inlineCompletion') };
+  return { key_delay_ms: KEY_DELAY_MS, without_grey_text: missing, key_to_screen_ms: pick('total'), of_which: { editor_before_request_ms: pick('before'), server_ms: pick('server'), editor_after_answer_ms: pick('after') }, requests: wire.count('textDocument/inlineCompletion') };
 }
 
 /** What the editor itself says about the extension's activation (Developer: Show Running Extensions), and what the extension says. */
