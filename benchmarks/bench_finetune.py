@@ -159,36 +159,12 @@ def measure_speed(base: Path, dataset: Path, out: Path, options: TrainingOptions
 
 
 def measure_processes(base: Path, dataset: Path, out: Path, options: TrainingOptions) -> dict[str, Any]:
-    """The losses of two processes under ``accelerate launch`` (gloo on a CPU), and of one."""
+    """The losses of two processes (gloo on a CPU), and of one."""
     found = {}
     for processes in (1, 2):
-        launcher = (
-            "-m",
-            "accelerate.commands.launch",
-            "--multi_gpu",
-            "--num_processes",
-            "2",
-            "--main_process_port",
-            "0",
-        )
-        line = [sys.executable, *(launcher if processes == 2 else ()), __file__, "--worker"]
-        line += [str(base), str(dataset), str(out / f"processes-{processes}"), json.dumps(asdict(options))]
-        done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        first = json.loads(next(row for row in done.stdout.splitlines() if row.startswith("{")))
-        found[processes] = {
-            key: first[key]
-            for key in (
-                "processes",
-                "steps",
-                "tokens",
-                "loss_first",
-                "loss_last",
-                "validation_first",
-                "validation_last",
-            )
-        }
+        result = asdict(train(base, dataset, out / f"on-{processes}", replace(options, processes=processes)))
+        kept = ("processes", "steps", "tokens", "loss_first", "loss_last", "validation_first", "validation_last")
+        found[processes] = {key: result[key] for key in kept}
     return {"one": found[1], "two": found[2]}
 
 
@@ -235,11 +211,5 @@ def main() -> None:
         options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def worker() -> None:
-    """Trains in one of the processes that ``measure_processes`` starts."""
-    base, dataset, out = map(Path, sys.argv[2:5])
-    print(json.dumps(asdict(train(base, dataset, out, TrainingOptions(**json.loads(sys.argv[5]))))))
-
-
 if __name__ == "__main__":
-    worker() if sys.argv[1:2] == ["--worker"] else main()
+    main()

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from finetune.dataset import Manifest
+from finetune.training_launch import is_worker, launch
 from indexer.errors import UserError
 from indexer.fim import PROMPT_FORMAT
 from indexer.fsio import hash_file
 from lsp_server.backends.model_folder import open_folder
 from lsp_server.backends.registry import WEIGHTS
 
-_MAY_CHANGE: Final = frozenset({"max_minutes", "checkpoint_minutes"})
+_MAY_CHANGE: Final = frozenset({"max_minutes", "checkpoint_minutes", "processes"})
 """Options with which an interrupted run may be gone on with; with others it begins anew."""
 
 
@@ -36,6 +37,7 @@ class TrainingOptions:
     :param left_weight: weight in the loss of what is not the middle (0: the middle alone).
     :param quantize: QLoRA, the base in 4 bits; needs bitsandbytes and CUDA.
     :param checkpoint_minutes: wall clock between checkpoints; 0 writes one after each step.
+    :param processes: on this machine, one a GPU; without GPUs, on CPUs.
     :param threads: of torch on a CPU; None for all cores. Beside busy neighbours fewer are several times as fast.
     :param gradient_checkpointing: computes activations twice to hold fewer; None: on CUDA only.
     """
@@ -57,6 +59,7 @@ class TrainingOptions:
     checkpoint_minutes: float = 5.0
     gradient_checkpointing: bool | None = None
     threads: int | None = None
+    processes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ def train(
         raise UserError(f"the set in {dataset} was made for another prompt format", "build the set again")
     if not manifest.samples:
         raise UserError(f"the set in {dataset} holds no samples", "take in more commits (--since)")
+    if options.processes > 1 and not is_worker():
+        return launch(base, dataset, out, options, start, progress)
     from finetune.training_loop import run
 
     settings = {key: value for key, value in asdict(options).items() if key not in _MAY_CHANGE}

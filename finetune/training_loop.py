@@ -10,6 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -107,7 +108,7 @@ class LoraTrainer(Trainer):
         return torch.utils.data.SequentialSampler(rows)  # they are in their order already
 
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, torch.Tensor]], device: torch.device) -> Any:
-        total = torch.stack([batch["weights"].sum() for batch in batch_samples]).sum().to(device)
+        total = torch.stack([batch["weights"].sum() for batch in batch_samples]).sum().clamp(min=1e-6).to(device)
         return self.accelerator.reduce(total, "sum")
 
     def compute_loss(
@@ -165,10 +166,7 @@ class LoraTrainer(Trainer):
             "notes": run.notes,
             "schedule": {name: getattr(schedule, name) for name in ("last_epoch", "_step_count", "_last_lr")},
         }  # fmt: skip
-        trainer = json.dumps({
-            "global_step": step, "epoch": self.state.epoch, "max_steps": self.state.max_steps,
-            "train_batch_size": self.args.per_device_train_batch_size,
-        })  # fmt: skip
+        trainer = json.dumps({**asdict(self.state), "log_history": [], "stateful_callbacks": {}})
         try:
             checkpoints.save_checkpoint(
                 run.out / CHECKPOINTS, step, adapter_tensors(self._bare()), self.optimizer, trainer, numbers

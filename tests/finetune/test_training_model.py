@@ -18,10 +18,11 @@ torch = pytest.importorskip("torch", reason="torch is not installed: training is
 pytest.importorskip("peft", reason="peft is not installed: training is NOT tested")
 pytest.importorskip("accelerate", reason="accelerate is not installed: training is NOT tested")
 
-from finetune import training_checkpoints, training_loop, training_model  # noqa: E402
+from finetune import training_checkpoints, training_loop, training_model, training_worker  # noqa: E402
 from finetune.dataset import Manifest  # noqa: E402
 from finetune.dataset_shards import TRAIN, read  # noqa: E402
 from finetune.training import Progress, TrainingOptions, train  # noqa: E402
+from finetune.training_launch import MARK  # noqa: E402
 from finetune.training_model import Weighted  # noqa: E402
 from finetune.training_rows import Collator, Samples, pack, schedule  # noqa: E402
 from indexer import fsio  # noqa: E402
@@ -34,7 +35,6 @@ from tests.finetune.training_sets import made_set  # noqa: E402
 from tests.lsp_server.adapter_by_hand import write_version  # noqa: E402
 from tests.lsp_server.model_by_hand import write_folder  # noqa: E402
 
-DRIVER = Path(__file__).with_name("training_sets.py")
 WEIGHTS = "adapter_model.safetensors"
 QUICK = TrainingOptions(
     rank=4, alpha=8, learning_rate=5e-3, epochs=2.0, tokens_per_step=512, max_length=256, rows_per_batch=2,
@@ -63,10 +63,12 @@ def options_of(**changes: Any) -> TrainingOptions:
     return replace(QUICK, rows_per_batch=1, epochs=1.0, checkpoint_minutes=0.0, threads=1, **changes)
 
 
-def child(base: Path, dataset: Path, out: Path, options: TrainingOptions, *launcher: str) -> subprocess.Popen[str]:
-    """Training in processes of its own."""
+def child(base: Path, dataset: Path, out: Path, options: TrainingOptions) -> subprocess.Popen[str]:
+    """Training in a process of its own, as a job is given to it."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    line = [sys.executable, *launcher, str(DRIVER), str(base), str(dataset), str(out), json.dumps(asdict(options))]
+    job = out.with_suffix(".json")
+    job.write_text(json.dumps({"folders": [*map(str, (base, dataset, out)), None], "options": asdict(options)}))
+    line = [sys.executable, training_worker.__file__, str(job)]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -166,9 +168,9 @@ def test_killed_and_resumed_is_bit_for_bit_as_uninterrupted(base: Path, dataset:
     whole = train(base, dataset, tmp_path / "whole", options)
     assert whole.steps >= 6
     process = child(base, dataset, tmp_path / "killed", options)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.strip() == "step 3":
+    assert process.stdout is not None
+    for line in process.stdout:
+        if '"step": 3,' in line:
             break
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -340,22 +342,25 @@ def test_a_base_without_fim_tokens_is_trained_and_that_is_said(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_two_processes_reach_the_loss_of_one(base: Path, dataset: Path, tmp_path: Path) -> None:
-    options = options_of()
-    alone = train(base, dataset, tmp_path / "one", options)
-    launcher = (
-        "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
-        "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1",
-        "--main_process_port", "0",
-    )  # fmt: skip
-    process = child(base, dataset, tmp_path / "two", options, *launcher)
-    output, errors = process.communicate(timeout=400)
-    assert process.returncode == 0, errors
-    both = [json.loads(row) for row in output.splitlines() if row.startswith("{")]
-    assert [one["processes"] for one in both] == [2] * len(both) and both
-    for one in both:
-        assert (one["steps"], one["tokens"]) == (alone.steps, alone.tokens)
-        assert one["loss_first"] == pytest.approx(alone.loss_first, rel=1e-2)
-        assert one["loss_last"] == pytest.approx(alone.loss_last, rel=2e-2)
-        assert one["validation_last"] == pytest.approx(alone.validation_last, rel=2e-2)
-    assert (tmp_path / "two" / WEIGHTS).exists()
+def test_two_processes_reach_the_loss_of_one(
+    base: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    alone = train(base, dataset, tmp_path / "one", options_of())
+    told: list[Progress] = []
+    both = train(base, dataset, tmp_path / "two", options_of(processes=2), progress=told.append)
+    assert (alone.processes, both.processes) == (1, 2)
+    assert (both.steps, both.tokens) == (alone.steps, alone.tokens)
+    assert both.loss_first == pytest.approx(alone.loss_first, rel=1e-2)
+    assert both.loss_last == pytest.approx(alone.loss_last, rel=2e-2)
+    assert both.validation_last == pytest.approx(alone.validation_last, rel=2e-2)
+    assert [one.step for one in told] == list(range(1, alone.steps + 1))
+    assert {path.name for path in (tmp_path / "two").iterdir()} == {"adapter_config.json", WEIGHTS}
+
+
+def test_a_worker_says_what_is_wrong(base: Path, dataset: Path, tmp_path: Path) -> None:
+    process = child(base, dataset, tmp_path / "out", replace(QUICK, max_length=8))
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    line = next(row for row in output.splitlines() if row.startswith(MARK))
+    assert "no sample of at most 8 tokens" in json.loads(line.removeprefix(MARK))["problem"][0]

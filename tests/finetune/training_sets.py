@@ -1,21 +1,12 @@
-"""Small sets and bases for the tests of training, and a program that trains, to be killed.
+"""Small sets for the tests of training."""
 
-python tests/finetune/training_sets.py BASE SET OUT JSON-OPTIONS
-"""
-
-import json
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from finetune.dataset import Manifest  # noqa: E402
-from finetune.dataset_shards import TRAIN, VALIDATION, Shards, write_manifest  # noqa: E402
-from finetune.training import TrainingOptions, train  # noqa: E402
-from indexer.fim import PROMPT_FORMAT, PromptInput, Renderer  # noqa: E402
-from lsp_server.backends.model_folder import open_folder  # noqa: E402
+from finetune.dataset import Manifest
+from finetune.dataset_shards import TRAIN, VALIDATION, Shards, write_manifest
+from indexer.fim import PROMPT_FORMAT, PromptInput, Renderer
+from lsp_server.backends.model_folder import open_folder
 
 ANIMALS = "walrus heron badger otter lynx gannet marten stoat".split()
 
@@ -43,17 +34,3 @@ def made_set(base: Path, out: Path, count: int = 48, validation: int = 4) -> Pat
     )  # fmt: skip
     write_manifest(out, manifest.to_json())
     return out
-
-
-def main() -> None:
-    """Trains, and prints the result as JSON."""
-    base, dataset, out = map(Path, sys.argv[1:4])
-    result = train(
-        base, dataset, out, TrainingOptions(**json.loads(sys.argv[4])),
-        progress=lambda told: print(f"step {told.step}", file=sys.stderr, flush=True),
-    )  # fmt: skip
-    print(json.dumps(asdict(result)))
-
-
-if __name__ == "__main__":
-    main()
