@@ -147,6 +147,7 @@ def build(
     shards = Shards(out)
     building = _Building(root, settings, folder, options, shards, held, progress or (lambda phrase, done, total: None))
     scratch = out / _SCRATCH
+    shutil.rmtree(scratch, ignore_errors=True)  # of a build that was killed
     try:
         building.all(plan, until, scratch)
     finally:

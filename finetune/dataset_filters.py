@@ -91,11 +91,13 @@ class Sieve:
 
     def refuses(self, draft: Draft) -> str | None:
         """Why a draft is left out, or None."""
-        if (PLACEHOLDER in draft.middle and draft.kind != DOCUMENT) or find(draft.middle, draft.path):
+        middle = draft.middle
+        if (PLACEHOLDER in middle and draft.kind != DOCUMENT) or find(middle, draft.path):
             return HOLDS_SECRET
         if draft.kind == DOCUMENT:
-            return f"sample: {NEAR_DUPLICATE}" if self._documents.seen(draft.middle) else None
-        spot = sha256("\0".join((draft.prefix[-300:], draft.middle, draft.suffix[:100])).encode("utf-8", "replace"))
+            return f"sample: {NEAR_DUPLICATE}" if self._documents.seen(middle) else None
+        before, after = draft.text[max(0, draft.start - 300) : draft.start], draft.text[draft.end : draft.end + 100]
+        spot = sha256("\0".join((before, middle, after)).encode("utf-8", "replace"))
         if spot.digest() in self._spots:
             return DUPLICATE
         self._spots.add(spot.digest())

@@ -90,7 +90,7 @@ class Prompts:
         self._count += 1
         # A name of its own for every document: the packer would keep its choice for a cursor that moves on.
         uri = f"sample:///{self._count}"
-        text, offset = draft.prefix + draft.suffix, len(draft.prefix)
+        text, offset = draft.prefix + draft.suffix, draft.start
         document = Document(uri, draft.path, draft.language, 1, text)
         draw = self._rng.random()
         if draw >= self._distractor_share:

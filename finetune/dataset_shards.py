@@ -35,8 +35,9 @@ class Shards:
     def __post_init__(self) -> None:
         fsio.make_directories(self.folder)
         fsio.unlink(self.folder / MANIFEST)  # first: from here on there is no set
-        for path in self.folder.glob("*.jsonl"):
-            fsio.unlink(path)
+        for split in self._open:
+            for path in self.folder.glob(f"{split}-*.jsonl"):
+                fsio.unlink(path)
 
     def add(self, split: str, sample: Mapping[str, Any]) -> None:
         """Takes one sample."""

@@ -40,22 +40,41 @@ _CLOSING = re.compile(r"[ \t]*(?:[)\]}]|end\b)")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A sample without its prompt.
+    """A sample without its prompt: a cursor at ``start`` of a text, and what is to be written there.
 
-    :param kind: ``typed``, a kind of ``spans.Span``, or ``document`` (all of it stands in ``middle``).
-    :param middle: what is to be learnt; no longer than ``spans.LONGEST`` except in documents.
+    Drafts of one file share its text: a window of commits has thousands of them.
+
+    :param kind: ``typed``, a kind of ``spans.Span``, or ``document``, which has nothing but a middle.
+    :param start, end: the characters of ``text`` that the middle takes the place of, or is.
+    :param written: the middle where it is not in the text.
     :param whole: of documents: the file ends where the middle ends.
     :param commit, author: empty for older code; the author is a key, see ``indexer.history``.
     """
 
     kind: str
     path: str
-    prefix: str
-    middle: str
-    suffix: str
+    text: str
+    start: int
+    end: int
+    written: str | None = None
     commit: str = ""
     author: str = ""
     whole: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """The text before the cursor."""
+        return "" if self.kind == DOCUMENT else self.text[: self.start]
+
+    @property
+    def suffix(self) -> str:
+        """The text after the middle."""
+        return "" if self.kind == DOCUMENT else self.text[self.end :]
+
+    @property
+    def middle(self) -> str:
+        """What is to be learnt; no longer than ``spans.LONGEST`` except in documents."""
+        return self.text[self.start : self.end] if self.written is None else self.written
 
     @property
     def language(self) -> str:
@@ -73,8 +92,8 @@ def typed(edits: Sequence[Edit], count: int, seed: int) -> Iterator[Draft]:
     for case in choose(edits, amount, seed):
         edit = by_place[case.commit, case.path]
         if not case.moved:
-            prefix, suffix = case.text[: case.offset], case.text[case.offset :]
-            yield Draft(TYPED, case.path, prefix, _written(case, edit), suffix, case.commit, edit.commit.author)
+            at, middle = case.offset, _written(case, edit)
+            yield Draft(TYPED, case.path, case.text, at, at, middle, case.commit, edit.commit.author)
 
 
 def _written(case: Case, edit: Edit) -> str:
@@ -111,11 +130,8 @@ def added_spans(edits: Iterable[Edit], seed: int) -> Iterator[Draft]:
             low, high = _stretch(starts, hunk)
             span = spans.draw(rng, low, high)
             if span is not None:
-                middle = text[span.start : span.end]
-                yield Draft(
-                    span.kind, edit.change.path, text[: span.start], middle, text[span.end :],
-                    edit.commit.id, edit.commit.author,
-                )  # fmt: skip
+                change, commit = edit.change, edit.commit
+                yield Draft(span.kind, change.path, text, span.start, span.end, None, commit.id, commit.author)
 
 
 def added_documents(edits: Iterable[Edit], characters: int) -> Iterator[Draft]:
@@ -157,8 +173,7 @@ def older(
             cutter = Spans(text, document.language)
             for span in (cutter.draw(rng, 0, len(text)) for _ in range(times)):
                 if span is not None:
-                    middle = text[span.start : span.end]
-                    yield Draft(span.kind, document.path, text[: span.start], middle, text[span.end :])
+                    yield Draft(span.kind, document.path, text, span.start, span.end)
 
 
 def _shared_out(files: Sequence["Document"], count: int) -> Iterator[tuple["Document", int]]:
@@ -179,7 +194,7 @@ def _stretches(path: str, text: str, characters: int, count: int, rng: random.Ra
 
 
 def _document(path: str, text: str, begin: int, end: int, commit: str = "", author: str = "") -> Draft:
-    return Draft(DOCUMENT, path, "", text[begin:end], "", commit, author, end == len(text))
+    return Draft(DOCUMENT, path, text, begin, end, None, commit, author, end == len(text))
 
 
 def _line_starts(text: str) -> list[int]:

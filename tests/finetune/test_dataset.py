@@ -341,7 +341,7 @@ def test_near_duplicates_are_told_from_different_texts() -> None:
 
 
 def draft(name: str, path: str) -> Draft:
-    return Draft("typed", path, "", "x", "", "c", name)
+    return Draft("typed", path, "", 0, 0, "x", "c", name)
 
 
 def test_one_author_does_not_make_the_set() -> None:
