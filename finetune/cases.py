@@ -44,6 +44,7 @@ class Case:
     :param following: the lines that the author added right after this one in the same hunk.
     :param nature: of the line: code, comment or text; see ``nature``.
     :param moved: whether the line belongs to a block that was moved rather than written; see ``moves``.
+    :param opened: the document before the commit, as the author's editor had opened it.
     """
 
     commit: str
@@ -56,6 +57,7 @@ class Case:
     following: tuple[str, ...]
     moved: bool
     nature: str = "code"
+    opened: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,9 @@ def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int) -> list[C
         edit = edits[place]
         moved = (place, number) in moved_lines
         open_to = wanted_moved if moved else wanted
-        # The kind that is furthest behind goes first, so that the kinds share the lines evenly.
-        for kind in sorted((kind for kind in KINDS if open_to.get(kind, 0) > 0), key=lambda k: -open_to[k]):
+        # The kind that is furthest behind its number goes first, so that the kinds share the lines evenly.
+        open_kinds = [kind for kind in KINDS if open_to.get(kind, 0) > 0]
+        for kind in sorted(open_kinds, key=lambda k: -open_to[k] / per_kind[k]):
             column = _column(line, kind, rng)
             if column is not None:
                 open_to[kind] -= 1
@@ -185,4 +188,5 @@ def _case(edit: Edit, hunk: Hunk, number: int, kind: str, column: int, nature: s
         following=tuple(new[number + 1 : hunk.new_start + hunk.new_count]),
         nature=nature,
         moved=moved,
+        opened=edit.old_text,
     )

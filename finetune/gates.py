@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetune.intervals import calibration, wilson
-from finetune.replay import Stage, Watch, request_of
+from finetune.replay import Stage, Watch, documents_of, request_of
 from finetune.windows import beyond
 from indexer import fsio
 from indexer.config import Settings, repository_directory, repository_path
@@ -82,6 +82,8 @@ def collect(stages: Iterable[Stage], watch: Watch) -> list[tuple[Judged, dict[st
                 continue
             cases += 1
             request = request_of(case, automatic=False)
+            for document in documents_of(case):
+                retrieval.update(document)
             ranked = retrieval.rank(request.document, request.offset, lambda: False)
             retrieval.close(request.document.uri)
             if ranked is not None and ranked.options:

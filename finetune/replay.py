@@ -188,7 +188,8 @@ def ask(engine: Asked, case: Case) -> tuple[Answer, Answer, float, float]:
     key at the same place.
     """
     request = request_of(case, automatic=False)
-    engine.update(request.document)
+    for document in documents_of(case):
+        engine.update(document)
     started = time.perf_counter()
     invoked = engine.complete(request, _never)
     first_ms = milliseconds(started)
@@ -225,6 +226,12 @@ def request_of(case: Case, *, automatic: bool) -> Request:
     """A case as the editor would ask."""
     document = Document(f"replay:///{case.commit}/{case.path}", case.path, language_of(case.path), 1, case.text)
     return Request(document, case.offset, automatic)
+
+
+def documents_of(case: Case) -> tuple[Document, Document]:
+    """The document as the author opened it, and as it is at the cursor."""
+    now = request_of(case, automatic=False).document
+    return replace(now, version=0, text=case.opened), now
 
 
 def milliseconds(started: float) -> float:

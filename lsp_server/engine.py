@@ -29,7 +29,7 @@ INVOKED_LIMIT: Final = 3
 CARRY_ON: Final = 0.5
 """Probability of the first line from which the following ones are worth a look."""
 
-SOURCES: Final = ("live", "open", "copy", "search", "pattern")
+SOURCES: Final = ("live", "open", "copy", "search", "pattern", "earlier")
 """How ``Provenance.kind`` calls the sources of places."""
 
 log = logging.getLogger(__name__)
@@ -181,7 +181,7 @@ def _provenance(ranked: Ranked, option: Option) -> tuple[Provenance, ...]:
     places = ranked.places
     origin = ranked.origins.origin(int(places.origin[option.place]))
     kind = SOURCES[int(places.source[option.place])]
-    return (Provenance(origin.path, int(places.line[option.place]) + 1, kind),)
+    return (Provenance(origin.path, origin.first + int(places.line[option.place]) + 1, kind),)
 
 
 def _line_end(text: str) -> str:

@@ -16,7 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.tokens import END, NEWLINE, WORD
-from lsp_server.places import CURRENT, OPEN, PATTERN, REPOSITORY, SEARCH, Ints, Places, line_lengths
+from lsp_server.places import (
+    CURRENT,
+    EARLIER,
+    OPEN,
+    PATTERN,
+    REPOSITORY,
+    SEARCH,
+    SEARCH_RANK_NONE,
+    Ints,
+    Places,
+    line_lengths,
+)
 from lsp_server.scene import CLOSING, OPENING, WINDOW, Ids, Scene, pair_keys, triple_keys
 
 Floats = NDArray[np.float64]
@@ -31,6 +42,7 @@ FEATURES: Final = (
     "partial_length", "line_ends", "repeats_next", "repeats_last", "repeats_near", "mean_length", "gap_to_longest",
     "at_start", "typed_tokens", "longest_of_all", "places_of_all", "candidates", "behind_blank", "text_behind",
     "entropy", "word_length", "form", "pattern", "patterns", "pattern_changes", "pattern_form", "pattern_share",
+    "earlier", "earlier_longest", "earlier_lines", "earlier_share", "pattern_earlier_lines", "lines_gone",
 )  # fmt: skip
 
 CANDIDATES: Final = 200
@@ -40,6 +52,7 @@ VOTE_BASE: Final = 1.7
 VOTE_HERE: Final = 3.0
 VOTE_FOUND: Final = 1.5
 VOTE_PATTERN: Final = 1.0
+VOTE_EARLIER: Final = 6.0
 NONE: Final = 12.0
 """Stands for "no such place" in logarithmic distances and ranks."""
 
@@ -85,6 +98,7 @@ def gather(scene: Scene, places: Places, found_pairs: NDArray[np.uint64]) -> Can
         **_repeats(scene, places.reading[best], *shown),
         **_setting(scene, places, votes, total),
         **_patterns(places, votes, group, best),
+        **_earlier(places, votes, group),
     }
     values["within_word"] = (places.reading[best] == 1).astype(float)
     values["partial_length"] = values["within_word"] * values["word_length"]
@@ -118,7 +132,7 @@ class _Groups:
 
 
 def _votes(places: Places) -> Floats:
-    source = np.array([VOTE_HERE, VOTE_HERE, 1.0, VOTE_FOUND, VOTE_PATTERN])[places.source]
+    source = np.array([VOTE_HERE, VOTE_HERE, 1.0, VOTE_FOUND, VOTE_PATTERN, VOTE_EARLIER])[places.source]
     length = np.where(places.source == PATTERN, np.maximum(places.length, places.form // 2), places.length)
     votes: Floats = VOTE_BASE ** np.minimum(length, 24) * source * np.minimum(places.weight, 50.0)
     return votes
@@ -302,6 +316,21 @@ def _patterns(places: Places, votes: Floats, group: _Groups, best: Ints) -> dict
         "pattern_changes": -group.max(-places.changes, pattern, -NONE),
         "pattern_form": group.max(places.form, pattern),
         "pattern_share": group.sum(votes, pattern) / votes.sum(),
+    }
+
+
+def _earlier(places: Places, votes: Floats, group: _Groups) -> dict[str, Floats | float]:
+    """Whether the document said it before, and how near to the cursor."""
+    earlier = places.source == EARLIER
+    far = places.hit >= SEARCH_RANK_NONE
+    distance = np.where(far, NONE, np.log1p(places.hit.astype(np.float64)))
+    return {
+        "earlier": group.max(earlier),
+        "earlier_longest": group.max(places.length, earlier),
+        "earlier_lines": -group.max(-distance, earlier, -NONE),
+        "earlier_share": group.sum(votes, earlier) / np.maximum(votes[earlier].sum(), 1e-9),
+        "pattern_earlier_lines": -group.max(-distance, places.source == PATTERN, -NONE),
+        "lines_gone": float(np.log1p(earlier.sum())),
     }
 
 

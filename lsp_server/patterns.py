@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from indexer.tokens import END, NEWLINE, TOKEN, token_id
-from lsp_server.places import PATTERN, Origin, Origins, Places, line_lengths
+from lsp_server.places import EARLIER, PATTERN, SEARCH_RANK_NONE, Origin, Origins, Places, line_lengths
 from lsp_server.scene import WINDOW, Scene
 
 FORM_MINIMUM: Final = 5
@@ -93,7 +93,7 @@ def _as_places(
         origin=places.origin[rows],
         line=places.line[rows],
         token=places.token[rows],
-        hit=places.hit[rows],
+        hit=np.where(places.source[rows] == EARLIER, places.hit[rows], SEARCH_RANK_NONE),
         indent=places.indent[rows],
         previous=places.previous[rows],
         form=np.array(forms, np.int64),
@@ -103,11 +103,12 @@ def _as_places(
 
 
 def _promising(places: Places) -> list[int]:
-    """The places to look at, the longest form first, and of those the nearest sources."""
+    """The places to look at: lines that were just changed, then the longest form, and of those the nearest sources."""
     rows = np.flatnonzero(
         (places.form >= FORM_MINIMUM) & (places.form > places.length) & (line_lengths(places.window) > 0)
     )
-    order = np.lexsort((places.source[rows], -places.length[rows], -places.form[rows]))[:LIMIT]
+    earlier = places.source[rows] == EARLIER
+    order = np.lexsort((places.source[rows], -places.length[rows], -places.form[rows], ~earlier))[:LIMIT]
     chosen: list[int] = rows[order].tolist()
     return chosen
 

@@ -1,8 +1,8 @@
 """Finds the places where code like that before the cursor stands: in the document, in other open ones, in the index.
 
-Four sources: the document itself, with what was typed a moment ago; other open documents; the repository's token
-suffix index, longest agreement first; and the lines of the chunks that search finds for the lines around the cursor,
-where nothing before the cursor need agree by more than a token.
+Five sources: the document itself, with what was typed a moment ago; the lines it had when it was opened and has no
+longer; other open documents; the repository's token suffix index, longest agreement first; and the lines of the chunks
+that search finds for the lines around the cursor, where nothing before the cursor need agree by more than a token.
 
 A place is a position with the tokens that follow it. This module ranks nothing and shows no text.
 """
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from indexer.index import Index
     from indexer.segment import Document as IndexedDocument
     from indexer.segment import Segment
+    from lsp_server.earlier import Earlier
     from lsp_server.scene import Side
 
 Ints = NDArray[np.int64]
@@ -34,6 +35,9 @@ REPOSITORY: Final = 2
 SEARCH: Final = 3
 PATTERN: Final = 4
 """A place of any other source with its words renamed; see ``patterns``."""
+
+EARLIER: Final = 5
+"""A place in a line that the document had when it was opened; see ``earlier``."""
 
 FORM: Final = 24
 """Tokens before a place whose form is compared with that of the tokens before the cursor."""
@@ -62,11 +66,13 @@ class Origin:
     """A text that places stand in.
 
     :param path: relative to the repository, or the last part of an unsaved document's name.
+    :param first: number of the first of the lines in its document.
     """
 
     path: str
     lines: list[str]
     current: bool = False
+    first: int = 0
     spans: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     def rest_of_line(self, line: int, token: int) -> str:
@@ -96,15 +102,15 @@ class Origins:
         self._index = index
         self._kept = kept
         self._documents: list[IndexedDocument | None] = [None]
-        self._sides: list[Side | None] = [None]
+        self._sides: list[tuple[Side, int] | None] = [None]
         self._numbers: dict[tuple[int, int], int] = {}
         self._origins: dict[int, Origin] = {}
         self.paths: list[str] = [scene.document.path or ""]
 
-    def add_open(self, path: str, side: "Side") -> int:
-        """The number of another open document."""
+    def add_open(self, path: str, side: "Side", first: int = 0) -> int:
+        """The number of another open document, or of lines of one from ``first`` on."""
         self._documents.append(None)
-        self._sides.append(side)
+        self._sides.append((side, first))
         self.paths.append(path)
         return len(self.paths) - 1
 
@@ -126,7 +132,7 @@ class Origins:
             if document is not None and self._index is not None:
                 self._origins[number] = self._read(document, self._index)
             elif side is not None:
-                self._origins[number] = Origin(self.paths[number], side.lines)
+                self._origins[number] = Origin(self.paths[number], side[0].lines, first=side[1])
             else:
                 frame = self._scene.frame
                 lines = [*frame.before.lines, "", *frame.after.lines]
@@ -158,7 +164,7 @@ class Places:
     :param length: tokens before the place that agree with those before the cursor.
     :param weight: how many places of the repository this one stands for.
     :param origin: number in ``Origins``. :param line, token: where in it.
-    :param hit: rank of the chunk that search found.
+    :param hit: rank of the chunk that search found; of an earlier line, how far it stood from where the cursor is.
     :param indent, previous: columns of the line's leading blanks, and of the last line before it that is not blank.
     :param form: tokens before the place that agree with those before the cursor in form: the same, or both words.
     :param changes: words that were renamed; 0 for a copy.
@@ -259,7 +265,9 @@ class Finder:
         others: Sequence[tuple[str, "Side"]],
         hidden: frozenset[str],
         memory: "Memory",
+        earlier: "Earlier | None" = None,
     ) -> None:
+        self._earlier = earlier
         self._spellings = memory.spellings
         self._looked_up = 0
         self._scene = scene
@@ -275,6 +283,9 @@ class Finder:
     def find(self) -> Places | None:
         """All places for all readings of the cursor; None where there are none."""
         open_numbers = [self.origins.add_open(path, side) for path, side in self._others]
+        earlier = self._earlier
+        if earlier is not None:
+            earlier_number = self.origins.add_open(self.origins.paths[0], earlier.side, earlier.first)
         for number, reading in enumerate(self._scene.readings):
             context = self._scene.context(reading, DEPTH)
             if not context:
@@ -282,7 +293,9 @@ class Finder:
             self._partial, self._context = reading.partial, context
             self._in_document(number, context)
             for origin, (_, side) in zip(open_numbers, self._others, strict=True):
-                self._in_open(number, context, origin, side)
+                self._in_side(number, OPEN, context, origin, side)
+            if earlier is not None:
+                self._in_side(number, EARLIER, context, earlier_number, earlier.side)
             if self._index is not None:
                 self._in_segments(number, context)
                 for rank, chunk in enumerate(self._found.chunks):
@@ -293,11 +306,12 @@ class Finder:
 
     def _add(
         self, reading: int, source: int, length: Ints, weight: NDArray[np.float64], origin: Ints, line: Ints,
-        token: Ints, hit: int, indent: Ints, previous: Ints, window: Ids, before: Ids,
+        token: Ints, hit: Ints | int, indent: Ints, previous: Ints, window: Ids, before: Ids,
     ) -> None:  # fmt: skip
         size = len(length)
         columns: tuple[NDArray[np.generic], ...] = (
-            np.full(size, reading), np.full(size, source), length, weight, origin, line, token, np.full(size, hit),
+            np.full(size, reading), np.full(size, source), length, weight, origin, line, token,
+            np.broadcast_to(hit, size),
             indent, previous, self._form(before), np.zeros(size, np.int64), window,
         )  # fmt: skip
         if self._partial:
@@ -359,20 +373,28 @@ class Finder:
             _before(frame.tokens, places),
         )  # fmt: skip
 
-    def _in_open(self, reading: int, context: list[int], origin: int, side: "Side") -> None:
+    def _in_side(self, reading: int, source: int, context: list[int], origin: int, side: "Side") -> None:
+        """The places of another open document, or of the lines that this one has no longer."""
         places, lengths = agreements(side.ids, context)
-        if len(places) > OPEN_LIMIT:
+        line = np.searchsorted(side.line_starts, places, side="right") - 1
+        hit: Ints | int = SEARCH_RANK_NONE
+        if source == EARLIER and self._earlier is not None:
+            gone = self._earlier.besides(self._scene.prefix)
+            inside = line < len(gone)
+            keep = inside & gone[np.where(inside, line, 0)]
+            places, lengths, line = places[keep], lengths[keep], line[keep]
+            hit = np.abs(line - self._earlier.row)
+        elif len(places) > OPEN_LIMIT:
             best = np.argsort(-lengths, kind="stable")[:OPEN_LIMIT]
-            places, lengths = places[best], lengths[best]
+            places, lengths, line = places[best], lengths[best], line[best]
         if not len(places):
             return
-        line = np.searchsorted(side.line_starts, places, side="right") - 1
         padded = np.concatenate((side.ids, np.zeros(WINDOW, np.uint32)))
         indents = side.lexed.indents
         previous = _previous(indents, line)
         self._add(
-            reading, OPEN, lengths, np.ones(len(places)), np.full(len(places), origin), line,
-            places - side.line_starts[line], SEARCH_RANK_NONE, indents[line].astype(np.int64), previous,
+            reading, source, lengths, np.ones(len(places)), np.full(len(places), origin), line,
+            places - side.line_starts[line], hit, indents[line].astype(np.int64), previous,
             padded[places[:, None] + np.arange(WINDOW)], _before(side.ids, places),
         )  # fmt: skip
 

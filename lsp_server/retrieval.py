@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.tokens import lines_of
 from lsp_server import trim
+from lsp_server.earlier import Earlier, earlier
 from lsp_server.evidence import Candidates, gather, set_paths
 from lsp_server.forest import Forest
 from lsp_server.patterns import rename
@@ -96,6 +98,8 @@ class Retrieval:
         self._scenes = SceneCache()
         self._open: OrderedDict[str, Document] = OrderedDict()
         self._sides: dict[str, tuple[str, Side]] = {}
+        self._opened: dict[str, list[str]] = {}
+        self._earlier: tuple[object, Earlier | None] = (None, None)
         self._memory = Memory()
         self._index: Index | None = None
         self._found: tuple[object, Found] = (None, NOTHING_FOUND)
@@ -108,6 +112,8 @@ class Retrieval:
 
     def update(self, document: Document) -> None:
         """A document was opened or changed."""
+        if document.uri not in self._opened:
+            self._opened[document.uri] = _lines(document.text)
         self._open[document.uri] = document
         self._open.move_to_end(document.uri)
 
@@ -115,6 +121,7 @@ class Retrieval:
         """A document was closed: its indexed form counts again."""
         self._open.pop(uri, None)
         self._sides.pop(uri, None)
+        self._opened.pop(uri, None)
         self._scenes.forget(uri)
 
     def rank(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Ranked | None:
@@ -136,7 +143,7 @@ class Retrieval:
         found = self._look_up(scene, hidden)
         if cancelled():
             return None
-        finder = Finder(scene, self._index, found, others, hidden, self._memory)
+        finder = Finder(scene, self._index, found, others, hidden, self._memory, self._gone(scene))
         places = finder.find()
         if places is None or cancelled():
             return None
@@ -157,6 +164,14 @@ class Retrieval:
                 self._sides[one.uri] = (one.text, Side(one.text))
         return [(one.path or one.uri.rsplit("/", 1)[-1], self._sides[one.uri][1]) for one in recent]
 
+    def _gone(self, scene: Scene) -> Earlier | None:
+        """The lines that the document had when it was opened and has no longer; kept while one types in a line."""
+        frame = scene.frame
+        if self._earlier[0] is not frame:
+            opened = self._opened.get(scene.document.uri)
+            self._earlier = (frame, earlier(opened, frame.before.lines, frame.after.lines) if opened else None)
+        return self._earlier[1]
+
     def _look_up(self, scene: Scene, hidden: frozenset[str]) -> Found:
         if self._index is None:
             return NOTHING_FOUND
@@ -164,6 +179,11 @@ class Retrieval:
         if self._found[0] != key:
             self._found = (key, look_up(scene, self._index, hidden))
         return self._found[1]
+
+
+def _lines(text: str) -> list[str]:
+    lines = lines_of(text)
+    return lines[:-1] if lines and not lines[-1] else lines
 
 
 def load_forest(path: Path = RANKER) -> Forest:

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from finetune.replay import Plan, indexed_windows, request_of, window_cases
+from finetune.cases import Case
+from finetune.replay import Plan, documents_of, indexed_windows, request_of, window_cases
 from finetune.windows import Passed, windows
 from indexer.config import Settings
 from lsp_server import gate, retrieval
@@ -58,7 +59,7 @@ def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> Non
                 if case.moved:  # nobody typed it, and it would make the gate too bold
                     continue
                 total[case.kind == "start"] += 1
-                found = evidence(request_of(case, automatic=False), index)
+                found = evidence(case, index)
                 if found is None:
                     continue
                 evidence_rows, spelled = found
@@ -77,10 +78,13 @@ def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> Non
           passed.reasons, flush=True)  # fmt: skip
 
 
-def evidence(request: Any, index: Any) -> tuple[Any, list[str | None]] | None:
-    """The evidence rows of a request's candidates and their texts (None where one does not continue the line)."""
+def evidence(case: Case, index: Any) -> tuple[Any, list[str | None]] | None:
+    """The evidence rows of a case's candidates and their texts (None where one does not continue the line)."""
     engine = retrieval.Retrieval(None)
     engine.set_index(index)
+    for document in documents_of(case):
+        engine.update(document)
+    request = request_of(case, automatic=False)
     gathered = engine.gather(request.document, request.offset, lambda: False)
     if gathered is None:
         return None
