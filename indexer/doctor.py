@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,20 @@ from indexer.store import Store, index_directory
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
 @click.option("--verify", is_flag=True, help="Hash every file of the index.")
 @click.option("--no-egress", is_flag=True, help="Index, search and serve under a guard: prove that nothing leaves.")
+@click.option("--backend", type=click.Choice(["retrieval", "local", "remote"]), help="Over what the settings say.")
+@click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @data_dir_option
-def doctor(repo: Path, verify: bool, no_egress: bool, as_json: bool, data_dir: Path | None) -> None:
+def doctor(
+    repo: Path, verify: bool, no_egress: bool, backend: str | None, base: str | None, as_json: bool,
+    data_dir: Path | None,
+) -> None:  # fmt: skip
     """Say what is installed and indexed, what is wrong, and what to do about it."""
     root = git.find_root(repo)
-    found = examine(root, settings_for(root, data_dir, quiet=True), verify=verify)
+    settings = settings_for(root, data_dir, quiet=True)
+    settings = replace(settings, backend=backend or settings.backend, base_model=base or settings.base_model)
+    found = examine(root, settings, verify=verify)
+    _add_model(found, root, settings)
     if no_egress:
         _add_egress(found, root)
     if as_json:
@@ -137,6 +146,15 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
     }
 
 
+def _add_model(found: dict[str, Any], root: Path, settings: Settings) -> None:
+    """What the package above says of the model, where it is installed and a model is asked for."""
+    if settings.backend == "retrieval" or importlib.util.find_spec("lsp_server") is None:
+        return
+    about, problems = importlib.import_module("lsp_server.model_doctor").examine(root, settings)
+    found["model"] = about
+    found["problems"] += problems
+
+
 def _add_egress(found: dict[str, Any], root: Path) -> None:
     from indexer import egress
 
@@ -169,6 +187,8 @@ def _print(found: dict[str, Any]) -> None:
         click.echo(f"             hashes checked: {index['verified']}")
         for reason, count in index["skipped"].items():
             click.echo(f"             left out: {count:,} {reason}")
+    for key, value in found.get("model", {}).items():
+        click.echo(f"{'model' if key == 'backend' else '':<12} {key}: {printable(str(value))}")
     if "egress" in found:
         proof = found["egress"]
         where = "in a namespace without network" if proof["isolated"] else "under an audit hook"

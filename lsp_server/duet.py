@@ -2,8 +2,8 @@
 
 Where the copier is nearly certain, the model is not asked. Elsewhere the model writes its own line and says how likely
 it finds the copies; three small regressions turn both opinions into one probability for each line, fitted by
-``benchmarks/bench_model.py --fit`` on replayed commits. A model that is late costs nothing: the copier's answer goes
-out, and the generation goes on for the next keystroke.
+``scripts/fit_duet.py`` on replayed commits of public repositories. A model that is late costs nothing: the copier's
+answer goes out, and the generation goes on for the next keystroke.
 
 Has the engine's interface and is put in its place; knows neither protocol nor editor nor torch.
 """
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from indexer.index import Index
 
 CERTAIN: Final = 0.9
-"""Probability from which on the copier is believed without asking. Measured by ``bench_model.py``."""
+"""Probability from which on the copier is believed without asking; its gate is calibrated, so one in ten is wrong."""
 
-MANNERS: Final = frozenset({"in-word", "in-number", "popup-finishes-word", "cancelled"})
+MANNERS: Final = frozenset({"in-word", "in-number", "popup-finishes-word", "indent-first", "cancelled"})
 """Reasons of the copier's silence that hold for the model too: they are about the cursor, not about the text."""
 
 _OPENERS = re.compile(r"[:{(\[]\s*$")
@@ -201,6 +201,8 @@ class DuetEngine:
             if other is not None and len(made) < limit and all(m.text != other.text for m in made):
                 made.append(other)
         trace |= {"blended": [round(v.probability, 4) for v in voices[:3]], "threshold": round(threshold, 4)}
+        if made and request.automatic and _indents(request, made[0]):
+            return Answer((), "indent-first", trace)
         if made:
             return Answer(tuple(made), "shown", trace)
         return Answer((), "gate" if voices and request.automatic else "does-not-fit", trace)
@@ -243,6 +245,11 @@ def shaped(request: Request, text: str, probability: float) -> Suggestion | None
         return None
     text = text.replace("\n", _line_end(request.document.text))
     return Suggestion(text, request.offset, end, probability, "model")
+
+
+def _indents(request: Request, suggestion: Suggestion) -> bool:
+    """Whether it begins with the indentation of a line that has none yet: there Tab is wanted for just that."""
+    return suggestion.text[:1] in (" ", "\t") and request.document.text[: suggestion.start][-1:] in ("", "\n", "\r")
 
 
 def _line(request: Request, copy: Suggestion) -> str:

@@ -96,7 +96,8 @@ class Job:
         typed = prefix[len(self.prefix) :]
         text = self.text()
         if not typed:
-            return 0 if question.copies == self.question.copies or text or not self.ended.is_set() else None
+            scored = set(question.copies) <= set(self.question.copies)
+            return 0 if scored or text or not self.ended.is_set() else None
         return len(typed) if text.startswith(typed) and len(text) > len(typed) else None
 
 

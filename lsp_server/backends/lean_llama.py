@@ -17,6 +17,10 @@ from torch.nn import functional
 from lsp_server.backends.decoding import BEST
 
 MODEL_TYPES = frozenset({"llama", "mistral", "qwen2"})
+_FEW = 16
+"""Queries up to which grouped products beat scaled_dot_product_attention on a CPU; a prompt of 445 tokens takes half
+the time with the latter."""
+
 _GRAPH_WIDTHS = (1, 5, 13)  # one token, a short draft, the longest draft
 
 
@@ -163,7 +167,7 @@ class LeanLlama:
 
     def _attend(self, layer: _Layer, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         n = q.shape[1]
-        if self._device.type == "cpu":  # grouped products beat scaled_dot_product_attention for few queries
+        if self._device.type == "cpu" and n <= _FEW:
             grouped = q.reshape(self._groups, -1, self._size)
             scores = torch.matmul(grouped, keys.transpose(1, 2)).float() * self._size**-0.5
             if mask is not None:

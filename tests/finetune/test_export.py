@@ -112,7 +112,7 @@ def test_llama_cpp_under_our_loop(tmp_path: Path) -> None:
     scores = backend.score(prompt, [plain.text[:20], "zzz", "", "return x"] * 4)
     assert scores is not None and len(scores) == 16
     assert scores[:4] == pytest.approx(scores[4:8], abs=0.05)
-    assert scores[2] == 0.0
+    assert scores[2] < 0  # the end alone
     assert backend.generate(prompt, limits).tokens == plain.tokens  # scoring has left the cache as it was
     one_by_one = [backend.score(prompt, [t]) for t in (plain.text[:20], "zzz")]
     assert [s[0] for s in one_by_one if s] == pytest.approx(scores[:2], abs=0.05)

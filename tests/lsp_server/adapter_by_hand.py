@@ -79,5 +79,11 @@ def write_version(
     }
     (version / "manifest.json").write_text(json.dumps({**record, **(manifest or {})}))
     if current:
-        (registry / "current").write_text(f"{number}\n")
+        point(registry, f"{number}\n")
     return version
+
+
+def point(registry: Path, text: str) -> None:
+    """Rename ``current`` into place, as the nightly job does: a server may read it at any moment."""
+    (registry / "aside").write_text(text)
+    (registry / "aside").replace(registry / "current")

@@ -132,7 +132,7 @@ def test_a_late_model_costs_the_deadline_and_the_copier_answers(duet) -> None:
     assert answer.trace["model_reason"] == "end"
 
 
-@pytest.mark.parametrize("reason", ["in-word", "in-number", "popup-finishes-word"])
+@pytest.mark.parametrize("reason", ["in-word", "in-number", "popup-finishes-word", "indent-first"])
 def test_manners_hold_for_the_model_too(duet, reason: str) -> None:
     backend = Scored("text")
     answer = duet(Copies(("copied()", 0.7), reason=reason), backend).complete(request(), live)
@@ -173,6 +173,34 @@ def test_several_lines_where_a_block_opens_and_one_where_text_follows(duet) -> N
     assert engine._question(request("    ", "):\n"), ()).single_line is True
     [shown] = engine.complete(request("if x:\r\n    ", "\r\n"), live).suggestions
     assert shown.text == "a\r\n    b"  # with the document's own line ends
+
+
+def test_the_models_indentation_is_left_to_the_tab_key(duet) -> None:
+    engine = duet(Copies(reason="no-match"), Scored("    return 1"))
+    unasked = engine.complete(request("def f():\n", "\n"), live)
+    assert (unasked.suggestions, unasked.reason) == ((), "indent-first")
+    [shown, *_] = engine.complete(request("def f():\n", "\n", automatic=False), live).suggestions
+    assert shown.text == "    return 1"
+
+
+def test_every_alternative_is_fitted_to_the_line(duet) -> None:
+    """Closing marks behind the cursor, and the document's line ends, for the second and third text too."""
+    answer = duet(Copies(reason="no-match"), Scored("a)")).complete(request("f(", ")\r\n", automatic=False), live)
+    text = "f()"
+    made = [text[: s.start] + s.text + text[s.end :] for s in answer.suggestions]
+    assert made[0] == "f(a)"
+    assert len(made) == len(set(made)) == 3
+
+
+def test_copy_scores_are_those_of_the_copies_of_now(duet) -> None:
+    """Asked by hand the model scores three copies; the automatic request after it names one, and gets its score."""
+    backend = Scored("own()", logprob=-12.0, scores={"one()": -0.1, "two()": -9.0})
+    engine = duet(Copies(("one()", 0.6), ("two()", 0.3)), backend)
+    engine.complete(request(automatic=False), live)
+    answer = engine.complete(request(), live)
+    assert answer.trace["model_reused"] is True
+    [shown] = answer.suggestions
+    assert shown.text == "one()" and shown.probability == pytest.approx(0.59, abs=0.01)  # 1/(1+exp(-(ln 1.5 - 0.05)))
 
 
 def test_a_secret_in_the_models_text_is_not_shown(duet) -> None:

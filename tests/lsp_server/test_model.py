@@ -13,7 +13,7 @@ from lsp_server.model import ModelSource
 from lsp_server.packing import Packer
 from lsp_server.questions import Question
 from lsp_server.types import Document
-from tests.lsp_server.adapter_by_hand import tiny_base, write_version
+from tests.lsp_server.adapter_by_hand import point, tiny_base, write_version
 
 
 class Slow:
@@ -111,6 +111,22 @@ def test_typing_what_was_predicted_needs_no_second_pass(made: tuple[ModelSource,
     assert backend.generations == 1
     assert not source.ask(question("x = tar")).reused
     assert not source.ask(question("x = to", "\nother")).reused
+
+
+def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelSource, Slow]) -> None:
+    source, backend = made
+    source.ask(question()).wait(later())
+    source.forget()  # another generation of the index, or another adapter
+    again = source.ask(question())
+    assert not again.reused and again.wait(later()).texts
+    backend.gate.clear()
+    source.ask(question("y = "))
+    until(lambda: backend.generations == 3)
+    source.forget()  # while it is being written
+    ticket = source.ask(question("y = "))
+    assert not ticket.reused
+    backend.gate.set()
+    assert ticket.wait(later()).texts == ("total * 2",)
 
 
 def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[ModelSource, Slow]) -> None:
@@ -239,9 +255,9 @@ def test_a_new_current_is_taken_up_and_a_bad_one_is_told_once(tmp_path: Path, mo
     write_version(registry, 3, folder, config={"r": 4096})
     until(lambda: len(told) == 1)
     assert "version 3 is refused" in told[0]
-    (registry / "current").write_text("1")
+    point(registry, "1")
     until(lambda: backend.adapters == [1, 2, 1])
-    (registry / "current").write_text("")
+    point(registry, "")
     until(lambda: backend.adapters == [1, 2, 1, 0])
     assert len(told) == 1
     source.close()
