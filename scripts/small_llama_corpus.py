@@ -107,8 +107,11 @@ def read_tree(package: str, root: Path, files: list[Path]) -> list[File]:
     return out
 
 
-def collect(sites: list[Path], seed: int) -> Corpus:
-    """Find the corpus: the running interpreter's standard library and the packages of ``sites``."""
+def collect(sites: list[Path], seed: int, only: set[str] | None = None) -> Corpus:
+    """Find the corpus: the running interpreter's standard library and the packages of ``sites``.
+
+    :param only: names of packages; others are passed over, so that a corpus stays what it was as more are installed.
+    """
     rng = random.Random(seed)
     stdlib = Path(sysconfig.get_paths()["stdlib"])
     every = read_tree("python-stdlib", stdlib, [p for p in stdlib.rglob("*.py") if "site-packages" not in p.parts])
@@ -124,7 +127,7 @@ def collect(sites: list[Path], seed: int) -> Corpus:
     for site in sites:
         for dist in importlib.metadata.distributions(path=[str(site)]):
             name = re.sub(r"[-_.]+", "-", dist.metadata["Name"]).lower()
-            if name in packages or name in left_out:
+            if name in packages or name in left_out or (only is not None and name not in only):
                 continue
             licence = licence_of(dist)
             if name in JUDGED or licence is None:
@@ -203,9 +206,12 @@ class Snippets:
         return [ContextPiece(self._pieces[n][1], self._pieces[n][2]) for n in numbers if self._pieces[n][1] != name]
 
 
-def cut(text: str, rng: random.Random) -> tuple[int, int]:
-    """A middle ``[start, end)``: mostly the rest of a line, else whole lines, random characters, or nothing."""
-    kind = rng.random()
+def cut(text: str, rng: random.Random, focus: bool) -> tuple[int, int]:
+    """A middle ``[start, end)``: mostly the rest of a line, else whole lines, random characters, or nothing.
+
+    :param focus: even more rests of lines.
+    """
+    kind = rng.random() ** (2 if focus else 1)
     line_starts = [m.end() for m in re.finditer("\n", text)][:-1] or [0]
     begin = rng.choice(line_starts)
     end = text.find("\n", begin)
@@ -230,9 +236,12 @@ def cut(text: str, rng: random.Random) -> tuple[int, int]:
 
 
 def samples(
-    corpus: Corpus, vocabulary: Vocabulary, renderers: list[Renderer], seed: int
+    corpus: Corpus, vocabulary: Vocabulary, renderers: list[Renderer], seed: int, focus: bool = False
 ) -> Iterator[tuple[list[int], int]]:
-    """Training samples without end: (ids, where the middle begins); left-to-right ones begin at 0."""
+    """Training samples without end: (ids, where the middle begins); left-to-right ones begin at 0.
+
+    :param focus: short prompts and rests of lines, so that twice as many of the tokens are middles.
+    """
     rng = random.Random(seed)
     snippets = Snippets(corpus.train)
     separator, end = vocabulary.controls["<|file_sep|>"], vocabulary.controls["<|endoftext|>"]
@@ -244,21 +253,22 @@ def samples(
         ]
         rng.shuffle(order)
         for file, _ in order:
-            if rng.random() < 0.25:
+            if rng.random() < (0.08 if focus else 0.25):
                 start = rng.choice([0, *[m.end() for m in re.finditer("\n", file.text)][:-1]])
                 ids = vocabulary.encode(f"{file.name}\n{file.text[start : start + 2600]}")[: ROW - 2]
                 yield [separator, *ids, *([end] if start + 2600 > len(file.text) else [])], 0
                 continue
-            start, stop = cut(file.text, rng)
+            start, stop = cut(file.text, rng, focus)
             prefix, suffix = file.text[max(0, start - 6000) : start], file.text[stop : stop + 2000]
             about = prefix[-500:] + suffix[:200]
             draw = rng.random()
             context = []
-            if draw < 0.45:
+            if draw < (0.2 if focus else 0.45):
                 context = snippets.near(file.package, file.name, about, rng.randrange(1, 5))
-            elif draw < 0.55:
+            elif draw < (0.25 if focus else 0.55):
                 context = snippets.random(file.package, file.name, rng, rng.randrange(1, 4))
-            renderer = rng.choice(renderers[3:] if context else renderers[:4])
+            plain = renderers[:2] if focus else renderers[:4]
+            renderer = rng.choice(renderers[3:] if context else plain)
             suffix = "" if rng.random() < 0.08 else suffix
             parts = PromptInput(file.name, prefix, suffix, tuple(context))
             ids, target = renderer.training(parts, file.text[start:stop])

@@ -1,15 +1,18 @@
 """Train the small LLaMA of the tests: 2.5M parameters, fill-in-the-middle, Python, from files of this machine.
 
     python scripts/train_small_llama.py prepare WORK [--site DIR ...]   corpus, tokenizer, packed rows (minutes)
-    python scripts/train_small_llama.py train WORK                      resumable; about an hour on two idle cores
+    python scripts/train_small_llama.py train WORK                      resumable; 40 minutes on two idle cores
     python scripts/train_small_llama.py measure WORK [--random]         exact rest of line on held-out library files
     python scripts/train_small_llama.py export WORK FOLDER              config, tokenizer, bf16 safetensors, corpus.json
 
-Matrices learn by Muon, embedding and norms by AdamW. The learning rate follows the step, not the clock, so the result
-depends on the seed and the corpus alone (and on the arithmetic of the machine).
+Training has two legs, each with its own rise and fall of the learning rate: whole files and middles of every kind, then
+mostly rests of lines behind short prompts, middles weighted more. Matrices learn by Muon, embedding and norms by AdamW.
+The rate follows the step, not the clock, so the result depends on the seed and the corpus alone (and on the arithmetic
+of the machine).
 """
 
 import argparse
+import itertools
 import json
 import random
 import shutil
@@ -43,9 +46,11 @@ CONFIG: dict[str, Any] = {
     "num_attention_heads": 8, "num_key_value_heads": 2, "max_position_embeddings": 1024, "tie_word_embeddings": True,
     "rms_norm_eps": 1e-5, "bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0,
 }  # fmt: skip
-BATCH, STEPS, WARMUP = 4, 3000, 40
+BATCH, LEG, WARMUP = 4, 3000, 40
+STEPS = 2 * LEG
 MATRIX_RATE, OTHER_RATE = 0.02, 0.004
-WEIGHTS = torch.tensor([0.0, 1.0, 4.0])  # of padding, text, middle: middles are 3 % of the tokens and the whole point
+WEIGHTS = torch.tensor([[0.0, 1.0, 4.0], [0.0, 1.0, 8.0]])
+"""Of padding, text and middle, in each leg: middles are 4 % of the tokens (then 7 %) and the whole point."""
 
 
 def train_tokenizer(texts: list[str]) -> Tokenizer:
@@ -64,11 +69,17 @@ def train_tokenizer(texts: list[str]) -> Tokenizer:
 
 
 def prepare(work: Path, sites: list[Path], steps: int) -> None:
-    """Write tokenizer, corpus record, held-out files and the packed rows of the whole run."""
+    """Write tokenizer, corpus record, held-out files and the packed rows of the whole run.
+
+    Where there is a tokenizer, it and the packages of its corpus are kept, so that training can go on.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    corpus = corpora.collect(sites, SEED)
-    sample = random.Random(SEED).sample(corpus.train, min(len(corpus.train), 1500))
-    train_tokenizer([f.text for f in sample]).save(str(work / "tokenizer.json"))
+    record, tokenizer = work / "corpus.json", work / "tokenizer.json"
+    before = json.loads(record.read_text())["packages"] if tokenizer.is_file() else None
+    corpus = corpora.collect(sites, SEED, None if before is None else {package["name"] for package in before})
+    if before is None:
+        sample = random.Random(SEED).sample(corpus.train, min(len(corpus.train), 1500))
+        train_tokenizer([f.text for f in sample]).save(str(tokenizer))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": CONTROLS[0],
@@ -77,7 +88,7 @@ def prepare(work: Path, sites: list[Path], steps: int) -> None:
         "clean_up_tokenization_spaces": False,
     }
     (work / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
-    (work / "corpus.json").write_text(json.dumps(corpus.record, indent=1) + "\n")
+    record.write_text(json.dumps(corpus.record, indent=1) + "\n")
     (work / "held_out.json").write_text(json.dumps([[f.name, f.text] for f in corpus.held_out]))
     vocabulary = Vocabulary.load(work)
     spec = spec_named("small-llama")
@@ -85,8 +96,11 @@ def prepare(work: Path, sites: list[Path], steps: int) -> None:
     count = steps * BATCH
     ids = np.zeros((count, corpora.ROW), np.uint16)
     weights = np.zeros((count, corpora.ROW), np.uint8)
-    stream = corpora.samples(corpus, vocabulary, renderers, SEED)
-    for number, (row, weight) in enumerate(corpora.rows(stream, count)):
+    first = min(count, LEG * BATCH)
+    legs = [(corpora.samples(corpus, vocabulary, renderers, SEED), first)]
+    legs.append((corpora.samples(corpus, vocabulary, renderers, SEED + 1, focus=True), count - first))
+    packed = itertools.chain.from_iterable(corpora.rows(stream, rows) for stream, rows in legs)
+    for number, (row, weight) in enumerate(packed):
         ids[number], weights[number] = row, weight
         if number % 2000 == 0:
             print(f"row {number} of {count}", flush=True)
@@ -116,9 +130,10 @@ def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     ]
 
 
-def rate(step: int, steps: int) -> float:
-    """Share of the full learning rate: warm-up, level, and a linear fall over the last half."""
-    return min(1.0, (step + 1) / WARMUP, max(0.02, 2 * (steps - step) / steps))
+def rate(step: int) -> float:
+    """Share of the full learning rate: in each leg warm-up, level, and a linear fall over the last half."""
+    step %= LEG
+    return min(1.0, (step + 1) / WARMUP, max(0.02, 2 * (LEG - step) / LEG))
 
 
 def save_state(path: Path, model: LlamaForCausalLM, opts: list[torch.optim.Optimizer], step: int) -> None:
@@ -164,7 +179,7 @@ def train(work: Path, steps: int, compiled: bool, threads: int) -> None:
         rows = slice(step * BATCH, (step + 1) * BATCH)
         batch = torch.from_numpy(ids[rows].astype(np.int64))
         marks = torch.from_numpy(weights[rows].astype(np.int64))[:, 1:].reshape(-1)
-        weight = WEIGHTS[marks]
+        weight = WEIGHTS[step // LEG % len(WEIGHTS)][marks]
         with torch.autocast("cpu", torch.bfloat16):
             logits = forward(input_ids=batch, use_cache=False).logits[:, :-1]
         flat = logits.reshape(-1, VOCABULARY).float()
@@ -173,7 +188,7 @@ def train(work: Path, steps: int, compiled: bool, threads: int) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for opt, full in zip(opts, (MATRIX_RATE, OTHER_RATE), strict=True):
-            opt.param_groups[0]["lr"] = full * rate(step, steps)
+            opt.param_groups[0]["lr"] = full * rate(step)
             opt.step()
             opt.zero_grad(set_to_none=True)
         middle = (losses.detach() * (marks == 2)).sum() / (marks == 2).sum()
