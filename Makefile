@@ -7,7 +7,7 @@ VENV ?= .venv
 REPO ?= .
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-model lint format benchmarks clean
+.PHONY: help demo test test-model test-llamacpp lint format benchmarks clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -20,6 +20,9 @@ test: $(VENV)/.test  ## Install what the tests need and run them.
 
 test-model: $(VENV)/.model  ## The tests that need torch, on the CPU.
 	$(BIN)/python -m pytest -q -rs tests/lsp_server tests/finetune -k "model or export or decoding or duet or training or dashboard"
+
+test-llamacpp: $(VENV)/.llamacpp  ## GGUF exports, llama.cpp in process and its own server; compiles it first.
+	$(BIN)/python -m pytest -q -rs tests/finetune/test_export.py tests/lsp_server/test_llamacpp_server.py
 
 lint: $(VENV)/.dev  ## Style, types and the direction of imports.
 	$(BIN)/ruff check .
@@ -53,6 +56,12 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.model: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,model,dashboard]' gguf
+	@touch $@
+
+# There is no wheel of it: six minutes of one core's work.
+$(VENV)/.llamacpp: $(VENV)/.model
+	CMAKE_ARGS="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_COMMON=OFF" \
+		$(BIN)/python -m pip install -q --disable-pip-version-check 'llama-cpp-python[server]>=0.3.16'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python

@@ -3,19 +3,21 @@
 The address comes from the user's settings alone. One connection per request, streamed; a cancel or a deadline closes
 it, which every such server takes as the end of the generation. Redirects are not followed, certificates are verified,
 answers are bounded. Where the model's folder is known, prompts are sent as token ids, so that no text of a file can
-become a control token; without it, control strings of the known families are taken out of the text.
+become a control token; without it, and to a server that takes no ids, control strings of the known families are taken
+out of the text.
 """
 
 import contextlib
 import http.client
 import json
+import logging
 import queue
 import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from indexer.fim_specs import SPECS
 from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.model_folder import open_format
 from lsp_server.backends.stops import TextStops
+
+log = logging.getLogger(__name__)
 
 _MAX_ANSWER = 1_000_000  # bytes; a completion of 256 tokens streams as about 60,000
 _CONNECT_SECONDS = 2.0
@@ -70,6 +74,7 @@ class RemoteBackend:
         self._port = parts.port or (443 if self._secure else 80)
         self._path = parts.path.rstrip("/").removesuffix("/v1/completions").removesuffix("/infill").removesuffix("/v1")
         self._renderer: Renderer | None = None
+        self._takes_ids = server.protocol == "completions"
         if server.folder is not None:
             vocabulary, spec = open_format(server.folder)
             self._renderer = Renderer(spec, vocabulary, server.limit)
@@ -82,7 +87,7 @@ class RemoteBackend:
     @property
     def about(self) -> dict[str, str]:
         """See :class:`~lsp_server.backends.base.Backend`; the server loads adapters under names of its own."""
-        ours = self._renderer.spec.name if self._renderer and self._server.protocol == "completions" else "the server's"
+        ours = self._renderer.spec.name if self._renderer and self._takes_ids else "the server's"
         return {"base": self.name, "format": ours, "runs_on": f"{self._host}:{self._port}", "adapter": ""}
 
     @property
@@ -90,11 +95,12 @@ class RemoteBackend:
         """Whether code travels over a network in the clear, which ``doctor`` tells."""
         return not self._secure and self._host not in _LOOPBACK
 
-    def render(self, parts: PromptInput) -> Prompt:
+    def render(self, parts: PromptInput) -> "RemotePrompt":
         """The prompt as token ids, or an empty one when the server has to build it (see :meth:`generate`)."""
-        if self._renderer is not None and self._server.protocol == "completions":
-            return self._renderer.render(parts)
-        return TextPrompt((), "", len(parts.context), {}, parts)
+        if self._renderer is not None and self._takes_ids:
+            made = self._renderer.render(parts)
+            return RemotePrompt(made.ids, made.held, made.pieces, made.counts, parts)
+        return RemotePrompt((), "", len(parts.context), {}, parts)
 
     def generate(
         self,
@@ -104,10 +110,22 @@ class RemoteBackend:
         drafts: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Generation:
-        """Ask the server; ``drafts`` are not sent.
+        """Ask the server; ``drafts`` are not sent. One that takes no ids is asked once more, and then always, in text:
+        it has written nothing yet, so asking again is harmless.
 
         :raises BackendProblem: it cannot be reached, or answers anything but a completion.
         """
+        assert isinstance(prompt, RemotePrompt)
+        try:
+            return self._generate(prompt, limits, cancelled, progress)
+        except _NoIds:
+            self._takes_ids = False
+            log.info("%s takes no token ids; prompts go as text", self._host)
+            return self._generate(self.render(prompt.parts), limits, cancelled, progress)
+
+    def _generate(
+        self, prompt: "RemotePrompt", limits: Limits, cancelled: Cancelled, progress: Progress | None
+    ) -> Generation:
         began = time.perf_counter()
         stops, text, reason, raw = TextStops(limits, prompt.held), "", "", ""
         exchange = _Exchange(self._connect(), self._request_path(), self._body(prompt, limits), self._server.token)
@@ -156,11 +174,11 @@ class RemoteBackend:
     def _request_path(self) -> str:
         return self._path + ("/infill" if self._server.protocol == "infill" else "/v1/completions")
 
-    def _body(self, prompt: Prompt, limits: Limits) -> dict[str, Any]:
+    def _body(self, prompt: "RemotePrompt", limits: Limits) -> dict[str, Any]:
         body: dict[str, Any] = {"temperature": 0, "stream": True}
         if limits.single_line:
             body["stop"] = ["\n"]
-        if not isinstance(prompt, TextPrompt):
+        if prompt.ids:
             return {**body, "model": self._server.model, "prompt": list(prompt.ids), "max_tokens": limits.max_tokens}
         parts = prompt.parts
         prefix, suffix = plain(parts.prefix[-self._server.limit * 4 :]), plain(parts.suffix[: self._server.limit])
@@ -173,13 +191,13 @@ class RemoteBackend:
                 "max_tokens": limits.max_tokens}  # fmt: skip
 
 
-class TextPrompt(Prompt):
-    """A prompt that the server builds itself, from its parts."""
+class RemotePrompt(Prompt):
+    """A prompt and its parts, from which the server builds it itself where ``ids`` is empty."""
 
     __slots__ = ("parts",)
 
     def __init__(
-        self, ids: tuple[int, ...], held: str, pieces: int, counts: dict[str, int], parts: PromptInput
+        self, ids: tuple[int, ...], held: str, pieces: int, counts: Mapping[str, int], parts: PromptInput
     ) -> None:
         super().__init__(ids, held, pieces, counts)
         object.__setattr__(self, "parts", parts)
@@ -205,7 +223,7 @@ class _Exchange:
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Connection": "close"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        arguments = (path, json.dumps(body).encode(), headers)
+        arguments = (path, body, headers)
         threading.Thread(target=self._read, args=arguments, name="remote-read", daemon=True).start()
 
     def pieces(self, deadline: float, cancelled: Cancelled) -> Iterator[str | None]:
@@ -236,7 +254,7 @@ class _Exchange:
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
-    def _read(self, path: str, body: bytes, headers: dict[str, str]) -> None:
+    def _read(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> None:
         host = self._connection.host
         try:
             self._connection.connect()
@@ -244,10 +262,11 @@ class _Exchange:
             if self._closed.is_set() or self._socket is None:
                 return
             self._socket.settimeout(_SILENCE_SECONDS)
-            self._connection.request("POST", path, body, headers)
+            self._connection.request("POST", path, json.dumps(body).encode(), headers)
             response = self._connection.getresponse()
             if response.status != 200:
-                self._queue.put(_status_problem(host, response.status, response.read(2000)))
+                ids = isinstance(body.get("prompt"), list)
+                self._queue.put(_status_problem(host, response.status, response.read(2000), ids))
                 return
             if "event-stream" in (response.getheader("Content-Type") or ""):
                 self._read_stream(response)
@@ -297,7 +316,18 @@ def _piece(raw: bytes) -> str | None:
     return text or ""
 
 
-def _status_problem(host: str, status: int, body: bytes) -> BackendProblem:
+class _NoIds(BackendProblem):
+    """The server wants prompts as text."""
+
+
+def _status_problem(host: str, status: int, body: bytes, ids: bool = False) -> BackendProblem:
+    """What an answer that is none means.
+
+    :param ids: whether the prompt was token ids. llama-cpp-python's server says 500 to them and lists what is wrong,
+        others 400 or 422.
+    """
+    if ids and status in (400, 422, 500) and b"prompt" in body and b"str" in body:
+        return _NoIds(f"{host} takes no token ids", "unset base_model, so that prompts go as text")
     if 300 <= status < 400:
         return BackendProblem(f"{host} answers with a redirect, which is not followed", "set remote_url to its target")
     if status in (401, 403):

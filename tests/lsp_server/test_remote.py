@@ -123,6 +123,27 @@ def test_the_request_and_response_shapes_of_vllm(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_server_that_takes_no_ids_is_asked_in_text_from_then_on(tmp_path: Path) -> None:
+    """What llama-cpp-python's server answers to ids, cut to its beginning."""
+    config = {"architectures": ["LlamaForCausalLM"], "ondol_prompt_spec": "small-llama", "vocab_size": 272}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "tokenizer.json").write_text(bytes_tokenizer("small-llama"))
+    said = "4 validation errors:\n  {'type': 'string_type', 'loc': ('body', 'prompt', 'str'), 'msg': 'Input should be"
+
+    def answer(handler: Handler) -> None:
+        if isinstance(handler.seen[-1]["prompt"], list):
+            handler.body(json.dumps({"error": {"message": said, "type": "internal_server_error"}}).encode(), 500)
+        else:
+            handler.stream("f(1)")
+
+    with serving(answer) as (url, handler):
+        backend = RemoteBackend(Server(url, folder=tmp_path))
+        made = [backend.generate(backend.render(PARTS), Limits(deadline=time.monotonic() + 5)) for _ in range(2)]
+    assert [m.text for m in made] == ["f(1)", "f(1)"]
+    assert [type(request["prompt"]) for request in handler.seen] == [list, str, str]
+    assert backend.about["format"] == "the server's"
+
+
 def test_infill_of_llama_cpp() -> None:
     with serving(lambda h: h.stream("1", " + 1", key="content")) as (url, handler):
         made = ask(url, protocol="infill")
