@@ -270,6 +270,8 @@ def run(
     model = load(folder, options, start)
     trainer = LoraTrainer(current, model, args, Watch(current, progress if current.main else None))
     resume = _resume(current, trainer)
+    if trainer.is_fsdp_enabled:  # the spread model has no forward pass outside of the training's
+        apart = Samples.gather([], options.max_length, 0.0)
     if resume is None:
         current.validation_first = validate(model, apart, options.max_length)
         set_seed(options.seed)

@@ -6,6 +6,7 @@ Only safetensors are read, no code comes from a model's folder, nothing is fetch
 import importlib.util
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,6 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    from peft import LoraConfig, PeftModel, get_peft_model
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
@@ -78,18 +78,28 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
     if checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
-    if start is not None:
-        _require_adapter(start)
-        try:
-            adapted = PeftModel.from_pretrained(model, str(start), is_trainable=True)
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"the adapter in {start} does not fit {folder.name}", "start from the base") from error
-        return Weighted(adapted)
-    config = LoraConfig(
-        r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules="all-linear",
-        bias="none", task_type="CAUSAL_LM",
-    )  # fmt: skip
-    return Weighted(get_peft_model(model, config))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for a name that is going to change
+        return Weighted(_adapted(model, folder.name, options, start))
+
+
+def _adapted(model: Any, name: str, options: "TrainingOptions", start: Path | None) -> Any:
+    """The base with an adapter that is to be trained."""
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    # FSDP shards layers whose numbers are all of one kind; elsewhere LoRA's matrices are float32 beside a bf16 base.
+    precise = os.environ.get("ACCELERATE_USE_FSDP", "").lower() != "true"
+    if start is None:
+        config = LoraConfig(
+            r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules="all-linear",
+            bias="none", task_type="CAUSAL_LM",
+        )  # fmt: skip
+        return get_peft_model(model, config, autocast_adapter_dtype=precise)
+    _require_adapter(start)
+    try:
+        return PeftModel.from_pretrained(model, str(start), is_trainable=True, autocast_adapter_dtype=precise)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"the adapter in {start} does not fit {name}", "start from the base") from error
 
 
 def _precision(options: "TrainingOptions", device: torch.device) -> dict[str, Any]:
