@@ -17,7 +17,7 @@ import { head, shop, standardLibrary, START } from '../tests/editors/vscode/e2e/
 const root = path.resolve(import.meta.dirname, '..');
 const { values } = parseArgs({ options: { samples: { type: 'string', default: '60' }, out: { type: 'string' } } });
 const samples = Number(values.samples);
-const ACTIVATIONS = 5;
+const ACTIVATIONS = 4;
 const KEY_DELAY_MS = 140; // some 85 words a minute
 
 const quantile = (numbers, share) => {
@@ -136,8 +136,10 @@ async function main() {
     await window.ready();
     await window.openFile('work.py');
     warm = await keyToScreen(window, server.wire);
+    console.error(JSON.stringify(warm));
     await window.close();
     started = await activation(bench, repo);
+    console.error(JSON.stringify(started));
   } finally {
     await bench.stop();
   }

@@ -266,11 +266,16 @@ export class Window {
     return fs.readFileSync(file, 'utf8');
   }
   async palette(title) {
-    await this.key('F1');
-    await this.page.waitForSelector('.quick-input-widget:not([style*="display: none"]) input');
-    await this.page.keyboard.type(title, { delay: 5 });
+    const palette = this.page.locator('.quick-input-widget'), input = palette.locator('input.input');
+    await until(async () => {
+      if (await input.isVisible()) { return true; }
+      await this.key('F1'); // while the editor opens something else the key may be lost
+      return input.waitFor({ state: 'visible', timeout: 2000 }).then(() => true, () => false);
+    }, 'the command palette');
+    await input.fill(`>${title}`);
     // The entry of just this name: another one that holds it may stand above.
-    await this.page.locator('.quick-input-list .label-name').filter({ hasText: new RegExp(`^(File: )?${title}$`) }).click();
+    await palette.locator('.label-name').filter({ hasText: new RegExp(`^(File: )?${title}$`) }).click();
+    await palette.waitFor({ state: 'hidden' });
   }
   /** The messages that came since `clear`. */
   toasts() { return this.page.evaluate(() => window.ondolMessages); }
