@@ -29,6 +29,8 @@ if (process.argv.includes('--tests')) {
   await build({ ...common, minify: true, external: ['vscode', './client.js'], entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js' });
   const client = await build({ ...common, minify: true, metafile: true, external: ['vscode'], entryPoints: ['src/client.ts'], outfile: 'dist/client.js' });
   fs.writeFileSync(path.join(here, 'dist/THIRD-PARTY.txt'), licences(Object.keys(client.metafile.inputs)));
+  // The extension's page in the editor cannot show the repository's pictures.
+  fs.writeFileSync(path.join(here, 'dist/README.md'), fs.readFileSync(path.join(here, 'README.md'), 'utf8').replace(/^!\[.*\n\n/gm, ''));
   for (const name of fs.readdirSync(path.join(here, 'dist'))) {
     console.log(`dist/${name}: ${Math.round(fs.statSync(path.join(here, 'dist', name)).size / 1024)} KiB`);
   }
