@@ -19,7 +19,7 @@ from finetune import canaries, dataset, night_plan, promotion, registry, trainin
 from finetune.dataset import DatasetOptions, Manifest
 from finetune.night_plan import NightPlan, TooFew, Wanted
 from finetune.night_replay import Judged, judge
-from finetune.night_report import PROMOTED, Report
+from finetune.night_report import PROMOTED, Report, finite
 from finetune.promotion import Decision, Trial
 from finetune.registry import Version
 from finetune.report import machine
@@ -219,7 +219,7 @@ class Night:
             "reasons": list(decision.reasons),
             "hardware": machine(),
         }
-        version = registry.add(self.registry, adapter, _finite(record), made.paths)
+        version = registry.add(self.registry, adapter, finite(record), made.paths)
         report.add(version=version.number)
         if decision.promote and self.options.promote:
             registry.promote(self.registry, version.number, self.base)
@@ -265,15 +265,6 @@ def _base(settings: Settings) -> ModelFolder:
             f"{folder.path} holds no safetensors weights, which training needs", "name the base's own folder"
         )
     return folder
-
-
-def _finite(value: Any) -> Any:
-    """The same without NaN and infinities, which JSON has no words for."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def night(root: Path, settings: Settings, options: NightOptions, tell: Tell) -> dict[str, Any]:

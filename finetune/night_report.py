@@ -5,6 +5,7 @@ canary.
 """
 
 import json
+import math
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -128,6 +129,7 @@ class Report:
         stem = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         files = {kind: folder / f"{stem}.{kind}" for kind in ("json", "md")}
         self.add(files={kind: str(path) for kind, path in files.items()})
+        self.document = finite(self.document)
         fsio.replace_file(files["json"], (json.dumps(self.document, indent=1) + "\n").encode())
         fsio.replace_file(files["md"], markdown(self.document).encode())
 
@@ -214,3 +216,12 @@ def _percent(estimate: dict[str, Any]) -> str:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
+
+
+def finite(value: Any) -> Any:
+    """The same without NaN and infinities, which JSON has no words for."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
