@@ -180,6 +180,35 @@ def test_nan_weights_are_a_problem_in_one_sentence(tmp_path: Path) -> None:
     assert backend.generate(backend.render(PARTS), LONG).tokens
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "the GPU has no memory left for the model; use a smaller base"),
+        (RuntimeError("CUDA error: device-side assert"), "the GPU failed; restart the server"),
+        (RuntimeError("shape mismatch"), r"the model failed \(shape mismatch\); check the model folder"),
+    ],
+)
+def test_what_torch_raises_is_a_sentence_and_the_next_request_works(
+    backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    """A GPU without memory, or lost, as torch says it; there is none here."""
+    prompt = backend.render(PARTS)
+    expected = backend.generate(prompt, LONG).tokens
+    feed, calls = backend._decoder._model.feed, [0]
+
+    def failing(tokens, last):
+        calls[0] += 1
+        if calls[0] == 4:
+            raise error
+        return feed(tokens, last)
+
+    monkeypatch.setattr(backend._decoder._model, "feed", failing)
+    backend._decoder.forget()
+    with pytest.raises(BackendProblem, match=said):
+        backend.generate(prompt, LONG)
+    assert backend.generate(prompt, LONG).tokens == expected
+
+
 def test_an_adapter_is_merged_swapped_and_taken_off(folder: Path, tmp_path: Path) -> None:
     backend = TransformersBackend(folder, limit=256, device="cpu", dtype=torch.float32, threads=1)
     base = open_folder(folder)

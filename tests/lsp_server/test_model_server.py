@@ -277,6 +277,16 @@ def test_the_doctor_says_what_is_loaded_how_it_is_asked_and_why(place: Path) -> 
     assert done.returncode == 1
 
 
+def test_the_command_complete_waits_for_the_model(place: Path) -> None:
+    (place / "go").touch()
+    base = str(place / "base")
+    eventually(lambda: (place / "base" / "config.json").is_file())
+    (place / "shop" / "asked.py").write_text("def vvq(d):\n    return 13 *\n")
+    command = ("complete", "asked.py:2", "--backend", "local", "--base", base)
+    found = json.loads(ondol(place, *command, "--json", cwd=place / "shop"))
+    assert "model" in {suggestion["engine"] for suggestion in found["suggestions"]}
+
+
 def test_the_doctor_names_what_is_missing_and_the_cure(tmp_path: Path) -> None:
     """Without a model's folder, without a server: each is one pair of what is wrong and what to do."""
     root = shop(tmp_path / "shop")
