@@ -50,6 +50,8 @@ class Run:
         self.batch = max(1, min(options.rows_per_batch, -(-wanted // processes)))
         self.accumulation = max(1, round(wanted / (self.batch * processes)))
         self.rows = schedule(rows, options.epochs, options.seed)
+        # Every process gets as many batches; accelerate would make up for missing rows by repeating others.
+        self.rows += [()] * (-len(self.rows) % (self.batch * processes))
         self.rows_per_step = self.batch * self.accumulation * processes
         self.steps = -(-len(self.rows) // self.rows_per_step)
         self.losses: list[float] = []

@@ -60,7 +60,7 @@ class Samples:
 
 
 Row = tuple[int, ...]
-"""Numbers of the samples that share a row."""
+"""Numbers of the samples that share a row; an empty one is all padding."""
 
 
 def pack(samples: Samples, max_length: int) -> list[Row]:
@@ -116,7 +116,7 @@ class Collator:
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """A batch of the rows."""
-        length = max(sum(self._samples.length(number) for number in row) for row in rows)
+        length = max(1, *(sum(self._samples.length(number) for number in row) for row in rows))
         shape = (len(rows), length)
         ids, positions = np.full(shape, PADDING, np.int64), np.zeros(shape, np.int64)
         targets, weights = np.full(shape, PADDING, np.int64), np.zeros(shape, np.float32)

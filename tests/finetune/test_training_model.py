@@ -94,7 +94,8 @@ def test_a_documents_loss_is_the_same_alone_and_packed(config: str, base: Path, 
     assert packed == pytest.approx(sum(alone), rel=1e-5)
     # Two rows of different lengths, so that one is padded; and the same in another order.
     assert loss((0, 1, 2, 3, 4), (5, 6), (7,)) == pytest.approx(sum(alone), rel=1e-5)
-    assert loss((7, 3), (6, 5, 4, 2, 1, 0)) == pytest.approx(sum(alone), rel=1e-5)
+    assert loss((7, 3), (), (6, 5, 4, 2, 1, 0)) == pytest.approx(sum(alone), rel=1e-5)
+    assert loss((), ()) == 0
     # That it is the positions which keep documents apart: without them the loss is another.
     batch = collate([(0, 1, 2, 3, 4, 5, 6, 7)])
     batch["position_ids"] = torch.arange(batch["input_ids"].shape[1])[None]
@@ -352,7 +353,7 @@ def test_two_processes_reach_the_loss_of_one(
     assert (alone.processes, both.processes) == (1, 2)
     assert (both.steps, both.tokens) == (alone.steps, alone.tokens)
     assert both.loss_first == pytest.approx(alone.loss_first, rel=1e-2)
-    assert both.loss_last == pytest.approx(alone.loss_last, rel=2e-2)
+    assert both.loss_last == pytest.approx(alone.loss_last, rel=1e-2)
     assert both.validation_last == pytest.approx(alone.validation_last, rel=2e-2)
     assert [one.step for one in told] == list(range(1, alone.steps + 1))
     assert {path.name for path in (tmp_path / "two").iterdir()} == {"adapter_config.json", WEIGHTS}
