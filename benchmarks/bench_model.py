@@ -302,6 +302,82 @@ def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def tabulate(kept: dict[str, Any]) -> str:
+    """The table of ``docs/models.md``."""
+    rows = ["| measure | figure |", "|---|---|"]
+    for name, found in kept.items():
+        question, _, label = name.partition(" ")
+        where = f" ({label})" if label else ""
+        rows += [f"| {measure}{where} | {figure} |" for measure, figure in _ROWS[question](found)]
+    return "\n".join(rows)
+
+
+def _speed_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    writing, cold, same = found["writing_against_generate"], found["against_generate"], found["same_text"]
+    names = {
+        "ours": "our loop", "ours_with_drafts": "our loop with drafts", "gguf8": "8-bit GGUF",
+        "gguf8_with_drafts": "8-bit GGUF with drafts", "gguf4": "4-bit GGUF",
+    }  # fmt: skip
+    return [
+        (
+            f"{said} against transformers' `generate()`, {found['prompts']} prompts",
+            f"{writing[name]} times the tokens per second when writing, {cold[name]} times with a cold prompt; "
+            f"same text on {same[name]:.0%}",
+        )
+        for name, said in names.items()
+        if name in writing
+    ]
+
+
+def _keys_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for path, said in (("torch", "torch"), ("gguf8", "8-bit GGUF")):
+        if path in found:
+            one = found[path]
+            times = one["milliseconds"]
+            rows += [
+                (f"{said}: tokens computed again per keystroke, median", f"{one['recomputed_share_median']:.1%}"),
+                (
+                    f"{said}: key to the model's line, prompt of {one['prompt_tokens_median']:.0f} tokens in the cache",
+                    f"p50 {times['p50_cpu']} ms, p95 {times['p95_cpu']} ms of the processor "
+                    f"(p95 {times['p95_wall']} ms by the clock, at a load of {found['machine']['load'][0]:.0f} on "
+                    f"{found['machine']['cores']} cores)",
+                ),
+                (
+                    f"{said}: passes begun after a cancel, most of {one['cancels']}",
+                    str(one["passes_after_cancel_most"]),
+                ),
+            ]
+    return rows
+
+
+def _start_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    seconds = found["seconds"]
+    load = f"load {found['machine']['load'][0]:.0f} on {found['machine']['cores']} cores"
+    return [
+        ("start of the server to its answer to `initialize`", f"{seconds['initialize']['median']} s ({load})"),
+        ("... to a first copy, and to the model (torch)",
+         f"{seconds['first_answer']['median']} s, {seconds['model']['median']} s"),
+    ]  # fmt: skip
+
+
+def _arms_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [
+        (f"{found['repository']}, {found['cases']} cursors, exact rest of line: `{name}`", _share(arm["exact"]))
+        for name, arm in found["arms"].items()
+    ]
+    for one in found["differences"]:
+        rows.append((f"... from `{one['from']}` to `{one['to']}`", _share(one["exact"], "+.1f")))
+    return rows
+
+
+def _share(found: dict[str, Any], form: str = ".1f") -> str:
+    value, low, high = (100 * found[key] for key in ("value", "low", "high"))
+    return f"{value:{form}} % [{low:{form}}, {high:{form}}]"
+
+
+_ROWS = {"speed": _speed_rows, "keys": _keys_rows, "start": _start_rows, "arms": _arms_rows}
+
 _PAIRS = {
     ("base", "base_with_retrieval"), ("retrieval", "copier_and_base"), ("base_with_retrieval", "copier_and_base"),
 }  # fmt: skip
@@ -332,6 +408,10 @@ def main() -> None:
     print(json.dumps(kept[name], indent=1))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(kept, indent=1) + "\n")
+    if options.out == RESULTS:
+        text = PAGE.read_text()
+        before, after = text.split(BEGIN)[0], text.split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n\n{tabulate(kept)}\n\n{END}{after}")
 
 
 if __name__ == "__main__":
