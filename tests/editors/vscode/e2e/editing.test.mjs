@@ -329,6 +329,7 @@ describe('ten folders, and none under git', () => {
 
   it('a folder that is not a repository', async () => {
     const folder = shop(path.join(bench.folder, 'plain'), { git: false });
+    bench.index(folder);
     window = await bench.open(folder);
     await window.ready();
     await window.openFile('work.py');

@@ -266,13 +266,12 @@ export class Window {
     return fs.readFileSync(file, 'utf8');
   }
   async palette(title) {
-    const palette = this.page.locator('.quick-input-widget'), input = palette.locator('input.input');
+    const palette = this.page.locator('.quick-input-widget'), input = palette.locator('input.input[placeholder^="Type the name of a command"]');
     await until(async () => {
-      if (await input.isVisible()) { return true; }
-      await this.key('F1'); // while the editor opens something else the key may be lost
-      return input.waitFor({ state: 'visible', timeout: 2000 }).then(() => true, () => false);
+      // While something else opens or closes, the key may be lost.
+      if (!await input.isVisible()) { await this.key('F1'); }
+      return input.fill(`>${title}`, { timeout: 2000 }).then(() => true, () => false);
     }, 'the command palette');
-    await input.fill(`>${title}`);
     // The entry of just this name: another one that holds it may stand above.
     await palette.locator('.label-name').filter({ hasText: new RegExp(`^(File: )?${title}$`) }).click();
     await palette.waitFor({ state: 'hidden' });
