@@ -109,7 +109,7 @@ async function firstMinute() {
     const window = await bench.open(repo);
     const workbench = Date.now() - began;
     const progress = [];
-    await until(async () => { const status = await window.status(); if (status && progress.at(-1) !== status.text) { progress.push(status.text); } return status?.icon === 'flame' && server.wire.got('ondol/status').some((one) => one.params.state === 'indexing'); }, 'the index', 300_000);
+    await until(async () => { const status = await window.status(); if (status && progress.at(-1) !== status.text) { progress.push(status.text); } return status?.icon === 'flame' && server.wire.got('ondol/status').some((one) => one.params.state === 'indexing'); }, 'the index', 600_000);
     const indexed = Date.now() - began;
     await window.openFile('work.py');
     await window.insert(`\n\n${head('first')}`);

@@ -22,7 +22,7 @@ describe('the first minute', () => {
   it('progress with percent while a large repository is indexed, then grey text from it', async () => {
     window = await bench.open(repo);
     const seen = new Set();
-    await until(async () => { const status = await window.status(); if (status) { seen.add(status.text); } return status?.icon === 'flame' && wire.got('ondol/status').some((message) => message.params.state === 'indexing'); }, 'the end of indexing', 300_000);
+    await until(async () => { const status = await window.status(); if (status) { seen.add(status.text); } return status?.icon === 'flame' && wire.got('ondol/status').some((message) => message.params.state === 'indexing'); }, 'the end of indexing', 600_000);
     assert.ok([...seen].some((text) => /indexing \d+ %/.test(text)), [...seen].join(', '));
     await window.openFile('work.py');
     await window.insert(`\n\n${head('first')}`);
