@@ -18,7 +18,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from bench_index import machine
+from bench_server import processor_time
 
 from finetune.replay import Plan, Stage, Watch, commit_stages, request_of
 from finetune.windows import Passed, windows
@@ -130,7 +130,8 @@ def speed(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
             runners |= {name: (other, False), f"{name}_with_drafts": (other, True)}
     clocks = {name: Clock() for name in ("generate", *runners)}
     decoding = {name: Clock() for name in ("generate", *runners)}
-    same = dict.fromkeys(runners, 0)
+    same, same_line = dict.fromkeys(runners, 0), dict.fromkeys(runners, 0)
+    first_line = lambda tokens: backend.folder.vocabulary.decode(tokens).split("\n")[0]  # noqa: E731
     drafted = accepted = number = 0
     with tempfile.TemporaryDirectory() as folder:
         for stage in stages(repo, Plan(a.cases // 2, a.cases - a.cases // 2, SEED), a.commits, Path(folder)):
@@ -140,6 +141,7 @@ def speed(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
                 for name, (runner, with_drafts) in runners.items():
                     made = _ours(runner, prompt, copies if with_drafts else (), clocks[name], decoding[name])
                     same[name] += list(made.tokens) == wanted
+                    same_line[name] += first_line(list(made.tokens)) == first_line(wanted)
                     if name == "ours_with_drafts":
                         drafted, accepted = drafted + made.drafted, accepted + made.accepted
     rates = {name: clock.rate() for name, clock in clocks.items()}
@@ -152,6 +154,7 @@ def speed(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
         "against_generate": {n: round(r / rates["generate"], 2) for n, r in rates.items()},
         "writing_against_generate": {n: round(r / written["generate"], 2) for n, r in written.items()},
         "same_text": {n: round(s / number, 3) for n, s in same.items()},
+        "same_first_line": {n: round(s / number, 3) for n, s in same_line.items()},
         "drafted": drafted,
         "accepted": accepted,
     }
@@ -256,7 +259,8 @@ def _passes_after_cancel(backend: Any, prompt: Prompt) -> int | None:
 def start(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     """From starting the server with a model to its answer to ``initialize``, to the first copy, and to the model."""
     settings = [*console_script(), "serve", "--stdio"]
-    found: dict[str, list[float]] = {"initialize": [], "first_answer": [], "model": []}
+    names = ("initialize_without", "initialize_without_cpu", "initialize", "initialize_cpu", "first_answer", "model")
+    found: dict[str, list[float]] = {name: [] for name in names}
     reasons: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "ONDOL_DATA_DIR": folder, "HF_HUB_OFFLINE": "1"}
@@ -264,9 +268,15 @@ def start(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
         file = next(path for path in sorted(repo.rglob("*.py")) if path.stat().st_size > 2000)
         for _ in range(a.rounds):
             began = time.perf_counter()
+            with Client(settings, env=environment) as client:
+                client.initialize([repo])
+                found["initialize_without"].append(time.perf_counter() - began)
+                found["initialize_without_cpu"].append(processor_time(client.process.pid))
+            began = time.perf_counter()
             with Client([*settings, "--backend", "local", "--base", str(a.base.resolve())], env=environment) as client:
                 client.initialize([repo])
                 found["initialize"].append(time.perf_counter() - began)
+                found["initialize_cpu"].append(processor_time(client.process.pid))
                 client.wait_state("model-loading")
                 client.open(file.as_uri(), file.read_text())
                 client.complete(file.as_uri(), 20, 0)
@@ -314,6 +324,7 @@ def tabulate(kept: dict[str, Any]) -> str:
 
 def _speed_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     writing, cold, same = found["writing_against_generate"], found["against_generate"], found["same_text"]
+    line = found["same_first_line"]
     names = {
         "ours": "our loop", "ours_with_drafts": "our loop with drafts", "gguf8": "8-bit GGUF",
         "gguf8_with_drafts": "8-bit GGUF with drafts", "gguf4": "4-bit GGUF",
@@ -322,7 +333,7 @@ def _speed_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         (
             f"{said} against transformers' `generate()`, {found['prompts']} prompts",
             f"{writing[name]} times the tokens per second when writing, {cold[name]} times with a cold prompt; "
-            f"same text on {same[name]:.0%}",
+            f"same text on {same[name]:.0%}, same first line on {line[name]:.0%}",
         )
         for name, said in names.items()
         if name in writing
@@ -355,7 +366,9 @@ def _start_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     seconds = found["seconds"]
     load = f"load {found['machine']['load'][0]:.0f} on {found['machine']['cores']} cores"
     return [
-        ("start of the server to its answer to `initialize`", f"{seconds['initialize']['median']} s ({load})"),
+        ("start of the server to its answer to `initialize`, with a model and without",
+         f"{seconds['initialize_cpu']['median']} s and {seconds['initialize_without_cpu']['median']} s of CPU "
+         f"({seconds['initialize']['median']} s and {seconds['initialize_without']['median']} s by the clock, {load})"),
         ("... to a first copy, and to the model (torch)",
          f"{seconds['first_answer']['median']} s, {seconds['model']['median']} s"),
     ]  # fmt: skip
@@ -415,4 +428,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
