@@ -299,7 +299,7 @@ def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     if done.returncode:
         raise SystemExit("ondol eval failed")
     report = json.loads(done.stdout)
-    kept = ("exact", "among_three", "similarity", "coverage", "precision", "saved")
+    kept = ("exact", "among_three", "similarity")
     table = {name: {key: arm["overall"][key] for key in kept} for name, arm in report["arms"].items()}
     differences = [
         {"from": d["from"], "to": d["to"], "exact": d["exact"]}

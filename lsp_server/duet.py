@@ -196,7 +196,7 @@ class DuetEngine:
             suggestion = self._suggestion(request, voice, copies, answer)
             if suggestion is not None:
                 made.append(suggestion)
-        for text in answer.texts[1:]:
+        for text in () if request.automatic else answer.texts[1:]:  # an answer to a request by hand is used again
             other = shaped(request, text, made[-1].probability if made else 0.0)
             if other is not None and len(made) < limit and all(m.text != other.text for m in made):
                 made.append(other)

@@ -203,6 +203,15 @@ def test_copy_scores_are_those_of_the_copies_of_now(duet) -> None:
     assert shown.text == "one()" and shown.probability == pytest.approx(0.59, abs=0.01)  # 1/(1+exp(-(ln 1.5 - 0.05)))
 
 
+def test_alternatives_asked_for_by_hand_are_never_shown_unasked(duet) -> None:
+    """The answer to a request by hand is used again by the next automatic one, and its doubtful texts stay unseen."""
+    engine = duet(Copies(("copied()", 0.1), reason="gate"), Scored("own", logprob=-9.0))
+    assert len(engine.complete(request(automatic=False), live).suggestions) == 3
+    unasked = engine.complete(request(), live)
+    assert unasked.trace["model_reused"] is True
+    assert (unasked.suggestions, unasked.reason) == ((), "gate")
+
+
 def test_a_secret_in_the_models_text_is_not_shown(duet) -> None:
     secret = '"ghp_' + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8" + '"'
     answer = duet(Copies(reason="no-match"), Scored(secret)).complete(request("token = "), live)
