@@ -1,6 +1,7 @@
 """Commit replay of public repositories: what the retrieval-only engine would have done for their authors.
 
     python benchmarks/bench_replay.py --clones DIR [--only NAME ...]
+    python benchmarks/bench_replay.py --clones DIR --baseline           the targets, beside an n-gram model
 
 ``repositories.json`` says which repositories the shipped ranker and gate were fitted on (role ``fit``), which five the
 targets are set for (``target``), and which are reported besides (``unseen``); nothing was fitted on the last two. Each
@@ -9,7 +10,8 @@ full history, are looked for in DIR as OWNER+NAME/repo, OWNER+NAME, OWNER/NAME o
 and left out.
 
 Results go to ``results/replay.json``, one repository after the other, so that an interrupted run can be taken up with
-``--only``, and as a table into ``docs/evaluation.md``. They hold figures and no line of anybody's code.
+``--only``, and as a table into ``docs/evaluation.md``. They hold figures and no line of anybody's code. Those of
+``--baseline`` go to ``results/baseline.json``.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from typing import Any
 HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "replay.json"
+BASELINE = HERE / "results" / "baseline.json"
 PAGE = HERE.parent / "docs" / "evaluation.md"
 BEGIN, END = "<!-- table: benchmarks/bench_replay.py -->", "<!-- end of table -->"
 ONDOL = Path(sys.executable).with_name("ondol")
@@ -37,7 +40,9 @@ MEASURES = ("exact_start", "exact_within", "among_three", "similarity", "coverag
 ROLES = ("target", "unseen")
 
 
-def replay(repository: dict[str, str], clone: Path, work: Path, cases: int) -> dict[str, Any]:
+def replay(
+    repository: dict[str, str], clone: Path, work: Path, cases: int, arms: tuple[str, ...] = ("retrieval",)
+) -> dict[str, Any]:
     """The report of one repository, by the console script, at the commit that is named."""
     name = repository["name"].replace("/", "-")
     copy = work / name
@@ -47,7 +52,7 @@ def replay(repository: dict[str, str], clone: Path, work: Path, cases: int) -> d
     done = subprocess.run(
         [
             ONDOL, "eval", copy, "--json", "--commits", str(COMMITS), "--windows", str(WINDOWS), "--cases", str(cases),
-            "--seed", str(SEED), "--data-dir", work / "data",
+            "--seed", str(SEED), "--data-dir", work / "data", *(word for arm in arms for word in ("--arm", arm)),
         ],
         stdout=subprocess.PIPE, env=_environment(), check=False,
     )  # fmt: skip
@@ -141,6 +146,18 @@ def save(reports: dict[str, dict[str, Any]]) -> None:
     RESULTS.write_text(f'{head},\n "reports": [\n{lines}\n]}}\n', "utf-8")
 
 
+def keep_baseline(report: dict[str, Any]) -> None:
+    """Adds the comparison of one repository to the results."""
+    found = json.loads(BASELINE.read_text("utf-8")) if BASELINE.exists() else {}
+    keys = ("exact_start", "exact_within")
+    arms = {name: {key: arm["overall"][key]["value"] for key in keys} for name, arm in report["arms"].items()}
+    gains = {key: report["differences"][0][key] for key in keys}
+    found[report["repository"]] = {
+        "cases": report["cases"], "arms": arms, "from": "retrieval", "to": "ngram", "differences": gains
+    }  # fmt: skip
+    BASELINE.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
 def put_into(page: Path, text: str) -> None:
     """Writes the table between the two marks of a page."""
     before, _, rest = page.read_text("utf-8").partition(BEGIN)
@@ -153,6 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clones", type=Path, help="folder that holds the clones; without it, only the table is shown")
     parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
+    parser.add_argument("--baseline", action="store_true", help="the targets beside the arm ngram, kept apart")
     parser.add_argument("--cases", type=int, default=CASES, help="fewer for a quick look; results are then not kept")
     options = parser.parse_args()
     reports: dict[str, dict[str, Any]] = {}
@@ -168,6 +186,11 @@ def main() -> None:
             print(f"[{number}/{len(wanted)}] {name}: no clone in {options.clones}, left out", flush=True)
             continue
         started = time.monotonic()
+        if options.baseline:
+            if repository["role"] == "target":
+                with tempfile.TemporaryDirectory(prefix="replay-") as work:
+                    keep_baseline(replay(repository, clone, Path(work), options.cases, ("retrieval", "ngram")))
+            continue
         with tempfile.TemporaryDirectory(prefix="replay-") as work:
             reports[name] = replay(repository, clone, Path(work), options.cases)
         if options.cases == CASES:
