@@ -160,7 +160,21 @@ export class Workbench {
     await page.goto(`${this.origin}/?${what}`, { waitUntil: 'commit', timeout: 180_000 });
     await page.waitForSelector('.monaco-workbench', { timeout: 180_000 });
     await page.waitForSelector('.statusbar-item', { timeout: 180_000 });
+    if (target?.endsWith('.code-workspace')) { await this.foldersShown(page); }
     return new Window(page, this);
+  }
+
+  /** A workspace of several folders sometimes comes up as one without any, before any extension has started; then it is loaded again. */
+  async foldersShown(page) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: 30_000 });
+      } catch (error) {
+        if (attempt === 3) { throw error; }
+        console.log('the workspace came up without folders; loading it again');
+        await page.reload({ waitUntil: 'commit', timeout: 180_000 });
+      }
+    }
   }
 
   async stop() {
