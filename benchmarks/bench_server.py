@@ -1,7 +1,7 @@
 """Measures the language server as an editor meets it: start, first completion, latency while typing, memory.
 
     python benchmarks/bench_server.py --out benchmarks/results/server.json
-    python benchmarks/bench_server.py --repo ~/work/product
+    python benchmarks/bench_server.py --repo ~/product
 
 Everything is measured from the outside, over the real protocol on stdio, from the moment a message is written to the
 moment its reply was read. Without ``--repo`` the corpus of ``bench_index.py`` is made (a million lines of this

@@ -40,7 +40,7 @@ class Options:
     split_files: bool
 
 
-@click.command(epilog="Example: ondol eval ~/work/product --commits 200 --html replay.html")
+@click.command(epilog="Example: ondol eval ~/product --commits 200 --html replay.html")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--commits", type=click.IntRange(1), default=100, show_default=True, help="Newest commits to replay.")
 @click.option("--windows", type=click.IntRange(1), default=4, show_default=True, help="Indexes to divide them among.")

@@ -18,7 +18,7 @@ from indexer.errors import UserError
 LOOPBACK = "127.0.0.1"
 
 
-@click.command(epilog="Example: ondol dashboard ~/work/product --port 8501")
+@click.command(epilog="Example: ondol dashboard ~/product --port 8501")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--port", type=click.IntRange(1024, 65535), default=8501, show_default=True, help="Where to listen.")
 @click.option("--eval", "evaluations", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -68,7 +68,7 @@ def models() -> None:
     """The adapters that `ondol finetune` has made of a repository."""
 
 
-@models.command("list", epilog="Example: ondol models list --repo ~/work/product")
+@models.command("list", epilog="Example: ondol models list --repo ~/product")
 @_json
 @_repo
 def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:

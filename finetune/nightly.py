@@ -20,7 +20,7 @@ from indexer.commands import data_dir_option, settings_for
 _SHARE = click.FloatRange(0, 1)
 
 
-@click.command(epilog="Example: ondol finetune ~/work/product --base /models/granite-3b-code-base-2k --max-minutes 120")
+@click.command(epilog="Example: ondol finetune ~/product --base /models/granite-3b-code-base-2k --max-minutes 120")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
 @click.option("--since", metavar="REV", help="Train on the commits after REV (default: after those that serve).")

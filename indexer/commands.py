@@ -40,7 +40,7 @@ def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@click.command(epilog="Example: ondol index ~/work/product --workers 2")
+@click.command(epilog="Example: ondol index ~/product --workers 2")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--full", is_flag=True, help="Build everything anew.")
 @click.option("--workers", type=click.IntRange(1), help="Processes to use (default: all cores).")

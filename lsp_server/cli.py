@@ -265,7 +265,7 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
 
 
-@click.command(epilog="Example: ondol demo ~/work/product --count 8")
+@click.command(epilog="Example: ondol demo ~/product --count 8")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--count", type=click.IntRange(1, 1000), default=5, show_default=True, help="Completions to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

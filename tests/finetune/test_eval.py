@@ -165,5 +165,5 @@ def repository(tmp_path_factory):
 
 def test_help_has_an_example_and_loads_nothing_heavy(tmp_path):
     done = small.run("eval", "--help")
-    assert "Example: ondol eval ~/work/product" in done.stdout
+    assert "Example: ondol eval ~/product" in done.stdout
     assert done.returncode == 0
