@@ -117,17 +117,18 @@ def test_typing_through_a_suggestion_keeps_it_without_asking_the_engine(tmp_path
 
 
 def test_forty_cancelled_requests_do_not_delay_a_live_one(tmp_path: Path) -> None:
-    with double(tmp_path, "sleep=0.5") as client:
+    """Asked for by hand, since what was offered once is given out of memory, sooner than a cancellation can arrive."""
+    with double(tmp_path, "sleep=1") as client:
         started(client)
         client.open(URI, "def add(")
         client.complete(URI, 0, 8)
         old = []
         for _ in range(40):
-            old.append(client.ask(URI, 0, 8, automatic=True))
+            old.append(client.ask(URI, 0, 8))
             client.notify("$/cancelRequest", {"id": old[-1]})
         began = time.perf_counter()
         assert client.complete(URI, 0, 8)
-        assert time.perf_counter() - began < 12  # one answer takes 0.5 s; forty would take 20
+        assert time.perf_counter() - began < 20  # one answer takes 1 s; forty would take 40
         for identifier in old:
             reply = client.wait(identifier)
             assert reply.get("error", {}).get("code") == -32800 or reply.get("result", 0) is None
