@@ -10,6 +10,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { until, Workbench } from '../tests/editors/vscode/e2e/harness.mjs';
 import { head, shop, standardLibrary, START } from '../tests/editors/vscode/e2e/repository.mjs';
@@ -17,7 +18,8 @@ import { head, shop, standardLibrary, START } from '../tests/editors/vscode/e2e/
 const root = path.resolve(import.meta.dirname, '..');
 const { values } = parseArgs({ options: { samples: { type: 'string', default: '60' }, out: { type: 'string' } } });
 const samples = Number(values.samples);
-const ACTIVATIONS = 4;
+const ACTIVATIONS = 12;
+const EMPTY = 'Nothing at all';
 const KEY_DELAY_MS = 140; // some 85 words a minute
 
 const quantile = (numbers, share) => {
@@ -55,13 +57,14 @@ function waits(keys, frames, entries) {
   });
 }
 
-async function keyToScreen(window, wire) {
+async function keyToScreen(window, wire, file) {
   await window.page.evaluate(watch);
+  const whole = fs.readFileSync(file, 'utf8');
   const all = [];
   let missing = 0;
   for (let i = 0; i < samples; i++) {
-    await window.key('Escape', 'Control+End');
-    await window.insert(`\n\n\n${head(`parcels_${i}`)}`);
+    await window.key('Escape', 'Control+A');
+    await window.insert(`${whole}\n\n\n${head(`parcels_${i}`)}`); // the unfinished line of the sample before would be learnt
     await window.pause(500);
     await window.key('Escape'); // what came unasked after the insertion is not what is measured
     await window.page.evaluate(() => { window.ondolKeys.length = 0; window.ondolFrames.length = 0; });
@@ -75,27 +78,44 @@ async function keyToScreen(window, wire) {
   return { key_delay_ms: KEY_DELAY_MS, without_grey_text: missing, key_to_screen_ms: pick('total'), of_which: { editor_before_request_ms: pick('before'), server_ms: pick('server'), editor_after_answer_ms: pick('after') }, requests: wire.count('textDocument/inlineCompletion') };
 }
 
-/** What the editor itself says about the extension's activation (Developer: Show Running Extensions), and what the extension says. */
+/**
+ * Packs an extension that does nothing, started by the same event. The editor's account of one extension holds the loading of
+ * others: it reads the clock, waits a turn in which every extension of that event is begun, and loads them one after another.
+ */
+async function emptyExtension(folder) {
+  const { engines, activationEvents } = JSON.parse(fs.readFileSync(path.join(root, 'editors/vscode/package.json'), 'utf8'));
+  fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'empty', displayName: EMPTY, publisher: 'bench', version: '1.0.0', engines, activationEvents, main: './main.js' }));
+  fs.writeFileSync(path.join(folder, 'main.js'), 'exports.activate = () => {};\n');
+  const { createVSIX } = createRequire(path.join(root, 'editors/vscode/package.json'))('@vscode/vsce');
+  const packagePath = path.join(folder, 'empty.vsix');
+  await createVSIX({ cwd: folder, packagePath, allowMissingRepository: true, skipLicense: true });
+  return packagePath;
+}
+
+/** What the editor itself says about the activation of Ondol and of the empty extension (Developer: Show Running Extensions), and what Ondol says. */
 async function activation(bench, repo) {
-  const editor = [], own = [];
+  const editor = [], empty = [], own = [];
   for (let i = 0; i < ACTIVATIONS; i++) {
     const window = await bench.open(repo);
     await window.ready();
     await window.palette('Developer: Show Running Extensions');
     const list = window.page.locator('.runtime-extensions-editor .monaco-list');
-    const row = await until(async () => {
+    const rows = new Map();
+    await until(async () => {
       const texts = await window.page.$$eval('.runtime-extensions-editor .monaco-list-row', (elements) => elements.map((element) => element.textContent));
+      for (const text of texts) { for (const name of ['Ondol', EMPTY]) { if (text.startsWith(name)) { rows.set(name, Number(/Activation: *(\d+)/.exec(text)[1])); } } }
       if (texts.length > 0) { await list.hover(); await window.page.mouse.wheel(0, 150); }
-      return texts.find((text) => text.startsWith('Ondol'));
-    }, 'the row of the extension');
-    editor.push(Number(/Activation: *(\d+)/.exec(row)[1]));
+      return rows.size === 2;
+    }, 'the rows of the extensions');
+    editor.push(rows.get('Ondol'));
+    empty.push(rows.get(EMPTY));
     await window.key('Escape');
     await window.palette('Ondol: Doctor');
     const said = await until(() => window.page.evaluate(() => /extension (\d+) ms, language client (\d+) ms, server (\d+) ms/.exec([...document.querySelectorAll('.editor-instance .view-line')].map((line) => line.textContent.replaceAll('\u00a0', ' ')).join('\n'))?.slice(1).map(Number)), 'the doctor', 120_000);
     own.push(said);
     await window.close();
   }
-  return { by_editor_ms: summary(editor), own_code_ms: summary(own.map((one) => one[0])), client_bundle_loaded_ms: summary(own.map((one) => one[1])), server_answered_ms: summary(own.map((one) => one[2])) };
+  return { by_editor_ms: summary(editor), empty_extension_by_editor_ms: summary(empty), more_than_empty_ms: summary(editor.map((one, i) => one - empty[i])), own_code_ms: summary(own.map((one) => one[0])), client_bundle_loaded_ms: summary(own.map((one) => one[1])), server_answered_ms: summary(own.map((one) => one[2])) };
 }
 
 async function firstMinute() {
@@ -124,7 +144,8 @@ async function firstMinute() {
 async function main() {
   assert.ok(samples > 0);
   const load = os.loadavg()[0];
-  const bench = await Workbench.start();
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ondol-bench-'));
+  const bench = await Workbench.start({ beside: [await emptyExtension(folder)] });
   let warm, started;
   try {
     const server = bench.realServer();
@@ -135,13 +156,14 @@ async function main() {
     const window = await bench.open(repo);
     await window.ready();
     await window.openFile('work.py');
-    warm = await keyToScreen(window, server.wire);
+    warm = await keyToScreen(window, server.wire, path.join(repo, 'work.py'));
     console.error(JSON.stringify(warm));
     await window.close();
     started = await activation(bench, repo);
     console.error(JSON.stringify(started));
   } finally {
     await bench.stop();
+    fs.rmSync(folder, { recursive: true });
   }
   const result = {
     benchmark: 'vscode', commit: git('rev-parse', 'HEAD'), modified: git('status', '--porcelain', '--', 'editors/vscode', 'lsp_server', 'indexer') !== '', date: new Date().toISOString(),

@@ -62,8 +62,8 @@ function registerLanguage(userData, locale) {
 /** One code-server and one browser. Windows of different folders share them. */
 export class Workbench {
   /** @param options settings: user settings; machine: machine settings; env: of the server process; locale: of the browser, and of the
-   *  workbench where it is not English (its own texts stay English: the language pack is an empty one) */
-  static async start({ settings = {}, machine = {}, env = {}, locale = 'en-US', size = { width: 1200, height: 720 }, scale = 1 } = {}) {
+   *  workbench where it is not English (its own texts stay English: the language pack is an empty one); beside: packed extensions to install as well */
+  static async start({ settings = {}, machine = {}, env = {}, locale = 'en-US', beside = [], size = { width: 1200, height: 720 }, scale = 1 } = {}) {
     const bench = new Workbench();
     bench.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ondol-vscode-'));
     bench.userData = path.join(bench.folder, 'user');
@@ -80,7 +80,7 @@ export class Workbench {
     };
     for (const name of ['VSCODE_IPC_HOOK_CLI', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT']) { delete bench.env[name]; }
     const base = ['--user-data-dir', bench.userData, '--extensions-dir', extensions];
-    bench.log = execFileSync(node, [entry, ...base, '--install-extension', vsix], { env: bench.env, stdio: ['ignore', 'pipe', 'pipe'] }).toString();
+    bench.log = execFileSync(node, [entry, ...base, ...[vsix, ...beside].flatMap((file) => ['--install-extension', file])], { env: bench.env, stdio: ['ignore', 'pipe', 'pipe'] }).toString();
     if (!locale.startsWith('en')) { registerLanguage(bench.userData, locale); }
     const port = await freePort();
     bench.origin = `http://127.0.0.1:${port}`;
