@@ -215,7 +215,8 @@ def test_a_base_that_cannot_be_used_is_one_sentence(
 
 
 def test_wrong_use(repo: Path, tmp_path: Path) -> None:
-    assert finetune(repo, tmp_path / "data", None, "--max-minutes", "0").returncode == 2
+    for wrong in (("--max-minutes", "0"), ("--processes", "0"), ("--threads", "0")):
+        assert finetune(repo, tmp_path / "data", None, *wrong).returncode == 2
     assert finetune(tmp_path / "nowhere", tmp_path / "data", None).returncode == 1
     plain = tmp_path / "plain"
     plain.mkdir()

@@ -48,9 +48,10 @@ def finetune(root: Path, data: Path, base: Path, *options: str) -> Any:
 def test_a_night_trains_replays_in_every_arm_and_keeps_what_is_no_better(tmp_path: Path, base: Path) -> None:
     root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
     before = small.git(root, "rev-parse", "HEAD"), small.git(root, "status", "--porcelain", "--ignored")
-    done = finetune(root, data, base, "--json")
+    done = finetune(root, data, base, "--json", "--processes", "2", "--threads", "1")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     report = json.loads(done.stdout)
+    assert (report["training"]["processes"], report["training"]["options"]["threads"]) == (2, 1)
     assert report["status"] == "kept", report["reasons"]
     assert any("not clearly better than the base with retrieval" in one for one in report["reasons"])
     assert set(report["replay"]["arms"]) == ARMS
