@@ -155,7 +155,7 @@ def test_cancelled_work_is_answered_at_once_and_stops(tmp_path: Path) -> None:
 
 
 def test_the_newest_request_of_a_document_wins_and_the_others_get_null(tmp_path: Path) -> None:
-    with double(tmp_path, "sleep=0.2") as client:
+    with double(tmp_path, "sleep=1") as client:
         started(client)
         client.open(URI, "def add(")
         client.open("file:///work/b.py", "def add(")
