@@ -100,6 +100,11 @@ def unify_line_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
+def leading_blanks(line: str) -> str:
+    """The blanks and tabs that a line begins with."""
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
 def columns(blanks: str) -> int:
     """How many columns a run of blanks and tabs is wide, at most 254."""
     return min(len(blanks) + (TAB_COLUMNS - 1) * blanks.count("\t"), BLANK_LINE - 1)

@@ -8,8 +8,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
-from indexer.tokens import TAB_COLUMNS, columns, token_ids
-from lsp_server.places import PATTERN
+from indexer.tokens import TAB_COLUMNS, columns, leading_blanks, token_ids
+from lsp_server.align import Columns
+from lsp_server.places import PATTERN, SLOT
 from lsp_server.retrieval import Option, Ranked
 
 AGREEMENT: Final = 0.6
@@ -51,14 +52,20 @@ def carry_on(ranked: Ranked, option: Option, limit: int) -> list[str]:
         # Less deep than the first line: the block that was begun is over.
         if best is None or votes[best] < AGREEMENT * total or best[0] < 0 or tuple(token_ids(best[1])) in taken:
             break
-        lines.append(_indented(scene.prefix, scene.frame.before.lines, scene.indent + best[0]) + best[1])
+        blanks = indentation(scene.prefix, scene.frame.before.lines, scene.indent + best[0])
+        written = [scene.prefix + option.text, *lines]
+        lines.append(blanks + Columns(written[::-1], blanks).set(blanks, best[1]))
         voters = [voter for line, voter in said if line == best]
     return lines
 
 
 def _voters(ranked: Ranked, option: Option) -> list[_Voter]:
     places = ranked.places
-    rows = ((ranked.candidates.members == option.candidate) & (places.source != PATTERN)).nonzero()[0].tolist()
+    rows = (
+        ((ranked.candidates.members == option.candidate) & (places.source != PATTERN) & (places.source != SLOT))
+        .nonzero()[0]
+        .tolist()
+    )
     if not rows:
         return []
     longest = int(places.length[rows].max())
@@ -80,11 +87,14 @@ def _line_after(ranked: Ranked, voter: _Voter, number: int) -> tuple[int, str] |
 
 
 def _depth(text: str) -> int:
-    return columns(text[: len(text) - len(text.lstrip(" \t"))])
+    return columns(leading_blanks(text))
 
 
-def _indented(prefix: str, above: list[str], width: int) -> str:
-    """Blanks of a width, as tabs if the document indents by tabs."""
+def indentation(prefix: str, above: list[str], width: int) -> str:
+    """Blanks of a width, as tabs if the document indents by tabs.
+
+    :param prefix, above: the cursor's line before the cursor, and the lines above it. :param width: in columns.
+    """
     sample = next((line for line in (prefix, *reversed(above)) if line[:1] in (" ", "\t") and line.strip()), "")
     if sample[:1] == "\t":
         return "\t" * (width // TAB_COLUMNS) + " " * (width % TAB_COLUMNS)

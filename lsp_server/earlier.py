@@ -7,6 +7,7 @@ This module compares two states of one document line by line. It ranks nothing, 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -38,10 +39,14 @@ class Earlier:
     gone: NDArray[np.bool_]
     row: int
 
+    @cached_property
+    def _stripped(self) -> list[str]:
+        return [line.strip() for line in self.side.lines]
+
     def besides(self, typed: str) -> NDArray[np.bool_]:
         """``gone`` without the lines that the user only goes on with: those that ``typed`` begins with."""
         begun = typed.strip()
-        same = [bool(line) and begun.startswith(line) for line in map(str.strip, self.side.lines)]
+        same = [bool(line) and begun.startswith(line) for line in self._stripped]
         left: NDArray[np.bool_] = self.gone & ~np.array(same)
         return left
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from indexer.config import Settings, repository_path
 from indexer.secrets import mask
 from lsp_server import trim
-from lsp_server.blocks import carry_on
+from lsp_server.blocks import carry_on, indentation
 from lsp_server.gate import Gate, inputs
 from lsp_server.retrieval import Option, Ranked, Retrieval, load_forest
 from lsp_server.types import Answer, Document, Provenance, Request, Suggestion
@@ -29,7 +29,7 @@ INVOKED_LIMIT: Final = 3
 CARRY_ON: Final = 0.5
 """Probability of the first line from which the following ones are worth a look."""
 
-SOURCES: Final = ("live", "open", "copy", "search", "pattern", "earlier")
+SOURCES: Final = ("live", "open", "copy", "search", "pattern", "earlier", "series")
 """How ``Provenance.kind`` calls the sources of places."""
 
 log = logging.getLogger(__name__)
@@ -140,6 +140,10 @@ class Engine:
             lines = carry_on(ranked, option, self._settings.max_lines - 1)
             if lines and not mask("\n".join(lines), path)[1]:
                 text = _line_end(request.document.text).join([text, *lines])
+        step = _steps_in(ranked, option)
+        if step > 0:  # asked for on a line that is not indented yet
+            blanks = indentation(scene.prefix, scene.frame.before.lines, step)
+            text = "\n".join(blanks + line if line.strip() else line for line in text.split("\n"))
         start = request.offset
         if request.popup is not None:
             typed = request.document.text[request.popup.start : request.offset]
@@ -167,14 +171,16 @@ def _silence(request: Request, ranked: Ranked, probability: float, threshold: fl
         return "line-ends"
     if ranked.scene.readings[-1].partial and request.popup is None and _REST_OF_WORD.fullmatch(best.text):
         return "popup-finishes-word"
-    return "indent-first" if _belongs_deeper(ranked, best) else None
+    return "indent-first" if _steps_in(ranked, best) else None
 
 
-def _belongs_deeper(ranked: Ranked, option: Option) -> bool:
-    """Whether the line is not indented yet: there Tab is wanted for the indentation, not for a suggestion."""
+def _steps_in(ranked: Ranked, option: Option) -> int:
+    """Columns of the indentation that a line which has none yet belongs at."""
     scene, places = ranked.scene, ranked.places
+    if scene.prefix:
+        return 0
     step = int(places.indent[option.place] - places.previous[option.place])
-    return not scene.prefix and int(scene.frame.previous_indents[scene.line]) + step > 0
+    return max(0, int(scene.frame.previous_indents[scene.line]) + step)
 
 
 def _provenance(ranked: Ranked, option: Option) -> tuple[Provenance, ...]:

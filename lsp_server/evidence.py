@@ -15,20 +15,25 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.tokens import END, NEWLINE, WORD
+from indexer.tokens import NEWLINE
+from lsp_server import habits
 from lsp_server.places import (
+    COUNTED,
     CURRENT,
     EARLIER,
+    LOOK_BACK,
+    NAMED,
     OPEN,
     PATTERN,
     REPOSITORY,
     SEARCH,
     SEARCH_RANK_NONE,
+    SLOT,
     Ints,
     Places,
     line_lengths,
 )
-from lsp_server.scene import CLOSING, OPENING, WINDOW, Ids, Scene, pair_keys, triple_keys
+from lsp_server.scene import WINDOW, Scene
 
 Floats = NDArray[np.float64]
 
@@ -43,6 +48,7 @@ FEATURES: Final = (
     "at_start", "typed_tokens", "longest_of_all", "places_of_all", "candidates", "behind_blank", "text_behind",
     "entropy", "word_length", "form", "pattern", "patterns", "pattern_changes", "pattern_form", "pattern_share",
     "earlier", "earlier_longest", "earlier_lines", "earlier_share", "pattern_earlier_lines", "lines_gone",
+    "slot_follows", "slot_named", "slot_counted", "slot_lines_up",
 )  # fmt: skip
 
 CANDIDATES: Final = 200
@@ -53,6 +59,7 @@ VOTE_HERE: Final = 3.0
 VOTE_FOUND: Final = 1.5
 VOTE_PATTERN: Final = 1.0
 VOTE_EARLIER: Final = 6.0
+VOTE_SLOT: Final = 6.0
 NONE: Final = 12.0
 """Stands for "no such place" in logarithmic distances and ranks."""
 
@@ -94,11 +101,12 @@ def gather(scene: Scene, places: Places, found_pairs: NDArray[np.uint64]) -> Can
     values = {
         **_agreement(places, votes, group),
         **_position(scene, places, votes, group, ends),
-        **_words(scene, places.reading[best], *shown, found_pairs),
-        **_repeats(scene, places.reading[best], *shown),
+        **habits.words(scene, places.reading[best], *shown, found_pairs),
+        **habits.repeats(scene, places.reading[best], *shown),
         **_setting(scene, places, votes, total),
         **_patterns(places, votes, group, best),
         **_earlier(places, votes, group),
+        **_slots(scene, places, group),
     }
     values["within_word"] = (places.reading[best] == 1).astype(float)
     values["partial_length"] = values["within_word"] * values["word_length"]
@@ -132,16 +140,22 @@ class _Groups:
 
 
 def _votes(places: Places) -> Floats:
-    source = np.array([VOTE_HERE, VOTE_HERE, 1.0, VOTE_FOUND, VOTE_PATTERN, VOTE_EARLIER])[places.source]
+    source = np.array([VOTE_HERE, VOTE_HERE, 1.0, VOTE_FOUND, VOTE_PATTERN, VOTE_EARLIER, VOTE_SLOT])[places.source]
     length = np.where(places.source == PATTERN, np.maximum(places.length, places.form // 2), places.length)
     votes: Floats = VOTE_BASE ** np.minimum(length, 24) * source * np.minimum(places.weight, 50.0)
     return votes
 
 
+def _made(places: Places) -> NDArray[np.bool_]:
+    """Which places are no copies: their words were exchanged."""
+    made: NDArray[np.bool_] = (places.source == PATTERN) | (places.source == SLOT)
+    return made
+
+
 def _best(scene: Scene, places: Places, member: Ints, size: int) -> Ints:
     here = places.source == CURRENT
     distance = np.where(here, np.abs(places.line - scene.line), 0)
-    order = np.lexsort((distance, ~here, -places.length, places.source == PATTERN))[::-1]
+    order = np.lexsort((distance, ~here, -places.length, _made(places)))[::-1]
     best = np.zeros(size, np.int64)
     kept = order[member[order] >= 0]
     best[member[kept]] = kept
@@ -151,7 +165,7 @@ def _best(scene: Scene, places: Places, member: Ints, size: int) -> Ints:
 def _agreement(places: Places, votes: Floats, group: _Groups) -> dict[str, Floats]:
     """How long, how often, in how many documents."""
     here, found = places.source <= OPEN, places.source == SEARCH
-    copied = places.source != PATTERN
+    copied = ~_made(places)
     repository = places.source == REPOSITORY
     length = places.length.astype(np.float64)
     ones = np.ones(len(places))
@@ -218,77 +232,6 @@ def _following_agreement(scene: Scene, places: Places, ends: Ints) -> Floats:
     return np.where(ends < WINDOW - size, run / size, 0.0)
 
 
-def _words(scene: Scene, reading: Ints, line: Ids, ends: Ints, found_pairs: NDArray[np.uint64]) -> dict[str, Floats]:
-    """Whether the document, its nearer part and the found chunks know the candidates' words and pairs of words."""
-    frame = scene.frame
-    valid = np.arange(WINDOW)[None, :] < ends[:, None]
-    words = ((line & WORD) == WORD) & valid
-    typed = np.array(scene.readings[0].typed, np.uint32)
-    written = np.isin(line, typed)
-    known = _within(line, frame.known) | written
-    near = _within(line, frame.near) | written
-    count = words.sum(axis=1)
-    length = np.maximum(ends, 1)
-    unknown = (words & ~known).sum(axis=1).astype(np.float64)
-    last = [[END, END, *scene.context(one, 2)][-2:] for one in scene.readings]
-    before = np.array(last, np.uint32)[reading]
-    one_back = np.concatenate((before[:, 1:], line[:, :-1]), axis=1)
-    two_back = np.concatenate((before, line[:, :-2]), axis=1)
-    pair = pair_keys(one_back, line)
-    balance = np.isin(line, OPENING).sum(axis=1).astype(np.float64) - np.isin(line, CLOSING).sum(axis=1)
-    open_before = int(np.isin(typed, OPENING).sum()) - int(np.isin(typed, CLOSING).sum())
-    return {
-        "tokens": ends.astype(np.float64),
-        "tokens_over_mean": ends - frame.mean_line,
-        "unknown_words": unknown,
-        "unknown_share": unknown / np.maximum(count, 1),
-        "near_share": (words & near).sum(axis=1) / np.maximum(count, 1),
-        "pairs_known": (_within(pair, frame.pairs) & valid).sum(axis=1) / length,
-        "triples_known": (_within(triple_keys(two_back, pair), frame.triples) & valid).sum(axis=1) / length,
-        "pairs_found": (_within(pair, found_pairs) & valid).sum(axis=1) / length,
-        "balance": balance,
-        "balance_line": balance + open_before,
-        "first_is_word": words[:, 0].astype(np.float64),
-        "first_known": (known[:, 0] | ~words[:, 0]).astype(np.float64),
-        "line_ends": (ends == 0).astype(np.float64),
-    }
-
-
-def _within(values: NDArray[np.generic], ordered: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Which values are among distinct ones in order; three times as fast as ``np.isin``, which sorts again."""
-    if not len(ordered):
-        return np.zeros(values.shape, bool)
-    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
-    found: NDArray[np.bool_] = ordered[place] == values
-    return found
-
-
-def _repeats(scene: Scene, reading: Ints, line: Ids, ends: Ints) -> dict[str, Floats]:
-    """Whether the finished line would repeat the next one, the last one, or one of the five above."""
-    frame = scene.frame
-    out = {name: np.zeros(len(ends)) for name in ("repeats_next", "repeats_last", "repeats_near")}
-    for number, one in enumerate(scene.readings):
-        typed = list(one.typed)
-        mine = reading == number
-
-        def same(full: list[int], typed: list[int] = typed, mine: NDArray[np.bool_] = mine) -> NDArray[np.bool_]:
-            rest = full[len(typed) :]
-            if full[: len(typed)] != typed or len(rest) > WINDOW:
-                return np.zeros(len(ends), bool)
-            equal: NDArray[np.bool_] = (line[:, : len(rest)] == np.array(rest, np.uint32)).all(axis=1)
-            result: NDArray[np.bool_] = mine & (ends == len(rest)) & equal
-            return result
-
-        if frame.next_line:
-            out["repeats_next"] += same(frame.next_line)
-        for place, full in enumerate(frame.lines_above):
-            repeats = same(full)
-            out["repeats_near"] = np.maximum(out["repeats_near"], repeats)
-            if place == 0:
-                out["repeats_last"] += repeats
-    return out
-
-
 def _setting(scene: Scene, places: Places, votes: Floats, total: Floats) -> dict[str, Floats | float]:
     """What is the same for all candidates of a cursor."""
     share = total / total.sum()
@@ -310,8 +253,8 @@ def _patterns(places: Places, votes: Floats, group: _Groups, best: Ints) -> dict
     """How well the form of the code fits, for copies and for copies with other names."""
     pattern = places.source == PATTERN
     return {
-        "form": group.max(places.form, ~pattern),
-        "pattern": (places.source[best] == PATTERN).astype(np.float64),
+        "form": group.max(places.form, ~_made(places)),
+        "pattern": _made(places)[best].astype(np.float64),
         "patterns": group.sum(np.ones(len(places)), pattern),
         "pattern_changes": -group.max(-places.changes, pattern, -NONE),
         "pattern_form": group.max(places.form, pattern),
@@ -331,6 +274,19 @@ def _earlier(places: Places, votes: Floats, group: _Groups) -> dict[str, Floats 
         "earlier_share": group.sum(votes, earlier) / np.maximum(votes[earlier].sum(), 1e-9),
         "pattern_earlier_lines": -group.max(-distance, places.source == PATTERN, -NONE),
         "lines_gone": float(np.log1p(earlier.sum())),
+    }
+
+
+def _slots(scene: Scene, places: Places, group: _Groups) -> dict[str, Floats]:
+    """Whether it is the next row of a series, and by which word."""
+    slot = places.source == SLOT
+    follows, counted = slot & (places.hit < NAMED), slot & (places.hit == COUNTED)
+    named = slot & ~follows & ~counted
+    return {
+        "slot_follows": -group.max(-places.hit, follows, -NONE),
+        "slot_named": -group.max(NAMED - places.hit, named, -NONE),
+        "slot_counted": group.max(counted),
+        "slot_lines_up": -group.max(places.line - scene.line, slot, -LOOK_BACK - 1.0),
     }
 
 

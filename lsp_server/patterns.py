@@ -67,7 +67,7 @@ def rename(scene: Scene, places: Places, origins: Origins) -> Patterns | None:
         if form < FORM_MINIMUM or not names:
             continue
         rest = origin.rest_of_line(line, token)
-        renamed, changed = _apply(rest, names)
+        renamed, changed = apply(rest, names)
         if not changed:
             continue
         ids = [token_id(word) for word in TOKEN.findall(renamed)][: WINDOW - 1]
@@ -150,12 +150,12 @@ def _renaming(source: list[str], target: list[str]) -> tuple[int, dict[str, str]
     names = {one: other for one, other in names.items() if one != other}
     parts: dict[str, str] = {}
     for one, other in names.items():
-        for a, b in _changed_parts(one, other):
+        for a, b in changed_parts(one, other):
             parts.setdefault(a, b)
     return form, {**{f"\0{a}": b for a, b in parts.items()}, **names}
 
 
-def _changed_parts(one: str, other: str) -> list[tuple[str, str]]:
+def changed_parts(one: str, other: str) -> list[tuple[str, str]]:
     """The parts of two words that differ, if they have as many parts and share one; lower case."""
     a, b = _PART.findall(one), _PART.findall(other)
     if len(a) != len(b) or len(a) < 2:
@@ -164,7 +164,7 @@ def _changed_parts(one: str, other: str) -> list[tuple[str, str]]:
     return differing if len(differing) < len(a) else []
 
 
-def _apply(text: str, names: dict[str, str]) -> tuple[str, int]:
+def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
     """A text with its words renamed, and how many were."""
     changed = 0
 

@@ -17,10 +17,12 @@ from indexer.tokens import lines_of
 from lsp_server import trim
 from lsp_server.earlier import Earlier, earlier
 from lsp_server.evidence import Candidates, gather, set_paths
+from lsp_server.finder import NOTHING_FOUND, OPEN_DOCUMENTS, Finder, Found, Memory, look_up
 from lsp_server.forest import Forest
 from lsp_server.patterns import rename
-from lsp_server.places import NOTHING_FOUND, OPEN_DOCUMENTS, Finder, Found, Memory, Origins, Places, joined, look_up
+from lsp_server.places import Origins, Places, joined
 from lsp_server.scene import Scene, SceneCache, Side
+from lsp_server.slots import fill
 from lsp_server.types import Document
 
 if TYPE_CHECKING:
@@ -72,7 +74,8 @@ class Gathered:
             origin = self.origins.origin(int(self.places.origin[place]))
             rest = origin.rest_of_line(int(self.places.line[place]), int(self.places.token[place]))
         partial = self.scene.readings[int(self.places.reading[place])].partial
-        return trim.continuation(rest, self.scene.prefix, partial)
+        text = trim.continuation(rest, self.scene.prefix, partial)
+        return self.scene.columns.set(self.scene.prefix, text) if text else text
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +148,16 @@ class Retrieval:
             return None
         finder = Finder(scene, self._index, found, others, hidden, self._memory, self._gone(scene))
         places = finder.find()
-        if places is None or cancelled():
+        if cancelled():
             return None
-        patterns = rename(scene, places, finder.origins)
+        patterns = rename(scene, places, finder.origins) if places is not None else None
         rests: dict[int, str] = {}
-        if patterns is not None:
-            rests = dict(enumerate(patterns.rests, len(places)))
-            places = joined(places, patterns.places)
+        for made in (patterns, fill(scene)):
+            if made is not None:
+                rests |= dict(enumerate(made.rests, len(places) if places is not None else 0))
+                places = joined(places, made.places) if places is not None else made.places
+        if places is None:
+            return None
         candidates = gather(scene, places, found.pairs)
         set_paths(candidates, places, document.path or "", finder.origins.paths)
         return Gathered(scene, places, rests, candidates, finder.origins)

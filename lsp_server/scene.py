@@ -15,7 +15,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.tokens import BLANK_LINE, END, NEWLINE, TOKEN, Lexed, columns, lex, lines_of, token_id, token_ids
+from indexer.tokens import (
+    BLANK_LINE,
+    END,
+    NEWLINE,
+    TOKEN,
+    Lexed,
+    columns,
+    leading_blanks,
+    lex,
+    lines_of,
+    token_id,
+    token_ids,
+)
+from lsp_server.align import LINES, Columns
 from lsp_server.types import Document
 
 Ids = NDArray[np.uint32]
@@ -35,7 +48,6 @@ OPENING = np.array([token_id(mark) for mark in "([{"], np.uint32)
 CLOSING = np.array([token_id(mark) for mark in ")]}"], np.uint32)
 
 _WORD_AT_END = re.compile(r"[^\W\d]\w*$")
-_BLANKS = re.compile(r"[ \t]*")
 _EMPTY = np.zeros(0, np.uint32)
 
 
@@ -211,6 +223,12 @@ class Scene:
         room = max(0, depth - len(typed))
         return (self.frame.before.ids[-room:].tolist() if room else []) + typed
 
+    @cached_property
+    def columns(self) -> Columns:
+        """The columns that the lines above keep."""
+        above = self.frame.before.lines[: -LINES - 1 : -1]
+        return Columns(above, leading_blanks(self.prefix))
+
     def line_text(self, line: int) -> str:
         """The text of another line of the document."""
         if line < self.line:
@@ -239,9 +257,7 @@ class SceneCache:
         word = _WORD_AT_END.search(prefix)
         if word:
             readings.append(Reading(word[0], tuple(typed[:-1])))
-        blanks = _BLANKS.match(prefix)
-        assert blanks is not None
-        indent = columns(blanks[0])
+        indent = columns(leading_blanks(prefix))
         line = len(frame.before.lexed.counts)
         return Scene(document, offset, frame, prefix, rest, line, indent, tuple(readings))
 

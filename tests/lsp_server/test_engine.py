@@ -113,6 +113,9 @@ def test_automatic_leaves_the_indentation_of_an_empty_line_to_the_user(repositor
     answer = ask(engine, head + "|", automatic=True)
     assert (answer.suggestions, answer.reason) == ((), "indent-first")
     assert first_lines(ask(engine, head + "    |", automatic=True)) == ["if not session.is_valid():"]
+    by_hand = texts(ask(engine, head + "|"))[0].split("\n")
+    assert by_hand[0] == "    if not session.is_valid():"
+    assert by_hand[1:] in ([], ["        raise InvalidSessionError(session.identifier)"])
     assert first_lines(ask(engine, HANDLERS + "|", automatic=True))[0].startswith("def handle_")
 
 
