@@ -19,6 +19,9 @@ TABLES: Final = 4
 LINES: Final = 14
 """Lines above among which they are looked for: groups of rows are parted by blank lines and comments."""
 
+LONGEST: Final = 400
+"""Characters of a line from which on it is no row of a table."""
+
 _WIDE = re.compile(r"\S  +\S")
 _CLOSING: Final = frozenset(")]},;")
 _BRACKETS: Final = frozenset("()[]{}")
@@ -33,7 +36,8 @@ class Columns:
     """
 
     def __init__(self, above: Sequence[str], indent: str) -> None:
-        rows = [line for line in above[:LINES] if line.strip() and leading_blanks(line) == indent]
+        near = [line for line in above[:LINES] if len(line) <= LONGEST and line.strip()]
+        rows = [line for line in near if leading_blanks(line) == indent]
         rows = [line for number, line in enumerate(rows) if number == 0 or _WIDE.search(line)][:TABLES]
         self._tables = [_tokens(line) for line in rows] if any(map(_WIDE.search, rows)) else []
 
@@ -42,7 +46,7 @@ class Columns:
 
     def set(self, prefix: str, text: str) -> str:
         """The text with its blanks changed, so that ``prefix + text`` stands in columns."""
-        if not self._tables or "\t" in text:
+        if not self._tables or "\t" in text or len(prefix) + len(text) > LONGEST:
             return text
         whole = prefix + text
         line = _tokens(whole)

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from indexer.tokens import END, NEWLINE, TOKEN, leading_blanks, token_id
+from lsp_server.align import LONGEST
 from lsp_server.patterns import apply, changed_parts
 from lsp_server.places import COUNTED, LOOK_BACK, NAMED, SLOT, Places
 from lsp_server.scene import WINDOW, Scene
@@ -82,7 +83,7 @@ def _templates(scene: Scene, typed: Sequence[str]) -> list[Template]:
     indent = leading_blanks(scene.prefix)
     for row in range(len(lines) - 1, max(-1, len(lines) - 1 - LOOK_BACK), -1):
         text = lines[row]
-        if text.strip() and leading_blanks(text) == indent:
+        if len(text) <= LONGEST and text.strip() and leading_blanks(text) == indent:
             tokens = TOKEN.findall(text)
             names = _names(tokens, typed)
             if names is not None and len(tokens) > len(typed) and len(tokens) <= WINDOW:

@@ -95,6 +95,7 @@ def test_numbers_go_on():
 def test_no_series_no_row():
     assert rows("def f(a):\n    return a\n\n|\n") == []
     assert rows("|") == []
+    assert rows("a" + "1" * 5000 + " = 1\nb" + "2" * 5000 + " = 2\n|\n") == []
 
 
 def test_a_copy_from_another_table_stands_in_the_columns_of_this_one(tmp_path: Path) -> None:
