@@ -29,6 +29,13 @@ KINDS: Final = ("f16", "q8_0", "q4_k_m")
 """What a GGUF file can be quantised to; 16-bit floats are not quantised."""
 
 _FILE_TYPES = {"q8_0": "LLAMA_FTYPE_MOSTLY_Q8_0", "q4_k_m": "LLAMA_FTYPE_MOSTLY_Q4_K_M"}
+_SENSITIVE = (b"ffn_down", b"attn_v")
+_SMALL_BYTES = 200_000_000
+"""Of a 16-bit file: below it, an 8-bit file keeps these matrices at 16 bits too, embedding and output at any size. Of
+181 greedy texts of the small LLaMA, up to 48 tokens long, 162 were the same with all at 8 bits, 168 with embedding and
+output kept, 174 with these as well, all at 16 bits; where texts parted, the likelier token had led by 0.08 nats at
+most, in the median by 0.03. A token took as long with each; a large model would take a fifth longer."""
+
 _LEAST_SHARE = {"q8_0": 0.9, "q4_k_m": 0.5}
 """Choices that have to stay the same: 8 bits change 0 to 1 % of a trained model's, 4 bits some per cent, and of random
 weights, whose choices are all close, 5 and 40 %."""
@@ -168,6 +175,12 @@ def _quantise(source: Path, target: Path, kind: str) -> Path:
     parameters = c.llama_model_quantize_default_params()
     parameters.ftype = getattr(c, _FILE_TYPES[kind])
     parameters.nthread = max(1, (os.cpu_count() or 2) - 1)
+    if kind == "q8_0":
+        parameters.token_embedding_type = parameters.output_tensor_type = c.GGML_TYPE_F16
+        if source.stat().st_size < _SMALL_BYTES:
+            ends = c.llama_model_tensor_override()
+            kept = [c.llama_model_tensor_override(name, c.GGML_TYPE_F16) for name in _SENSITIVE]
+            parameters.tt_overrides = (c.llama_model_tensor_override * (len(kept) + 1))(*kept, ends)
     status = c.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(parameters))
     if status or not target.is_file():
         raise UserError(f"llama.cpp could not write {kind} ({status})", "export f16 or q8_0 instead")

@@ -5,7 +5,7 @@ Any model that can be fed tokens and cut back runs under it; the loop knows neit
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,13 +14,16 @@ from indexer.fim_specs import PromptSpec, stop_ids
 from indexer.vocabulary import Vocabulary
 from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.drafts import Drafts
+from lsp_server.backends.pace import Pace
 from lsp_server.backends.stops import TextStops
 
 BEST = 3
 """How many of the likeliest next tokens a model reports."""
 
-_MAX_DRAFT = 12
 _PREFILL = 256  # prompt tokens per pass: a cancel during a long prompt waits for one such pass at most
+
+Predictions = tuple[list[list[int]], list[list[float]]]
+"""For each of some places the likeliest next ids, best first, and their log-probabilities."""
 
 
 class Model(Protocol):
@@ -31,7 +34,7 @@ class Model(Protocol):
         """Tokens the cache can hold."""
         ...
 
-    def feed(self, tokens: Sequence[int], last: int) -> tuple[list[list[int]], list[list[float]]]:
+    def feed(self, tokens: Sequence[int], last: int) -> Predictions:
         """Append tokens to the cache.
 
         :returns: for each of the ``last`` final places the ``BEST`` likeliest next ids, and their log-probabilities.
@@ -109,14 +112,24 @@ class Decoder:
 
     :param ends: tokens that end a generation.
     :param end: the one that closes a middle; None for models that go on to the next line instead.
+    :param clock: seconds, by which it is learnt what a pass costs.
     """
 
-    def __init__(self, model: Model, vocabulary: Vocabulary, ends: frozenset[int], end: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        vocabulary: Vocabulary,
+        ends: frozenset[int],
+        end: int | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._model = model
         self._vocabulary = vocabulary
         self._ends = ends
         self._closing = vocabulary.encode("\n") if end is None else [end]
         self._fed: list[int] = []
+        self._clock = clock
+        self._pace = Pace()
 
     def forget(self) -> None:
         """Drop the cache: the weights have changed, or a pass has failed half way."""
@@ -179,43 +192,58 @@ class Decoder:
     def _write(
         self, run: _Run, ids: list[int], source: Drafts, cancelled: Cancelled, progress: Progress | None, rank: int
     ) -> None:
-        prediction = self._prefill(run, ids, cancelled)
-        if prediction is None:
-            return
-        token, chance = prediction[0][rank], prediction[1][rank]
-        while not run.take(token, chance):
+        ground, draft = ("", []) if rank else self._draft(run, source, len(ids))
+        found = self._prefill(run, ids, cancelled, draft)
+        while found is not None:
+            best, chances = found
+            agreed, at = 0, rank
+            while not run.take(best[agreed][at], chances[agreed][at]):
+                if agreed == len(draft) or draft[agreed] != run.written[-1]:
+                    break
+                agreed, at = agreed + 1, 0
+            rank = 0
+            self._judge(run, ground, draft, agreed)
             if progress and run.text:
                 progress(run.text)
-            if run.interrupted(cancelled):
+            if run.reason or run.interrupted(cancelled):
                 return
-            room = min(
-                _MAX_DRAFT, run.limits.max_tokens - len(run.written) - 1, self._model.context - len(self._fed) - 2
-            )
-            draft = source.propose(run.written, room) if room > 0 else []
             if len(self._fed) + 1 > self._model.context:
                 run.reason = "tokens"
                 return
-            best, chances = self._model.feed([token, *draft], len(draft) + 1)
+            token = run.written[-1]
+            ground, draft = self._draft(run, source, len(self._fed))
+            found = self._feed([token, *draft], len(draft) + 1)
             run.forwards += 1
-            run.drafted += len(draft)
-            agreed = 0
-            while agreed < len(draft) and best[agreed][0] == draft[agreed]:
-                if run.take(draft[agreed], chances[agreed][0]):
-                    break
-                agreed += 1
-            run.accepted += agreed
-            self._fed += [token, *draft[:agreed]]
-            if agreed < len(draft):
-                self._model.keep(len(self._fed))
-            if run.reason:
-                return
-            token, chance = best[agreed][0], chances[agreed][0]
+
+    def _draft(self, run: _Run, source: Drafts, held: int) -> tuple[str, list[int]]:
+        """What to verify in the next pass. :param held: tokens that the cache holds by then."""
+        room = min(run.limits.max_tokens - len(run.written) - 1, self._model.context - held - 2)
+        return source.propose(run.written, lambda ground: self._pace.length(ground, room))
+
+    def _feed(self, tokens: list[int], last: int) -> Predictions:
+        began = self._clock()
+        found = self._model.feed(tokens, last)
+        self._pace.passed(len(tokens), self._clock() - began)
+        self._fed += tokens
+        return found
+
+    def _judge(self, run: _Run, ground: str, draft: Sequence[int], agreed: int) -> None:
+        """Keep what agreed of a draft, forget the rest."""
+        if not draft:
+            return
+        run.drafted += len(draft)
+        run.accepted += agreed
+        self._pace.drafted(ground, agreed, len(draft))
+        if agreed < len(draft):
+            del self._fed[len(self._fed) - len(draft) + agreed :]
+            self._model.keep(len(self._fed))
 
     def _prefill(
-        self, run: _Run, ids: list[int], cancelled: Cancelled, all_but_last: bool = True
-    ) -> tuple[list[int], list[float]] | None:
-        """Bring the cache to ``ids``, using what it already holds; the prediction after the last of them.
+        self, run: _Run, ids: list[int], cancelled: Cancelled, draft: Sequence[int] = (), *, all_but_last: bool = True
+    ) -> Predictions | None:
+        """Bring the cache to ``ids``, using what it already holds; the predictions after the last of them.
 
+        :param draft: tokens that are verified in the last pass of the prompt.
         :param all_but_last: the last token has to be fed, because its prediction is wanted.
         """
         if len(ids) >= self._model.context:
@@ -231,15 +259,14 @@ class Decoder:
         run.reused = same
         self._model.keep(same)
         self._fed = self._fed[:same]
-        prediction: tuple[list[int], list[float]] = ([], [])
+        found: Predictions = [], []
         for at in range(same, len(ids), _PREFILL):
             if run.interrupted(cancelled):
                 return None
             part = ids[at : at + _PREFILL]
-            best, chances = self._model.feed(part, 1)
-            self._fed += part
-            prediction = best[0], chances[0]
-        return prediction
+            last = at + _PREFILL >= len(ids)
+            found = self._feed([*part, *draft] if last else part, len(draft) + 1 if last else 1)
+        return found
 
 
 def decoder_for(model: Model, spec: PromptSpec, vocabulary: Vocabulary) -> Decoder:

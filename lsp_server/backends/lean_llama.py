@@ -125,7 +125,7 @@ class LeanLlama:
         mask = torch.cat([torch.ones(len(flat), start, dtype=torch.bool, device=self._device), seen], dim=1)
         ids = torch.tensor(flat, device=self._device)
         where = torch.tensor(places, device=self._device)
-        hidden = self._layers_over(ids, where, start, total, mask)
+        hidden = self._layers_over(ids, where, start, total, mask, len(flat))
         chances = torch.log_softmax(functional.linear(hidden, self._head).float(), dim=-1)
         out, at = [], 1
         for continuation in continuations:
@@ -141,16 +141,21 @@ class LeanLlama:
         ids = torch.tensor(tokens, device=self._device)
         where = self._places[start:total]
         mask = None if count == 1 else where[:, None] >= self._places[None, :total]
-        return functional.linear(self._layers_over(ids, where, start, total, mask)[-last:], self._head)
+        return functional.linear(self._layers_over(ids, where, start, total, mask, last), self._head)
 
-    def _layers_over(self, ids: Tensor, where: Tensor, start: int, total: int, mask: Tensor | None) -> Tensor:
-        """Hidden states after the final norm; keys and values are written to places ``[start, total)`` of the cache."""
+    def _layers_over(
+        self, ids: Tensor, where: Tensor, start: int, total: int, mask: Tensor | None, last: int
+    ) -> Tensor:  # fmt: skip
+        """Hidden states of the ``last`` final tokens after the final norm; keys and values of all are written to places
+        ``[start, total)`` of the cache. The other tokens need no more of the last layer than those."""
         x = functional.embedding(ids, self._embed)
         cos, sin = self._cos[where], self._sin[where]
         for layer, cache in zip(self._layers, self._cache, strict=True):
             keys, values = cache[0], cache[1]
             q, k, v = self._qkv(layer, x, cos, sin)
             keys[:, start:total], values[:, start:total] = k, v
+            if layer is self._layers[-1] and last < len(ids):
+                q, x, mask = q[:, -last:], x[-last:], mask if mask is None else mask[-last:]
             x = x + self._attend(layer, q, keys[:, :total], values[:, :total], mask)
             x = x + self._mlp(layer, x)
         return functional.rms_norm(x, self._norm.shape, self._norm, self._eps)
@@ -160,9 +165,7 @@ class LeanLlama:
         h = functional.rms_norm(x, layer.attention_norm.shape, layer.attention_norm, self._eps)
         joined = functional.linear(h, layer.qkv, layer.qkv_bias).view(x.shape[0], -1, self._size).transpose(0, 1)
         turned = joined[: self._heads + self._groups]
-        half = self._size // 2
-        swapped = torch.cat((-turned[..., half:], turned[..., :half]), dim=-1)
-        turned = turned * cos + swapped * sin
+        turned = turned * cos + turned.roll(self._size // 2, -1) * sin
         return turned[: self._heads], turned[self._heads :], joined[self._heads + self._groups :]
 
     def _attend(self, layer: _Layer, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
@@ -175,9 +178,11 @@ class LeanLlama:
             weights = torch.softmax(scores, dim=-1).to(q.dtype)
             mixed = torch.matmul(weights, values).view(self._heads, n, self._size)
         else:
+            whole = n == keys.shape[1]  # nothing before: half of the products need not be computed
             mixed = functional.scaled_dot_product_attention(
-                q[None], keys[None], values[None], attn_mask=mask, enable_gqa=self._heads != self._groups
-            )[0]
+                q[None], keys[None], values[None], attn_mask=None if whole else mask, is_causal=whole,
+                enable_gqa=self._heads != self._groups,
+            )[0]  # fmt: skip
         return functional.linear(mixed.transpose(0, 1).reshape(n, -1), layer.out, layer.out_bias)
 
     def _mlp(self, layer: _Layer, x: Tensor) -> Tensor:
@@ -243,8 +248,13 @@ class _Graph:
 
 
 def _rotations(rotary: Any, context: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (context, size), computed by the model's own rotary module so that any scaling is right."""
+    """Cosines and sines (context, size), computed by the model's own rotary module so that any scaling is right.
+
+    The sines of the first half are negative: what a rotation subtracts, so that it needs no other vector than a rolled
+    one.
+    """
     places = torch.arange(context, device=like.device)[None]
     with torch.no_grad():
         cos, sin = rotary(like, places)
-    return cos[0].clone(), sin[0].clone()
+    half = sin.shape[-1] // 2
+    return cos[0].clone(), torch.cat((-sin[0, :, :half], sin[0, :, half:]), dim=-1)

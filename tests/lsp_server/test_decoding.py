@@ -1,5 +1,6 @@
 """The decode loop under a model made of arithmetic: drafts are lossless, the cache is used, stops and cancels hold."""
 
+import itertools
 import random
 import time
 from collections.abc import Sequence
@@ -69,10 +70,8 @@ PROMPT = VOCABULARY.encode("total = ")
 
 def run(text: str, limits: Limits | None = None, drafts: Sequence[str] = (), held: str = ""):
     model = Oracle(PROMPT, text)
-    made = Decoder(model, VOCABULARY, frozenset([END])).generate(
-        prompt_of(PROMPT, held), limits or Limits(single_line=False), drafts=drafts
-    )
-    return made, model
+    decoder = Decoder(model, VOCABULARY, frozenset([END]), clock=itertools.count().__next__)  # passes cost the same
+    return decoder.generate(prompt_of(PROMPT, held), limits or Limits(single_line=False), drafts=drafts), model
 
 
 @settings(max_examples=150, deadline=None)
@@ -91,12 +90,23 @@ def test_the_likelihood_of_a_line_counts_its_end() -> None:
 
 
 def test_a_right_draft_saves_passes_and_a_wrong_one_costs_none() -> None:
-    plain, _ = run("price * amount")
-    right, _ = run("price * amount", drafts=["price * amount"])
-    wrong, _ = run("price * amount", drafts=["zzz"])
-    assert plain.forwards == 14 and right.forwards <= 3
-    assert right.accepted >= 11
-    assert wrong.forwards == 14
+    plain, _ = run("price * count")
+    right, _ = run("price * count", drafts=["price * count"])
+    wrong, _ = run("price * count", drafts=["zzz"])
+    assert plain.forwards == 13
+    assert right.forwards <= 2 and right.accepted >= 12
+    assert wrong.forwards == plain.forwards
+
+
+def test_a_draft_rides_along_with_the_prompt() -> None:
+    made, model = run("ab", Limits(single_line=False, max_tokens=2), drafts=["ab"])
+    assert (made.text, made.forwards, model.passes) == ("ab", 0, 1)
+
+
+def test_a_loop_in_the_text_is_foreseen() -> None:
+    made, _ = run("-+" * 20, Limits(single_line=False, max_tokens=40))
+    assert made.text == "-+" * 20
+    assert made.forwards <= 20  # 39 without drafts
 
 
 def test_the_cache_is_reused_between_keystrokes() -> None:

@@ -1,6 +1,7 @@
 """The torch backend: the same numbers as transformers for every shape, the same text with and without drafts."""
 
 import dataclasses
+import itertools
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from indexer.fim import PromptInput  # noqa: E402
 from lsp_server.backends.base import BackendProblem, Limits  # noqa: E402
 from lsp_server.backends.lean_llama import LeanLlama, supports  # noqa: E402
 from lsp_server.backends.model_folder import open_folder  # noqa: E402
+from lsp_server.backends.pace import Pace  # noqa: E402
 from lsp_server.backends.registry import read_version  # noqa: E402
 from lsp_server.backends.transformers_local import TransformersBackend  # noqa: E402
 from lsp_server.backends.transformers_model import TransformersModel  # noqa: E402
@@ -130,7 +132,7 @@ PARTS = PromptInput("a.py", "def total(price, amount):\n    return ", "\n\nprint
 LONG = Limits(single_line=False, max_tokens=40, max_lines=99)
 
 
-def test_generation_equals_transformers_generate(backend: TransformersBackend) -> None:
+def test_generation_equals_transformers_generate(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     prompt = backend.render(PARTS)
     made = backend.generate(prompt, LONG)
     ids = torch.tensor([prompt.ids])
@@ -141,6 +143,8 @@ def test_generation_equals_transformers_generate(backend: TransformersBackend) -
     wanted = [t for t in out[0, ids.shape[1] :].tolist() if t not in ends]
     assert list(made.tokens) == wanted[: len(made.tokens)]
     assert len(made.tokens) > 20
+    monkeypatch.setattr(backend._decoder, "_pace", Pace())
+    monkeypatch.setattr(backend._decoder, "_clock", itertools.count().__next__)  # passes cost the same
     drafted = backend.generate(prompt, LONG, drafts=[made.text, "price * amount"])
     assert drafted.tokens == made.tokens
     assert drafted.forwards <= made.forwards // 5
