@@ -21,7 +21,6 @@ from lsp_server.places import (
     COUNTED,
     CURRENT,
     EARLIER,
-    LOOK_BACK,
     NAMED,
     OPEN,
     PATTERN,
@@ -33,7 +32,7 @@ from lsp_server.places import (
     Places,
     line_lengths,
 )
-from lsp_server.scene import WINDOW, Scene
+from lsp_server.scene import LOOK_BACK, WINDOW, Scene
 
 Floats = NDArray[np.float64]
 

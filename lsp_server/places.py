@@ -35,9 +35,6 @@ EARLIER: Final = 5
 SLOT: Final = 6
 """The next row of a series; see ``slots``."""
 
-LOOK_BACK: Final = 30
-"""Lines above the cursor among which the last rows of its series are looked for."""
-
 NAMED: Final = 20
 """Ranks from here on are those of names that were found by their first letters; below, of words that follow."""
 

@@ -28,7 +28,7 @@ from indexer.tokens import (
     token_id,
     token_ids,
 )
-from lsp_server.align import LINES, Columns
+from lsp_server.align import LINES, LONGEST, Columns
 from lsp_server.types import Document
 
 Ids = NDArray[np.uint32]
@@ -39,6 +39,9 @@ WINDOW = 40
 
 NEAR_TOKENS = 300
 """Tokens before the cursor whose words count as near (half as many after it)."""
+
+LOOK_BACK = 30
+"""Lines above the cursor among which the last rows of its series are looked for."""
 
 PAIR = np.uint64(24)
 _TRIPLE_A = np.uint64(0x9E3779B97F4A7C15)
@@ -117,6 +120,9 @@ class Frame:
     tokens: Ids = field(init=False)
     """All tokens but those of the cursor's line, with one ``END`` in the line's place and windows' room at the end."""
 
+    followers: dict[str, list[str]] = field(default_factory=dict)
+    """Words that stand below others, as ``slots`` found them: looked for once while one types in a line."""
+
     def __post_init__(self) -> None:
         gap = np.array([END], np.uint32)
         self.tokens = np.concatenate((self.before.ids, gap, self.after.ids, np.zeros(WINDOW + 1, np.uint32)))
@@ -188,6 +194,16 @@ class Frame:
             else:
                 lines[-1].append(token)
         return [line for line in lines[::-1] if line][:5]
+
+    @cached_property
+    def rows_above(self) -> list[tuple[int, str, list[str]]]:
+        """Number, leading blanks and tokens of the lines above that may be rows of a series, nearest first."""
+        lines, last = self.before.lines, len(self.before.lines)
+        return [
+            (row, leading_blanks(lines[row]), TOKEN.findall(lines[row]))
+            for row in range(last - 1, max(-1, last - 1 - LOOK_BACK), -1)
+            if len(lines[row]) <= LONGEST and lines[row].strip()
+        ]
 
     @cached_property
     def mean_line(self) -> float:

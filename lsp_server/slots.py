@@ -19,7 +19,7 @@ import numpy as np
 from indexer.tokens import END, NEWLINE, TOKEN, leading_blanks, token_id
 from lsp_server.align import LONGEST
 from lsp_server.patterns import apply, changed_parts
-from lsp_server.places import COUNTED, LOOK_BACK, NAMED, SLOT, Places
+from lsp_server.places import COUNTED, NAMED, SLOT, Places
 from lsp_server.scene import WINDOW, Scene
 
 TEMPLATES: Final = 3
@@ -79,19 +79,14 @@ def fill(scene: Scene) -> Filled | None:
 def _templates(scene: Scene, typed: Sequence[str]) -> list[Template]:
     """The nearest lines above of the cursor's indentation whose first tokens are alike to those that are typed."""
     found: list[Template] = []
-    lines = scene.frame.before.lines
     indent = leading_blanks(scene.prefix)
-    for row in range(len(lines) - 1, max(-1, len(lines) - 1 - LOOK_BACK), -1):
-        text = lines[row]
-        if len(text) <= LONGEST and text.strip() and leading_blanks(text) == indent:
-            tokens = TOKEN.findall(text)
-            names = _names(tokens, typed)
-            if names is not None and len(tokens) > len(typed) and len(tokens) <= WINDOW:
-                found.append(Template(row, text, tokens, names))
-                if len(found) == TEMPLATES + 1:
-                    break
-        if not typed and not found:
-            break  # at a line's start only the line right above begins a series
+    for row, blanks, tokens in scene.frame.rows_above:
+        names = _names(tokens, typed) if blanks == indent and len(typed) < len(tokens) <= WINDOW else None
+        if names is not None:
+            found.append(Template(row, scene.frame.before.lines[row], tokens, names))
+        # At a line's start only the line right above begins a series.
+        if len(found) > TEMPLATES or not (typed or found):
+            break
     return found
 
 
@@ -200,24 +195,24 @@ def _begun(scene: Scene, partial: str) -> list[str]:
 
 def _following(scene: Scene, word: str) -> list[str]:
     """Words that stand in a word's place on the line below it, elsewhere in the document."""
-    pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-    found: list[str] = []
     frame = scene.frame
-    texts = (frame.after.text[:REACH], frame.before.text[-REACH:])
-    for text in texts:
-        for match in islice(pattern.finditer(text), SEEN):
-            end = text.find("\n", match.end())
-            if end < 0:
-                continue
-            start = text.rfind("\n", 0, match.start()) + 1
-            this, following = TOKEN.findall(text[start:end]), TOKEN.findall(text[end + 1 : end + 300].split("\n", 1)[0])
-            number = len(TOKEN.findall(text[start : match.start()]))
-            new = _counterpart(this, following, number)
-            if new is not None and new not in found:
-                found.append(new)
-                if len(found) == NAMES:
-                    return found
-    return found
+    if word not in frame.followers:
+        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+        texts = (frame.after.text[:REACH], frame.before.text[-REACH:])
+        found = (_below(text, match) for text in texts for match in islice(pattern.finditer(text), SEEN))
+        frame.followers[word] = [*islice(dict.fromkeys(filter(None, found)), NAMES)]
+    return frame.followers[word]
+
+
+def _below(text: str, match: "re.Match[str]") -> str | None:
+    """The word that stands in a word's place on the next line."""
+    start, end = text.rfind("\n", 0, match.start()) + 1, text.find("\n", match.end())
+    if end < 0 or end - start > LONGEST:
+        return None
+    following = text[end + 1 : end + 1 + LONGEST].split("\n", 1)[0]
+    return _counterpart(
+        TOKEN.findall(text[start:end]), TOKEN.findall(following), len(TOKEN.findall(text[start : match.start()]))
+    )
 
 
 def _counterpart(this: Sequence[str], following: Sequence[str], number: int) -> str | None:
