@@ -132,10 +132,16 @@ def _languages(arms: Mapping[str, Sequence[Outcome]], rival: str, seed: int) -> 
 
 
 def _latency(before: Sequence[Outcome], after: Sequence[Outcome]) -> dict[str, dict[str, float]]:
-    """Medians in milliseconds, at a new line and at the next key there."""
+    """Medians in milliseconds, at a new line and at the next key there, where both wrote something.
+
+    A model that has nothing to say is the quickest of all; where there are too few such cases, all count.
+    """
+    pairs = list(zip(before, after, strict=True))
+    both = [pair for pair in pairs if pair[0].answered and pair[1].answered]
+    pairs = both if len(both) >= LEAST_CASES else pairs
     rows = {}
     for name in ("first_ms", "again_ms"):
-        old, new = (float(np.median([getattr(one, name) for one in side])) for side in (before, after))
+        old, new = (float(np.median([getattr(pair[side], name) for pair in pairs])) for side in (0, 1))
         rows[name] = {"before": round(old, 2), "after": round(new, 2)}
     return rows
 

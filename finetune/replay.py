@@ -170,7 +170,8 @@ def run(stages: Iterable[Stage], arms: Sequence[Arm], watch: Watch) -> Result:
             if stage.cases:
                 ask(arm.engine, stage.cases[0])  # what is read for the first time is not timed
         for case, stands in zip(stage.cases, standing, strict=True):
-            for arm in arms:
+            turn = len(result.cases) % max(1, len(arms))  # nobody always finds the caches warmed by the same neighbour
+            for arm in (*arms[turn:], *arms[:turn]):
                 invoked, automatic, first_ms, again_ms = ask(arm.engine, case)
                 result.arms[arm.name].append(
                     judge(arm.name, len(result.cases), case, stands, invoked, automatic, first_ms, again_ms)

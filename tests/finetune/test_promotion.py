@@ -90,6 +90,14 @@ def languages(decision: Decision) -> list[str]:
     return [one for one in decision.reasons if one.startswith("worse in cobol")]
 
 
+def test_saying_nothing_is_not_taken_for_speed() -> None:
+    silent = replace(outcome(0, False, 2.0), best="")
+    base = [replace(silent, case=one.case, path=one.path) if one.case % 3 else one for one in arm(0.3)]
+    assert decide(Trial({CANDIDATE: arm(BETTER), BASE: base})).promote
+    slow = decide(Trial({CANDIDATE: arm(BETTER, milliseconds=22.5), BASE: base}))
+    assert slow.reasons[0] == "slower than the base with retrieval at a new line (20.0 to 22.5 ms)"
+
+
 def test_no_language_may_lose_more_than_a_point_where_there_are_cases_to_tell() -> None:
     many = LANGUAGE_CASES + 20
     assert languages(decide(Trial({CANDIDATE: mixed(0.6, 0.2, many), BASE: mixed(0.3, 0.3, many)})))
