@@ -2,6 +2,7 @@
 
     python benchmarks/bench_model.py speed REPO --base FOLDER --gguf FOLDER --gguf4 FOLDER   tokens per second
     python benchmarks/bench_model.py keys REPO --base FOLDER --gguf FOLDER    recomputed tokens, cancel, latency
+    python benchmarks/bench_model.py served REPO --base FOLDER --gguf FOLDER  a key's answer against generate()'s
     python benchmarks/bench_model.py start REPO --base FOLDER                 the server's start with a model
     python benchmarks/bench_model.py arms REPO --base FOLDER                  copier, model, with context, both
 
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 from bench_index import machine
 from bench_server import processor_time
+from model_table import tabulate
 
 from finetune.replay import Plan, Stage, Watch, commit_stages, request_of
 from finetune.windows import Passed, windows
@@ -38,7 +40,7 @@ from lsp_server.client import Client
 from lsp_server.engine import Engine
 from lsp_server.indexing import console_script
 from lsp_server.packing import IndexSource, Packer
-from lsp_server.types import Document
+from lsp_server.types import Document, Request
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "model.json"
@@ -162,23 +164,27 @@ def speed(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
 
 def _generated(backend: Any, prompt: Prompt, clock: Clock, writing: Clock) -> list[int]:
     """What transformers' own loop writes; its time with and without the prompt's."""
-    import torch
-
     ends = sorted(backend.folder.vocabulary.control_ids)
-    ids = torch.tensor([prompt.ids])
-    options: dict[str, Any] = {"do_sample": False, "eos_token_id": ends, "pad_token_id": ends[0]}
-    mask = torch.ones_like(ids)
-    with torch.inference_mode():
-        first = Clock()
-        with first:
-            backend._module.generate(ids, attention_mask=mask, max_new_tokens=1, **options)
-        with clock:
-            out = backend._module.generate(ids, attention_mask=mask, max_new_tokens=WRITTEN, **options)
-    wanted = [t for t in out[0, ids.shape[1] :].tolist() if t not in ends]
+    first = Clock()
+    _greedy(backend, prompt, 1, ends, first)
+    wanted = [t for t in _greedy(backend, prompt, WRITTEN, ends, clock) if t not in ends]
     clock.tokens += len(wanted) + 1
     writing.tokens += len(wanted)
     writing.cpu.append(max(1e-6, clock.cpu[-1] - first.cpu[0]))
     return wanted
+
+
+def _greedy(backend: Any, prompt: Prompt, count: int, ends: list[int], clock: Clock) -> list[int]:
+    """What transformers' ``generate()`` writes, up to the token of ``ends`` that ends it."""
+    import torch
+
+    ids = torch.tensor([prompt.ids])
+    options: dict[str, Any] = {"do_sample": False, "eos_token_id": ends, "pad_token_id": 0, "max_new_tokens": count}
+    mask = torch.ones_like(ids)
+    with torch.inference_mode(), clock:
+        out = backend._module.generate(ids, attention_mask=mask, **options)
+    written: list[int] = out[0, ids.shape[1] :].tolist()
+    return written
 
 
 def _ours(runner: Any, prompt: Prompt, drafts: Sequence[str], clock: Clock, writing: Clock) -> Generation:
@@ -206,6 +212,48 @@ def keys(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
         if name == "torch" or a.gguf:
             out[name] = _typed(repo, make(), a)
     return out
+
+
+def served(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
+    """Type the author's lines key by key: each key's line written by our loop, by llama.cpp, and by ``generate()``.
+
+    As an editor is served: the prompt before is in our cache, and copies are drafts; ``generate()`` has neither, and is
+    asked at every fourth key. All three write the same line, which ends with its first token that holds a line end.
+    """
+    torch = torch_backend(a.base, a.dtype)
+    runners = {"ours": torch} | ({"gguf8": gguf_backend(a.gguf)} if a.gguf else {})
+    clocks = {name: Clock() for name in ("generate", *runners)}
+    same = dict.fromkeys(runners, 0)
+    vocabulary = torch.folder.vocabulary
+    ends = sorted({t for t in range(vocabulary.size) if "\n" in vocabulary.decode([t])} | vocabulary.control_ids)
+    asked = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for stage in stages(repo, Plan(a.cases, 0, SEED), a.commits, Path(folder)):
+            engine, packer = Engine(Settings(), stage.index), Packer(IndexSource(stage.index))
+            for case in stage.cases:
+                for typed in range(min(len(case.rest), 40)):
+                    text = case.text[: case.offset] + case.rest[:typed] + case.text[case.offset :]
+                    document = Document(f"file:///{case.path}/{case.line}", case.path, "python", typed, text)
+                    request = Request(document, case.offset + typed, False)
+                    engine.update(document)
+                    copies = [s.text.split("\n")[0] for s in engine.complete(request, lambda: False).suggestions]
+                    prompt = torch.render(packer.pack(document, request.offset, None).parts)
+                    compared = typed % 4 == 1
+                    asked += compared
+                    wanted = _greedy(torch, prompt, 24, ends, clocks["generate"]) if compared else []
+                    line = vocabulary.decode(wanted).split("\n")[0]
+                    for name, runner in runners.items():
+                        with clocks[name] if compared else Clock():  # every key is answered, so that the cache is there
+                            made = runner.generate(prompt, Limits(max_tokens=24), drafts=copies)
+                        same[name] += compared and line == prompt.held + made.text
+                engine.close(document.uri)
+    total = {name: sum(clock.cpu) for name, clock in clocks.items()}
+    return {
+        "keys": asked,
+        "milliseconds": {name: clock.milliseconds() for name, clock in clocks.items()},
+        "against_generate": {name: round(total["generate"] / total[name], 2) for name in runners},
+        "same_line": {name: round(s / asked, 3) for name, s in same.items()},
+    }
 
 
 def _typed(repo: Path, backend: Any, a: argparse.Namespace) -> dict[str, Any]:
@@ -299,7 +347,7 @@ def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     if done.returncode:
         raise SystemExit("ondol eval failed")
     report = json.loads(done.stdout)
-    kept = ("exact", "among_three", "similarity")
+    kept = ("exact", "among_three", "similarity", "coverage", "precision")
     table = {name: {key: arm["overall"][key] for key in kept} for name, arm in report["arms"].items()}
     differences = [
         {"from": d["from"], "to": d["to"], "exact": d["exact"]}
@@ -312,90 +360,11 @@ def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def tabulate(kept: dict[str, Any]) -> str:
-    """The table of ``docs/models.md``."""
-    rows = ["| measure | figure |", "|---|---|"]
-    for name, found in kept.items():
-        question, _, label = name.partition(" ")
-        where = f" ({label})" if label else ""
-        rows += [f"| {measure}{where} | {figure} |" for measure, figure in _ROWS[question](found)]
-    return "\n".join(rows)
-
-
-def _speed_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    writing, cold, same = found["writing_against_generate"], found["against_generate"], found["same_text"]
-    line = found["same_first_line"]
-    names = {
-        "ours": "our loop", "ours_with_drafts": "our loop with drafts", "gguf8": "8-bit GGUF",
-        "gguf8_with_drafts": "8-bit GGUF with drafts", "gguf4": "4-bit GGUF",
-    }  # fmt: skip
-    return [
-        (
-            f"{said} against transformers' `generate()`, {found['prompts']} prompts",
-            f"{writing[name]} times the tokens per second when writing, {cold[name]} times with a cold prompt; "
-            f"same text on {same[name]:.0%}, same first line on {line[name]:.0%}",
-        )
-        for name, said in names.items()
-        if name in writing
-    ]
-
-
-def _keys_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = []
-    for path, said in (("torch", "torch"), ("gguf8", "8-bit GGUF")):
-        if path in found:
-            one = found[path]
-            times = one["milliseconds"]
-            rows += [
-                (f"{said}: tokens computed again per keystroke, median", f"{one['recomputed_share_median']:.1%}"),
-                (
-                    f"{said}: key to the model's line, prompt of {one['prompt_tokens_median']:.0f} tokens in the cache",
-                    f"p50 {times['p50_cpu']} ms, p95 {times['p95_cpu']} ms of the processor "
-                    f"(p95 {times['p95_wall']} ms by the clock, at a load of {found['machine']['load'][0]:.0f} on "
-                    f"{found['machine']['cores']} cores)",
-                ),
-                (
-                    f"{said}: passes begun after a cancel, most of {one['cancels']}",
-                    str(one["passes_after_cancel_most"]),
-                ),
-            ]
-    return rows
-
-
-def _start_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    seconds = found["seconds"]
-    load = f"load {found['machine']['load'][0]:.0f} on {found['machine']['cores']} cores"
-    return [
-        ("start of the server to its answer to `initialize`, with a model and without",
-         f"{seconds['initialize_cpu']['median']} s and {seconds['initialize_without_cpu']['median']} s of CPU "
-         f"({seconds['initialize']['median']} s and {seconds['initialize_without']['median']} s by the clock, {load})"),
-        ("... to a first copy, and to the model (torch)",
-         f"{seconds['first_answer']['median']} s, {seconds['model']['median']} s"),
-    ]  # fmt: skip
-
-
-def _arms_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    rows = [
-        (f"{found['repository']}, {found['cases']} cursors, exact rest of line: `{name}`", _share(arm["exact"]))
-        for name, arm in found["arms"].items()
-    ]
-    for one in found["differences"]:
-        rows.append((f"... from `{one['from']}` to `{one['to']}`", _share(one["exact"], "+.1f")))
-    return rows
-
-
-def _share(found: dict[str, Any], form: str = ".1f") -> str:
-    value, low, high = (100 * found[key] for key in ("value", "low", "high"))
-    return f"{value:{form}} % [{low:{form}}, {high:{form}}]"
-
-
-_ROWS = {"speed": _speed_rows, "keys": _keys_rows, "start": _start_rows, "arms": _arms_rows}
-
 _PAIRS = {
     ("base", "base_with_retrieval"), ("retrieval", "copier_and_base"), ("base_with_retrieval", "copier_and_base"),
 }  # fmt: skip
 
-QUESTIONS = {"speed": speed, "keys": keys, "start": start, "arms": arms}
+QUESTIONS = {"speed": speed, "served": served, "keys": keys, "start": start, "arms": arms}
 
 
 def main() -> None:
