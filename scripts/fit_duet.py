@@ -2,9 +2,10 @@
 
     python scripts/fit_duet.py REPO [REPO ...] --base FOLDER [--cases 150] [--out lsp_server/data/duet.json]
 
-REPOs are those of role ``fit`` in ``benchmarks/repositories.json``; nothing is reported on them. Three logistic
-regressions: a copy that the model would not write first, a copy that is also the model's own line, and a line of the
-model's own. FOLDER may hold GGUF, which is quicker on a CPU.
+REPOs are those of role ``fit`` in ``benchmarks/repositories.json``; nothing is reported on them. Two logistic
+regressions: copies, where it counts whether one is the model's own line too, and lines of the model's own. Copies are
+drawn to the copier's own probability: a model that knows nothing leaves its order as it is. FOLDER may hold GGUF,
+which is quicker on a CPU.
 """
 
 import argparse
@@ -23,16 +24,14 @@ from finetune.replay import Plan, Watch, commit_stages, request_of
 from finetune.windows import Passed, windows
 from indexer.config import Settings
 from lsp_server.backends.loading import load_local
-from lsp_server.duet import DuetEngine
+from lsp_server.duet import DuetEngine, likely
 from lsp_server.engine import Engine
 from lsp_server.model import UNHURRIED, ModelSource
 from lsp_server.model_engine import PROMPT_TOKENS
 from lsp_server.packing import IndexSource, Packer
 
-LEAST = 25
-"""Observations of a kind below which its weights are not fitted but stay as they are."""
-
-Rows = dict[str, list[tuple[list[float], bool]]]
+Row = tuple[list[float], bool]
+Rows = dict[str, list[Row]]
 
 
 def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None:
@@ -66,19 +65,20 @@ def _observe(engine: Engine, source: ModelSource, case: Any, rows: Rows) -> None
     right = case.rest.rstrip()
     for line, copy, score in zip(lines, copies, answer.copy_scores, strict=False):
         odds = math.log(max(copy.probability, 1e-4) / max(1 - copy.probability, 1e-4))
-        rows["both" if line == own else "copy"].append(([1.0, odds, max(-25.0, score)], line.rstrip() == right))
+        rows["copy"].append(([1.0, odds, likely(line, score), float(line == own)], line.rstrip() == right))
     if own.strip() and own not in lines and answer.line_logprob is not None:
         rows["own"].append(([1.0, math.log1p(len(own)), max(-25.0, answer.line_logprob)], own.rstrip() == right))
 
 
-def regression(found: Sequence[tuple[list[float], bool]]) -> list[float]:
-    """Logistic regression by Newton's method with a little pull to zero."""
+def regression(found: Sequence[Row], towards: Sequence[float], pull: float) -> list[float]:
+    """Logistic regression by Newton's method, drawn a little ``towards`` what holds without observations."""
     x, y = np.array([f for f, _ in found]), np.array([r for _, r in found], np.float64)
-    beta = np.zeros(3)
+    prior = np.array(towards)
+    beta = prior.copy()
     for _ in range(60):
         p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
-        curvature = (x * (p * (1 - p))[:, None]).T @ x + 0.5 * np.eye(3)
-        beta += np.linalg.solve(curvature, x.T @ (y - p) - 0.5 * beta)
+        curvature = (x * (p * (1 - p))[:, None]).T @ x + pull * np.eye(len(prior))
+        beta += np.linalg.solve(curvature, x.T @ (y - p) - pull * (beta - prior))
     return [round(float(b), 4) for b in beta]
 
 
@@ -91,14 +91,15 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=60)
     parser.add_argument("--out", type=Path, default=Path("lsp_server/data/duet.json"))
     options = parser.parse_args()
-    rows: Rows = {"copy": [], "both": [], "own": []}
+    rows: Rows = {"copy": [], "own": []}
     for repo in options.repos:
         observe(repo.resolve(), options.base, options.cases, options.commits, rows)
-    weights = json.loads(options.out.read_text())
     for name, found in rows.items():
         print(name, len(found), "observations,", sum(right for _, right in found), "right")
-        if len(found) >= LEAST:
-            weights[name] = regression(found)
+    constant, by_copier, by_model, agreed = regression(rows["copy"], (0.0, 1.0, 0.0, 0.0), 2.0)
+    both = [round(constant + agreed, 4), by_copier, by_model]
+    own = regression(rows["own"], (0.0, 0.0, 0.0), 0.5)
+    weights = {"copy": [constant, by_copier, by_model], "both": both, "own": own}
     print(json.dumps(weights))
     options.out.write_text(json.dumps(weights) + "\n")
 

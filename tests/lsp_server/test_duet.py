@@ -260,3 +260,14 @@ def test_a_model_that_cannot_be_loaded_leaves_the_copier(tmp_path) -> None:
     assert [s.text for s in answer.suggestions] == ["copied()"]
     until(lambda: len(told) == 1)
     assert "there is no model folder" in told[0]
+
+
+def test_the_shipped_weights_let_a_doubtful_line_of_the_model_come_last_and_a_sure_one_first() -> None:
+    shipped = Weights.load()
+    copies = [("value = total", 0.5), ("other", 0.1)]
+    doubtful = ModelAnswer(("guess = 1",), "line", line_logprob=-6.0, copy_scores=(-8.0, -9.0))
+    assert [v.text for v in blend(copies, doubtful, shipped)] == ["value = total", "other", "guess = 1"]
+    sure = ModelAnswer(("guess = 1",), "line", line_logprob=-0.1, copy_scores=(-20.0, -20.0))
+    assert blend([("other", 0.03)], sure, shipped)[0].text == "guess = 1"
+    agreed = ModelAnswer(("other",), "line", line_logprob=-0.5, copy_scores=(-8.0, -0.5))
+    assert blend([("value", 0.3), ("other", 0.25)], agreed, shipped)[0].text == "other"
