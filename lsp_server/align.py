@@ -24,6 +24,7 @@ LONGEST: Final = 400
 
 _WIDE = re.compile(r"\S  +\S")
 _CLOSING: Final = frozenset(")]},;")
+_QUOTES: Final = frozenset("\"'`")
 _BRACKETS: Final = frozenset("()[]{}")
 
 Tokens = list[tuple[str, int, int]]
@@ -78,6 +79,7 @@ class Columns:
         wanted: dict[int, int] = {}
         gaps: dict[int, int] = {}
         parted = False
+        quoted = _quoted(line)
         mine = theirs = 0
         while mine < len(line) and theirs < len(table):
             if not _same_place(line, table, mine, theirs):
@@ -86,7 +88,7 @@ class Columns:
                     break
                 mine, theirs = met
                 parted = True
-            if mine and theirs:
+            if mine and theirs and mine not in quoted:
                 here = line[mine][1] - line[mine - 1][2]
                 there = table[theirs][1] - table[theirs - 1][2]
                 if there > 1 or here > 1 or self._column_of_another(table[theirs], number):
@@ -109,6 +111,25 @@ class Columns:
 
 def _tokens(line: str) -> Tokens:
     return [(match[0], *match.span()) for match in TOKEN.finditer(line)]
+
+
+def _quoted(line: Tokens) -> set[int]:
+    """Numbers of the tokens within quotes, the closing one included: the blanks before these are what somebody said.
+
+    A quote that is not closed on the line is none (a macro's in SystemVerilog), nor is one behind a digit (``4'b1``).
+    """
+    quoted: set[int] = set()
+    number = 0
+    while number < len(line):
+        mark, start, _ = line[number]
+        closing = [n for n in range(number + 1, len(line)) if line[n][0] == mark] if mark in _QUOTES else []
+        if closing and not (
+            mark == "'" and number and line[number - 1][2] == start and _alike(line[number - 1][0], "_")
+        ):
+            quoted |= set(range(number + 1, closing[0] + 1))
+            number = closing[0]
+        number += 1
+    return quoted
 
 
 def _alike(one: str, other: str) -> bool:

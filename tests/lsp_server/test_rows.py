@@ -40,6 +40,8 @@ def set_in(above: list[str], prefix: str, text: str) -> str:
         (["a = 1    # one", "bcd = 2  # two"], "ef = 3", " # three", "ef = 3   # three"),
         (["  int   first;", "  char  last;"], "  ", "int unsigned more;", "  int unsigned more;"),
         (["  f  ( a )", "  gg ( b )"], "  h ( ", "c)", "  h ( c )"),
+        (['say(  "a    b", one)'], "say", '("c d", two)', 'say(  "c d", two)'),  # what is quoted stays as it is
+        (["x   = 4'b1;   // up"], "yy", " = 4'b0; // down", "yy  = 4'b0;   // down"),
         (PORTS, "    .a", "\t(a),", "    .a\t(a),"),  # a copy with tabs is left alone
     ],
 )
