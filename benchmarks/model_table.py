@@ -10,7 +10,20 @@ def tabulate(kept: dict[str, Any]) -> str:
         question, _, label = name.partition(" ")
         where = f" ({label})" if label and label != found["repository"] else ""
         rows += [f"| {measure}{where} | {figure} |" for measure, figure in _ROWS[question](found)]
+    rows += [f"| {measure} | {figure} |" for measure, figure in _pooled(kept)]
     return "\n".join(rows)
+
+
+def _pooled(kept: dict[str, Any]) -> list[tuple[str, str]]:
+    """The arms over all repositories, each cursor once."""
+    found = [one for name, one in kept.items() if name.partition(" ")[0] == "arms"]
+    cursors = sum(one["cases"] for one in found)
+    shares = {
+        name: sum(one["arms"][name]["exact"]["value"] * one["cases"] for one in found) / cursors
+        for name in (found[0]["arms"] if found else ())
+    }
+    said = ", ".join(f"`{name}` {share:.1%}" for name, share in shares.items())
+    return [(f"all {cursors} cursors of {len(found)} repositories, exact rest of line", said)] if len(found) > 1 else []
 
 
 def _speed_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -94,8 +107,6 @@ def _arms_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _unasked(arm: dict[str, Any]) -> str:
     """What would have been shown while typing, and how much of that is right."""
-    if "coverage" not in arm:
-        return ""
     shown, right = (arm[key]["value"] for key in ("coverage", "precision"))
     return f"; shown unasked at {shown:.0%}" + (f", right {right:.0%}" if shown else "")
 
