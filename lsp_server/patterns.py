@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from indexer.tokens import END, NEWLINE, TOKEN, token_id
-from lsp_server.places import EARLIER, PATTERN, SEARCH_RANK_NONE, Origin, Origins, Places, line_lengths
-from lsp_server.scene import WINDOW, Scene
+from indexer.tokens import TOKEN
+from lsp_server.places import EARLIER, PATTERN, SEARCH_RANK_NONE, Origin, Origins, Places, line_lengths, window_of
+from lsp_server.scene import Scene
 
 FORM_MINIMUM: Final = 5
 """Tokens of common form from which a place counts."""
@@ -70,9 +70,8 @@ def rename(scene: Scene, places: Places, origins: Origins) -> Patterns | None:
         renamed, changed = apply(rest, names)
         if not changed:
             continue
-        ids = [token_id(word) for word in TOKEN.findall(renamed)][: WINDOW - 1]
         rows.append(row)
-        windows.append([*ids, NEWLINE] + [END] * (WINDOW - 1 - len(ids)))
+        windows.append(window_of(renamed))
         rests.append(renamed)
         forms.append(form)
         changes.append(changed)

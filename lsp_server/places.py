@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.tokens import END, NEWLINE, lines_of
+from indexer.tokens import END, NEWLINE, TOKEN, lines_of, token_id
 from lsp_server.scene import WINDOW, Ids, Scene, first_tokens
 
 if TYPE_CHECKING:
@@ -173,6 +173,12 @@ class Places:
 
     def __len__(self) -> int:
         return len(self.reading)
+
+
+def window_of(text: str) -> list[int]:
+    """The window of a rest of line: its tokens, the line's end, and nothing after it."""
+    ids = [token_id(word) for word in TOKEN.findall(text)][: WINDOW - 1]
+    return [*ids, NEWLINE] + [END] * (WINDOW - 1 - len(ids))
 
 
 def joined(one: Places, other: Places) -> Places:

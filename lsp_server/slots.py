@@ -16,10 +16,10 @@ from typing import Final
 
 import numpy as np
 
-from indexer.tokens import END, NEWLINE, TOKEN, leading_blanks, token_id
+from indexer.tokens import TOKEN, leading_blanks
 from lsp_server.align import LONGEST
 from lsp_server.patterns import apply, changed_parts
-from lsp_server.places import COUNTED, NAMED, SLOT, Places
+from lsp_server.places import COUNTED, NAMED, SLOT, Places, window_of
 from lsp_server.scene import WINDOW, Scene
 
 TEMPLATES: Final = 3
@@ -232,10 +232,6 @@ def _counterpart(this: Sequence[str], following: Sequence[str], number: int) -> 
 
 def _as_places(scene: Scene, rows: Sequence[tuple[int, Template, str, int]]) -> Places:
     size = len(rows)
-    windows = []
-    for _, _, rest, _ in rows:
-        ids = [token_id(word) for word in TOKEN.findall(rest)][: WINDOW - 1]
-        windows.append([*ids, NEWLINE] + [END] * (WINDOW - 1 - len(ids)))
     frame = scene.frame
     lines = np.array([template.row for _, template, _, _ in rows])
     typed = np.array([len(scene.readings[number].typed) for number, _, _, _ in rows])
@@ -252,5 +248,5 @@ def _as_places(scene: Scene, rows: Sequence[tuple[int, Template, str, int]]) -> 
         previous=frame.previous_indents[lines],
         form=typed,
         changes=np.ones(size, np.int64),
-        window=np.array(windows, np.uint32),
+        window=np.array([window_of(rest) for _, _, rest, _ in rows], np.uint32),
     )
