@@ -191,7 +191,7 @@ def command(root: Path, *args: str) -> list[str]:
     line = [_executable(), "--no-pager", "--literal-pathspecs", "--no-replace-objects", "-C", str(root)]
     if not is_bare(root):
         # A repository's core.worktree could point anywhere; the option wins over it.
-        line.append(f"--work-tree={root}")
+        line.append(f"--work-tree={root.absolute()}")  # git reads a relative one from where -C has led
     for key, value in _OVERRIDES.items():
         line += ["-c", f"{key}={value}"]
     line.append(args[0])

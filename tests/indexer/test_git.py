@@ -73,6 +73,14 @@ def test_a_linked_work_tree_is_a_repository(tmp_path: Path) -> None:
     assert [entry.path for entry in walk.walk(tmp_path / "linked", Settings())[0]] == ["a.py"]
 
 
+def test_a_relative_root_is_read_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = repository(tmp_path / "r", {"a.py": "x = 1\n"})
+    monkeypatch.chdir(tmp_path)
+    (root / "b.py").write_text("y = 1\n")
+    assert ondol_git.ls_files(Path("r")) == ondol_git.ls_files(root)
+    assert [entry.path for entry in walk.walk(Path("r"), Settings())[0]] == ["a.py", "b.py"]
+
+
 def test_cat_file_batch_streams_in_order(tmp_path: Path) -> None:
     files = {f"f{number}.txt": f"line {number}\n" * number for number in range(200)}
     root = repository(tmp_path, {**files, "big.bin": b"z" * 300_000})
