@@ -57,6 +57,7 @@ class Outcome:
         of further right lines.
     :param first_ms: the answer after moving to the line; ``again_ms``: another one at the same line.
     :param nature: of the line: code, comment or text.
+    :param passes: of the model, for its first text; ``model_ms``: how long that took with the prompt. 0 without one.
     """
 
     arm: str
@@ -90,6 +91,8 @@ class Outcome:
     saved_below: int
     first_ms: float
     again_ms: float
+    passes: int = 0
+    model_ms: float = 0.0
 
     @property
     def answered(self) -> bool:
@@ -145,6 +148,8 @@ def judge(
         saved_below=sum(len(line.strip()) for line in _lines(shown)[1:]) if whole else 0,
         first_ms=first_ms,
         again_ms=again_ms,
+        passes=int(asked.trace.get("forwards", 0)),
+        model_ms=1e3 * float(asked.trace.get("seconds", 0.0)),
     )
 
 
