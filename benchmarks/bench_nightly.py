@@ -21,6 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from clones import find
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "nightly.json"
 FIXTURE = HERE.parent / "tests" / "fixtures" / "small_llama"
@@ -80,15 +82,6 @@ def short(report: dict[str, Any]) -> dict[str, Any]:
         **{key: report[key] for key in kept}, "dataset": dataset, "training": training, "cases": replay["cases"],
         "files": replay["files"], "moved": replay["moved"], "arms": arms, "differences": differences,
     }  # fmt: skip
-
-
-def find(clones: Path, name: str) -> Path | None:
-    """The clone of OWNER/NAME below a folder."""
-    joined = name.replace("/", "+")
-    for place in (f"{joined}/repo", joined, name, name.rpartition("/")[2]):
-        if (clones / place).is_dir():
-            return clones / place
-    return None
 
 
 def main() -> None:

@@ -25,6 +25,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from clones import find
+
 HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "replay.json"
@@ -68,15 +70,6 @@ def replay(
 def _environment() -> dict[str, str]:
     """This process's environment without settings of Ondol, so that defaults are measured."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
-
-
-def find(clones: Path, name: str) -> Path | None:
-    """The clone of OWNER/NAME below a folder."""
-    joined = name.replace("/", "+")
-    for place in (f"{joined}/repo", joined, name, name.rpartition("/")[2]):
-        if (clones / place).is_dir():
-            return clones / place
-    return None
 
 
 def row(report: dict[str, Any]) -> dict[str, Any]:

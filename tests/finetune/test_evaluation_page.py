@@ -9,15 +9,16 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
-def benchmark():
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # as for a script: its neighbours can be imported
     spec = importlib.util.spec_from_file_location("bench_replay", ROOT / "benchmarks" / "bench_replay.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_table_is_that_of_the_results():
-    bench = benchmark()
+def test_the_table_is_that_of_the_results(bench):
     if not bench.RESULTS.exists():
         pytest.skip("no results are kept: run benchmarks/bench_replay.py")
     results = json.loads(bench.RESULTS.read_text("utf-8"))
@@ -27,8 +28,7 @@ def test_the_table_is_that_of_the_results():
     assert bench.table(rows, results["means"]) in bench.PAGE.read_text("utf-8")
 
 
-def test_fitted_and_reported_repositories_are_apart():
-    bench = benchmark()
+def test_fitted_and_reported_repositories_are_apart(bench):
     repositories = json.loads(bench.REPOSITORIES.read_text("utf-8"))
     names = [one["name"] for one in repositories]
     assert len(names) == len(set(names))
@@ -36,8 +36,7 @@ def test_fitted_and_reported_repositories_are_apart():
     assert all(len(one["commit"]) == 40 and one["license"] for one in repositories)
 
 
-def test_results_hold_no_code():
-    bench = benchmark()
+def test_results_hold_no_code(bench):
     if not bench.RESULTS.exists():
         pytest.skip("no results are kept: run benchmarks/bench_replay.py")
     results = json.loads(bench.RESULTS.read_text("utf-8"))
