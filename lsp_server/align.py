@@ -25,6 +25,7 @@ LONGEST: Final = 400
 _WIDE = re.compile(r"\S  +\S")
 _CLOSING: Final = frozenset(")]},;")
 _QUOTES: Final = frozenset("\"'`")
+_COMMENTS: Final = frozenset({"#", "//", "/*", "--", "%"})
 _BRACKETS: Final = frozenset("()[]{}")
 
 Tokens = list[tuple[str, int, int]]
@@ -91,22 +92,23 @@ class Columns:
             if mine and theirs and mine not in quoted:
                 here = line[mine][1] - line[mine - 1][2]
                 there = table[theirs][1] - table[theirs - 1][2]
-                if there > 1 or here > 1 or self._column_of_another(table[theirs], number):
+                shared = self._shared(table[theirs], number, there)
+                # Two blanks before a comment are a habit of many and no column, until rows of other lengths share it.
+                if shared or ((there > 1 or here > 1) and not (there <= 2 and table[theirs][0] in _COMMENTS)):
                     wanted[mine] = table[theirs][1]
                 elif not parted and _BRACKETS & {line[mine - 1][0], line[mine][0]}:
                     gaps[mine] = there
             mine, theirs = mine + 1, theirs + 1
         return wanted, gaps
 
-    def _column_of_another(self, token: tuple[str, int, int], number: int) -> bool:
-        """Whether another line has such a token there behind a wide gap: then this one fills its column."""
-        for other, table in enumerate(self._tables):
-            if other == number:
-                continue
-            for before, after in pairwise(table):
-                if after[1] == token[1] and after[1] - before[2] > 1 and _alike(after[0], token[0]):
-                    return True
-        return False
+    def _shared(self, token: tuple[str, int, int], number: int, gap: int) -> bool:
+        """Whether another row has such a token in this column, behind another and wide gap."""
+        return any(
+            after[1] == token[1] and gap != after[1] - before[2] > 1 and _alike(after[0], token[0])
+            for other, table in enumerate(self._tables)
+            if other != number
+            for before, after in pairwise(table)
+        )
 
 
 def _tokens(line: str) -> Tokens:

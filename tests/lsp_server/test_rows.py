@@ -38,6 +38,9 @@ def set_in(above: list[str], prefix: str, text: str) -> str:
         (["x = 1", "long_name = 2"], "y", " = 3", "y = 3"),  # no columns, nothing to keep
         (["\tName   string", "\tNumber int"], "\tAt", " time", "\tAt     time"),
         (["a = 1    # one", "bcd = 2  # two"], "ef = 3", " # three", "ef = 3   # three"),
+        (["a = 1  # one"], "bcd = 2", "  # two", "bcd = 2  # two"),  # two blanks are a habit, no column
+        (["a = 1  # one", "x = 2  # two"], "bcd = 3", "  # three", "bcd = 3  # three"),
+        (["a = 1    # one"], "bcd = 2", "  # two", "bcd = 2  # two"),
         (["  int   first;", "  char  last;"], "  ", "int unsigned more;", "  int unsigned more;"),
         (["  f  ( a )", "  gg ( b )"], "  h ( ", "c)", "  h ( c )"),
         (['say(  "a    b", one)'], "say", '("c d", two)', 'say(  "c d", two)'),  # what is quoted stays as it is
