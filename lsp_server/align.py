@@ -52,10 +52,11 @@ class Columns:
             return text
         whole = prefix + text
         line = _tokens(whole)
-        best = max(range(len(self._tables)), key=lambda number: (_common(line, self._tables[number]), -number))
-        if len(line) < 2 or not _common(line, self._tables[best]):
+        common = [_common(line, table) for table in self._tables]
+        best = common.index(max(common))
+        if len(line) < 2 or not common[best]:
             return text
-        columns, gaps = self._wanted(line, best)
+        columns, gaps = self._wanted(line, best, common)
         out, place = prefix, len(prefix)
         for number, (token, start, end) in enumerate(line):
             if start < len(prefix):
@@ -73,7 +74,7 @@ class Columns:
             place = end
         return (out + whole[place:])[len(prefix) :]
 
-    def _wanted(self, line: Tokens, number: int) -> tuple[dict[int, int], dict[int, int]]:
+    def _wanted(self, line: Tokens, number: int, common: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
         """The column of each of the line's tokens that has one; and the blanks beside brackets, as far as the lines
         have one form."""
         table = self._tables[number]
@@ -90,16 +91,25 @@ class Columns:
                 mine, theirs = met
                 parted = True
             if mine and theirs and mine not in quoted:
-                here = line[mine][1] - line[mine - 1][2]
-                there = table[theirs][1] - table[theirs - 1][2]
-                shared = self._shared(table[theirs], number, there)
-                # Two blanks before a comment are a habit of many and no column, until rows of other lengths share it.
-                if shared or ((there > 1 or here > 1) and not (there <= 2 and table[theirs][0] in _COMMENTS)):
-                    wanted[mine] = table[theirs][1]
+                column = self._column(number, theirs, line[mine][1] - line[mine - 1][2], common)
+                if column is not None:
+                    wanted[mine] = column
                 elif not parted and _BRACKETS & {line[mine - 1][0], line[mine][0]}:
-                    gaps[mine] = there
+                    gaps[mine] = table[theirs][1] - table[theirs - 1][2]
             mine, theirs = mine + 1, theirs + 1
         return wanted, gaps
+
+    def _column(self, number: int, theirs: int, gap: int, common: Sequence[int]) -> int | None:
+        """The column that a token of a row gives to the new line's, which has stood behind ``gap`` blanks; or None."""
+        token = self._tables[number][theirs]
+        there = token[1] - self._tables[number][theirs - 1][2]
+        # Two blanks before a comment are a habit of many and no column, until rows of other lengths share it.
+        habit = there <= 2 and token[0] in _COMMENTS
+        if (habit or max(there, gap) <= 1) and not self._shared(token, number, there):
+            return None
+        # Nearer rows of the form that do not keep the column have given it up.
+        kept = all(self._tables[n][theirs][1] == token[1] for n in range(number) if common[n] > theirs)
+        return token[1] if kept else None
 
     def _shared(self, token: tuple[str, int, int], number: int, gap: int) -> bool:
         """Whether another row has such a token in this column, behind another and wide gap."""

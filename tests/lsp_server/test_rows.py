@@ -40,6 +40,7 @@ def set_in(above: list[str], prefix: str, text: str) -> str:
         (["a = 1    # one", "bcd = 2  # two"], "ef = 3", " # three", "ef = 3   # three"),
         (["a = 1  # one"], "bcd = 2", "  # two", "bcd = 2  # two"),  # two blanks are a habit, no column
         (["a = 1  # one", "x = 2  # two"], "bcd = 3", "  # three", "bcd = 3  # three"),
+        (["'a'   => 'x.y',", "'bcd' => 'x.y',", "'e' => 1,", "'ab' => 2,"], "'c' ", "=> 'x.y',", "'c' => 'x.y',"),
         (["a = 1    # one"], "bcd = 2", "  # two", "bcd = 2  # two"),
         (["  int   first;", "  char  last;"], "  ", "int unsigned more;", "  int unsigned more;"),
         (["  f  ( a )", "  gg ( b )"], "  h ( ", "c)", "  h ( c )"),
