@@ -43,9 +43,6 @@ class Columns:
         rows = [line for number, line in enumerate(rows) if number == 0 or _WIDE.search(line)][:TABLES]
         self._tables = [_tokens(line) for line in rows] if any(map(_WIDE.search, rows)) else []
 
-    def __bool__(self) -> bool:
-        return bool(self._tables)
-
     def set(self, prefix: str, text: str) -> str:
         """The text with its blanks changed, so that ``prefix + text`` stands in columns."""
         if not self._tables or "\t" in text or len(prefix) + len(text) > LONGEST:

@@ -10,7 +10,6 @@ from typing import Final
 
 from indexer.tokens import TAB_COLUMNS, columns, leading_blanks, token_ids
 from lsp_server.align import Columns
-from lsp_server.places import PATTERN, SLOT
 from lsp_server.retrieval import Option, Ranked
 
 AGREEMENT: Final = 0.6
@@ -61,11 +60,7 @@ def carry_on(ranked: Ranked, option: Option, limit: int) -> list[str]:
 
 def _voters(ranked: Ranked, option: Option) -> list[_Voter]:
     places = ranked.places
-    rows = (
-        ((ranked.candidates.members == option.candidate) & (places.source != PATTERN) & (places.source != SLOT))
-        .nonzero()[0]
-        .tolist()
-    )
+    rows = ((ranked.candidates.members == option.candidate) & ~places.made).nonzero()[0].tolist()
     if not rows:
         return []
     longest = int(places.length[rows].max())

@@ -145,16 +145,10 @@ def _votes(places: Places) -> Floats:
     return votes
 
 
-def _made(places: Places) -> NDArray[np.bool_]:
-    """Which places are no copies: their words were exchanged."""
-    made: NDArray[np.bool_] = (places.source == PATTERN) | (places.source == SLOT)
-    return made
-
-
 def _best(scene: Scene, places: Places, member: Ints, size: int) -> Ints:
     here = places.source == CURRENT
     distance = np.where(here, np.abs(places.line - scene.line), 0)
-    order = np.lexsort((distance, ~here, -places.length, _made(places)))[::-1]
+    order = np.lexsort((distance, ~here, -places.length, places.made))[::-1]
     best = np.zeros(size, np.int64)
     kept = order[member[order] >= 0]
     best[member[kept]] = kept
@@ -164,7 +158,7 @@ def _best(scene: Scene, places: Places, member: Ints, size: int) -> Ints:
 def _agreement(places: Places, votes: Floats, group: _Groups) -> dict[str, Floats]:
     """How long, how often, in how many documents."""
     here, found = places.source <= OPEN, places.source == SEARCH
-    copied = ~_made(places)
+    copied = ~places.made
     repository = places.source == REPOSITORY
     length = places.length.astype(np.float64)
     ones = np.ones(len(places))
@@ -252,8 +246,8 @@ def _patterns(places: Places, votes: Floats, group: _Groups, best: Ints) -> dict
     """How well the form of the code fits, for copies and for copies with other names."""
     pattern = places.source == PATTERN
     return {
-        "form": group.max(places.form, ~_made(places)),
-        "pattern": _made(places)[best].astype(np.float64),
+        "form": group.max(places.form, ~places.made),
+        "pattern": places.made[best].astype(np.float64),
         "patterns": group.sum(np.ones(len(places)), pattern),
         "pattern_changes": -group.max(-places.changes, pattern, -NONE),
         "pattern_form": group.max(places.form, pattern),

@@ -174,6 +174,12 @@ class Places:
     def __len__(self) -> int:
         return len(self.reading)
 
+    @property
+    def made(self) -> NDArray[np.bool_]:
+        """Which are no copies: their words were exchanged."""
+        made: NDArray[np.bool_] = (self.source == PATTERN) | (self.source == SLOT)
+        return made
+
 
 def window_of(text: str) -> list[int]:
     """The window of a rest of line: its tokens, the line's end, and nothing after it."""
