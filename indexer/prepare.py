@@ -17,6 +17,7 @@ from indexer.segment import Prepared, pack_text
 from indexer.terms import terms
 from indexer.tokens import lex
 from indexer.types import Chunk, Entry, Skip, Source
+from indexer.words import words_of
 
 if TYPE_CHECKING:
     from indexer.embed import Encoder
@@ -65,6 +66,7 @@ class Preparer:
             spans=np.array([(piece.start_line, piece.end_line) for piece in chunks], np.int32).reshape(-1, 2),
             vectors=self._vectors(chunks),
             terms=[chunk_terms(piece) for piece in chunks],
+            words=words_of(source.text),
             lexed=lexed,
         )
 

@@ -6,6 +6,7 @@
     texts.bin        per document one zlib stream: the chunks' headers, then the text
     vectors.faiss    one vector per chunk, in the same order
     suffix-*         the token suffix index over the documents, in the same order
+    words.*          the distinct words of all documents
 
 A chunk's text is not stored a second time: it is cut from the document's text by its lines.
 
@@ -27,10 +28,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import fsio, suffix
+from indexer import fsio, suffix, words
 from indexer.suffix import SuffixIndex
 from indexer.tokens import WIDTH, Lexed, unpack
 from indexer.types import Chunk
+from indexer.words import Words, words_of
 
 NUMBERS: Final = ("id", "packed_start", "packed_size", "size", "lines", "first_chunk", "masked")
 """Columns of ``documents.npy``; ``size`` is the text's in bytes of UTF-8."""
@@ -53,6 +55,7 @@ class Prepared:
     :param spans: int32 ``(chunks, 2)``, first line and line after the last.
     :param vectors: float32 ``(chunks, dimensions)``.
     :param terms: for each chunk the terms of the ranked search, joined by blanks.
+    :param words: its distinct words, as ``words`` gives them.
     """
 
     path: str
@@ -66,6 +69,7 @@ class Prepared:
     spans: NDArray[np.int32]
     vectors: NDArray[np.float32]
     terms: list[str]
+    words: str
     lexed: Lexed
 
 
@@ -134,7 +138,7 @@ def write(directory: Path, documents: Sequence[Prepared], ids: Sequence[int], su
     fsio.write_file(directory / "documents.npy", _npy(numbers))
     fsio.write_file(directory / "chunks.npy", _npy(spans.astype("<i4")))
     fsio.write_parts(directory / "texts.bin", [document.packed for document in documents])
-    for name, data in sorted(suffixes.items()):
+    for name, data in sorted({**suffixes, **words.build(document.words for document in documents)}.items()):
         fsio.write_file(directory / name, data)
     vectors = [document.vectors for document in documents if len(document.spans)]
     if vectors and vectors[0].shape[1]:
@@ -246,6 +250,7 @@ class Segment:
             spans=self.document_spans(local),
             vectors=vectors[first : first + document.chunks],
             terms=[],
+            words=words_of(self.unpacked(local)[0]),
             lexed=lexed,
         )
 
@@ -281,6 +286,11 @@ class Segment:
         """The token suffix index; its document numbers are the local ones here."""
         prefix = "suffix-"
         return SuffixIndex({name[len(prefix) :]: view for name, view in self._maps.items() if name.startswith(prefix)})
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of all its documents, those that do not count among them."""
+        return Words({name: self._maps[name] for name in words.FILES})
 
     @property
     def vector_data(self) -> memoryview | None:

@@ -171,6 +171,10 @@ class SuffixIndex:
         ids[places < 0] = END
         return ids
 
+    def next_token(self, positions: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """The token at each position."""
+        return unpack(self._tokens[self.size - 1 - positions.astype(np.int64)])
+
     def run(self, first: int, last: int) -> NDArray[np.uint32]:
         """The tokens at positions ``[first, last)``."""
         return unpack(self._tokens[self.size - last : self.size - first][::-1])

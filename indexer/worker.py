@@ -149,9 +149,9 @@ def encode_outcome(outcome: Prepared | Skip | str) -> tuple[dict[str, Any], list
     if isinstance(outcome, Skip):
         return {"reason": outcome.reason}, []
     fields = {name: getattr(outcome, name) for name in _PLAIN}
-    terms = "\n".join(outcome.terms).encode("utf-8", "surrogatepass")
     spans, vectors = outcome.spans, outcome.vectors
-    blobs = [outcome.packed, spans.tobytes(), vectors.tobytes(), terms, *encode_lexed([outcome.lexed])]
+    texts = [text.encode("utf-8", "surrogatepass") for text in ("\n".join(outcome.terms), outcome.words)]
+    blobs = [outcome.packed, spans.tobytes(), vectors.tobytes(), *texts, *encode_lexed([outcome.lexed])]
     return {"fields": fields, "dimensions": vectors.shape[1]}, blobs
 
 
@@ -164,13 +164,15 @@ def decode_outcome(path: str, header: dict[str, Any], blobs: Sequence[memoryview
         return str(header["known"])
     if "reason" in header:
         return Skip(path, header["reason"])
-    packed, spans, vectors, terms = blobs[:4]
+    packed, spans, vectors = blobs[:3]
+    terms, words = (bytes(blob).decode("utf-8", "surrogatepass") for blob in blobs[3:5])
     rows = np.frombuffer(spans, np.int32).reshape(-1, 2)
     return Prepared(
         **header["fields"],
         packed=bytes(packed),
         spans=rows,
         vectors=np.frombuffer(vectors, np.float32).reshape(len(rows), header["dimensions"]),
-        terms=bytes(terms).decode("utf-8", "surrogatepass").split("\n") if len(rows) else [],
-        lexed=decode_lexed(blobs[4:])[0],
+        terms=terms.split("\n") if len(rows) else [],
+        words=words,
+        lexed=decode_lexed(blobs[5:])[0],
     )

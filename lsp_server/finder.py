@@ -46,8 +46,11 @@ REPOSITORY_LIMIT: Final = 256
 UNFINISHED_LIMIT: Final = 1500
 """Places of the repository looked at within a word, before those that go on with other letters are dropped."""
 
-SPELLED_LIMIT: Final = 80
-"""Words whose letters are looked up in texts for one request; the others have to wait for the next one."""
+NO_ID: Final = np.uint32(2**32 - 1)
+"""Above every token's id."""
+
+INDEXED: Final = (REPOSITORY, SEARCH)
+"""Sources whose words are those of a segment."""
 
 OPEN_LIMIT: Final = 60
 OPEN_DOCUMENTS: Final = 6
@@ -138,7 +141,7 @@ class Finder:
     ) -> None:
         self._earlier = earlier
         self._spellings = memory.spellings
-        self._looked_up = 0
+        self._beginning: dict[tuple[int, str], Ids] = {}
         self._scene = scene
         self._index = index
         self._found = found
@@ -183,7 +186,7 @@ class Finder:
             np.broadcast_to(hit, size),
             indent, previous, self._form(before), np.zeros(size, np.int64), window,
         )  # fmt: skip
-        if self._partial:
+        if self._partial and source not in INDEXED:
             goes_on = self._goes_on(window[:, 0], origin, line, token)
             columns = tuple(column[goes_on] for column in columns)
         self._columns.append(columns)
@@ -200,7 +203,7 @@ class Finder:
         return form
 
     def _goes_on(self, ids: Ids, origin: Ints, line: Ints, token: Ints) -> NDArray[np.bool_]:
-        """Which places go on with a word that begins with the unfinished one and is longer."""
+        """Which places of open documents go on with a word that begins with the unfinished one and is longer."""
         distinct, first = np.unique(ids, return_index=True)
         fits = np.zeros(len(distinct), bool)
         for number, (word, place) in enumerate(zip(distinct.tolist(), first.tolist(), strict=True)):
@@ -209,11 +212,10 @@ class Finder:
             text = self._spellings.get(word)
             if len(self._spellings) > SPELLINGS_KEPT:
                 self._spellings.clear()
-            if text is None and self._looked_up < SPELLED_LIMIT:
-                self._looked_up += 1
+            if text is None:
                 text = self.origins.origin(int(origin[place])).token(int(line[place]), int(token[place]))
                 self._spellings[word] = text
-            fits[number] = text is not None and len(text) > len(self._partial) and text.startswith(self._partial)
+            fits[number] = len(text) > len(self._partial) and text.startswith(self._partial)
         return fits[np.searchsorted(distinct, ids)]
 
     def _in_document(self, reading: int, context: list[int]) -> None:
@@ -290,6 +292,13 @@ class Finder:
                 weight = one.populations[keep] / np.bincount(length)[length]
                 self._in_index(reading, REPOSITORY, segment, one.positions[keep], length, weight, SEARCH_RANK_NONE)
 
+    def _words(self, segment: "Segment") -> Ids:
+        """The ids of a segment's words that begin with the unfinished one and are longer, sorted, with a bound."""
+        key = segment.number, self._partial
+        if key not in self._beginning:
+            self._beginning[key] = np.append(np.sort(segment.words.beginning(self._partial)), NO_ID)
+        return self._beginning[key]
+
     def _in_chunk(
         self, reading: int, context: list[int], rank: int, segment: "Segment", local: int, low: int, high: int,
         ids: Ids, start: int,
@@ -306,6 +315,12 @@ class Finder:
         weight: NDArray[np.float64], hit: int,
     ) -> None:  # fmt: skip
         suffix = segment.suffix
+        if self._partial:
+            following, words = suffix.next_token(positions), self._words(segment)
+            goes_on = words[np.searchsorted(words, following)] == following
+            positions, lengths, weight = positions[goes_on], lengths[goes_on], weight[goes_on]
+        if not len(positions):
+            return
         documents, line, token = suffix.locate(positions)
         numbers = np.full(len(segment.documents), -1, np.int64)
         for local in np.unique(documents).tolist():

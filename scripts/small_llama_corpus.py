@@ -47,7 +47,11 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w{2,}")
 LIMITS = (160, 224, 320, 448, 512, 640)
 """Prompt sizes of the samples; the last three where there is context."""
 
-ROW = 768
+LONG = (512, 640, 768, 896)
+"""Prompt sizes of the samples that copy."""
+
+ROW, LONG_ROW = 768, 1024
+_LEAST_LINE, _MOST_COPIES = 12, 40
 
 
 @dataclass
@@ -179,6 +183,7 @@ class Snippets:
         self._pieces: list[tuple[str, str, str]] = []
         self._postings: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._of_package: dict[str, list[int]] = defaultdict(list)
+        self._lines: dict[tuple[str, str], list[int]] = defaultdict(list)
         for file in files:
             lines = file.text.splitlines(keepends=True)
             for at in range(0, len(lines), 12):
@@ -188,6 +193,9 @@ class Snippets:
                 self._of_package[file.package].append(number)
                 for word in set(_IDENTIFIER.findall(text)):
                     self._postings[file.package, word].append(number)
+                for line in {line.strip() for line in lines[at : at + 16]}:
+                    if len(line) >= _LEAST_LINE:
+                        self._lines[file.package, line].append(number)
 
     def near(self, package: str, name: str, text: str, limit: int) -> list[ContextPiece]:
         """The best pieces for ``text``, most useful first, none from the file itself."""
@@ -199,6 +207,15 @@ class Snippets:
                 scores[number] += math.log(100 / len(found))
         best = sorted((n for n in scores if self._pieces[n][1] != name), key=lambda n: (-scores[n], n))
         return [ContextPiece(self._pieces[n][1], self._pieces[n][2]) for n in best[:limit]]
+
+    def holding(self, package: str, name: str, line: str, rng: random.Random) -> ContextPiece | None:
+        """A piece of another file in which a line stands word by word; None for a line that is everywhere."""
+        found = self._lines.get((package, line.strip()), [])
+        numbers = [n for n in found if self._pieces[n][1] != name] if len(found) <= _MOST_COPIES else []
+        if not numbers:
+            return None
+        chosen = rng.choice(numbers)
+        return ContextPiece(self._pieces[chosen][1], self._pieces[chosen][2])
 
     def random(self, package: str, name: str, rng: random.Random, limit: int) -> list[ContextPiece]:
         """Distractors: pieces that have nothing to do with the place."""
@@ -276,8 +293,85 @@ def samples(
                 yield ids, target
 
 
-def rows(stream: Iterator[tuple[list[int], int]], count: int) -> Iterator[tuple[list[int], list[int]]]:
-    """Pack whole samples into rows of ``ROW`` tokens with a weight for each token: 0 padding, 1 text, 2 middle.
+def copying(
+    corpus: Corpus, vocabulary: Vocabulary, renderers: list[Renderer], seed: int
+) -> Iterator[tuple[list[int], int]]:
+    """Samples without end whose context is worth reading: in two of three the line that is missing stands in it.
+
+    :param renderers: of the sizes ``LONG``.
+    """
+    rng = random.Random(seed)
+    snippets = Snippets(corpus.train)
+    separator = vocabulary.controls["<|file_sep|>"]
+    sizes = [len(file.text) for file in corpus.train]
+    while True:
+        file = rng.choices(corpus.train, sizes)[0]
+        text, draw = file.text, rng.random()
+        if draw < 0.08:
+            start = rng.choice([0, *[m.end() for m in re.finditer("\n", text)][:-1]])
+            ids = vocabulary.encode(f"{file.name}\n{text[start : start + 3400]}")
+            yield [separator, *ids[: LONG_ROW - 1]], 0
+            continue
+        held = None
+        for _ in range(30 if draw < 0.7 else 0):
+            begin, stop = whole_line(text, rng)
+            held = snippets.holding(file.package, file.name, text[begin:stop], rng)
+            if held is not None:
+                break
+        if held is not None:
+            body = stop - len(text[begin:stop].lstrip())
+            start = body if rng.random() < 0.3 else rng.randrange(body, stop)
+        elif draw < 0.7:
+            continue
+        else:
+            start, stop = cut(text, rng, True)
+        prefix, suffix = text[max(0, start - 6000) : start], text[stop : stop + 2000]
+        context = snippets.near(file.package, file.name, prefix[-500:] + suffix[:200], rng.randrange(0, 5))
+        if held is not None and not any(text[begin:stop].strip() in piece.text for piece in context):
+            context.insert(rng.randrange(min(len(context), 2) + 1), held)
+        parts = PromptInput(file.name, prefix, "" if rng.random() < 0.08 else suffix, tuple(context))
+        ids, target = rng.choice(renderers).training(parts, text[start:stop])
+        if len(ids) <= LONG_ROW:
+            yield ids, target
+
+
+def whole_line(text: str, rng: random.Random) -> tuple[int, int]:
+    """Where a random line begins and ends."""
+    at = rng.randrange(len(text))
+    end = text.find("\n", at)
+    return text.rfind("\n", 0, at) + 1, len(text) if end < 0 else end
+
+
+def repeats(lines: list[list[int]], vocabulary: int, seed: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Rows in which each piece stands twice, anywhere: random tokens, or lines out of their order, with weights.
+
+    They can be told by nothing but looking back, however far; of random tokens only the second time counts.
+
+    :param lines: encoded lines of code. :param vocabulary: how many ids there are; the first six are control tokens.
+    """
+    rng = random.Random(seed)
+    while True:
+        of_code, length = rng.random() < 0.5, rng.randrange(6, 60)
+        pieces: list[list[int]] = []
+        while 2 * sum(map(len, pieces)) < LONG_ROW:
+            pieces.append(rng.choice(lines) if of_code else [rng.randrange(6, vocabulary) for _ in range(length)])
+        order = [*range(len(pieces))] * 2
+        rng.shuffle(order)
+        ids: list[int] = []
+        weights: list[int] = []
+        seen: set[int] = set()
+        for number in order:
+            again = number in seen
+            seen.add(number)
+            ids += pieces[number]
+            weights += [1 if again or of_code else 0] * len(pieces[number])
+            if again and not of_code:
+                weights[-len(pieces[number])] = 0  # nothing says which piece comes next
+        yield ids[:LONG_ROW], weights[:LONG_ROW]
+
+
+def rows(stream: Iterator[tuple[list[int], int]], count: int, size: int = ROW) -> Iterator[tuple[list[int], list[int]]]:
+    """Pack whole samples into rows of ``size`` tokens with a weight for each token: 0 padding, 1 text, 2 middle.
 
     What is left of a row is filled with the beginning of a left-to-right document.
     """
@@ -293,16 +387,16 @@ def rows(stream: Iterator[tuple[list[int], int]], count: int) -> Iterator[tuple[
                     infill.append((sample, target))
                 elif len(plain) < 500:
                     plain.append(sample)
-            fitting = [i for i, (s, _) in enumerate(infill) if len(s) <= ROW - len(ids)]
+            fitting = [i for i, (s, _) in enumerate(infill) if len(s) <= size - len(ids)]
             if not fitting:
                 break
             best = fitting[0] if not ids else max(fitting, key=lambda i: len(infill[i][0]))
             sample, target = infill.pop(best)
             ids += sample
             weights += [1] * target + [2] * (len(sample) - target)
-        if ROW - len(ids) > 16:
-            sample = plain.pop(0)[: ROW - len(ids)]
+        if size - len(ids) > 16:
+            sample = plain.pop(0)[: size - len(ids)]
             ids += sample
             weights += [1] * len(sample)
-        padding = ROW - len(ids)
+        padding = size - len(ids)
         yield ids + [0] * padding, weights + [0] * padding

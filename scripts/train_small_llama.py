@@ -5,19 +5,20 @@
     python scripts/train_small_llama.py measure WORK [--random]         exact rest of line on held-out library files
     python scripts/train_small_llama.py export WORK FOLDER              config, tokenizer, bf16 safetensors, corpus.json
 
-Training has two legs, each with its own rise and fall of the learning rate: whole files and middles of every kind, then
-mostly rests of lines behind short prompts, middles weighted more. Matrices learn by Muon, embedding and norms by AdamW.
-The rate follows the step, not the clock, so the result depends on the seed and the corpus alone (and on the arithmetic
-of the machine).
+Training has three legs, each with its own rise and fall of the learning rate: whole files and middles of every kind;
+mostly rests of lines behind short prompts, middles weighted more; then long prompts whose context holds what is
+missing, among rows of nothing but repeats: without these the model looks back 50 tokens and not 500. Matrices learn by
+Muon, embedding and norms by AdamW. The rate follows the step, not the clock, so the result depends on the seed and the
+corpus alone (and on the arithmetic of the machine).
 """
 
 import argparse
-import itertools
 import json
 import random
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,17 @@ CONFIG: dict[str, Any] = {
     "num_attention_heads": 8, "num_key_value_heads": 2, "max_position_embeddings": 1024, "tie_word_embeddings": True,
     "rms_norm_eps": 1e-5, "bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0,
 }  # fmt: skip
-BATCH, LEG, WARMUP = 4, 3000, 40
-STEPS = 2 * LEG
+TOKENS, LEG, WARMUP = 3072, 3000, 40
+ROWS = (corpora.ROW, corpora.ROW, corpora.LONG_ROW)
+"""Tokens of a row in each leg; a step is as many rows as make ``TOKENS``."""
+
+STEPS = len(ROWS) * LEG
 MATRIX_RATE, OTHER_RATE = 0.02, 0.004
-WEIGHTS = torch.tensor([[0.0, 1.0, 4.0], [0.0, 1.0, 8.0]])
-"""Of padding, text and middle, in each leg: middles are 4 % of the tokens (then 7 %) and the whole point."""
+WEIGHTS = torch.tensor([[0.0, 1.0, 4.0], [0.0, 1.0, 8.0], [0.0, 1.0, 8.0]])
+"""Of padding, text and middle, in each leg: middles are 4 % of the tokens (then 7 %, then 3 %) and the whole point."""
+
+REPEATS = 0.2
+"""Rows of repeats in the last leg."""
 
 
 def train_tokenizer(texts: list[str]) -> Tokenizer:
@@ -92,21 +99,37 @@ def prepare(work: Path, sites: list[Path], steps: int) -> None:
     (work / "held_out.json").write_text(json.dumps([[f.name, f.text] for f in corpus.held_out]))
     vocabulary = Vocabulary.load(work)
     spec = spec_named("small-llama")
-    renderers = [Renderer(spec, vocabulary, limit) for limit in corpora.LIMITS]
-    count = steps * BATCH
-    ids = np.zeros((count, corpora.ROW), np.uint16)
-    weights = np.zeros((count, corpora.ROW), np.uint8)
-    first = min(count, LEG * BATCH)
-    legs = [(corpora.samples(corpus, vocabulary, renderers, SEED), first)]
-    legs.append((corpora.samples(corpus, vocabulary, renderers, SEED + 1, focus=True), count - first))
-    packed = itertools.chain.from_iterable(corpora.rows(stream, rows) for stream, rows in legs)
-    for number, (row, weight) in enumerate(packed):
-        ids[number], weights[number] = row, weight
-        if number % 2000 == 0:
-            print(f"row {number} of {count}", flush=True)
+    sizes = corpora.LIMITS, corpora.LIMITS, corpora.LONG
+    ids, weights = np.zeros((steps, TOKENS), np.uint16), np.zeros((steps, TOKENS), np.uint8)
+    for leg, (row, limits) in enumerate(zip(ROWS, sizes, strict=True)):
+        renderers = [Renderer(spec, vocabulary, limit) for limit in limits]
+        first, last = min(steps, leg * LEG), min(steps, (leg + 1) * LEG)
+        packed = leg_rows(leg, corpus, vocabulary, renderers, (last - first) * TOKENS // row)
+        for number in range(first, last):
+            for place in range(0, TOKENS, row):
+                ids[number, place : place + row], weights[number, place : place + row] = next(packed)
+            if number % 500 == 0:
+                print(f"step {number} of {steps}", flush=True)
     np.save(work / "ids.npy", ids)
     np.save(work / "weights.npy", weights)
     print(f"{ids.size / 1e6:.1f} M tokens, {(weights == 0).mean():.1%} padding, {(weights == 2).mean():.1%} middle")
+
+
+def leg_rows(
+    leg: int, corpus: corpora.Corpus, vocabulary: Vocabulary, renderers: list[Renderer], count: int
+) -> Iterator[tuple[list[int], list[int]]]:
+    """The rows of a leg with the weights of their tokens."""
+    if leg < 2:
+        stream = corpora.samples(corpus, vocabulary, renderers, SEED + leg, focus=leg == 1)
+        yield from corpora.rows(stream, count, ROWS[leg])
+        return
+    rng = random.Random(SEED + leg)
+    texts = "".join(file.text for file in rng.sample(corpus.train, min(len(corpus.train), 400)))
+    lines = [vocabulary.encode(line) for line in texts.splitlines(keepends=True) if len(line.strip()) > 8]
+    again = corpora.repeats(lines, VOCABULARY, SEED + leg)
+    samples = corpora.rows(corpora.copying(corpus, vocabulary, renderers, SEED + leg), count, ROWS[leg])
+    for _ in range(count):
+        yield next(again if rng.random() < REPEATS else samples)
 
 
 def new_model() -> LlamaForCausalLM:
@@ -176,10 +199,10 @@ def train(work: Path, steps: int, compiled: bool, threads: int) -> None:
     log = (work / "log.jsonl").open("a")
     for step in range(first, steps):
         began, cpu = time.perf_counter(), time.process_time()
-        rows = slice(step * BATCH, (step + 1) * BATCH)
-        batch = torch.from_numpy(ids[rows].astype(np.int64))
-        marks = torch.from_numpy(weights[rows].astype(np.int64))[:, 1:].reshape(-1)
-        weight = WEIGHTS[step // LEG % len(WEIGHTS)][marks]
+        leg = step // LEG % len(ROWS)
+        batch = torch.from_numpy(ids[step].astype(np.int64).reshape(-1, ROWS[leg]))
+        marks = torch.from_numpy(weights[step].astype(np.int64).reshape(-1, ROWS[leg]))[:, 1:].reshape(-1)
+        weight = WEIGHTS[leg][marks]
         with torch.autocast("cpu", torch.bfloat16):
             logits = forward(input_ids=batch, use_cache=False).logits[:, :-1]
         flat = logits.reshape(-1, VOCABULARY).float()

@@ -91,7 +91,7 @@ def test_a_better_adapter_serves_and_the_next_night_compares_with_it(
     def as_if(*args: Any) -> Any:
         """A replay in which one arm is right everywhere: what a random model cannot be."""
         outcomes, about = judged(*args)
-        outcomes[better] = [replace(one, exact=True, first_ms=1.0, again_ms=1.0) for one in outcomes[better]]
+        outcomes[better] = [replace(one, exact=True, first_ms=1.0, model_ms=1.0) for one in outcomes[better]]
         return outcomes, about
 
     monkeypatch.setattr(night_replay, "_replay", as_if)
