@@ -209,12 +209,13 @@ class SuffixIndex:
         inside = (lines >= 0) & (rows < self._first_lines[documents + 1])
         return np.where(inside, self.indents[np.where(inside, rows, 0)], BLANK_LINE).astype(np.uint8)
 
-    def find(self, context: Sequence[int], limit: int) -> Matches:
+    def find(self, context: Sequence[int], limit: int, wanted: NDArray[np.uint32] | None = None) -> Matches:
         """The places where the longest stretches of the context's end stand as well.
 
         :param context: token ids, the one next to the cursor last.
         :param limit: how many places at most; a longer agreement comes first, and of more places with the same
             agreement than there is room for, evenly spread ones are taken.
+        :param wanted: ids that the next token has to be one of, as ``words`` gives them; None for any.
         """
         behind = _tokens_behind_anchor(context)
         tail = list(context[len(context) - behind :])
@@ -225,13 +226,13 @@ class SuffixIndex:
             if left <= 0 or (length == 0 and not tail):
                 break
             fresh = np.concatenate((self._order[low : taken[0]], self._order[taken[1] : high]))
-            if tail:
-                if len(fresh) > SCAN_LIMIT:
-                    fresh = fresh[:: len(fresh) // SCAN_LIMIT + 1]
-                fresh = self._followed_by(fresh, tail)
+            thinned = len(fresh) // SCAN_LIMIT + 1 if tail or wanted is not None else 1
+            fresh = self._followed_by(fresh[::thinned], tail)
+            if wanted is not None:
+                fresh = fresh[among(self.next_token(fresh + np.uint32(behind)), wanted)]
             population = len(fresh)
             if population:
-                fresh = fresh[_spread(population, left)]
+                fresh = fresh[_spread(len(fresh), left)]
                 found.append((fresh + np.uint32(behind), length + behind, population))
                 left -= len(fresh)
         return _matches(found)
@@ -291,6 +292,14 @@ class SuffixIndex:
             return len(query) // WIDTH
         differing = next((i for i, (a, b) in enumerate(zip(context, query, strict=False)) if a != b), len(context))
         return differing // WIDTH
+
+
+def among(ids: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which ids are among the wanted ones, which are sorted."""
+    if not len(wanted):
+        return np.zeros(len(ids), bool)
+    same: NDArray[np.bool_] = wanted[np.minimum(np.searchsorted(wanted, ids), len(wanted) - 1)] == ids
+    return same
 
 
 def _tokens_behind_anchor(context: Sequence[int]) -> int:

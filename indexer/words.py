@@ -49,11 +49,11 @@ class Words:
         self._ids = unpack(np.frombuffer(files["words.u24"], np.uint8).reshape(-1, WIDTH))
 
     def beginning(self, letters: str) -> NDArray[np.uint32]:
-        """The token ids of the words that begin with these letters and are longer."""
+        """The token ids, sorted, of the words that begin with these letters and are longer."""
         start = _bytes(letters)
         first = bisect_left(self._words, start + b"\0")
         last = bisect_left(self._words, start + b"\xff", first)
-        return self._ids[first:last]
+        return np.sort(self._ids[first:last])
 
 
 def _bytes(word: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.suffix import DEPTH
+from indexer.suffix import DEPTH, among
 from indexer.terms import terms
 from indexer.tokens import END, WORD
 from lsp_server.places import (
@@ -43,11 +43,8 @@ FORM: Final = 24
 
 CURRENT_LIMIT: Final = 400
 REPOSITORY_LIMIT: Final = 256
-UNFINISHED_LIMIT: Final = 1500
-"""Places of the repository looked at within a word, before those that go on with other letters are dropped."""
-
-NO_ID: Final = np.uint32(2**32 - 1)
-"""Above every token's id."""
+UNFINISHED_LIMIT: Final = 600
+"""Places of the repository within a word: those that agree least are often the only ones with a rare word."""
 
 INDEXED: Final = (REPOSITORY, SEARCH)
 """Sources whose words are those of a segment."""
@@ -274,7 +271,9 @@ class Finder:
         assert self._index is not None
         limit = UNFINISHED_LIMIT if self._partial else REPOSITORY_LIMIT
         segments = list(self._index.segments.values())
-        matches = [segment.suffix.find(context, limit) for segment in segments]
+        matches = [
+            segment.suffix.find(context, limit, self._words(segment) if self._partial else None) for segment in segments
+        ]
         lengths = np.concatenate([one.lengths for one in matches]) if matches else np.zeros(0, np.uint8)
         # A length of which only a part fits is thinned evenly, in every segment alike.
         counts = np.bincount(lengths, minlength=DEPTH + 1)
@@ -293,10 +292,10 @@ class Finder:
                 self._in_index(reading, REPOSITORY, segment, one.positions[keep], length, weight, SEARCH_RANK_NONE)
 
     def _words(self, segment: "Segment") -> Ids:
-        """The ids of a segment's words that begin with the unfinished one and are longer, sorted, with a bound."""
+        """The ids of a segment's words that begin with the unfinished one and are longer."""
         key = segment.number, self._partial
         if key not in self._beginning:
-            self._beginning[key] = np.append(np.sort(segment.words.beginning(self._partial)), NO_ID)
+            self._beginning[key] = segment.words.beginning(self._partial)
         return self._beginning[key]
 
     def _in_chunk(
@@ -304,8 +303,10 @@ class Finder:
         ids: Ids, start: int,
     ) -> None:  # fmt: skip
         places, lengths = agreements(ids, context)
+        keep = places >= low - start
+        if self._partial:
+            keep &= among(ids[places], self._words(segment))
         places += start
-        keep = (places >= low) & (places < high)
         if keep.any():
             positions, lengths = places[keep].astype(np.uint32), lengths[keep]
             self._in_index(reading, SEARCH, segment, positions, lengths, np.ones(len(positions)), rank)
@@ -315,12 +316,6 @@ class Finder:
         weight: NDArray[np.float64], hit: int,
     ) -> None:  # fmt: skip
         suffix = segment.suffix
-        if self._partial:
-            following, words = suffix.next_token(positions), self._words(segment)
-            goes_on = words[np.searchsorted(words, following)] == following
-            positions, lengths, weight = positions[goes_on], lengths[goes_on], weight[goes_on]
-        if not len(positions):
-            return
         documents, line, token = suffix.locate(positions)
         numbers = np.full(len(segment.documents), -1, np.int64)
         for local in np.unique(documents).tolist():

@@ -58,6 +58,11 @@ def test_the_longest_agreements_are_found_first_wherever_they_stand() -> None:
         anchored = (p for p in range(max(1, behind), len(ids)) if anchors[p - behind])
         best = max((length for p in anchored if (length := agreement(ids, p, context)) >= max(1, behind)), default=0)
         assert max(lengths.values(), default=0) == min(best, suffix.DEPTH)
+        wanted = np.array(sorted(rng.sample(range(2**24), 5) + ids[rng.choices(range(len(ids)), k=3)].tolist()))
+        goes_on = {position: length for position, length in lengths.items() if ids[position] in wanted}
+        few = index.find(context, 3, wanted.astype(np.uint32))
+        assert sorted(few.lengths.tolist()) == sorted(sorted(goes_on.values())[-3:])
+        assert all(goes_on[position] == length for position, length in zip(few.positions, few.lengths, strict=True))
 
 
 def test_a_limit_keeps_the_longest_and_says_how_many_there_were() -> None:

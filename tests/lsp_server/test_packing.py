@@ -106,12 +106,12 @@ def test_an_empty_context_has_its_reason() -> None:
 
 def test_a_search_that_is_late_is_not_waited_for_and_serves_later() -> None:
     slow = Shelf(FILES)
-    slow.seconds = 0.4
+    slow.seconds = 1.5
     packer = Packer(slow)
     began = time.monotonic()
     assert packer.pack(document(), len(TEXT), seconds=0.02).reason == "late"
     assert packer.pack(document(), len(TEXT), seconds=0.02).reason == "late"  # still running: not started twice
-    assert time.monotonic() - began < 0.35
+    assert time.monotonic() - began < 1.2
     assert slow.searches == 1
     assert packer.pack(document(), len(TEXT), seconds=None).reason == "found"
 
