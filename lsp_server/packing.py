@@ -1,7 +1,8 @@
 """What goes into a prompt besides the file itself, chosen from the repository and kept while the user types on.
 
-Three sources: places of the repository that read like the lines around the cursor, with what follows them there;
-definitions of imported names that are used nearby; the user's last edits elsewhere. The choice is made once for a few
+Four sources: places where what stands before the cursor stands as well; places of the repository that read like the
+lines around it, both with what follows them there; definitions of imported names that are used nearby; the user's last
+edits elsewhere. The choice is made once for a few
 lines of typing, because a changed context throws away the model's cache. The same packer makes training samples.
 
 Knows the index and documents; knows no model. Text of the open file passes the secret filter here; text of the index
@@ -10,7 +11,7 @@ has passed it already.
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field
@@ -19,7 +20,9 @@ from typing import Any, Protocol
 
 from indexer.fim import ContextPiece, PromptInput
 from indexer.secrets import mask
+from indexer.tokens import lines_of
 from indexer.types import Chunk, Hit
+from lsp_server.alike import Place, alike
 from lsp_server.imports import Modules, definitions
 from lsp_server.recent_edits import RecentEdits
 from lsp_server.types import Document
@@ -27,6 +30,8 @@ from lsp_server.types import Document
 RETRIEVAL_SECONDS = 0.1
 _QUERY_BEFORE, _QUERY_AFTER = 12, 4  # lines around the cursor that are searched for
 _HITS = 6
+_ALIKE, _ABOVE = 3, 4  # pieces of that kind, and lines above the place in each
+_LOOKED_AT = 64  # places of each segment
 _SAME_PLACE_LINES = 3
 _KEPT_SECONDS = 60.0
 _WINDOW_CHARS = 24_000  # of the file before the cursor; more fits no prompt
@@ -51,6 +56,10 @@ class Source(Protocol):
         """Chunks that fit ``text``, best first, none of ``path``."""
         ...
 
+    def places(self, ids: Sequence[int], limit: int, path: str) -> list[Place]:
+        """Places, in files other than ``path``, that follow these token ids; the longest agreement first."""
+        ...
+
     def after(self, chunk: Chunk) -> Chunk | None:
         """The chunk that follows in the same file."""
         ...
@@ -73,6 +82,21 @@ class IndexSource:
         from indexer.search import search
 
         return search(self._index, text, limit, exclude_path=path, near_path=path)
+
+    def places(self, ids: Sequence[int], limit: int, path: str) -> list[Place]:
+        """See :class:`Source`."""
+        found = []
+        for segment in self._index.segments.values():
+            matches = segment.suffix.find(ids, _LOOKED_AT)
+            documents, lines, _ = segment.suffix.locate(matches.positions)
+            rows = zip(documents.tolist(), lines.tolist(), matches.lengths.tolist(), strict=True)
+            for document, line, length in rows:
+                about = segment.documents[document]
+                if about.live and about.path != path:
+                    found.append(Place(about.path, line, length))
+        near = path.rpartition("/")[0]
+        found.sort(key=lambda one: (-one.agreement, one.path.rpartition("/")[0] != near, one.path, one.line))
+        return found[:limit]
 
     def after(self, chunk: Chunk) -> Chunk | None:
         """See :class:`Source`."""
@@ -205,8 +229,9 @@ def _retrieve(
     before = text[max(0, offset - 4_000) : offset].split("\n")[-_QUERY_BEFORE:]
     after = text[offset : offset + 2_000].split("\n")[:_QUERY_AFTER]
     query = "\n".join([*before, *after])
-    pieces: list[ContextPiece] = []
     taken: set[tuple[str, int]] = set()
+    likest = _alike(source, text, offset, path, lines, taken)
+    pieces: list[ContextPiece] = []
     for hit in source.search(query, _HITS, path):
         start, body = focus(hit.chunk, source.after(hit.chunk), query, lines)
         place = (hit.chunk.path, start // max(1, lines // 2))
@@ -217,7 +242,29 @@ def _retrieve(
     known = [
         ContextPiece(d.path, _unix(d.text)) for d in defined if (d.path, d.line // max(1, lines // 2)) not in taken
     ]
-    return (*pieces[:2], *known[:3], *pieces[2:])
+    return (*likest, *pieces[:2], *known[:3], *pieces[2:])
+
+
+def _alike(
+    source: Source, text: str, offset: int, path: str, lines: int, taken: set[tuple[str, int]]
+) -> list[ContextPiece]:
+    """Pieces around the places where what stands before the cursor stands as well."""
+    pieces: list[ContextPiece] = []
+    chosen: list[tuple[str, int]] = []
+    for place in alike(text, offset, path, lambda ids, limit: source.places(ids, limit, path)):
+        first = max(0, place.line - _ABOVE)
+        if any(other == place.path and abs(line - first) < lines for other, line in chosen):
+            continue
+        body = text if place.path == path else source.text(place.path)
+        if body is None:
+            continue
+        rows = "\n".join(lines_of(body)[first : first + lines])
+        pieces.append(ContextPiece(place.path, mask(rows)[0] + "\n"))
+        chosen.append((place.path, first))
+        taken.add((place.path, first // max(1, lines // 2)))
+        if len(pieces) == _ALIKE:
+            break
+    return pieces
 
 
 def focus(chunk: Chunk, following: Chunk | None, query: str, lines: int) -> tuple[int, str]:

@@ -2,15 +2,22 @@
 
 import random
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexer.fim import ContextPiece
+from indexer.tokens import lex, token_ids
 from indexer.types import Chunk, Hit
+from lsp_server.alike import Place, alike
+from lsp_server.finder import agreements
 from lsp_server.imports import Modules, definitions, imports_of
-from lsp_server.packing import Packer, focus
+from lsp_server.packing import IndexSource, Packer, focus
 from lsp_server.recent_edits import RecentEdits, changed
 from lsp_server.types import Document
+from tests.indexer import small
 
 
 class Shelf:
@@ -38,6 +45,15 @@ class Shelf:
         chunks = [c for p in self.files if p != path for c in self.chunks(p)]
         hits = [Hit(c, float(len(words & set(c.text.split()))), {}) for c in chunks]
         return sorted((h for h in hits if h.score), key=lambda h: -h.score)[:limit]
+
+    def places(self, ids: Sequence[int], limit: int, path: str) -> list[Place]:
+        found = []
+        for other, text in self.files.items():
+            lexed = lex(text)
+            places, lengths = agreements(lexed.ids, list(ids))
+            rows = np.searchsorted(np.cumsum(lexed.counts), places, side="right")
+            found += [Place(other, int(row), int(n)) for row, n in zip(rows, lengths, strict=True) if other != path]
+        return sorted(found, key=lambda place: -place.agreement)[:limit]
 
     def after(self, chunk: Chunk) -> Chunk | None:
         return next((c for c in self.chunks(chunk.path) if c.start_line >= chunk.end_line), None)
@@ -72,9 +88,44 @@ def test_hits_come_first_and_with_what_follows_them_then_definitions() -> None:
     assert (packed.parts.prefix, packed.parts.suffix) == (TEXT, "")
 
 
-def test_no_piece_comes_from_the_file_itself() -> None:
+def test_no_piece_comes_from_the_file_itself_but_of_lines_the_prompt_does_not_show() -> None:
     packed = Packer(Shelf({"shop/new.py": TEXT, **FILES})).pack(document(), len(TEXT))
     assert all(piece.path != "shop/new.py" for piece in packed.parts.context)
+    token = "ghp_" + "".join(random.Random(3).choices("abcdefghijkABCDEFGH0123456789", k=36))
+    far = f'with tracer.span("first"):\n    key = "{token}"\n    send_first(key)\n' + "x = 1\n" * 500
+    text = far + 'with tracer.span("first"):\n'
+    own = Packer(Shelf({})).pack(document(text), len(text), None).parts.context
+    assert [piece.path for piece in own] == ["shop/new.py"]
+    assert "send_first(key)" in own[0].text and token not in own[0].text
+
+
+def test_what_follows_the_same_lines_elsewhere_comes_before_what_reads_alike(tmp_path: Path) -> None:
+    head = "def {}(basket):\n    basket.lock()\n    with audit.entry(basket, level=3):\n"
+    files = {f"shop/part_{i}.py": f"def part_{i}(basket):\n    return basket.audit_entry({i})\n" for i in range(6)}
+    files |= {"shop/close.py": head.format("close") + "        basket.seal(reason=None)\n"}
+    root = small.repository(tmp_path / "repo", files)
+    packer = Packer(IndexSource(small.updated(root, tmp_path / "data")))
+    text = head.format("reopen")
+    context = packer.pack(document(text), len(text), None).parts.context
+    assert context[0].path == "shop/close.py" and "basket.seal(reason=None)" in context[0].text
+    assert len({piece.text for piece in context}) == len(context), "no piece twice"
+    packer.close(document(text).uri)
+    assert all(
+        one.path != "shop/close.py"
+        for one in packer.pack(document(text, "shop/close.py"), len(text), None).parts.context
+    )
+
+
+def test_places_are_the_longest_agreements_whatever_the_line_ends() -> None:
+    lines = ["first(a, b)", "", "second(c)", "third = a", *["pass"] * 800, "first(a, b)", "second(c)", ""]
+    for end in ("\n", "\r\n", "\r"):
+        text = end.join(lines)
+        [place] = alike(text, len(text), "a.py", lambda ids, limit: [])
+        assert (place.path, place.line, place.agreement) == ("a.py", 3, 12), repr(end)
+    typed = "third = a"
+    asked: list[tuple[Sequence[int], int]] = []
+    alike(f"{typed}\nsec", len(typed) + 4, "a.py", lambda ids, limit: asked.append((ids, limit)) or [])
+    assert [ids for ids, _ in asked] == [token_ids(f"{typed}\n")], "asked once where nothing but a word is begun"
 
 
 def test_the_context_is_kept_while_the_same_lines_are_typed_on() -> None:
