@@ -36,6 +36,7 @@ from finetune.windows import Passed, windows
 from indexer.config import Settings
 from indexer.fim import Prompt
 from lsp_server.backends.base import Backend, Generation, Limits
+from lsp_server.backends.stops import TextStops
 from lsp_server.client import Client
 from lsp_server.engine import Engine
 from lsp_server.indexing import console_script
@@ -175,15 +176,24 @@ def _generated(backend: Any, prompt: Prompt, clock: Clock, writing: Clock) -> li
 
 
 def _greedy(backend: Any, prompt: Prompt, count: int, ends: list[int], clock: Clock) -> list[int]:
-    """What transformers' ``generate()`` writes, up to the token of ``ends`` that ends it."""
+    """What transformers' ``generate()`` writes up to a token of ``ends``, made to begin with what is held."""
     import torch
+
+    vocabulary, size = backend.folder.vocabulary, len(prompt.ids)
+
+    def held(ids: Any, scores: Any) -> Any:
+        unwritten = TextStops(Limits(), prompt.held).unwritten(vocabulary.decode(ids[0, size:].tolist()))
+        if not unwritten:
+            return scores
+        allowed = vocabulary.writing(unwritten)
+        return torch.full_like(scores, -torch.inf).index_copy(1, torch.tensor(allowed), scores[:, allowed])
 
     ids = torch.tensor([prompt.ids])
     options: dict[str, Any] = {"do_sample": False, "eos_token_id": ends, "pad_token_id": 0, "max_new_tokens": count}
-    mask = torch.ones_like(ids)
+    mask, processors = torch.ones_like(ids), [held] if prompt.held else []
     with torch.inference_mode(), clock:
-        out = backend._module.generate(ids, attention_mask=mask, **options)
-    written: list[int] = out[0, ids.shape[1] :].tolist()
+        out = backend._module.generate(ids, attention_mask=mask, logits_processor=processors, **options)
+    written: list[int] = out[0, size:].tolist()
     return written
 
 

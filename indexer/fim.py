@@ -14,12 +14,17 @@ from indexer.errors import UserError
 from indexer.fim_specs import PromptSpec, check
 from indexer.vocabulary import Vocabulary
 
-PROMPT_FORMAT = 1
+PROMPT_FORMAT = 2
 """Rises with every change of what the renderer writes; adapters trained with another one are refused."""
 
 _GRID = 8  # the prefix begins at a line number divisible by this, so its start moves once in 8 lines, not per key
 _CHARS_PER_TOKEN = 8  # no code tokenizer averages more; bounds the work on a file of one enormous line
 _MIN_PIECE = 24  # a context piece cut to fewer tokens than this says nothing
+_MARK, _NAME = r"[!-/:-@\[-^`{-~]", r"\b[A-Za-z_]\w{0,39}"
+_BEGUN = re.compile(f" ?(?:{_MARK}{{1,4}}(?:{_NAME})?|{_NAME})\\Z", re.ASCII)
+"""What the next token may begin with: an unfinished word, with the marks and the blank that tokenizers join with it.
+In ASCII alone: another letter may take several tokens."""
+
 _SLOT = re.compile(r"\{(context|path|prefix|suffix|repository|text)\}")
 
 
@@ -47,7 +52,7 @@ class Prompt:
     """A rendered prompt.
 
     :param ids: token ids, at most the renderer's limit.
-    :param held: blanks before the cursor that are not in ``ids``; the model has to write them first.
+    :param held: text before the cursor that is not in ``ids``; the model has to write it first.
     :param pieces: how many context pieces are in it.
     :param counts: tokens per part (``context``, ``suffix``, ``prefix``), for traces.
     """
@@ -62,16 +67,18 @@ class Renderer:
     """Writes prompts of one spec with one vocabulary.
 
     :param limit: tokens a prompt may have (the model's context less what it shall write).
+    :param heal: hold back what the next token may begin with; False for a model that cannot be made to write it.
     :raises UserError: the vocabulary lacks a token of the spec.
     """
 
-    def __init__(self, spec: PromptSpec, vocabulary: Vocabulary, limit: int) -> None:
+    def __init__(self, spec: PromptSpec, vocabulary: Vocabulary, limit: int, *, heal: bool = True) -> None:
         problem = check(spec, vocabulary)
         if problem:
             raise UserError(f"prompt format {spec.name}: {problem}", "choose another base model")
         self.spec = spec
         self.vocabulary = vocabulary
         self.limit = limit
+        self._heal = heal
         self._controls = {name: _known(vocabulary, name) for name in (*spec.controls, spec.end) if name}
         vocabulary.reserve(self._controls.values())
         self._template = self._split(spec.template)
@@ -79,10 +86,7 @@ class Renderer:
 
     def render(self, parts: PromptInput) -> Prompt:
         """The prompt for a cursor, at most ``limit`` tokens."""
-        prefix, held = parts.prefix, ""
-        if self.spec.hold_spaces:
-            body = prefix.rstrip(" \t")
-            prefix, held = body, prefix[len(body) :]
+        prefix, held = self._held(parts.prefix)
         words = {"path": parts.path, "repository": parts.repository}
         frame = len(self._fill(self._template, {**words, "prefix": "", "suffix": ""}, {}))
         room = max(16, self.limit - len(self.vocabulary.bos) - frame)
@@ -95,6 +99,15 @@ class Renderer:
         counts = {"context": len(context), "suffix": len(suffix)}
         counts["prefix"] = len(ids) - frame - len(context) - len(suffix)
         return Prompt((*self.vocabulary.bos, *ids)[: self.limit], held, pieces, counts)
+
+    def _held(self, prefix: str) -> tuple[str, str]:
+        """The prefix up to where the next token may begin, and the rest."""
+        body = prefix
+        if self._heal and (begun := _BEGUN.search(prefix, max(0, len(prefix) - 46))):
+            body = prefix[: begun.start()]
+        if self.spec.hold_spaces:
+            body = body.rstrip(" \t")
+        return body, prefix[len(body) :]
 
     def training(self, parts: PromptInput, middle: str) -> tuple[list[int], int]:
         """A training sample: the serving prompt, the middle and the end token; and where the target begins."""

@@ -53,7 +53,8 @@ class Preparer:
     def document(self, source: Source) -> Prepared:
         """Everything the index keeps of a source."""
         chunks = chunk(source.text, source.language, source.path)
-        lexed = lex(source.text)
+        tokens: set[str] = set()
+        lexed = lex(source.text, tokens)
         return Prepared(
             path=source.path,
             blob=source.blob,
@@ -66,7 +67,7 @@ class Preparer:
             spans=np.array([(piece.start_line, piece.end_line) for piece in chunks], np.int32).reshape(-1, 2),
             vectors=self._vectors(chunks),
             terms=[chunk_terms(piece) for piece in chunks],
-            words=words_of(source.text),
+            words=words_of(tokens),
             lexed=lexed,
         )
 

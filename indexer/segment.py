@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from indexer import fsio, suffix, words
 from indexer.suffix import SuffixIndex
-from indexer.tokens import WIDTH, Lexed, unpack
+from indexer.tokens import TOKEN, WIDTH, Lexed, unpack
 from indexer.types import Chunk
 from indexer.words import Words, words_of
 
@@ -250,7 +250,7 @@ class Segment:
             spans=self.document_spans(local),
             vectors=vectors[first : first + document.chunks],
             terms=[],
-            words=words_of(self.unpacked(local)[0]),
+            words=words_of(TOKEN.findall(self.unpacked(local)[0])),
             lexed=lexed,
         )
 

@@ -217,6 +217,8 @@ class SuffixIndex:
             agreement than there is room for, evenly spread ones are taken.
         :param wanted: ids that the next token has to be one of, as ``words`` gives them; None for any.
         """
+        if wanted is not None and not len(wanted):
+            return _matches([])
         behind = _tokens_behind_anchor(context)
         tail = list(context[len(context) - behind :])
         query = np.array(context[: len(context) - behind][::-1][: DEPTH - behind], np.uint32)

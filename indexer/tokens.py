@@ -110,12 +110,17 @@ def columns(blanks: str) -> int:
     return min(len(blanks) + (TAB_COLUMNS - 1) * blanks.count("\t"), BLANK_LINE - 1)
 
 
-def lex(text: str) -> Lexed:
-    """Lexes a whole document; no line may have more than 65,535 tokens (the policy leaves such files out)."""
+def lex(text: str, distinct: set[str] | None = None) -> Lexed:
+    """Lexes a whole document; no line may have more than 65,535 tokens (the policy leaves such files out).
+
+    :param distinct: takes the letters of every token, each once.
+    """
     text = unify_line_ends(text)
     if not text.endswith("\n"):
         text += "\n"
     tokens = TOKEN.findall(text)
+    if distinct is not None:
+        distinct.update(tokens)
     ids = np.fromiter(map(_IDS.__getitem__, tokens), np.uint32, len(tokens))
     ends = np.flatnonzero(ids == NEWLINE)
     counts: NDArray[np.int64] = np.diff(ends, prepend=-1)

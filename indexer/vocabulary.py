@@ -6,6 +6,7 @@ Needs ``tokenizers``; knows nothing of prompts, models or torch.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ class Vocabulary:
         except Exception as error:  # the tokenizers library raises bare Exception
             raise UserError(f"the tokenizer cannot be read ({error})", "check or fetch tokenizer.json again") from error
         self._full = full
+        self._sorted: list[tuple[str, int]] = []
         self.size: int = full.get_vocab_size(with_added_tokens=True)
         self._control_ids = frozenset(self.controls.values())
         self.eos = self._named(settings, "eos_token")
@@ -107,6 +109,7 @@ class Vocabulary:
     def reserve(self, ids: Iterable[int]) -> None:
         """Count these ids as control tokens as well (some tokenizers keep them in the ordinary vocabulary)."""
         self._control_ids = self._control_ids | frozenset(ids)
+        self._sorted = []
 
     def encode(self, text: str) -> list[int]:
         """The ids of ``text``, never a control token, without anything added before or after."""
@@ -146,6 +149,21 @@ class Vocabulary:
         """The text of ids; control tokens have none. An unfinished UTF-8 sequence ends in U+FFFD."""
         text = [i for i in ids if i not in self._control_ids]
         return str(self._plain.decode(text, skip_special_tokens=False))
+
+    def writing(self, text: str) -> list[int]:
+        """The ids that may come first where ``text`` is to be written: of its beginnings and of what begins with it."""
+        if not self._sorted:
+            spelled = self._plain.decode_batch([[i] for i in range(self.size)], skip_special_tokens=False)
+            self._sorted = sorted((text, i) for i, text in enumerate(spelled) if text and i not in self._control_ids)
+        first = bisect_left(self._sorted, (text, 0))
+        last = bisect_left(self._sorted, (text + chr(0x10FFFF), 0), first)
+        found = [i for _, i in self._sorted[first:last]]
+        for size in range(1, len(text)):
+            at = bisect_left(self._sorted, (text[:size], 0))
+            while at < len(self._sorted) and self._sorted[at][0] == text[:size]:
+                found.append(self._sorted[at][1])
+                at += 1
+        return found
 
     def _named(self, settings: dict[str, Any], key: str) -> int | None:
         value = settings.get(key)

@@ -15,16 +15,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.tokens import TOKEN, WIDTH, WORD, pack, token_id, unpack
+from indexer.tokens import WIDTH, WORD, pack, token_id, unpack
 
 FILES: Final = ("words.z", "words.u24")
 _LONGEST: Final = 100
 """Longer words are data, and nobody types them."""
 
 
-def words_of(text: str) -> str:
-    """The distinct words of a text, joined by line ends."""
-    return "\n".join({token for token in TOKEN.findall(text) if len(token) <= _LONGEST and token_id(token) & WORD})
+def words_of(tokens: Iterable[str]) -> str:
+    """The distinct words among tokens, joined by line ends."""
+    return "\n".join(token for token in set(tokens) if len(token) <= _LONGEST and token_id(token) & WORD)
 
 
 def build(documents: Iterable[str]) -> dict[str, bytes]:

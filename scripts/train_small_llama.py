@@ -102,7 +102,8 @@ def prepare(work: Path, sites: list[Path], steps: int) -> None:
     sizes = corpora.LIMITS, corpora.LIMITS, corpora.LONG
     ids, weights = np.zeros((steps, TOKENS), np.uint16), np.zeros((steps, TOKENS), np.uint8)
     for leg, (row, limits) in enumerate(zip(ROWS, sizes, strict=True)):
-        renderers = [Renderer(spec, vocabulary, limit) for limit in limits]
+        # The first two legs cut inside tokens as well, which holding back would hide.
+        renderers = [Renderer(spec, vocabulary, limit, heal=leg == len(ROWS) - 1) for limit in limits]
         first, last = min(steps, leg * LEG), min(steps, (leg + 1) * LEG)
         packed = leg_rows(leg, corpus, vocabulary, renderers, (last - first) * TOKENS // row)
         for number in range(first, last):

@@ -38,7 +38,7 @@ class Limits:
 class Generation:
     """What the model wrote.
 
-    :param text: the text, with stops applied and held blanks taken off.
+    :param text: the text, with stops applied and what the prompt held back taken off.
     :param reason: ``end`` (the model closed it), ``line``, ``block``, ``lines``, ``tokens``, ``time``, ``cancelled``,
         ``held`` (it did not go on with the blanks before the cursor).
     :param logprobs: natural log-probability of each token written, in order; empty where a server gives none.

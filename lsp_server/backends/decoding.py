@@ -41,12 +41,22 @@ class Model(Protocol):
         """
         ...
 
+    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The ``BEST`` likeliest of some ids, and their log-probabilities if it has to be one of them.
+
+        :param place: one of those that the last feed predicted, from 0.
+        """
+        ...
+
     def keep(self, length: int) -> None:
         """Forget everything after the first ``length`` tokens."""
         ...
 
-    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]]) -> list[float]:
-        """Log-likelihood of each continuation after the cache and ``token``, in one pass; the cache stays as it is."""
+    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
+        """Log-likelihood of each continuation after the cache and ``token``, in one pass; the cache stays as it is.
+
+        :param given: ids of which the first has to be one; none: any may.
+        """
         ...
 
 
@@ -184,7 +194,8 @@ class Decoder:
             self._model.keep(len(ids) - 1)
             self._fed = ids[:-1]
             closed = [[*self._vocabulary.encode(prompt.held + text), *self._closing] for text in texts]
-            return self._model.likelihoods(ids[-1], closed)
+            given = self._vocabulary.writing(prompt.held) if prompt.held else ()
+            return self._model.likelihoods(ids[-1], closed, given)
         except BaseException:
             self._fed = []
             raise
@@ -195,9 +206,8 @@ class Decoder:
         ground, draft = ("", []) if rank else self._draft(run, source, len(ids))
         found = self._prefill(run, ids, cancelled, draft)
         while found is not None:
-            best, chances = found
             agreed, at = 0, rank
-            while not run.take(best[agreed][at], chances[agreed][at]):
+            while not self._take(run, found, agreed, at):
                 if agreed == len(draft) or draft[agreed] != run.written[-1]:
                     break
                 agreed, at = agreed + 1, 0
@@ -214,6 +224,17 @@ class Decoder:
             ground, draft = self._draft(run, source, len(self._fed))
             found = self._feed([token, *draft], len(draft) + 1)
             run.forwards += 1
+
+    def _take(self, run: _Run, found: Predictions, place: int, rank: int) -> bool:
+        """Accept the token of a rank at a place; where held text is to be written, only what writes it counts."""
+        unwritten = run.stops.unwritten(self._vocabulary.decode(run.written))
+        if not unwritten:
+            return run.take(found[0][place][rank], found[1][place][rank])
+        ids, chances = self._model.among(place, self._vocabulary.writing(unwritten))
+        if rank < len(ids):
+            return run.take(ids[rank], chances[rank])
+        run.reason = "held"
+        return True
 
     def _draft(self, run: _Run, source: Drafts, held: int) -> tuple[str, list[int]]:
         """What to verify in the next pass. :param held: tokens that the cache holds by then."""

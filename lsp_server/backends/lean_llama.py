@@ -31,6 +31,17 @@ def supports(config: Any) -> bool:
     return config.model_type in MODEL_TYPES and act and not (config.model_type != "llama" and sliding)
 
 
+def likeliest(logits: Tensor, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+    """The ``BEST`` likeliest of some ids at one place, and their log-probabilities among these.
+
+    :param logits: float ``(vocabulary,)``.
+    """
+    with torch.inference_mode():
+        chosen = torch.log_softmax(logits[torch.tensor(ids, device=logits.device)].float(), dim=-1)
+        values, order = torch.topk(chosen, min(BEST, len(ids)), dim=-1)
+    return [ids[at] for at in order.tolist()], values.tolist()
+
+
 class _Layer:
     """Weights of one layer; q, k, v and gate, up are joined, so a token costs four products instead of seven."""
 
@@ -99,22 +110,28 @@ class LeanLlama:
             else:
                 logits = self._eager(tokens, last)
             self._length += count
+            self._predicted = logits
             values, indices = torch.topk(torch.log_softmax(logits.float(), dim=-1), BEST, dim=-1)
         return indices.tolist(), values.tolist()
 
-    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]]) -> list[float]:
+    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The likeliest of some ids at a place of the last feed, and their log-probabilities among these."""
+        return likeliest(self._predicted[place], ids)
+
+    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
         """All continuations side by side in one pass: each sees the cache, ``token`` and itself."""
         with torch.inference_mode():
-            return self._side_by_side(token, continuations)
+            return self._side_by_side(token, continuations, list(given))
 
-    def _side_by_side(self, token: int, continuations: Sequence[Sequence[int]]) -> list[float]:
+    def _side_by_side(self, token: int, continuations: Sequence[Sequence[int]], given: list[int]) -> list[float]:
         flat = [token, *(t for c in continuations for t in c)]
         start, total = self._length, self._length + len(flat)
         if total > self._context:
             half = len(continuations) // 2
             if not half:
                 return [float("-inf")] * len(continuations)
-            return self._side_by_side(token, continuations[:half]) + self._side_by_side(token, continuations[half:])
+            halves = continuations[:half], continuations[half:]
+            return [one for part in halves for one in self._side_by_side(token, part, given)]
         places, owner = [start], [0]
         for number, continuation in enumerate(continuations, start=1):
             places += range(start + 1, start + 1 + len(continuation))
@@ -127,6 +144,8 @@ class LeanLlama:
         where = torch.tensor(places, device=self._device)
         hidden = self._layers_over(ids, where, start, total, mask, len(flat))
         chances = torch.log_softmax(functional.linear(hidden, self._head).float(), dim=-1)
+        if given:
+            chances[0] -= torch.logsumexp(chances[0, given], dim=-1)
         out, at = [], 1
         for continuation in continuations:
             before = [0, *range(at, at + len(continuation) - 1)]

@@ -118,15 +118,24 @@ class LlamaCppModel:
             for place, token in enumerate(logits.argmax(axis=1).tolist()):
                 best[place].append(token)
                 chances[place].append(float(logits[place, token] - total[place]))
-                logits[place, token] = -np.inf  # the library's buffer, which the next pass overwrites
+                logits[place, token] = -np.inf
+        for place in places:
+            logits[place, best[place]] = np.array(chances[place], np.float32) + total[place]
+        self._predicted = logits
         return best, chances
+
+    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The likeliest of some ids at a place of the last feed, and their log-probabilities among these."""
+        chances = _log_softmax(self._predicted[place : place + 1, list(ids)])[0]
+        order = np.argsort(-chances, kind="stable")[:BEST].tolist()
+        return [ids[at] for at in order], [float(chances[at]) for at in order]
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         """Logits (places, vocabulary) of a whole text, from an empty cache; for checks."""
         self.keep(0)
         return self._append(tokens, len(tokens)).copy()
 
-    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]]) -> list[float]:
+    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
         """Continuations as sequences of their own over the shared cache, several in one pass."""
         out: list[float] = []
         at = 0
@@ -140,7 +149,7 @@ class LlamaCppModel:
                 size += len(continuations[at]) + 1
                 at += 1
             fits = self._length + size <= self._limit
-            out += self._scored(token, group) if fits else [float("-inf")] * len(group)
+            out += self._scored(token, group, list(given)) if fits else [float("-inf")] * len(group)
         return out
 
     def set_adapter(self, file: Path | None, scale: float = 1.0) -> None:
@@ -166,7 +175,7 @@ class LlamaCppModel:
             self._c.llama_model_free(self._model)
             self._context = None
 
-    def _scored(self, token: int, group: Sequence[Sequence[int]]) -> list[float]:
+    def _scored(self, token: int, group: Sequence[Sequence[int]], given: list[int]) -> list[float]:
         fed: list[int] = []
         places: list[int] = []
         owners: list[int] = []
@@ -182,6 +191,9 @@ class LlamaCppModel:
         finally:
             for number in range(1, len(group) + 1):
                 self._c.llama_memory_seq_rm(self._memory, number, -1, -1)
+        if given and len(chances):
+            starts = [at for at, place in enumerate(places) if place == self._length]
+            chances[starts] -= np.logaddexp.reduce(chances[starts][:, given], axis=1)[:, None]
         wanted = [t for continuation in group for t in continuation]
         picked = chances[np.arange(len(wanted)), wanted] if wanted else np.zeros(0)
         ends = np.cumsum([len(c) for c in group])

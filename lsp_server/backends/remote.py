@@ -77,7 +77,7 @@ class RemoteBackend:
         self._takes_ids = server.protocol == "completions"
         if server.folder is not None:
             vocabulary, spec = open_format(server.folder)
-            self._renderer = Renderer(spec, vocabulary, server.limit)
+            self._renderer = Renderer(spec, vocabulary, server.limit, heal=False)  # no server can be made to write it
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ def indent_of(line: str) -> int:
 class TextStops:
     """Finds the end of a text that grows token by token.
 
-    :param held: blanks the text has to begin with, because the prompt ends before them.
+    :param held: what the text has to begin with, because the prompt ends before it.
     """
 
     def __init__(self, limits: Limits, held: str = "") -> None:
@@ -33,10 +33,14 @@ class TextStops:
         self._held = held
 
     def visible(self, raw: str) -> tuple[str, bool]:
-        """The text without the held blanks, and whether it (still) agrees with them."""
+        """The text without what is held, and whether it (still) agrees with that."""
         if raw.startswith(self._held):
             return raw[len(self._held) :], True
         return "", self._held.startswith(raw)
+
+    def unwritten(self, raw: str) -> str:
+        """What is left to be written of what is held."""
+        return self._held[len(raw) :] if self._held.startswith(raw) else ""
 
     def check(self, text: str) -> tuple[int, str] | None:
         """Where to cut ``text`` and why, or None to go on. Only complete lines are judged by indentation."""

@@ -10,6 +10,7 @@ import torch
 from transformers import DynamicCache
 
 from lsp_server.backends.decoding import BEST
+from lsp_server.backends.lean_llama import likeliest
 
 
 class TransformersModel:
@@ -36,10 +37,15 @@ class TransformersModel:
 
     def feed(self, tokens: Sequence[int], last: int) -> tuple[list[list[int]], list[list[float]]]:
         """Append tokens; the likeliest next ids and their log-probabilities at the ``last`` final places."""
-        values, indices = torch.topk(self._log_probabilities(tokens, last), BEST, dim=-1)
+        self._predicted = self._log_probabilities(tokens, last)
+        values, indices = torch.topk(self._predicted, BEST, dim=-1)
         return indices.tolist(), values.tolist()
 
-    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]]) -> list[float]:
+    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The likeliest of some ids at a place of the last feed, and their log-probabilities among these."""
+        return likeliest(self._predicted[place], ids)
+
+    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
         """One after the other: the general cache cannot hold them side by side."""
         start = self._cache.get_seq_length()
         out = []
@@ -49,7 +55,8 @@ class TransformersModel:
                 out.append(float("-inf"))
                 continue
             chances = self._log_probabilities(fed, len(fed))
-            out.append(float(sum(chances[i, t] for i, t in enumerate(continuation))))
+            mass = float(torch.logsumexp(chances[0, list(given)], dim=-1)) if given and continuation else 0.0
+            out.append(float(sum(chances[i, t] for i, t in enumerate(continuation))) - mass)
             self.keep(start)
         return out
 

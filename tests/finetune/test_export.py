@@ -116,6 +116,16 @@ def test_llama_cpp_under_our_loop(tmp_path: Path) -> None:
     assert backend.generate(prompt, limits).tokens == plain.tokens  # scoring has left the cache as it was
     one_by_one = [backend.score(prompt, [t]) for t in (plain.text[:20], "zzz")]
     assert [s[0] for s in one_by_one if s] == pytest.approx(scores[:2], abs=0.05)
+    held = backend.render(PromptInput("a.py", TEXT + "    return fo", "\n"))
+    assert held.held == " fo"
+    on_torch = TransformersBackend(tmp_path / "base", 200, "cpu", torch.float32, threads=1)
+    wanted = on_torch.generate(held, limits)
+    for drafts in ((), ("r i in x",)):
+        made = backend.generate(held, limits, drafts=drafts)
+        assert made.tokens[:6] == wanted.tokens[:6] and base.vocabulary.decode(made.tokens).startswith(" fo")
+        assert made.logprobs[0] == pytest.approx(wanted.logprobs[0], abs=0.05)
+    texts = ["r i in range(3):", "o()", "x"] * 5
+    assert backend.score(held, texts) == pytest.approx(on_torch.score(held, texts), abs=0.3)
     backend.close()
 
 

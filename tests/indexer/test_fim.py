@@ -1,6 +1,7 @@
 """Prompts, token by token: a byte is its own id in these tokenizers, so the expected ids can be read."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -9,12 +10,14 @@ from indexer.fim import ContextPiece, PromptInput, Renderer
 from indexer.fim_specs import LEFT_TO_RIGHT, detect, spec_named, stop_ids
 from indexer.vocabulary import Vocabulary
 from tests.indexer.tokenizers_by_hand import CONFIGS, CONTROLS, codellama_tokenizer, plain_vocabulary, vocabulary
+from tests.lsp_server.model_by_hand import split_tokenizer
 
 PARTS = PromptInput("a.py", "def f(", "):\n", (ContextPiece("b.py", "x = 1"),), "house")
 
 
 def render(family: str, parts: PromptInput = PARTS, limit: int = 400) -> list[int]:
-    return list(Renderer(spec_named(family), vocabulary(family), limit).render(parts).ids)
+    """The prompt's ids, with nothing held back."""
+    return list(Renderer(spec_named(family), vocabulary(family), limit, heal=False).render(parts).ids)
 
 
 def written(family: str, *parts: str) -> list[int]:
@@ -79,6 +82,35 @@ def test_left_to_right_holds_trailing_blanks_back_and_does_not_see_the_suffix() 
     prompt = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).render(PromptInput("a.py", "if x:\n    ", "unseen"))
     assert bytes(prompt.ids) == b"if x:\n"
     assert prompt.held == "    "
+
+
+HELD = {
+    "x = fo": " fo", "self.": ".", "self.ba": ".ba", "call(": "(", "if (a": " (a", "a->b": "->b", '= "ab': ' "ab',
+    "return ": "", "x == ": "", "\n    ": "", "\n\treturn": "return", "": "", "\n": "", "1foo": "", "가나fo": "fo",
+    "가나": "", "x" * 60: "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("prefix", HELD)
+def test_what_the_next_token_may_begin_with_is_held_back(prefix: str) -> None:
+    held = HELD[prefix]
+    for family in ("small-llama", "deepseek-coder"):
+        parts = PromptInput("a.py", prefix, ")\n", PARTS.context)
+        prompt = Renderer(spec_named(family), vocabulary(family), 400).render(parts)
+        assert prompt.held == held
+        assert list(prompt.ids) == render(family, replace(parts, prefix=prefix.removesuffix(held)))
+    prompt = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).render(PromptInput("a", "x =  fo", ""))
+    assert (bytes(prompt.ids), prompt.held) == (b"x =", "  fo")
+
+
+def test_the_ids_that_may_write_a_text_are_those_of_its_beginnings_and_of_what_begins_with_it() -> None:
+    vocab = Vocabulary(split_tokenizer(), {"eos_token": "<|endoftext|>"})
+    spelled = {i: vocab.decode([i]) for i in range(vocab.size)}
+    for text in (" re", "(", "s", " ", "zq", "'"):
+        expected = {i for i, t in spelled.items() if t and (t.startswith(text) or text.startswith(t))}
+        found = vocab.writing(text)
+        assert sorted(found) == sorted(expected) and len(set(found)) == len(found)
+        assert vocab.control_ids.isdisjoint(found)
 
 
 @pytest.mark.parametrize("family", CONFIGS)
@@ -197,7 +229,7 @@ def test_a_training_sample_is_the_served_prompt_and_the_middle() -> None:
             parts = PromptInput("a.py", text[:start], text[stop:], PARTS.context)
             ids, target = training.training(parts, text[start:stop])
             assert tuple(ids[:target]) == serving.render(parts).ids
-            assert training.vocabulary.decode(ids[target:]) == text[start:stop]
+            assert training.vocabulary.decode(ids[target:]) == serving.render(parts).held + text[start:stop]
             assert ids[-1] in stop_ids(spec_named(family), training.vocabulary)
 
 

@@ -47,6 +47,7 @@ class Oracle:
         self.fed += len(tokens)
         self.passes += 1
         places = range(len(self.cache) - last, len(self.cache))
+        self.predicted = places
         best = [self._next(place) for place in places]
         return [[b, (b + 1) % 256, (b + 2) % 256] for b in best], [[-0.1, -2.0, -3.0] for _ in best]
 
@@ -54,10 +55,15 @@ class Oracle:
         agrees = self.cache[: place + 1] == self.sequence[: place + 1]
         return self.sequence[place + 1] if agrees and place + 1 < len(self.sequence) else 7
 
+    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        wanted = self._next(self.predicted[place])
+        order = sorted(ids, key=lambda i: (i != wanted, i))[:3]
+        return order, [-0.2, -2.0, -3.0][: len(order)]
+
     def keep(self, length: int) -> None:
         del self.cache[length:]
 
-    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]]) -> list[float]:
+    def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
         return [-float(len(c)) for c in continuations]
 
 
@@ -75,11 +81,17 @@ def run(text: str, limits: Limits | None = None, drafts: Sequence[str] = (), hel
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.text("ab =\n(", max_size=40), st.lists(st.text("ab =\n(", max_size=40), max_size=3), st.booleans())
-def test_drafts_never_change_the_text(text: str, drafts: list[str], single: bool) -> None:
+@given(
+    st.text("ab =\n(", max_size=40),
+    st.lists(st.text("ab =\n(", max_size=40), max_size=3),
+    st.booleans(),
+    st.text("ab =("),
+)
+def test_drafts_never_change_the_text(text: str, drafts: list[str], single: bool, held: str) -> None:
     limits = Limits(single_line=single, max_tokens=30, max_lines=3)
-    plain, _ = run(text, limits)
-    drafted, _ = run(text, limits, drafts)
+    held = held[:3] if single else text[:2]
+    plain, _ = run(text, limits, held=held)
+    drafted, _ = run(text, limits, drafts, held)
     assert (drafted.text, drafted.reason, drafted.tokens) == (plain.text, plain.reason, plain.tokens)
 
 
@@ -173,10 +185,28 @@ def test_stops(text: str, limits: Limits, expected: str, reason: str) -> None:
     assert (made.text, made.reason) == (expected, reason)
 
 
-def test_held_blanks_are_taken_off_or_the_text_is_dropped() -> None:
+class Fork(Oracle):
+    """Prefers its first text, and goes on with the other one once that is begun."""
+
+    def __init__(self, prompt: Sequence[int], *texts: str) -> None:
+        super().__init__(prompt, "")
+        self.sequences = [[*prompt, *VOCABULARY.encode(text), END] for text in texts]
+
+    def _next(self, place: int) -> int:
+        agree = (s for s in self.sequences if s[: place + 1] == self.cache[: place + 1] and place + 1 < len(s))
+        return next(agree, [7] * (place + 2))[place + 1]
+
+
+def test_held_text_is_written_whatever_the_model_prefers_and_taken_off() -> None:
     assert run("    x\n", held="    ", limits=Limits())[0].text == "x"
-    made, _ = run("  x\n", held="    ", limits=Limits())
-    assert (made.text, made.reason) == ("", "held")
+    for drafts in ((), ("nt(x)",), ("tal",), ("ce",)):
+        model = Fork(PROMPT, "total", "print(x)", "price")
+        made = Decoder(model, VOCABULARY, frozenset([END])).generate(prompt_of(PROMPT, "pri"), Limits(), drafts=drafts)
+        assert (made.text, made.reason) == ("nt(x)", "end"), drafts
+    chances = [-0.2] * 3 + [-0.1] * 5
+    assert made.logprobs == pytest.approx(chances), "what is typed counts as one of what may have been typed"
+    several = Decoder(model, VOCABULARY, frozenset([END])).alternatives(prompt_of(PROMPT, "pri"), Limits(), 3)
+    assert [one.text for one in several] == ["nt(x)"], "of bytes, one alone begins it"
 
 
 def test_nan_is_a_problem_and_the_next_request_works() -> None:

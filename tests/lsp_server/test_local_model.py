@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the local model on torch is NOT tested")
 pytest.importorskip("transformers", reason="transformers is not installed: the local model on torch is NOT tested")
 
-from indexer.fim import PromptInput  # noqa: E402
+from indexer.fim import PromptInput, Renderer  # noqa: E402
 from lsp_server.backends.base import BackendProblem, Limits  # noqa: E402
 from lsp_server.backends.lean_llama import LeanLlama, supports  # noqa: E402
 from lsp_server.backends.model_folder import open_folder  # noqa: E402
@@ -102,6 +102,20 @@ def test_likelihoods_side_by_side_are_those_one_by_one() -> None:
         wanted = sum(float(chances[len(ids) - 1 + i, t]) for i, t in enumerate(text))
         assert value == pytest.approx(wanted, abs=1e-3)
     assert lean.likelihoods(ids[-1], texts * 5) == pytest.approx(got * 5, abs=1e-3)  # more than fits: in parts
+    given = [text[0] for text in texts if text] + [5, 9]
+    first = torch.log_softmax(model(torch.tensor([ids])).logits[0, -1], -1)
+    mass = float(first[given].logsumexp(-1))
+    wanted = [value - mass if text else 0 for text, value in zip(texts, got, strict=True)]
+    assert lean.likelihoods(ids[-1], texts, given) == pytest.approx(wanted, abs=1e-3)
+    general = TransformersModel(model, 100)
+    general.feed(ids[:-1], 1)
+    assert general.likelihoods(ids[-1], texts, given) == pytest.approx(wanted, abs=1e-3)
+    for one in (lean, general):
+        one.feed([ids[-1], 1, 2], 3)
+        found, chances = one.among(0, given)
+        assert found[0] == given[int(first[given].argmax())]
+        assert chances == pytest.approx([float(first[i]) - mass for i in found], abs=1e-3)
+        one.keep(len(ids) - 1)
     best = lean.feed(ids[-1:], 1)[0][0][0]
     assert best == int(model(torch.tensor([ids])).logits[0, -1].argmax())
 
@@ -148,6 +162,30 @@ def test_generation_equals_transformers_generate(backend: TransformersBackend, m
     drafted = backend.generate(prompt, LONG, drafts=[made.text, "price * amount"])
     assert drafted.tokens == made.tokens
     assert drafted.forwards <= made.forwards // 5
+
+
+def test_typing_what_the_model_says_leaves_more_of_what_it_says() -> None:
+    """Cut in a word, a prompt without its last token's beginning is one that the model knows; with it, it is not."""
+    fixture = Path(__file__).parents[1] / "fixtures" / "small_llama"
+    small = TransformersBackend(fixture, limit=512, device="cpu", dtype=torch.float32, threads=1)
+    vocabulary = small.folder.vocabulary
+    unhealed = Renderer(small.folder.spec, vocabulary, 512, heal=False)
+    limits = Limits(single_line=True, max_tokens=24)
+
+    def ask(prefix: str, heal: bool) -> str:
+        parts = PromptInput("a.py", prefix, "\n")
+        return small.generate((small if heal else unhealed).render(parts), limits).text
+
+    same = {True: 0, False: 0}
+    cuts = 0
+    for head in ("import os\n\n\ndef read_text(path):\n", "class Stack:\n    def push(self, item):\n", "for name in "):
+        line = ask(head, True)
+        for size in range(1, len(line)):
+            cuts += 1
+            for heal in same:
+                same[heal] += ask(head + line[:size], heal) == line[size:]
+    assert cuts > 30, line
+    assert same[True] > max(0.2 * cuts, 2 * same[False]), (same, cuts)
 
 
 def test_the_likeliest_of_some_texts_is_the_generated_one(backend: TransformersBackend) -> None:
