@@ -1,7 +1,7 @@
 """Train the small LLaMA of the tests: 2.5M parameters, fill-in-the-middle, Python, from files of this machine.
 
     python scripts/train_small_llama.py prepare WORK [--site DIR ...]   corpus, tokenizer, packed rows (minutes)
-    python scripts/train_small_llama.py train WORK                      resumable; 40 minutes on two idle cores
+    python scripts/train_small_llama.py train WORK                      resumable; an hour on two idle cores
     python scripts/train_small_llama.py measure WORK [--random]         exact rest of line on held-out library files
     python scripts/train_small_llama.py export WORK FOLDER              config, tokenizer, bf16 safetensors, corpus.json
 
@@ -33,8 +33,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 import small_llama_corpus as corpora  # noqa: E402
 
 from indexer.fim import PROMPT_FORMAT, PromptInput, Renderer  # noqa: E402
-from indexer.fim_specs import spec_named, stop_ids  # noqa: E402
+from indexer.fim_specs import spec_named  # noqa: E402
 from indexer.vocabulary import Vocabulary  # noqa: E402
+from lsp_server.backends.base import Limits  # noqa: E402
+from lsp_server.backends.decoding import decoder_for  # noqa: E402
+from lsp_server.backends.lean_llama import LeanLlama  # noqa: E402
 
 SEED = 20261
 CONTROLS = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|fim_pad|>"]
@@ -258,14 +261,10 @@ def measure(work: Path, count: int, random_weights: bool, threads: int) -> dict[
     model, step = trained(work, random_weights)
     vocabulary, spec = Vocabulary.load(work), spec_named("small-llama")
     renderer = Renderer(spec, vocabulary, 512)
-    stops = sorted(stop_ids(spec, vocabulary))
+    decoder = decoder_for(LeanLlama(model, CONFIG["max_position_embeddings"]), spec, vocabulary)
     hits = blank = 0
     for name, prefix, suffix, rest in cursors(json.loads((work / "held_out.json").read_text()), count):
-        ids = torch.tensor([renderer.render(PromptInput(name, prefix, suffix)).ids])
-        mask = torch.ones_like(ids)
-        with torch.inference_mode():
-            out = model.generate(ids, attention_mask=mask, max_new_tokens=40, do_sample=False, eos_token_id=stops)
-        text = vocabulary.decode(out[0, ids.shape[1] :].tolist()).split("\n")[0]
+        text = decoder.generate(renderer.render(PromptInput(name, prefix, suffix)), Limits(max_tokens=40)).text
         hits += text == rest
         blank += not text
     name = "random" if random_weights else f"step {step}"
