@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the local model on torch is NOT tested")
 pytest.importorskip("transformers", reason="transformers is not installed: the local model on torch is NOT tested")
 
-from indexer.fim import PromptInput, Renderer  # noqa: E402
+from indexer.fim import ContextPiece, PromptInput, Renderer  # noqa: E402
 from lsp_server.backends.base import BackendProblem, Limits  # noqa: E402
 from lsp_server.backends.lean_llama import LeanLlama, supports  # noqa: E402
 from lsp_server.backends.model_folder import open_folder  # noqa: E402
@@ -164,28 +165,22 @@ def test_generation_equals_transformers_generate(backend: TransformersBackend, m
     assert drafted.forwards <= made.forwards // 5
 
 
-def test_typing_what_the_model_says_leaves_more_of_what_it_says() -> None:
+def test_a_word_of_the_context_is_finished_wherever_it_is_cut() -> None:
     """Cut in a word, a prompt without its last token's beginning is one that the model knows; with it, it is not."""
     fixture = Path(__file__).parents[1] / "fixtures" / "small_llama"
     small = TransformersBackend(fixture, limit=512, device="cpu", dtype=torch.float32, threads=1)
-    vocabulary = small.folder.vocabulary
-    unhealed = Renderer(small.folder.spec, vocabulary, 512, heal=False)
-    limits = Limits(single_line=True, max_tokens=24)
-
-    def ask(prefix: str, heal: bool) -> str:
-        parts = PromptInput("a.py", prefix, "\n")
-        return small.generate((small if heal else unhealed).render(parts), limits).text
-
-    same = {True: 0, False: 0}
-    cuts = 0
-    for head in ("import os\n\n\ndef read_text(path):\n", "class Stack:\n    def push(self, item):\n", "for name in "):
-        line = ask(head, True)
-        for size in range(1, len(line)):
-            cuts += 1
-            for heal in same:
-                same[heal] += ask(head + line[:size], heal) == line[size:]
-    assert cuts > 30, line
-    assert same[True] > max(0.2 * cuts, 2 * same[False]), (same, cuts)
+    unhealed = Renderer(small.folder.spec, small.folder.vocabulary, 512, heal=False)
+    lines = ["ledger.append_entry(amount, currency)", "if not settings.allow_negative_balance:",
+             "return self.formatter.as_table(rows, width)"]  # fmt: skip
+    context = (ContextPiece("shop/old.py", "def first(self):\n    " + "\n    ".join(lines) + "\n"),)
+    right = {True: 0, False: 0}
+    cuts = [(line, at) for line in lines for at in range(8, len(line)) if re.fullmatch(r"\w\w", line[at - 1 : at + 1])]
+    for line, at in cuts:
+        parts = PromptInput("shop/new.py", f"def second(self):\n    {line[:at]}", "\n", context)
+        for heal, renderer in ((True, small), (False, unhealed)):
+            made = small.generate(renderer.render(parts), Limits(single_line=True, max_tokens=24)).text
+            right[heal] += re.match(r"\w*", made)[0] == re.match(r"\w*", line[at:])[0]
+    assert right[True] > max(0.6 * len(cuts), 1.5 * right[False]), (right, len(cuts))
 
 
 def test_the_likeliest_of_some_texts_is_the_generated_one(backend: TransformersBackend) -> None:
