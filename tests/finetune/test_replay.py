@@ -29,7 +29,15 @@ from tests.indexer import small
 
 in_memory = small.in_memory
 
-MARKER = re.compile(r"MARK_(\d+)_")
+NAMES = "none otter lynx heron walrus badger newt gannet stoat plover marten adder curlew".split()
+"""Of commits, by their numbers: a series of numbers goes on by itself, and would be no leak."""
+
+MARKER = re.compile(r"MARK_([a-z]+)_")
+
+
+def marked(text: str) -> set[int]:
+    """The numbers of the commits that wrote a text."""
+    return {NAMES.index(name) for name in MARKER.findall(text)}
 
 
 def settings(folder) -> Settings:
@@ -41,8 +49,9 @@ def poisoned(root, commits: int):
     text = "import store\n"
     small.repository(root, {"src/main.py": text, "src/other.py": text})
     for number in range(1, commits + 1):
-        text += f"\n\ndef step_MARK_{number}_now(store):\n    return store.advance(MARK_{number}_limit, steps=4)\n"
-        histories.commit(root, {"src/main.py": text, f"src/part_{number}.py": f"MARK_{number}_limit = {number}\n"})
+        name = NAMES[number]
+        text += f"\n\ndef step_MARK_{name}_now(store):\n    return store.advance(MARK_{name}_limit, steps=4)\n"
+        histories.commit(root, {"src/main.py": text, f"src/part_{number}.py": f"MARK_{name}_limit = {number}\n"})
     return root
 
 
@@ -57,7 +66,7 @@ def test_nothing_of_the_commit_or_of_the_future_is_in_the_index_or_in_an_answer(
     for first, (_, index) in zip(
         oldest, indexed_windows(root, plan, settings(tmp_path), tmp_path / "one", lambda _: None), strict=True
     ):
-        held = {int(m) for document in index.documents.values() for m in MARKER.findall(index.text(document))}
+        held = set().union(*(marked(index.text(document)) for document in index.documents.values()))
         assert held == set(range(1, first))
     engine = Engine(settings(tmp_path), None)
     stages = commit_stages(root, plan, settings(tmp_path), Plan(40, 40, seed), tmp_path / "two", Passed(), Watch())
@@ -68,9 +77,7 @@ def test_nothing_of_the_commit_or_of_the_future_is_in_the_index_or_in_an_answer(
             now = number_of[case.commit]
             invoked, automatic, _, _ = ask(engine, case)
             for suggestion in (*invoked.suggestions, *automatic.suggestions):
-                told = {int(m) for m in MARKER.findall(suggestion.text)}
-                typed = {int(m) for m in MARKER.findall(case.text)}
-                assert told <= typed | set(range(1, now)), (case, suggestion)
+                assert marked(suggestion.text) <= marked(case.text) | set(range(1, now)), (case, suggestion)
                 asked += 1
     assert asked
 
