@@ -234,7 +234,7 @@ class SuffixIndex:
                 fresh = fresh[among(self.next_token(fresh + np.uint32(behind)), wanted)]
             population = len(fresh)
             if population:
-                fresh = fresh[_spread(len(fresh), left)]
+                fresh = fresh[_spread(population, left)]
                 found.append((fresh + np.uint32(behind), length + behind, population))
                 left -= len(fresh)
         return _matches(found)

@@ -2,8 +2,8 @@
 
 Four sources: places where what stands before the cursor stands as well; places of the repository that read like the
 lines around it, both with what follows them there; definitions of imported names that are used nearby; the user's last
-edits elsewhere. The choice is made once for a few
-lines of typing, because a changed context throws away the model's cache. The same packer makes training samples.
+edits elsewhere. The choice is made once for a few lines of typing, because a changed context throws away the model's
+cache. The same packer makes training samples.
 
 Knows the index and documents; knows no model. Text of the open file passes the secret filter here; text of the index
 has passed it already.
