@@ -70,6 +70,7 @@ class _Run:
     ends: frozenset[int]
     written: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    raw: str = ""
     text: str = ""
     reason: str = ""
     reused: int = 0
@@ -90,7 +91,8 @@ class _Run:
             return True
         self.written.append(token)
         self.logprobs.append(chance)
-        visible, agrees = self.stops.visible(self.vocabulary.decode(self.written))
+        self.raw = self.vocabulary.decode(self.written)
+        visible, agrees = self.stops.visible(self.raw)
         if not agrees:
             self.text, self.reason = "", "held"
             return True
@@ -227,10 +229,11 @@ class Decoder:
 
     def _take(self, run: _Run, found: Predictions, place: int, rank: int) -> bool:
         """Accept the token of a rank at a place; where held text is to be written, only what writes it counts."""
-        unwritten = run.stops.unwritten(self._vocabulary.decode(run.written))
+        unwritten = run.stops.unwritten(run.raw)
         if not unwritten:
             return run.take(found[0][place][rank], found[1][place][rank])
-        ids, chances = self._model.among(place, self._vocabulary.writing(unwritten))
+        allowed = self._vocabulary.writing(unwritten)
+        ids, chances = self._model.among(place, allowed) if allowed else ([], [])
         if rank < len(ids):
             return run.take(ids[rank], chances[rank])
         run.reason = "held"
@@ -292,5 +295,6 @@ class Decoder:
 
 def decoder_for(model: Model, spec: PromptSpec, vocabulary: Vocabulary) -> Decoder:
     """The decoder of a model that is asked by ``spec``."""
+    vocabulary.writing(" ")  # spells all tokens out, now and not at the first key
     end = vocabulary.control(spec.end) if spec.end else None
     return Decoder(model, vocabulary, stop_ids(spec, vocabulary), end)
