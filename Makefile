@@ -55,7 +55,7 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 # This version has a wheel for the CPU alone; the package itself allows newer ones.
 $(VENV)/.model: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,model,dashboard]' gguf
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,model,quantized,dashboard]' gguf
 	@touch $@
 
 # There is no wheel of it: six minutes of one core's work.

@@ -87,7 +87,7 @@ def model_arm(
     def load() -> Any:
         if settings.backend == "remote":
             return load_remote(settings)
-        backend: Any = load_local(settings.base_model, PROMPT_TOKENS, told.append)
+        backend: Any = load_local(settings, PROMPT_TOKENS, told.append)
         if version is not None:
             backend.set_adapter(version)
         return backend

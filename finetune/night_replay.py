@@ -141,7 +141,7 @@ def _replay(
 
 def _leaks(settings: Settings, adapter: Path, seed: int) -> tuple[str, ...]:
     """Whether the trained model gives canaries away, asked as an editor asks and from a bare prompt."""
-    backend: Any = load_local(settings.base_model, PROMPT_TOKENS, lambda problem: None)
+    backend: Any = load_local(settings, PROMPT_TOKENS, lambda problem: None)
     try:
         backend.set_adapter(read_folder(adapter, backend.folder.tensors))
         limits = Limits(max_tokens=2 * canaries.LENGTH)

@@ -16,6 +16,7 @@ from torch.nn import functional
 from indexer import fsio
 from indexer.errors import UserError
 from lsp_server.backends.model_folder import ModelFolder
+from lsp_server.backends.quantized import quantization
 from lsp_server.backends.registry import CONFIG, WEIGHTS
 from lsp_server.backends.transformers_local import pick_device, pick_dtype
 
@@ -108,13 +109,7 @@ def _precision(options: "TrainingOptions", device: torch.device) -> dict[str, An
         return {"dtype": pick_dtype(device) if device.type == "cuda" else torch.float32}
     if device.type != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
         raise UserError("training on a base in 4 bits needs an NVIDIA GPU and bitsandbytes", "train without quantize")
-    from transformers import BitsAndBytesConfig
-
-    quantization = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=pick_dtype(device),
-    )  # fmt: skip
-    return {"quantization_config": quantization, "dtype": pick_dtype(device)}
+    return {"quantization_config": quantization(4, pick_dtype(device)), "dtype": pick_dtype(device)}
 
 
 def _require_adapter(start: Path) -> None:

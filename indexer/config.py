@@ -71,8 +71,8 @@ def _patterns(value: Any) -> str | None:
     return f"holds a pattern that cannot be used ({_show(bad[0])})" if bad else None
 
 
-def _one_of(*names: str) -> Callable[[Any], str | None]:
-    return lambda value: None if value in names else f"must be one of {', '.join(names)}"
+def _one_of(*values: str | int) -> Callable[[Any], str | None]:
+    return lambda value: None if value in values else f"must be one of {', '.join(map(str, values))}"
 
 
 def _setting(
@@ -144,6 +144,11 @@ class Settings:
         check=_one_of("retrieval", "local", "remote"),
     )
     base_model: str = _setting("", "Base model of the local backend: a folder or a model's name.")
+    base_bits: int = _setting(
+        16,
+        "Bits of the local model's matrices on torch: 16, or 8 or 4 (bitsandbytes) for a model too big for the card.",
+        check=_one_of(16, 8, 4),
+    )
     remote_url: str = _setting(
         "", "Address of an OpenAI-compatible completion server for the remote backend.", check=_address
     )

@@ -40,7 +40,7 @@ def _local(root: Path, settings: Settings, about: dict[str, Any], problems: Prob
     about["files"] = ", ".join(f.name for f in (*folder.weights, *folder.gguf))
     told: list[str] = []
     began = time.perf_counter()
-    backend: Any = load_local(settings.base_model, PROMPT_TOKENS, told.append)
+    backend: Any = load_local(settings, PROMPT_TOKENS, told.append)
     try:
         about["loaded in"] = f"{time.perf_counter() - began:.1f} s, easy questions included"
         about["runs on"] = backend.about["runs_on"]

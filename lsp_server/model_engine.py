@@ -49,12 +49,12 @@ class Models:
         if settings.backend == "retrieval":
             return copier
         local = settings.backend == "local"
-        key = (settings.base_model,) if local else (settings.base_model, settings.remote_url, settings.remote_model)
+        asked = (str(settings.base_bits),) if local else (settings.remote_url, settings.remote_model)
 
         def load() -> Any:
-            return load_local(settings.base_model, PROMPT_TOKENS, tell) if local else load_remote(settings)
+            return load_local(settings, PROMPT_TOKENS, tell) if local else load_remote(settings)
 
-        shared = self._shared.setdefault((settings.backend, *key), Shared(load))
+        shared = self._shared.setdefault((settings.backend, settings.base_model, *asked), Shared(load))
         registry = registry_directory(settings, root) if root is not None and local else None
         packer = Packer(None, root.name if root is not None else "repository")
         return DuetEngine(settings, copier, ModelSource(shared.lease, packer, registry, tell, changed=changed))

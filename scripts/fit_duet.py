@@ -36,8 +36,8 @@ Rows = dict[str, list[Row]]
 
 def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None:
     """Ask copier and model at the cursors of one history."""
-    packer = Packer(None, repo.name)
-    source = ModelSource(lambda: load_local(base, PROMPT_TOKENS, print), packer, patience=UNHURRIED)
+    packer, asked = Packer(None, repo.name), replace(Settings(), base_model=base)
+    source = ModelSource(lambda: load_local(asked, PROMPT_TOKENS, print), packer, patience=UNHURRIED)
     source.loaded()
     amount = Plan(cases // 3, cases - cases // 3, 2)
     with tempfile.TemporaryDirectory() as folder:

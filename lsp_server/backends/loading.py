@@ -56,25 +56,27 @@ def open_base(base: str) -> ModelFolder:
     return open_folder(path.parent if path.is_file() else path)
 
 
-def load_local(base: str, limit: int, tell: Callable[[str], None]) -> Backend:
+def load_local(settings: Settings, limit: int, tell: Callable[[str], None]) -> Backend:
     """Load the base on what suits the machine: llama.cpp where a GGUF file is and no GPU, torch otherwise.
 
     :param tell: called when the model is used in a lesser way than asked for.
     """
-    path, folder = find_base(base), open_base(base)
+    path, folder = find_base(settings.base_model), open_base(settings.base_model)
     if folder.note:
         tell(f"{folder.name}: {folder.note}")
     backend: Any
     if folder.gguf and (not folder.weights or path.is_file() or (_has_llama_cpp() and not _has_gpu())):
         from lsp_server.backends.llamacpp import LlamaCppBackend
 
+        if settings.base_bits != 16:
+            tell(f"{folder.name}: base_bits is for torch; the bits of a GGUF file are its own")
         backend = LlamaCppBackend(path, limit)
     elif importlib.util.find_spec("torch") is None:
         raise BackendProblem("torch is not installed", "pip install 'ondol[model]', or name a folder with a GGUF file")
     else:
         from lsp_server.backends.transformers_local import TransformersBackend
 
-        backend = TransformersBackend(path, limit)
+        backend = TransformersBackend(path, limit, bits=settings.base_bits)
     if folder.spec is not LEFT_TO_RIGHT:
         problem = smoke(backend)
         if problem:

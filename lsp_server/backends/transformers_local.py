@@ -1,4 +1,4 @@
-"""The local model on torch: loaded through transformers, run by our own decode loop, with the team's adapter merged in.
+"""The local model on torch: loaded through transformers, run by our own decode loop, with the team's adapter in it.
 
 Importing this module imports torch and transformers (seconds): only the model's own thread does so. Weights are read
 from safetensors only, no code comes from a model's folder, and nothing is fetched.
@@ -19,6 +19,7 @@ from lsp_server.backends import lean_llama
 from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.decoding import Model, decoder_for
 from lsp_server.backends.model_folder import ModelFolder, open_folder
+from lsp_server.backends.quantized import WHOLE, Beside, quantization, refused
 from lsp_server.backends.registry import AdapterVersion
 
 RESERVE = 128
@@ -45,9 +46,10 @@ def pick_dtype(device: torch.device) -> torch.dtype:
 
 
 class TransformersBackend:
-    """A loaded base with at most one adapter merged into it. One thread at a time.
+    """A loaded base with at most one adapter merged into it, or beside a quantized one. One thread at a time.
 
     :param limit: tokens a prompt may have; smaller where the model's context is.
+    :param bits: of the base's matrices: 16 (as ``dtype`` says), 8 or 4.
     :raises BackendProblem: the folder is refused, or memory does not suffice.
     """
 
@@ -58,6 +60,7 @@ class TransformersBackend:
         device: str = "auto",
         dtype: torch.dtype | None = None,
         threads: int | None = None,
+        bits: int = WHOLE,
     ) -> None:
         self.folder: ModelFolder = open_folder(base)
         if not self.folder.weights:
@@ -67,10 +70,12 @@ class TransformersBackend:
         torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
         self._device = pick_device(device)
         self._dtype = dtype or pick_dtype(self._device)
+        self._bits = bits
         context = min(self.folder.context, limit + RESERVE)
         self._renderer = Renderer(self.folder.spec, self.folder.vocabulary, context - RESERVE)
         self._module = self._load()
-        self._model: Model = _computing(self._module, context)
+        self._beside = Beside(self._module) if bits < WHOLE else None
+        self._model: Model = _computing(self._module, context, whole=bits == WHOLE)
         self._decoder = decoder_for(self._model, self.folder.spec, self.folder.vocabulary)
         self._adapter: AdapterVersion | None = None
 
@@ -82,7 +87,7 @@ class TransformersBackend:
     @property
     def about(self) -> dict[str, str]:
         """See :class:`~lsp_server.backends.base.Backend`."""
-        number = str(self._dtype).removeprefix("torch.")
+        number = str(self._dtype).removeprefix("torch.") if self._bits == WHOLE else f"{self._bits} bits"
         return {
             "base": self.folder.name, "format": self._renderer.spec.name, "runs_on": f"torch, {self._device}, {number}",
             "adapter": self._adapter.label if self._adapter else "",
@@ -128,24 +133,26 @@ class TransformersBackend:
             return self._decoder.score(prompt, texts, cancelled)
 
     def set_adapter(self, version: AdapterVersion | None) -> None:
-        """Merge a verified adapter into the base, in place of the one before; None goes back to the bare base.
+        """Use a verified adapter, in place of the one before; None goes back to the bare base.
 
-        Every changed matrix is computed anew from the base's file, so nothing drifts. All are computed and checked
-        before the first one is replaced: a bad adapter leaves the previous one in place.
+        It is merged into the base. Every changed matrix is computed anew from the base's file, so nothing drifts. All
+        are computed and checked before the first one is replaced: a bad adapter leaves the previous one in place.
 
         :raises BackendProblem: the adapter holds NaN or infinite numbers, or memory does not suffice.
         """
         with _as_problem():
-            changed = {*(self._adapter.pairs if self._adapter else ()), *(version.pairs if version else ())}
-            fresh = self._merged(sorted(changed), version)
-            for module, weight in fresh.items():
-                self._module.get_submodule(module).weight.data.copy_(weight)
+            if self._beside is not None:
+                self._beside.set(version)
+            else:
+                changed = {*(self._adapter.pairs if self._adapter else ()), *(version.pairs if version else ())}
+                for module, weight in self._merged(sorted(changed), version).items():
+                    self._module.get_submodule(module).weight.data.copy_(weight)
             self._adapter = version
             self._decoder.forget()
 
     def close(self) -> None:
         """Free the model."""
-        del self._decoder, self._model, self._module
+        del self._decoder, self._model, self._module, self._beside
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -156,6 +163,9 @@ class TransformersBackend:
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
+        lesser: dict[str, Any] = {}
+        if self._bits < WHOLE:
+            lesser = {"quantization_config": quantization(self._bits, self._dtype), "device_map": {"": self._device}}
         with _as_problem():
             module = AutoModelForCausalLM.from_pretrained(
                 self.folder.path,
@@ -164,8 +174,10 @@ class TransformersBackend:
                 trust_remote_code=False,
                 dtype=self._dtype,
                 attn_implementation="sdpa",
+                **lesser,
             )
-            return module.eval().requires_grad_(False).to(self._device)
+            module = module.eval().requires_grad_(False)
+            return module if lesser else module.to(self._device)
 
     def _merged(self, modules: Sequence[str], version: AdapterVersion | None) -> dict[str, torch.Tensor]:
         """The matrices of ``modules`` with ``version`` on them, on the CPU, computed in float32."""
@@ -178,10 +190,7 @@ class TransformersBackend:
                     a, b = (file.get_tensor(name).float() for name in pairs[module])
                 weight += (b @ a) * version.scale
                 if not torch.isfinite(weight).all():
-                    raise BackendProblem(
-                        f"adapter version {version.label} is refused: it holds NaN or infinite numbers",
-                        "promote another version, or train again",
-                    )
+                    raise refused(version)
             out[module] = weight.to(self._dtype)
         return out
 
@@ -194,8 +203,8 @@ class TransformersBackend:
         raise BackendProblem(f"the base has no tensor {name}", "fetch the model folder again")
 
 
-def _computing(module: Any, context: int) -> Model:
-    if lean_llama.supports(module.config):
+def _computing(module: Any, context: int, *, whole: bool) -> Model:
+    if whole and lean_llama.supports(module.config):
         return lean_llama.LeanLlama(module, context)
     from lsp_server.backends.transformers_model import TransformersModel
 

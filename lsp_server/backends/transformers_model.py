@@ -1,6 +1,6 @@
 """Any causal model of transformers under our decode loop, with transformers' own forward pass and growing cache.
 
-For shapes that ``lean_llama`` does not compute itself (StarCoder2, sliding windows). Knows nothing of prompts.
+For what ``lean_llama`` does not compute itself (StarCoder2, sliding windows, quantized matrices). Knows no prompts.
 """
 
 from collections.abc import Sequence

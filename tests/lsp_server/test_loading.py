@@ -42,7 +42,7 @@ def test_without_torch_and_without_gguf_the_cure_is_named(tmp_path: Path, monkey
     tiny_base(tmp_path / "base")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BackendProblem, match=r"torch is not installed; pip install 'ondol\[model\]'"):
-        load_local(str(tmp_path / "base"), 512, print)
+        load_local(replace(Settings(), base_model=str(tmp_path / "base")), 512, print)
 
 
 def test_a_remote_without_an_address(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from lsp_server.backends.transformers_model import TransformersModel  # noqa: E4
 from tests.lsp_server.adapter_by_hand import PREFIX, lora, write_version  # noqa: E402
 from tests.lsp_server.model_by_hand import make_model, write_folder  # noqa: E402
 
+SMALL = Path(__file__).parents[1] / "fixtures" / "small_llama"
 SHAPES = {
     "llama": ("LlamaConfig", {}),
     "granite: biases": ("LlamaConfig", {"attention_bias": True, "mlp_bias": True}),
@@ -167,8 +168,7 @@ def test_generation_equals_transformers_generate(backend: TransformersBackend, m
 
 def test_a_word_of_the_context_is_finished_wherever_it_is_cut() -> None:
     """Cut in a word, a prompt without its last token's beginning is one that the model knows; with it, it is not."""
-    fixture = Path(__file__).parents[1] / "fixtures" / "small_llama"
-    small = TransformersBackend(fixture, limit=512, device="cpu", dtype=torch.float32, threads=1)
+    small = TransformersBackend(SMALL, limit=512, device="cpu", dtype=torch.float32, threads=1)
     unhealed = Renderer(small.folder.spec, small.folder.vocabulary, 512, heal=False)
     lines = ["ledger.append_entry(amount, currency)", "if not settings.allow_negative_balance:",
              "return self.formatter.as_table(rows, width)"]  # fmt: skip
@@ -289,3 +289,61 @@ def test_an_adapter_with_nan_leaves_the_previous_one_in_place(folder: Path, tmp_
         backend.set_adapter(read_version(tmp_path, 2, base.identity, base.spec.name, base.tensors))
     assert backend.name.endswith("+1")
     assert backend.generate(backend.render(PARTS), LONG).tokens == before.tokens
+
+
+@pytest.fixture(scope="module", params=[8, 4])
+def quantized(request: pytest.FixtureRequest) -> TransformersBackend:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: bases in 8 and 4 bits are NOT tested")
+    return TransformersBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, threads=1, bits=request.param)
+
+
+def test_a_base_in_8_or_4_bits_takes_less_and_writes_nearly_the_same(quantized: TransformersBackend) -> None:
+    whole = TransformersBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, threads=1)
+    bits = int(quantized.about["runs_on"].split()[-2])
+    layers = [sum(p.nbytes for p in backend._module.model.layers.parameters()) for backend in (whole, quantized)]
+    assert layers[1] < layers[0] * (bits + 1) / 32
+    ids = torch.tensor([list(SMALL.joinpath("README.md").read_bytes()[:200])])
+    with torch.inference_mode():
+        wanted, got = (torch.log_softmax(backend._module(ids).logits[0].float(), -1) for backend in (whole, quantized))
+    apart = float((wanted.exp() * (wanted - got)).sum(-1).mean())
+    assert apart < {8: 0.1, 4: 1.0}[bits]
+    prompt = quantized.render(PARTS)
+    assert quantized.generate(prompt, LONG).tokens == quantized.generate(prompt, LONG).tokens
+
+
+def test_an_adapter_beside_a_quantized_base_is_what_peft_makes_of_it(
+    quantized: TransformersBackend, tmp_path: Path
+) -> None:
+    peft = pytest.importorskip("peft", reason="peft is not installed: adapters beside quantized bases are NOT tested")
+    base = open_folder(SMALL)
+    folder = write_version(tmp_path, 1, base, tensors=lora(base, size=0.1))
+    bad = lora(base, seed=2)
+    next(iter(bad.values()))[0, 0] = float("nan")
+    write_version(tmp_path, 2, base, tensors=bad)
+    prompt, ids = quantized.render(PARTS), torch.tensor([list(range(40, 90))])
+    bare = quantized.generate(prompt, LONG).tokens
+    quantized.set_adapter(read_version(tmp_path, 1, base.identity, base.spec.name, base.tensors))
+    try:
+        with pytest.raises(BackendProblem, match="NaN"):
+            quantized.set_adapter(read_version(tmp_path, 2, base.identity, base.spec.name, base.tensors))
+        assert quantized.name.endswith("+1")
+        with torch.inference_mode():
+            got = quantized._module(ids).logits
+    finally:
+        quantized.set_adapter(None)
+    assert quantized.generate(prompt, LONG).tokens == bare
+    other = TransformersBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, bits=int(quantized._bits))
+    with torch.inference_mode():
+        plain = other._module(ids).logits
+        wanted = peft.PeftModel.from_pretrained(other._module, str(folder)).eval()(ids).logits
+    effect = (plain - wanted).abs().mean()
+    assert (got - wanted).abs().mean() < 0.05 * effect, "on a CPU, 4 bits are computed in bfloat16"
+    assert effect > 0.3
+
+
+def test_a_quantized_base_without_bitsandbytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        BackendProblem, match=r"4 bits needs bitsandbytes; pip install 'ondol\[quantized\]', or set base_bits"
+    ):
+        TransformersBackend(SMALL, limit=256, device="cpu", bits=4)

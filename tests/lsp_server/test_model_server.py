@@ -281,6 +281,16 @@ def test_the_doctor_says_what_is_loaded_how_it_is_asked_and_why(place: Path) -> 
     assert done.returncode == 1
 
 
+def test_a_base_in_fewer_bits_is_loaded_by_the_setting(place: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: bases in 8 and 4 bits are NOT tested")
+    (place / "go").touch()
+    eventually(lambda: (place / "base" / "config.json").is_file())
+    command = [*console_script(), "doctor", "--repo", str(place / "shop"), "--backend", "local", "--json"]
+    asked = {**environment(place), "ONDOL_BASE_BITS": "8", "ONDOL_BASE_MODEL": str(place / "base")}
+    done = subprocess.run(command, capture_output=True, text=True, env=asked, check=False)
+    assert json.loads(done.stdout)["model"]["runs on"] == "torch, cpu, 8 bits"
+
+
 def test_the_command_complete_waits_for_the_model(place: Path) -> None:
     (place / "go").touch()
     base = str(place / "base")

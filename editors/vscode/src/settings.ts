@@ -19,7 +19,7 @@ export interface Choices {
   options: Record<string, unknown>;
 }
 
-const USER_OPTIONS = ['precision', 'multiLine', 'maxLines', 'deadlineMs', 'workers', 'baseModel', 'remoteUrl', 'remoteModel', 'traceText'] as const;
+const USER_OPTIONS = ['precision', 'multiLine', 'maxLines', 'deadlineMs', 'workers', 'baseModel', 'baseBits', 'remoteUrl', 'remoteModel', 'traceText'] as const;
 const BACKENDS = ['retrieval', 'local', 'remote'];
 
 const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
@@ -61,6 +61,6 @@ export function serverArguments(choice: Choices): string[] {
 
 /** What a change of must restart the server; everything else it is told while it runs. */
 export function restartKey(choice: Choices): string {
-  const { baseModel, remoteUrl, remoteModel, workers } = choice.options;
-  return JSON.stringify([choice.serverPath, choice.serverArguments, choice.dataDirectory, choice.backend, baseModel, remoteUrl, remoteModel, workers]);
+  const { baseModel, baseBits, remoteUrl, remoteModel, workers } = choice.options;
+  return JSON.stringify([choice.serverPath, choice.serverArguments, choice.dataDirectory, choice.backend, baseModel, baseBits, remoteUrl, remoteModel, workers]);
 }
