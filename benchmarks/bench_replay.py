@@ -1,7 +1,8 @@
 """Commit replay of public repositories: what the retrieval-only engine would have done for their authors.
 
     python benchmarks/bench_replay.py --clones DIR [--only NAME ...]
-    python benchmarks/bench_replay.py --clones DIR --baseline           the targets, beside an n-gram model
+    python benchmarks/bench_replay.py --clones DIR --baseline           the targets, beside an n-gram model, twice: at
+                                                                        lines that were written, and at all added ones
 
 ``repositories.json`` says which repositories the shipped ranker and gate were fitted on (role ``fit``), which five the
 targets are set for (``target``), and which are reported besides (``unseen``); nothing was fitted on the last two. Each
@@ -33,6 +34,7 @@ RESULTS = HERE / "results" / "replay.json"
 BASELINE = HERE / "results" / "baseline.json"
 PAGE = HERE.parent / "docs" / "evaluation.md"
 BEGIN, END = "<!-- table: benchmarks/bench_replay.py -->", "<!-- end of table -->"
+BEGIN_BASELINE = "<!-- table: benchmarks/bench_replay.py --baseline -->"
 ONDOL = Path(sys.executable).with_name("ondol")
 
 COMMITS, WINDOWS, CASES, SEED = 300, 4, 800, 20261121
@@ -42,9 +44,7 @@ MEASURES = ("exact_start", "exact_within", "among_three", "similarity", "coverag
 ROLES = ("target", "unseen")
 
 
-def replay(
-    repository: dict[str, str], clone: Path, work: Path, cases: int, arms: tuple[str, ...] = ("retrieval",)
-) -> dict[str, Any]:
+def replay(repository: dict[str, str], clone: Path, work: Path, cases: int, *options: str) -> dict[str, Any]:
     """The report of one repository, by the console script, at the commit that is named."""
     name = repository["name"].replace("/", "-")
     copy = work / name
@@ -54,7 +54,7 @@ def replay(
     done = subprocess.run(
         [
             ONDOL, "eval", copy, "--json", "--commits", str(COMMITS), "--windows", str(WINDOWS), "--cases", str(cases),
-            "--seed", str(SEED), "--data-dir", work / "data", *(word for arm in arms for word in ("--arm", arm)),
+            "--seed", str(SEED), "--data-dir", work / "data", *options,
         ],
         stdout=subprocess.PIPE, env=_environment(), check=False,
     )  # fmt: skip
@@ -139,23 +139,43 @@ def save(reports: dict[str, dict[str, Any]]) -> None:
     RESULTS.write_text(f'{head},\n "reports": [\n{lines}\n]}}\n', "utf-8")
 
 
-def keep_baseline(report: dict[str, Any]) -> None:
-    """Adds the comparison of one repository to the results."""
-    found = json.loads(BASELINE.read_text("utf-8")) if BASELINE.exists() else {}
+def compare(repository: dict[str, str], clone: Path, cases: int) -> dict[str, Any]:
+    """Engine and n-gram model at the same cursors: in lines that were written, and in all that commits added."""
+    found: dict[str, Any] = {}
     keys = ("exact_start", "exact_within")
-    arms = {name: {key: arm["overall"][key]["value"] for key in keys} for name, arm in report["arms"].items()}
-    gains = {key: report["differences"][0][key] for key in keys}
-    found[report["repository"]] = {
-        "cases": report["cases"], "arms": arms, "from": "retrieval", "to": "ngram", "differences": gains
-    }  # fmt: skip
-    BASELINE.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    for lines, options in (("written", ()), ("every", ("--every-line",))):
+        with tempfile.TemporaryDirectory(prefix="replay-") as work:
+            report = replay(repository, clone, Path(work), cases, "--arm", "retrieval", "--arm", "ngram", *options)
+        found[lines] = {
+            "cases": report["cases"], "machine": report["machine"],
+            "arms": {name: {key: arm["overall"][key]["value"] for key in keys} for name, arm in report["arms"].items()},
+            "ngram_over_retrieval": {key: report["differences"][0][key] for key in keys},
+        }  # fmt: skip
+    return found
 
 
-def put_into(page: Path, text: str) -> None:
-    """Writes the table between the two marks of a page."""
-    before, _, rest = page.read_text("utf-8").partition(BEGIN)
+def baseline_table(found: dict[str, Any]) -> str:
+    """What ``compare`` gave, as a Markdown table."""
+    cells = [
+        (lines, arm, key)
+        for lines in ("written", "every")
+        for key in ("exact_start", "exact_within")
+        for arm in ("retrieval", "ngram")
+    ]
+    titles = "line start | n-gram | within | n-gram | every line: start | n-gram | within | n-gram"
+    out = [f"| repository | {titles} |", "|---|" + "---|" * len(cells)]
+    values = {name: [one[lines]["arms"][arm][key] for lines, arm, key in cells] for name, one in found.items()}
+    values["**mean**"] = [statistics.fmean(column) for column in zip(*values.values(), strict=True)]
+    for name, row_of in values.items():
+        out.append(f"| {name} | " + " | ".join(f"{100 * value:.1f} %" for value in row_of) + " |")
+    return "\n".join(out)
+
+
+def put_into(page: Path, text: str, begin: str = BEGIN) -> None:
+    """Writes a table between its two marks of a page."""
+    before, _, rest = page.read_text("utf-8").partition(begin)
     after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 def main() -> None:
@@ -181,8 +201,11 @@ def main() -> None:
         started = time.monotonic()
         if options.baseline:
             if repository["role"] == "target":
-                with tempfile.TemporaryDirectory(prefix="replay-") as work:
-                    keep_baseline(replay(repository, clone, Path(work), options.cases, ("retrieval", "ngram")))
+                found = json.loads(BASELINE.read_text("utf-8")) if BASELINE.exists() else {}
+                found[name] = compare(repository, clone, options.cases)
+                BASELINE.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+                put_into(PAGE, baseline_table(found), BEGIN_BASELINE)
+                print(f"[{number}/{len(wanted)}] {name}: {time.monotonic() - started:.0f} s", flush=True)
             continue
         with tempfile.TemporaryDirectory(prefix="replay-") as work:
             reports[name] = replay(repository, clone, Path(work), options.cases)
@@ -194,6 +217,8 @@ def main() -> None:
             f" {one['exact_within']:.1%}, {time.monotonic() - started:.0f} s",
             flush=True,
         )
+    if options.baseline:
+        return
     rows = [row(reports[one["name"]]) for one in wanted if one["name"] in reports]
     text = table(rows, means(rows))
     if options.cases == CASES:

@@ -32,7 +32,8 @@ LINES_PER_FILE: Final = 20
 MINIMUM_WORD: Final = 4
 """Letters that an identifier must have for a cursor to be put within it."""
 
-_WORTH_PREDICTING = re.compile(r"\w")
+_WORTH_PREDICTING: Final = re.compile(r"\w")
+_NOT_BLANK: Final = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,16 @@ class Edit:
     gone: frozenset[str] = frozenset()
 
 
-def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int) -> list[Case]:
+def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every: bool = False) -> list[Case]:
     """Draws cases from edits.
 
     :param per_kind: how many cases of each of ``KINDS`` at most; moved lines are counted apart, so there may be as
         many of them on top.
     :param seed: of the draw; the same edits and seed give the same cases.
+    :param every: whatever a commit adds: lines without a letter or digit too, and moved lines as if they were written.
     """
     edits = list(edits)
+    asked = _NOT_BLANK if every else _WORTH_PREDICTING
     rng = random.Random(seed)
     spots: list[tuple[int, Hunk, int, str]] = []
     for place, edit in enumerate(edits):
@@ -90,13 +93,13 @@ def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int) -> list[C
             (place, hunk, number, lines[number])
             for hunk in edit.change.hunks
             for number in range(hunk.new_start, min(hunk.new_start + hunk.new_count, len(lines)))
-            if _WORTH_PREDICTING.search(lines[number])
+            if asked.search(lines[number])
         ]
         if len(here) > LINES_PER_FILE:
             here = sorted(rng.sample(here, LINES_PER_FILE), key=lambda spot: spot[2])
         spots += here
     rng.shuffle(spots)
-    moved_lines = _moved_lines(edits)
+    moved_lines = set() if every else _moved_lines(edits)
     wanted = dict(per_kind)
     wanted_moved = dict(per_kind)
     natures: dict[int, Natures] = {}

@@ -38,6 +38,7 @@ class Options:
     arms: tuple[str, ...]
     adapter: str | None
     split_files: bool
+    every_line: bool
 
 
 @click.command(epilog="Example: ondol eval ~/product --commits 200 --html replay.html")
@@ -56,11 +57,12 @@ class Options:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case to FILE, as JSON lines.")
 @click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
 @click.option("--split-files", is_flag=True, help="Hold out files instead of commits, where there is no history.")
+@click.option("--every-line", is_flag=True, help="Also lines of marks alone, and moved lines: all that commits add.")
 @data_dir_option
 def evaluate(
     repo: Path, commits: int, windows: int, since: str | None, first_parent: bool, cases: int, seed: int,
     arms: tuple[str, ...], base: str | None, adapter: str | None, html: Path | None, as_json: bool, out: Path | None,
-    fit_gate: bool, split_files: bool, data_dir: Path | None,
+    fit_gate: bool, split_files: bool, every_line: bool, data_dir: Path | None,
 ) -> None:  # fmt: skip
     """Say what completions would have done for the last commits of REPO.
 
@@ -78,7 +80,9 @@ def evaluate(
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
         settings = replace(settings, base_model=base)
-    options = Options(commits, windows, since, first_parent, cases, seed, arms or ("retrieval",), adapter, split_files)
+    options = Options(
+        commits, windows, since, first_parent, cases, seed, arms or ("retrieval",), adapter, split_files, every_line
+    )
     if fit_gate:
         _fit_gate(root, settings, options, as_json)
         return
@@ -114,6 +118,8 @@ def _replay(root: Path, settings: "Settings", options: Options, *, quiet: bool) 
     _require(result.cases, passed)
     if len(result.cases) < options.cases:
         passed.note(f"{options.cases:,} cursors were asked for; these commits have {len(result.cases):,}.")
+    if options.every_line:
+        passed.note("Cursors are in lines of marks alone and in moved lines as well.")
     return report.document(
         summarise(result.arms, options.seed), name=root.name, head=git.head(root) if _has_git(root) else None,
         settings=settings, asked=asdict(options), stages=result.stages,
@@ -161,7 +167,7 @@ def _stages(
     from finetune.windows import windows
     from indexer import git
 
-    amount = Plan(options.cases // 2, options.cases - options.cases // 2, options.seed)
+    amount = Plan(options.cases // 2, options.cases - options.cases // 2, options.seed, options.every_line)
     plan = []
     if not options.split_files:
         plan = windows(root, options.commits, options.windows, since=options.since, first_parent=options.first_parent)

@@ -41,7 +41,7 @@ def stage(root: Path, settings: Settings, amount: Plan, folder: Path, passed: Pa
     watch.say("holding out files")
     held = _divide(root, settings, tree, amount.seed, passed)
     index, about = index_of(tree, settings, folder, watch)
-    cases = choose(map(_typed, held), amount.share(0, 1), amount.seed)
+    cases = choose(map(_typed, held), amount.share(0, 1), amount.seed, every=amount.every)
     yield Stage(index, cases, {"held_out": len(held), **about, "cases": len(cases)})
 
 

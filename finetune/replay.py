@@ -32,11 +32,13 @@ class Plan:
     """How much is replayed.
 
     :param start: cases with the cursor at the start of a line. :param within: cases with the cursor inside a line.
+    :param every: of all lines that commits add, see ``cases.choose``.
     """
 
     start: int
     within: int
     seed: int
+    every: bool = False
 
     def share(self, part: int, parts: int) -> dict[str, int]:
         """Cases of each kind for one of several windows; together they make up the plan."""
@@ -137,10 +139,10 @@ def window_cases(
     """
     missing = Counter() if missing is None else missing
     wanted = Counter(plan.share(part, parts)) + missing
-    found = choose(edits(root, window, settings, passed), dict(wanted), plan.seed + part)
+    found = choose(edits(root, window, settings, passed), dict(wanted), plan.seed + part, every=plan.every)
     if not found:
         other = edits(root, window, settings, Passed(), of_unknown_language)
-        found = choose(other, dict(wanted), plan.seed + part)
+        found = choose(other, dict(wanted), plan.seed + part, every=plan.every)
         if found:
             passed.note("Some windows change no file of a known language; files of unknown ones were replayed there.")
     missing.clear()

@@ -20,10 +20,10 @@ SETTINGS = Settings()
 ALL = dict.fromkeys(KINDS, 50)
 
 
-def drawn(root, commits=100, count=1, per_kind=ALL, seed=1):
+def drawn(root, commits=100, count=1, per_kind=ALL, seed=1, every=False):
     passed = Passed()
     found = [edit for window in windows(root, commits, count) for edit in edits(root, window, SETTINGS, passed)]
-    return choose(found, per_kind, seed), passed
+    return choose(found, per_kind, seed, every=every), passed
 
 
 def test_a_case_is_the_document_as_it_was_typed(tmp_path):
@@ -73,6 +73,19 @@ def test_moved_lines_are_told_and_do_not_use_up_the_plan(tmp_path):
     assert {case.rest for case in cases if case.moved} == set(lines[:9])
     cases, _ = drawn(root, per_kind={"start": 2})
     assert sum(not case.moved for case in cases) == 2
+
+
+def test_every_line_is_whatever_commits_add(tmp_path):
+    moved = [f"measure_{n} = probe.read({n}, unit='kelvin')" for n in range(5)]
+    root = small.repository(tmp_path / "r", {"old.py": "\n".join(moved) + "\n", "keep.py": "x = 1\n"})
+    (root / "old.py").unlink()
+    fresh = ["limits = [", "    probe.limit(),", "]", ""]
+    histories.commit(root, {"keep.py": "x = 1\n" + "\n".join([*fresh, *moved]) + "\n"})
+    cases, _ = drawn(root, per_kind={"start": 50}, every=True)
+    assert sorted(case.rest for case in cases) == sorted(line.strip() for line in [*fresh[:3], *moved])
+    assert not any(case.moved for case in cases)
+    cases, _ = drawn(root, per_kind={"start": 50})
+    assert "]" not in {case.rest for case in cases}
 
 
 def test_renamed_files_are_no_news(tmp_path):

@@ -118,6 +118,9 @@ def test_poor_histories(tmp_path, kind):
         assert report["cases"] == 1
         # Twenty lines of a file are taken at most.
         assert report["moved"] == report["arms"]["retrieval"]["moved"]["exact"]["count"] == 20
+        report = histories.report(root, data, "--every-line")
+        assert (report["cases"], report["moved"]) == (21, 0)
+        assert any("moved lines as well" in note for note in report["notes"])
 
 
 def test_a_language_without_a_grammar_is_replayed(tmp_path):

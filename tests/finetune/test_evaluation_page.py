@@ -28,6 +28,12 @@ def test_the_table_is_that_of_the_results(bench):
     assert bench.table(rows, results["means"]) in bench.PAGE.read_text("utf-8")
 
 
+def test_the_baselines_table_is_that_of_its_results(bench):
+    found = json.loads(bench.BASELINE.read_text("utf-8"))
+    assert len(found) == 5
+    assert bench.baseline_table(found) in bench.PAGE.read_text("utf-8")
+
+
 def test_fitted_and_reported_repositories_are_apart(bench):
     repositories = json.loads(bench.REPOSITORIES.read_text("utf-8"))
     names = [one["name"] for one in repositories]
