@@ -18,7 +18,8 @@ from itertools import accumulate
 
 from tree_sitter import Node, Parser, TreeCursor
 
-from indexer.languages import LANGUAGES, grammar, parser
+from indexer.language_table import LANGUAGES
+from indexer.languages import grammar, parser
 from indexer.types import Chunk
 
 MIN_LINES = 20
@@ -99,7 +100,7 @@ def split_lines(text: str) -> list[str]:
 def chunk(text: str, language: str, path: str) -> list[Chunk]:
     """Cut a text into chunks: ordered, disjoint, covering every line that is not blank; each is its lines' exact text.
 
-    :param language: a key of ``languages.LANGUAGES``, or anything else for a text without a grammar.
+    :param language: a key of ``language_table.LANGUAGES``, or anything else for a text without a grammar.
     :param path: used for the header, and to tell C++ headers from C.
     A single line longer than 2,000 characters is a chunk of its own.
     """

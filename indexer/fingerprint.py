@@ -14,8 +14,8 @@ from indexer import store
 from indexer.config import Settings
 
 _SHAPING_MODULES: Final = (
-    "bm25", "chunking", "decode", "embed", "languages", "policy", "prepare", "secrets", "segment", "suffix", "terms",
-    "tokens", "vectors", "words",
+    "bm25", "chunking", "decode", "embed", "language_table", "languages", "policy", "prepare", "secret_rules",
+    "secrets", "segment", "suffix", "terms", "tokens", "vectors", "words",
 )  # fmt: skip
 _CHOOSING_SETTINGS: Final = ("exclude", "include_vendored", "include_generated", "max_file_bytes", "max_line_chars")
 

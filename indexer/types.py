@@ -32,7 +32,7 @@ class Source:
     """A file that passed the policy: decoded, secrets masked.
 
     :param blob: git's blob id of the raw bytes (SHA-1, hexadecimal), also outside git.
-    :param language: a key of ``languages.LANGUAGES``, or ``"text"``.
+    :param language: a key of ``language_table.LANGUAGES``, or ``"text"``.
     :param masked: how many secrets were replaced in ``text``.
     """
 

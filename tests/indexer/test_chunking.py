@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from indexer import chunking
 from indexer.chunking import MAX_CHARS, MAX_LINES, chunk, split_lines
-from indexer.languages import LANGUAGES
+from indexer.language_table import LANGUAGES
 from indexer.types import Chunk
 
 FRAGMENTS = {

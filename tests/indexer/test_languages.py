@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from indexer import languages
-from indexer.languages import LANGUAGES, grammar, language_of, language_of_document, parser
+from indexer.language_table import LANGUAGES
+from indexer.languages import grammar, language_of, language_of_document, parser
 
 SNIPPETS = {
     "python": "@cached\ndef area(r: float) -> float:\n    match r:\n        case 0: return 0.0\n    return 3.14 * r\n",
@@ -47,6 +48,65 @@ SNIPPETS = {
         "library ieee;\nuse ieee.std_logic_1164.all;\nentity inv is\n  port (a : in std_logic; y : out std_logic);\n"
         "end entity;\narchitecture rtl of inv is\nbegin\n  y <= not a;\nend architecture;\n"
     ),
+    "elixir": (
+        "defmodule Shop.Cart do\n"
+        "  @moduledoc false\n"
+        "  def sum(xs) when is_list(xs), do: Enum.reduce(xs, 0, &(&1 + &2))\n"
+        "end\n"
+    ),
+    "haskell": (
+        "module Cart (total) where\n"
+        "\n"
+        "import qualified Data.Map as M\n"
+        "\n"
+        "data Item = Item { name :: String, price :: Int }\n"
+        "\n"
+        "total :: [Item] -> Int\n"
+        "total = sum . map price\n"
+    ),
+    "julia": (
+        "module Cart\n"
+        "struct Item\n"
+        "    price::Int\n"
+        "end\n"
+        "function total(xs::Vector{Item})\n"
+        "    sum(x.price for x in xs)\n"
+        "end\n"
+        "end\n"
+    ),
+    "zig": (
+        'const std = @import("std");\n'
+        "const Cart = struct { sum: u32 = 0 };\n"
+        "pub fn total(xs: []const u32) u32 {\n"
+        "    var s: u32 = 0;\n"
+        "    for (xs) |x| s += x;\n"
+        "    return s;\n"
+        "}\n"
+    ),
+    "hcl": 'resource "aws_instance" "web" {\n  ami  = var.ami\n  tags = { Name = "${var.prefix}-web" }\n}\n',
+    "make": "OBJS := $(patsubst %.c,%.o,$(wildcard *.c))\n\nall: $(OBJS)\n\t$(CC) -o cart $^\n",
+    "nix": "{ pkgs ? import <nixpkgs> { } }:\npkgs.mkShell { buildInputs = with pkgs; [ git ]; }\n",
+    "objc": (
+        "#import <Foundation/Foundation.h>\n"
+        "@interface Cart : NSObject\n"
+        "- (NSInteger)sum:(NSArray *)xs;\n"
+        "@end\n"
+        "@implementation Cart\n"
+        "- (NSInteger)sum:(NSArray *)xs { return [xs count]; }\n"
+        "@end\n"
+    ),
+    "powershell": (
+        "function Get-Sum {\n"
+        "    param([int[]]$Values)\n"
+        "    $sum = 0\n"
+        "    foreach ($v in $Values) { $sum += $v }\n"
+        "    return $sum\n"
+        "}\n"
+    ),
+    "groovy": "class Cart {\n    int sum(List<Integer> xs) {\n        return xs.sum()\n    }\n}\n",
+    "starlark": (
+        'load("//tools:cart.bzl", "cart_library")\n\ncart_library(\n    name = "cart",\n    srcs = glob(["*.py"]),\n)\n'
+    ),
 }
 
 
@@ -78,6 +138,9 @@ def test_every_definition_kind_is_known_to_its_grammar() -> None:
         ("Dockerfile.test", "dockerfile"),
         ("x/Makefile", "make"),
         ("app/Main.kt", "kotlin"),
+        ("hw/ip/BUILD", "starlark"),
+        ("infra/main.tf", "hcl"),
+        ("boot/start.S", "assembly"),
         ("web/a.d.ts", "typescript"),
         ("README", "text"),
         (".py", "text"),
