@@ -2,8 +2,8 @@
 
 Everything is made in a folder of the repository's data folder, under a lock. The registry is touched in the end only:
 a version is added with its figures, and promoted if the gate says so. A night that was interrupted is taken up again by
-the next one if it would do the same: the set is kept, and training goes on from its checkpoint. This module puts parts
-together; it neither prints nor decides.
+the next one if it would do the same: the set is kept, training goes on from its checkpoint, and what it made to the end
+is not made again. This module puts parts together; it neither prints nor decides.
 """
 
 import json
@@ -40,6 +40,7 @@ NIGHTS: Final = "nights"
 
 _WORK: Final = "night"
 _CHOSEN: Final = "chosen.json"
+_TRAINED: Final = "trained.json"
 _LEAST_MINUTES: Final = 0.5
 
 
@@ -165,18 +166,35 @@ class Night:
     ) -> tuple[Path, TrainingResult, tuple[str, ...]]:
         """The adapter's folder, how training went, and what is wrong with it."""
         planted, out = self.work / "planted", self.work / "adapter"
+        start = serving if self.options.from_current else None
+        if self.options.from_current and start is None:
+            report.note("No adapter serves yet, so training starts from the base.")
+        asked = replace(self.options.training, max_minutes=None, seed=self.options.seed)
+        chosen = {"training": asdict(asked), "start": start.number if start else None}
         with explained(self.work, "work of this night"):
-            canaries.plant(self.work / "set", planted, canaries.make(self.options.seed), self.base)
-            minutes = self.options.max_minutes
-            if minutes is not None:
-                minutes = max(_LEAST_MINUTES, minutes - (time.monotonic() - self.started) / 60)
-            asked = replace(self.options.training, max_minutes=minutes, seed=self.options.seed)
-            start = serving.path if serving is not None and self.options.from_current else None
-            if self.options.from_current and start is None:
-                report.note("No adapter serves yet, so training starts from the base.")
-            result = training.train(self.base.path, planted, out, asked, start, self._step)
-        report.training(result, asked, serving.number if start and serving else None)
+            result = self._trained(chosen)
+            if result is not None:
+                report.note("An interrupted night had trained this adapter to the end; it was not trained again.")
+            else:
+                canaries.plant(self.work / "set", planted, canaries.make(self.options.seed), self.base)
+                minutes = self.options.max_minutes
+                if minutes is not None:
+                    minutes = max(_LEAST_MINUTES, minutes - (time.monotonic() - self.started) / 60)
+                asked = replace(asked, max_minutes=minutes)
+                result = training.train(self.base.path, planted, out, asked, start.path if start else None, self._step)
+                fsio.replace_file(self.work / _TRAINED, json.dumps({**chosen, "result": asdict(result)}).encode())
+        report.training(result, asked, start.number if start else None)
         return out, result, problems_of(result, out, self.base)
+
+    def _trained(self, chosen: dict[str, Any]) -> TrainingResult | None:
+        """What came of the training of an interrupted night that would do the same."""
+        try:
+            found = json.loads((self.work / _TRAINED).read_text("utf-8"))
+            result = found.pop("result")
+            same = found == json.loads(json.dumps(chosen))
+            return TrainingResult(**{**result, "notes": tuple(result["notes"])}) if same else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _step(self, step: training.Progress) -> None:
         eta, memory = step.eta_seconds, step.memory_bytes / 1e9

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +248,6 @@ def run(repo: Path, data: Path, base_: Any, monkeypatch: pytest.MonkeyPatch, tra
 
 def broken(base_: Any) -> dict[str, Any]:
     """Trainings that leave something unusable: what they leave, their result, and the reason that is told."""
-    from dataclasses import replace
-
     good = lora(base_)
     nan = {name: np.full_like(value, np.nan) for name, value in good.items()}
     foreign = {name: np.ones((value.shape[0], value.shape[1] + 1), np.float32) for name, value in good.items()}
@@ -333,6 +332,39 @@ def test_an_interrupted_night_is_taken_up_again(
     assert not list(data.glob("repositories/*/night"))
     commit(repo, {"new.py": "new = 1\n"})
     assert run(repo, data, base, monkeypatch, train)["status"] == "too few changes"
+
+
+def test_an_adapter_is_not_trained_again_when_its_night_died_in_the_replay(
+    repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, times = tmp_path / "data", []
+    where = serving(repo, data, base)
+
+    def train(out: Path) -> TrainingResult:
+        times.append(1)
+        trained(out, base)
+        return DONE
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    def judge(*_: Any) -> None:
+        raise UserError("the replay was asked", "do so")
+
+    monkeypatch.setattr(nights, "judge", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(repo, data, base, monkeypatch, train)
+    monkeypatch.setattr(nights, "judge", judge)
+    with pytest.raises(UserError, match="the replay was asked"):
+        run(repo, data, base, monkeypatch, train)
+    assert len(times) == 1
+    reports = [json.loads(path.read_text()) for path in sorted(data.glob("repositories/*/nights/*.json"))]
+    assert any("trained this adapter to the end" in note for note in reports[-1]["notes"])
+    other = replace(OPTIONS, training=replace(OPTIONS.training, rank=8))
+    with pytest.raises(UserError, match="the replay was asked"):
+        night(repo, settings(data, base), other, Tell())
+    assert len(times) == 2
+    assert current_number(where) == 1
 
 
 def test_a_promotion_that_was_cut_off_is_made_up_for(repo: Path, tmp_path: Path, base: Any) -> None:
