@@ -136,7 +136,7 @@ class Night:
     def _build(self, plan: NightPlan, report: Report) -> Manifest | None:
         """The set; None where it is empty."""
         wanted = replace(self.options.set, since=plan.since, until=plan.until, seed=self.options.seed)
-        chosen = {"set": asdict(wanted), "base": self.base.identity}
+        chosen = {"set": asdict(wanted), "base": self.base.identity, "prompt": [PROMPT_FORMAT, self.base.spec.name]}
         where = self.work / "set"
         began = time.monotonic()
         with explained(self.work, "work of this night"):

@@ -364,6 +364,10 @@ def test_an_adapter_is_not_trained_again_when_its_night_died_in_the_replay(
     with pytest.raises(UserError, match="the replay was asked"):
         night(repo, settings(data, base), other, Tell())
     assert len(times) == 2
+    monkeypatch.setattr(nights, "PROMPT_FORMAT", nights.PROMPT_FORMAT + 1)  # Ondol was updated in between
+    with pytest.raises(UserError, match="the replay was asked"):
+        night(repo, settings(data, base), other, Tell())
+    assert len(times) == 3
     assert current_number(where) == 1
 
 
