@@ -27,7 +27,7 @@ NEVER_CAPPED: Final = 200
 """Samples that one author or one directory may have whatever their share is."""
 
 NEAR_DUPLICATE: Final = "near-duplicate of another"
-HOLDS_SECRET: Final = "sample: a secret in its middle"  # noqa: S105
+HOLDS_SECRET: Final = "sample: a secret in its lines"  # noqa: S105
 DUPLICATE: Final = "sample: the same again"
 
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -92,7 +92,7 @@ class Sieve:
     def refuses(self, draft: Draft) -> str | None:
         """Why a draft is left out, or None."""
         middle = draft.middle
-        if (PLACEHOLDER in middle and draft.kind != DOCUMENT) or find(middle, draft.path):
+        if (draft.kind != DOCUMENT and PLACEHOLDER in _lines(draft)) or find(middle, draft.path):
             return HOLDS_SECRET
         if draft.kind == DOCUMENT:
             return f"sample: {NEAR_DUPLICATE}" if self._documents.seen(middle) else None
@@ -102,6 +102,12 @@ class Sieve:
             return DUPLICATE
         self._spots.add(spot.digest())
         return None
+
+
+def _lines(draft: Draft) -> str:
+    """The lines that a middle is part of: what a prompt holds back of them is written as well."""
+    low, high = draft.text.rfind("\n", 0, draft.start) + 1, draft.text.find("\n", draft.end)
+    return draft.text[low : draft.start] + draft.middle + draft.text[draft.end : high if high >= 0 else None]
 
 
 def author(draft: Draft) -> str:

@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tree_sitter import Node
 
 from finetune import dataset
 from finetune.dataset import DatasetOptions, Manifest, build, path_key
-from finetune.dataset_filters import NearDuplicates, author, capped
+from finetune.dataset_filters import HOLDS_SECRET, NearDuplicates, Sieve, author, capped
 from finetune.dataset_prompts import RESERVE, TOO_LONG, Prompts
 from finetune.dataset_shards import TRAIN, VALIDATION, read
 from finetune.replay import index_of
@@ -214,11 +215,13 @@ def test_nothing_of_a_later_commit_is_in_the_set_nor_of_the_window_in_a_context(
         text = base.vocabulary.decode(ids)
         assert max(map(int, re.findall(r"_(\d+)\b", text)), default=0) <= last
         if sample["commit"] and sample["kind"] != "document":
-            at = max(place for place, token in enumerate(ids) if token == separator)
-            context = base.vocabulary.decode(ids[:at])
+            marks = [place for place, token in enumerate(ids) if token == separator]
+            pieces = [base.vocabulary.decode(ids[here + 1 : end]) for here, end in pairwise(marks)]
+            others = "\0".join(piece for piece in pieces if piece.split("\n")[0] != sample["path"])
             # One window: its index is of the first commit, whose functions are numbered 0. Files have numbers too.
-            stated = re.findall(r"\bdef \w+_(\d+)\(", context)
-            assert set(stated) <= {"0"}, context
+            # Far parts of the open file, which are as old as the file itself, are held to the last line below.
+            stated = re.findall(r"\bdef \w+_(\d+)\(", others)
+            assert set(stated) <= {"0"}, others
             seen[bool(stated)] += 1
             own = numbers[sample["commit"]]
             assert max(map(int, re.findall(r"\bdef \w+_(\d+)\(", text)), default=0) <= own
@@ -340,6 +343,16 @@ def test_near_duplicates_are_told_from_different_texts() -> None:
     assert [known.seen(text) for text in texts] == [False] * 10
     assert [known.seen(text.replace("limit=limit", "limit=9", 1)) for text in texts] == [True] * 10
     assert not known.seen("return 0") and not known.seen("return 0")
+
+
+@pytest.mark.parametrize("at", ["RED", "REDACTED", 'REDACTED"', "token ="])
+def test_no_middle_makes_a_model_write_a_masked_secret(at: str) -> None:
+    """The prompt holds back what is typed of a word and its mark, so the middle is not all that is learnt."""
+    text = 'first = 1\ntoken = "REDACTED", retries\nlast = 2\n'
+    start = text.index(at) + len(at)
+    spans = [(start, start + 3), (start, text.index("\nlast"))]
+    assert [Sieve().refuses(Draft("span", "a.py", text, *span)) for span in spans] == [HOLDS_SECRET] * 2
+    assert Sieve().refuses(Draft("span", "a.py", text, 6, 9)) is None
 
 
 def draft(name: str, path: str) -> Draft:
