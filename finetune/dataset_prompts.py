@@ -95,8 +95,10 @@ class Prompts:
         draw = self._rng.random()
         if draw >= self._distractor_share:
             packed = self._packer.pack(document, offset, None)
-            if packed.parts.context:
-                self._others.append(packed.parts.context)
+            # Far parts of the file itself are as new as its commit, and newer than the next sample may be.
+            away = tuple(piece for piece in packed.parts.context if piece.path != draft.path)
+            if away:
+                self._others.append(away)
             return packed.parts, packed.reason
         parts = self._bare.pack(document, offset, None).parts
         if draw < self._distractor_share / 2 and self._others:

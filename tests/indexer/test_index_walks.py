@@ -76,15 +76,21 @@ class Walk:
 
     def do_rename(self) -> None:
         path = self.some()
-        path.rename(path.with_name(f"moved{self.rng.randrange(9)}{path.suffix}"))
+        target = path.with_name(f"moved{self.rng.randrange(9)}{path.suffix}")
+        if not target.is_dir():
+            path.rename(target)
 
     def do_rename_case(self) -> None:
         path = self.some()
-        path.rename(path.with_name(path.name.swapcase()))
+        target = path.with_name(path.name.swapcase())
+        if not target.is_dir():
+            path.rename(target)
 
     def do_copy(self) -> None:
         path = self.some()
-        path.with_name(f"copy{self.rng.randrange(9)}{path.suffix}").write_bytes(path.read_bytes())
+        target = path.with_name(f"copy{self.rng.randrange(9)}{path.suffix}")
+        if not target.is_dir():
+            target.write_bytes(path.read_bytes())
 
     def do_chmod(self) -> None:
         self.some().chmod(self.rng.choice([0o600, 0o755]))
