@@ -73,12 +73,12 @@ def commits(
     since: str | None = None,
     first_parent: bool = False,
 ) -> list[Commit]:
-    """The commits of a range, newest first, without merges.
+    """The commits of a range, newest first, without merges; none before one that descends from it, whatever dates say.
 
     :param revisions: a revision or a range ``A..B``.
     :param since: a date as git understands it.
     """
-    arguments = ["log", "--no-merges", "--format=%H%x1f%P%x1f%ct%x1f%aE"]
+    arguments = ["log", "--no-merges", "--date-order", "--format=%H%x1f%P%x1f%ct%x1f%aE"]
     arguments += [f"--max-count={limit}"] if limit is not None else []
     arguments += [f"--since={since}"] if since else []
     arguments += ["--first-parent"] if first_parent else []
