@@ -154,7 +154,7 @@ def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
     :param least: a random value has at least so many characters.
     """
     value = value[:_JUDGED]
-    if len(value) < 6 or _STAND_IN.search(value) or _TECHNICAL.match(value):
+    if len(value) < 6 or is_stand_in(value) or _TECHNICAL.match(value):
         return False
     if len(value) < 32 and _CODE.search(value):
         return False
@@ -165,6 +165,12 @@ def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
         if letters and (digits or signs) and not is_words(value) and not re.search(r"[\s(){}\[\]<>]", value):
             return True
     return looks_random(value, least)
+
+
+def is_stand_in(value: str) -> bool:
+    """Whether ``value`` holds what people write in a secret's place. Random letters may spell ``yOuR``; they do not."""
+    found = (match.group(0) for match in _STAND_IN.finditer(value))
+    return any(not word.isalpha() or len(_CLASS.findall(word)) <= len(word) / 2 for word in found)
 
 
 def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:
@@ -180,7 +186,7 @@ def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:
 
 def is_password_in_address(value: str) -> bool:
     """Whether the part between ``user:`` and ``@`` is a password: more than one lower-case word, and no stand-in."""
-    if _STAND_IN.search(value) or re.fullmatch(r"[a-z]{1,12}|\d{1,5}|[A-Z_]+", value):
+    if is_stand_in(value) or re.fullmatch(r"[a-z]{1,12}|\d{1,5}|[A-Z_]+", value):
         return False
     return not re.search(r"[$%]?[{}()\[\]]", value)
 

@@ -76,6 +76,16 @@ def test_planted_secrets_are_masked(rng: random.Random) -> None:
     assert not [case for case in missed if case[0] in CLOUD]
 
 
+def test_a_random_value_that_spells_a_stand_in_by_chance_is_masked() -> None:
+    kept = "your-key-goes-here", "changeMePlease123", "YOUR_SECRET_9", "Example4Secret", "<API_KEY_HERE_123>"
+    text = "".join(f'secret_key = "{value}"\n' for value in kept)
+    assert mask(text)[0] == text
+    by_chance = "yOuR", "xXxX", "tOdO"
+    for word in by_chance:
+        value = f"6QNXwkkj3vRrgnE{word}JAQPvfrBfOdG47NYpGXY"
+        assert value not in mask(f'aws_secret_access_key = "{value}"\n')[0]
+
+
 def second_opinion(text: str) -> set[str]:
     """What the regular expressions of detect-secrets find; its check with the services is never called.
 
