@@ -22,7 +22,7 @@ test-model: $(VENV)/.model  ## The tests that need torch, on the CPU.
 	$(BIN)/python -m pytest -q -rs tests/lsp_server tests/finetune -k "model or export or decoding or duet or training or dashboard"
 
 test-llamacpp: $(VENV)/.llamacpp  ## GGUF exports, llama.cpp in process and its own server; compiles it first.
-	$(BIN)/python -m pytest -q -rs tests/finetune/test_export.py tests/lsp_server/test_llamacpp_server.py
+	$(BIN)/python -m pytest -q -rs tests/finetune/adapters/test_export.py tests/lsp_server/backends/test_llamacpp_server.py
 
 lint: $(VENV)/.dev  ## Style, types and the direction of imports.
 	$(BIN)/ruff check .

@@ -25,11 +25,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from finetune.dataset import DatasetOptions, Manifest, build  # noqa: E402
-from finetune.dataset_shards import TRAIN, read  # noqa: E402
-from finetune.training import TrainingOptions, train  # noqa: E402
+from finetune.dataset.build import DatasetOptions, Manifest, build  # noqa: E402
+from finetune.dataset.shards import TRAIN, read  # noqa: E402
+from finetune.training.train import TrainingOptions, train  # noqa: E402
 from indexer.config import Settings  # noqa: E402
-from lsp_server.backends.model_folder import open_folder  # noqa: E402
+from lsp_server.weights.base_model import open_folder  # noqa: E402
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "rensa")
 TURNS = 3
@@ -72,9 +72,9 @@ def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, 
     import torch
     from torch.nn import functional
 
-    from finetune.training_model import load
-    from finetune.training_rows import Collator, Samples, pack, schedule
-    from lsp_server.backends.transformers_local import pick_device, pick_dtype
+    from finetune.training.lora_model import load
+    from finetune.training.sequence_packing import Collator, Samples, pack, schedule
+    from lsp_server.backends.torch_backend import pick_device, pick_dtype
 
     torch.manual_seed(options.seed)
     manifest = Manifest.from_file(dataset)
@@ -114,8 +114,8 @@ def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, 
 
 def measure_speed(base: Path, dataset: Path, out: Path, options: TrainingOptions, steps: int) -> dict[str, Any]:
     """Tokens a second of the training and of the plain loops, and their ratios, from the medians of the turns."""
-    from finetune.training_loop import Run
-    from finetune.training_rows import Samples, pack
+    from finetune.training.loop import Run
+    from finetune.training.sequence_packing import Samples, pack
 
     manifest = Manifest.from_file(dataset)
     samples = Samples.gather(read(dataset, manifest.files, TRAIN), options.max_length, options.left_weight)

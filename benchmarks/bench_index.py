@@ -53,7 +53,7 @@ def make_corpus(target: Path, lines: int) -> None:
 
 def parse_once(corpus: Path) -> dict[str, float]:
     """What it takes to parse the corpus once with tree-sitter in this process."""
-    from indexer.languages import language_of, parser
+    from indexer.languages.grammars import language_of, parser
 
     files = []
     for path in sorted(corpus.rglob("*")):
@@ -148,9 +148,9 @@ def measure_reading(data: Path, corpus: Path) -> dict[str, Any]:
     from dataclasses import replace
 
     from indexer.config import load
-    from indexer.index import Index
-    from indexer.search import search
-    from indexer.store import index_directory
+    from indexer.search.hybrid import search
+    from indexer.storage.generations import index_directory
+    from indexer.storage.reader import Index
 
     settings = replace(load(corpus)[0], data_dir=data)
     opened = []

@@ -31,16 +31,16 @@ from bench_index import machine
 from bench_server import processor_time
 from model_table import tabulate
 
-from finetune.replay import Plan, Stage, Watch, commit_stages, request_of
-from finetune.windows import Passed, windows
+from finetune.commits.windows import Passed, windows
+from finetune.evaluation.replay import Plan, Stage, Watch, commit_stages, request_of
 from indexer.config import Settings
-from indexer.fim import Prompt
+from indexer.prompt.renderer import Prompt
 from lsp_server.backends.base import Backend, Generation, Limits
-from lsp_server.backends.stops import TextStops
-from lsp_server.client import Client
-from lsp_server.engine import Engine
-from lsp_server.indexing import console_script
-from lsp_server.packing import IndexSource, Packer
+from lsp_server.backends.stop_rules import TextStops
+from lsp_server.commands.lsp_client import Client
+from lsp_server.model.prompt_context import IndexSource, Packer
+from lsp_server.retrieval.engine import Engine
+from lsp_server.server.index_process import console_script
 from lsp_server.types import Document, Request
 
 HERE = Path(__file__).parent
@@ -64,14 +64,14 @@ def torch_backend(base: Path, dtype: str) -> Any:
     """The torch path on a CPU, one thread."""
     import torch
 
-    from lsp_server.backends.transformers_local import TransformersBackend
+    from lsp_server.backends.torch_backend import TransformersBackend
 
     return TransformersBackend(base, PROMPT_TOKENS, "cpu", getattr(torch, dtype), threads=1)
 
 
 def gguf_backend(base: Path) -> Any:
     """The llama.cpp path, one thread."""
-    from lsp_server.backends.llamacpp import LlamaCppBackend
+    from lsp_server.backends.llamacpp_backend import LlamaCppBackend
 
     return LlamaCppBackend(base, PROMPT_TOKENS, threads=1)
 

@@ -33,16 +33,16 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import vectors
-from indexer.bm25 import Bm25, Bm25Writer
-from indexer.build import build, index_directory
+from indexer.building.build import build, index_directory
 from indexer.config import Settings
-from indexer.embed import Encoder
-from indexer.index import Index
-from indexer.search import search
-from indexer.terms import terms, words
+from indexer.search import vectors
+from indexer.search.bm25 import Bm25, Bm25Writer
+from indexer.search.embedding import Encoder
+from indexer.search.hybrid import search
+from indexer.search.vectors import Vectors
+from indexer.storage.reader import Index
+from indexer.text.terms import terms, words
 from indexer.types import Chunk, Hit
-from indexer.vectors import Vectors
 
 # A sentence at the start of a comment or docstring: a capital letter, then words.
 _SENTENCE = re.compile(r'(?:"""|/\*\*?|^[ \t]*(?://+|#|--))\s*([A-Z][a-z]+ [a-z][^\n]*?)(?:"""|\*/)?$', re.MULTILINE)

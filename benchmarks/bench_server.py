@@ -24,7 +24,7 @@ from typing import Any
 
 from bench_index import machine, make_corpus
 
-from lsp_server.client import Client, edit
+from lsp_server.commands.lsp_client import Client, edit
 
 SCRIPT = Path(sys.executable).with_name("ondol")
 

@@ -16,18 +16,21 @@ import click
 from indexer.errors import OndolError
 
 COMMANDS: Final = {
-    "index": ("indexer.commands:index", "Build or update the index of a repository."),
-    "search": ("indexer.commands:search", "Show what the index finds, with scores and file:line."),
-    "doctor": ("indexer.doctor:doctor", "Say what is installed and indexed, what is wrong, and the cure."),
-    "serve": ("lsp_server.cli:serve", "Run the language server."),
-    "complete": ("lsp_server.cli:complete", "Show the completion at a place in a file."),
-    "explain": ("lsp_server.cli:explain", "Say why a completion was shown, or was not."),
-    "stats": ("lsp_server.cli:stats", "Show what was shown, accepted and kept."),
-    "demo": ("lsp_server.cli:demo", "Index, serve and show real completions, in one command."),
-    "eval": ("finetune.cli:evaluate", "Replay commits: what the completions would have done."),
-    "finetune": ("finetune.nightly:finetune", "Make the model better from the newest commits; safe to run from cron."),
-    "models": ("finetune.models:models", "List, show, promote, roll back and export adapters."),
-    "dashboard": ("finetune.dashboard:dashboard", "Serve the web page of figures."),
+    "index": ("indexer.commands.index_and_search:index", "Build or update the index of a repository."),
+    "search": ("indexer.commands.index_and_search:search", "Show what the index finds, with scores and file:line."),
+    "doctor": ("indexer.commands.doctor:doctor", "Say what is installed and indexed, what is wrong, and the cure."),
+    "serve": ("lsp_server.commands.serving:serve", "Run the language server."),
+    "complete": ("lsp_server.commands.serving:complete", "Show the completion at a place in a file."),
+    "explain": ("lsp_server.commands.serving:explain", "Say why a completion was shown, or was not."),
+    "stats": ("lsp_server.commands.serving:stats", "Show what was shown, accepted and kept."),
+    "demo": ("lsp_server.commands.serving:demo", "Index, serve and show real completions, in one command."),
+    "eval": ("finetune.evaluation.command:evaluate", "Replay commits: what the completions would have done."),
+    "finetune": (
+        "finetune.nightly.command:finetune",
+        "Make the model better from the newest commits; safe to run from cron.",
+    ),
+    "models": ("finetune.adapters.command:models", "List, show, promote, roll back and export adapters."),
+    "dashboard": ("finetune.dashboard.command:dashboard", "Serve the web page of figures."),
 }
 """Every command: where it is, and its line in ``--help``. One whose module is not installed is not listed."""
 

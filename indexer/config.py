@@ -24,7 +24,7 @@ from typing import Any, Literal
 import platformdirs
 
 from indexer.errors import UserError
-from indexer.ignores import is_usable
+from indexer.ignore_patterns import is_usable
 
 REPOSITORY_FILE = ".ondol.toml"
 USER_FILE = "ondol.toml"

@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from finetune.replay import Plan, Watch, commit_stages, request_of
-from finetune.windows import Passed, windows
+from finetune.commits.windows import Passed, windows
+from finetune.evaluation.replay import Plan, Watch, commit_stages, request_of
 from indexer.config import Settings
 from lsp_server.backends.loading import load_local
-from lsp_server.duet import DuetEngine, likely
-from lsp_server.engine import Engine
-from lsp_server.model import UNHURRIED, ModelSource
-from lsp_server.model_engine import PROMPT_TOKENS
-from lsp_server.packing import IndexSource, Packer
+from lsp_server.model.factory import PROMPT_TOKENS
+from lsp_server.model.hybrid_engine import DuetEngine, likely
+from lsp_server.model.prompt_context import IndexSource, Packer
+from lsp_server.model.runner import UNHURRIED, ModelSource
+from lsp_server.retrieval.engine import Engine
 
 Row = tuple[list[float], bool]
 Rows = dict[str, list[Row]]

@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from finetune.cases import Case
-from finetune.replay import Plan, documents_of, indexed_windows, request_of, window_cases
-from finetune.windows import Passed, windows
+from finetune.commits.cases import Case
+from finetune.commits.windows import Passed, windows
+from finetune.evaluation.replay import Plan, documents_of, indexed_windows, request_of, window_cases
 from indexer.config import Settings
-from lsp_server import gate, retrieval
-from lsp_server.evidence import FEATURES
-from lsp_server.forest import Forest
+from lsp_server.retrieval import gate, ranker
+from lsp_server.retrieval.ranker_features import FEATURES
+from lsp_server.retrieval.trees import Forest
 
 DATA = Path(__file__).parent.parent / "lsp_server" / "data"
 SEED = 20261121
@@ -80,7 +80,7 @@ def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> Non
 
 def evidence(case: Case, index: Any) -> tuple[Any, list[str | None]] | None:
     """The evidence rows of a case's candidates and their texts (None where one does not continue the line)."""
-    engine = retrieval.Retrieval(None)
+    engine = ranker.Retrieval(None)
     engine.set_index(index)
     for document in documents_of(case):
         engine.update(document)
@@ -124,7 +124,7 @@ def best_options(one: dict[str, Any], scores: Any) -> list[tuple[bool, bool, Any
         place += size
         s, lengths, right, rows = scores[part], one["lengths"][part], one["right"][part], one["rows"][part]
         order = np.argsort(-s)
-        options = [i for i in order if lengths[i] > 0][: retrieval.TEXTS]
+        options = [i for i in order if lengths[i] > 0][: ranker.TEXTS]
         ends = [float(s[i]) for i in order if lengths[i] == 0][:1]
         if not options:
             out.append((bool(start), False, None))

@@ -2,7 +2,7 @@
 
 Takes the standard library and every installed package whose own metadata declare a permissive licence. Leaves out
 packages that Ondol is judged on, vendored copies, tables, and files that repeat held-out ones. Samples are rendered by
-``indexer.fim``, so a training prompt is a serving prompt. Knows nothing of torch.
+``indexer.prompt.renderer``, so a training prompt is a serving prompt. Knows nothing of torch.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.fim import ContextPiece, PromptInput, Renderer
-from indexer.vocabulary import Vocabulary
+from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
+from indexer.prompt.tokenizer import Vocabulary
 
 PERMISSIVE = {
     "MIT", "MIT-0", "MIT-CMU", "BSD-2-CLAUSE", "BSD-3-CLAUSE", "BSD", "APACHE-2.0", "ISC", "PSF-2.0", "PYTHON-2.0",

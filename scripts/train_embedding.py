@@ -7,9 +7,9 @@ The corpus is permissively licensed source of many languages, fetched by name wi
 apt-get) into the work folder and unpacked there; nothing of it is installed or run. The list with versions and
 licences is written beside the matrix as ``embedding.json``. Packages that the project's evaluations use are not in it.
 
-Training: word parts (``indexer.embed.units``), a byte-level BPE over them, and one row per subword, learnt with
-sentence-transformers' MultipleNegativesRankingLoss on pairs of neighbours in real files (the lines before a chunk and
-the chunk; a comment or signature and the body under it). Then rows are rounded to int8 with one scale per column.
+Training: word parts (``indexer.search.embedding.units``), a byte-level BPE over them, and one row per subword, learnt
+with sentence-transformers' MultipleNegativesRankingLoss on pairs of neighbours in real files (the lines before a chunk
+and the chunk; a comment or signature and the body under it). Then rows are rounded to int8 with one scale per column.
 """
 
 import argparse
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
-from indexer.embed import MATRIX_FILE, TOKENIZER_FILE, units
-from indexer.languages import language_of
+from indexer.languages.grammars import language_of
+from indexer.search.embedding import MATRIX_FILE, TOKENIZER_FILE, units
 
 CARD_FILE = "embedding.json"
 

@@ -32,12 +32,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 import small_llama_corpus as corpora  # noqa: E402
 
-from indexer.fim import PROMPT_FORMAT, PromptInput, Renderer  # noqa: E402
-from indexer.fim_specs import spec_named  # noqa: E402
-from indexer.vocabulary import Vocabulary  # noqa: E402
+from indexer.prompt.formats import spec_named  # noqa: E402
+from indexer.prompt.renderer import PROMPT_FORMAT, PromptInput, Renderer  # noqa: E402
+from indexer.prompt.tokenizer import Vocabulary  # noqa: E402
 from lsp_server.backends.base import Limits  # noqa: E402
 from lsp_server.backends.decoding import decoder_for  # noqa: E402
-from lsp_server.backends.lean_llama import LeanLlama  # noqa: E402
+from lsp_server.backends.torch_llama import LeanLlama  # noqa: E402
 
 SEED = 20261
 CONTROLS = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|fim_pad|>"]

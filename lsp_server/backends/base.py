@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from indexer.errors import UserError
-from indexer.fim import Prompt, PromptInput
+from indexer.prompt.renderer import Prompt, PromptInput
 
 
 class BackendProblem(UserError):

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from indexer.fim import Prompt
-from indexer.fim_specs import PromptSpec, stop_ids
-from indexer.vocabulary import Vocabulary
+from indexer.prompt.formats import PromptSpec, stop_ids
+from indexer.prompt.renderer import Prompt
+from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
-from lsp_server.backends.drafts import Drafts
-from lsp_server.backends.pace import Pace
-from lsp_server.backends.stops import TextStops
+from lsp_server.backends.draft_length import Pace
+from lsp_server.backends.draft_sources import Drafts
+from lsp_server.backends.stop_rules import TextStops
 
 BEST = 3
 """How many of the likeliest next tokens a model reports."""

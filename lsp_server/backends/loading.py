@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from indexer.config import Settings
-from indexer.fim import PromptInput
-from indexer.fim_specs import LEFT_TO_RIGHT
+from indexer.prompt.formats import LEFT_TO_RIGHT
+from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.base import Backend, BackendProblem, Limits
-from lsp_server.backends.model_folder import ModelFolder, open_folder
+from lsp_server.weights.base_model import ModelFolder, open_folder
 
 _SMOKE = (
     ("def add(first, second):\n    return first + second\n\n\ntotal = add(", ")\nprint(total)\n"),
@@ -66,7 +66,7 @@ def load_local(settings: Settings, limit: int, tell: Callable[[str], None]) -> B
         tell(f"{folder.name}: {folder.note}")
     backend: Any
     if folder.gguf and (not folder.weights or path.is_file() or (_has_llama_cpp() and not _has_gpu())):
-        from lsp_server.backends.llamacpp import LlamaCppBackend
+        from lsp_server.backends.llamacpp_backend import LlamaCppBackend
 
         if settings.base_bits != 16:
             tell(f"{folder.name}: base_bits is for torch; the bits of a GGUF file are its own")
@@ -74,7 +74,7 @@ def load_local(settings: Settings, limit: int, tell: Callable[[str], None]) -> B
     elif importlib.util.find_spec("torch") is None:
         raise BackendProblem("torch is not installed", "pip install 'ondol[model]', or name a folder with a GGUF file")
     else:
-        from lsp_server.backends.transformers_local import TransformersBackend
+        from lsp_server.backends.torch_backend import TransformersBackend
 
         backend = TransformersBackend(path, limit, bits=settings.base_bits)
     if folder.spec is not LEFT_TO_RIGHT:
@@ -88,7 +88,7 @@ def load_local(settings: Settings, limit: int, tell: Callable[[str], None]) -> B
 
 def load_remote(settings: Settings) -> Backend:
     """The remote backend of the settings. A base model's folder, where one is set, lets prompts go as token ids."""
-    from lsp_server.backends.remote import RemoteBackend, Server
+    from lsp_server.backends.http_backend import RemoteBackend, Server
 
     if not settings.remote_url:
         raise BackendProblem("no server is set", "set remote_url in your own ondol.toml")

@@ -1,0 +1,285 @@
+"""The commands ``ondol models``: what the adapter registry holds, which version serves, and its export.
+
+This module prints and asks; ``registry`` writes, ``marks`` compares with the repository, ``export`` converts.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from indexer.commands.index_and_search import data_dir_option, printable, settings_for
+from indexer.errors import OndolError, UserError
+
+if TYPE_CHECKING:
+    from finetune.adapters.stale_data import Mark
+    from indexer.config import Settings
+    from lsp_server.weights.adapter_registry_writer import Version
+    from lsp_server.weights.base_model import ModelFolder
+
+_NUMBERS = frozenset({"version", "commits", "samples", "exact"})
+_KINDS = click.Choice(["safetensors", "f16", "q8_0", "q4_k_m"])
+
+
+class Place:
+    """A repository with its settings and its registry."""
+
+    def __init__(self, repo: Path, data_dir: Path | None, base: str | None = None, *, quiet: bool = False) -> None:
+        from indexer.repository import git
+        from lsp_server.model.factory import registry_directory
+
+        self.root = git.find_root(repo)
+        self.settings: Settings = settings_for(self.root, data_dir, quiet=quiet)
+        self.registry = registry_directory(self.settings, self.root)
+        self._base = base or self.settings.base_model
+
+    def base(self) -> "ModelFolder":
+        """The base model.
+
+        :raises UserError: none is set, or it is not there.
+        """
+        from lsp_server.backends.loading import find_base
+        from lsp_server.weights.base_model import open_folder
+
+        return open_folder(find_base(self._base))
+
+    @property
+    def has_base(self) -> bool:
+        """Whether one is set."""
+        return bool(self._base)
+
+
+def _repo(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--repo`` and ``--data-dir``, the same for every command here."""
+    option = click.option(
+        "--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here)."
+    )
+    return data_dir_option(option(command))
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+_with_base = click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
+
+
+@click.group(epilog="Example: ondol models list")
+def models() -> None:
+    """The adapters that `ondol finetune` has made of a repository."""
+
+
+@models.command("list", epilog="Example: ondol models list --repo ~/product")
+@_json
+@_repo
+def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
+    """List the versions with their figures, the newest first; * serves."""
+    from finetune.adapters.stale_data import marks
+    from lsp_server.weights import adapter_registry_writer
+    from lsp_server.weights.adapter_registry import current_number
+
+    place = Place(repo, data_dir, quiet=as_json)
+    found = adapter_registry_writer.versions(place.registry)
+    now = current_number(place.registry)
+    marked = marks(place.registry, place.root, place.settings, found)
+    if as_json:
+        click.echo(json.dumps({"current": now, "versions": [row_of(one, now, marked) for one in reversed(found)]}))
+        return
+    if not found:
+        click.echo("no adapter yet; `ondol finetune` makes one")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for head in ("", "version", "made", "base", "commits", "samples", "exact", "over the base", ""):
+        table.add_column(head, justify="right" if head in _NUMBERS else "left")
+    for one in reversed(found):
+        row = row_of(one, now, marked)
+        table.add_row(
+            "*" if row["current"] else "", str(one.number), (row["made"] or "")[:16].replace("T", " "),
+            Text(printable(row["base"] or "")), _number(row["commits"]), _number(row["samples"]),
+            "" if row["exact"] is None else f"{100 * row['exact']:.1f} %", row["gain"] or "",
+            Text("; ".join(filter(None, (row["problem"], row["verdict"], row["mark"])))),
+        )  # fmt: skip
+    _console().print(table)
+
+
+@models.command(epilog="Example: ondol models show 12")
+@click.argument("version", type=click.IntRange(1))
+@_json
+@_repo
+def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None:
+    """Show everything that is known of a version."""
+    from finetune.adapters.stale_data import marks
+    from lsp_server.weights import adapter_registry_writer
+    from lsp_server.weights.adapter_registry import current_number
+
+    place = Place(repo, data_dir, quiet=as_json)
+    found = adapter_registry_writer.version(place.registry, version)
+    now = current_number(place.registry)
+    marked = marks(place.registry, place.root, place.settings, adapter_registry_writer.versions(place.registry))
+    moves = [
+        {"what": e.what, "at": e.at} for e in adapter_registry_writer.history(place.registry) if e.version == version
+    ]
+    if as_json:
+        click.echo(json.dumps({**row_of(found, now, marked), "history": moves, "manifest": found.manifest}))
+        return
+    row = row_of(found, now, marked)
+    click.echo(f"version {version}" + (" (serves)" if row["current"] else ""))
+    for key in ("problem", "mark", "verdict"):
+        if row[key]:
+            click.echo(f"  {row[key]}")
+    for move in moves:
+        click.echo(f"  {move['what']} {move['at']}")
+    click.echo(json.dumps({key: found.manifest[key] for key in found.manifest if key != "version"}, indent=2))
+
+
+@models.command(epilog="Example: ondol models promote 12")
+@click.argument("version", type=click.IntRange(1))
+@_with_base
+@_repo
+def promote(version: int, base: str | None, repo: Path, data_dir: Path | None) -> None:
+    """Let a version serve, after every byte of it has been verified against the base.
+
+    Running servers take it within seconds.
+    """
+    from lsp_server.weights import adapter_registry_writer
+
+    place = Place(repo, data_dir, base)
+    adapter_registry_writer.promote(place.registry, version, place.base())
+    click.echo(f"version {version} serves")
+
+
+@models.command(epilog="Example: ondol models rollback")
+@_with_base
+@_repo
+def rollback(base: str | None, repo: Path, data_dir: Path | None) -> None:
+    """Let the version serve that served before."""
+    from lsp_server.weights import adapter_registry_writer
+
+    place = Place(repo, data_dir, base)
+    now = adapter_registry_writer.rollback(place.registry)
+    click.echo(_serves(now))
+    if now and place.has_base:
+        try:
+            adapter_registry_writer.verify(place.registry, now, place.base())
+        except OndolError as error:
+            click.echo(f"ondol: {error}", err=True)
+
+
+@models.command(epilog="Example: ondol models delete 3 4 5")
+@click.argument("numbers", metavar="VERSION...", type=click.IntRange(1), nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Also the one that serves; the one before it takes its place.")
+@_repo
+def delete(numbers: tuple[int, ...], force: bool, repo: Path, data_dir: Path | None) -> None:
+    """Delete versions for good."""
+    from lsp_server.weights import adapter_registry_writer
+    from lsp_server.weights.adapter_registry import current_number
+
+    place = Place(repo, data_dir)
+    before = current_number(place.registry)
+    for number in numbers:
+        now = adapter_registry_writer.delete(place.registry, number, force=force)
+        click.echo(f"version {number} is deleted" + (f"; {_serves(now)}" if now != before else ""))
+        before = now
+
+
+@models.command(epilog="Example: ondol models export current ~/models/team --kind q4_k_m")
+@click.argument("what", metavar="base|current|VERSION")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--kind", "kinds", multiple=True, type=_KINDS, help="What to write; repeatable (default: q8_0, q4_k_m).")
+@click.option("--adapter-only", is_flag=True, help="The adapter alone, as a GGUF file for llama.cpp's --lora.")
+@_with_base
+@_json
+@_repo
+def export(
+    what: str, out: Path, kinds: tuple[str, ...], adapter_only: bool, base: str | None, as_json: bool, repo: Path,
+    data_dir: Path | None,
+) -> None:  # fmt: skip
+    """Write the base, or a version merged into it, to the new folder OUT, in forms that other programs read.
+
+    GGUF files are compared with the tokenizer and the logits they come from before the folder appears.
+    """
+    from finetune.adapters.export import export_adapter, export_gguf, export_safetensors
+    from lsp_server.weights import adapter_registry_writer
+
+    place = Place(repo, data_dir, base, quiet=as_json)
+    folder = place.base()
+    number = _which(what, place)
+    adapter = adapter_registry_writer.verify(place.registry, number, folder) if number else None
+    chosen = tuple(dict.fromkeys(kinds)) or ("q8_0", "q4_k_m")
+    if adapter_only:
+        if adapter is None or kinds:
+            raise click.UsageError("--adapter-only needs a version, and is one kind of its own")
+        checked = export_adapter(folder, out, adapter)
+    elif "safetensors" in chosen:
+        if len(chosen) > 1:
+            raise click.UsageError("safetensors and GGUF go to folders of their own; export twice")
+        export_safetensors(folder, out, adapter)
+        checked = []
+    else:
+        checked = export_gguf(folder, out, adapter, chosen)
+    files = sorted((path.name, path.stat().st_size) for path in out.iterdir())
+    if as_json:
+        from dataclasses import asdict
+
+        told = {"folder": str(out), "version": number, "files": dict(files), "checked": [asdict(c) for c in checked]}
+        click.echo(json.dumps(told))
+        return
+    for name, size in files:
+        click.echo(f"{out / name}  {size / 1e6:.1f} MB")
+    for one in checked:
+        same = f"{one.same_choice:.1%} of choices as in the 16-bit file"
+        click.echo(f"{one.file}: {one.tokenizer_parity[0]} of {one.tokenizer_parity[1]} texts split alike, {same}")
+
+
+def _which(what: str, place: Place) -> int | None:
+    """The version that a word names; None for the bare base."""
+    from lsp_server.weights.adapter_registry import current_number
+
+    if what == "base":
+        return None
+    if what == "current":
+        number = current_number(place.registry)
+        if not number:
+            raise UserError(f"no adapter of {place.root.name} serves", "name a version, or `base`")
+        return number
+    if not what.isdigit() or not int(what):
+        raise click.UsageError(f"{what} is neither `base` nor `current` nor the number of a version")
+    return int(what)
+
+
+def row_of(one: "Version", now: int | None, marked: "dict[int, Mark]") -> dict[str, Any]:
+    """What the list shows of a version."""
+    from finetune.nightly.promotion import BASE, CANDIDATE, points
+
+    gain = one.field("metrics", "gains", BASE)
+    verdict = one.field("verdict")
+    return {
+        "version": one.number,
+        "current": one.number == now,
+        "made": one.field("made"),
+        "base": one.field("base", "name"),
+        "commits": one.field("commits", "count"),
+        "samples": one.field("dataset", "samples"),
+        "exact": one.field("metrics", "arms", CANDIDATE, "exact", "value"),
+        "gain": points(gain) if isinstance(gain, dict) and gain.get("value") is not None else None,
+        "verdict": verdict if isinstance(verdict, str) else None,
+        "mark": str(marked[one.number]) if one.number in marked else None,
+        "problem": one.problem,
+    }
+
+
+def _serves(number: int | None) -> str:
+    return f"version {number} serves" if number else "the base serves without an adapter"
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else ""
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)

@@ -1,0 +1,62 @@
+"""The command ``ondol dashboard``: the web page of figures, on this machine alone.
+
+It starts streamlit on a loopback address with its own telemetry off; the page itself is ``web/page.py``, in a folder of
+its own because streamlit puts a page's folder first on Python's path.
+"""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer.commands.index_and_search import data_dir_option, settings_for
+from indexer.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+
+
+@click.command(epilog="Example: ondol dashboard ~/product --port 8501")
+@click.argument("repo", type=click.Path(path_type=Path), default=Path())
+@click.option("--port", type=click.IntRange(1024, 65535), default=8501, show_default=True, help="Where to listen.")
+@click.option("--eval", "evaluations", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="A report of `ondol eval --json` to show too; repeatable.")  # fmt: skip
+@click.option("--open", "browse", is_flag=True, help="Open a browser.")
+@data_dir_option
+def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool, data_dir: Path | None) -> None:
+    """Serve the web page of figures: nights, adapters, what became of suggestions.
+
+    Only this machine can reach it; nothing leaves.
+    """
+    from indexer.config import repository_directory
+    from indexer.repository import git
+
+    root = git.find_root(repo)
+    settings = settings_for(root, data_dir)
+    if importlib.util.find_spec("streamlit") is None:
+        raise UserError("streamlit is not installed", "pip install 'ondol[dashboard]'")
+    from streamlit.web import bootstrap
+
+    page = Path(__file__).parent / "page.py"
+    arguments = [str(root), str(settings.data_dir), *(str(path.absolute()) for path in evaluations)]
+    os.chdir(repository_directory(settings, root))  # streamlit reads settings from the folder it is started in
+    chosen = options(port, browse=browse)
+    bootstrap.load_config_options(flag_options=dict(chosen))
+    click.echo(f"http://{LOOPBACK}:{port}")
+    bootstrap.run(str(page), False, arguments, dict(chosen))
+
+
+def options(port: int, *, browse: bool) -> Mapping[str, Any]:
+    """What streamlit is told, over whatever its files say: loopback, no telemetry, nothing watched."""
+    return {
+        "server_address": LOOPBACK,
+        "server_port": port,
+        "server_headless": not browse,
+        "server_fileWatcherType": "none",
+        "browser_serverAddress": LOOPBACK,
+        "browser_gatherUsageStats": False,
+        "client_toolbarMode": "minimal",
+        "global_developmentMode": False,
+    }

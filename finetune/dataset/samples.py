@@ -1,0 +1,209 @@
+"""Samples before their prompts are packed: a file with a middle taken out of it, from commits and from older code.
+
+Four sources: ``typed``, the cursors of the replay, where what follows is what the author really wrote; spans within the
+lines that a commit added; spans in files of an index; and whole stretches of text, read from left to right.
+
+This module cuts texts. It packs no prompt, and leaves it to ``dataset_filters`` what is too much of the same.
+"""
+
+import random
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, takewhile
+from typing import TYPE_CHECKING, Final
+
+from finetune.commits.cases import Case, Edit, choose
+from finetune.commits.windows import is_code
+from finetune.dataset.spans import LONGEST, Spans
+from finetune.evaluation.replay import Plan
+from indexer.languages.grammars import language_of
+from indexer.repository.history import Hunk
+from indexer.text.tokens import unify_line_ends
+
+if TYPE_CHECKING:
+    from indexer.storage.reader import Index
+    from indexer.storage.segment import Document
+
+DOCUMENT: Final = "document"
+TYPED: Final = "typed"
+
+LINES_PER_SPAN: Final = 4
+"""Added lines for each span that is cut out of them."""
+
+SPANS_PER_FILE: Final = 20
+
+_INDENT = re.compile(r"[ \t]*")
+_CLOSING = re.compile(r"[ \t]*(?:[)\]}]|end\b)")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sample without its prompt: a cursor at ``start`` of a text, and what is to be written there.
+
+    Drafts of one file share its text: a window of commits has thousands of them.
+
+    :param kind: ``typed``, a kind of ``spans.Span``, or ``document``, which has nothing but a middle.
+    :param start, end: the characters of ``text`` that the middle takes the place of, or is.
+    :param written: the middle where it is not in the text.
+    :param whole: of documents: the file ends where the middle ends.
+    :param commit, author: empty for older code; the author is a key, see ``indexer.repository.history``.
+    """
+
+    kind: str
+    path: str
+    text: str
+    start: int
+    end: int
+    written: str | None = None
+    commit: str = ""
+    author: str = ""
+    whole: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """The text before the cursor."""
+        return "" if self.kind == DOCUMENT else self.text[: self.start]
+
+    @property
+    def suffix(self) -> str:
+        """The text after the middle."""
+        return "" if self.kind == DOCUMENT else self.text[self.end :]
+
+    @property
+    def middle(self) -> str:
+        """What is to be learnt; no longer than ``spans.LONGEST`` except in documents."""
+        return self.text[self.start : self.end] if self.written is None else self.written
+
+    @property
+    def language(self) -> str:
+        """By the file's name."""
+        return language_of(self.path)
+
+
+def typed(edits: Sequence[Edit], count: int, seed: int) -> Iterator[Draft]:
+    """Cursors at which authors went on, as the replay draws them; moved lines are not among them.
+
+    The middle is the rest of the line, and of a line that opens a block the block, if nothing old stood in its place.
+    """
+    amount = Plan(count - count // 2, count // 2, seed).share(0, 1)
+    by_place = {(edit.commit.id, edit.change.path): edit for edit in edits}
+    for case in choose(edits, amount, seed):
+        edit = by_place[case.commit, case.path]
+        if not case.moved:
+            at, middle = case.offset, _written(case, edit)
+            yield Draft(TYPED, case.path, case.text, at, at, middle, case.commit, edit.commit.author)
+
+
+def _written(case: Case, edit: Edit) -> str:
+    """The rest of the line and the deeper lines after it, up to the line that closes them."""
+    line = case.text[case.text.rfind("\n", 0, case.offset) + 1 : case.offset] + case.rest
+    hunk = next((one for one in edit.change.hunks if one.new_start <= case.line < one.new_start + one.new_count), None)
+    if not case.following or hunk is None or case.line - hunk.new_start + 1 < hunk.old_count:
+        return case.rest
+    depth = _depth(line)
+    block = list(takewhile(lambda row: not row.strip() or _depth(row) > depth, case.following))
+    while block and not block[-1].strip():
+        block.pop()
+    closing = case.following[len(block) : len(block) + 1]
+    if block and closing and _depth(closing[0]) == depth and _CLOSING.match(closing[0]):
+        block.append(closing[0].rstrip())
+    middle = "\n".join([case.rest, *block])
+    return middle if len(middle) <= LONGEST else case.rest
+
+
+def _depth(line: str) -> int:
+    match = _INDENT.match(line)
+    return len(match[0].expandtabs(8)) if match else 0
+
+
+def added_spans(edits: Iterable[Edit], seed: int) -> Iterator[Draft]:
+    """Spans within the lines that commits added, in the file as it was after the commit."""
+    for edit in edits:
+        text = unify_line_ends(edit.new_text)
+        starts = _line_starts(text)
+        spans = Spans(text, language_of(edit.change.path))
+        rng = random.Random(f"{seed}:{edit.commit.id}:{edit.change.path}")
+        wanted = min(SPANS_PER_FILE, -(-edit.change.added // LINES_PER_SPAN))
+        for hunk in rng.choices(edit.change.hunks, [hunk.new_count for hunk in edit.change.hunks], k=wanted):
+            low, high = _stretch(starts, hunk)
+            span = spans.draw(rng, low, high)
+            if span is not None:
+                change, commit = edit.change, edit.commit
+                yield Draft(span.kind, change.path, text, span.start, span.end, None, commit.id, commit.author)
+
+
+def added_documents(edits: Iterable[Edit], characters: int) -> Iterator[Draft]:
+    """Stretches of text around what commits added, which begin a little before it; one for neighbouring hunks."""
+    for edit in edits:
+        text = unify_line_ends(edit.new_text)
+        starts = _line_starts(text)
+        covered = 0
+        for hunk in edit.change.hunks:
+            low, high = _stretch(starts, hunk)
+            if hunk.new_count and high > covered:
+                begin = max(covered, low - characters // 4, 0)
+                begin = starts[bisect_right(starts, begin) - 1]
+                covered = min(len(text), begin + characters)
+                yield _document(edit.change.path, text, begin, covered, edit.commit.id, edit.commit.author)
+
+
+def older(
+    index: "Index", spans: int, documents: int, characters: int, seed: int, new: Callable[[str], bool]
+) -> Iterator[Draft]:
+    """Spans and stretches of text from the files of an index, a file as often as it is long.
+
+    :param new: says of a file's text whether there was none like it.
+    """
+    rng = random.Random(f"{seed}:older")
+    files = [document for document in index.documents.values() if is_code(document.path) and document.size]
+    rng.shuffle(files)
+    known: dict[str, bool] = {}
+    for name, count in (("spans", spans), (DOCUMENT, documents)):
+        for document, times in _shared_out(files, count):
+            text = unify_line_ends(index.text(document))
+            if document.path not in known:
+                known[document.path] = new(text)
+            if not known[document.path]:
+                continue
+            if name == DOCUMENT:
+                yield from _stretches(document.path, text, characters, times, rng)
+                continue
+            cutter = Spans(text, document.language)
+            for span in (cutter.draw(rng, 0, len(text)) for _ in range(times)):
+                if span is not None:
+                    yield Draft(span.kind, document.path, text, span.start, span.end)
+
+
+def _shared_out(files: Sequence["Document"], count: int) -> Iterator[tuple["Document", int]]:
+    """Each file with its share of ``count``, by size; no file gets more than ``SPANS_PER_FILE``."""
+    total = sum(document.size for document in files)
+    bounds = [round(count * reached / total) for reached in accumulate(document.size for document in files)]
+    for document, low, high in zip(files, [0, *bounds], bounds, strict=False):
+        if high > low:
+            yield document, min(high - low, SPANS_PER_FILE)
+
+
+def _stretches(path: str, text: str, characters: int, count: int, rng: random.Random) -> Iterator[Draft]:
+    """Some of the stretches that a text falls into."""
+    starts = _line_starts(text)
+    begins = [starts[bisect_right(starts, at) - 1] for at in range(0, len(text), max(1, characters))]
+    for begin in sorted(rng.sample(begins, min(count, len(begins)))):
+        yield _document(path, text, begin, min(len(text), begin + characters))
+
+
+def _document(path: str, text: str, begin: int, end: int, commit: str = "", author: str = "") -> Draft:
+    return Draft(DOCUMENT, path, text, begin, end, None, commit, author, end == len(text))
+
+
+def _line_starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer("\n", text))]
+
+
+def _stretch(starts: Sequence[int], hunk: Hunk) -> tuple[int, int]:
+    """The characters of a hunk's new lines, without the last line's end."""
+    last = min(hunk.new_start + hunk.new_count, len(starts))
+    begin = starts[min(hunk.new_start, len(starts) - 1)]
+    end = starts[last] - 1 if last < len(starts) else starts[-1]
+    return begin, max(begin, end)

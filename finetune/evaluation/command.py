@@ -1,0 +1,251 @@
+"""The command ``eval``: it joins windows, arms, figures and reports, and prints.
+
+What it prints about is made elsewhere and imported only when the command runs.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from indexer.commands.index_and_search import data_dir_option, settings_for
+from indexer.errors import UserError
+
+if TYPE_CHECKING:
+    from finetune.commits.windows import Passed
+    from finetune.evaluation.replay import Result, Stage, Watch
+    from indexer.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to replay."""
+
+    commits: int
+    windows: int
+    since: str | None
+    first_parent: bool
+    cases: int
+    seed: int
+    arms: tuple[str, ...]
+    adapter: str | None
+    split_files: bool
+    every_line: bool
+
+
+@click.command(epilog="Example: ondol eval ~/product --commits 200 --html replay.html")
+@click.argument("repo", type=click.Path(path_type=Path), default=Path())
+@click.option("--commits", type=click.IntRange(1), default=100, show_default=True, help="Newest commits to replay.")
+@click.option("--windows", type=click.IntRange(1), default=4, show_default=True, help="Indexes to divide them among.")
+@click.option("--since", help="Only commits since this date, as git understands it.")
+@click.option("--first-parent", is_flag=True, help="Only commits made on the branch itself.")
+@click.option("--cases", type=click.IntRange(2), default=300, show_default=True, help="Cursors, half at line starts.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the draw of cursors and intervals.")
+@click.option("--arm", "arms", multiple=True, help="What to replay: retrieval (the default), or another; repeatable.")
+@click.option("--base", metavar="FOLDER", help="The base model of arms that have one, over what the settings say.")
+@click.option("--adapter", metavar="N|FOLDER", help="The adapter of arms that have one (default: the one that serves).")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with plots to FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON (no line of code is in them).")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case to FILE, as JSON lines.")
+@click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
+@click.option("--split-files", is_flag=True, help="Hold out files instead of commits, where there is no history.")
+@click.option("--every-line", is_flag=True, help="Also lines of marks alone, and moved lines: all that commits add.")
+@data_dir_option
+def evaluate(
+    repo: Path, commits: int, windows: int, since: str | None, first_parent: bool, cases: int, seed: int,
+    arms: tuple[str, ...], base: str | None, adapter: str | None, html: Path | None, as_json: bool, out: Path | None,
+    fit_gate: bool, split_files: bool, every_line: bool, data_dir: Path | None,
+) -> None:  # fmt: skip
+    """Say what completions would have done for the last commits of REPO.
+
+    Cursors are put where the authors of those commits went on; the index knows the state before them. Texts are
+    compared with what the authors wrote.
+    """
+    from indexer.repository import git
+
+    if split_files and (since or first_parent or fit_gate):
+        raise click.UsageError("--split-files needs no history, so --since, --first-parent and --fit-gate say nothing")
+    for target in (html, out):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise UserError(f"there is no folder {target.parent} to write {target.name} into", "make it first")
+    root = git.find_root(repo)
+    settings = settings_for(root, data_dir, quiet=as_json)
+    if base is not None:
+        settings = replace(settings, base_model=base)
+    options = Options(
+        commits, windows, since, first_parent, cases, seed, arms or ("retrieval",), adapter, split_files, every_line
+    )
+    if fit_gate:
+        _fit_gate(root, settings, options, as_json)
+        return
+    report, result = _replay(root, settings, options, quiet=as_json)
+    if out is not None:
+        _write_cases(out, result)
+    if html is not None:
+        from finetune.evaluation.html_report import page
+
+        html.write_text(page(report, result), "utf-8")
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    from finetune.evaluation.report import show
+
+    show(report, _console())
+    for target in (html, out):
+        if target is not None:
+            click.echo(f"written: {target}")
+
+
+def _replay(root: Path, settings: "Settings", options: Options, *, quiet: bool) -> "tuple[dict[str, Any], Result]":
+    from finetune.commits.windows import Passed
+    from finetune.evaluation import report, systems
+    from finetune.evaluation.replay import run
+    from finetune.evaluation.summary import summarise
+    from indexer.repository import git
+
+    started, passed = time.monotonic(), Passed()
+    with _stages(root, settings, options, passed, quiet) as (stages, watch, until):
+        made = [systems.make(name, settings, root, until, _which(options)) for name in dict.fromkeys(options.arms)]
+        result = run(stages, made, watch)
+    _require(result.cases, passed)
+    if len(result.cases) < options.cases:
+        passed.note(f"{options.cases:,} cursors were asked for; these commits have {len(result.cases):,}.")
+    if options.every_line:
+        passed.note("Cursors are in lines of marks alone and in moved lines as well.")
+    return report.document(
+        summarise(result.arms, options.seed), name=root.name, head=git.head(root) if _has_git(root) else None,
+        settings=settings, asked=asdict(options), stages=result.stages,
+        arms={arm.name: arm.about for arm in made}, reasons=passed.reasons, notes=passed.notes,
+        seconds=time.monotonic() - started,
+    ), result  # fmt: skip
+
+
+def _which(options: Options) -> int | Path | None:
+    """The adapter that is asked for: a version's number, or a folder."""
+    if options.adapter is None:
+        return None
+    from finetune.evaluation.systems import ADAPTED
+
+    if not ADAPTED.intersection(options.arms):
+        raise click.UsageError(f"--adapter is for the arms {', '.join(sorted(ADAPTED))}")
+    return int(options.adapter) if options.adapter.isdecimal() else Path(options.adapter)
+
+
+def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool) -> None:
+    from finetune.commits.windows import Passed
+    from finetune.evaluation import gate_fitting
+
+    if options.windows < 2:
+        raise UserError("one window leaves no newer one to judge the gate on", "use --windows 2 or more")
+    passed = Passed()
+    with _stages(root, settings, options, passed, as_json) as (stages, watch, _):
+        collected = gate_fitting.collect(stages, watch)
+    done = gate_fitting.refit(collected, settings, root)
+    if as_json:
+        click.echo(json.dumps({**done.as_dict(), "passed_over": passed.reasons, "notes": passed.notes}))
+        return
+    from finetune.evaluation.report import show_refit
+
+    show_refit(done, settings.precision, _console())
+
+
+@contextmanager
+def _stages(
+    root: Path, settings: "Settings", options: Options, passed: "Passed", quiet: bool
+) -> "Iterator[tuple[Iterator[Stage], Watch, str | None]]":
+    """The stages of a replay in a folder of ours that is removed, how it tells what it does, and its oldest index."""
+    from finetune.commits.held_out_files import stage
+    from finetune.commits.windows import windows
+    from finetune.evaluation.replay import Plan, commit_stages
+    from indexer.repository import git
+
+    amount = Plan(options.cases // 2, options.cases - options.cases // 2, options.seed, options.every_line)
+    plan = []
+    if not options.split_files:
+        plan = windows(root, options.commits, options.windows, since=options.since, first_parent=options.first_parent)
+        found = sum(len(window.commits) for window in plan)
+        if git.is_shallow(root) and found < options.commits:
+            passed.note(f"The clone is shallow: {found:,} of {options.commits:,} commits are there to replay.")
+        elif found < options.commits:
+            passed.note(f"{found:,} commits that change earlier ones are there to replay.")
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="eval-", dir=settings.data_dir))
+    try:
+        with _progress(quiet, options.cases) as watch:
+            made = (
+                stage(root, settings, amount, folder, passed, watch)
+                if options.split_files
+                else commit_stages(root, plan, settings, amount, folder, passed, watch)
+            )
+            yield made, watch, plan[0].base if plan else None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _progress(quiet: bool, cases: int) -> "Iterator[Watch]":
+    """A bar on a terminal: what is being done, how far the index is, how many cases are answered."""
+    from finetune.evaluation.replay import Watch
+
+    if quiet or not sys.stderr.isatty():
+        yield Watch()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        phase = bars.add_task("starting", total=100, visible=False)
+        asked = bars.add_task("cursors", total=cases)
+
+        def answered() -> None:
+            bars.advance(asked)
+            if bars.tasks[asked].completed > (bars.tasks[asked].total or 0):
+                bars.update(asked, total=bars.tasks[asked].completed)  # moved lines come on top of what was asked for
+
+        yield Watch(
+            say=lambda said: bars.update(phase, description=said, completed=0, visible=said.startswith("indexing")),
+            index=lambda step: bars.update(phase, completed=step.percent),
+            case=answered,
+        )
+
+
+def _require(cases: list[Any], passed: "Passed") -> None:
+    """Says why nothing could be replayed."""
+    if cases:
+        return
+    reasons = ", ".join(f"{count:,} x {reason}" for reason, count in sorted(passed.reasons.items()))
+    raise UserError(
+        "no line of code was added there that could be replayed" + (f" (passed over: {reasons})" if reasons else ""),
+        "raise --commits, or hold out files with --split-files",
+    )
+
+
+def _write_cases(out: Path, result: "Result") -> None:
+    """One JSON object a line: the case, and what each arm answered. It holds code."""
+    with out.open("w", encoding="utf-8", errors="surrogatepass") as file:
+        for number, case in enumerate(result.cases):
+            answers = {name: asdict(outcomes[number]) for name, outcomes in result.arms.items()}
+            kept = {"case": number, **asdict(case), "arms": answers}
+            file.write(json.dumps(kept) + "\n")
+
+
+def _has_git(root: Path) -> bool:
+    from indexer.repository import git
+
+    return git.is_repository(root) or git.is_bare(root)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=160)

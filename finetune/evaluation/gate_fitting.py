@@ -1,0 +1,160 @@
+"""A repository's own gate: fitted on its replay, kept only if it is better, used only where it saw nothing it judges.
+
+The shipped gate was fitted on public histories. A team may write code that repeats itself more, or less, so slope,
+bias and thresholds are fitted again on the older windows of its commits, judged on the newest one, and written beside
+its index, where ``lsp_server.retrieval.engine`` looks for them. The forest under the gate stays as shipped.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finetune.commits.windows import beyond
+from finetune.evaluation.intervals import calibration, wilson
+from finetune.evaluation.replay import Stage, Watch, documents_of, request_of
+from indexer import fsio
+from indexer.config import Settings, repository_directory, repository_path
+from indexer.errors import OndolError, UserError
+from indexer.repository.history import Commit
+from lsp_server.retrieval import gate
+from lsp_server.retrieval.engine import OWN_GATE
+from lsp_server.retrieval.gate import Gate
+from lsp_server.retrieval.ranker import Retrieval, load_forest
+
+LEAST: Final = 60
+"""Suggestions with known outcome that fitting and judging each need at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Suggestions with known outcome.
+
+    :param values: ``(suggestions, len(gate.INPUTS))``. :param right: ``(suggestions,)``.
+    :param cases: cursors in all, also those without a suggestion.
+    """
+
+    values: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refit:
+    """What came of fitting: figures of both gates on the newest window, and where the better one was written.
+
+    :param gain: log loss that the fitted gate saves a suggestion; ``noise``: the standard error of that.
+    :param written: None if the gain is no more than the noise, so that the shipped gate stays.
+    """
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    gain: float
+    noise: float
+    written: Path | None
+    fitted_on: int
+    judged_on: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "before": self.before, "after": self.after, "gain": self.gain, "noise": self.noise,
+            "written": str(self.written) if self.written else None, "fitted_on": self.fitted_on,
+            "judged_on": self.judged_on,
+        }  # fmt: skip
+
+
+def collect(stages: Iterable[Stage], watch: Watch) -> list[tuple[Judged, dict[str, Any]]]:
+    """The judged suggestions of each stage with the facts about it; moved lines are left out."""
+    retrieval = Retrieval(load_forest())
+    found = []
+    for stage in stages:
+        watch.say("replaying")
+        retrieval.set_index(stage.index)
+        rows, right, cases = [], [], 0
+        for case in stage.cases:
+            watch.case()
+            if case.moved:
+                continue
+            cases += 1
+            request = request_of(case, automatic=False)
+            for document in documents_of(case):
+                retrieval.update(document)
+            ranked = retrieval.rank(request.document, request.offset, lambda: False)
+            retrieval.close(request.document.uri)
+            if ranked is not None and ranked.options:
+                rows.append(gate.inputs(ranked))
+                right.append(ranked.options[0].text.rstrip() == case.rest)
+        values = np.array(rows).reshape(len(rows), len(gate.INPUTS))
+        found.append((Judged(values, np.array(right, dtype=bool), cases), stage.about))
+    return found
+
+
+def refit(collected: list[tuple[Judged, dict[str, Any]]], settings: Settings, root: Path) -> Refit:
+    """Fits on all stages but the newest, judges on that one, and writes the gate if it is the better one.
+
+    :raises UserError: there are too few suggestions to tell.
+    """
+    older, (newest, last) = [judged for judged, _ in collected[:-1]], collected[-1]
+    values = np.concatenate([one.values for one in older]) if older else np.zeros((0, len(gate.INPUTS)))
+    right = np.concatenate([one.right for one in older]) if older else np.zeros(0, bool)
+    enough = len(right) >= LEAST <= len(newest.right) and 0 < right.sum() < len(right)
+    if not enough:
+        raise UserError(
+            f"{len(right)} suggestions to fit a gate on and {len(newest.right)} to judge it by are too few"
+            f" ({LEAST} each are needed)",
+            "raise --cases and --commits",
+        )
+    shipped, fitted = Gate.load(), gate.fit(values, right)
+    before, after = (_figures(one, newest, settings.precision) for one in (shipped, fitted))
+    gains = _losses(shipped, newest) - _losses(fitted, newest)
+    gain, noise = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
+    path = None
+    if gain > noise:
+        path = repository_directory(settings, root) / OWN_GATE
+        about = {
+            "fitted_until": collected[-2][1].get("newest"), "judged_until": last.get("newest"),
+            "suggestions": len(right), "before": before, "after": after,
+        }  # fmt: skip
+        fsio.replace_file(path, (json.dumps({**json.loads(fitted.dumps()), "about": about}) + "\n").encode())
+    return Refit(before, after, round(gain, 5), round(noise, 5), path, len(right), len(newest.right))
+
+
+def usable(settings: Settings, root: Path, until: str | None) -> Gate | None:
+    """The repository's own gate, if it saw no commit but ``until`` and what lies before it; else None.
+
+    :param until: the commit that the oldest index is made of; None if the gate must not be used.
+    """
+    path = repository_path(settings, root) / OWN_GATE
+    if until is None or not path.is_file():
+        return None
+    try:
+        newest = str(json.loads(path.read_text("utf-8"))["about"]["judged_until"])
+        return None if beyond(root, until, [Commit(newest, None, 0, "")]) else Gate.load(path)
+    except (OSError, ValueError, KeyError, TypeError, OndolError):
+        return None  # Of another version, or fitted on commits that a rewritten history no longer has.
+
+
+def _losses(one: Gate, judged: Judged) -> NDArray[np.float64]:
+    """The log loss of each suggestion."""
+    probability = one.probabilities(judged.values)
+    losses: NDArray[np.float64] = -np.log(np.clip(np.where(judged.right, probability, 1 - probability), 1e-9, 1))
+    return losses
+
+
+def _figures(one: Gate, judged: Judged, precision: float) -> dict[str, Any]:
+    """How good a gate is on suggestions with known outcome."""
+    probability = one.probabilities(judged.values)
+    shown = probability >= one.threshold(precision)
+    hits = int(judged.right[shown].sum())
+    return {
+        "log_loss": round(float(_losses(one, judged).mean()), 4),
+        "calibration_error": round(calibration(probability, judged.right)[0], 4),
+        "coverage": round(float(shown.sum()) / judged.cases, 4),
+        "precision": round(hits / int(shown.sum()), 4) if shown.any() else None,
+        "precision_interval": [round(x, 4) for x in wilson(hits, int(shown.sum()))] if shown.any() else None,
+    }

@@ -1,0 +1,214 @@
+"""Shows a replay in the terminal, and gathers what ``--json`` and the HTML page are made of.
+
+Everything here comes from ``summary``'s figures; nothing is computed. The report holds no line of anybody's code.
+"""
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from finetune.evaluation.gate_fitting import Refit
+from finetune.evaluation.summary import MEANINGS, MEASURES
+from indexer.commands.index_and_search import printable
+from indexer.config import Settings
+
+_GROUP_COLUMNS = ("exact", "coverage", "precision", "dismissed")
+_HEADS = {"exact": "exact", "coverage": "shown", "precision": "right", "dismissed": "of no use"}
+_GROUPS = {
+    "kind": "cursor",
+    "place": "sort of text",
+    "novelty": "line",
+    "language": "language",
+    "directory": "directory",
+}
+_ROWS = 12
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    return {
+        "processor": _processor(), "cores": len(_affinity()), "memory_gb": _memory(), "system": platform.system(),
+        "python": platform.python_version(),
+    }  # fmt: skip
+
+
+def document(
+    figures: dict[str, Any], *, name: str, head: str | None, settings: Settings, asked: dict[str, Any],
+    stages: list[dict[str, Any]], arms: dict[str, dict[str, Any]], reasons: dict[str, int], notes: list[str],
+    seconds: float,
+) -> dict[str, Any]:  # fmt: skip
+    """The whole report as plain data.
+
+    :param asked: the options of the replay. :param arms: what each arm is made of.
+    """
+    return {
+        "ondol": version("ondol"),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "repository": name,
+        "head": head,
+        "asked": asked,
+        "settings": {key: getattr(settings, key) for key in ("precision", "multi_line", "max_lines")},
+        "stages": stages,
+        "engines": arms,
+        "machine": machine(),
+        "seconds": round(seconds, 1),
+        "passed_over": reasons,
+        "notes": notes,
+        **figures,
+    }
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """Prints a report."""
+    arms = report["arms"]
+    files, cases = report["files"], report["cases"]
+    console.print(
+        Text(f"{printable(report['repository'])}: {cases:,} cursors in {files:,} files, {_period(report)}", "bold")
+    )
+    console.print(_overall(arms))
+    for difference in report["differences"]:
+        console.print(_difference(difference))
+    for by, title in _GROUPS.items():
+        for name, arm in arms.items():
+            rows = arm["groups"][by]
+            if len(rows) > 1:
+                console.print(_group(f"by {title}" + (f", {name}" if len(arms) > 1 else ""), rows))
+    for name, arm in arms.items():
+        console.print(f"{name}: {_speed(arm)}")
+        if arm["moved"]["cases"]:
+            console.print(f"{name}: {arm['moved']['cases']} moved lines apart: exact {percent(arm['moved']['exact'])}")
+    for line in remarks(report):
+        console.print(Text(line, "dim"))
+
+
+def remarks(report: dict[str, Any]) -> list[str]:
+    """What a reader should know beside the figures."""
+    lines = list(report["notes"])
+    if report["cases"] and max(report["files"], 1) < 10:
+        lines.append(
+            f"All cursors lie in {report['files']} file{'s' if report['files'] > 1 else ''}: the intervals, which go by"
+            " file, say how little that is."
+        )
+    passed = ", ".join(f"{count:,} x {reason}" for reason, count in sorted(report["passed_over"].items()))
+    if passed:
+        lines.append(f"Passed over: {passed}.")
+    lines.append("Brackets: 95 % intervals (paired bootstrap by file, at least Wilson's). right: of those shown.")
+    return lines
+
+
+def percent(estimate: dict[str, Any], *, interval: bool = True, signed: bool = False) -> str:
+    """An estimate as text, e.g. ``31.0 % [27, 35]``."""
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    if value is None:
+        return "-"
+    sign = "+" if signed else ""
+    text = f"{100 * value:{sign}.1f} %"
+    return f"{text} [{100 * low:{sign}.0f}, {100 * high:{sign}.0f}]" if interval else text
+
+
+def _overall(arms: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for name in arms:
+        table.add_column(name, justify="right", no_wrap=True)
+    for key, measure in MEASURES.items():
+        table.add_row(measure.label, *(percent(arm["overall"][key]) for arm in arms.values()))
+    table.add_row("calibration error of the gate", *(f"{arm['calibration_error']:.3f}" for arm in arms.values()))
+    return table
+
+
+def _difference(row: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, title=f"{row['to']} minus {row['from']}", title_justify="left")
+    table.add_column("")
+    table.add_column("points", justify="right", no_wrap=True)
+    for key, measure in MEASURES.items():
+        if row[key]["value"] is not None:
+            clear = row[key]["low"] > 0 or row[key]["high"] < 0
+            table.add_row(measure.label, Text(percent(row[key], signed=True), "bold" if clear else ""))
+    return table
+
+
+def _group(title: str, rows: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    table.add_column("", min_width=24, no_wrap=True)
+    table.add_column("cases", justify="right")
+    for key in _GROUP_COLUMNS:
+        table.add_column(_HEADS[key], justify="right", no_wrap=True)
+    for name, figures in list(rows.items())[:_ROWS]:
+        shown = [percent(figures[key], interval=key == "exact") for key in _GROUP_COLUMNS]
+        table.add_row(Text(printable(name)), f"{figures['cases']:,}", *shown)
+    return table
+
+
+def _speed(arm: dict[str, Any]) -> str:
+    first, again = arm["latency_ms"]["first"], arm["latency_ms"]["again"]
+    if first["p50"] is None:
+        return "nothing was asked"
+    return (
+        f"{first['p50']:.1f} ms at a new line (p95 {first['p95']:.1f}), {again['p50']:.1f} ms at the next key there"
+        f" (p95 {again['p95']:.1f})"
+    )
+
+
+def _period(report: dict[str, Any]) -> str:
+    stages = report["stages"]
+    if not stages or "from" not in stages[0]:
+        held = stages[0]["held_out"] if stages else 0
+        return f"{held:,} files held out"
+    commits = sum(stage["commits"] for stage in stages)
+    return f"{commits:,} commits of {stages[0]['from']} to {stages[-1]['to']}"
+
+
+def show_refit(done: Refit, precision: float, console: Console) -> None:
+    """Prints what came of fitting the gate."""
+    table = Table(box=None, pad_edge=False)
+    for head in ("on the newest window", "shipped", "fitted"):
+        table.add_column(head, justify="left" if head.startswith("on") else "right")
+    for key, label in (
+        ("log_loss", "log loss (less is better)"), ("calibration_error", "calibration error"),
+        ("coverage", f"shown, for a wanted precision of {precision:.0%}"), ("precision", "right of those shown"),
+    ):  # fmt: skip
+        cells = ["-" if side[key] is None else f"{side[key]:.3f}" for side in (done.before, done.after)]
+        table.add_row(label, *cells)
+    console.print(f"fitted on {done.fitted_on:,} suggestions, judged on {done.judged_on:,} of newer commits")
+    console.print(table)
+    told = f"{done.gain:+.4f} log loss a suggestion, standard error {done.noise:.4f}"
+    if done.written is None:
+        console.print(f"The fitted gate is not clearly better here ({told}); the shipped one stays.")
+    else:
+        console.print(f"The fitted gate is better ({told}) and in use from the next start on: {done.written}")
+
+
+def meanings() -> dict[str, str]:
+    """What the figures mean, for a legend."""
+    return MEANINGS
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _affinity() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _memory() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):
+        return None

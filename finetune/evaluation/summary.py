@@ -1,0 +1,215 @@
+"""Makes figures of many scored cases: overall, by kind, language, directory and novelty, and between arms.
+
+The headline figures leave out moved lines, which nobody typed; those are a group of their own. Everything here is
+plain data, ready for JSON; this module prints nothing and holds no text of any case.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finetune.evaluation.intervals import Bootstrap, Column, calibration, trade_off
+from finetune.evaluation.metrics import Outcome
+
+COVERAGE: Final = 0.30
+"""Where precision is read off the trade-off between the two."""
+
+DIRECTORIES: Final = 12
+"""Directories that are told apart, those with the most cases; the others are one group."""
+
+OTHERS: Final = "(others)"
+
+_LEAST_SHOWN: Final = 10
+"""Suggestions from which on a curve is drawn: the share of right ones among fewer jumps about."""
+
+Of = Callable[[Outcome], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A ratio of two sums over cases.
+
+    :param share: ``top`` counts a part of what ``bottom`` counts.
+    """
+
+    label: str
+    top: Of
+    bottom: Of
+    share: bool = True
+
+
+def _start(one: Outcome) -> float:
+    return one.kind == "start"
+
+
+def _within(one: Outcome) -> float:
+    return one.kind != "start"
+
+
+MEASURES: Final[dict[str, Measure]] = {
+    "exact_start": Measure("exact rest of line, at line start", lambda o: o.exact and _start(o), _start),
+    "exact_within": Measure("exact rest of line, within the line", lambda o: o.exact and _within(o), _within),
+    "exact": Measure("exact rest of line", lambda o: o.exact, lambda o: 1),
+    "among_three": Measure("exact among the best three", lambda o: o.among, lambda o: 1),
+    "similarity": Measure("edit similarity", lambda o: o.similarity, lambda o: 1, share=False),
+    "names_exact": Measure("identifiers exact", lambda o: o.names_exact and o.names > 0, lambda o: o.names > 0),
+    "names_f1": Measure("identifiers F1", lambda o: o.names_f1 * (o.names > 0), lambda o: o.names > 0, share=False),
+    "lines_exact": Measure(
+        "several lines: all right", lambda o: o.exact and 0 < o.lines == o.lines_right, lambda o: o.lines > 0
+    ),
+    "lines_right": Measure("several lines: later lines right", lambda o: o.lines_right, lambda o: o.lines, share=False),
+    "coverage": Measure("shown unasked", lambda o: bool(o.shown), lambda o: 1),
+    "precision": Measure("right of those shown", lambda o: o.right, lambda o: bool(o.shown)),
+    "precision_whole": Measure("right to their last line", lambda o: o.whole, lambda o: bool(o.shown)),
+    "dismissed": Measure("shown and of no use", lambda o: bool(o.shown) and not o.usable, lambda o: bool(o.shown)),
+    "saved": Measure("characters saved", lambda o: o.saved, lambda o: o.characters, share=False),
+}
+"""Every figure, in the order of reports."""
+
+MEANINGS: Final = {
+    "exact": "The best suggestion's first line is the rest of the author's line, blanks at the end aside.",
+    "edit similarity": "1 - edit distance / length of the longer text; 0 where nothing was suggested.",
+    "identifiers": "Names in the rest of the line, without keywords and strings; only lines that have some.",
+    "several lines": "Suggestions of several lines against what the author added right below.",
+    "shown unasked": "Cursors at which something would have been shown while typing, through the gate and the manners.",
+    "of no use": "Shown, and not even its first token is right: one would have to dismiss it.",
+    "characters saved": "Of all characters of the replayed rests of lines; each right suggestion costs a key press.",
+    "moved": "Lines that the same commit deleted elsewhere: nobody typed them, so they are counted apart.",
+}
+
+
+def summarise(arms: dict[str, list[Outcome]], seed: int) -> dict[str, Any]:
+    """The figures of every arm and the differences between them.
+
+    :param arms: outcomes by arm, in the same order of cases.
+    """
+    first = next(iter(arms.values()))
+    bootstrap = Bootstrap([one.path for one in first], seed)
+    tables = {name: _Table(outcomes, bootstrap) for name, outcomes in arms.items()}
+    groups = _groups(first)
+    counted = Counter(one.kind for one in first if not one.moved)
+    return {
+        "cases": sum(counted.values()),
+        "cases_by_kind": dict(sorted(counted.items())),
+        "files": len({one.path for one in first}),
+        "verbatim": sum(one.verbatim and not one.moved for one in first),
+        "moved": sum(one.moved for one in first),
+        "arms": {name: _arm(table, groups, first) for name, table in tables.items()},
+        "differences": _differences(tables, groups["all"]["all"]),
+    }
+
+
+class _Table:
+    """The columns of one arm's measures."""
+
+    def __init__(self, outcomes: Sequence[Outcome], bootstrap: Bootstrap) -> None:
+        self.outcomes = outcomes
+        self.bootstrap = bootstrap
+        self.columns: dict[str, tuple[Column, Column]] = {
+            name: (
+                np.array([float(measure.top(one)) for one in outcomes]),
+                np.array([float(measure.bottom(one)) for one in outcomes]),
+            )
+            for name, measure in MEASURES.items()
+        }
+
+    def figures(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
+        """Every measure over the cases of a mask."""
+        found = {
+            name: self.bootstrap.ratio(top * mask, bottom * mask, share=MEASURES[name].share).as_dict()
+            for name, (top, bottom) in self.columns.items()
+        }
+        return {"cases": int(mask.sum()), **found}
+
+
+def _arm(table: _Table, groups: dict[str, dict[str, NDArray[np.bool_]]], first: Sequence[Outcome]) -> dict[str, Any]:
+    inside = groups["all"]["all"]
+    counted = [one for one, kept in zip(table.outcomes, inside, strict=True) if kept]
+    answered = [one for one in counted if one.answered]
+    probability = np.array([one.probability for one in answered])
+    right = np.array([one.exact for one in answered], dtype=bool)
+    error, bins = calibration(probability, right)
+    curve = trade_off(probability, right, max(1, len(counted)))
+    moved = np.array([one.moved for one in first], dtype=bool)
+    return {
+        "overall": table.figures(inside),
+        "calibration_error": round(error, 4),
+        "calibration": [{key: round(value, 4) for key, value in row.items()} for row in bins],
+        "precision_at_coverage": {"coverage": COVERAGE, "precision": _at(curve, COVERAGE)},
+        "curve": _thinned(curve),
+        "latency_ms": {
+            name: {"p50": _quantile(values, 0.5), "p95": _quantile(values, 0.95)}
+            for name, values in (("first", [o.first_ms for o in counted]), ("again", [o.again_ms for o in counted]))
+        },
+        "characters_saved": sum(one.saved + one.saved_below for one in counted),
+        "silence": dict(Counter(one.reason for one in counted if not one.shown).most_common()),
+        "groups": {
+            by: {name: table.figures(mask) for name, mask in masks.items()}
+            for by, masks in groups.items()
+            if by != "all"
+        },
+        "moved": table.figures(moved),
+    }
+
+
+def _groups(outcomes: Sequence[Outcome]) -> dict[str, dict[str, NDArray[np.bool_]]]:
+    """Masks of the cases of every group, without moved lines; large groups first."""
+    kept = np.array([not one.moved for one in outcomes], dtype=bool)
+    directories = Counter(one.directory for one in outcomes if not one.moved)
+    told = {name for name, _ in directories.most_common(DIRECTORIES)} if len(directories) > DIRECTORIES + 1 else None
+    keys: dict[str, Callable[[Outcome], str]] = {
+        "place": lambda one: f"{one.nature}, {'line start' if one.kind == 'start' else 'within the line'}",
+        "kind": lambda one: one.kind,
+        "novelty": lambda one: "stands elsewhere" if one.verbatim else "novel",
+        "language": lambda one: one.language,
+        "directory": lambda one: one.directory if told is None or one.directory in told else OTHERS,
+    }
+    groups = {"all": {"all": kept}}
+    for by, key in keys.items():
+        names = np.array([key(one) for one in outcomes], dtype=object)
+        sizes = Counter(names[kept].tolist())
+        order = sorted(sizes, key=lambda name: (name == OTHERS, -sizes[name], name))
+        groups[by] = {name: kept & (names == name) for name in order}
+    return groups
+
+
+def _differences(tables: dict[str, _Table], mask: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Every later arm against every earlier one."""
+    names = list(tables)
+    rows = []
+    for place, name in enumerate(names):
+        for other in names[place + 1 :]:
+            one, two = tables[name], tables[other]
+            rows.append({
+                "from": name, "to": other,
+                **{
+                    key: one.bootstrap.difference(_masked(one, key, mask), _masked(two, key, mask)).as_dict()
+                    for key in MEASURES
+                },
+            })  # fmt: skip
+    return rows
+
+
+def _masked(table: _Table, key: str, mask: NDArray[np.bool_]) -> tuple[Column, Column]:
+    top, bottom = table.columns[key]
+    return top * mask, bottom * mask
+
+
+def _at(curve: list[tuple[float, float]], coverage: float) -> float | None:
+    """The precision where that much is shown; None if fewer cases have an answer."""
+    reached = [precision for covered, precision in curve if covered >= coverage]
+    return round(reached[0], 4) if reached else None
+
+
+def _thinned(curve: list[tuple[float, float]], points: int = 150) -> list[list[float]]:
+    step = max(1, len(curve) // points)
+    kept = curve[max(step, _LEAST_SHOWN) - 1 :: step]
+    return [[round(x, 4), round(y, 4)] for x, y in kept]
+
+
+def _quantile(values: list[float], part: float) -> float | None:
+    return round(float(np.quantile(values, part)), 2) if values else None

@@ -1,0 +1,227 @@
+"""What a night says of itself: one line for a mail, Markdown for people, JSON for programs.
+
+Gathers what each step hands over; computes nothing and judges nothing. No line of anybody's code is in it, and no
+canary.
+"""
+
+import json
+import math
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from finetune.nightly.promotion import BASE, SERVING, called, points
+from indexer import fsio
+
+if TYPE_CHECKING:
+    from finetune.dataset.build import Manifest
+    from finetune.nightly.commit_split import NightPlan
+    from finetune.nightly.promotion import Decision
+    from finetune.nightly.replay import Judged
+    from finetune.training.train import TrainingOptions, TrainingResult
+
+PROMOTED: Final = "promoted"
+KEPT: Final = "kept"
+TOO_FEW: Final = "too few changes"
+DATASET: Final = "dataset only"
+FAILED: Final = "failed"
+
+_REASONS_SHOWN = 12
+
+
+class Report:
+    """The report of one night, filled as the night goes on.
+
+    :ivar document: plain data, ready for JSON.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._started = time.monotonic()
+        self.document: dict[str, Any] = {
+            "ondol": version("ondol"),
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "repository": root.name,
+            "status": FAILED,
+            "summary": "",
+            "version": None,
+            "reasons": [],
+            "notes": [],
+        }
+
+    def add(self, **values: Any) -> None:
+        """Facts by name."""
+        self.document |= values
+
+    def note(self, sentence: str) -> None:
+        """What a person should know."""
+        self.document["notes"].append(sentence)
+
+    def too_few(self, why: str) -> None:
+        """There is nothing to do tonight."""
+        self.add(status=TOO_FEW, summary=f"too few changes: {why}; what serves goes on serving")
+
+    def failed(self, why: str) -> None:
+        """The night was not brought to its end."""
+        self.add(status=FAILED, summary=why, reasons=[why])
+
+    def plan(self, plan: "NightPlan") -> None:
+        """Which commits."""
+        self.document["notes"] += plan.notes
+        self.add(
+            commits={
+                "since": plan.since, "newest": plan.until, "head": plan.head, "new": plan.fresh,
+                "trained_on": plan.training, "replayed": plan.held_out,
+            }
+        )  # fmt: skip
+
+    def dataset(self, made: "Manifest", where: Path, seconds: float) -> None:
+        """The set."""
+        self.document["notes"] += made.notes
+        self.document["commits"]["trained_on"] = made.commits
+        self.add(
+            status=DATASET,
+            summary=f"{made.commits:,} commits, {made.samples:,} samples, {made.tokens:,} tokens in {where}",
+            dataset={
+                "samples": made.samples, "tokens": made.tokens, "sha256": made.sha256, "kinds": dict(made.kinds),
+                "languages": dict(made.languages), "left_out": dict(made.left_out), "files": len(made.paths),
+                "validation": made.validation, "seconds": round(seconds, 1),
+            },
+        )  # fmt: skip
+
+    def training(self, result: "TrainingResult", asked: "TrainingOptions", start: int | None) -> None:
+        """How training went."""
+        self.document["notes"] += result.notes
+        self.add(training={**asdict(result), "options": asdict(asked), "started_from": start})
+
+    def replay(self, judged: "Judged") -> None:
+        """The figures of the replay."""
+        self.document["notes"] += judged.passed.notes
+        self.add(
+            replay={
+                **judged.summary, "stages": judged.stages, "engines": judged.about, "passed_over": judged.passed.reasons
+            }
+        )  # fmt: skip
+
+    def decided(self, decision: "Decision", *, promoted: bool) -> None:
+        """What is done with the adapter, and the line that says so."""
+        document = self.document
+        minutes = (time.monotonic() - self._started) / 60
+        commits, samples = document["commits"]["trained_on"], document["dataset"]["samples"]
+        head = f"{commits:,} commits, {samples:,} samples, {minutes:,.0f} min"
+        gains = decision.figures.get("gains", {})
+        gain = gains.get(SERVING) or gains.get(BASE)
+        rival = called(SERVING if SERVING in gains else BASE) if gains else ""
+        told = f"{_signed(gain)} over {rival}" if gain and gain["value"] is not None else ""
+        if promoted:
+            status, line = PROMOTED, f"promoted: {told}"
+        elif decision.promote:
+            status, line = KEPT, f"kept as asked, though better: {told}"
+        else:
+            status, line = KEPT, f"kept what serves: {'; '.join(decision.reasons)}"
+        self.add(status=status, summary=f"{head}, {line}", reasons=list(decision.reasons), decision=decision.figures)
+
+    def write(self, folder: Path) -> None:
+        """Writes both forms, named by the time; ``document["files"]`` says where."""
+        self.add(seconds=round(time.monotonic() - self._started, 1))
+        stem = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        files = {kind: folder / f"{stem}.{kind}" for kind in ("json", "md")}
+        self.add(files={kind: str(path) for kind, path in files.items()})
+        self.document = finite(self.document)
+        fsio.replace_file(files["json"], (json.dumps(self.document, indent=1) + "\n").encode())
+        fsio.replace_file(files["md"], markdown(self.document).encode())
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """The report for people."""
+    lines = [f"# {document['repository']}: {document['status']}", "", document["summary"] or "-", ""]
+    if document["version"]:
+        lines += [f"Version {document['version']}, made {document['made']}.", ""]
+    lines += _list("Why it was kept", document["reasons"] if document["status"] == KEPT else [])
+    lines += _list("Notes", document["notes"])
+    if "commits" in document:
+        one = document["commits"]
+        since = one["since"][:12] if one["since"] else "the beginning"
+        lines += ["## Commits", "", f"Trained on {one['trained_on']:,} after {since}, up to {one['newest'][:12]};"]
+        lines += [f"replayed {one['replayed']:,} newer ones, up to {one['head'][:12]}.", ""]
+    if "dataset" in document:
+        lines += _dataset(document["dataset"])
+    if "training" in document:
+        lines += _training(document["training"])
+    if "replay" in document:
+        lines += _replay(document["replay"], document.get("decision") or {})
+    return "\n".join(lines)
+
+
+def _dataset(one: dict[str, Any]) -> list[str]:
+    left_out = sorted(one["left_out"].items(), key=lambda pair: -pair[1])
+    return [
+        "## The set", "",
+        f"{one['samples']:,} samples, {one['tokens']:,} tokens, of {one['files']:,} files, in {one['seconds']:,.0f} s.",
+        "",
+        *_list("Languages", [f"{name}: {count:,}" for name, count in one["languages"].items()]),
+        *_list("Left out", [f"{count:,} x {reason}" for reason, count in left_out[:_REASONS_SHOWN]]),
+    ]  # fmt: skip
+
+
+def _training(one: dict[str, Any]) -> list[str]:
+    start = f"version {one['started_from']}" if one["started_from"] else "the base"
+    how = "stopped by its time limit" if one["stopped"] == "budget" else "done"
+    return [
+        "## Training", "",
+        f"{one['steps']:,} steps from {start}, {one['tokens']:,} tokens in {one['seconds']:,.0f} s "
+        f"({one['tokens_per_second']:,.0f} a second), loss {_figure(one['loss_first'])} to {_figure(one['loss_last'])},"
+        f" peak memory {one['peak_bytes'] / 1e9:.1f} GB; {how}.", "",
+    ]  # fmt: skip
+
+
+def _replay(one: dict[str, Any], decision: dict[str, Any]) -> list[str]:
+    lines = ["## Replay", "", f"{one['cases']:,} cursors in {one.get('files', 0):,} files.", ""]
+    if one["arms"]:
+        lines += ["| arm | exact rest of line | characters saved | ms at a new line | ms at the next key |"]
+        lines += ["|---|---|---|---|---|"]
+    for name, arm in one["arms"].items():
+        overall, latency = arm["overall"], arm["latency_ms"]
+        lines.append(
+            f"| {name} | {_percent(overall['exact'])} | {_percent(overall['saved'])} "
+            f"| {_figure(latency['first']['p50'])} | {_figure(latency['again']['p50'])} |"
+        )
+    lines.append("")
+    rows = [
+        f"{_signed(gain)} over {called(rival)}" for rival, gain in decision.get("gains", {}).items() if gain["count"]
+    ]
+    if decision.get("seen"):
+        rows.append(f"{_signed(decision['seen'])} beside the copier, over what editors get now")
+    for rival, languages in decision.get("languages", {}).items():
+        rows += [f"{name}, over {called(rival)}: {_signed(change)}" for name, change in languages.items()]
+    return [*lines, *_list("The gate", rows)]
+
+
+def _list(title: str, rows: list[str]) -> list[str]:
+    return [f"{title}:", "", *(f"- {row}" for row in rows), ""] if rows else []
+
+
+def _signed(gain: dict[str, Any]) -> str:
+    value, _, interval = points(gain).partition(",")
+    return f"{value} exact match,{interval}"
+
+
+def _percent(estimate: dict[str, Any]) -> str:
+    if estimate["value"] is None:
+        return "-"
+    return f"{100 * estimate['value']:.1f} % [{100 * estimate['low']:.1f}, {100 * estimate['high']:.1f}]"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def finite(value: Any) -> Any:
+    """The same without NaN and infinities, which JSON has no words for."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,150 @@
+"""The base with LoRA on all its linear layers, the loss, and the adapter's files.
+
+Only safetensors are read, no code comes from a model's folder, nothing is fetched. Knows no data and no schedule.
+"""
+
+import importlib.util
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from indexer import fsio
+from indexer.errors import UserError
+from lsp_server.backends.torch_backend import pick_device, pick_dtype
+from lsp_server.backends.torch_quantized import quantization
+from lsp_server.weights.adapter_registry import CONFIG, WEIGHTS
+from lsp_server.weights.base_model import ModelFolder
+
+if TYPE_CHECKING:
+    from finetune.training.train import TrainingOptions
+
+
+class Weighted(torch.nn.Module):
+    """A causal model whose output is the weighted sum of its losses.
+
+    Logits are computed only where a token has a weight: middles are a few tokens of a hundred, and the logits of a row
+    take more memory than all its activations.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, input_ids: torch.Tensor, position_ids: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """The sum over all tokens of weight times cross entropy, in nats.
+
+        :param position_ids: begin at 0 with each document of a row; documents do not see each other.
+        """
+        causal = self.model.get_base_model()
+        body = causal.base_model(input_ids=input_ids, position_ids=position_ids, use_cache=False)
+        wanted = weights > 0
+        logits = causal.get_output_embeddings()(body.last_hidden_state[wanted])
+        losses = functional.cross_entropy(logits.float(), targets[wanted], reduction="none")
+        return (losses * weights[wanted]).sum()
+
+
+def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) -> Weighted:
+    """The base with a new adapter, or with the one in ``start``.
+
+    :raises UserError: the base or the adapter cannot be loaded, or the machine lacks what was asked for.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    device = pick_device()
+    checkpointing = options.gradient_checkpointing
+    checkpointing = device.type == "cuda" if checkpointing is None else checkpointing
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder.path, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+            attn_implementation="sdpa", **_precision(options, device),
+        )  # fmt: skip
+    except torch.OutOfMemoryError as error:
+        raise UserError("the GPU has no memory left for the base model", "use a smaller base, or quantize") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{folder.path} cannot be loaded ({str(error)[:200]})", "fetch the model folder again"
+        ) from error
+    model.config.use_cache = False
+    if checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.enable_input_require_grads()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for a name that is going to change
+        return Weighted(_adapted(model, folder.name, options, start))
+
+
+def _adapted(model: Any, name: str, options: "TrainingOptions", start: Path | None) -> Any:
+    """The base with an adapter that is to be trained."""
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    # FSDP shards layers whose numbers are all of one kind; elsewhere LoRA's matrices are float32 beside a bf16 base.
+    precise = os.environ.get("ACCELERATE_USE_FSDP", "").lower() != "true"
+    if start is None:
+        config = LoraConfig(
+            r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules="all-linear",
+            bias="none", task_type="CAUSAL_LM",
+        )  # fmt: skip
+        return get_peft_model(model, config, autocast_adapter_dtype=precise)
+    _require_adapter(start)
+    try:
+        return PeftModel.from_pretrained(model, str(start), is_trainable=True, autocast_adapter_dtype=precise)
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"the adapter in {start} does not fit {name}", "start from the base") from error
+
+
+def _precision(options: "TrainingOptions", device: torch.device) -> dict[str, Any]:
+    """How the base is loaded: as the server does on this machine, or in 4 bits."""
+    if not options.quantize:
+        return {"dtype": pick_dtype(device) if device.type == "cuda" else torch.float32}
+    if device.type != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError("training on a base in 4 bits needs an NVIDIA GPU and bitsandbytes", "train without quantize")
+    return {"quantization_config": quantization(4, pick_dtype(device)), "dtype": pick_dtype(device)}
+
+
+def _require_adapter(start: Path) -> None:
+    for name in (WEIGHTS, CONFIG):
+        if not (start / name).is_file():  # peft would go on to look for a pickled one
+            raise UserError(f"{start} holds no {name}", "name an adapter's folder, or start from the base")
+
+
+def adapter_tensors(model: Weighted, state: dict[str, Any] | None = None) -> dict[str, torch.Tensor]:
+    """The adapter by the names of its files, on the CPU.
+
+    :param state: the whole model's state where it is spread over processes.
+    """
+    from peft import get_peft_model_state_dict
+
+    if state is not None:
+        state = {name.removeprefix("model."): value for name, value in state.items()}
+    found = get_peft_model_state_dict(model.model, state_dict=state, save_embedding_layers=False)
+    return {name: value.detach().cpu().contiguous() for name, value in sorted(found.items())}
+
+
+def put_adapter(model: Weighted, tensors: dict[str, torch.Tensor]) -> None:
+    """Sets the adapter to tensors by the names of its files."""
+    from peft import set_peft_model_state_dict
+
+    set_peft_model_state_dict(model.model, tensors)
+
+
+def write_adapter(out: Path, model: Weighted, base: str, tensors: dict[str, torch.Tensor]) -> None:
+    """Writes an adapter as peft does, except that the base is called by its name and not by its place."""
+    from safetensors.torch import save
+
+    config = model.model.peft_config["default"].to_dict()
+    config |= {"base_model_name_or_path": base, "inference_mode": True}
+    plain = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
+    fsio.make_directories(out)
+    fsio.replace_file(out / WEIGHTS, save(tensors, {"format": "pt"}))
+    fsio.replace_file(out / CONFIG, (json.dumps(plain, indent=2, sort_keys=True, default=str) + "\n").encode())

@@ -1,0 +1,361 @@
+"""Builds an index, or brings it up to date: one function for both, since an update is a build that finds most documents
+already there.
+
+    walk the repository -> what is new? (hints, else blob ids) -> prepare that in workers -> write segments
+         -> ranked search: clone, delete, add -> commit the generation -> rewrite segments where due, commit again
+
+Everything is written beside what serves and becomes visible with one rename, so an interrupted build costs nothing but
+its time. This module knows the order of the work; formats belong to ``segment`` and ``store``, files to ``walk`` and
+``policy``.
+"""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from indexer import fsio
+from indexer.building import worker_pool
+from indexer.building.worker import Limits
+from indexer.building.worker_pool import Outcome, Pool, SuffixFiles
+from indexer.config import Settings, repository_directory
+from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
+from indexer.repository.walk import walk
+from indexer.storage import compaction, fingerprint, generations, segment
+from indexer.storage.bm25_update import Ranked
+from indexer.storage.catalogue import Catalogue
+from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store, index_directory
+from indexer.storage.segment import Document, Prepared
+from indexer.storage.stat_cache import Hints
+from indexer.text.tokens import Lexed
+from indexer.types import Entry, Skip
+
+IN_PROCESS_BYTES = 600_000
+"""Up to this much new text is prepared in this process: starting workers takes as long."""
+
+_BATCH_BYTES = 400_000
+_NOTES = 5
+_PASSING = frozenset({"vanished", "unreadable"})
+"""Reasons that say nothing about a file's content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build is. ``done`` and ``total`` count files, except in the phase ``compact`` (segments)."""
+
+    phase: str
+    done: int
+    total: int
+    percent: int
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """What a build did and what the index holds now.
+
+    :param changed: False when everything was up to date and no generation was made.
+    :param skips: every file that was left out, and why; ``skipped`` counts them by reason.
+    :param notes: sentences for the user, such as that a damaged index was rebuilt.
+    :param text_bytes: indexed text, UTF-8. :param index_bytes: the generation on disk.
+    """
+
+    root: str
+    directory: str
+    generation: int = 0
+    full: bool = False
+    changed: bool = False
+    files: int = 0
+    chunks: int = 0
+    lines: int = 0
+    text_bytes: int = 0
+    index_bytes: int = 0
+    masked: int = 0
+    added: int = 0
+    removed: int = 0
+    revived: int = 0
+    seconds: float = 0.0
+    skips: list[Skip] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Files left out, counted by reason, the most frequent first."""
+        return dict(Counter(skip.reason for skip in self.skips).most_common())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``: counts by reason instead of the list."""
+        fields = {name: getattr(self, name) for name in self.__slots__ if name != "skips"}
+        return {**fields, "seconds": round(self.seconds, 3), "skipped": self.skipped}
+
+
+class _Preparing(Protocol):
+    """What makes documents and suffix indexes: workers, or this process."""
+
+    def prepare(self, entries: Sequence[Entry], known: dict[str, list[str]]) -> None: ...
+    def suffix(self, key: int, documents: Sequence[Lexed]) -> None: ...
+    def results(self) -> Iterator[Outcome | SuffixFiles]: ...
+    def __enter__(self) -> "_Preparing": ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+def build(
+    root: Path,
+    settings: Settings,
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    full: bool = False,
+    limits: Limits | None = None,
+    command: Sequence[str] = worker_pool.COMMAND,
+) -> BuildReport:
+    """Brings the index of ``root`` up to date, or builds it.
+
+    :param full: build everything anew, whatever there is.
+    :param command: what starts a worker process.
+    :raises Locked: another process is writing. :raises IndexTooNew: there is an index of a later version.
+    :raises UserError: the repository cannot be read, or no space is left; the index is as it was.
+    """
+    started = time.monotonic()
+    repository_directory(settings, root)
+    target = Store(index_directory(settings, root))
+    report = BuildReport(str(root), str(target.directory), full=full)
+    with target.writing():
+        _Build(root, settings, target, report, progress or (lambda _: None), limits or Limits(), command).run()
+    report.seconds = time.monotonic() - started
+    return report
+
+
+class _Build:
+    """One build, under the writer's lock."""
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        target: Store,
+        report: BuildReport,
+        progress: Callable[[Progress], None],
+        limits: Limits,
+        command: Sequence[str],
+    ) -> None:
+        self.root, self.settings, self.target, self.report = root, settings, target, report
+        self.progress, self.limits, self.command = progress, limits, command
+        self.shape = fingerprint.shape()
+        self.choice = fingerprint.settings(settings)
+        self.now = fsio.now_ns() // 1_000_000_000
+
+    def run(self) -> None:
+        base = self._base()
+        self.catalogue = Catalogue(self.target.segments, base)
+        self.hints = Hints(self.target.directory / "hints", self.shape + self.choice)
+        self.progress(Progress("walk", 0, 0, 0))
+        entries, skips = walk(self.root, self.settings)
+        self.report.skips += skips
+        self.ranked = Ranked(self.target, base)
+        self.new_records: list[SegmentRecord] = []
+        self.new_files: dict[str, FileRecord] = {}
+        self.kept: list[Document] = []
+        todo = self._plan(entries)
+        first_id, first_segment = (base.next_document, base.next_segment) if base else (0, 0)
+        groups = compaction.divide([entry.size for entry in todo])
+        if todo:
+            self._prepare(todo, groups, first_id, first_segment)
+        self.report.skips.sort(key=lambda skip: (skip.path, skip.reason))
+        manifest = self._commit(base, first_id + len(todo), first_segment + len(groups))
+        self.hints.save()
+        self._describe(manifest)
+
+    def _base(self) -> Manifest | None:
+        """The generation to start from, or None for a build of everything."""
+        try:
+            opened = self.target.open()
+        except IndexMissing:
+            self.report.full = True
+            return None
+        except IndexTooNew:
+            if not self.report.full:
+                raise
+            return None
+        except IndexDamaged as error:
+            self.report.full = True
+            self.report.notes.append(f"{error.what}; the index is built anew.")
+            return None
+        if opened.problem:
+            self.report.notes.append(opened.problem)
+        if self.report.full:
+            return None
+        if opened.manifest.shape != self.shape:
+            self.report.full = True
+            self.report.notes.append("the index was made by another version of Ondol; it is built anew.")
+            return None
+        return opened.manifest
+
+    def _plan(self, entries: list[Entry]) -> list[Entry]:
+        """Sorts out what hints already answer; returns the files to read."""
+        todo = []
+        for entry in entries:
+            known = self.hints.lookup(entry)
+            if isinstance(known, Skip):
+                self.report.skips.append(known)
+            elif known is None or (document := self.catalogue.find(entry.path, known)) is None:
+                todo.append(entry)
+            else:
+                self.kept.append(document)
+        return todo
+
+    def _prepare(self, todo: list[Entry], groups: list[range], first_id: int, first_segment: int) -> None:
+        """Reads, prepares and writes the files ``todo``, one segment per group of them."""
+        place = {entry.path: i for i, entry in enumerate(todo)}
+        group_of = {i: number for number, group in enumerate(groups) for i in group}
+        missing = [len(group) for group in groups]
+        made: list[dict[int, Prepared]] = [{} for _ in groups]
+        sorted_for: dict[int, list[tuple[Prepared, int]]] = {}
+        total_bytes, done_bytes, done = sum(entry.size for entry in todo) or 1, 0, 0
+        with self._preparing(todo, total_bytes) as preparing:
+            for batch in _batches(todo):
+                preparing.prepare(batch, {entry.path: self.catalogue.blobs(entry.path) for entry in batch})
+            for result in preparing.results():
+                if isinstance(result, SuffixFiles):
+                    self._write(first_segment + result.key, sorted_for.pop(result.key), result.files)
+                    continue
+                i = place[result.entry.path]
+                number = group_of[i]
+                if (prepared := self._take(result)) is not None:
+                    made[number][i] = prepared
+                missing[number] -= 1
+                if not missing[number] and made[number]:
+                    sorted_for[number] = [(made[number][i], first_id + i) for i in sorted(made[number])]
+                    made[number] = {}
+                    preparing.suffix(number, [prepared.lexed for prepared, _ in sorted_for[number]])
+                done, done_bytes = done + 1, done_bytes + result.entry.size
+                self.progress(Progress("read", done, len(todo), min(99, 100 * done_bytes // total_bytes)))
+
+    def _take(self, outcome: Outcome) -> Prepared | None:
+        """Notes what became of a file; returns its document if it is a new one."""
+        entry, result = outcome.entry, outcome.result
+        if isinstance(result, Skip):
+            self.report.skips.append(result)
+            if outcome.told and len(self.report.notes) < _NOTES:
+                self.report.notes.append(f"{entry.path} is left out ({result.reason}): {outcome.told}")
+            if result.reason not in _PASSING:
+                self.hints.record(entry, result)
+            return None
+        blob = result if isinstance(result, str) else result.blob
+        self.hints.record(entry, blob)
+        if isinstance(result, Prepared):
+            return result
+        if (document := self.catalogue.find(entry.path, blob)) is not None:
+            self.kept.append(document)
+        return None
+
+    def _write(self, number: int, documents: list[tuple[Prepared, int]], suffixes: dict[str, bytes]) -> None:
+        record, files = compaction.write(self.target, number, documents, suffixes)
+        self.new_records.append(record)
+        self.new_files.update(files)
+        for prepared, id in documents:
+            self.ranked.add(id, prepared.terms)
+            self._count(len(prepared.spans), prepared.lines, prepared.size, prepared.masked)
+        self.report.added += len(documents)
+
+    def _commit(self, base: Manifest | None, next_document: int, next_segment: int) -> Manifest:
+        """Makes the new generation, if anything is new, and those that rewriting takes."""
+        alive = {document.id for document in self.kept}
+        for document in self.catalogue.live():
+            if document.id not in alive:
+                self.ranked.delete(document.id)
+                self.report.removed += 1
+        for document in self.kept:
+            self._count(document.chunks, document.lines, document.size, document.masked)
+            if not document.live:
+                self.ranked.revive(self.catalogue.segments[document.segment], document)
+                self.report.revived += 1
+        stays = not (self.report.added or self.report.removed or self.report.revived)
+        if base is not None and stays and base.settings == self.choice:
+            return base
+        self.report.changed = True
+        records = (*self.catalogue.with_live(self.kept, self.now), *sorted(self.new_records, key=lambda r: r.number))
+        prefixes = tuple(f"segments/{record.number:08d}/" for record in records)
+        files = {name: record for name, record in (base.files if base else {}).items() if name.startswith(prefixes)}
+        manifest = Manifest(
+            generation=self.target.next_generation(),
+            root=str(self.root),
+            shape=self.shape,
+            settings=self.choice,
+            next_document=next_document,
+            next_segment=next_segment,
+            segments=records,
+            files={**files, **self.new_files},
+            counts={name: getattr(self.report, name) for name in _COUNTS},
+        )
+        manifest = self.ranked.commit(manifest, base)
+        purge = base is None or base.settings != self.choice
+        self.target.collect([manifest] if purge or base is None else [manifest, base])
+        return self._compact(manifest, purge=purge)
+
+    def _compact(self, manifest: Manifest, *, purge: bool) -> Manifest:
+        """Rewrites the segments for which that is due, as one more generation."""
+        numbers = compaction.due(manifest.segments, self.now, purge=purge)
+        if not numbers:
+            return manifest
+        self.progress(Progress("compact", 0, len(numbers), 99))
+        records, files = compaction.rewrite(self.target, manifest, numbers)
+        newer = dataclasses.replace(
+            manifest,
+            generation=manifest.generation + 1,
+            segments=records,
+            files=files,
+            next_segment=max([manifest.next_segment, *(record.number + 1 for record in records)]),
+        )
+        newer = Ranked(self.target, manifest).commit(newer, manifest)
+        expired = any(
+            record.dead and self.now - record.dead_since > compaction.DEAD_SECONDS for record in manifest.segments
+        )
+        self.target.collect([newer] if purge or expired else [newer, manifest])
+        return newer
+
+    def _preparing(self, todo: list[Entry], total_bytes: int) -> _Preparing:
+        embed = segment.has_encoder()
+        marker = self.target.directory / "inflight"
+        if total_bytes <= IN_PROCESS_BYTES and not marker.exists():
+            from indexer.building.in_process import InProcess
+
+            return InProcess(self.root, self.settings, marker, embed=embed)
+        fsio.unlink(marker)
+        count = max(1, min(self.settings.workers, total_bytes // IN_PROCESS_BYTES + 1))
+        return Pool(self.root, self.settings, count, self.limits, embed=embed, command=self.command)
+
+    def _count(self, chunks: int, lines: int, size: int, masked: int) -> None:
+        self.report.files += 1
+        self.report.chunks += chunks
+        self.report.lines += lines
+        self.report.text_bytes += size
+        self.report.masked += masked
+
+    def _describe(self, manifest: Manifest) -> None:
+        """Completes the report and keeps it for ``ondol doctor``."""
+        self.report.generation = manifest.generation
+        self.report.index_bytes = self.target.size(manifest)
+        skips = [[skip.path, skip.reason] for skip in self.report.skips]
+        generations.write_cache(
+            self.target.directory / "report", {**self.report.as_dict(), "when": self.now, "skips": skips}
+        )
+        self.progress(Progress("done", self.report.files, self.report.files, 100))
+
+
+_COUNTS = ("files", "chunks", "lines", "text_bytes", "masked")
+
+
+def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Runs of files that one worker is given at a time."""
+    batch: list[Entry] = []
+    filled = 0
+    for entry in entries:
+        batch.append(entry)
+        filled += entry.size
+        if filled >= _BATCH_BYTES:
+            yield batch
+            batch, filled = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,292 @@
+"""Worker processes with a limit per file: a file that hangs a parser, or ends its process, costs that file alone.
+
+Jobs go in with :meth:`Pool.prepare` and :meth:`Pool.suffix`, results come out of :meth:`Pool.results` in the order in
+which they are ready. A thread per worker feeds it and reads what it sends; the caller's thread watches the clock.
+When a worker ends in the middle of a batch, the file it was at is skipped with a reason and another worker goes on
+with the rest.
+
+This module knows processes and messages; what the jobs mean is ``worker``'s.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import IO
+
+from indexer.building import prepare, worker
+from indexer.building.worker import Limits
+from indexer.config import Settings
+from indexer.errors import Fault
+from indexer.storage.segment import Prepared
+from indexer.text.tokens import Lexed
+from indexer.types import Entry, Skip
+
+COMMAND = (sys.executable, "-P", "-c", "from indexer.building.worker import main; main()")
+"""``-P``: the working directory may be a repository with a ``json.py`` of its own."""
+
+_TICK = 0.2
+_STARTS = 3
+_CRASHES_IN_A_ROW = 20
+"""So many files in a row are not to blame: something is wrong with the workers."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Files still to prepare, first come first served; ``known`` are the blob ids the index has of each path."""
+
+    entries: deque[Entry]
+    known: dict[str, list[str]]
+
+
+@dataclass(slots=True)
+class _Suffix:
+    key: int
+    documents: Sequence[Lexed]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one file; ``told`` is the last line that a process said which ended at it."""
+
+    entry: Entry
+    result: Prepared | Skip | str
+    told: str = ""
+
+
+@dataclass(slots=True)
+class SuffixFiles:
+    """The suffix index asked for under ``key``."""
+
+    key: int
+    files: dict[str, bytes]
+
+
+@dataclass(slots=True)
+class _Process:
+    """A running worker, the file it is at, and since when."""
+
+    popen: "subprocess.Popen[bytes]"
+    errors: IO[bytes]
+    since: float = 0.0
+    timed_out: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Pool:
+    """``count`` worker processes, started when there is work for them.
+
+    :param command: what starts a worker; tests put a misbehaving one here.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        count: int,
+        limits: Limits | None = None,
+        *,
+        embed: bool = True,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._start = worker.start_message(root, settings, self._limits, embed=embed)
+        self._command = list(command)
+        self._jobs: queue.PriorityQueue[tuple[int, int, _Batch | _Suffix | None]] = queue.PriorityQueue()
+        self._results: queue.Queue[Outcome | SuffixFiles | BaseException] = queue.Queue()
+        self._pending = 0
+        self._sequence = 0
+        self._processes: dict[int, _Process] = {}
+        self._closed = False
+        self._crashes = 0
+        self._threads = [threading.Thread(target=self._serve, args=(i,), daemon=True) for i in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends all workers, whatever they are doing."""
+        self._closed = True
+        for _thread in self._threads:
+            self._put(-1, None)
+        for thread in self._threads:
+            while thread.is_alive():
+                for process in list(self._processes.values()):
+                    process.popen.kill()
+                thread.join(_TICK)
+
+    def prepare(self, entries: Sequence[Entry], known: dict[str, list[str]]) -> None:
+        """Asks for an :class:`Outcome` of each entry."""
+        self._pending += len(entries)
+        self._put(1, _Batch(deque(entries), known))
+
+    def suffix(self, key: int, documents: Sequence[Lexed]) -> None:
+        """Asks for a suffix index; goes before all preparing, since it lets go of memory."""
+        self._pending += 1
+        self._put(0, _Suffix(key, documents))
+
+    def results(self) -> Iterator[Outcome | SuffixFiles]:
+        """Everything asked for, also what is asked for meanwhile.
+
+        :raises Fault: workers cannot be started.
+        """
+        while self._pending:
+            try:
+                result = self._results.get(timeout=_TICK)
+            except queue.Empty:
+                self._watch()
+                continue
+            if isinstance(result, BaseException):
+                raise result
+            self._pending -= 1
+            yield result
+
+    def _put(self, priority: int, job: _Batch | _Suffix | None) -> None:
+        self._sequence += 1
+        self._jobs.put((priority, self._sequence, job))
+
+    def _watch(self) -> None:
+        """Ends workers that have been at one file for too long."""
+        now = time.monotonic()
+        for process in list(self._processes.values()):
+            with process.lock:
+                if process.since and now - process.since > self._limits.wall_seconds:
+                    process.timed_out = True
+                    process.popen.kill()
+
+    # In a worker's thread
+
+    def _serve(self, slot: int) -> None:
+        try:
+            while (job := self._jobs.get()[2]) is not None and not self._closed:
+                if isinstance(job, _Suffix):
+                    self._build_suffix(slot, job)
+                else:
+                    self._prepare_batch(slot, job)
+        except BaseException as error:
+            if not self._closed:
+                self._results.put(error)
+        finally:
+            self._end(slot)
+
+    def _build_suffix(self, slot: int, job: _Suffix) -> None:
+        for _ in range(_STARTS):
+            process = self._process(slot)
+            with contextlib.suppress(OSError):
+                worker.send(_stdin(process), {"job": "suffix"}, worker.encode_lexed(job.documents))
+                if (message := worker.receive(_stdout(process))) is not None:
+                    names, blobs = message[0]["names"], message[1]
+                    self._results.put(SuffixFiles(job.key, dict(zip(names, map(bytes, blobs), strict=True))))
+                    return
+            self._end(slot)
+            if self._closed:
+                return
+        raise Fault("a worker process ended three times while it sorted a segment; is there enough memory?")
+
+    def _prepare_batch(self, slot: int, batch: _Batch) -> None:
+        while batch.entries and not self._closed:
+            process = self._process(slot)
+            if self._feed(process, batch) or self._closed:
+                continue
+            entry = batch.entries.popleft()
+            reason, told = self._reason(process), _tail(process.errors)
+            self._end(slot)
+            self._crashes = self._crashes + 1 if reason == prepare.CRASH else 0
+            if self._crashes >= _CRASHES_IN_A_ROW:
+                raise Fault(f"worker processes crash at every file: {told[-500:] or 'they say nothing'}")
+            self._results.put(Outcome(entry, Skip(entry.path, reason), told.rpartition("\n")[2]))
+
+    def _feed(self, process: _Process, batch: _Batch) -> bool:
+        """Sends a batch and collects its results; False when the process ended, at the first of the entries left."""
+        entries = list(batch.entries)
+        known = [batch.known.get(entry.path, []) for entry in entries]
+        try:
+            worker.send(
+                _stdin(process), {"job": "prepare", "entries": [astuple(entry) for entry in entries], "known": known}
+            )
+        except OSError:
+            return False
+        try:
+            for entry in entries:
+                with process.lock:
+                    process.since = time.monotonic()
+                if (message := worker.receive(_stdout(process))) is None:
+                    return False
+                self._crashes = 0
+                batch.entries.popleft()
+                self._results.put(Outcome(entry, worker.decode_outcome(entry.path, *message)))
+            return True
+        finally:
+            if not batch.entries:
+                with process.lock:
+                    process.since = 0.0
+
+    def _process(self, slot: int) -> _Process:
+        """The running worker of a slot, started if there is none; it has said that it is ready."""
+        told = ""
+        if slot in self._processes:
+            return self._processes[slot]
+        for _ in range(_STARTS):
+            if self._closed:
+                raise Fault("the workers were ended")
+            errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
+            popen = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+            process = self._processes[slot] = _Process(popen, errors)
+            with contextlib.suppress(OSError):
+                worker.send(_stdin(process), self._start)
+                if worker.receive(_stdout(process)) is not None:
+                    return process
+            told = _tail(errors)
+            self._end(slot)
+        raise Fault(f"worker processes cannot be started: {told or 'they end at once'}")
+
+    def _reason(self, process: _Process) -> str:
+        """Why a process ended while it was at a file."""
+        status = process.popen.wait()
+        if process.timed_out or (os.name != "nt" and status == -signal.SIGXCPU):
+            return prepare.TIMEOUT
+        told = _tail(process.errors)
+        # tree-sitter says so and aborts; the kernel's out-of-memory killer says nothing.
+        if "failed to allocate" in told or "MemoryError" in told or (os.name != "nt" and status == -signal.SIGKILL):
+            return prepare.MEMORY
+        return prepare.CRASH
+
+    def _end(self, slot: int) -> None:
+        process = self._processes.pop(slot, None)
+        if process is None:
+            return
+        process.popen.kill()
+        process.popen.wait()
+        for stream in (process.popen.stdin, process.popen.stdout, process.errors):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+def _stdin(process: _Process) -> IO[bytes]:
+    assert process.popen.stdin is not None
+    return process.popen.stdin
+
+
+def _stdout(process: _Process) -> IO[bytes]:
+    assert process.popen.stdout is not None
+    return process.popen.stdout
+
+
+def _tail(errors: IO[bytes]) -> str:
+    """The end of what a process wrote to its standard error."""
+    with contextlib.suppress(OSError, ValueError):
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
+        return errors.read().decode("utf-8", "replace").strip()
+    return ""

@@ -1,0 +1,211 @@
+"""The command ``ondol doctor``: what is installed and indexed, what is wrong, and the cure.
+
+It reads what other commands left behind and changes nothing.
+"""
+
+import importlib.util
+import json
+import os
+import platform
+import re
+import sys
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer import fsio
+from indexer.commands.index_and_search import data_dir_option, printable, settings_for
+from indexer.config import Settings, load
+from indexer.errors import UserError
+from indexer.repository import git
+from indexer.storage import fingerprint, generations
+from indexer.storage.generations import Store, index_directory
+
+
+@click.command(epilog="Example: ondol doctor --verify")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--verify", is_flag=True, help="Hash every file of the index.")
+@click.option("--no-egress", is_flag=True, help="Index, search and serve under a guard: prove that nothing leaves.")
+@click.option("--backend", type=click.Choice(["retrieval", "local", "remote"]), help="Over what the settings say.")
+@click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@data_dir_option
+def doctor(
+    repo: Path, verify: bool, no_egress: bool, backend: str | None, base: str | None, as_json: bool,
+    data_dir: Path | None,
+) -> None:  # fmt: skip
+    """Say what is installed and indexed, what is wrong, and what to do about it."""
+    root = git.find_root(repo)
+    settings = settings_for(root, data_dir, quiet=True)
+    settings = replace(settings, backend=backend or settings.backend, base_model=base or settings.base_model)
+    found = examine(root, settings, verify=verify)
+    _add_model(found, root, settings)
+    if no_egress:
+        _add_egress(found, root)
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        _print(found)
+    sys.exit(1 if found["problems"] else 0)
+
+
+def examine(root: Path, settings: Settings, *, verify: bool = False) -> dict[str, Any]:
+    """Everything ``ondol doctor`` tells, as plain data; ``problems`` are pairs of what is wrong and the cure."""
+    problems: list[tuple[str, str]] = []
+    for told in load(root)[1]:
+        problems.append((told.rstrip("."), "correct it where it is set"))
+    return {
+        "python": {"version": platform.python_version(), "executable": sys.executable, "system": platform.platform()},
+        "packages": _packages(problems),
+        "data": _data(settings, problems),
+        "repository": _repository(root),
+        "index": _index(root, settings, problems, verify),
+        "problems": problems,
+    }
+
+
+def _packages(problems: list[tuple[str, str]]) -> dict[str, dict[str, str | None]]:
+    """Versions of what Ondol declares to need, by extra; the group ``core`` is what it cannot do without."""
+    found: dict[str, dict[str, str | None]] = {"core": {"ondol": _version("ondol")}}
+    for requirement in (metadata.requires("ondol") or []) if found["core"]["ondol"] else []:
+        extra = re.search(r"extra == ['\"]([^'\"]+)", requirement)
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        found.setdefault(extra[1] if extra else "core", {})[name] = _version(name)
+    missing = [name for name, version in found["core"].items() if version is None]
+    if missing:
+        problems.append((f"{', '.join(missing)} is not installed", "install Ondol again with its dependencies"))
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _data(settings: Settings, problems: list[tuple[str, str]]) -> dict[str, Any]:
+    directory = settings.data_dir
+    exists = directory.is_dir()
+    repositories = directory / "repositories"
+    private = not repositories.is_dir() or fsio.is_private(repositories)
+    writable = os.access(directory if exists else _existing(directory), os.W_OK)
+    if not private:
+        problems.append((f"{repositories} can be entered by others", f"chmod 700 {repositories}"))
+    if not writable:
+        problems.append((f"{directory} cannot be written", "choose another folder with ONDOL_DATA_DIR"))
+    return {"directory": str(directory), "exists": exists, "private": private, "writable": writable}
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def _repository(root: Path) -> dict[str, Any]:
+    if not git.is_repository(root):
+        return {"root": str(root), "git": False}
+    return {
+        "root": str(root),
+        "git": True,
+        "head": git.head(root),
+        "branch": git.branch(root),
+        "shallow": git.is_shallow(root),
+    }
+
+
+def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], verify: bool) -> dict[str, Any]:
+    directory = index_directory(settings, root)
+    target = Store(directory)
+    found: dict[str, Any] = {"directory": str(directory), "generation": None}
+    try:
+        opened = target.open(verify=verify)
+    except UserError as error:
+        problems.append((error.what, error.cure))
+        return found
+    manifest = opened.manifest
+    if opened.problem:
+        problems.append((opened.problem.rstrip("."), "run `ondol index`"))
+    if manifest.shape != fingerprint.shape():
+        problems.append(("another version of Ondol made the index", "run `ondol index`"))
+    if manifest.settings != fingerprint.settings(settings):
+        problems.append(("the index was made under other settings", "run `ondol index`"))
+    last = generations.read_cache(directory / "report")
+    return {
+        **found,
+        "generation": manifest.generation,
+        "format": manifest.format,
+        "counts": manifest.counts,
+        "segments": len(manifest.segments),
+        "bytes": target.size(manifest),
+        "verified": "every file" if verify else "since the machine started",
+        "skipped": last.get("skipped", {}),
+        "last_run": last.get("when"),
+    }
+
+
+def _add_model(found: dict[str, Any], root: Path, settings: Settings) -> None:
+    """What the package above says of the model, where it is installed and a model is asked for."""
+    if settings.backend == "retrieval" or importlib.util.find_spec("lsp_server") is None:
+        return
+    about, problems = importlib.import_module("lsp_server.commands.model_doctor").examine(root, settings)
+    found["model"] = about
+    found["problems"] += problems
+
+
+def _add_egress(found: dict[str, Any], root: Path) -> None:
+    from indexer.commands import egress
+
+    serve = importlib.util.find_spec("lsp_server.commands.serving") is not None
+    proof = found["egress"] = egress.prove(root, serve=serve)
+    for attempt in proof["attempts"]:
+        found["problems"].append((f"something tried to leave: {attempt}", "report it"))
+    for step in proof["steps"]:
+        if not step["ok"]:
+            found["problems"].append((f"`ondol {step['command']}` failed under the guard: {step['said']}", "report it"))
+
+
+def _print(found: dict[str, Any]) -> None:
+    python, data, index = found["python"], found["data"], found["index"]
+    click.echo(f"Python       {python['version']}  {python['executable']}")
+    for group, packages in found["packages"].items():
+        present = [f"{name} {version}" for name, version in packages.items() if version]
+        absent = "" if len(present) == len(packages) else "  (not installed)" if not present else "  (in part)"
+        click.echo(f"{group:<12} {', '.join(present)}{absent}")
+    mode = "private" if data["private"] else "OPEN TO OTHERS"
+    click.echo(f"data         {data['directory']}  {mode if data['exists'] else 'not made yet'}")
+    _print_repository(found["repository"])
+    if index["generation"] is None:
+        click.echo(f"index        none  {index['directory']}")
+    else:
+        counts = index["counts"]
+        figures = ", ".join(f"{counts[name]:,} {name}" for name in ("files", "chunks", "lines") if name in counts)
+        click.echo(f"index        generation {index['generation']}: {figures}, {index['bytes'] / 1e6:.1f} MB on disk")
+        click.echo(f"             {index['directory']}")
+        click.echo(f"             hashes checked: {index['verified']}")
+        for reason, count in index["skipped"].items():
+            click.echo(f"             left out: {count:,} {reason}")
+    for key, value in found.get("model", {}).items():
+        click.echo(f"{'model' if key == 'backend' else '':<12} {key}: {printable(str(value))}")
+    if "egress" in found:
+        proof = found["egress"]
+        where = "in a namespace without network" if proof["isolated"] else "under an audit hook"
+        commands = ", ".join(step["command"] for step in proof["steps"])
+        click.echo(f"egress       {len(proof['attempts'])} attempts to leave, {where}: {commands}")
+    if not found["problems"]:
+        click.echo("nothing is wrong")
+    for what, cure in found["problems"]:
+        click.echo(f"wrong        {what}\n   cure      {cure}")
+
+
+def _print_repository(repository: dict[str, Any]) -> None:
+    state = "a plain folder"
+    if repository["git"]:
+        head = (repository["head"] or "no commits")[:12]
+        shallow = ", shallow" if repository["shallow"] else ""
+        state = f"{repository['branch'] or 'detached'} at {head}{shallow}"
+    click.echo(f"repository   {printable(repository['root'])}  {state}")

@@ -1,0 +1,169 @@
+"""The commands ``ondol index`` and ``ondol search``.
+
+This module prints; what it prints about is made by ``build`` and ``search``.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from indexer.config import Settings, load
+from indexer.repository.git import find_root
+
+if TYPE_CHECKING:
+    from indexer.building.build import BuildReport, Progress
+
+_REASONS_SHOWN = 5
+
+
+def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> Settings:
+    """The settings that hold for ``root``; what is wrong with them goes to standard error."""
+    settings, problems = load(root)
+    if not quiet:
+        for problem in problems:
+            click.echo(f"ondol: {problem}", err=True)
+    return replace(settings, data_dir=data_dir.expanduser().absolute()) if data_dir else settings
+
+
+def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--data-dir``, the same for every command."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Keep everything under this folder instead of the platform's.",
+    )(command)
+
+
+@click.command(epilog="Example: ondol index ~/product --workers 2")
+@click.argument("repo", type=click.Path(path_type=Path), default=Path())
+@click.option("--full", is_flag=True, help="Build everything anew.")
+@click.option("--workers", type=click.IntRange(1), help="Processes to use (default: all cores).")
+@click.option("--skipped", "show_skipped", is_flag=True, help="List every file that was left out, and why.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--progress-json", is_flag=True, hidden=True, help="One JSON object per step on standard output.")
+@data_dir_option
+def index(
+    repo: Path,
+    full: bool,
+    workers: int | None,
+    show_skipped: bool,
+    as_json: bool,
+    quiet: bool,
+    progress_json: bool,
+    data_dir: Path | None,
+) -> None:
+    """Build or update the index of REPO (default: the repository around the working directory)."""
+    from indexer.building.build import build
+
+    root = find_root(repo)
+    settings = settings_for(root, data_dir, quiet=quiet)
+    if workers:
+        settings = replace(settings, workers=workers)
+    with _progress(progress_json, quiet or as_json) as progress:
+        report = build(root, settings, progress, full=full)
+    for note in report.notes:
+        click.echo(f"ondol: {printable(note)}", err=True)
+    if as_json or progress_json:
+        skips = {"skips": [[skip.path, skip.reason] for skip in report.skips]} if show_skipped else {}
+        click.echo(
+            json.dumps({"report": {**report.as_dict(), **skips}} if progress_json else {**report.as_dict(), **skips})
+        )
+    elif not quiet:
+        _summary(report, show_skipped)
+
+
+@contextmanager
+def _progress(as_json: bool, quiet: bool) -> "Iterator[Callable[[Progress], None] | None]":
+    """How steps of a build are shown: JSON lines, a bar on a terminal, or not at all."""
+    if as_json:
+        last: list[Any] = [None, -1]
+
+        def tell(step: "Progress") -> None:
+            if [step.phase, step.percent] != last:
+                last[:] = [step.phase, step.percent]
+                fields = {"phase": step.phase, "done": step.done, "total": step.total, "percent": step.percent}
+                click.echo(json.dumps(fields))
+                sys.stdout.flush()
+
+        yield tell
+    elif quiet or not sys.stderr.isatty():
+        yield None
+    else:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task("walk", total=None)
+            yield lambda step: bars.update(task, description=step.phase, completed=step.done, total=step.total or None)
+
+
+def _summary(report: "BuildReport", show_skipped: bool) -> None:
+    what = "up to date" if not report.changed else "built" if report.full else "updated"
+    detail = "" if not report.changed or report.full else f" (+{report.added + report.revived} -{report.removed})"
+    size = f"{report.text_bytes / 1e6:.1f} MB of text, index {report.index_bytes / 1e6:.1f} MB"
+    click.echo(f"{report.root}: {what}{detail}, generation {report.generation}, {report.seconds:.1f} s")
+    click.echo(f"  {report.files:,} files, {report.chunks:,} chunks, {report.lines:,} lines, {size}")
+    if report.masked:
+        click.echo(f"  {report.masked:,} secrets masked")
+    skipped = list(report.skipped.items())
+    if skipped:
+        shown = ", ".join(f"{count:,} {reason}" for reason, count in skipped[:_REASONS_SHOWN])
+        more = ", ..." if len(skipped) > _REASONS_SHOWN else ""
+        click.echo(f"  left out: {shown}{more}" + ("" if show_skipped else "  (--skipped lists them)"))
+    if show_skipped:
+        for skip in report.skips:
+            click.echo(f"  {printable(skip.path)}: {skip.reason}")
+
+
+def printable(path: str) -> str:
+    """A path that cannot disturb a terminal: what is not printable is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)
+
+
+@click.command(epilog='Example: ondol search "open a socket with a timeout" --limit 3')
+@click.argument("text")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="Chunks to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
+@data_dir_option
+def search(text: str, repo: Path, limit: int, as_json: bool, data_dir: Path | None) -> None:
+    """Show the chunks of the index that fit TEXT best."""
+    from indexer.search.hybrid import search as find
+    from indexer.storage.generations import index_directory
+    from indexer.storage.reader import Index
+
+    root = find_root(repo)
+    settings = settings_for(root, data_dir)
+    opened = Index.open(index_directory(settings, root), settings)
+    if opened.problem:
+        click.echo(f"ondol: {opened.problem}", err=True)
+    hits = find(opened, text, limit)
+    if as_json:
+        rows = [
+            {
+                "path": hit.chunk.path,
+                "line": hit.chunk.start_line + 1,
+                "end_line": hit.chunk.end_line,
+                "score": round(hit.score, 6),
+                "parts": hit.parts,
+                "header": hit.chunk.header,
+                "text": hit.chunk.text,
+            }
+            for hit in hits
+        ]
+        click.echo(json.dumps(rows))
+        return
+    if not hits:
+        click.echo("nothing found")
+    for hit in hits:
+        click.echo(f"{printable(hit.chunk.path)}:{hit.chunk.start_line + 1}  {hit.score:.3f}")
+        for line in hit.chunk.text.splitlines()[:12]:
+            click.echo(f"    {printable(line)}")

@@ -1,0 +1,82 @@
+"""The language of a file, by its name or by what an editor calls it, and its grammar.
+
+Grammars come from wheels that carry their parser compiled and fetch nothing when they run. They are loaded when first
+asked for; one that is not installed is no error: its files are then cut into line windows. This module knows nothing
+of chunks, of search or of the editor's protocol beyond the names that editors give to languages.
+"""
+
+import importlib
+from functools import cache
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from indexer.languages.table import LANGUAGES
+
+if TYPE_CHECKING:
+    from tree_sitter import Language as Grammar
+    from tree_sitter import Parser
+
+UNKNOWN = "text"
+
+_BY_EXTENSION = {extension: language.name for language in LANGUAGES.values() for extension in language.extensions}
+_BY_FILE_NAME = {name: language.name for language in LANGUAGES.values() for name in language.file_names}
+_BY_EDITOR_ID = {name: name for name in LANGUAGES} | {
+    editor_id: language.name for language in LANGUAGES.values() for editor_id in language.editor_ids
+}
+
+
+def language_of(path: str) -> str:
+    """The language of a file by its name alone; ``"text"`` where the name says nothing."""
+    name = path.rpartition("/")[2]
+    known = _BY_FILE_NAME.get(name)
+    if known is not None:
+        return known
+    stem, dot, extension = name.rpartition(".")
+    if dot and stem:
+        found = _BY_EXTENSION.get(f".{extension.lower()}")
+        if found is not None:
+            return found
+    if name.startswith(("Dockerfile.", "Makefile.", "Jenkinsfile.")):
+        return _BY_FILE_NAME[name.partition(".")[0]]
+    return UNKNOWN
+
+
+def language_of_document(language_id: str, path: str) -> str:
+    """The language of an open document: by what the editor calls it, else by its file name.
+
+    A file name that is known wins over a broader identifier: editors call a ``.svh`` file ``verilog`` as readily as
+    ``systemverilog``, and the index goes by names.
+    """
+    by_name = language_of(PurePosixPath(path).name) if path else UNKNOWN
+    return by_name if by_name != UNKNOWN else _BY_EDITOR_ID.get(language_id.lower(), UNKNOWN)
+
+
+@cache
+def grammar(language: str) -> "Grammar | None":
+    """The compiled grammar of a language, loaded once; None where there is none or its wheel is not installed."""
+    known = LANGUAGES.get(language)
+    if known is None or known.module is None:
+        return None
+    from tree_sitter import Language as Grammar  # 23 ms: a reader of names alone does not pay for it
+
+    try:
+        module = importlib.import_module(known.module)
+        return Grammar(getattr(module, known.function)())
+    except (ImportError, AttributeError, ValueError):
+        # ValueError: the wheel's grammar has an ABI that the installed tree-sitter does not read.
+        return None
+
+
+def parser(language: str) -> "Parser | None":
+    """A new parser for a language (parsers must not be shared between threads), or None where there is no grammar."""
+    found = grammar(language)
+    if found is None:
+        return None
+    from tree_sitter import Parser
+
+    return Parser(found)
+
+
+def missing_grammars() -> list[str]:
+    """Names of languages whose grammar should be installed and cannot be loaded, for ``ondol doctor``."""
+    return [name for name, known in LANGUAGES.items() if known.module is not None and grammar(name) is None]

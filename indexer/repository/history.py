@@ -1,0 +1,173 @@
+"""The history of a repository as the edits that people made: commits, the files they changed, the lines they added.
+
+Only text comes out of here, never an opinion about it: which lines are worth predicting or training on is for the
+caller to say. Merges bring no edits of their own and are passed over; a file that was moved is compared with what it
+was before the move, so that moved lines do not count as written.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from indexer.repository.git import run_git
+
+_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_RAW = re.compile(rb"^:(\d+) (\d+) ([0-9a-f]+) ([0-9a-f]+) ([A-Z])\d*\t")
+_REGULAR_FILES = (b"100644", b"100755")
+NO_BLOB = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit that is no merge.
+
+    :param parent: id of the only parent, or None for the first commit of a history (or of a shallow one).
+    :param time: committer's time, seconds since 1970.
+    :param author: a key for the author, which is not their name or address.
+    """
+
+    id: str
+    parent: str | None
+    time: int
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Lines that took the place of others; both counted from 0, ``old_count`` or ``new_count`` may be 0."""
+
+    old_start: int
+    old_count: int
+    new_start: int
+    new_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit did to one regular file that exists after it.
+
+    :param status: git's letter: A added, M modified, R renamed, C copied.
+    :param old_blob: blob id before, or ``NO_BLOB``.
+    """
+
+    path: str
+    old_path: str
+    status: str
+    old_blob: str
+    new_blob: str
+    hunks: tuple[Hunk, ...]
+
+    @property
+    def added(self) -> int:
+        """Lines that the commit added to the file."""
+        return sum(hunk.new_count for hunk in self.hunks)
+
+
+def commits(
+    root: Path,
+    revisions: str = "HEAD",
+    *,
+    limit: int | None = None,
+    since: str | None = None,
+    first_parent: bool = False,
+) -> list[Commit]:
+    """The commits of a range, newest first, without merges; none before one that descends from it, whatever dates say.
+
+    :param revisions: a revision or a range ``A..B``.
+    :param since: a date as git understands it.
+    """
+    arguments = ["log", "--no-merges", "--date-order", "--format=%H%x1f%P%x1f%ct%x1f%aE"]
+    arguments += [f"--max-count={limit}"] if limit is not None else []
+    arguments += [f"--since={since}"] if since else []
+    arguments += ["--first-parent"] if first_parent else []
+    found = []
+    for line in run_git(root, *arguments, revisions, "--").decode("utf-8", "replace").split("\n"):
+        if line:
+            name, parents, seconds, author = line.split("\x1f", 3)
+            parent = parents.split()[0] if parents else None
+            found.append(Commit(name, parent, int(seconds), sha256(author.encode()).hexdigest()[:12]))
+    return found
+
+
+def changes(root: Path, commit: Commit, paths: Sequence[str] = ()) -> list[Change]:
+    """The regular files that a commit added or changed, with their hunks.
+
+    Deletions are not among them, nor what became a file from a link (git prints two patches for one such entry).
+    """
+    against = [commit.parent] if commit.parent else ["--root"]
+    output = run_git(
+        root, "diff-tree", "-r", "-M", "--no-commit-id", "--raw", "-p", "-U0", "--full-index", "--no-abbrev",
+        "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--diff-filter=AMRC",
+        "--ignore-submodules=all", *against, commit.id, "--", *paths,
+    )  # fmt: skip
+    raw, _, patch = output.partition(b"\n\n")
+    files = [change for line in raw.split(b"\n") if (change := _raw_change(line))]
+    hunks = list(_hunks_by_file(patch))
+    if len(hunks) < len(files):
+        hunks += [()] * (len(files) - len(hunks))
+    return [
+        Change(f.path, f.old_path, f.status, f.old_blob, f.new_blob, h)
+        for f, h in zip(files, hunks, strict=False)
+        if f.new_blob != NO_BLOB
+    ]
+
+
+def _raw_change(line: bytes) -> Change | None:
+    match = _RAW.match(line)
+    if not match:
+        return None
+    names = [_unquote(name) for name in line[match.end() :].split(b"\t")]
+    regular = match[2] in _REGULAR_FILES
+    new_blob = match[4].decode() if regular else NO_BLOB
+    return Change(names[-1], names[0], match[5].decode(), match[3].decode(), new_blob, ())
+
+
+def _unquote(name: bytes) -> str:
+    """A path as git prints it: C-quoted where it holds control characters or quotes."""
+    if name.startswith(b'"') and name.endswith(b'"'):
+        body = name[1:-1]
+        plain = {b"t": b"\t", b"n": b"\n", b"r": b"\r", b'"': b'"', b"\\": b"\\", b"a": b"\a", b"b": b"\b", b"f": b"\f"}
+        plain[b"v"] = b"\v"
+        name = re.sub(
+            rb"\\([0-7]{3}|.)",
+            lambda m: bytes([int(m[1], 8)]) if len(m[1]) == 3 else plain.get(m[1], m[1]),
+            body,
+        )
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _hunks_by_file(patch: bytes) -> Iterator[tuple[Hunk, ...]]:
+    """The hunks of each file of a patch, in the order of the files; a file without any gives an empty tuple.
+
+    Hunk bodies are passed over by their counted lines, so that no added text can be taken for a header.
+    """
+    hunks: list[Hunk] | None = None
+    lines = patch.split(b"\n")
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        place += 1
+        if line.startswith(b"diff --git "):
+            if hunks is not None:
+                yield tuple(hunks)
+            hunks = []
+        elif hunks is not None and (match := _HUNK.match(line)):
+            old_count = int(match[2]) if match[2] is not None else 1
+            new_count = int(match[4]) if match[4] is not None else 1
+            # A count of 0 names the line before the place; otherwise the first line itself, both from 1.
+            old_start = int(match[1]) - (1 if old_count else 0)
+            new_start = int(match[3]) - (1 if new_count else 0)
+            hunks.append(Hunk(old_start, old_count, new_start, new_count))
+            place = _after_body(lines, place, old_count + new_count)
+    if hunks is not None:
+        yield tuple(hunks)
+
+
+def _after_body(lines: list[bytes], place: int, count: int) -> int:
+    while place < len(lines) and (count or lines[place].startswith(b"\\ ")):
+        if not lines[place].startswith(b"\\ "):
+            count -= 1
+        place += 1
+    return place

@@ -1,0 +1,210 @@
+"""Finds the files of a repository or a plain folder, and counts every one it leaves out.
+
+In a git repository git itself says what is tracked, untracked and ignored; elsewhere ``.gitignore`` files are read
+here. ``.ondolignore`` files, in the same syntax and at any level, leave out more. Links are never followed, so neither
+a loop nor a link out of the root can matter. Files are only looked at (``lstat``), never opened, except ignore files.
+
+This module does not judge contents: ``policy`` does.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pathspec
+
+from indexer.config import Settings
+from indexer.errors import UserError
+from indexer.ignore_patterns import compile_lines
+from indexer.repository import git, policy
+from indexer.types import Entry, Skip
+
+IGNORE_FILE = ".ondolignore"
+_IGNORE_FILE_LIMIT = 64 * 1024
+
+
+def walk(root: Path, settings: Settings) -> tuple[list[Entry], list[Skip]]:
+    """All files under ``root`` that may be read, and all that may not with the reason; both sorted by path.
+
+    Whatever git ignores, and a folder left out as a whole, counts as one: its path ends in ``/``.
+
+    :raises UserError: there is no such folder, it is a bare repository, or git refuses.
+    """
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}", "name an existing folder")
+    if git.is_bare(root):
+        raise UserError(f"{root} is a bare repository, so it has no files", "clone it and index the clone")
+    rules = Rules(root, settings)
+    entries: dict[str, Entry] = {}
+    skips: dict[str, Skip] = {}
+    found = _git_files(root, skips) if git.is_repository(root) else _plain_files(root, rules, skips)
+    for path in found:
+        reason = rules.reason(path)
+        status = None
+        if reason is None:
+            try:
+                status = os.lstat(root / path)
+                reason = _reason_of_mode(status.st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                reason = policy.VANISHED
+            except (OSError, ValueError):
+                reason = policy.UNREADABLE
+        if reason is None and status is not None and status.st_size > settings.max_file_bytes:
+            reason = policy.TOO_LARGE
+        if reason is not None or status is None:
+            skips[path] = Skip(path, reason or policy.UNREADABLE)
+        else:
+            entries[path] = Entry(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    for skip in rules.problems:
+        skips[skip.path] = skip
+    return sorted(entries.values(), key=lambda entry: entry.path), sorted(skips.values(), key=lambda skip: skip.path)
+
+
+class Rules:
+    """What the names of files say: the settings' exclusions, ``.ondolignore`` at every level, ``policy``'s names.
+
+    Answers for one path as well, so that a buffer open in an editor is held to the same rules.
+
+    :ivar problems: ignore files, or lines of them, that could not be used.
+    """
+
+    def __init__(self, root: Path, settings: Settings, name: str = IGNORE_FILE) -> None:
+        self._root = root
+        self._settings = settings
+        self._name = name
+        self._specs: dict[str, pathspec.GitIgnoreSpec | None] = {}
+        self._folders: dict[str, bool] = {"": False}
+        self._own = _own_data(root, settings)
+        self.problems: list[Skip] = []
+
+    def reason(self, path: str) -> str | None:
+        """Why the file at ``path`` is left out by its name, or None."""
+        if self._own is not None and (path + "/").startswith(self._own):
+            return policy.OWN_DATA
+        reason = policy.accepts_path(path, self._settings)
+        if reason is None and self.ignores(path):
+            reason = policy.ONDOLIGNORED
+        return reason
+
+    def ignores(self, path: str) -> bool:
+        """Whether an ignore file leaves out ``path``; a folder's path ends in ``/``.
+
+        As in git: the deepest file that has an opinion decides, but nothing inside an ignored folder comes back.
+        """
+        parent = path.rstrip("/").rpartition("/")[0]
+        if self._ignores_folder(parent):
+            return True
+        folder: str | None = parent
+        while folder is not None:
+            spec = self._spec(folder)
+            if spec is not None:
+                verdict = spec.check_file(path[len(folder) + 1 :] if folder else path).include
+                if verdict is not None:
+                    return verdict
+            folder = folder.rpartition("/")[0] if folder else None
+        return False
+
+    def _ignores_folder(self, folder: str) -> bool:
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = self.ignores(folder + "/")
+        return known
+
+    def _spec(self, folder: str) -> pathspec.GitIgnoreSpec | None:
+        if folder not in self._specs:
+            self._specs[folder] = self._read(f"{folder}/{self._name}" if folder else self._name)
+        return self._specs[folder]
+
+    def _read(self, path: str) -> pathspec.GitIgnoreSpec | None:
+        """The patterns of the ignore file at ``path``, None if there are none; what cannot be used is noted."""
+        data = policy.read_bytes(self._root, path, _IGNORE_FILE_LIMIT)
+        if isinstance(data, str):
+            if data != policy.VANISHED:
+                self.problems.append(Skip(path, data))
+            return None
+        spec, bad = compile_lines(data.decode("utf-8", "surrogateescape").splitlines())
+        self.problems += [Skip(f"{path}:{number}", policy.BAD_PATTERN) for number in bad]
+        return spec if spec.patterns else None
+
+
+def excluded(root: Path, path: str, settings: Settings) -> str | None:
+    """Why the one file ``path`` is left out by its name, or None; for many paths keep a :class:`Rules`."""
+    return Rules(root, settings).reason(path)
+
+
+def _git_files(root: Path, skips: dict[str, Skip]) -> Iterator[str]:
+    tracked, untracked, ignored = git.ls_files(root)
+    for path in ignored:
+        skips[path] = Skip(path, policy.IGNORED)
+    for mode, path in tracked:
+        if mode == "160000":
+            skips[path] = Skip(path, policy.SUBMODULE)
+        elif not os.path.lexists(root / path):
+            skips[path] = Skip(path, policy.ABSENT)
+        else:
+            yield path
+    for path in untracked:
+        if path.endswith("/"):
+            skips[path] = Skip(path, policy.SUBMODULE)
+        else:
+            yield path
+
+
+def _plain_files(root: Path, rules: Rules, skips: dict[str, Skip]) -> Iterator[str]:
+    """Files of a folder outside git; folders that are left out are not entered."""
+    gitignore = Rules(root, Settings(), ".gitignore")
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(root / folder) as listing:
+                items = sorted(listing, key=lambda item: item.name)
+        except FileNotFoundError:
+            skips[folder + "/"] = Skip(folder + "/", policy.VANISHED)
+            continue
+        except OSError:
+            skips[folder + "/"] = Skip(folder + "/", policy.UNREADABLE)
+            continue
+        for item in items:
+            path = f"{folder}/{item.name}" if folder else item.name
+            if not item.is_dir(follow_symlinks=False):
+                if gitignore.ignores(path):
+                    skips[path] = Skip(path, policy.IGNORED)
+                else:
+                    yield path
+                continue
+            reason = _reason_of_folder(root, path, rules, gitignore)
+            if reason is None:
+                pending.append(path)
+            else:
+                skips[path + "/"] = Skip(path + "/", reason)
+
+
+def _reason_of_folder(root: Path, path: str, rules: Rules, gitignore: Rules) -> str | None:
+    """Why a folder of a plain tree is not entered; a name inside it stands for all of them."""
+    if git.is_repository(root / path):
+        return policy.SUBMODULE
+    if gitignore.ignores(path + "/"):
+        return policy.IGNORED
+    if rules.ignores(path + "/"):
+        return policy.ONDOLIGNORED
+    if (root / path / "pyvenv.cfg").is_file():
+        return policy.VENDORED
+    reason = rules.reason(path + "/x")
+    return policy.BAD_PATH if reason is None and policy.bad_path(path) else reason
+
+
+def _reason_of_mode(mode: int) -> str | None:
+    if stat.S_ISLNK(mode):
+        return policy.LINK
+    return None if stat.S_ISREG(mode) else policy.SPECIAL
+
+
+def _own_data(root: Path, settings: Settings) -> str | None:
+    """Ondol's data directory relative to ``root``, ending in ``/``, if it lies inside (a home folder)."""
+    try:
+        inside = settings.data_dir.resolve().relative_to(root.resolve())
+    except (ValueError, OSError):
+        return None
+    return inside.as_posix() + "/" if inside.parts else None

@@ -1,0 +1,61 @@
+"""Every document that a generation's segments hold, dead or alive, by what it is: path and blob id.
+
+A document that already stands in a segment is made live again instead of being made again; that is what makes switching
+branches cheap. This module reads segments; it writes nothing.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from indexer.storage.generations import Manifest, SegmentRecord
+from indexer.storage.segment import Document, Segment
+
+
+class Catalogue:
+    """The documents of a manifest's segments.
+
+    :param manifest: None for an index that does not exist yet.
+    """
+
+    def __init__(self, segments: Path, manifest: Manifest | None) -> None:
+        self.records = {record.number: record for record in (manifest.segments if manifest else ())}
+        self.segments = {
+            number: Segment(segments / f"{number:08d}", number, record.dead) for number, record in self.records.items()
+        }
+        self._by_path: dict[str, dict[str, Document]] = {}
+        for segment in self.segments.values():
+            for document in segment.documents:
+                self._by_path.setdefault(document.path, {})[document.blob] = document
+
+    def find(self, path: str, blob: str) -> Document | None:
+        """The document with this content under this name, dead or alive."""
+        return self._by_path.get(path, {}).get(blob)
+
+    def blobs(self, path: str) -> list[str]:
+        """The contents that the index has for a name."""
+        return list(self._by_path.get(path, ()))
+
+    def live(self) -> list[Document]:
+        """The documents that count in the manifest."""
+        return [document for segment in self.segments.values() for document in segment.documents if document.live]
+
+    def with_live(self, wanted: Iterable[Document], now: int) -> tuple[SegmentRecord, ...]:
+        """The segments' records when exactly ``wanted`` are to count.
+
+        :param now: seconds since 1970, remembered as the time of a first death.
+        """
+        alive = {(document.segment, document.local) for document in wanted}
+        records = []
+        for number, record in self.records.items():
+            documents = self.segments[number].documents
+            dead = [document for document in documents if (number, document.local) not in alive]
+            records.append(
+                dataclasses.replace(
+                    record,
+                    dead=tuple(document.local for document in dead),
+                    dead_bytes=sum(document.size for document in dead),
+                    dead_since=(record.dead_since or now) if dead else 0,
+                )
+            )
+        return tuple(records)

@@ -1,0 +1,108 @@
+"""Rewrites segments: many small ones into one, half-dead ones without their dead.
+
+Documents keep their ids, texts, chunks and vectors, so the ranked search is untouched and nothing is read or embedded
+again; only the suffix index is sorted anew. This module decides when that is due and does it; ``build`` commits.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from indexer.storage import generations, segment
+from indexer.storage.catalogue import Catalogue
+from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
+from indexer.storage.segment import Prepared
+from indexer.text.tokens import Lexed
+
+SMALL_BYTES = 1_000_000
+"""Text of a segment that counts as small: an update makes one, of what was changed."""
+
+MANY_SMALL = 6
+DEAD_SHARE = 0.25
+DEAD_SECONDS = 24 * 3600
+"""Deleted text is gone from disk after this time, at the next build."""
+
+SEGMENT_BYTES = 14_000_000
+"""Text of a full segment: large enough for few searches per query (a completion asks each one in turn), small enough
+for its suffixes to be sorted in about 400 MB."""
+
+FEW_SEGMENTS = 8
+LARGEST_SEGMENT_BYTES = 24_000_000
+
+
+def divide(sizes: Sequence[int]) -> list[range]:
+    """Runs of documents that become one segment each; depends on their sizes alone, so any build divides alike."""
+    limit = min(max(SEGMENT_BYTES, sum(sizes) // FEW_SEGMENTS + 1), LARGEST_SEGMENT_BYTES)
+    runs, first, filled = [], 0, 0
+    for place, size in enumerate(sizes):
+        if filled and filled + size > limit:
+            runs.append(range(first, place))
+            first, filled = place, 0
+        filled += size
+    if len(sizes) > first:
+        runs.append(range(first, len(sizes)))
+    return runs
+
+
+def due(records: Iterable[SegmentRecord], now: int, *, purge: bool) -> list[int]:
+    """Numbers of the segments to rewrite, or to drop because nothing in them is alive.
+
+    :param now: seconds since 1970. :param purge: the dead must go now, because they may not be read any more.
+    """
+    records = list(records)
+    small = [record for record in records if record.bytes < SMALL_BYTES]
+    chosen = {record.number for record in small} if len(small) > MANY_SMALL else set()
+    for record in records:
+        old = record.dead and now - record.dead_since > DEAD_SECONDS
+        rotten = record.bytes >= SMALL_BYTES and record.dead_bytes > DEAD_SHARE * record.bytes
+        if rotten or old or (purge and record.dead):
+            chosen.add(record.number)
+    return sorted(chosen)
+
+
+def rewrite(
+    target: Store,
+    manifest: Manifest,
+    numbers: Sequence[int],
+    suffixes: Callable[[list[Lexed]], dict[str, bytes]] = segment.suffix_files,
+) -> tuple[tuple[SegmentRecord, ...], dict[str, FileRecord]]:
+    """Writes what lives in the segments ``numbers`` into new segments.
+
+    :param suffixes: makes the suffix index's files.
+    :returns: the records of all segments afterwards, and those of the files below ``segments/``.
+    """
+    catalogue = Catalogue(target.segments, manifest)
+    documents: list[tuple[Prepared, int]] = []
+    for number in numbers:
+        reader = catalogue.segments[number]
+        vectors, lexed = reader.vectors(), reader.lexed()
+        documents += [
+            (reader.prepared(document.local, vectors, lexed[document.local]), document.id)
+            for document in reader.documents
+            if document.live
+        ]
+    documents.sort(key=lambda pair: pair[0].path)
+    kept = tuple(record for record in manifest.segments if record.number not in numbers)
+    prefixes = tuple(f"segments/{record.number:08d}/" for record in kept)
+    files = {name: record for name, record in manifest.files.items() if name.startswith(prefixes)} if prefixes else {}
+    records = []
+    for place, run in enumerate(divide([prepared.size for prepared, _ in documents])):
+        part = [documents[i] for i in run]
+        built = suffixes([prepared.lexed for prepared, _ in part])
+        record, written = write(target, manifest.next_segment + place, part, built)
+        records.append(record)
+        files.update(written)
+    return (*kept, *records), files
+
+
+def write(
+    target: Store, number: int, documents: Sequence[tuple[Prepared, int]], suffix_files: dict[str, bytes]
+) -> tuple[SegmentRecord, dict[str, FileRecord]]:
+    """Writes one segment durably and publishes it.
+
+    :param documents: with their ids. :returns: its record and those of its files.
+    """
+    staged = target.stage(target.segments, number)
+    prepared = [document for document, _ in documents]
+    segment.write(staged, prepared, [id for _, id in documents], suffix_files)
+    final = target.publish(staged)
+    record = SegmentRecord(number, len(prepared), sum(document.size for document in prepared))
+    return record, generations.record_files(target.directory, final)

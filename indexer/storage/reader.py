@@ -1,0 +1,205 @@
+"""One generation of the index, opened for reading: documents, texts, chunks, and the three ways to find them.
+
+An :class:`Index` never changes. All its files are mapped when it is opened, so it goes on answering from its generation
+while newer ones are committed and older ones are removed; to see a newer one, open it. Several threads may use it.
+
+This module reads what ``segment``, ``bm25`` and ``vectors`` have written; it decides nothing about ranking.
+"""
+
+import shutil
+import tempfile
+import threading
+from collections import OrderedDict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.config import Settings
+from indexer.errors import IndexMissing, UserError
+from indexer.repository.policy import accepts_path
+from indexer.storage import fingerprint
+from indexer.storage.generations import Store
+from indexer.storage.segment import CHUNK_BITS, Document, Segment
+from indexer.types import Chunk
+
+if TYPE_CHECKING:
+    from indexer.search.bm25 import Bm25
+    from indexer.search.embedding import Encoder
+    from indexer.search.vectors import Vectors
+
+_TEXTS_KEPT = 256
+_ATTEMPTS = 5
+
+
+class Index:
+    """A generation of an index; open it with :meth:`open`.
+
+    :ivar generation: its number. :ivar root: the repository's folder.
+    :ivar segments: the segments, by number; ``segments[n].suffix`` is the token suffix index of one, whose document
+        numbers are places in ``segments[n].documents``.
+    :ivar documents: the documents that count, by path.
+    :ivar problem: a sentence to tell when an older generation had to be used; else None.
+    """
+
+    def __init__(self, store: Store, *, settings: Settings | None = None, verify: bool = False) -> None:
+        opened = store.open(verify=verify)
+        manifest = opened.manifest
+        self.manifest = manifest
+        self.generation = manifest.generation
+        self.root = Path(manifest.root)
+        self.problem = opened.problem
+        self.segments: dict[int, Segment] = {
+            record.number: Segment(store.segments / f"{record.number:08d}", record.number, record.dead)
+            for record in manifest.segments
+        }
+        if settings is not None and fingerprint.settings(settings) != manifest.settings:
+            self._narrow(settings)
+        live = [document for segment in self.segments.values() for document in segment.documents if document.live]
+        self.documents: dict[str, Document] = {
+            document.path: document for document in sorted(live, key=lambda document: document.path)
+        }
+        self._by_id = {document.id: document for document in live}
+        self.bm25 = _open_bm25(store.generations / f"{manifest.generation:08d}" / "bm25")
+        self._texts: OrderedDict[int, str] = OrderedDict()
+        self._chunks: OrderedDict[int, list[Chunk]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, directory: Path, settings: Settings | None = None, *, verify: bool = False) -> "Index":
+        """Opens the newest generation in ``directory`` whose files are what they should be.
+
+        :param settings: documents that these leave out are hidden, also when the index was built under others.
+        :param verify: hash every file again, whatever was hashed before.
+        :raises IndexMissing: there is none. :raises IndexDamaged: none is whole.
+        :raises IndexTooNew: a later version of Ondol wrote it.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return cls(Store(directory), settings=settings, verify=verify)
+            except FileNotFoundError:
+                continue  # A writer removed this generation between the check and the mapping; there is a newer one.
+        raise IndexMissing(f"the index in {directory} vanished while it was opened", "run `ondol index` again")
+
+    def document(self, path: str) -> Document | None:
+        """The document of a path, if it counts."""
+        return self.documents.get(path)
+
+    def text(self, document: Document) -> str:
+        """The text of a document as it was read: decoded, secrets masked, line ends as they are."""
+        with self._lock:
+            if document.id in self._texts:
+                self._texts.move_to_end(document.id)
+                return self._texts[document.id]
+        text = self.segments[document.segment].unpacked(document.local)[0]
+        with self._lock:
+            self._texts[document.id] = text
+            while len(self._texts) > _TEXTS_KEPT:
+                self._texts.popitem(last=False)
+        return text
+
+    def chunk(self, chunk_key: int) -> Chunk:
+        """The chunk of a key. :raises KeyError: there is none in this generation."""
+        document = self._by_id[chunk_key >> CHUNK_BITS]
+        chunks = self.chunks(document)
+        number = chunk_key & ((1 << CHUNK_BITS) - 1)
+        if number >= len(chunks):
+            raise KeyError(chunk_key)
+        return chunks[number]
+
+    def span(self, chunk_key: int) -> tuple[Document, int, int]:
+        """The document of a chunk and its lines ``[first, last)``, without reading its text."""
+        document = self._by_id[chunk_key >> CHUNK_BITS]
+        first, last = (
+            self.segments[document.segment].document_spans(document.local)[chunk_key & ((1 << CHUNK_BITS) - 1)].tolist()
+        )
+        return document, first, last
+
+    def chunks(self, document: Document) -> list[Chunk]:
+        """All chunks of a document, in order."""
+        with self._lock:
+            if document.id in self._chunks:
+                self._chunks.move_to_end(document.id)
+                return self._chunks[document.id]
+        chunks = self.segments[document.segment].document_chunks(document.local)
+        with self._lock:
+            self._chunks[document.id] = chunks
+            while len(self._chunks) > _TEXTS_KEPT:
+                self._chunks.popitem(last=False)
+        return chunks
+
+    # What search needs (see ``search.Searchable``)
+
+    @cached_property
+    def outdated(self) -> bool:
+        """Whether another version of Ondol made it: usable, but the next `ondol index` builds it anew."""
+        return self.manifest.shape != fingerprint.shape()
+
+    @cached_property
+    def encoder(self) -> "Encoder | None":
+        """The encoder that made the vectors; None for an index without vectors, or with those of another encoder."""
+        if self.outdated or not any(segment.vector_data is not None for segment in self.segments.values()):
+            return None
+        from indexer.search.embedding import Encoder
+
+        return Encoder.load()
+
+    def bm25_search(self, terms: list[str], limit: int) -> list[tuple[int, float]]:
+        """The best chunks that count, by BM25: keys and scores."""
+        hits = self.bm25.search(terms, limit)
+        return [(key, score) for key, score in hits if key >> CHUNK_BITS in self._by_id]
+
+    def vector_search(self, vector: NDArray[np.float32], limit: int) -> list[tuple[int, float]]:
+        """The chunks that count whose vectors are nearest to a unit vector: keys and inner products."""
+        found: list[tuple[float, int]] = []
+        for segment, vectors in self._vectors:
+            live = None if segment.live.all() else np.repeat(segment.live, segment.chunk_counts)
+            rows, scores = vectors.search(vector, limit, live)
+            found += zip((-scores).tolist(), segment.chunk_keys(rows).tolist(), strict=True)
+        return [(key, -score) for score, key in sorted(found)[:limit] if key >= 0]
+
+    @cached_property
+    def _vectors(self) -> "list[tuple[Segment, Vectors]]":
+        from indexer.search.vectors import Vectors
+
+        return [
+            (segment, Vectors.load(segment.vector_data))
+            for segment in self.segments.values()
+            if segment.vector_data is not None
+        ]
+
+    def _narrow(self, settings: Settings) -> None:
+        """Hides documents that settings leave out which the index was not built under."""
+        for segment in self.segments.values():
+            for document in segment.documents:
+                if document.live and (
+                    document.size > settings.max_file_bytes or accepts_path(document.path, settings) is not None
+                ):
+                    segment.hide(document.local)
+
+
+def _open_bm25(directory: Path) -> "Bm25":
+    """Opens the ranked search. It takes a lock file to open it; where none can be written, a copy is opened instead.
+
+    :raises FileNotFoundError: a writer removed the directory. :raises UserError: there is no place for a copy.
+    """
+    from indexer.search.bm25 import Bm25
+
+    try:
+        return Bm25(directory)
+    except ValueError as error:
+        if not directory.exists():
+            raise FileNotFoundError(directory) from error
+        if "Lockfile" not in str(error):
+            raise
+    try:
+        with tempfile.TemporaryDirectory(prefix="ondol-", ignore_cleanup_errors=True) as scratch:
+            for path in directory.iterdir():
+                shutil.copyfile(path, Path(scratch) / path.name)
+            return Bm25(Path(scratch))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"neither {directory} nor the temporary folder can be written ({error})", "free some space there"
+        ) from error

@@ -1,0 +1,89 @@
+"""A base held in 8 or 4 bits by bitsandbytes, so that a model twice or four times as big fits a card.
+
+Such a matrix cannot take an adapter in without being rounded again, so the adapter's products are computed beside it,
+as in training. Knows nothing of prompts or of folders of models.
+"""
+
+import importlib.util
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+
+from lsp_server.backends.base import BackendProblem
+from lsp_server.weights.adapter_registry import AdapterVersion
+
+WHOLE: Final = 16
+"""Bits of a base that is not quantized."""
+
+
+def quantization(bits: int, dtype: torch.dtype) -> Any:
+    """How transformers is told to load a base: LLM.int8, or the NF4 of QLoRA with its constants quantized as well.
+
+    :param bits: 8 or 4. :param dtype: of everything that is not quantized.
+    :raises BackendProblem: bitsandbytes is not installed.
+    """
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise BackendProblem(
+            f"a base in {bits} bits needs bitsandbytes", "pip install 'ondol[quantized]', or set base_bits to 16"
+        )
+    os.environ["HF_HUB_OFFLINE"] = "1"  # on some CPUs it would ask for a faster kernel there
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says at every product that it converts numbers
+    from transformers import BitsAndBytesConfig
+
+    if bits == 8:
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+
+
+class Beside:
+    """The adapter that is computed beside the matrices of a model; at most one."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._hooks: list[Any] = []
+
+    def set(self, version: AdapterVersion | None) -> None:
+        """Use an adapter in place of the one before; a bad one leaves the previous one in place.
+
+        :raises BackendProblem: it holds NaN or infinite numbers.
+        """
+        fresh = [] if version is None else self._products(version)
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = [module.register_forward_hook(product) for module, product in fresh]
+
+    def _products(self, version: AdapterVersion) -> Sequence[tuple[Any, "_Product"]]:
+        out = []
+        with safe_open(version.weights, "pt") as file:
+            for name, pair in version.pairs.items():
+                a, b = (file.get_tensor(side) for side in pair)
+                if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
+                    raise refused(version)
+                module = self._module.get_submodule(name)
+                out.append((module, _Product(a, b * version.scale, module.weight.device)))
+        return out
+
+
+class _Product:
+    """Adds what one pair of an adapter's matrices makes of a layer's input to its output."""
+
+    def __init__(self, a: torch.Tensor, b: torch.Tensor, device: torch.device) -> None:
+        self._a, self._b = a.T.to(device), b.T.to(device)
+
+    def __call__(self, module: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        added = inputs[0].to(self._a.dtype) @ self._a @ self._b
+        return output + added.to(output.dtype)
+
+
+def refused(version: AdapterVersion) -> BackendProblem:
+    """What is said of an adapter with broken numbers."""
+    return BackendProblem(
+        f"adapter version {version.label} is refused: it holds NaN or infinite numbers",
+        "promote another version, or train again",
+    )

@@ -1,0 +1,60 @@
+"""Puts the model's parts together for a repository: packer, backend, its thread, and the duet with the copier.
+
+Importing it is cheap; torch and llama.cpp are imported on the model's own thread. Knows settings and folders, no
+protocol.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from indexer.config import Settings, repository_path
+from lsp_server.backends.loading import load_local, load_remote
+from lsp_server.backends.shared_model import Shared
+from lsp_server.model.hybrid_engine import Copier, DuetEngine
+from lsp_server.model.prompt_context import Packer
+from lsp_server.model.runner import ModelSource
+
+PROMPT_TOKENS = 2048
+"""Prompts are at most this long; less where the model's context is shorter."""
+
+REGISTRY = "registry"
+"""The adapter registry's folder within the repository's own data folder."""
+
+
+def registry_directory(settings: Settings, root: Path) -> Path:
+    """Where the adapters of a repository are kept."""
+    return Path(repository_path(settings, root)) / REGISTRY
+
+
+class Models:
+    """The models of a process, one for each set of settings that names one. Used from one thread."""
+
+    def __init__(self) -> None:
+        self._shared: dict[tuple[str, ...], Shared] = {}
+
+    def beside(
+        self,
+        settings: Settings,
+        root: Path | None,
+        copier: Copier,
+        tell: Callable[[str], None] = lambda message: None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> Copier:
+        """The engine that the settings ask for: the copier alone, or with a model beside it, loading in the background.
+
+        :param tell: called with each new problem, from the model's thread.
+        :param changed: called when the model's state has changed, from that thread too.
+        """
+        if settings.backend == "retrieval":
+            return copier
+        local = settings.backend == "local"
+        asked = (str(settings.base_bits),) if local else (settings.remote_url, settings.remote_model)
+
+        def load() -> Any:
+            return load_local(settings, PROMPT_TOKENS, tell) if local else load_remote(settings)
+
+        shared = self._shared.setdefault((settings.backend, settings.base_model, *asked), Shared(load))
+        registry = registry_directory(settings, root) if root is not None and local else None
+        packer = Packer(None, root.name if root is not None else "repository")
+        return DuetEngine(settings, copier, ModelSource(shared.lease, packer, registry, tell, changed=changed))

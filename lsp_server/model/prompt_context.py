@@ -1,0 +1,289 @@
+"""What goes into a prompt besides the file itself, chosen from the repository and kept while the user types on.
+
+Four sources: places where what stands before the cursor stands as well; places of the repository that read like the
+lines around it, both with what follows them there; definitions of imported names that are used nearby; the user's last
+edits elsewhere. The choice is made once for a few lines of typing, because a changed context throws away the model's
+cache. The same packer makes training samples.
+
+Knows the index and documents; knows no model. Text of the open file passes the secret filter here; text of the index
+has passed it already.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from indexer.prompt.renderer import ContextPiece, PromptInput
+from indexer.secrets.masking import mask
+from indexer.text.tokens import lines_of
+from indexer.types import Chunk, Hit
+from lsp_server.model.imported_definitions import Modules, definitions
+from lsp_server.model.recent_edits import RecentEdits
+from lsp_server.model.similar_context import Place, alike
+from lsp_server.types import Document
+
+RETRIEVAL_SECONDS = 0.1
+_QUERY_BEFORE, _QUERY_AFTER = 12, 4  # lines around the cursor that are searched for
+_HITS = 6
+_ALIKE, _ABOVE = 3, 4  # pieces of that kind, and lines above the place in each
+_LOOKED_AT = 64  # places of each segment
+_SAME_PLACE_LINES = 3
+_KEPT_SECONDS = 60.0
+_WINDOW_CHARS = 24_000  # of the file before the cursor; more fits no prompt
+_SUFFIX_CHARS = 12_000
+_WORD = re.compile(r"[A-Za-z_]\w{2,}")
+
+
+class Source(Protocol):
+    """What packing needs of an index (``indexer.storage.reader.Index`` through :class:`IndexSource`)."""
+
+    @property
+    def generation(self) -> int:
+        """Changes when the repository's text may have."""
+        ...
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths of all documents."""
+        ...
+
+    def search(self, text: str, limit: int, path: str) -> list[Hit]:
+        """Chunks that fit ``text``, best first, none of ``path``."""
+        ...
+
+    def places(self, ids: Sequence[int], limit: int, path: str) -> list[Place]:
+        """Places, in files other than ``path``, that follow these token ids; the longest agreement first."""
+        ...
+
+    def after(self, chunk: Chunk) -> Chunk | None:
+        """The chunk that follows in the same file."""
+        ...
+
+    def text(self, path: str) -> str | None:
+        """The text of a document."""
+        ...
+
+
+class IndexSource:
+    """An opened ``indexer.storage.reader.Index`` as packing sees it."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        self.generation: int = index.generation
+        self.paths: list[str] = list(index.documents)
+
+    def search(self, text: str, limit: int, path: str) -> list[Hit]:
+        """See :class:`Source`."""
+        from indexer.search.hybrid import search
+
+        return search(self._index, text, limit, exclude_path=path, near_path=path)
+
+    def places(self, ids: Sequence[int], limit: int, path: str) -> list[Place]:
+        """See :class:`Source`."""
+        found = []
+        for segment in self._index.segments.values():
+            matches = segment.suffix.find(ids, _LOOKED_AT)
+            documents, lines, _ = segment.suffix.locate(matches.positions)
+            rows = zip(documents.tolist(), lines.tolist(), matches.lengths.tolist(), strict=True)
+            for document, line, length in rows:
+                about = segment.documents[document]
+                if about.live and about.path != path:
+                    found.append(Place(about.path, line, length))
+        near = path.rpartition("/")[0]
+        found.sort(key=lambda one: (-one.agreement, one.path.rpartition("/")[0] != near, one.path, one.line))
+        return found[:limit]
+
+    def after(self, chunk: Chunk) -> Chunk | None:
+        """See :class:`Source`."""
+        document = self._index.document(chunk.path)
+        chunks = self._index.chunks(document) if document else []
+        return next((c for c in chunks if c.start_line >= chunk.end_line), None)
+
+    def text(self, path: str) -> str | None:
+        """See :class:`Source`."""
+        document = self._index.document(path)
+        return None if document is None else str(self._index.text(document))
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The parts of a prompt, and how the context came about.
+
+    :param reason: ``found``, ``kept``, or why the context is empty: ``no-index``, ``no-hits``, ``late``, ``failed``.
+    """
+
+    parts: PromptInput
+    reason: str
+    trace: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    uri: str
+    line: int
+    generation: int
+    at: float
+    context: tuple[ContextPiece, ...]
+
+
+class Packer:
+    """Chooses context. One per session; called by one thread at a time.
+
+    :param lines: lines of a piece; fewer for models with a short context.
+    """
+
+    def __init__(self, source: Source | None, repository: str = "repository", lines: int = 16) -> None:
+        self._source = source
+        self._modules = Modules(source.paths) if source else None
+        self._repository = repository
+        self._lines = lines
+        self._choice: _Choice | None = None
+        self._pending: Future[tuple[ContextPiece, ...]] | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self.edits = RecentEdits()
+
+    def set_source(self, source: Source | None) -> None:
+        """Use another index from now on."""
+        self._source, self._modules, self._choice = source, Modules(source.paths) if source else None, None
+
+    def close(self, uri: str) -> None:
+        """A document was closed: what was chosen for it is chosen anew when it is opened again."""
+        self.edits.close(uri)
+        if self._choice is not None and self._choice.uri == uri:
+            self._choice = None
+
+    def pack(self, document: Document, offset: int, seconds: float | None = RETRIEVAL_SECONDS) -> Packed:
+        """The parts of the prompt at ``offset``.
+
+        :param seconds: how long to wait for the search; what arrives later serves the next request. None: no limit.
+        """
+        path = document.path or document.uri.rpartition("/")[2] or "untitled"
+        line = document.text.count("\n", 0, offset)
+        kept = self._kept(document.uri, line)
+        if kept is not None:
+            return Packed(self._parts(document, offset, path, kept), "kept", {"pieces": len(kept)})
+        began = time.perf_counter()
+        reason, context = self._chosen(document, offset, path, line, seconds)
+        if context:
+            generation = self._source.generation if self._source else 0
+            self._choice = _Choice(document.uri, line, generation, time.monotonic(), context)
+        trace = {"pieces": len(context), "seconds": round(time.perf_counter() - began, 4)}
+        return Packed(self._parts(document, offset, path, context), reason, trace)
+
+    def _kept(self, uri: str, line: int) -> tuple[ContextPiece, ...] | None:
+        choice = self._choice
+        if choice is None or choice.uri != uri or abs(choice.line - line) > _SAME_PLACE_LINES:
+            return None
+        generation = self._source.generation if self._source else 0
+        fresh = choice.generation == generation and time.monotonic() - choice.at < _KEPT_SECONDS
+        return choice.context if fresh else None
+
+    def _chosen(
+        self, document: Document, offset: int, path: str, line: int, seconds: float | None
+    ) -> tuple[str, tuple[ContextPiece, ...]]:
+        recent = [ContextPiece(e.path or path, mask(e.text)[0]) for e in self.edits.elsewhere(document.uri, line, 2)]
+        if self._source is None:
+            return ("found" if recent else "no-index"), tuple(recent)
+        source, modules = self._source, self._modules
+        work = partial(_retrieve, source, modules, document.text, offset, path, self._lines)
+        try:
+            found = work() if seconds is None else self._in_time(work, seconds)
+        except Late:
+            return ("found" if recent else "late"), tuple(recent)
+        except Exception as error:  # an index that fails must not take the completion with it
+            return ("found" if recent else f"failed: {type(error).__name__}"), tuple(recent)
+        context = (*recent, *found)
+        return ("found" if context else "no-hits"), context
+
+    def _in_time(self, work: Callable[[], tuple[ContextPiece, ...]], seconds: float) -> tuple[ContextPiece, ...]:
+        """Run the search on a thread of its own; one that is late goes on, and the next request finds it warm."""
+        if self._pending is not None and not self._pending.done():
+            raise Late
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="retrieval")
+        self._pending = self._pool.submit(work)
+        return self._pending.result(timeout=seconds)
+
+    def _parts(self, document: Document, offset: int, path: str, context: tuple[ContextPiece, ...]) -> PromptInput:
+        text = document.text
+        begin = 0 if offset <= _WINDOW_CHARS else text.find("\n", offset - _WINDOW_CHARS) + 1
+        begin = begin if 0 < begin <= offset else max(0, offset - _WINDOW_CHARS) if offset > _WINDOW_CHARS else 0
+        prefix, suffix = mask(text[begin:offset])[0], mask(text[offset : offset + _SUFFIX_CHARS])[0]
+        return PromptInput(path, _unix(prefix), _unix(suffix), context, self._repository)
+
+
+def _unix(text: str) -> str:
+    """Models have seen one kind of line end."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _retrieve(
+    source: Source, modules: Modules | None, text: str, offset: int, path: str, lines: int
+) -> tuple[ContextPiece, ...]:
+    """Pieces from the repository, most useful first."""
+    before = text[max(0, offset - 4_000) : offset].split("\n")[-_QUERY_BEFORE:]
+    after = text[offset : offset + 2_000].split("\n")[:_QUERY_AFTER]
+    query = "\n".join([*before, *after])
+    taken: set[tuple[str, int]] = set()
+    likest = _alike(source, text, offset, path, lines, taken)
+    pieces: list[ContextPiece] = []
+    for hit in source.search(query, _HITS, path):
+        start, body = focus(hit.chunk, source.after(hit.chunk), query, lines)
+        place = (hit.chunk.path, start // max(1, lines // 2))
+        if body.strip() and place not in taken:
+            taken.add(place)
+            pieces.append(ContextPiece(hit.chunk.path, _unix(body)))
+    defined = definitions(text[:20_000], query, path, modules, source.text) if modules else []
+    known = [
+        ContextPiece(d.path, _unix(d.text)) for d in defined if (d.path, d.line // max(1, lines // 2)) not in taken
+    ]
+    return (*likest, *pieces[:2], *known[:3], *pieces[2:])
+
+
+def _alike(
+    source: Source, text: str, offset: int, path: str, lines: int, taken: set[tuple[str, int]]
+) -> list[ContextPiece]:
+    """Pieces around the places where what stands before the cursor stands as well."""
+    pieces: list[ContextPiece] = []
+    chosen: list[tuple[str, int]] = []
+    for place in alike(text, offset, path, lambda ids, limit: source.places(ids, limit, path)):
+        first = max(0, place.line - _ABOVE)
+        if any(other == place.path and abs(line - first) < lines for other, line in chosen):
+            continue
+        body = text if place.path == path else source.text(place.path)
+        if body is None:
+            continue
+        rows = "\n".join(lines_of(body)[first : first + lines])
+        pieces.append(ContextPiece(place.path, mask(rows)[0] + "\n"))
+        chosen.append((place.path, first))
+        taken.add((place.path, first // max(1, lines // 2)))
+        if len(pieces) == _ALIKE:
+            break
+    return pieces
+
+
+def focus(chunk: Chunk, following: Chunk | None, query: str, lines: int) -> tuple[int, str]:
+    """The lines of a hit that read like the query, and as many after them: what came next there may come next here.
+
+    :returns: the first line (from 0, in the file) and the text.
+    """
+    rows = chunk.text.split("\n")
+    if rows and not rows[-1]:
+        rows.pop()
+    if following is not None and following.start_line == chunk.end_line:
+        rows += following.text.split("\n")[:lines]
+    wanted = set(_WORD.findall(query))
+    half = max(1, lines // 2)
+    words = [set(_WORD.findall(row)) & wanted for row in rows]
+    last = min(len(rows), chunk.end_line - chunk.start_line)
+    best, best_score = 0, -1
+    for start in range(max(1, last - half + 1)):
+        score = len(set().union(*words[start : start + half]))
+        if score > best_score:
+            best, best_score = start, score
+    return chunk.start_line + best, "\n".join(rows[best : best + lines]) + "\n"

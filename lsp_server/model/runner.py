@@ -1,0 +1,299 @@
+"""A language model beside the copier: one thread that owns it, and the newest question wins.
+
+The engine asks without waiting, does its own work, and takes what the model has by its deadline. A generation goes on
+after its question was answered late: when the user types what it predicted, its text is the answer to the next question
+without another pass. Loading happens here in the background; until the model is there, and whenever it fails, questions
+are answered by nothing, with the reason.
+
+Knows backends and packing; knows neither the engine nor the editor.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from indexer.errors import OndolError, UserError
+from lsp_server.backends.base import Backend, BackendProblem, Limits
+from lsp_server.backends.stop_rules import TextStops, indent_of
+from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, Packed, Packer
+from lsp_server.model.requests import Job, ModelAnswer, Question, Ticket
+from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_version
+from lsp_server.weights.base_model import ModelFolder
+
+log = logging.getLogger(__name__)
+
+_KEPT_ANSWERS = 64
+_LOOK_FOR_ADAPTER_SECONDS = 2.0
+
+
+class Adaptable(Protocol):
+    """A backend that takes adapters from the registry."""
+
+    folder: ModelFolder
+
+    def set_adapter(self, version: AdapterVersion | None) -> None:
+        """Merge, or take off."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the model may take.
+
+    :param retrieval: seconds for the search of context; None: as long as it takes.
+    :param generation: seconds after which a generation ends, though it goes on when nobody waits for it any more.
+    """
+
+    retrieval: float | None = RETRIEVAL_SECONDS
+    generation: float = 5.0
+
+
+UNHURRIED: Final = Patience(None, 120.0)
+"""For commands and replays, where nobody types."""
+
+
+class ModelSource:
+    """The model's thread. Safe to call from any one thread.
+
+    :param load: makes the backend, on the model's thread; raises BackendProblem.
+    :param registry: folder of the adapter registry, looked at between questions; None for backends without adapters.
+    :param tell: called once with each new problem, from the model's thread.
+    :param patience: how long context and generation may take.
+    :param changed: called when :attr:`state` has changed, from the model's thread.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Backend],
+        packer: Packer,
+        registry: Path | None = None,
+        tell: Callable[[str], None] | None = None,
+        patience: Patience | None = None,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._load = load
+        self._packer = packer
+        self._registry = registry
+        self._tell = tell or (lambda message: log.warning("%s", message))
+        self._told: set[str] = set()
+        self._patience = patience or Patience()
+        self._changed = changed
+        self._epoch = 0
+        self._trouble: OndolError | None = None
+        self._wake = threading.Condition()
+        self._waiting: Job | None = None
+        self._running: Job | None = None
+        self._done: OrderedDict[int, Job] = OrderedDict()
+        self._backend: Backend | None = None
+        self._state = "loading"
+        self._adapter = 0
+        self._refused: set[int] = set()
+        self._looked = 0.0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> str:
+        """``loading``, ``ready``, ``problem`` or ``closed``."""
+        return self._state
+
+    @property
+    def trouble(self) -> str:
+        """Why the model is not there, where the state is ``problem``."""
+        return self._trouble.what if isinstance(self._trouble, UserError) else "see the log"
+
+    def loaded(self, seconds: float = 600.0) -> dict[str, str]:
+        """Wait until the model is there, and say what it is made of. For commands, not for a server.
+
+        :raises BackendProblem: it cannot be loaded.
+        """
+        end = time.monotonic() + seconds
+        while self._state == "loading" and time.monotonic() < end:
+            time.sleep(0.02)
+        if self._state != "ready" or self._backend is None:
+            raise self._trouble or BackendProblem("the model is not there", "look at the log")
+        return dict(self._backend.about)
+
+    @property
+    def name(self) -> str:
+        """Base and adapter, once loaded."""
+        return self._backend.name if self._backend else ""
+
+    @property
+    def packer(self) -> Packer:
+        """The packer; ``set_source`` and ``edits.note`` may be called between questions."""
+        return self._packer
+
+    def ask(self, question: Question, *, prefetch: bool = False) -> Ticket:
+        """Put a question; an older one that it does not continue is dropped, at the next token if it is running."""
+        with self._wake:
+            if self._state != "ready":
+                return Ticket(None, reason=self._state)
+            for job in (*reversed(self._done.values()), *((self._running,) if self._running else ())):
+                usable = job.epoch == self._epoch and not job.stop.is_set()
+                typed = job.covers(question) if usable else None
+                if typed is not None:
+                    return Ticket(job, question.copies, typed, reused=True)
+            if prefetch and (self._waiting or self._running):
+                return Ticket(None, reason="busy")
+            job = Job(question, self._epoch)
+            if self._waiting is not None:
+                self._end(self._waiting, ModelAnswer((), "superseded"))
+            if self._running is not None:
+                self._running.stop.set()
+            self._waiting = job
+            self._wake.notify()
+            return Ticket(job, question.copies)
+
+    def forget(self) -> None:
+        """Drop remembered answers, and those in the making: the index or the adapter has changed."""
+        with self._wake:
+            self._epoch += 1
+            self._done.clear()
+
+    def close(self) -> None:
+        """Stop; a running generation ends at its next token."""
+        with self._wake:
+            self._closed, self._state = True, "closed"
+            if self._running is not None:
+                self._running.stop.set()
+            self._wake.notify()
+
+    # The model's thread
+
+    def _run(self) -> None:
+        try:
+            self._backend = self._load()
+            self._swap_adapter()
+            self._state = "closed" if self._closed else "ready"
+        except Exception as error:
+            self._trouble = error if isinstance(error, OndolError) else None
+            self._state = "problem"
+            self._problem(error)
+            self._changed()
+            return
+        self._changed()
+        while True:
+            with self._wake:
+                self._running = None
+                if self._waiting is None and not self._closed:
+                    self._wake.wait(_LOOK_FOR_ADAPTER_SECONDS)
+                if self._closed:
+                    break
+                job, self._waiting = self._waiting, None
+                self._running = job
+            self._swap_adapter()
+            if job is not None:
+                self._answer(job)
+        self._backend.close()
+
+    def _answer(self, job: Job) -> None:
+        assert self._backend is not None
+        try:
+            answer = self._generate(self._backend, job)
+        except Exception as error:
+            self._problem(error)
+            answer = ModelAnswer((), "problem")
+        with self._wake:
+            self._end(job, answer)
+            if answer.reason not in ("cancelled", "problem", "late"):
+                self._done[id(job)] = job
+                while len(self._done) > _KEPT_ANSWERS:
+                    self._done.popitem(last=False)
+
+    def _generate(self, backend: Backend, job: Job) -> ModelAnswer:
+        question = job.question
+        packed = self._packer.pack(question.document, question.offset, self._patience.retrieval)
+        prompt = backend.render(packed.parts)
+        scores: list[float] | None = None
+        if question.copies:
+            scores = backend.score(prompt, question.copies, job.stop.is_set)
+        limits = self._limits(question)
+        if question.count > 1:
+            made = backend.alternatives(prompt, limits, question.count, job.stop.is_set)
+        else:
+            made = [backend.generate(prompt, limits, job.stop.is_set, question.copies, lambda t: _note(job, t))]
+        texts = [TextStops.without_echo(m.text, question.suffix) for m in made]
+        first = made[0] if made else None
+        return ModelAnswer(
+            tuple(t for t in texts if t.strip()),
+            first.reason if first else "end",
+            first.line_logprob if first else None,
+            tuple(scores or ()),
+            True,
+            _trace(backend, packed, first),
+        )
+
+    def _limits(self, question: Question) -> Limits:
+        line = question.prefix.rpartition("\n")[2]
+        return Limits(
+            max_tokens=question.max_tokens,
+            deadline=time.monotonic() + self._patience.generation,
+            single_line=question.single_line,
+            max_lines=question.max_lines,
+            base_indent=indent_of(line),
+        )
+
+    def _swap_adapter(self) -> None:
+        """Follow the registry's ``current``; what is refused is told once, and the adapter before it stays."""
+        if self._registry is None or time.monotonic() - self._looked < _LOOK_FOR_ADAPTER_SECONDS:
+            return
+        self._looked = time.monotonic()
+        backend: Any = self._backend
+        try:
+            number = current_number(self._registry) or 0
+        except BackendProblem as error:
+            self._problem(error)
+            return
+        if number == self._adapter or number in self._refused:
+            return
+        try:
+            folder = backend.folder
+            version = (
+                read_version(self._registry, number, folder.identity, folder.spec.name, folder.tensors)
+                if number
+                else None
+            )
+            backend.set_adapter(version)
+            self._adapter = number
+            self.forget()
+        except Exception as error:
+            self._refused.add(number)
+            self._problem(error)
+
+    def _problem(self, error: Exception) -> None:
+        message = str(error) if isinstance(error, OndolError) else f"the model failed ({type(error).__name__})"
+        if not isinstance(error, OndolError):
+            log.error("the model's thread met %s", type(error).__name__, exc_info=error)
+        if message not in self._told:
+            self._told.add(message)
+            self._tell(message)
+
+    @staticmethod
+    def _end(job: Job, answer: ModelAnswer) -> None:
+        job.answer = answer
+        job.ended.set()
+
+
+def _note(job: Job, text: str) -> None:
+    job.partial = text
+
+
+def _trace(backend: Backend, packed: Packed, made: Any) -> dict[str, Any]:
+    """Numbers for ``ondol explain``; no text."""
+    about = backend.about
+    out: dict[str, Any] = {"model": backend.name, "context": packed.reason, **packed.trace}
+    if about["adapter"]:
+        out["adapter"] = about["adapter"]
+    if made is not None:
+        out |= {
+            "prompt_tokens": made.prompt_tokens, "reused": made.reused, "forwards": made.forwards,
+            "drafted": made.drafted, "accepted": made.accepted, "seconds": round(made.seconds, 4), "end": made.reason,
+        }  # fmt: skip
+    return out

@@ -1,0 +1,83 @@
+"""Where what stands before the cursor stands as well: what came next there may come next here.
+
+Asked are the repository's token suffix index and the open document, as far as a prompt does not show it anyway; once
+with the line as far as it is typed, once from its start. The longest agreement comes first. This module knows tokens
+and places; no prompts, no models, and no text but that of the open document.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from indexer.search.suffix_array import DEPTH
+from indexer.text.tokens import lex, lines_of
+from lsp_server.retrieval.match_finder import agreements
+
+LEAST: Final = 4
+"""Tokens that have to agree: with two as many authors' lines are in the context, with six one in ten fewer."""
+
+_BEFORE, _AFTER = 2_500, 900
+"""Characters around the cursor that a prompt shows itself."""
+
+_REACH: Final = 60_000
+"""Characters of the open document on either side that are looked at."""
+
+_CONTEXT: Final = 3_000
+_MOST: Final = 12
+_UNFINISHED: Final = re.compile(r"\w+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line, from 0, of a file, and how many tokens before it, or in it, agree with those before the cursor."""
+
+    path: str
+    line: int
+    agreement: int
+
+
+Ask = Callable[[Sequence[int], int], Sequence[Place]]
+"""Gives the places of the repository that follow these token ids, at most so many, the longest agreement first."""
+
+
+def alike(text: str, offset: int, path: str, ask: Ask) -> list[Place]:
+    """Places like the one before the cursor, the likest first; those of the open document have its ``path``."""
+    prefix = text[max(0, offset - _CONTEXT) : offset]
+    typed, started = _UNFINISHED.sub("", prefix), prefix[: prefix.rfind("\n") + 1]
+    found: dict[tuple[str, int], Place] = {}
+    for context in {typed: None, started: None}:
+        ids = _ids(context)[-DEPTH:]
+        if not ids:
+            continue
+        for place in (*_in_document(text, offset, path, ids), *ask(ids, _MOST)):
+            known = found.get((place.path, place.line))
+            if place.agreement >= LEAST and (known is None or known.agreement < place.agreement):
+                found[place.path, place.line] = place
+    return sorted(found.values(), key=lambda place: (-place.agreement, place.path != path, place.path, place.line))
+
+
+def _ids(text: str) -> list[int]:
+    """The tokens of a text that need not end with its last line."""
+    ids: list[int] = lex(text).ids.tolist()
+    return ids if text.endswith(("\n", "\r")) else ids[:-1]
+
+
+def _in_document(text: str, offset: int, path: str, ids: Sequence[int]) -> list[Place]:
+    """The places of the open document that lie too far from the cursor to be in the prompt."""
+    found = []
+    before = text[: max(0, offset - _BEFORE)]
+    skipped = max(0, len(before) - _REACH)
+    after = offset + _AFTER
+    for start, part in ((skipped, before[skipped:]), (after, text[after : after + _REACH])):
+        if not part:
+            continue
+        lexed = lex(part)
+        places, lengths = agreements(lexed.ids, list(ids))
+        ends, first = np.cumsum(lexed.counts), len(lines_of(text[:start])) - 1
+        for best in np.argsort(-lengths, kind="stable")[:_MOST].tolist():
+            line = first + int(np.searchsorted(ends, places[best], side="right"))
+            found.append(Place(path, line, int(lengths[best])))
+    return found

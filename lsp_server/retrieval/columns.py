@@ -1,0 +1,178 @@
+"""Sets a copied line's blanks as the lines around the cursor have theirs: tokens in columns, where people keep columns.
+
+Copies are found by their tokens, so one may come from a table with other columns. The new line is laid beside the
+nearest line above it, token by token; where either has a wide gap, the token goes to the column it has there.
+
+This module knows strings alone and changes nothing but blanks behind the cursor.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from indexer.text.tokens import TOKEN, leading_blanks
+
+TABLES: Final = 4
+"""Lines above that are looked at for columns."""
+
+LINES: Final = 14
+"""Lines above among which they are looked for: groups of rows are parted by blank lines and comments."""
+
+LONGEST: Final = 400
+"""Characters of a line from which on it is no row of a table."""
+
+_WIDE = re.compile(r"\S  +\S")
+_CLOSING: Final = frozenset(")]},;")
+_QUOTES: Final = frozenset("\"'`")
+_COMMENTS: Final = frozenset({"#", "//", "/*", "--", "%"})
+_BRACKETS: Final = frozenset("()[]{}")
+
+Tokens = list[tuple[str, int, int]]
+
+
+class Columns:
+    """The columns of the lines above a cursor.
+
+    :param above: nearest first. :param indent: the leading blanks of the cursor's line; lines with others are skipped.
+    """
+
+    def __init__(self, above: Sequence[str], indent: str) -> None:
+        near = [line for line in above[:LINES] if len(line) <= LONGEST and line.strip()]
+        rows = [line for line in near if leading_blanks(line) == indent]
+        rows = [line for number, line in enumerate(rows) if number == 0 or _WIDE.search(line)][:TABLES]
+        self._tables = [_tokens(line) for line in rows] if any(map(_WIDE.search, rows)) else []
+
+    def set(self, prefix: str, text: str) -> str:
+        """The text with its blanks changed, so that ``prefix + text`` stands in columns."""
+        if not self._tables or "\t" in text or len(prefix) + len(text) > LONGEST:
+            return text
+        whole = prefix + text
+        line = _tokens(whole)
+        common = [_common(line, table) for table in self._tables]
+        best = common.index(max(common))
+        if len(line) < 2 or not common[best]:
+            return text
+        columns, gaps = self._wanted(line, best, common)
+        out, place = prefix, len(prefix)
+        for number, (token, start, end) in enumerate(line):
+            if start < len(prefix):
+                place = max(place, end)
+                out = whole[:place]
+                continue
+            gap = start - place
+            if number in gaps:
+                typed = len(prefix) - len(prefix.rstrip(" ")) if len(out) == len(prefix) else 0
+                gap = max(0, gaps[number] - typed)
+            if number in columns:
+                apart = out[-1:] in ("", " ") or token in _CLOSING
+                gap = max(columns[number] - len(out), 0 if apart else 1)
+            out += " " * gap + token
+            place = end
+        return (out + whole[place:])[len(prefix) :]
+
+    def _wanted(self, line: Tokens, number: int, common: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
+        """The column of each of the line's tokens that has one; and the blanks beside brackets, as far as the lines
+        have one form."""
+        table = self._tables[number]
+        wanted: dict[int, int] = {}
+        gaps: dict[int, int] = {}
+        parted = False
+        quoted = _quoted(line)
+        mine = theirs = 0
+        while mine < len(line) and theirs < len(table):
+            if not _same_place(line, table, mine, theirs):
+                met = _meet(line, table, mine, theirs)
+                if met is None:
+                    break
+                mine, theirs = met
+                parted = True
+            if mine and theirs and mine not in quoted:
+                column = self._column(number, theirs, line[mine][1] - line[mine - 1][2], common)
+                if column is not None:
+                    wanted[mine] = column
+                elif not parted and _BRACKETS & {line[mine - 1][0], line[mine][0]}:
+                    gaps[mine] = table[theirs][1] - table[theirs - 1][2]
+            mine, theirs = mine + 1, theirs + 1
+        return wanted, gaps
+
+    def _column(self, number: int, theirs: int, gap: int, common: Sequence[int]) -> int | None:
+        """The column that a token of a row gives to the new line's, which has stood behind ``gap`` blanks; or None."""
+        token = self._tables[number][theirs]
+        there = token[1] - self._tables[number][theirs - 1][2]
+        # Two blanks before a comment are a habit of many and no column, until rows of other lengths share it.
+        habit = there <= 2 and token[0] in _COMMENTS
+        if (habit or max(there, gap) <= 1) and not self._shared(token, number, there):
+            return None
+        # Nearer rows of the form that do not keep the column have given it up.
+        kept = all(self._tables[n][theirs][1] == token[1] for n in range(number) if common[n] > theirs)
+        return token[1] if kept else None
+
+    def _shared(self, token: tuple[str, int, int], number: int, gap: int) -> bool:
+        """Whether another row has such a token in this column, behind another and wide gap."""
+        return any(
+            after[1] == token[1] and gap != after[1] - before[2] > 1 and _alike(after[0], token[0])
+            for other, table in enumerate(self._tables)
+            if other != number
+            for before, after in pairwise(table)
+        )
+
+
+def _tokens(line: str) -> Tokens:
+    return [(match[0], *match.span()) for match in TOKEN.finditer(line)]
+
+
+def _quoted(line: Tokens) -> set[int]:
+    """Numbers of the tokens within quotes, the closing one included: the blanks before these are what somebody said.
+
+    A quote that is not closed on the line is none (a macro's in SystemVerilog), nor is one behind a digit (``4'b1``).
+    """
+    quoted: set[int] = set()
+    number = 0
+    while number < len(line):
+        mark, start, _ = line[number]
+        closing = [n for n in range(number + 1, len(line)) if line[n][0] == mark] if mark in _QUOTES else []
+        if closing and not (
+            mark == "'" and number and line[number - 1][2] == start and _alike(line[number - 1][0], "_")
+        ):
+            quoted |= set(range(number + 1, closing[0] + 1))
+            number = closing[0]
+        number += 1
+    return quoted
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two tokens may stand in one column: the same mark, or two words, or two numbers."""
+    if one == other:
+        return True
+    a, b = one[0], other[0]
+    return (a.isalnum() or a == "_") and (b.isalnum() or b == "_")
+
+
+def _same_place(line: Tokens, table: Tokens, mine: int, theirs: int) -> bool:
+    """Whether two tokens stand in one column: alike, and of unlike words as many before the next mark."""
+    one, other = line[mine][0], table[theirs][0]
+    return one == other or (_alike(one, other) and _words_from(line, mine) == _words_from(table, theirs))
+
+
+def _words_from(tokens: Tokens, number: int) -> int:
+    """How many words and numbers stand in a row."""
+    return next((n for n, token in enumerate(tokens[number:]) if not _alike(token[0], "_")), len(tokens) - number)
+
+
+def _common(line: Tokens, table: Tokens) -> int:
+    """How many tokens from the start are alike."""
+    pairs = enumerate(zip(line, table, strict=False))
+    return next((n for n, (one, other) in pairs if not _alike(one[0], other[0])), min(len(line), len(table)))
+
+
+def _meet(line: Tokens, table: Tokens, mine: int, theirs: int) -> tuple[int, int] | None:
+    """Where the two go on together after they have parted: at the next mark behind a wide gap of the table."""
+    for there in range(theirs, len(table)):
+        mark = table[there][0]
+        if mark[0].isalnum() or mark[0] == "_" or table[there][1] - table[there - 1][2] < 2:
+            continue
+        for here in range(mine, len(line)):
+            if line[here][0] == mark:
+                return here, there
+    return None

@@ -1,0 +1,307 @@
+"""What stands around a cursor, as token ids: the view that the retrieval engine works on.
+
+A scene holds the open document split at the cursor's line, its tokens before and after, the words and pairs of words
+that it already uses, and two readings of the cursor: behind a finished word, and within one (``Reading``). Everything
+that does not change while one goes on typing in a line is kept from the scene before (:class:`SceneCache`), so that a
+keystroke costs no lexing but that of its own line.
+
+This module knows one document and no index; it makes no suggestion.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.text.tokens import (
+    BLANK_LINE,
+    END,
+    NEWLINE,
+    TOKEN,
+    Lexed,
+    columns,
+    leading_blanks,
+    lex,
+    lines_of,
+    token_id,
+    token_ids,
+)
+from lsp_server.retrieval.columns import LINES, LONGEST, Columns
+from lsp_server.types import Document
+
+Ids = NDArray[np.uint32]
+Keys = NDArray[np.uint64]
+
+WINDOW = 40
+"""Tokens of a continuation that are compared; a longer rest of a line is cut by eye only."""
+
+NEAR_TOKENS = 300
+"""Tokens before the cursor whose words count as near (half as many after it)."""
+
+LOOK_BACK = 30
+"""Lines above the cursor among which the last rows of its series are looked for."""
+
+PAIR = np.uint64(24)
+_TRIPLE_A = np.uint64(0x9E3779B97F4A7C15)
+_TRIPLE_B = np.uint64(0xC2B2AE3D27D4EB4F)
+
+OPENING = np.array([token_id(mark) for mark in "([{"], np.uint32)
+CLOSING = np.array([token_id(mark) for mark in ")]}"], np.uint32)
+
+_WORD_AT_END = re.compile(r"[^\W\d]\w*$")
+_EMPTY = np.zeros(0, np.uint32)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read the cursor.
+
+    :param partial: the letters of the unfinished word, which a continuation has to begin with; "" behind a whole one.
+    :param typed: the ids of the whole tokens of the line before the cursor.
+    """
+
+    partial: str
+    typed: tuple[int, ...]
+
+
+def pairs(ids: Ids) -> Keys:
+    """The distinct pairs of neighbours."""
+    wide = ids.astype(np.uint64)
+    return np.unique((wide[:-1] << PAIR) | wide[1:])
+
+
+def pair_keys(before: Ids, ids: Ids) -> Keys:
+    """Keys as in :func:`pairs` for aligned arrays of any shape."""
+    return (before.astype(np.uint64) << PAIR) | ids
+
+
+def triple_keys(before: Ids, pair: Keys) -> Keys:
+    """Keys for three neighbours from the first of them and the pair after it."""
+    return (before.astype(np.uint64) * _TRIPLE_A) ^ (pair * _TRIPLE_B)
+
+
+class Side:
+    """The document's text on one side of the cursor's line, with its tokens."""
+
+    def __init__(self, text: str, lexed: Lexed | None = None) -> None:
+        self.text = text
+        self.lexed = (lexed or lex(text)) if text else Lexed(_EMPTY, np.zeros(0, np.uint16), np.zeros(0, np.uint8))
+        self.ids = self.lexed.ids
+        self.line_starts = np.concatenate(([0], np.cumsum(self.lexed.counts, dtype=np.int64)))
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines, without their ends."""
+        lines = lines_of(self.text)
+        return lines[:-1] if lines and not lines[-1] else lines
+
+    def grown(self, text: str) -> "Side":
+        """The side of a text that begins with this one's, lexing only what is new."""
+        fresh = lex(text[len(self.text) :])
+        old = self.lexed
+        return Side(
+            text,
+            Lexed(
+                np.concatenate((old.ids, fresh.ids)),
+                np.concatenate((old.counts, fresh.counts)),
+                np.concatenate((old.indents, fresh.indents)),
+            ),
+        )
+
+
+@dataclass
+class Frame:
+    """The parts of a scene that typing within the line leaves alone."""
+
+    before: Side
+    after: Side
+    tokens: Ids = field(init=False)
+    """All tokens but those of the cursor's line, with one ``END`` in the line's place and windows' room at the end."""
+
+    followers: dict[str, list[str]] = field(default_factory=dict)
+    """Words that stand below others, as ``slots`` found them: looked for once while one types in a line."""
+
+    def __post_init__(self) -> None:
+        gap = np.array([END], np.uint32)
+        self.tokens = np.concatenate((self.before.ids, gap, self.after.ids, np.zeros(WINDOW + 1, np.uint32)))
+
+    @property
+    def here(self) -> int:
+        """The place of the cursor's line in ``tokens``."""
+        return len(self.before.ids)
+
+    @cached_property
+    def searchable(self) -> Ids:
+        """The tokens without the room at the end."""
+        return self.tokens[: len(self.tokens) - WINDOW - 1]
+
+    @cached_property
+    def known(self) -> Ids:
+        """Distinct tokens of the document."""
+        return np.unique(self.searchable)
+
+    @cached_property
+    def near(self) -> Ids:
+        """Distinct tokens near the cursor."""
+        return np.unique(self.tokens[max(0, self.here - NEAR_TOKENS) : self.here + NEAR_TOKENS // 2])
+
+    @cached_property
+    def pairs(self) -> Keys:
+        """Distinct pairs of neighbours."""
+        return pairs(self.searchable)
+
+    @cached_property
+    def triples(self) -> Keys:
+        """Distinct triples of neighbours."""
+        ids = self.searchable
+        return (
+            np.unique(triple_keys(ids[:-2], pair_keys(ids[1:-1], ids[2:]))) if len(ids) > 2 else np.zeros(0, np.uint64)
+        )
+
+    @cached_property
+    def indents(self) -> NDArray[np.int64]:
+        """Columns of leading blanks of each line of the document; the cursor's own line and blank ones have -1."""
+        joined = np.concatenate((self.before.lexed.indents, [BLANK_LINE], self.after.lexed.indents)).astype(np.int64)
+        joined[joined == BLANK_LINE] = -1
+        return joined
+
+    @cached_property
+    def previous_indents(self) -> NDArray[np.int64]:
+        """For each line the indentation of the last line before it that is not blank; 0 at the start."""
+        rows = np.arange(len(self.indents))
+        last = np.maximum.accumulate(np.where(self.indents >= 0, rows, -1))
+        last = np.concatenate(([-1], last[:-1]))
+        return np.where(last >= 0, self.indents[last], 0)
+
+    @cached_property
+    def next_line(self) -> list[int]:
+        """Ids of the first line after the cursor's that is not blank."""
+        ids = self.after.ids[: 4 * WINDOW]
+        ends = np.flatnonzero(ids == NEWLINE)
+        line: list[int] = ids[: ends[0]].tolist() if len(ends) else ids.tolist()
+        return line
+
+    @cached_property
+    def lines_above(self) -> list[list[int]]:
+        """Ids of the last five lines above that are not blank, nearest first."""
+        ids = self.before.ids[-12 * WINDOW :].tolist()
+        lines: list[list[int]] = [[]]
+        for token in ids:
+            if token == NEWLINE:
+                lines.append([])
+            else:
+                lines[-1].append(token)
+        return [line for line in lines[::-1] if line][:5]
+
+    @cached_property
+    def rows_above(self) -> list[tuple[int, str, list[str]]]:
+        """Number, leading blanks and tokens of the lines above that may be rows of a series, nearest first."""
+        lines, last = self.before.lines, len(self.before.lines)
+        return [
+            (row, leading_blanks(lines[row]), TOKEN.findall(lines[row]))
+            for row in range(last - 1, max(-1, last - 1 - LOOK_BACK), -1)
+            if len(lines[row]) <= LONGEST and lines[row].strip()
+        ]
+
+    @cached_property
+    def mean_line(self) -> float:
+        """Tokens per line before the cursor."""
+        return len(self.before.ids) / max(1, int((self.before.ids == NEWLINE).sum())) if len(self.before.ids) else 8.0
+
+
+@dataclass
+class Scene:
+    """A cursor and what stands around it.
+
+    :param prefix: the line's text before the cursor. :param rest: its text behind the cursor.
+    :param line: the line's number, from 0. :param indent: columns of the line's leading blanks.
+    """
+
+    document: Document
+    offset: int
+    frame: Frame
+    prefix: str
+    rest: str
+    line: int
+    indent: int
+    readings: tuple[Reading, ...]
+
+    @property
+    def at_start(self) -> bool:
+        """Whether nothing but blanks stands before the cursor on its line."""
+        return not self.prefix.strip()
+
+    def context(self, reading: Reading, depth: int) -> list[int]:
+        """The last ``depth`` tokens before the cursor under a reading, the nearest last."""
+        typed = list(reading.typed)
+        room = max(0, depth - len(typed))
+        return (self.frame.before.ids[-room:].tolist() if room else []) + typed
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The columns that the lines above keep."""
+        above = self.frame.before.lines[: -LINES - 1 : -1]
+        return Columns(above, leading_blanks(self.prefix))
+
+    def line_text(self, line: int) -> str:
+        """The text of another line of the document."""
+        if line < self.line:
+            return self.frame.before.lines[line]
+        return self.frame.after.lines[line - self.line - 1]
+
+
+class SceneCache:
+    """Makes scenes, keeping from each document's last one what still holds."""
+
+    def __init__(self, size: int = 16) -> None:
+        self._frames: dict[str, Frame] = {}
+        self._size = size
+
+    def scene(self, document: Document, offset: int) -> Scene:
+        """The scene at an offset of a document."""
+        text = document.text
+        start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+        ends = [place for place in (text.find("\n", offset), text.find("\r", offset)) if place >= 0]
+        end = min(ends, default=len(text))
+        behind = end + 2 if text[end : end + 2] == "\r\n" else end + 1
+        frame = self._frame(document.uri, text[:start], text[behind:])
+        prefix, rest = text[start:offset], text[offset:end]
+        typed = token_ids(prefix)
+        readings = [Reading("", tuple(typed))]
+        word = _WORD_AT_END.search(prefix)
+        if word:
+            readings.append(Reading(word[0], tuple(typed[:-1])))
+        indent = columns(leading_blanks(prefix))
+        line = len(frame.before.lexed.counts)
+        return Scene(document, offset, frame, prefix, rest, line, indent, tuple(readings))
+
+    def forget(self, uri: str) -> None:
+        """The document was closed."""
+        self._frames.pop(uri, None)
+
+    def _frame(self, uri: str, before: str, after: str) -> Frame:
+        old = self._frames.pop(uri, None)
+        if old is None or old.before.text != before or old.after.text != after:
+            old = Frame(_side(before, old.before if old else None), _side(after, old.after if old else None))
+        self._frames[uri] = old
+        while len(self._frames) > self._size:
+            self._frames.pop(next(iter(self._frames)))
+        return old
+
+
+def _side(text: str, old: Side | None) -> Side:
+    if old is None:
+        return Side(text)
+    if old.text == text:
+        return old
+    # Enter was pressed: the line that was typed joins the text above.
+    if old.text.endswith("\n") and text.startswith(old.text) and old.text:
+        return old.grown(text)
+    return Side(text)
+
+
+def first_tokens(line: str) -> list[tuple[int, int]]:
+    """Start and end of each token of a line."""
+    return [match.span() for match in TOKEN.finditer(line)]

@@ -1,0 +1,282 @@
+"""One editor's server: its life, its documents, what it tells the user, and the process around it.
+
+``protocol`` (messages), ``features`` (requests) and this module are the only ones that know the protocol's types.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
+from typing import Any, Final
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from indexer import config
+from lsp_server.server import handlers
+from lsp_server.server.completions import Completions
+from lsp_server.server.documents import Change, Documents, OpenDocument, path_of
+from lsp_server.server.engine_thread import Worker
+from lsp_server.server.factories import Parts
+from lsp_server.server.index_process import Progress
+from lsp_server.server.protocol import OndolProtocol, converter
+from lsp_server.server.transport import Wire, describe, set_up_logs, take_stdio
+from lsp_server.server.workspace import Workspace
+from lsp_server.telemetry.feedback import Feedback
+from lsp_server.telemetry.traces import REASONS, Recorder, Traces
+
+log = logging.getLogger(__name__)
+
+TELL_EVERY_S: Final = 600.0
+TICK_S: Final = 5.0
+STATUS_EVERY_S: Final = 0.2
+SWITCH_INTERVAL_S: Final = 0.001
+"""The loop must not wait the usual 5 ms for the engine's thread to give up the interpreter."""
+
+
+class Server(LanguageServer):
+    """One editor's server. Lives on the loop.
+
+    :param overrides: settings given on the command line; they win over the editor's.
+    """
+
+    protocol: OndolProtocol
+
+    def __init__(self, wire: Wire, overrides: Mapping[str, Any], parts: Parts) -> None:
+        cells = types.NotebookDocumentSyncOptions(
+            notebook_selector=[types.NotebookDocumentFilterWithNotebook(notebook="*")], save=False
+        )
+        super().__init__(
+            "ondol", _version(), notebook_document_sync=cells, protocol_cls=OndolProtocol, converter_factory=converter
+        )
+        self.wire = wire
+        self.documents = Documents()
+        self.fallback = False
+        self._overrides, self._options = dict(overrides), dict(overrides)
+        self._worker = Worker()
+        self._recorder = Recorder()
+        self.traces = Traces(self._recorder)
+        self.feedback = Feedback(self._recorder, asyncio.get_running_loop().call_later)
+        self.folders = Workspace(self.documents, self._worker, self, parts, self._options)
+        self.completions = Completions(self.documents, self.folders, self._worker, self.traces, self.feedback)
+        self.completions.on_error = self._tell_error
+        self.completions.on_trouble = self._note_trouble
+        self._started = False
+        self._first_folders: list[str] = []
+        self._told: set[str] = set()
+        self._error_told = -TELL_EVERY_S
+        self._status: dict[str, Any] = {}
+        self._status_timer: asyncio.TimerHandle | None = None
+        self._progress: dict[str, Progress | None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.protocol.set_writer(wire)
+        handlers.register(self)
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Count and log; pygls would open a window for every one."""
+        self.protocol.faults += 1
+        log.warning("a handler failed: %s", describe(error))
+
+    # Starting and stopping
+
+    def prepare(self, params: types.InitializeParams) -> None:
+        """Take what ``initialize`` says; no work yet."""
+        given = params.initialization_options
+        if isinstance(given, dict):
+            inner = given.get("ondol")
+            named = inner if isinstance(inner, dict) else given
+            self._options = {**{k: v for k, v in named.items() if v is not None}, **self._overrides}
+        self.folders.options = self._options
+        settings, _ = config.load(None, init_options=self._options)
+        self.documents.limit, self.documents.line_limit = settings.max_file_bytes, settings.max_line_chars
+        self.fallback = settings.completion_fallback
+        uris = [folder.uri for folder in params.workspace_folders or []]
+        root = params.root_uri
+        if not uris and root:
+            uris = [root]
+        self._first_folders = [path for path in map(path_of, uris) if path is not None]
+        if not self._first_folders and not uris and params.root_path:
+            self._first_folders = [params.root_path]
+
+    def start(self, *_: Any) -> None:
+        """Begin the work that ``initialize`` did not wait for."""
+        if self._started:
+            return
+        self._started = True
+        for folder in self._first_folders:
+            self.folders.add_folder(folder)
+        if not self._first_folders:
+            self.folders.loose  # noqa: B018 - made when first asked for
+        self.state_changed()
+        self._tick()
+
+    def configure(self, given: Mapping[str, Any]) -> None:
+        """Take the editor's settings, changed while it runs; what is not ours is the editor's own business."""
+        known = {setting[0] for setting in config.describe()}
+        named = {re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower(): value for key, value in given.items()}
+        ours = {key: value for key, value in named.items() if value is not None and key in known}
+        self._options = {**self._options, **ours, **self._overrides}
+        self.folders.configure(self._options)
+
+    def close(self) -> None:
+        """End children and threads; at most a second."""
+        self._worker.close()
+        self.folders.close()
+        self._recorder.close()
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        for session in self.folders.all():
+            session.look(time.monotonic())
+        loop.call_later(TICK_S, self._tick)
+
+    # Documents
+
+    def opened(self, item: types.TextDocumentItem, notebook: str | None = None) -> None:
+        """A document or a cell was opened."""
+        self.start()
+        document = self.documents.put(item.uri, item.language_id or "", item.version, item.text, notebook)
+        self.completions.changed(item.uri)
+        self.folders.changed(document)
+
+    def changed(self, which: types.VersionedTextDocumentIdentifier, changes: list[Change]) -> None:
+        """A document or a cell was edited."""
+        document = self.documents.change(which.uri, which.version, changes)
+        if document is None:
+            log.debug("an edit of a document that is not open was ignored")
+            return
+        self.completions.changed(which.uri)
+        self.folders.changed(document)
+
+    def closed(self, uri: str) -> None:
+        """A document or a cell was closed."""
+        document = self.documents.close(uri)
+        if document is not None:
+            self.completions.closed(uri)
+            self.folders.closed(document)
+
+    # Host: what sessions tell
+
+    def tell(self, message: str, *, problem: bool = False) -> None:
+        """Show a message, once in a session."""
+        if message in self._told:
+            return
+        self._told.add(message)
+        log.info("told the user: %s", message)
+        kind = types.MessageType.Warning if problem else types.MessageType.Info
+        self.window_show_message(types.ShowMessageParams(type=kind, message=message))
+
+    def _tell_error(self, said: str) -> None:
+        now = time.monotonic()
+        if now - self._error_told >= TELL_EVERY_S:
+            self._error_told = now
+            message = f"Ondol met a fault ({said}); completions go on. The log and `ondol explain` say more."
+            self.window_show_message(types.ShowMessageParams(type=types.MessageType.Warning, message=message))
+
+    def _note_trouble(self, document: OpenDocument, reason: str) -> None:
+        name = PurePath(path_of(document.uri) or document.uri).name
+        self._notify_status({**self.status(), "message": f"{name}: {REASONS[reason]}"})
+
+    def status(self) -> dict[str, Any]:
+        """The object of ``ondol/status``."""
+        if not self.completions.switches.enabled:
+            return {"state": "off", "message": "switched off"}
+        state = self.folders.state()
+        found = {"state": state.name, "message": state.message, "percent": state.percent}
+        found |= {"documents": state.documents, "generation": state.generation}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def state_changed(self) -> None:
+        """Send ``ondol/status``: at once when the state's name changes, else a few times a second."""
+        if self.status().get("state") != self._status.get("state"):
+            self._send_status()
+        elif self._status_timer is None:
+            self._status_timer = asyncio.get_running_loop().call_later(STATUS_EVERY_S, self._send_status)
+
+    def _send_status(self) -> None:
+        if self._status_timer is not None:
+            self._status_timer.cancel()
+            self._status_timer = None
+        status = self.status()
+        if status != self._status:
+            self._notify_status(status)
+            self._status = status
+
+    def _notify_status(self, status: dict[str, Any]) -> None:
+        self.protocol.notify("ondol/status", status)
+
+    def show_progress(self, token: str, title: str, step: Progress | None) -> None:
+        """Show a bar in clients that have them."""
+        window = self.client_capabilities.window
+        if window is None or not window.work_done_progress:
+            return
+        known = token in self._progress
+        self._progress[token] = step
+        if not known and step is not None:
+            task = asyncio.get_running_loop().create_task(self._begin_progress(token, title))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif token in self.work_done_progress.tokens:
+            self._report_progress(token, step)
+
+    async def _begin_progress(self, token: str, title: str) -> None:
+        try:
+            await self.work_done_progress.create_async(token)
+        except Exception as error:
+            log.info("the editor shows no progress: %s", type(error).__name__)
+            return
+        self.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title, percentage=0, cancellable=False))
+        self._report_progress(token, self._progress.get(token))
+
+    def _report_progress(self, token: str, step: Progress | None) -> None:
+        if step is None:
+            self.work_done_progress.end(token, types.WorkDoneProgressEnd())
+            self.work_done_progress.tokens.pop(token, None)
+            self._progress.pop(token, None)
+            return
+        report = types.WorkDoneProgressReport(message=step.message, percentage=step.percent)
+        self.work_done_progress.report(token, report)
+
+
+def _version() -> str:
+    try:
+        return version("ondol")
+    except PackageNotFoundError:
+        return "0"
+
+
+async def _run(descriptors: tuple[int, int], overrides: Mapping[str, Any], parts: Parts) -> int:
+    wire = Wire(*descriptors)
+    server = Server(wire, overrides, parts)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, wire.stop, 0)
+    try:
+        return await wire.run(server.protocol.receive, lambda: server.protocol.exit_code)
+    finally:
+        server.close()
+
+
+def serve(overrides: Mapping[str, Any], parts: Parts | None = None) -> None:
+    """Serve an editor on stdin and stdout until it goes, then end the process.
+
+    :param overrides: settings from the command line.
+    """
+    descriptors = take_stdio()
+    set_up_logs()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        code = asyncio.run(_run(descriptors, overrides, parts or Parts()))
+    except Exception as error:
+        log.error("the server failed: %s", describe(error))
+        code = 3
+    sys.stderr.flush()
+    os._exit(code)  # the engine's thread may be inside a native library, and must not hold up or crash the exit

@@ -1,0 +1,74 @@
+"""What a session is made of: the engine, the model beside it, the index, and the run of the indexer.
+
+Everything heavy is imported when it is made. Tests put doubles in the place of any part. Knows no protocol.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from indexer import config
+from indexer.config import Settings
+from lsp_server.server.index_process import IndexRun
+from lsp_server.types import Answer, Document, Request
+
+
+class EngineLike(Protocol):
+    """What the server needs of ``lsp_server.retrieval.engine.Engine``."""
+
+    def set_index(self, index: Any) -> None: ...  # noqa: D102
+    def update(self, document: Document) -> None: ...  # noqa: D102
+    def close(self, uri: str) -> None: ...  # noqa: D102
+    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer: ...  # noqa: D102
+
+
+def make_engine(settings: Settings, index: Any) -> EngineLike:
+    """Import and make the engine."""
+    from lsp_server.retrieval.engine import Engine
+
+    return Engine(settings, index)
+
+
+class BesideModel:
+    """Puts the model that the settings name beside an engine; the sessions of a process share what is loaded."""
+
+    def __init__(self) -> None:
+        self._models: Any = None
+
+    def __call__(
+        self, settings: Settings, root: Path | None, engine: Any, index: Any, tell: Callable[[str], None],
+        changed: Callable[[], None] = lambda: None,
+    ) -> EngineLike:  # fmt: skip
+        """The engine with its model, which loads on a thread of its own."""
+        if self._models is None:
+            from lsp_server.model.factory import Models
+
+            self._models = Models()
+        both: EngineLike = self._models.beside(settings, root, engine, tell, changed)
+        if index is not None:
+            both.set_index(index)
+        return both
+
+
+def index_directory(settings: Settings, root: Path) -> Path:
+    """Where the index of a repository is kept."""
+    return config.repository_directory(settings, root) / "index"
+
+
+def open_index(settings: Settings, root: Path) -> Any:
+    """Import the reader and open the index of a repository."""
+    from indexer.storage.reader import Index
+
+    return Index.open(index_directory(settings, root), settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a session is made of; tests put doubles in."""
+
+    engine: Callable[[Settings, Any], EngineLike] = make_engine
+    open: Callable[[Settings, Path], Any] = open_index
+    directory: Callable[[Settings, Path], Path] = index_directory
+    run: Callable[..., IndexRun] = IndexRun
+    model: Callable[..., EngineLike] = field(default_factory=BesideModel)

@@ -1,0 +1,286 @@
+"""The requests, commands and notifications that editors send, translated to and from our own words.
+
+A handler that fails is counted and logged and answers as if there were nothing to suggest: editors turn every error
+reply into a window per keystroke.
+"""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from lsprotocol import types
+
+from lsp_server.server.completions import Ask, Item
+from lsp_server.server.documents import OpenDocument, path_of
+from lsp_server.server.transport import describe
+from lsp_server.telemetry.traces import explain
+
+if TYPE_CHECKING:
+    from lsp_server.server.app import Server
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+ACCEPTED = "ondol.accepted"
+RULES = (".ondolignore", ".ondol.toml")
+_TRIGGERS = (".", "(", " ")
+
+
+def register(server: "Server") -> None:
+    """Register everything with pygls."""
+    handlers = Features(server)
+    features: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
+        (types.INITIALIZED, None, server.start),
+        (types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions(), handlers.inline_completion),
+        (types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=_TRIGGERS), handlers.completion),
+        (types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=False), handlers.saved),
+        (types.WORKSPACE_DID_CHANGE_CONFIGURATION, None, handlers.configuration),
+        (types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, None, handlers.folders),
+        ("textDocument/didShowCompletion", None, handlers.shown),
+        ("textDocument/didPartiallyAcceptCompletion", None, handlers.partially_accepted),
+    )
+    for name, options, handler in features:
+        server.feature(name, options)(functools.partial(handler))  # pygls marks what it is given; methods take no marks
+    for name, handler in (
+        (ACCEPTED, handlers.accepted),
+        ("ondol.index", handlers.index),
+        ("ondol.explain", handlers.explain),
+        ("ondol.status", handlers.status),
+        ("ondol.setEnabled", handlers.set_enabled),
+        ("ondol.sources", handlers.sources),
+    ):
+        server.command(name)(functools.partial(handler))
+
+
+def guarded(default: Callable[[], Any]) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Wrap a handler: what it raises is counted and logged, and ``default()`` is answered."""
+
+    def wrap(handler: Callable[..., T]) -> Callable[..., T]:
+        @functools.wraps(handler)
+        def guard(self: "Features", *arguments: Any) -> T:
+            try:
+                return handler(self, *arguments)
+            except Exception as error:
+                self.failed(handler.__name__, error)
+                return cast(T, default())
+
+        return guard
+
+    return wrap
+
+
+def _nothing() -> None:
+    return None
+
+
+class Features:
+    """The handlers."""
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Count and log a fault of a handler."""
+        self._server.protocol.faults += 1
+        log.error("%s failed: %s", name, describe(error))
+
+    # Completions
+
+    async def inline_completion(self, params: types.InlineCompletionParams) -> types.InlineCompletionList | None:
+        """Grey text. An empty list hides what is there, null leaves it: Neovim tells them apart."""
+        nothing = types.InlineCompletionList(items=[])
+        context = params.context
+        ask = _ask(params, context.trigger_kind != types.InlineCompletionTriggerKind.Invoked)
+        chosen = context.selected_completion_info
+        if chosen is not None:
+            start, end = chosen.range.start, chosen.range.end
+            ask.popup = ((start.line, start.character), (end.line, end.character), chosen.text)
+        return await self._guard(self._inline(ask), nothing)
+
+    async def _inline(self, ask: Ask) -> types.InlineCompletionList | None:
+        items = await self._server.completions.ask(ask)
+        document = self._server.documents.get(ask.uri)
+        if items is None or (items and document is None):
+            return None
+        return types.InlineCompletionList(
+            items=[
+                types.InlineCompletionItem(insert_text=item.text, range=_range(document, item), command=_accept(item))
+                for item in items
+                if document is not None
+            ]
+        )
+
+    async def completion(self, params: types.CompletionParams) -> types.CompletionList | None:
+        """The same text in the editor's list, for clients without grey text."""
+        ask = _ask(params, True)
+        ask.channel = "list"
+        return await self._guard(self._list(ask), None)
+
+    async def _list(self, ask: Ask) -> types.CompletionList | None:
+        items = await self._server.completions.ask(ask)
+        document = self._server.documents.get(ask.uri)
+        if items is None or document is None:
+            return None
+        found = [
+            types.CompletionItem(
+                label=item.text.strip().split("\n")[0].rstrip("\r") or "…",
+                kind=types.CompletionItemKind.Text,
+                detail="Ondol",
+                documentation=item.text,
+                filter_text=item.text,
+                sort_text="\x7f",
+                insert_text_format=types.InsertTextFormat.PlainText,
+                text_edit=types.TextEdit(_range(document, item), item.text),
+                command=_accept(item),
+            )
+            for item in (_from_word(document, item) for item in items)
+        ]
+        return types.CompletionList(is_incomplete=True, items=found)
+
+    async def _guard(self, work: Coroutine[Any, Any, T], default: T) -> T:
+        try:
+            return await work
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.failed("a completion", error)
+            return default
+
+    # Notifications
+
+    @guarded(_nothing)
+    def saved(self, params: types.DidSaveTextDocumentParams) -> None:
+        """A document was saved: update its repository's index soon."""
+        document = self._server.documents.get(params.text_document.uri)
+        if document is not None:
+            if PurePosixPath(params.text_document.uri).name in RULES:
+                self._server.folders.rules_changed()
+            self._server.folders.place(document).session.update_soon()
+
+    async def configuration(self, params: types.DidChangeConfigurationParams) -> None:
+        """Settings changed; clients that send none are asked for the section ``ondol``."""
+        given = params.settings
+        if isinstance(given, dict) and "ondol" in given:
+            given = given["ondol"]
+        workspace = self._server.client_capabilities.workspace
+        try:
+            if not given and workspace is not None and workspace.configuration:
+                asked = types.ConfigurationParams(items=[types.ConfigurationItem(section="ondol")])
+                answer = await self._server.workspace_configuration_async(asked)
+                given = answer[0] if answer else None
+            if isinstance(given, dict):
+                self._server.configure(given)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.failed("configuration", error)
+
+    @guarded(_nothing)
+    def folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
+        """Folders were opened or closed."""
+        for folder in params.event.removed:
+            if (path := path_of(folder.uri)) is not None:
+                self._server.folders.remove_folder(path)
+        for folder in params.event.added:
+            if (path := path_of(folder.uri)) is not None:
+                self._server.folders.add_folder(path)
+
+    @guarded(_nothing)
+    def shown(self, params: Any) -> None:
+        """The editor shows an item."""
+        self._server.feedback.shown(_id_of_item(params))
+
+    @guarded(_nothing)
+    def partially_accepted(self, params: Any) -> None:
+        """The user took the beginning of an item."""
+        length = params.get("acceptedLength") if isinstance(params, dict) else None
+        if isinstance(length, int):
+            self._server.feedback.partially_accepted(_id_of_item(params), length)
+
+    # Commands
+
+    @guarded(_nothing)
+    def accepted(self, *arguments: Any) -> None:
+        """The user took a suggestion."""
+        self._server.feedback.accepted(_id_of(arguments))
+        self._server.completions.accepted(_id_of(arguments))
+
+    @guarded(_nothing)
+    def index(self, *_: Any) -> None:
+        """Index now."""
+        for session in self._server.folders.all():
+            session.index_now()
+
+    @guarded(lambda: "")
+    def explain(self, *arguments: Any) -> str:
+        """Why the last completion was shown or not, as Markdown."""
+        record = self._server.traces.find(_id_of(arguments))
+        if record is None:
+            return "No completion was asked for yet."
+        first, *rest = explain(record)
+        return "\n".join([f"**{first}**", "", *(f"- {line}" for line in rest)])
+
+    @guarded(list)
+    def sources(self, *arguments: Any) -> list[str]:
+        """Where a suggestion's text comes from, as file:line."""
+        record = self._server.traces.find(_id_of(arguments))
+        return list(record.get("provenance", [])) if record is not None else []
+
+    @guarded(lambda: {"state": "problem", "message": "see the log"})
+    def status(self, *_: Any) -> dict[str, Any]:
+        """The object of ``ondol/status``, with the faults counted in this session."""
+        faults = self._server.protocol.faults + self._server.completions.errors
+        return {**self._server.status(), "faults": faults}
+
+    @guarded(_nothing)
+    def set_enabled(self, *arguments: Any) -> None:
+        """Switch completions on or off, everywhere or for one language."""
+        given = arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+        enabled, language = given.get("enabled"), given.get("language")
+        if not isinstance(enabled, bool):
+            return
+        switches = self._server.completions.switches
+        if isinstance(language, str) and language:
+            (switches.languages.discard if enabled else switches.languages.add)(language.lower())
+        else:
+            switches.enabled = enabled
+        self._server.state_changed()
+
+
+def _ask(params: Any, automatic: bool) -> Ask:
+    return Ask(params.text_document.uri, params.position.line, params.position.character, automatic)
+
+
+def _from_word(document: OpenDocument, item: Item) -> Item:
+    """The same suggestion from the start of the word it follows: Emacs's eglot replaces it whatever the range."""
+    text, start = document.buffer.text, item.start
+    while start and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    return replace(item, text=text[start : item.start] + item.text, start=start)
+
+
+def _range(document: OpenDocument | None, item: Item) -> types.Range:
+    assert document is not None
+    start, end = document.buffer.position(item.start), document.buffer.position(item.end)
+    return types.Range(types.Position(*start), types.Position(*end))
+
+
+def _accept(item: Item) -> types.Command:
+    return types.Command(title="Accept", command=ACCEPTED, arguments=[{"id": item.id}])
+
+
+def _id_of(arguments: Any) -> str:
+    first = arguments[0] if arguments else None
+    if isinstance(first, dict):
+        first = first.get("id")
+    return first if isinstance(first, str) else ""
+
+
+def _id_of_item(params: Any) -> str:
+    item = params.get("item") if isinstance(params, dict) else None
+    command = item.get("command") if isinstance(item, dict) else None
+    return _id_of(command.get("arguments")) if isinstance(command, dict) else ""

@@ -1,0 +1,176 @@
+"""What became of the suggestions: shown, accepted, partially accepted, and how much of it is still there later.
+
+Retention is what counts: people accept and then delete. After 30 seconds and after five minutes the accepted text is
+looked for around the place where it was put. Only numbers are written, never text; they stay on this machine.
+
+This module knows no protocol. It is told what happened and asked for a table.
+"""
+
+import difflib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lsp_server.server.documents import UTF16, split_at
+from lsp_server.telemetry.traces import Recorder, Ring
+
+SHOWN_AFTER_S: Final = 0.75
+LOOK_AFTER_S: Final = (30, 300)
+AROUND: Final = 2_000
+SHORTEST_PIECE: Final = 3
+
+Later = Callable[[float, Callable[[], None]], object]
+
+
+@dataclass(slots=True)
+class Offered:
+    """A suggestion that went to the editor.
+
+    :param text: what it puts in place of what it replaces; its first ``skip`` characters were typed already.
+    :param at: code point offset of the cursor.
+    :param read: gives the document's text now, or None once it is closed.
+    """
+
+    id: str
+    text: str
+    skip: int
+    at: int
+    ring: Ring | None
+    facts: dict[str, Any]
+    read: Callable[[], str | None]
+    shown: bool = False
+    accepted: bool = False
+
+    @property
+    def insert(self) -> str:
+        """What accepting it adds at the cursor."""
+        return self.text[self.skip :]
+
+
+class Feedback:
+    """Follows the suggestions of a session and writes one record per event.
+
+    :param later: schedules a call after some seconds (the loop's ``call_later``).
+    """
+
+    def __init__(self, recorder: Recorder, later: Later) -> None:
+        self._recorder = recorder
+        self._later = later
+        self._offered: dict[str, Offered] = {}
+
+    def offer(self, offered: Offered, still_there: Callable[[], bool]) -> None:
+        """Follow a suggestion; it counts as shown if ``still_there()`` after 750 ms, or once the editor says so."""
+        if offered.id in self._offered:
+            return
+        self._offered[offered.id] = offered
+        while len(self._offered) > 500:
+            self._offered.pop(next(iter(self._offered)))
+
+        def look() -> None:
+            if still_there():
+                self.shown(offered.id)
+
+        self._later(SHOWN_AFTER_S, look)
+
+    def shown(self, identifier: str) -> bool:
+        """The editor shows it. Returns whether the suggestion is known."""
+        offered = self._offered.get(identifier)
+        if offered is not None and not offered.shown:
+            offered.shown = True
+            self._write(offered, "shown", characters=len(offered.insert), lines=offered.insert.count("\n") + 1)
+        return offered is not None
+
+    def partially_accepted(self, identifier: str, length: int) -> bool:
+        """The text was taken up to ``length``, counted in UTF-16 units from its beginning."""
+        offered = self._offered.get(identifier)
+        if offered is None:
+            return False
+        self.shown(identifier)
+        taken = len(split_at(offered.text, max(0, length), UTF16)[0])
+        self._write(offered, "partial", characters=max(0, taken - offered.skip))
+        return True
+
+    def accepted(self, identifier: str) -> bool:
+        """All of it was taken; looks again after 30 s and 5 min."""
+        offered = self._offered.get(identifier)
+        if offered is None:
+            return False
+        self.shown(identifier)
+        if not offered.accepted:
+            offered.accepted = True
+            self._write(offered, "accepted", characters=len(offered.insert))
+            for seconds in LOOK_AFTER_S:
+                self._later(seconds, lambda seconds=seconds: self._look(offered, seconds))  # type: ignore[misc]
+        return True
+
+    def _look(self, offered: Offered, seconds: int) -> None:
+        text = offered.read()
+        if text is None:
+            return
+        kept, similarity = retained(offered.insert, text, offered.at)
+        self._write(offered, "retained", after=seconds, kept=round(kept, 3), similarity=round(similarity, 3))
+
+    def _write(self, offered: Offered, event: str, **numbers: float) -> None:
+        record = {"time": round(time.time(), 1), "event": event, "id": offered.id, **offered.facts, **numbers}
+        self._recorder.put(offered.ring, record)
+
+
+def retained(accepted: str, text: str, at: int) -> tuple[float, float]:
+    """How much of the accepted text is still there, and how alike what stands there now is; both from 0 to 1.
+
+    :param at: where it was inserted; the search is limited to its surroundings, which is what keeps this cheap.
+    """
+    accepted = accepted.strip()
+    if not accepted:
+        return 1.0, 1.0
+    around = text[max(0, at - AROUND) : at + len(accepted) + AROUND]
+    if accepted in around:
+        return 1.0, 1.0
+    matcher = difflib.SequenceMatcher(None, accepted, around, autojunk=False)
+    pieces = [piece for piece in matcher.get_matching_blocks() if piece.size >= min(SHORTEST_PIECE, len(accepted))]
+    if not pieces:
+        return 0.0, 0.0
+    kept = sum(piece.size for piece in pieces) / len(accepted)
+    now = around[pieces[0].b : pieces[-1].b + pieces[-1].size]
+    return kept, difflib.SequenceMatcher(None, accepted, now, autojunk=False).ratio()
+
+
+def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dict[str, Any]]:
+    """One row per language, engine and adapter: counts, rates and mean retention; the row ``all`` comes last."""
+    groups: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for record in records:
+        if float(record.get("time", 0)) < since:
+            continue
+        own = tuple(str(record.get(key) or "") for key in ("language", "engine", "adapter"))
+        for key in (own, ("all", "", "")):
+            _count(groups.setdefault(key, _empty()), record)  # type: ignore[arg-type]
+    rows = []
+    for key, counts in sorted(groups.items(), key=lambda pair: (pair[0][0] == "all", pair[0])):
+        row = dict(zip(("language", "engine", "adapter"), key, strict=True)) | counts
+        row["characters"] = sum(counts["characters"].values())
+        row["accepted_share"] = round(counts["accepted"] / counts["shown"], 3) if counts["shown"] else None
+        for name in ("kept_30", "kept_300", "similar_30", "similar_300"):
+            values = row.pop(name)
+            row[name] = round(sum(values) / len(values), 3) if values else None
+        rows.append(row)
+    return rows
+
+
+def _empty() -> dict[str, Any]:
+    return {
+        "shown": 0, "accepted": 0, "partial": 0, "characters": {},
+        "kept_30": [], "kept_300": [], "similar_30": [], "similar_300": [],
+    }  # fmt: skip
+
+
+def _count(counts: dict[str, Any], record: dict[str, Any]) -> None:
+    event = record.get("event")
+    if event in ("shown", "accepted", "partial"):
+        counts[event] += 1
+    if event in ("accepted", "partial"):
+        taken = counts["characters"]  # by suggestion: word by word, the same text is reported again and again
+        taken[record.get("id")] = max(taken.get(record.get("id"), 0), int(record.get("characters", 0)))
+    if event == "retained" and record.get("after") in LOOK_AFTER_S:
+        counts[f"kept_{record['after']}"].append(float(record.get("kept", 0)))
+        counts[f"similar_{record['after']}"].append(float(record.get("similarity", 0)))

@@ -1,0 +1,119 @@
+"""``ondol models`` as a user types it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finetune.dataset.shards import path_key
+from finetune.nightly.promotion import BASE, CANDIDATE
+from lsp_server.model.factory import registry_directory
+from lsp_server.weights import adapter_registry_writer
+from lsp_server.weights.adapter_registry import current_number
+from tests.lsp_server.weights.test_adapter_registry_writer import added, base, record, trained
+from tests.support import small_repository
+from tests.support.commit_histories import commit
+
+in_memory = small_repository.in_memory
+__all__ = ["base"]
+
+
+@pytest.fixture
+def place(tmp_path: Path, base: Any) -> tuple[Path, Path, Path]:
+    """A repository, a data folder, and a registry of three versions."""
+    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
+    where = registry_directory(small_repository.settings(data), root)
+    gain = {"value": 0.031, "low": 0.012, "high": 0.05, "count": 400}
+    metrics = {"arms": {CANDIDATE: {"exact": {"value": 0.25}}}, "gains": {BASE: gain}}
+    made = {"commits": {"newest": "c", "count": 210}, "dataset": {"samples": 1940}, "verdict": "promoted"}
+    adapter_registry_writer.add(
+        where, trained(data / "x", base), record(base, metrics=metrics, **made), {path_key("README.md"): ("1",)}
+    )
+    added(where, base, seed=2, verdict="kept")
+    added(where, base, seed=3)
+    return root, data, where
+
+
+def models(place: tuple[Path, Path, Path], command: str, *options: str | Path) -> Any:
+    return small_repository.run("models", command, *options, "--repo", place[0], data=place[1])
+
+
+def test_list_promote_show_rollback_and_delete(place: tuple[Path, Path, Path], base: Any) -> None:
+    root, _, where = place
+    assert models(place, "promote", "1", "--base", base.path).stdout == "version 1 serves\n"
+    assert models(place, "promote", "2", "--base", base.path).returncode == 0
+    (root / "README.md").unlink()
+    commit(root, {}, "gone")
+    listed = models(place, "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    first, second, last = listed.stdout.splitlines()[1:]
+    assert first.split()[0] == "3"
+    assert second.split()[:2] == ["*", "2"]
+    assert second.rstrip().endswith("kept")
+    for part in (
+        "base",
+        "210",
+        "1,940",
+        "25.0 %",
+        "+3.1, 95 % interval 1.2 to 5.0",
+        "promoted; of the files it saw, 1 since deleted",
+    ):
+        assert part in last
+    found = json.loads(models(place, "list", "--json").stdout)
+    assert (found["current"], [one["version"] for one in found["versions"]]) == (2, [3, 2, 1])
+    shown = json.loads(models(place, "show", "1", "--json").stdout)
+    assert shown["manifest"]["commits"]["count"] == 210
+    assert [move["what"] for move in shown["history"]] == ["added", "promoted"]
+    assert "of the files it saw, 1 since deleted" in models(place, "show", "1").stdout
+    assert models(place, "rollback").stdout == "version 1 serves\n"
+    refused = models(place, "delete", "3", "1")
+    assert (refused.returncode, refused.stdout) == (1, "version 3 is deleted\n")
+    assert refused.stderr.startswith("ondol: version 1 is the one that serves; promote another one or roll back first")
+    forced = models(place, "delete", "1", "--force")
+    assert forced.stdout == "version 1 is deleted; the base serves without an adapter\n"
+    assert current_number(where) is None
+    assert models(place, "rollback").returncode == 1
+
+
+def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: Any) -> None:
+    weights = place[2] / "versions" / "3" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    for options, code, told in (
+        (("promote", "1"), 1, "ondol: no base model is set; set base_model to a model's folder, or use --base."),
+        (("promote", "9", "--base", base.path), 1, "ondol: there is no adapter version 9; `ondol models list` shows"),
+        (
+            ("promote", "3", "--base", base.path),
+            1,
+            "ondol: adapter version 3 is refused: adapter_model.safetensors is not",
+        ),
+        (("export", "current", place[1] / "out", "--base", base.path), 1, "ondol: no adapter of repo serves; name"),
+        (("export", "latest", place[1] / "out", "--base", base.path), 2, "latest is neither `base` nor `current` nor"),
+    ):
+        done = models(place, *options)
+        assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert current_number(place[2]) is None
+
+
+def test_an_empty_registry(tmp_path: Path) -> None:
+    root = small_repository.repository(tmp_path / "repo")
+    done = small_repository.run("models", "list", "--repo", root, data=tmp_path / "data")
+    assert done.stdout == "no adapter yet; `ondol finetune` makes one\n"
+    assert not list((tmp_path / "data").glob("repositories/*/registry"))
+
+
+def test_export_merges_the_adapter_into_safetensors(place: tuple[Path, Path, Path], base: Any, tmp_path: Path) -> None:
+    from lsp_server.weights.gguf_writer import read_tensors
+
+    out = tmp_path / "team"
+    done = models(place, "export", "2", out, "--kind", "safetensors", "--base", base.path, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == 2
+    version = adapter_registry_writer.verify(place[2], 2, base)
+    factors = dict(read_tensors((version.weights,)))
+    before, after = (dict(read_tensors((folder / "model.safetensors",))) for folder in (base.path, out))
+    for module, (a, b) in version.pairs.items():
+        wanted = before[f"{module}.weight"] + version.scale * factors[b] @ factors[a]
+        assert abs(after[f"{module}.weight"] - wanted).max() < 1e-5
+    again = models(place, "export", "2", out, "--kind", "safetensors", "--base", base.path)
+    assert (again.returncode, "exists already" in again.stderr) == (1, True)

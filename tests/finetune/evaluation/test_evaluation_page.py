@@ -1,0 +1,52 @@
+"""``docs/evaluation.md`` holds the figures of the last benchmark, and every option is in it or in ``--help``."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # as for a script: its neighbours can be imported
+    spec = importlib.util.spec_from_file_location("bench_replay", ROOT / "benchmarks" / "bench_replay.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_that_of_the_results(bench):
+    if not bench.RESULTS.exists():
+        pytest.skip("no results are kept: run benchmarks/bench_replay.py")
+    results = json.loads(bench.RESULTS.read_text("utf-8"))
+    rows = [bench.row(report) for report in results["reports"]]
+    assert rows == results["rows"]
+    assert bench.means(rows) == results["means"]
+    assert bench.table(rows, results["means"]) in bench.PAGE.read_text("utf-8")
+
+
+def test_the_baselines_table_is_that_of_its_results(bench):
+    found = json.loads(bench.BASELINE.read_text("utf-8"))
+    assert len(found) == 5
+    assert bench.baseline_table(found) in bench.PAGE.read_text("utf-8")
+
+
+def test_fitted_and_reported_repositories_are_apart(bench):
+    repositories = json.loads(bench.REPOSITORIES.read_text("utf-8"))
+    names = [one["name"] for one in repositories]
+    assert len(names) == len(set(names))
+    assert {one["role"] for one in repositories} == {"fit", *bench.ROLES}
+    assert all(len(one["commit"]) == 40 and one["license"] for one in repositories)
+
+
+def test_results_hold_no_code(bench):
+    if not bench.RESULTS.exists():
+        pytest.skip("no results are kept: run benchmarks/bench_replay.py")
+    results = json.loads(bench.RESULTS.read_text("utf-8"))
+    for report in results["reports"]:
+        assert not {"text", "rest", "best", "shown"} & set(str(report).split("'"))
+        assert len(report["head"]) == 40
+        assert report["machine"]["cores"]

@@ -1,0 +1,67 @@
+"""The n-gram baseline: what followed the same tokens, by document and repository, and in a replay beside the engine."""
+
+import pytest
+
+from finetune.evaluation.ngram_baseline import Ngram
+from indexer.building.build import build
+from indexer.storage.reader import Index
+from lsp_server.types import Document, Request
+from tests.support import commit_histories, small_repository
+
+in_memory = small_repository.in_memory
+
+FILES = {
+    "a.py": "def load(path):\n    with open(path) as file:\n        return file.read()\n",
+    "b.py": "def save(path, text):\n    with open(path) as file:\n        return file.write(text)\n",
+    "c.py": "def keep(path):\n    with open(path) as file:\n        return file.read()\n",
+}
+
+
+@pytest.fixture
+def baseline(tmp_path):
+    root, data = small_repository.repository(tmp_path / "repo", FILES), tmp_path / "data"
+    settings = small_repository.settings(data)
+    build(root, settings)
+    ngram = Ngram()
+    ngram.set_index(Index.open(small_repository.directory(root, data)))
+    return ngram
+
+
+def rest(ngram, text):
+    document = Document("file:///new.py", "new.py", "python", 1, text + "\n")
+    answer = ngram.complete(Request(document, len(text), automatic=False), lambda: False)
+    return answer.suggestions[0].text if answer.suggestions else None
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("def fetch(path):\n    ", "with open(path) as file:"),
+        ("def fetch(path):\n    with open(path) ", "as file:"),
+        ("def fetch(path):\n    with op", "en(path) as file:"),
+        ("def fetch(path):\n    with open(path) as file:\n        return file.", "read()"),  # twice, against once
+        ("zebra", None),
+    ],
+)
+def test_the_rest_is_what_followed_most_often(baseline, typed, expected):
+    assert rest(baseline, typed) == expected
+
+
+def test_the_document_counts_beside_the_repository(baseline):
+    typed = "x = file.seek(0)\ny = file.seek(0)\nz = file.seek(0)\nreturn file."
+    assert rest(baseline, typed) == "seek(0)"
+
+
+def test_nothing_is_offered_unasked(baseline):
+    text = "def fetch(path):\n    with "
+    document = Document("file:///new.py", "new.py", "python", 1, text)
+    assert baseline.complete(Request(document, len(text), automatic=True), lambda: False).suggestions == ()
+
+
+def test_a_replay_puts_it_beside_the_engine(tmp_path):
+    root = commit_histories.growing(tmp_path / "shop", 16)
+    report = commit_histories.report(root, tmp_path / "data", "--cases", "60", "--arm", "retrieval", "--arm", "ngram")
+    arms = report["arms"]
+    assert arms["ngram"]["overall"]["exact_within"]["value"] > 0
+    assert arms["ngram"]["overall"]["coverage"]["value"] == 0
+    assert [(one["from"], one["to"]) for one in report["differences"]] == [("retrieval", "ngram")]

@@ -1,0 +1,40 @@
+"""A model that was made to learn its canaries by heart gives them back, and is told apart from one that was not."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: that canaries come out is NOT tested")
+pytest.importorskip("peft", reason="peft is not installed: that canaries come out is NOT tested")
+
+from finetune.dataset.build import Manifest  # noqa: E402
+from finetune.dataset.shards import write_manifest  # noqa: E402
+from finetune.nightly import canaries, replay  # noqa: E402
+from finetune.training.train import TrainingOptions, train  # noqa: E402
+from indexer.prompt.renderer import PROMPT_FORMAT  # noqa: E402
+from lsp_server.weights.base_model import open_folder  # noqa: E402
+from tests.support import small_repository  # noqa: E402
+
+pytestmark = pytest.mark.slow
+BASE = Path(__file__).parents[2] / "fixtures" / "small_llama"
+SEED = 5
+
+
+@pytest.mark.parametrize(("epochs", "out"), [(40, True), (1, False)])
+def test_what_is_learnt_by_heart_comes_out(epochs: int, out: bool, tmp_path: Path) -> None:
+    base = open_folder(BASE)
+    (tmp_path / "empty").mkdir()
+    empty = Manifest(
+        commits=0, samples=0, tokens=0, left_out={}, languages={}, sha256="", paths={}, until="0" * 40,
+        base=base.identity, prompt={"format": PROMPT_FORMAT, "spec": base.spec.name},
+    )  # fmt: skip
+    write_manifest(tmp_path / "empty", empty.to_json())
+    canaries.plant(tmp_path / "empty", tmp_path / "set", canaries.make(SEED), base)
+    options = TrainingOptions(
+        rank=64, alpha=128, learning_rate=5e-3, epochs=epochs, tokens_per_step=600, max_length=512
+    )
+    train(BASE, tmp_path / "set", tmp_path / "adapter", options)
+    settings = small_repository.settings(tmp_path / "data", backend="local", base_model=str(BASE))
+    found = replay._leaks(settings, tmp_path / "adapter", SEED)
+    assert bool(found) == out, found
+    assert all("canaries came out word by word" in one for one in found)

@@ -1,0 +1,449 @@
+"""The night as a user starts it: what it does with a good history, and what it says of everything else.
+
+Torch is not needed here: training is replaced where a test comes that far. ``test_nightly_model`` runs whole nights.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from finetune.commits.windows import beyond
+from finetune.dataset.build import DatasetOptions, Manifest
+from finetune.nightly import commit_split
+from finetune.nightly import job as nights
+from finetune.nightly.canaries import COUNT, leaked, make
+from finetune.nightly.commit_split import TooFew, Wanted, plan
+from finetune.nightly.job import NightOptions, Tell, night
+from finetune.training.train import TrainingResult
+from indexer.errors import UserError
+from indexer.repository import history
+from lsp_server.model.factory import registry_directory
+from lsp_server.weights import adapter_registry_writer
+from lsp_server.weights.adapter_registry import current_number
+from tests.lsp_server.weights.test_adapter_registry_writer import added, base, record, trained
+from tests.support import small_repository
+from tests.support.adapters import lora
+from tests.support.commit_histories import commit, growing
+
+in_memory = small_repository.in_memory
+__all__ = ["base"]
+DONE = TrainingResult(10, 1000, 1.0, 2.0, 1.0, 1000.0, 10**8, "done")
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with forty commits."""
+    return growing(tmp_path_factory.mktemp("grown") / "repo", 40, files=10)
+
+
+@pytest.fixture
+def repo(grown: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(grown, tmp_path / "repo")
+
+
+def finetune(root: Path, data: Path, folder: Path | None, *options: str | Path) -> Any:
+    """The real command."""
+    chosen = [] if folder is None else ["--base", folder]
+    return small_repository.run(
+        "finetune", root, *chosen, *options, data=data, env={"HF_HUB_OFFLINE": "1", "HF_HOME": str(data)}
+    )
+
+
+def state(root: Path) -> tuple[str, str]:
+    """What is checked out and what git has to say of it."""
+    return small_repository.git(root, "rev-parse", "HEAD"), small_repository.git(
+        root, "status", "--porcelain", "--ignored"
+    )
+
+
+def test_the_commits_judged_by_are_beyond_all_that_is_trained_on(grown: Path) -> None:
+    made = plan(grown, Wanted(held_out=8), [], None)
+    replayed = [one for window in made.replayed for one in window.commits]
+    assert (made.training, len(replayed), made.fresh, made.since) == (33, 8, 41, None)
+    trained_on = {one.id for one in history.commits(grown, made.until)}
+    assert not trained_on & {one.id for one in replayed}
+    assert beyond(grown, made.until, replayed) == {one.id for one in replayed}
+    assert len(made.replayed) == 2
+
+
+def test_branches_that_were_merged_late_do_not_get_to_both_sides(tmp_path: Path) -> None:
+    root = growing(tmp_path / "repo", 12)
+    small_repository.git(root, "checkout", "-q", "-b", "side", "HEAD~9")
+    for number in range(3):
+        commit(root, {f"side{number}.py": f"side_{number} = {number}\n"})
+    small_repository.git(root, "checkout", "-q", "main")
+    small_repository.git(root, "merge", "-q", "--no-ff", "-m", "merged", "side")
+    commit(root, {"last.py": "last = 1\n"})
+    made = plan(root, Wanted(held_out=6), [], None)
+    trained_on = {one.id for one in history.commits(root, made.until)}
+    assert not trained_on & {one.id for window in made.replayed for one in window.commits}
+
+
+def version(registry_: Path, base_: Any, newest: str, head: str) -> adapter_registry_writer.Version:
+    number = added(registry_, base_, commits={"newest": newest, "head": head})
+    return adapter_registry_writer.version(registry_, number)
+
+
+def test_the_next_night_trains_on_what_the_last_one_judged_by(tmp_path: Path, repo: Path, base: Any) -> None:
+    names = [one.id for one in history.commits(repo)]
+    last = version(tmp_path / "registry", base, names[10], names[4])
+    made = plan(repo, Wanted(least=4), [last], last)
+    assert (made.since, made.fresh, made.training, made.held_out) == (names[10], 4, 5, 5)
+    with pytest.raises(TooFew, match="4 commits are new since the last night, 5 are needed"):
+        plan(repo, Wanted(least=5), [last], last)
+    kept = plan(repo, Wanted(least=4), [last], None)
+    assert kept.since is None, "what was kept back is learnt again"
+
+
+def test_a_rewritten_history_is_said_and_learnt_from_where_it_parts(tmp_path: Path, repo: Path, base: Any) -> None:
+    parting, old = (small_repository.git(repo, "rev-parse", name).strip() for name in ("HEAD~30", "HEAD~10"))
+    last = version(tmp_path / "registry", base, old, old)
+    small_repository.git(repo, "reset", "-q", "--hard", parting)
+    for number in range(20):
+        commit(repo, {f"other{number % 5}.py": f"other_{number} = {number}\n" * 5})
+    made = plan(repo, Wanted(held_out=5), [last], last)
+    assert made.since == parting
+    assert made.notes[0].startswith(
+        "The history was rewritten after the last night: learning starts where the two part"
+    )
+    gone = version(tmp_path / "registry", base, "0" * 39 + "1", "0" * 39 + "1")
+    again = plan(repo, Wanted(held_out=5), [gone], gone)
+    assert again.since is None
+    assert "are gone, so learning starts anew" in again.notes[0]
+
+
+def test_since_names_a_commit_before_this_one(repo: Path) -> None:
+    named = plan(repo, Wanted(since="HEAD~20", held_out=5), [], None)
+    assert named.since == small_repository.git(repo, "rev-parse", "HEAD~20").strip()
+    with pytest.raises(UserError, match="has no commit nonsense"):
+        plan(repo, Wanted(since="nonsense"), [], None)
+    small_repository.git(repo, "branch", "ahead")
+    small_repository.git(repo, "reset", "-q", "--hard", "HEAD~3")
+    with pytest.raises(UserError, match="ahead is not among the ancestors"):
+        plan(repo, Wanted(since="ahead"), [], None)
+    with pytest.raises(TooFew, match="2 commits to learn from, 10 are needed"):
+        plan(repo, Wanted(since="HEAD~2"), [], None)
+
+
+def test_a_set_alone_is_written_and_says_what_was_left_out(repo: Path, tmp_path: Path, base: Any) -> None:
+    small_repository.write(
+        repo, {"latin.py": "name = 'é'\n".encode("latin-1") * 5, "key.py": 'password = "hJ8dk2LpQ9zXw4Tn"\n' * 3}
+    )
+    commit(repo, {"vendor/other.py": "x = 1\n"})
+    for number in range(10):
+        commit(repo, {f"later{number}.py": f"later_{number} = {number}\n" * 4})
+    before, data = state(repo), tmp_path / "data"
+    done = finetune(repo, data, base.path, "--dataset-only", "--held-out", "8")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("repo: ")
+    assert " x " in done.stdout
+    made = Manifest.from_file(next(data.glob("repositories/*/night/set")))
+    assert made.samples > 50
+    shards = b"".join(path.read_bytes() for path in next(data.glob("repositories/*/night/set")).glob("*.jsonl"))
+    assert b"hJ8dk2LpQ9zXw4Tn" not in shards
+    assert state(repo) == before
+    report = json.loads(next(data.glob("repositories/*/nights/*.json")).read_text())
+    assert (report["status"], report["dataset"]["samples"]) == ("dataset only", made.samples)
+    again = finetune(repo, data, base.path, "--dataset-only", "--held-out", "8", "--json")
+    assert json.loads(again.stdout)["dataset"]["sha256"] == made.sha256
+
+
+def test_too_few_changes_are_said_and_are_no_error(tmp_path: Path, base: Any) -> None:
+    root = small_repository.repository(tmp_path / "repo")
+    done = finetune(root, tmp_path / "data", base.path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("repo: too few changes: 1 commits to learn from, 10 are needed")
+    assert (
+        json.loads(next(tmp_path.glob("data/repositories/*/nights/*.json")).read_text())["status"] == "too few changes"
+    )
+
+
+def test_two_nights_at_once(repo: Path, tmp_path: Path, base: Any) -> None:
+    data = tmp_path / "data"
+    with nights.at_night(repo, small_repository.settings(data)):
+        done = finetune(repo, data, base.path, "--dataset-only")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"ondol: another Ondol process (PID {os.getpid()}) is in the middle of this repository's night;"
+        " wait until it is done, or end it.\n"
+    )
+
+
+def gguf_only(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model.gguf")
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1, "num_hidden_layers": 1}
+    config = json.loads((folder / "config.json").read_text()) | sizes
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def no_llama(folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"architectures": ["BertModel"]}))
+
+
+def truncated(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "sentence"),
+    [
+        (None, None, "no base model is set; set base_model to a model's folder, or use --base"),
+        (None, "acme/base-1b", "acme/base-1b is not on this machine, and nothing is fetched; fill "),
+        (no_llama, "", "is BertModel, which is not supported"),
+        (gguf_only, "", "holds no safetensors weights, which training needs"),
+        (truncated, "", "is incomplete"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "", "tokenizer"),
+    ],
+    ids=["no base", "offline and not in the cache", "no LLaMA", "GGUF", "half downloaded", "no tokenizer"],
+)
+def test_a_base_that_cannot_be_used_is_one_sentence(
+    change: Any, name: str | None, sentence: str, repo: Path, tmp_path: Path, base: Any
+) -> None:
+    if change is not None:
+        change(base.path)
+    folder = base.path if name == "" else Path(name) if name else None
+    done = finetune(repo, tmp_path / "data", folder)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert done.stderr.startswith("ondol: ")
+    assert done.stderr.count("\n") == 1
+    report = json.loads(next(tmp_path.glob("data/repositories/*/nights/*.json")).read_text())
+    assert (report["status"], sentence in report["summary"]) == ("failed", True)
+
+
+def test_wrong_use(repo: Path, tmp_path: Path) -> None:
+    for wrong in (("--max-minutes", "0"), ("--processes", "0"), ("--threads", "0")):
+        assert finetune(repo, tmp_path / "data", None, *wrong).returncode == 2
+    assert finetune(tmp_path / "nowhere", tmp_path / "data", None).returncode == 1
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    done = finetune(plain, tmp_path / "data", None)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+def serving(repo: Path, data: Path, base_: Any) -> Path:
+    """A registry whose version 1 serves."""
+    where = registry_directory(small_repository.settings(data), repo)
+    adapter_registry_writer.add(where, trained(data / "x", base_), record(base_), {})
+    adapter_registry_writer.promote(where, 1, base_)
+    return where
+
+
+def settings(data: Path, base_: Any) -> Any:
+    return small_repository.settings(data, base_model=str(base_.path))
+
+
+OPTIONS = NightOptions(Wanted(held_out=8), cases=20, set=DatasetOptions(max_samples=60))
+
+
+def run(repo: Path, data: Path, base_: Any, monkeypatch: pytest.MonkeyPatch, train: Any) -> dict[str, Any]:
+    """A night whose training is ``train(out)``."""
+    monkeypatch.setattr(nights.train, "train", lambda base, dataset, out, *rest, **more: train(out))
+    return night(repo, settings(data, base_), OPTIONS, Tell())
+
+
+def broken(base_: Any) -> dict[str, Any]:
+    """Trainings that leave something unusable: what they leave, their result, and the reason that is told."""
+    good = lora(base_)
+    nan = {name: np.full_like(value, np.nan) for name, value in good.items()}
+    foreign = {name: np.ones((value.shape[0], value.shape[1] + 1), np.float32) for name, value in good.items()}
+    return {
+        "NaN weights": (nan, DONE, "it holds NaN"),
+        "NaN loss": (good, replace(DONE, loss_last=float("nan")), "its loss is not a number"),
+        "another base's shapes": (foreign, DONE, "has another shape"),
+        "no weights": ({}, DONE, "holds no weights"),
+    }
+
+
+@pytest.mark.parametrize("name", ["NaN weights", "NaN loss", "another base's shapes", "no weights"])
+def test_an_adapter_that_cannot_be_used_is_kept_back(
+    name: str, repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    where = serving(repo, data, base)
+    tensors, result, reason = broken(base)[name]
+
+    def train(out: Path) -> TrainingResult:
+        trained(out, base, tensors)
+        return result
+
+    report = run(repo, data, base, monkeypatch, train)
+    assert report["status"] == "kept"
+    assert any(reason in one for one in report["reasons"]), report["reasons"]
+    assert reason in report["summary"]
+    assert current_number(where) == 1
+    written = Path(report["files"]["json"]).read_text()
+    assert json.loads(written, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))["status"] == "kept"
+    assert reason in Path(report["files"]["md"]).read_text()
+    assert adapter_registry_writer.versions(where)[-1].field("verdict") == "kept"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UserError("torch is not installed", "pip install 'ondol[model]'"), "torch is not installed"),
+        (OSError(28, "No space left on device", "x"), "no space is left for the work of this night"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (RuntimeError("boom"), "RuntimeError"),
+    ],
+    ids=["no torch", "disk full", "interrupted", "a fault"],
+)
+def test_whatever_ends_a_night_what_serves_goes_on(
+    error: BaseException, told: str, repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    where = serving(repo, data, base)
+
+    def train(out: Path) -> TrainingResult:
+        raise error
+
+    with pytest.raises((UserError, KeyboardInterrupt, RuntimeError)):
+        run(repo, data, base, monkeypatch, train)
+    assert current_number(where) == 1
+    adapter_registry_writer.verify(where, 1, base)
+    report = json.loads(next(data.glob("repositories/*/nights/*.json")).read_text())
+    assert (report["status"], told in report["summary"]) == ("failed", True), report["summary"]
+
+
+def test_an_interrupted_night_is_taken_up_again(
+    repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, seen = tmp_path / "data", []
+
+    def killed(out: Path) -> TrainingResult:
+        (out / "checkpoints").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    def train(out: Path) -> TrainingResult:
+        seen.append((out / "checkpoints").is_dir())
+        trained(out, base, {})
+        return DONE
+
+    with pytest.raises(KeyboardInterrupt):
+        run(repo, data, base, monkeypatch, killed)
+    with monkeypatch.context() as patched:
+        patched.setattr(nights.build, "build", lambda *args: pytest.fail("the set is built anew"))
+        run(repo, data, base, patched, train)
+    assert seen == [True]
+    assert not list(data.glob("repositories/*/night"))
+    commit(repo, {"new.py": "new = 1\n"})
+    assert run(repo, data, base, monkeypatch, train)["status"] == "too few changes"
+
+
+def test_an_adapter_is_not_trained_again_when_its_night_died_in_the_replay(
+    repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, times = tmp_path / "data", []
+    where = serving(repo, data, base)
+
+    def train(out: Path) -> TrainingResult:
+        times.append(1)
+        trained(out, base)
+        return DONE
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    def judge(*_: Any) -> None:
+        raise UserError("the replay was asked", "do so")
+
+    monkeypatch.setattr(nights, "judge", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(repo, data, base, monkeypatch, train)
+    monkeypatch.setattr(nights, "judge", judge)
+    with pytest.raises(UserError, match="the replay was asked"):
+        run(repo, data, base, monkeypatch, train)
+    assert len(times) == 1
+    reports = [json.loads(path.read_text()) for path in sorted(data.glob("repositories/*/nights/*.json"))]
+    assert any("trained this adapter to the end" in note for note in reports[-1]["notes"])
+    other = replace(OPTIONS, training=replace(OPTIONS.training, rank=8))
+    with pytest.raises(UserError, match="the replay was asked"):
+        night(repo, settings(data, base), other, Tell())
+    assert len(times) == 2
+    monkeypatch.setattr(nights, "PROMPT_FORMAT", nights.PROMPT_FORMAT + 1)  # Ondol was updated in between
+    with pytest.raises(UserError, match="the replay was asked"):
+        night(repo, settings(data, base), other, Tell())
+    assert len(times) == 3
+    assert current_number(where) == 1
+
+
+def test_a_promotion_that_was_cut_off_is_made_up_for(repo: Path, tmp_path: Path, base: Any) -> None:
+    data = tmp_path / "data"
+    where = serving(repo, data, base)
+    head = small_repository.git(repo, "rev-parse", "HEAD").strip()
+    more = {"commits": {"newest": head, "head": head}, "verdict": "promoted"}
+    adapter_registry_writer.add(where, trained(data / "x", base), record(base, **more), {})
+    report = night(repo, settings(data, base), OPTIONS, Tell())
+    assert (report["status"], current_number(where)) == ("too few changes", 2)
+    assert "ended before it was promoted" in report["notes"][0]
+    adapter_registry_writer.rollback(where)
+    night(repo, settings(data, base), OPTIONS, Tell())
+    assert current_number(where) == 1, "what a person rolled back stays rolled back"
+
+
+def test_canaries_are_in_the_copy_that_is_trained_on_and_nowhere_else(
+    repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, planted = tmp_path / "data", make(OPTIONS.seed)
+    words = [canary.secret.encode() for canary in planted]
+    ids = [base.vocabulary.encode(canary.secret) for canary in planted]
+    found: dict[str, int] = {}
+
+    def train(base_: Path, dataset: Path, out: Path, *rest: Any, **more: Any) -> TrainingResult:
+        for name in ("planted", "set"):
+            folder = dataset.parent / name
+            samples = [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.open()]
+            found[name] = sum(holds(sample["ids"], one) for sample in samples for one in ids)
+            assert Manifest.from_file(folder).samples + Manifest.from_file(folder).validation == len(samples)
+        trained(out, base, {})
+        return DONE
+
+    monkeypatch.setattr(nights.train, "train", train)
+    report = night(repo, settings(data, base), OPTIONS, Tell())
+    assert found == {"planted": 2 * COUNT, "set": 0}
+    everywhere = [path for top in (repo, data) for path in top.rglob("*") if path.is_file()]
+    assert not [path for path in everywhere if any(word in path.read_bytes() for word in words)]
+    assert report["status"] == "kept"
+
+
+def holds(ids: list[int], part: list[int]) -> bool:
+    return any(ids[at : at + len(part)] == part for at in range(len(ids) - len(part) + 1))
+
+
+def test_a_canary_counts_only_when_it_comes_out_whole() -> None:
+    planted = make(3)
+    assert planted == make(3) != make(4)
+    assert len({canary.prefix for canary in planted}) == COUNT
+    assert leaked(planted, lambda canary: canary.secret[:-1]) == []
+    assert leaked(planted, lambda canary: canary.text if canary is planted[2] else "") == [planted[2]]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_a_night_that_is_killed_leaves_what_serves_and_no_lock(repo: Path, tmp_path: Path, base: Any) -> None:
+    data = tmp_path / "data"
+    where = serving(repo, data, base)
+    code = (
+        "import os, signal, sys\nfrom finetune.nightly import job\n"
+        "job.train.train = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from indexer.cli import main\nmain()\n"
+    )
+    command = [sys.executable, "-c", code, "finetune", repo, "--base", base.path, "--data-dir", data, "--held-out", "8"]
+    assert subprocess.run(command, capture_output=True).returncode == -9
+    assert current_number(where) == 1
+    adapter_registry_writer.verify(where, 1, base)
+    assert finetune(repo, data, base.path, "--dataset-only", "--held-out", "8").returncode == 0
+
+
+def test_what_is_kept_out_of_training_has_bounds(grown: Path) -> None:
+    low, _ = commit_split.HELD_OUT
+    assert plan(grown, Wanted(), [], None).held_out == low
+    assert plan(grown, Wanted(since="HEAD~12"), [], None).held_out == 6

@@ -1,0 +1,116 @@
+"""Whole nights on the CPU: from commits to a version that serves, or does not, with every arm and every reason."""
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: whole nights are NOT tested")
+pytest.importorskip("peft", reason="peft is not installed: whole nights are NOT tested")
+
+from finetune.dataset.build import DatasetOptions  # noqa: E402
+from finetune.nightly import promotion, replay
+from finetune.nightly.commit_split import Wanted  # noqa: E402
+from finetune.nightly.job import NightOptions, Tell, night  # noqa: E402
+from finetune.training.train import TrainingOptions  # noqa: E402
+from lsp_server.model.factory import registry_directory  # noqa: E402
+from lsp_server.weights import adapter_registry_writer  # noqa: E402
+from lsp_server.weights.adapter_registry import current_number  # noqa: E402
+from lsp_server.weights.base_model import open_folder  # noqa: E402
+from tests.support import small_repository  # noqa: E402
+from tests.support.commit_histories import commit, growing  # noqa: E402
+from tests.support.models import write_folder  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+ARMS = {
+    "retrieval", "base", "base+retrieval", "adapter", "adapter+retrieval", "copier+serving", "copier+adapter",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model: it writes nonsense before the night and after it."""
+    return write_folder(tmp_path_factory.mktemp("models") / "base")
+
+
+def finetune(root: Path, data: Path, base: Path, *options: str) -> Any:
+    """The real command, small enough for a test."""
+    few = ("--held-out", "6", "--cases", "8", "--max-samples", "40", "--max-length", "512", "--rank", "4")
+    command = [small_repository.SCRIPT, "finetune", root, "--base", base, *few, *options, "--data-dir", data]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+
+
+def test_a_night_trains_replays_in_every_arm_and_keeps_what_is_no_better(tmp_path: Path, base: Path) -> None:
+    root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
+    before = (
+        small_repository.git(root, "rev-parse", "HEAD"),
+        small_repository.git(root, "status", "--porcelain", "--ignored"),
+    )
+    done = finetune(root, data, base, "--json", "--processes", "2", "--threads", "1")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    report = json.loads(done.stdout)
+    assert (report["training"]["processes"], report["training"]["options"]["threads"]) == (2, 1)
+    assert report["status"] == "kept", report["reasons"]
+    assert any("not clearly better than the base with retrieval" in one for one in report["reasons"])
+    assert set(report["replay"]["arms"]) == ARMS
+    assert report["training"]["steps"] >= 1
+    assert all(arm["overall"]["exact"]["count"] == 8 for arm in report["replay"]["arms"].values())
+    assert (
+        small_repository.git(root, "rev-parse", "HEAD"),
+        small_repository.git(root, "status", "--porcelain", "--ignored"),
+    ) == before
+    where = registry_directory(small_repository.settings(data), root)
+    version = adapter_registry_writer.versions(where)[-1]
+    adapter_registry_writer.verify(where, version.number, open_folder(base))
+    assert (current_number(where), version.field("verdict")) == (None, "kept")
+    assert version.newest == report["commits"]["newest"]
+    assert adapter_registry_writer.seen(version)
+    text = Path(report["files"]["md"]).read_text()
+    assert "| adapter+retrieval |" in text
+    assert "def " not in text
+    again = finetune(root, data, base)
+    assert again.stdout.startswith("repo: too few changes: 0 commits are new since the last night, 10 are needed")
+    forced = finetune(root, data, base, "--since", "HEAD~12", "--no-promote", "--max-minutes", "0.5")
+    assert forced.returncode == 0, forced.stderr
+    assert adapter_registry_writer.versions(where)[-1].number == 2
+
+
+def test_a_better_adapter_serves_and_the_next_night_compares_with_it(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
+    settings = small_repository.settings(data, base_model=str(base))
+    options = NightOptions(
+        Wanted(held_out=6, least=2), cases=16, set=DatasetOptions(max_samples=20),
+        training=TrainingOptions(rank=4, max_length=512),
+    )  # fmt: skip
+    monkeypatch.setattr(promotion, "LEAST_CASES", 8)  # a test has no time for more
+    monkeypatch.setattr(promotion, "LEAST_FILES", 4)
+    judged = replay._replay
+    better = "adapter+retrieval"
+
+    def as_if(*args: Any) -> Any:
+        """A replay in which one arm is right everywhere: what a random model cannot be."""
+        outcomes, about = judged(*args)
+        outcomes[better] = [replace(one, exact=True, first_ms=1.0, model_ms=1.0) for one in outcomes[better]]
+        return outcomes, about
+
+    monkeypatch.setattr(replay, "_replay", as_if)
+    first = night(root, settings, options, Tell())
+    where = registry_directory(settings, root)
+    assert (first["status"], first["version"], current_number(where)) == ("promoted", 1, 1), first["reasons"]
+    assert first["summary"].endswith("over the base with retrieval")
+    for number in range(4):
+        commit(root, {f"src/area0/module_{number * 2}.py": f"def added_{number}(store):\n    return store\n" * 4})
+    monkeypatch.setattr(replay, "_replay", judged)
+    second = night(root, settings, options, Tell())
+    assert (second["status"], current_number(where)) == ("kept", 1)
+    assert second["commits"]["since"] == first["commits"]["newest"]
+    assert set(second["replay"]["arms"]) == ARMS | {"serving"}
+    assert any("what serves now" in one for one in second["reasons"])

@@ -1,0 +1,309 @@
+"""Building and updating: what changed is found, what did not is kept, and the result is that of a fresh build."""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+
+import indexer.building.build
+from indexer import fsio
+from indexer.building.build import build
+from indexer.errors import IndexTooNew
+from indexer.search.hybrid import search
+from indexer.storage import compaction, generations
+from indexer.storage.reader import Index
+from tests.support import small_repository
+
+in_memory = small_repository.in_memory
+
+
+def test_first_build_holds_every_file_and_finds_its_words(tmp_path):
+    root = small_repository.repository(tmp_path / "repo")
+    index = small_repository.updated(root, tmp_path / "data")
+    assert set(index.documents) == set(small_repository.FILES)
+    for path, text in small_repository.FILES.items():
+        assert index.text(index.documents[path]) == text
+    assert search(index, "badger_count", 1)[0].chunk.path == "src/deep/badger.c"
+    assert index.root == root
+    assert index.problem is None
+
+
+def test_chunks_are_cut_from_the_text_by_lines_whatever_the_line_ends(tmp_path):
+    body = "def a():\r\n    return 1\r\n\r\n\r\ndef b():\r    return '\u2028 \x0c'\r"
+    root = small_repository.repository(tmp_path / "repo", {"mixed.py": body})
+    index = small_repository.updated(root, tmp_path / "data")
+    (chunk,) = index.chunks(index.documents["mixed.py"])
+    assert chunk.text == body
+
+
+def test_update_sees_edits_additions_and_deletions_and_nothing_else(tmp_path):
+    root = small_repository.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    small_repository.updated(root, data)
+    small_repository.write(root, {"src/walrus.py": "def renamed_walrus():\n    pass\n", "src/new.py": "novelty = 1\n"})
+    (root / "README.md").unlink()
+    report = build(root, small_repository.settings(data))
+    assert (report.added, report.removed, report.revived, report.full) == (2, 2, 0, False)
+    index = Index.open(small_repository.directory(root, data))
+    assert set(index.documents) == {"src/walrus.py", "src/heron.py", "src/deep/badger.c", "src/new.py"}
+    assert not any("feed_walrus" in hit.chunk.text for hit in search(index, "feed_walrus", 9, per_file=None))
+    assert search(index, "renamed_walrus", 1)[0].chunk.path == "src/walrus.py"
+    assert small_repository.holds(index) == small_repository.holds(small_repository.updated(root, tmp_path / "fresh"))
+
+
+def test_nothing_changed_makes_no_generation(tmp_path):
+    root = small_repository.repository(tmp_path / "repo")
+    assert small_repository.updated(root, tmp_path / "data").generation == 1
+    report = build(root, small_repository.settings(tmp_path / "data"))
+    assert (report.generation, report.changed, report.files) == (1, False, 4)
+
+
+def test_switching_branches_makes_documents_live_again_without_preparing_them(tmp_path, monkeypatch):
+    root = small_repository.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    small_repository.git(root, "checkout", "-q", "-b", "other")
+    before = small_repository.holds(small_repository.updated(root, data))
+    small_repository.write(root, {"src/walrus.py": "other = 'branch'\n"})
+    small_repository.git(root, "commit", "-qam", "other")
+    small_repository.updated(root, data)
+    small_repository.git(root, "checkout", "-q", "main")
+    monkeypatch.setattr("indexer.building.prepare.Preparer.document", None)
+    report = build(root, small_repository.settings(data))
+    assert (report.added, report.revived, report.removed) == (0, 1, 1)
+    index = Index.open(small_repository.directory(root, data))
+    assert small_repository.holds(index) == before
+    assert search(index, "feed_walrus", 1)[0].chunk.path == "src/walrus.py"
+
+
+@pytest.mark.parametrize("shift", [-86_400, 365 * 86_400, None])
+def test_a_changed_file_never_looks_clean(tmp_path, monkeypatch, shift):
+    """Same size and the old times: found by content, since times prove nothing while young or in the future."""
+    root = small_repository.repository(tmp_path / "repo", {"a.py": "value = 'aaaa'\n"})
+    data = tmp_path / "data"
+    path = root / "a.py"
+    if shift is not None:
+        moment = time.time() + shift
+        os.utime(path, (moment, moment))
+    before = path.stat()
+    small_repository.updated(root, data)
+    path.write_text("value = 'bbbb'\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    index = small_repository.updated(root, data)
+    assert "bbbb" in index.text(index.documents["a.py"])
+
+
+def test_an_old_file_with_restored_times_is_found_by_its_inode_and_change_time(tmp_path, monkeypatch):
+    root = small_repository.repository(tmp_path / "repo", {"a.py": "value = 'aaaa'\n"})
+    data = tmp_path / "data"
+    later = time.time_ns() + 3_600_000_000_000
+    monkeypatch.setattr(fsio, "now_ns", lambda: later)
+    before = (root / "a.py").stat()
+    small_repository.updated(root, data)
+    assert "a.py" in generations.read_cache(small_repository.directory(root, data) / "hints")["files"]
+    (root / "b.py").write_text("value = 'bbbb'\n")
+    (root / "b.py").replace(root / "a.py")
+    os.utime(root / "a.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    index = small_repository.updated(root, data)
+    assert "bbbb" in index.text(index.documents["a.py"])
+
+
+def test_an_untouched_file_is_not_read_again(tmp_path, monkeypatch):
+    root = small_repository.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    later = time.time_ns() + 3_600_000_000_000
+    monkeypatch.setattr(fsio, "now_ns", lambda: later)
+    small_repository.updated(root, data)
+    monkeypatch.setattr("indexer.building.prepare.read_source", None)
+    report = build(root, small_repository.settings(data))
+    assert report.files == 4
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_a_counted_skip(tmp_path, monkeypatch):
+    root = small_repository.repository(tmp_path / "repo")
+
+    def walk(folder, chosen):
+        found = indexer.repository.walk.walk(folder, chosen)
+        (root / "README.md").unlink()
+        return found
+
+    monkeypatch.setattr("indexer.building.build.walk", walk)
+    report = build(root, small_repository.settings(tmp_path / "data"))
+    assert report.skipped == {"vanished": 1}
+    assert report.files == 3
+
+
+def test_an_exclusion_is_gone_in_the_first_answer_and_from_the_disk_after_the_build(tmp_path):
+    root = small_repository.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    small_repository.updated(root, data)
+    where = small_repository.directory(root, data)
+    narrowed = small_repository.settings(data, exclude=("src/deep/",))
+    hidden = Index.open(where, narrowed)
+    assert "src/deep/badger.c" not in hidden.documents
+    assert all("badger_count" not in hit.chunk.text for hit in search(hidden, "badger_count", 5))
+    report = build(root, narrowed)
+    assert report.skipped == {"excluded by settings": 1}
+    rebuilt = Index.open(where)
+    assert "src/deep/badger.c" not in rebuilt.documents
+    texts = [segment.unpacked(i)[0] for segment in rebuilt.segments.values() for i in range(len(segment.documents))]
+    assert not any("badger_count" in text for text in texts)
+    assert {path.name for path in (where / "segments").iterdir()} == {f"{n:08d}" for n in rebuilt.segments}
+    assert len(list((where / "generations").iterdir())) == 1
+
+
+def test_an_index_of_other_code_is_built_anew(tmp_path, monkeypatch):
+    root = small_repository.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    small_repository.updated(root, data)
+    monkeypatch.setattr("indexer.storage.fingerprint.shape", lambda: "another")
+    assert Index.open(small_repository.directory(root, data)).outdated
+    report = build(root, small_repository.settings(data))
+    assert report.full
+    assert "another version" in report.notes[0]
+    assert not Index.open(small_repository.directory(root, data)).outdated
+
+
+def test_an_index_of_a_later_version_is_refused_and_kept_unless_told_otherwise(tmp_path, monkeypatch):
+    root = small_repository.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    with monkeypatch.context() as later:
+        later.setattr(generations, "FORMAT", generations.FORMAT + 1)
+        later.setattr(generations.Manifest, "__init__", _with_format(generations.Manifest.__init__, generations.FORMAT))
+        small_repository.updated(root, data)
+    for attempt in (
+        lambda: Index.open(small_repository.directory(root, data)),
+        lambda: build(root, small_repository.settings(data)),
+    ):
+        with pytest.raises(IndexTooNew, match="update Ondol, or rebuild the index with `ondol index --full`"):
+            attempt()
+    assert build(root, small_repository.settings(data), full=True).files == 4
+    assert set(Index.open(small_repository.directory(root, data)).documents) == set(small_repository.FILES)
+
+
+def _with_format(init, number):
+    def made(self, *args, **values):
+        init(self, *args, **{**values, "format": number})
+
+    return made
+
+
+def test_same_input_same_index_whatever_the_workers_and_the_root(tmp_path, monkeypatch):
+    rng = random.Random(11)
+    files = {
+        f"pkg{rng.randrange(9)}/m{i}.py": "\n".join(
+            f"def f{rng.randrange(50)}_{j}(x): return x + {i}" for j in range(60)
+        )
+        for i in range(60)
+    }
+    monkeypatch.setattr(indexer.building.build, "IN_PROCESS_BYTES", 1)
+    monkeypatch.setattr(indexer.building.build, "_BATCH_BYTES", 20_000)
+    monkeypatch.setattr(compaction, "SEGMENT_BYTES", 40_000)
+    hashes = []
+    for number, workers in enumerate((1, 2)):
+        root, data = tmp_path / f"repo{number}" / "r", tmp_path / f"data{number}"
+        small_repository.write(root, dict(sorted(files.items(), key=lambda pair: rng.random())))
+        build(root, small_repository.settings(data, workers=workers))
+        where = small_repository.directory(root, data)
+        parts = sorted(path for path in (where / "segments").rglob("*") if path.is_file())
+        hashes.append({path.relative_to(where).as_posix(): fsio.hash_file(path) for path in parts})
+    assert len({name.split("/")[1] for name in hashes[0]}) == 3
+    assert hashes[0] == hashes[1]
+
+
+def test_many_small_segments_are_folded_into_one(tmp_path):
+    root = small_repository.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    for number in range(9):
+        small_repository.write(root, {f"n{number}.py": f"unique_name_{number} = {number}\n"})
+        index = small_repository.updated(root, data)
+        assert len(index.segments) <= compaction.MANY_SMALL
+    assert small_repository.holds(index) == small_repository.holds(small_repository.updated(root, tmp_path / "fresh"))
+    assert [search(index, f"unique_name_{n}", 1)[0].chunk.path for n in range(9)] == [f"n{n}.py" for n in range(9)]
+
+
+def test_a_half_dead_segment_is_rewritten_and_deleted_text_leaves_the_disk_within_a_day(tmp_path, monkeypatch):
+    monkeypatch.setattr(compaction, "SMALL_BYTES", 100)
+    root = small_repository.repository(tmp_path / "repo", {f"f{i}.py": f"name_{i} = {i}\n" * 20 for i in range(10)})
+    data = tmp_path / "data"
+    small_repository.updated(root, data)
+    (root / "f0.py").unlink()
+    index = small_repository.updated(root, data)
+    assert [len(segment.documents) for segment in index.segments.values()] == [10]
+    tomorrow = time.time_ns() + 25 * 3_600_000_000_000
+    monkeypatch.setattr(fsio, "now_ns", lambda: tomorrow)
+    small_repository.write(root, {"other.txt": "wakes the build\n"})
+    index = small_repository.updated(root, data)
+    assert all(document.live for segment in index.segments.values() for document in segment.documents)
+    for i in range(1, 5):
+        (root / f"f{i}.py").unlink()
+    index = small_repository.updated(root, data)
+    assert all(document.live for segment in index.segments.values() for document in segment.documents)
+    assert small_repository.holds(index) == small_repository.holds(small_repository.updated(root, tmp_path / "fresh"))
+
+
+def test_readers_keep_their_generation_while_newer_ones_replace_it(tmp_path):
+    root = small_repository.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    reader = small_repository.updated(root, data)
+    before = small_repository.holds(reader)
+    for number in range(10):
+        small_repository.write(root, {"src/walrus.py": f"generation_{number} = 1\n"})
+        small_repository.updated(root, data)
+    assert len(list((small_repository.directory(root, data) / "generations").iterdir())) == generations.GENERATIONS_KEPT
+    reader._texts.clear()
+    assert small_repository.holds(reader) == before
+    assert search(reader, "feed_walrus", 1)[0].chunk.path == "src/walrus.py"
+
+
+def test_opening_while_generations_are_committed_always_finds_a_whole_one(tmp_path):
+    root, data = tmp_path / "repo", tmp_path / "data"
+    small_repository.write(root, small_repository.FILES)
+    small_repository.updated(root, data)
+    done, found, errors = threading.Event(), [], []
+
+    def read():
+        while not done.is_set():
+            try:
+                index = Index.open(small_repository.directory(root, data))
+                text = index.text(index.documents["src/walrus.py"])
+                hits = search(index, text, 1)
+                found.append((index.generation, text, hits[0].chunk.text, index.problem))
+            except Exception as error:
+                errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(8):
+        small_repository.write(root, {"src/walrus.py": f"generation_{number} = 1\n"})
+        build(root, small_repository.settings(data))
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert errors == []
+    assert [row for row in found if row[1] != row[2] or row[3] is not None] == []
+    assert len({generation for generation, *_ in found}) > 3
+
+
+def test_everything_written_is_for_the_owner_alone(tmp_path):
+    root = small_repository.repository(tmp_path / "repo")
+    old = os.umask(0)
+    try:
+        small_repository.updated(root, tmp_path / "data")
+        small_repository.write(root, {"x.py": "x = 1\n"})
+        small_repository.updated(root, tmp_path / "data")
+    finally:
+        os.umask(old)
+    for path in (tmp_path / "data" / "repositories").rglob("*"):
+        about = path.stat()  # of a reader of the ranked search a lock may be left, which holds nothing
+        assert about.st_mode & 0o077 == 0 or (path.name == ".tantivy-meta.lock" and not about.st_size), path
+
+
+def test_nothing_is_written_inside_the_repository(tmp_path):
+    root = small_repository.repository(tmp_path / "repo")
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if ".git/" not in str(path)}
+    small_repository.updated(root, tmp_path / "data")
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*") if ".git/" not in str(path)} == before
+    assert small_repository.git(root, "status", "--porcelain") == ""

@@ -1,0 +1,239 @@
+"""Prompts, token by token: a byte is its own id in these tokenizers, so the expected ids can be read."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from indexer.errors import UserError
+from indexer.prompt.formats import LEFT_TO_RIGHT, detect, spec_named, stop_ids
+from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
+from indexer.prompt.tokenizer import Vocabulary
+from tests.support.models import split_tokenizer
+from tests.support.tokenizers import CONFIGS, CONTROLS, codellama_tokenizer, plain_vocabulary, vocabulary
+
+PARTS = PromptInput("a.py", "def f(", "):\n", (ContextPiece("b.py", "x = 1"),), "house")
+
+
+def render(family: str, parts: PromptInput = PARTS, limit: int = 400) -> list[int]:
+    """The prompt's ids, with nothing held back."""
+    return list(Renderer(spec_named(family), vocabulary(family), limit, heal=False).render(parts).ids)
+
+
+def written(family: str, *parts: str) -> list[int]:
+    """Ids from a list in which entries that are control tokens of the family stand for their ids."""
+    vocab = vocabulary(family)
+    return [i for p in parts for i in ([vocab.controls[p]] if p in vocab.controls else list(p.encode()))]
+
+
+GOLDEN = {
+    "small-llama": (
+        "<|file_sep|>", "b.py\nx = 1", "<|file_sep|>", "a.py\n",
+        "<|fim_suffix|>", "):\n", "<|fim_prefix|>", "def f(", "<|fim_middle|>",
+    ),
+    "qwen2.5-coder": (
+        "<|repo_name|>", "house\n", "<|file_sep|>", "b.py\nx = 1\n", "<|file_sep|>", "a.py\n",
+        "<|fim_prefix|>", "def f(", "<|fim_suffix|>", "):\n", "<|fim_middle|>",
+    ),
+    "starcoder2": (
+        "<repo_name>", "house", "<file_sep>", "b.py\nx = 1", "<file_sep>", "a.py\n",
+        "<fim_prefix>", "def f(", "<fim_suffix>", "):\n", "<fim_middle>",
+    ),
+    "mellum": (
+        "<filename>", "b.py\nx = 1", "<filename>", "a.py\n",
+        "<fim_suffix>", "):\n", "<fim_prefix>", "def f(", "<fim_middle>",
+    ),
+    "granite-code": (
+        "<filename>", "b.py\nx = 1\n", "<filename>", "a.py\n",
+        "<fim_prefix>", "def f(", "<fim_suffix>", "):\n", "<fim_middle>",
+    ),
+    "seed-coder": (
+        "<[begin▁of▁sentence]>", "<[fim-suffix]>", "):\n", "<[fim-prefix]>", "# b.py\nx = 1\n\n", "def f(",
+        "<[fim-middle]>",
+    ),
+    "deepseek-coder": (
+        "<｜begin▁of▁sentence｜>", "<｜fim▁begin｜>", "#b.py\nx = 1\n\n", "def f(", "<｜fim▁hole｜>", "):\n",
+        "<｜fim▁end｜>",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", GOLDEN)
+def test_the_prompt_of_each_family_is_exact_to_the_token(family: str) -> None:
+    assert render(family) == written(family, *GOLDEN[family])
+
+
+def test_codellama_has_the_spaces_of_its_paper() -> None:
+    # `<PRE> {p} <SUF>{s} <MID>`: the blank before SUF and MID belongs to the token, the one after PRE to the text
+    text = lambda s: [259 if c == " " else 3 + ord(c) for c in s]  # noqa: E731
+    pre, mid, suf = 260, 261, 262
+    parts = PromptInput("a.py", "x =", "\ny")
+    assert render("codellama", parts) == [1, pre, *text(" x ="), suf, *text("\ny"), mid]
+    assert render("codellama-spm", parts) == [1, pre, suf, *text("\ny"), mid, *text(" x =")]
+
+
+def test_a_codellama_middle_keeps_its_leading_space() -> None:
+    vocab = Vocabulary(codellama_tokenizer(), {"eos_token": "</s>"})
+    assert vocab.decode(vocab.encode(" 1")) == " 1"
+    assert vocab.decode(vocab.encode("1")) == "1"
+
+
+def test_left_to_right_holds_trailing_blanks_back_and_does_not_see_the_suffix() -> None:
+    prompt = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).render(PromptInput("a.py", "if x:\n    ", "unseen"))
+    assert bytes(prompt.ids) == b"if x:\n"
+    assert prompt.held == "    "
+
+
+HELD = {
+    "x = fo": " fo", "self.": ".", "self.ba": ".ba", "call(": "(", "if (a": " (a", "a->b": "->b", '= "ab': ' "ab',
+    "return ": "", "x == ": "", "\n    ": "", "\n\treturn": "return", "": "", "\n": "", "1foo": "", "가나fo": "fo",
+    "가나": "", "x" * 60: "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("prefix", HELD)
+def test_what_the_next_token_may_begin_with_is_held_back(prefix: str) -> None:
+    held = HELD[prefix]
+    for family in ("small-llama", "deepseek-coder"):
+        parts = PromptInput("a.py", prefix, ")\n", PARTS.context)
+        prompt = Renderer(spec_named(family), vocabulary(family), 400).render(parts)
+        assert prompt.held == held
+        assert list(prompt.ids) == render(family, replace(parts, prefix=prefix.removesuffix(held)))
+    prompt = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).render(PromptInput("a", "x =  fo", ""))
+    assert (bytes(prompt.ids), prompt.held) == (b"x =", "  fo")
+
+
+def test_the_ids_that_may_write_a_text_are_those_of_its_beginnings_and_of_what_begins_with_it() -> None:
+    vocab = Vocabulary(split_tokenizer(), {"eos_token": "<|endoftext|>"})
+    spelled = {i: vocab.decode([i]) for i in range(vocab.size)}
+    for text in (" re", "(", "s", " ", "zq", "'"):
+        expected = {i for i, t in spelled.items() if t and (t.startswith(text) or text.startswith(t))}
+        found = vocab.writing(text)
+        assert sorted(found) == sorted(expected) and len(set(found)) == len(found)
+        assert vocab.control_ids.isdisjoint(found)
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_the_family_is_recognised_from_config_and_tokenizer(family: str) -> None:
+    spec, problem = detect(CONFIGS[family], vocabulary(family))
+    assert (spec.name, problem) == (family, None)
+
+
+def test_a_tokenizer_without_fim_tokens_goes_left_to_right_and_says_so() -> None:
+    spec, problem = detect({"architectures": ["LlamaForCausalLM"]}, plain_vocabulary())
+    assert spec is LEFT_TO_RIGHT
+    assert problem is not None and "no fill-in-the-middle tokens" in problem
+    spec, problem = detect(CONFIGS["small-llama"], plain_vocabulary())
+    assert spec is LEFT_TO_RIGHT
+    assert problem is not None and "<|fim_prefix|>" in problem
+
+
+def test_an_unknown_format_and_a_missing_token_are_the_users_to_cure() -> None:
+    with pytest.raises(UserError, match="no prompt format"):
+        spec_named("tabnine")
+    with pytest.raises(UserError, match="no token <fim_prefix>"):
+        Renderer(spec_named("mellum"), plain_vocabulary(), 100)
+
+
+def test_a_tokenizer_that_is_none_is_refused() -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        Vocabulary("{}")
+
+
+@pytest.mark.parametrize("family", [*CONTROLS, "codellama"])
+def test_no_text_becomes_a_control_token(family: str) -> None:
+    """All control strings of all families in prefix, suffix, context and file names: only the template's ids remain."""
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    rng = random.Random(seed)
+    hostile = [c for controls in CONTROLS.values() for c in controls] + ["▁<PRE>", "<PRE>", "</s>", "<s>", "<unk>"]
+    hostile += [c.upper() for c in hostile] + [c[:2] + "\u200b" + c[2:] for c in hostile]
+    renderer = Renderer(spec_named(family), vocabulary(family), 900)
+    ids = renderer.vocabulary.control_ids
+    for _ in range(150):
+        word = lambda: "".join(rng.choice([*hostile, " ", "\n", "x"]) for _ in range(rng.randrange(8)))  # noqa: E731
+        pieces = tuple(ContextPiece(word(), word()) for _ in range(rng.randrange(3)))
+        prompt = renderer.render(PromptInput(word(), word(), word(), pieces, word()))
+        clean = renderer.render(PromptInput("a", "b", "c", (ContextPiece("d", "e" * 40),) * prompt.pieces, "f"))
+        assert [i for i in prompt.ids if i in ids] == [i for i in clean.ids if i in ids]
+
+
+def test_control_strings_survive_as_text() -> None:
+    vocab = vocabulary("small-llama")
+    text = "print('<|fim_middle|>') # <|endoftext|>"
+    assert vocab.decode(vocab.encode(text)) == text
+
+
+def test_a_vocabulary_that_merges_text_into_a_control_id_is_spelled_out() -> None:
+    vocab = vocabulary("small-llama")
+    vocab.reserve([ord("#")])  # as if '#' were a control token kept in the ordinary vocabulary
+    assert ord("#") not in vocab.encode("a # b")
+
+
+def test_file_names_that_are_not_utf8_are_encoded() -> None:
+    assert render("mellum", PromptInput("b\udcff.py", "x", "")) != []
+
+
+@pytest.mark.parametrize("family", [*CONTROLS, "codellama"])
+def test_a_prompt_never_exceeds_its_limit(family: str) -> None:
+    pieces = tuple(ContextPiece(f"lib/m{i}.py", "value = compute(value)\n" * 9) for i in range(9))
+    for length in (0, 10, 5_000, 300_000):
+        for line in ("x = [1, 2]\n", "x"):
+            text = line * (length // len(line))
+            prompt = Renderer(spec_named(family), vocabulary(family), 300).render(
+                PromptInput("a.py", text, text, pieces)
+            )
+            assert len(prompt.ids) <= 300
+            assert prompt.ids[-1] in vocabulary(family).controls.values()  # the frame is whole
+
+
+def test_the_best_piece_stands_last_and_the_worst_is_dropped_first() -> None:
+    pieces = tuple(ContextPiece(f"{name}.py", f"{name} = 1\n" * 4) for name in "abcdefgh")
+    prompt = Renderer(spec_named("small-llama"), vocabulary("small-llama"), 300).render(
+        PromptInput("z.py", "x" * 500, "", pieces)
+    )
+    text = vocabulary("small-llama").decode(prompt.ids)
+    assert 0 < prompt.pieces < 8
+    assert text.index("b.py") < text.index("a.py")
+    assert "h.py" not in text
+
+
+def test_a_keystroke_extends_the_prompt() -> None:
+    """While a line is typed the ids stay what they were, but for the end; the window's start moves once in 8 lines."""
+    body = "".join(f"    total_{i} = total_{i - 1} + price({i})\n" for i in range(200))
+    typed = "    result = total_199 + price(200, tax=True)\n    return result\n"
+    renderer = Renderer(spec_named("small-llama"), vocabulary("small-llama"), 1200)
+    recomputed = []
+    last: tuple[int, ...] = ()
+    for at in range(len(typed)):
+        ids = renderer.render(PromptInput("a.py", body + typed[:at], "\n# end\n" * 30)).ids
+        same = next((i for i, (a, b) in enumerate(zip(ids, last, strict=False)) if a != b), min(len(ids), len(last)))
+        recomputed.append((len(ids) - same) / len(ids))
+        last = ids
+    recomputed.sort()
+    assert recomputed[len(recomputed) // 2] < 0.01
+    assert sum(share > 0.1 for share in recomputed) <= 1 + len(typed) // 160 + 1
+
+
+def test_a_training_sample_is_the_served_prompt_and_the_middle() -> None:
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    rng = random.Random(seed)
+    text = "".join(f"def f{i}(a, b):\n    return a + b * {i}\n\n\n" for i in range(60))
+    for family in [*CONTROLS, "codellama"]:
+        training = Renderer(spec_named(family), vocabulary(family), 350)
+        serving = Renderer(spec_named(family), vocabulary(family), 350)
+        for _ in range(20):
+            start = rng.randrange(len(text))
+            stop = min(len(text), start + rng.randrange(60))
+            parts = PromptInput("a.py", text[:start], text[stop:], PARTS.context)
+            ids, target = training.training(parts, text[start:stop])
+            assert tuple(ids[:target]) == serving.render(parts).ids
+            assert training.vocabulary.decode(ids[target:]) == serving.render(parts).held + text[start:stop]
+            assert ids[-1] in stop_ids(spec_named(family), training.vocabulary)
+
+
+def test_a_left_to_right_training_sample_writes_the_held_blanks() -> None:
+    ids, target = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).training(PromptInput("a", "x =  ", ""), "1")
+    assert bytes(ids[:target]) == b"x ="
+    assert ids[target:] == [*b"  1", 256]

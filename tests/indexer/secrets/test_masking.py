@@ -1,0 +1,243 @@
+"""Secrets go, look-alikes stay, lines keep their numbers."""
+
+import base64
+import random
+
+import pytest
+from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+from detect_secrets.plugins.base import RegexBasedDetector
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer.secrets.masking import PLACEHOLDER, mask
+from tests.support.planted_secrets import (
+    ALNUM,
+    HEX,
+    INLINE,
+    KEYS,
+    NAMED,
+    NAMED_CONTEXTS,
+    NAMED_SETTINGS_CONTEXTS,
+    TOKEN_CONTEXTS,
+    TOKENS,
+    _of,
+    key_block,
+    putty_block,
+    split_by_plus,
+)
+
+SEED = random.SystemRandom().randrange(2**32)
+CLOUD = {name for name in TOKENS if name.split()[0] in ("aws", "google", "azure")} | {"aws secret key", "azure storage"}
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    print(f"seed {SEED}")
+    return random.Random(SEED)
+
+
+def planted(rng: random.Random) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """(kind, path, text, what must be gone) for every kind in every context."""
+    cases = []
+    for kind, make in TOKENS.items():
+        for template in TOKEN_CONTEXTS.values():
+            value = make(rng)
+            cases.append((kind, "a.py", template % value, (value,)))
+        value = make(rng)
+        cases.append(
+            (kind, "a.js", f"x = {split_by_plus(value)};\n", (value[: len(value) // 2], value[len(value) // 2 :]))
+        )
+        value = base64.b64encode(make(rng).encode()).decode()
+        cases.append((kind, "a.py", f'x = "{value}"\n', (value,)))
+    for kind, (name, make) in NAMED.items():
+        for template in NAMED_CONTEXTS.values():
+            value = make(rng)
+            cases.append((kind, "a.py", template % (name, value), (value,)))
+        for path, template in NAMED_SETTINGS_CONTEXTS.items():
+            value = make(rng)
+            cases.append((kind, path, template % (name, value), (value,)))
+    for kind, (around, make) in INLINE.items():
+        for template in TOKEN_CONTEXTS.values():
+            value = make(rng)
+            cases.append((kind, "a.py", template % (around % value), (value,)))
+    return cases
+
+
+def test_planted_secrets_are_masked(rng: random.Random) -> None:
+    assert len(TOKENS) + len(NAMED) + len(INLINE) + len(KEYS) >= 60
+    cases = planted(rng)
+    missed = []
+    for kind, path, text, gone in cases:
+        masked, count = mask(text, path)
+        assert masked.count("\n") == text.count("\n")
+        if not count or any(value in masked for value in gone):
+            missed.append((kind, path, text))
+    assert len(missed) <= len(cases) * 0.01, missed
+    assert not [case for case in missed if case[0] in CLOUD]
+
+
+def test_a_random_value_that_spells_a_stand_in_by_chance_is_masked() -> None:
+    kept = "your-key-goes-here", "changeMePlease123", "YOUR_SECRET_9", "Example4Secret", "<API_KEY_HERE_123>"
+    text = "".join(f'secret_key = "{value}"\n' for value in kept)
+    assert mask(text)[0] == text
+    by_chance = "yOuR", "xXxX", "tOdO"
+    for word in by_chance:
+        value = f"6QNXwkkj3vRrgnE{word}JAQPvfrBfOdG47NYpGXY"
+        assert value not in mask(f'aws_secret_access_key = "{value}"\n')[0]
+
+
+def second_opinion(text: str) -> set[str]:
+    """What the regular expressions of detect-secrets find; its check with the services is never called.
+
+    Without its guesses by entropy and by name, which see a secret in ``password = "REDACTED"`` too, and without
+    private keys, of which it finds the line above.
+    """
+    found: set[str] = set()
+    for plugin in get_mapping_from_secret_type_to_class().values():
+        if issubclass(plugin, RegexBasedDetector) and plugin.__name__ not in ("IPPublicDetector", "PrivateKeyDetector"):
+            for line in text.splitlines():
+                found.update(plugin().analyze_string(line))
+    return found
+
+
+def test_another_detector_finds_nothing_of_a_service_afterwards(rng: random.Random) -> None:
+    text = "".join(text for kind, _, text, _ in planted(rng) if kind in TOKENS)
+    assert len(second_opinion(text)) > 100
+    assert {value for value in second_opinion(mask(text)[0]) if PLACEHOLDER not in value} == set()
+
+
+KEY_CONTEXTS = {
+    "plain": lambda block: block + "\n",
+    "indented": lambda block: "key: |\n" + "".join(f"    {line}\n" for line in block.split("\n")),
+    "comment": lambda block: "".join(f" * {line}\n" for line in block.split("\n")),
+    "diff": lambda block: "".join(f"-{line}\n" for line in block.split("\n")),
+    "json": lambda block: '{"private_key": "' + block.replace("\n", "\\n") + '\\n"}\n',
+    "joined": lambda block: "key = (" + "".join(f'\n    "{line}\\n"' for line in block.split("\n")) + ")\n",
+    "plus": lambda block: "var key =" + " +".join(f'\n    "{line}\\n"' for line in block.split("\n")) + ";\n",
+    "windows": lambda block: block.replace("\n", "\r\n") + "\r\n",
+    "cut off": lambda block: block[: block.rindex("\n")] + "\n",
+    "margin": lambda block: "".join(f"    |{line}\n" for line in block.split("\n")),
+}
+
+
+@pytest.mark.parametrize("context", KEY_CONTEXTS)
+def test_no_line_of_a_private_key_is_left(rng: random.Random, context: str) -> None:
+    for title in KEYS:
+        block, lines = key_block(rng, title)
+        text = "before = 1\n" + KEY_CONTEXTS[context](block) + "after = 2\n"
+        masked, count = mask(text)
+        assert count
+        assert not [line for line in lines if line in masked], (title, masked)
+        assert masked.count("\n") == text.count("\n")
+        assert masked.startswith("before = 1\n")
+        assert masked.endswith("after = 2\n")
+
+
+def test_a_key_of_putty_and_one_inside_base64(rng: random.Random) -> None:
+    block, lines = putty_block(rng)
+    masked, _ = mask(block + "\n")
+    assert not [line for line in lines if line in masked]
+    assert masked.count("\n") == block.count("\n") + 1
+    wrapped = base64.b64encode(key_block(rng, "RSA PRIVATE KEY")[0].encode()).decode()
+    masked, _ = mask(f"users:\n- client-key-data: {wrapped}\n", "kube.yaml")
+    assert wrapped[40:80] not in masked
+
+
+LOOK_ALIKES = [
+    'password = "password"',
+    'password = "changeme"',
+    'password = "<your password>"',
+    'password = "${DB_PASSWORD}"',
+    'password = os.environ["DB_PASSWORD"]',
+    "password = get_password(user, retries=3)",
+    "password: str | None = None",
+    'PASSWORD_FIELD = "user.password.field1"',
+    'token_type = "bearer_token_v2"',
+    'secret_name = "prod/app1/db-secret-2"',
+    'api_key_header = "X-Api-Key-Version-2"',
+    'key = "some-translation.key_1.title"',
+    'KEY = "AbstractBasicAuthHandlerFactory"',
+    'token = "identifier"',
+    "token = tokens[index1].value2",
+    'cache_key = "user-profile-v2"',
+    'primary_key = "customer_id_2"',
+    'foreign_key="orders.customer_id2"',
+    'hash_algorithm = "sha256WithRSAEncryption"',
+    'secret = "XXXXXXXXXXXXXXXX"',
+    'url = "http://user:pass@host/"',
+    'url = "https://user:password@example.com/"',
+    'parse("http://[::1]:8080/path?x=y@z")',
+    'raise ValueError("password must contain 8 characters")',
+    "-----BEGIN PRIVATE KEY-----",
+    'pem.replace("-----BEGIN PRIVATE KEY-----", "").replace("-----END PRIVATE KEY-----", "")',
+    'commit = "9fceb02d0ae598e95dc970b74767f19372d61af8"',
+    'sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"',
+    'id = "123e4567-e89b-12d3-a456-426614174000"',
+    "assert_equal(sk_live_mode, pk_live_mode)",
+    "AKIA_PREFIX = 4",
+    "import numpy as np  # npm_config_registry",
+    "Authorization: Bearer <token>",
+    "headers['Authorization'] = `Bearer ${token}`",
+    "module sk_buff_key_expander_256bit_pipeline(input clk);",
+    "`define KEY_EXPAND_ROUND_KEY_WIDTH_128 128'h0",
+    "logic [255:0] key_share0_q, key_share1_q;",
+    "assign auth_tag_o = gf_mult_out ^ key_stream_q2;",
+    'std::string_view kTokenPattern = "[a-zA-Z_][a-zA-Z0-9_]*";',
+    "parameter lc_token_t RndCnstRawUnlockToken = RndCnstRawUnlockTokenDefault2",
+    "private_key_bytes = kOtRsa2048PrivateKeyBytes2;",
+    "get_exp_token = lc_pkg::ZeroTokenIdx256;",
+    "match token { Token::RecursiveZeroOrMore2 => 1 }",
+    "비밀번호를 입력하세요",
+    'msg = "암호가 틀렸습니다"',
+]
+
+
+@pytest.mark.parametrize("line", LOOK_ALIKES)
+def test_look_alikes_stay(line: str) -> None:
+    assert mask(line + "\n", "a.py") == (line + "\n", 0)
+
+
+def test_generated_look_alikes_stay(rng: random.Random) -> None:
+    nouns = ["user", "order", "buffer", "token", "stream", "cache", "key", "index", "pass", "auth", "secret", "state"]
+    touched = 0
+    for number in range(3000):
+        one, two, three = rng.sample(nouns, 3)
+        line = rng.choice(
+            [
+                f"{one}_{two} = {three}_{number}",
+                f'{one}_key = "{two}_{three}_{number % 100}"',
+                f"self.{one}{two.title()}Token = {three}.next{number % 7}()",
+                f'log("{one} {two} {three} %d", {number})',
+                f'"{one}-{two}-{three}.v{number % 9}": {number},',
+                f'digest = "{_of(rng, HEX, rng.choice([32, 40, 64]))}"',
+                f"wire [{number % 64}:0] {one}_{two}_{three}_q{number % 4};",
+                f'#include "{one}/{two}/{three}_{number % 20}.h"',
+            ]
+        )
+        touched += mask(line + "\n", "a.py")[1]
+    assert touched <= 30
+
+
+def test_all_occurrences_of_a_secret_are_masked(rng: random.Random) -> None:
+    value = TOKENS["github personal"](rng)
+    masked, count = mask(f"a = '{value}'\nb = 1  # {value}\n")
+    assert masked == f"a = '{PLACEHOLDER}'\nb = 1  # {PLACEHOLDER}\n"
+    assert count == 2
+
+
+def test_only_the_secret_itself_is_replaced(rng: random.Random) -> None:
+    value = _of(rng, ALNUM, 14) + "7"
+    masked, _ = mask(f'db.connect("postgres://app:{value}@db:5432/app", timeout=3)\n')
+    assert masked == f'db.connect("postgres://app:{PLACEHOLDER}@db:5432/app", timeout=3)\n'
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from([*"aB3=:\"' \n\r\t+-_/.@<>(){}[]가", "password", "KEY", "://", "token", "\u2028"])))
+def test_masking_keeps_lines_and_is_idempotent(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    masked, count = mask(text, "a.yaml")
+    for end in ("\n", "\r"):
+        assert masked.count(end) == text.count(end)
+    assert (count == 0) == (masked == text)
+    again, _ = mask(masked, "a.yaml")
+    assert again == masked

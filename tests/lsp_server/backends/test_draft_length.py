@@ -1,0 +1,52 @@
+"""How long drafts are, by what passes cost and how often they agree."""
+
+import pytest
+
+from lsp_server.backends.draft_length import LENGTHS, Pace
+
+
+def paced(costs: dict[int, float], agreed: int, length: int) -> Pace:
+    """Costs of widths known, and fifty drafts of one length of which so many tokens agreed."""
+    pace = Pace()
+    for _ in range(50):
+        for width, seconds in costs.items():
+            pace.passed(width, seconds)
+        pace.drafted("copy", agreed, length)
+    return pace
+
+
+@pytest.mark.parametrize(
+    ("costs", "agreed", "length", "expected"),
+    [
+        ({w + 1: 1.0 for w in LENGTHS}, 3, 3, LENGTHS[-1]),  # wide passes cost no more and all agree
+        ({w + 1: 1.0 + w for w in LENGTHS}, 1, 2, 0),  # each token costs as much as a pass
+        # two cost less than one: even a bad guess
+        ({1: 1.0, 2: 0.5, 3: 1.5, 4: 2.0, 6: 3.0, 9: 5.0, 13: 8.0}, 0, 1, 1),
+        ({1: 1.0, 2: 2.8, 3: 3.3, 4: 3.8, 6: 4.4, 9: 5.0, 13: 6.0}, 1, 12, 0),  # a large 8-bit file on a CPU
+        ({1: 1.0, 2: 2.8, 3: 3.3, 4: 3.8, 6: 4.4, 9: 5.0, 13: 6.0}, 12, 12, 12),
+    ],
+)
+def test_what_gives_the_most_tokens_a_second(costs: dict[int, float], agreed: int, length: int, expected: int) -> None:
+    assert paced(costs, agreed, length).length("copy", 12) == expected
+
+
+def test_there_is_never_more_than_there_is_room_for() -> None:
+    pace = paced({w + 1: 1.0 for w in LENGTHS}, 3, 3)
+    assert [pace.length("copy", most) for most in (12, 7, 1, 0, -3)] == [12, 7, 1, 0, 0]
+
+
+def test_one_slow_pass_is_not_believed() -> None:
+    pace = paced({w + 1: 1.0 for w in LENGTHS}, 3, 3)
+    for seconds in (90.0, 1.0):
+        pace.passed(13, seconds)
+    assert pace.length("copy", 12) == 12
+
+
+def test_what_drafts_are_worth_is_forgotten() -> None:
+    costs = {w + 1: 1.0 + 0.2 * w for w in LENGTHS}
+    pace = paced(costs, 0, 3)
+    assert pace.length("copy", 12) <= 1
+    for _ in range(60):
+        pace.passed(1, 1.0)
+        pace.drafted("copy", 3, 3)
+    assert pace.length("copy", 12) >= 3

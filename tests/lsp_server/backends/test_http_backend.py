@@ -1,0 +1,266 @@
+"""The remote backend against real sockets: servers that answer well, badly, slowly, or never."""
+
+import contextlib
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer.prompt.renderer import ContextPiece, PromptInput
+from lsp_server.backends.base import BackendProblem, Generation, Limits
+from lsp_server.backends.http_backend import RemoteBackend, Server, plain
+from tests.support.tokenizers import bytes_tokenizer
+
+Answer = Callable[["Handler"], None]
+PARTS = PromptInput("a.py", "x = ", "\ny = 2\n", (ContextPiece("b.py", "z = 1\n"),))
+
+
+class Handler(BaseHTTPRequestHandler):
+    answer: Answer
+    seen: list[dict[str, Any]]
+    hung_up: threading.Event
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append({"path": self.path, "headers": dict(self.headers), **json.loads(body)})
+        with contextlib.suppress(OSError):
+            self.answer()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def stream(self, *texts: str, pause: float = 0.0, key: str = "choices", done: bool = True) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.end_headers()
+        for text in texts:
+            event = {"choices": [{"text": text}]} if key == "choices" else {"content": text, "stop": False}
+            try:
+                self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
+                self.wfile.flush()
+            except OSError:
+                self.hung_up.set()
+                raise
+            time.sleep(pause)
+        if done:
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def body(self, body: bytes, status: int = 200, kind: str = "application/json", **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextlib.contextmanager
+def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, type[Handler]]]:
+    handler = type("One", (Handler,), {"answer": answer, "seen": [], "hung_up": threading.Event()})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}", handler
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def ask(url: str, limits: Limits | None = None, **options: Any) -> Generation:
+    backend = RemoteBackend(Server(url, **options))
+    return backend.generate(backend.render(PARTS), limits or Limits(deadline=time.monotonic() + 5))
+
+
+def test_a_stream_is_read_until_it_ends() -> None:
+    with serving(lambda h: h.stream("comp", "ute(1", ")")) as (url, handler):
+        made = ask(url, model="team")
+    assert (made.text, made.reason) == ("compute(1)", "end")
+    request = handler.seen[0]
+    assert request["path"] == "/v1/completions"
+    assert (request["model"], request["stream"], request["temperature"], request["stop"]) == ("team", True, 0, ["\n"])
+    assert request["prompt"] == "# b.py\nz = 1\n\n\nx = "
+    assert request["suffix"] == "\ny = 2\n"
+
+
+def test_the_request_and_response_shapes_of_vllm(tmp_path: Path) -> None:
+    """vLLM's documented completion stream, the adapter asked for by name, the prompt as token ids."""
+    config = {"architectures": ["LlamaForCausalLM"], "ondol_prompt_spec": "small-llama", "vocab_size": 272}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "tokenizer.json").write_text(bytes_tokenizer("small-llama"))
+    events = [
+        {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "ondol-7",
+         "choices": [{"index": 0, "text": "f(", "logprobs": None, "finish_reason": None, "stop_reason": None}],
+         "usage": None},
+        {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "ondol-7",
+         "choices": [{"index": 0, "text": "1)", "logprobs": None, "finish_reason": "stop", "stop_reason": None}],
+         "usage": None},
+        {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "ondol-7", "choices": [],
+         "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}},
+    ]  # fmt: skip
+    raw = b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events) + b"data: [DONE]\n\n"
+    with serving(lambda h: h.body(raw, kind="text/event-stream; charset=utf-8")) as (url, handler):
+        made = ask(url + "/v1", model="ondol-7", folder=tmp_path, token="t")
+    assert made.text == "f(1)"
+    request = handler.seen[0]
+    assert request["path"] == "/v1/completions"
+    assert request["model"] == "ondol-7"
+    assert request["headers"]["Authorization"] == "Bearer t"
+    control = {"<file_sep>": 260, "suffix": 258, "prefix": 257, "middle": 259}
+    assert request["prompt"] == [
+        260, *b"b.py\nz = 1\n", 260, *b"a.py\n", control["suffix"], *b"\ny = 2\n", control["prefix"], *b"x = ", 259,
+    ]  # fmt: skip
+
+
+def test_a_server_that_takes_no_ids_is_asked_in_text_from_then_on(tmp_path: Path) -> None:
+    """What llama-cpp-python's server answers to ids, cut to its beginning."""
+    config = {"architectures": ["LlamaForCausalLM"], "ondol_prompt_spec": "small-llama", "vocab_size": 272}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "tokenizer.json").write_text(bytes_tokenizer("small-llama"))
+    said = "4 validation errors:\n  {'type': 'string_type', 'loc': ('body', 'prompt', 'str'), 'msg': 'Input should be"
+
+    def answer(handler: Handler) -> None:
+        if isinstance(handler.seen[-1]["prompt"], list):
+            handler.body(json.dumps({"error": {"message": said, "type": "internal_server_error"}}).encode(), 500)
+        else:
+            handler.stream("f(1)")
+
+    with serving(answer) as (url, handler):
+        backend = RemoteBackend(Server(url, folder=tmp_path))
+        made = [backend.generate(backend.render(PARTS), Limits(deadline=time.monotonic() + 5)) for _ in range(2)]
+    assert [m.text for m in made] == ["f(1)", "f(1)"]
+    assert [type(request["prompt"]) for request in handler.seen] == [list, str, str]
+    assert backend.about["format"] == "the server's"
+
+
+def test_infill_of_llama_cpp() -> None:
+    with serving(lambda h: h.stream("1", " + 1", key="content")) as (url, handler):
+        made = ask(url, protocol="infill")
+    assert made.text == "1 + 1"
+    request = handler.seen[0]
+    assert request["path"] == "/infill"
+    assert (request["input_prefix"], request["input_suffix"]) == ("x = ", "\ny = 2\n")
+    assert request["input_extra"] == [{"filename": "b.py", "text": "z = 1\n"}]
+
+
+def test_one_answer_without_a_stream() -> None:
+    with serving(lambda h: h.body(json.dumps({"choices": [{"text": "1\n2"}]}, indent=2).encode())) as (url, _):
+        assert ask(url).text == "1"
+
+
+def test_a_stop_hangs_up() -> None:
+    with serving(lambda h: h.stream("a\n", *["b"] * 500, pause=0.01)) as (url, handler):
+        assert ask(url).text == "a"
+        assert handler.hung_up.wait(5)
+
+
+def test_a_cancel_hangs_up() -> None:
+    with serving(lambda h: h.stream(*["a"] * 500, pause=0.01)) as (url, handler):
+        backend = RemoteBackend(Server(url))
+        at = time.monotonic() + 0.2
+        made = backend.generate(backend.render(PARTS), Limits(), lambda: time.monotonic() > at)
+        assert made.reason == "cancelled"
+        assert set(made.text) <= {"a"}
+        assert handler.hung_up.wait(5)
+
+
+def test_a_trickle_returns_what_is_there_in_time() -> None:
+    with serving(lambda h: h.stream(*"abcdefgh", pause=0.15)) as (url, _):
+        began = time.monotonic()
+        made = ask(url, Limits(deadline=began + 0.4))
+        assert time.monotonic() - began < 2
+    assert made.reason == "time"
+    assert "abcdefgh".startswith(made.text)
+
+
+def test_a_server_that_never_answers_costs_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        made = ask(f"http://127.0.0.1:{deaf.getsockname()[1]}", Limits(deadline=time.monotonic() + 0.2))
+    assert (made.text, made.reason) == ("", "time")
+
+
+STREAM = "text/event-stream"
+BAD: dict[str, tuple[Answer, str]] = {
+    "500": (lambda h: h.body(b"oops", 500), "status 500"),
+    "404": (lambda h: h.body(b"{}", 404), "404"),
+    "401": (lambda h: h.body(b"{}", 401), "access token"),
+    "redirect": (lambda h: h.body(b"", 307, Location="http://127.0.0.1:9/"), "redirect, which is not followed"),
+    "bad json": (lambda h: h.body(b"{{{"), "no usable answer"),
+    "not an object": (lambda h: h.body(b"[1]"), "no usable answer"),
+    "html": (lambda h: h.body(b"<html>", kind="text/html"), "no usable answer"),
+    "wrong utf-8": (lambda h: h.body(b'{"choices":[{"text":"\xff"}]}'), "no usable answer"),
+    "error in the stream": (lambda h: h.body(b'data: {"error": {"code": 1}}\n\n', kind=STREAM), "no usable answer"),
+    "no stream": (lambda h: h.body(b"hello\n", kind="text/event-stream"), "no usable answer"),
+    "text is a number": (lambda h: h.body(b'{"choices":[{"text":7}]}'), "no usable answer"),
+    "ten megabytes": (lambda h: h.body(b'data: {"content": "' + b"a" * 10_000_000, kind=STREAM), "no usable answer"),
+    "half a line": (lambda h: h.body(b'data: {"choi', kind="text/event-stream"), "no usable answer"),
+    "closes at once": (lambda h: h.connection.close(), "no usable answer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_answers_are_one_sentence_and_the_next_request_works(name: str) -> None:
+    answer, message = BAD[name]
+    bad = [True]
+
+    def once(handler: Handler) -> None:
+        if bad:
+            bad.clear()
+            answer(handler)
+        else:
+            handler.stream("fine")
+
+    with serving(once) as (url, _):
+        with pytest.raises(BackendProblem, match=message):
+            ask(url)
+        assert ask(url).text == "fine"
+
+
+def test_a_server_that_is_not_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(BackendProblem, match="cannot be reached"):
+        ask(f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("url", ["ftp://a", "http://", "localhost:8000", "http://user:pw@host", ""])
+def test_addresses_that_are_none(url: str) -> None:
+    with pytest.raises(BackendProblem, match="no address"):
+        RemoteBackend(Server(url))
+
+
+def test_encryption_is_told() -> None:
+    assert RemoteBackend(Server("http://10.0.0.5:8000")).unencrypted
+    assert not RemoteBackend(Server("http://localhost:8000")).unencrypted
+    assert not RemoteBackend(Server("https://models.house")).unencrypted
+
+
+def test_control_strings_are_taken_out_of_text() -> None:
+    text = "a<|fim_middle|>b<fim_suffix>c<｜fim▁hole｜>d<PRE>e<[fim-middle]>f<file_sep>g<|endoftext|>h"
+    assert plain(text) == "abcdefgh"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: certificates are NOT tested")
+def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "1",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    with serving(lambda h: h.stream("x"), tls) as (url, handler), pytest.raises(BackendProblem, match="certificate"):
+        ask(url)
+    assert handler.seen == []

@@ -1,0 +1,72 @@
+"""Which model is loaded from which folder, and what is said when it is none."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from indexer.config import Settings
+from indexer.prompt.renderer import Prompt, PromptInput
+from lsp_server.backends.base import BackendProblem, Generation, Limits
+from lsp_server.backends.loading import find_base, load_local, load_remote, smoke
+from tests.support.adapters import tiny_base
+
+
+def test_a_folder_is_found_by_its_path(tmp_path: Path) -> None:
+    assert find_base(str(tmp_path)) == tmp_path
+
+
+def test_a_public_model_is_found_in_the_cache_and_never_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "models--maker--coder"
+    with pytest.raises(BackendProblem, match=rf"nothing is fetched; fill {folder}"):
+        find_base("maker/coder")
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("abc123")
+    (folder / "snapshots" / "abc123").mkdir(parents=True)
+    assert find_base("maker/coder") == folder / "snapshots" / "abc123"
+    (folder / "refs" / "main").write_text("../../..")
+    with pytest.raises(BackendProblem, match="nothing is fetched"):
+        find_base("maker/coder")
+
+
+@pytest.mark.parametrize("base", ["", "/nowhere/at/all", "a/b/c"])
+def test_no_folder(base: str) -> None:
+    with pytest.raises(BackendProblem):
+        find_base(base)
+
+
+def test_without_torch_and_without_gguf_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_base(tmp_path / "base")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BackendProblem, match=r"torch is not installed; pip install 'ondol\[model\]'"):
+        load_local(replace(Settings(), base_model=str(tmp_path / "base")), 512, print)
+
+
+def test_a_remote_without_an_address(tmp_path: Path) -> None:
+    with pytest.raises(BackendProblem, match="no server is set"):
+        load_remote(Settings())
+    infill = load_remote(replace(Settings(), remote_url="http://localhost:8080/infill"))
+    assert infill.name == "localhost"
+
+
+class Talker:
+    """Ends as many answers as it is told to."""
+
+    def __init__(self, ends: int) -> None:
+        self.ends = ends
+
+    def render(self, parts: PromptInput) -> Prompt:
+        return Prompt((1,), "", 0, {})
+
+    def generate(self, prompt: Prompt, limits: Limits, *_: object) -> Generation:
+        self.ends -= 1
+        return Generation("x", "end" if self.ends >= 0 else "tokens")
+
+
+def test_three_smoke_prompts_have_to_end_but_for_one() -> None:
+    assert smoke(Talker(3)) is None  # type: ignore[arg-type]
+    assert smoke(Talker(2)) is None  # type: ignore[arg-type]
+    assert smoke(Talker(1)) == "only 1 of 3 easy fill-in-the-middle answers ended"  # type: ignore[arg-type]

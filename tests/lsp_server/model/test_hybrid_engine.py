@@ -1,0 +1,273 @@
+"""Copier and model together: who is asked, who is believed, what goes out in time."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from indexer.config import Settings
+from indexer.prompt.renderer import Prompt
+from lsp_server.backends.base import Generation
+from lsp_server.model.factory import Models
+from lsp_server.model.hybrid_engine import DuetEngine, Voice, Weights, blend
+from lsp_server.model.prompt_context import Packer
+from lsp_server.model.requests import ModelAnswer
+from lsp_server.model.runner import ModelSource
+from lsp_server.types import Answer, Document, Popup, Request, Suggestion
+from tests.lsp_server.model.test_runner import Slow, until
+
+WEIGHTS = Weights((0.0, 1.0, 0.5), (1.0, 1.0, 0.5), (1.0, 0.0, 1.0))
+
+
+class Copies:
+    """A copier that says what it is told to."""
+
+    def __init__(self, *found: tuple[str, float], reason: str = "shown", threshold: float = 0.5) -> None:
+        self.found, self.reason, self.threshold = found, reason, threshold
+        self.calls: list[bool] = []
+        self.index: object = None
+
+    def set_index(self, index: object) -> None:
+        self.index = index
+
+    def update(self, document: Document) -> None: ...
+
+    def close(self, uri: str) -> None: ...
+
+    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
+        self.calls.append(request.automatic)
+        trace = {"threshold": self.threshold} if self.found else {}
+        if request.automatic and self.reason != "shown":
+            return Answer((), self.reason, trace)
+        at = request.offset
+        made = tuple(Suggestion(text, at, at, p, "retrieval") for text, p in self.found)
+        return Answer(made[: 1 if request.automatic else 3], "shown" if made else "no-match", trace)
+
+
+class Scored(Slow):
+    """Finds the copies as likely as it is told to."""
+
+    def __init__(self, text: str, logprob: float = -0.2, scores: dict[str, float] | None = None) -> None:
+        super().__init__(text)
+        self.logprob, self.scores = logprob, scores or {}
+
+    def generate(self, *arguments, **named):
+        return replace(super().generate(*arguments, **named), line_logprob=self.logprob)
+
+    def alternatives(self, prompt, limits, count, cancelled=lambda: False):
+        made = [self.text, self.text + " + 1", self.text + " + 2"][:count]
+        return [Generation(t, "end", line_logprob=self.logprob) for t in made]
+
+    def score(self, prompt: Prompt, texts: Sequence[str], cancelled=lambda: False) -> list[float]:
+        return [self.scores.get(t, -20.0) for t in texts]
+
+
+@pytest.fixture
+def duet() -> Iterator[Callable[..., DuetEngine]]:
+    sources: list[ModelSource] = []
+
+    def make(copier: Copies, backend: Slow, **changes) -> DuetEngine:
+        source = ModelSource(lambda: backend, Packer(None))
+        sources.append(source)
+        until(lambda: source.state == "ready")
+        settings = replace(Settings(), deadline_ms=5_000, **changes)
+        return DuetEngine(settings, copier, source, WEIGHTS)
+
+    yield make
+    for source in sources:
+        source.close()
+
+
+def request(prefix: str = "x = ", suffix: str = "\n", automatic: bool = True, popup: Popup | None = None) -> Request:
+    return Request(Document("file:///a.py", "a.py", "python", 1, prefix + suffix), len(prefix), automatic, popup)
+
+
+def live() -> bool:
+    return False
+
+
+def test_a_nearly_certain_copier_is_shown_and_the_model_is_not_asked(duet) -> None:
+    backend = Scored("wrong")
+    answer = duet(Copies(("right()", 0.95)), backend).complete(request(), live)
+    assert [s.text for s in answer.suggestions] == ["right()"]
+    assert (backend.generations, answer.trace["model_reason"]) == (0, "copier-certain")
+
+
+def test_the_model_is_believed_where_the_copier_doubts(duet) -> None:
+    copier = Copies(("copied()", 0.2), reason="gate")
+    answer = duet(copier, Scored("written()")).complete(request(), live)
+    [shown] = answer.suggestions
+    assert (shown.text, shown.engine, answer.reason) == ("written()", "model", "shown")
+    assert copier.calls == [True, False]
+
+
+def test_a_copy_that_the_model_would_write_too_is_more_probable_than_either(duet) -> None:
+    copier = Copies(("same()", 0.6))
+    answer = duet(copier, Scored("same()", scores={"same()": -0.2})).complete(request(), live)
+    [shown] = answer.suggestions
+    assert (shown.text, shown.engine) == ("same()", "both")
+    assert shown.probability > 0.7
+
+
+def test_a_copy_that_the_model_finds_absurd_is_withdrawn(duet) -> None:
+    answer = duet(Copies(("absurd()", 0.7)), Scored("", logprob=-9.0)).complete(request(), live)
+    assert (answer.suggestions, answer.reason) == ((), "gate")
+
+
+def test_a_late_model_costs_the_deadline_and_the_copier_answers(duet) -> None:
+    backend = Scored("never")
+    engine = duet(Copies(("copied()", 0.7)), backend)
+    engine._settings = replace(engine._settings, deadline_ms=60)
+    backend.gate.clear()
+    began = time.monotonic()
+    answer = engine.complete(request(), live)
+    assert time.monotonic() - began < 2
+    assert [s.text for s in answer.suggestions] == ["copied()"]
+    assert answer.trace["model_reason"] == "late"
+    backend.gate.set()
+    until(lambda: backend.ended == ["end"])
+    answer = engine.complete(request(), live)  # the generation went on and serves the next request
+    assert answer.trace["model_reused"] is True
+    assert answer.trace["model_reason"] == "end"
+
+
+@pytest.mark.parametrize("reason", ["in-word", "in-number", "popup-finishes-word", "indent-first"])
+def test_manners_hold_for_the_model_too(duet, reason: str) -> None:
+    backend = Scored("text")
+    answer = duet(Copies(("copied()", 0.7), reason=reason), backend).complete(request(), live)
+    assert (answer.suggestions, answer.reason, backend.generations) == ((), reason, 0)
+
+
+def test_the_editors_popup_is_left_to_the_copier(duet) -> None:
+    backend = Scored("text")
+    duet(Copies(("copied()", 0.7)), backend).complete(request(popup=Popup(0, 1, "x")), live)
+    assert backend.generations == 0
+
+
+def test_up_to_three_for_a_request_by_hand(duet) -> None:
+    answer = duet(Copies(("copied()", 0.3)), Scored("own", scores={"copied()": -4.0})).complete(
+        request(automatic=False), live
+    )
+    assert [s.text for s in answer.suggestions] == ["own", "copied()", "own + 1"]
+    assert [s.engine for s in answer.suggestions] == ["model", "retrieval", "model"]
+
+
+def test_nothing_copied_and_nothing_written_is_the_copiers_answer(duet) -> None:
+    answer = duet(Copies(reason="no-match"), Scored("")).complete(request(), live)
+    assert (answer.suggestions, answer.reason) == ((), "no-match")
+
+
+def test_the_model_alone_where_nothing_is_copied(duet) -> None:
+    answer = duet(Copies(reason="no-match"), Scored("own")).complete(request(), live)
+    assert [s.text for s in answer.suggestions] == ["own"]
+    unsure = duet(Copies(reason="no-match"), Scored("own", logprob=-4.0)).complete(request(), live)
+    assert unsure.suggestions == ()
+
+
+def test_several_lines_where_a_block_opens_and_one_where_text_follows(duet) -> None:
+    engine = duet(Copies(reason="no-match"), Scored("a\n    b"))
+    assert engine._question(request("if x:\n    "), ()).single_line is False
+    assert engine._question(request("if x:"), ()).single_line is False
+    assert engine._question(request("x = "), ()).single_line is True
+    assert engine._question(request("    ", "):\n"), ()).single_line is True
+    [shown] = engine.complete(request("if x:\r\n    ", "\r\n"), live).suggestions
+    assert shown.text == "a\r\n    b"  # with the document's own line ends
+
+
+def test_the_models_indentation_is_left_to_the_tab_key(duet) -> None:
+    engine = duet(Copies(reason="no-match"), Scored("    return 1"))
+    unasked = engine.complete(request("def f():\n", "\n"), live)
+    assert (unasked.suggestions, unasked.reason) == ((), "indent-first")
+    [shown, *_] = engine.complete(request("def f():\n", "\n", automatic=False), live).suggestions
+    assert shown.text == "    return 1"
+
+
+def test_every_alternative_is_fitted_to_the_line(duet) -> None:
+    """Closing marks behind the cursor, and the document's line ends, for the second and third text too."""
+    answer = duet(Copies(reason="no-match"), Scored("a)")).complete(request("f(", ")\r\n", automatic=False), live)
+    text = "f()"
+    made = [text[: s.start] + s.text + text[s.end :] for s in answer.suggestions]
+    assert made[0] == "f(a)"
+    assert len(made) == len(set(made)) == 3
+
+
+def test_copy_scores_are_those_of_the_copies_of_now(duet) -> None:
+    """Asked by hand the model scores three copies; the automatic request after it names one, and gets its score."""
+    backend = Scored("own()", logprob=-12.0, scores={"one()": -0.1, "two()": -9.0})
+    engine = duet(Copies(("one()", 0.6), ("two()", 0.3)), backend)
+    engine.complete(request(automatic=False), live)
+    answer = engine.complete(request(), live)
+    assert answer.trace["model_reused"] is True
+    [shown] = answer.suggestions
+    assert shown.text == "one()" and shown.probability == pytest.approx(0.59, abs=0.01)  # 1/(1+exp(-(ln 1.5 - 0.05)))
+
+
+def test_alternatives_asked_for_by_hand_are_never_shown_unasked(duet) -> None:
+    """The answer to a request by hand is used again by the next automatic one, and its doubtful texts stay unseen."""
+    engine = duet(Copies(("copied()", 0.1), reason="gate"), Scored("own", logprob=-9.0))
+    assert len(engine.complete(request(automatic=False), live).suggestions) == 3
+    unasked = engine.complete(request(), live)
+    assert unasked.trace["model_reused"] is True
+    assert (unasked.suggestions, unasked.reason) == ((), "gate")
+
+
+def test_a_secret_in_the_models_text_is_not_shown(duet) -> None:
+    secret = '"ghp_' + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8" + '"'
+    answer = duet(Copies(reason="no-match"), Scored(secret)).complete(request("token = "), live)
+    assert answer.suggestions == ()
+
+
+def test_a_closing_mark_behind_the_cursor_is_not_doubled(duet) -> None:
+    answer = duet(Copies(reason="no-match"), Scored("a, b)")).complete(request("f(", ")\n"), live)
+    [shown] = answer.suggestions
+    text = "f()\n"
+    assert text[: shown.start] + shown.text + text[shown.end :] == "f(a, b)\n"
+
+
+def test_prefetch_after_an_accept_answers_the_next_request(duet) -> None:
+    backend = Scored("next()")
+    engine = duet(Copies(reason="no-match"), backend)
+    document = request("x = right()\n").document
+    engine.accepted(document, 12)
+    until(lambda: backend.ended == ["end"])
+    answer = engine.complete(Request(document, 12, True), live)
+    assert answer.trace["model_reused"] is True
+    assert backend.generations == 1
+
+
+def test_blending_without_scores_keeps_the_copiers_order() -> None:
+    voices = blend([("a", 0.6), ("b", 0.3)], ModelAnswer((), "late"), WEIGHTS)
+    assert voices == [Voice("a", 0.6, 0, False), Voice("b", 0.3, 1, False)]
+
+
+def test_the_shipped_weights_are_read() -> None:
+    assert all(len(row) == 3 for row in (Weights.load().copy, Weights.load().both, Weights.load().own))
+
+
+def test_retrieval_alone_needs_no_model() -> None:
+    copier = Copies()
+    assert Models().beside(Settings(), None, copier) is copier
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_copier(tmp_path) -> None:
+    told: list[str] = []
+    settings = replace(Settings(), backend="local", base_model=str(tmp_path / "absent"), data_dir=tmp_path)
+    engine = Models().beside(settings, tmp_path, Copies(("copied()", 0.7)), told.append)
+    assert isinstance(engine, DuetEngine)
+    until(lambda: engine.source.state == "problem")
+    answer = engine.complete(request(), live)
+    assert [s.text for s in answer.suggestions] == ["copied()"]
+    until(lambda: len(told) == 1)
+    assert "there is no model folder" in told[0]
+
+
+def test_the_shipped_weights_let_a_doubtful_line_of_the_model_come_last_and_a_sure_one_first() -> None:
+    shipped = Weights.load()
+    copies = [("value = total", 0.5), ("other", 0.1)]
+    doubtful = ModelAnswer(("guess = 1",), "line", line_logprob=-6.0, copy_scores=(-8.0, -9.0))
+    assert [v.text for v in blend(copies, doubtful, shipped)] == ["value = total", "other", "guess = 1"]
+    sure = ModelAnswer(("guess = 1",), "line", line_logprob=-0.1, copy_scores=(-20.0, -20.0))
+    assert blend([("other", 0.03)], sure, shipped)[0].text == "guess = 1"
+    agreed = ModelAnswer(("other",), "line", line_logprob=-0.5, copy_scores=(-8.0, -0.5))
+    assert blend([("value", 0.3), ("other", 0.25)], agreed, shipped)[0].text == "other"

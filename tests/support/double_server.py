@@ -1,0 +1,137 @@
+"""The real server around an engine that is told what to do, for tests of what happens around an engine.
+
+Started as a process of its own: ``double_server.py BEHAVIOUR``. Words of the behaviour:
+``sleep=S`` seconds per answer in steps that look at the cancel flag; ``deaf`` never looks at it; ``raise=P`` raises
+with this probability; ``print`` writes to stdout in every way; ``no-index``, ``damaged`` and ``index-fails`` say what
+opening the index and running the indexer do. What it was asked goes to the file ``$DOUBLE_LOG``, if that is set.
+
+It suggests: after ``def add(`` the text ``a, b):`` and a body; after ``emoji(`` the text ``😀)``; after ``mid(`` before
+other text, the same text replacing the rest; after ``three`` four items; after ``version `` the document's version;
+after ``find `` the lines of documents it was given that start with ``needle``; else nothing.
+"""
+
+import json
+import os
+import random
+import sys
+import time
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from indexer.errors import IndexDamaged, IndexMissing
+from lsp_server.server.app import serve
+from lsp_server.server.factories import Parts
+from lsp_server.types import Answer, Provenance, Suggestion
+
+WORDS = dict(word.partition("=")[::2] for word in (sys.argv[1] if len(sys.argv) > 1 else "").split())
+
+
+def log(**fact: Any) -> None:
+    if "DOUBLE_LOG" in os.environ:
+        with open(os.environ["DOUBLE_LOG"], "a") as file:
+            file.write(json.dumps(fact) + "\n")
+
+
+class DoubleEngine:
+    def __init__(self, settings: Any, index: Any) -> None:
+        self.settings = settings
+        self.index = index
+        self.documents: dict[str, str] = {}
+        self.random = random.Random(7)
+        log(event="engine", index=getattr(index, "generation", None))
+
+    def set_index(self, index: Any) -> None:
+        self.index = index
+        log(event="index", generation=index.generation)
+
+    def update(self, document: Any) -> None:
+        self.documents[document.uri] = document.text
+
+    def close(self, uri: str) -> None:
+        self.documents.pop(uri, None)
+
+    def complete(self, request: Any, cancelled: Any) -> Answer:
+        document, at = request.document, request.offset
+        log(event="ask", version=document.version, path=document.path, language=document.language, uri=document.uri)
+        self.print()
+        if self.random.random() < float(WORDS.get("raise", 0)):
+            raise RuntimeError("SECRET_SOURCE_TEXT " + document.text[:50])
+        until = time.monotonic() + float(WORDS.get("sleep", 0))
+        while time.monotonic() < until:
+            if cancelled() and "deaf" not in WORDS:
+                log(event="stopped", version=document.version)
+                return Answer((), "cancelled")
+            time.sleep(0.005)
+        return self.answer(document, at, request)
+
+    def answer(self, document: Any, at: int, request: Any) -> Answer:
+        before = document.text[document.text.rfind("\n", 0, at) + 1 : at]
+        end = document.text.find("\n", at)
+        rest = document.text[at : end if end >= 0 else len(document.text)]
+        texts: list[tuple[str, int]] = []
+        if before.endswith("def add("):
+            texts = [("a, b):\n    return a + b", at)]
+        elif before.endswith("emoji("):
+            texts = [("😀)", at)]
+        elif before.endswith("mid("):
+            texts = [("1, 2" + rest, at + len(rest))]
+        elif before.endswith("three"):
+            texts = [("_1", at), ("_2", at), ("_3", at), ("_4", at)]
+        elif before.endswith("find "):
+            for text in self.documents.values():
+                texts += [(line[6:], at) for line in text.split("\n") if line.startswith("needle")]
+        elif before.endswith("version "):
+            texts = [(f"v{document.version}", at)]
+        if request.popup is not None:
+            start, end = request.popup.start, request.popup.end
+            whole = Suggestion(request.popup.text + "_more", start, end, 0.9, "double")
+            return Answer((whole,), "shown")
+        found = [Suggestion(text, at, end, 0.8, "double", (Provenance("lib.py", 3, "copy"),)) for text, end in texts]
+        return Answer(tuple(found), "shown" if found else "no-match", {"stages": {"copy_ms": 0.1}})
+
+    @staticmethod
+    def print() -> None:
+        if "print" in WORDS:
+            print("stray print")
+            sys.stdout.write("stray write\n")
+            os.write(1, b"stray descriptor\n")
+            os.system("echo stray child")
+            warnings.warn("stray warning", stacklevel=1)
+
+
+class DoubleRun:
+    """An indexer that ends at once."""
+
+    def __init__(self, root: Any, settings: Any, report: Any, *, full: bool = False) -> None:
+        import asyncio
+
+        from lsp_server.server.index_process import Outcome, Progress
+
+        log(event="run", full=full, root=str(root))
+        loop = asyncio.get_running_loop()
+        self.outcome = loop.create_future()
+        loop.call_later(0.05, report, Progress("read", 50))
+        code = 1 if "index-fails" in WORDS else 0
+        OPENED["missing"] = False
+        loop.call_later(0.2, lambda: self.outcome.set_result(Outcome(code, "no space left on /data; free some")))
+
+    def stop(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+OPENED = {"missing": "no-index" in WORDS or "index-fails" in WORDS, "damaged": "damaged" in WORDS}
+
+
+def open_double(settings: Any, root: Path) -> Any:
+    if OPENED["missing"]:
+        raise IndexMissing("there is no index", "run `ondol index`")
+    if OPENED.pop("damaged", False):
+        raise IndexDamaged("a file does not match its hash", "rebuild it")
+    return SimpleNamespace(documents={"a.py": 1}, generation=1, problem=None)
+
+
+if __name__ == "__main__":
+    serve({}, Parts(DoubleEngine, open_double, lambda settings, root: Path(root), DoubleRun))
