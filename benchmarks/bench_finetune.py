@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
-from finetune.dataset.build import DatasetOptions, Manifest, build  # noqa: E402
-from finetune.dataset.shards import TRAIN, read  # noqa: E402
-from finetune.training.train import TrainingOptions, train  # noqa: E402
-from indexer.config import Settings  # noqa: E402
-from lsp_server.weights.base_model import open_folder  # noqa: E402
+from finetune.dataset.build import DatasetOptions, Manifest, build
+from finetune.dataset.shards import TRAIN, read
+from finetune.training.options import TrainingOptions
+from finetune.training.train import train
+from indexer.config import Settings
+from lsp_server.weights.base_model import open_folder
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "rensa")
 TURNS = 3
@@ -58,10 +58,16 @@ def measure_dataset(repository: Path, base: Path, out: Path, samples: int, since
     wall, cpu = time.perf_counter() - wall, sum(os.times()[:4]) - cpu
     made = manifest.samples + manifest.validation
     return {
-        "commits": manifest.commits, "samples": made, "tokens": manifest.tokens, "kinds": manifest.kinds,
-        "left_out": manifest.left_out, "seconds": round(wall, 1), "processor_seconds": round(cpu, 1),
-        "samples_per_minute": round(60 * made / wall), "samples_per_processor_minute": round(60 * made / cpu),
-    }  # fmt: skip
+        "commits": manifest.commits,
+        "samples": made,
+        "tokens": manifest.tokens,
+        "kinds": manifest.kinds,
+        "left_out": manifest.left_out,
+        "seconds": round(wall, 1),
+        "processor_seconds": round(cpu, 1),
+        "samples_per_minute": round(60 * made / wall),
+        "samples_per_processor_minute": round(60 * made / cpu),
+    }
 
 
 def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, ours: bool) -> Iterator[int]:
@@ -148,14 +154,16 @@ def measure_speed(base: Path, dataset: Path, out: Path, options: TrainingOptions
             taken[name].append(run(turn).seconds())
     middle = {name: [sorted(one)[len(one) // 2] for one in zip(*pairs, strict=True)] for name, pairs in taken.items()}
     return {
-        "steps": steps - 1, "tokens": tokens, "turns": TURNS,
+        "steps": steps - 1,
+        "tokens": tokens,
+        "turns": TURNS,
         "tokens_per_second": {name: round(tokens / wall) for name, (wall, _) in middle.items()},
         "tokens_per_processor_second": {name: round(tokens / cpu) for name, (_, cpu) in middle.items()},
         "against_plain": round(middle["plain"][0] / middle["training"][0], 3),
         "against_plain_processor": round(middle["plain"][1] / middle["training"][1], 3),
         "against_plain_with_our_loss": round(middle["plain, our loss"][0] / middle["training"][0], 3),
         "against_plain_with_our_loss_processor": round(middle["plain, our loss"][1] / middle["training"][1], 3),
-    }  # fmt: skip
+    }
 
 
 def measure_processes(base: Path, dataset: Path, out: Path, options: TrainingOptions) -> dict[str, Any]:
@@ -174,10 +182,13 @@ def machine() -> dict[str, Any]:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
     model = next((row.split(":")[1].strip() for row in lines if "model name" in row), platform.processor())
     return {
-        "commit": commit, "processor": model, "cores": os.cpu_count(), "python": platform.python_version(),
+        "commit": commit,
+        "processor": model,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "load": [round(one, 1) for one in os.getloadavg()],
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
@@ -203,10 +214,14 @@ def main() -> None:
         processes = measure_processes(options.base, folder / "set", folder, few)
         print(json.dumps(processes, indent=1), flush=True)
     result = {
-        "machine": before, "load_after": [round(one, 1) for one in os.getloadavg()],
-        "repository": options.repository.resolve().name, "base": options.base.name,
-        "dataset": made, "training": speed, "processes": processes,
-    }  # fmt: skip
+        "machine": before,
+        "load_after": [round(one, 1) for one in os.getloadavg()],
+        "repository": options.repository.resolve().name,
+        "base": options.base.name,
+        "dataset": made,
+        "training": speed,
+        "processes": processes,
+    }
     if options.out:
         options.out.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -148,8 +148,8 @@ def measure_reading(data: Path, corpus: Path) -> dict[str, Any]:
     from dataclasses import replace
 
     from indexer.config import load
+    from indexer.data_layout import index_directory
     from indexer.search.hybrid import search
-    from indexer.storage.generations import index_directory
     from indexer.storage.reader import Index
 
     settings = replace(load(corpus)[0], data_dir=data)

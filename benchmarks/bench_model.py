@@ -31,8 +31,9 @@ from bench_index import machine
 from bench_server import processor_time
 from model_table import tabulate
 
+from finetune.commits.stages import Plan, Stage, Watch, commit_stages
 from finetune.commits.windows import Passed, windows
-from finetune.evaluation.replay import Plan, Stage, Watch, commit_stages, request_of
+from finetune.evaluation.replay import request_of
 from indexer.config import Settings
 from indexer.prompt.renderer import Prompt
 from lsp_server.backends.base import Backend, Generation, Limits
@@ -365,14 +366,19 @@ def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
         if (d["from"], d["to"]) in _PAIRS
     ]
     return {
-        "cases": report["cases"], "commits": a.commits, "arms": table, "differences": differences,
+        "cases": report["cases"],
+        "commits": a.commits,
+        "arms": table,
+        "differences": differences,
         "engines": report["engines"],
-    }  # fmt: skip
+    }
 
 
 _PAIRS = {
-    ("base", "base_with_retrieval"), ("retrieval", "copier_and_base"), ("base_with_retrieval", "copier_and_base"),
-}  # fmt: skip
+    ("base", "base_with_retrieval"),
+    ("retrieval", "copier_and_base"),
+    ("base_with_retrieval", "copier_and_base"),
+}
 
 QUESTIONS = {"speed": speed, "served": served, "keys": keys, "start": start, "arms": arms}
 

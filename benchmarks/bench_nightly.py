@@ -39,9 +39,18 @@ the options that differ."""
 
 
 OPTIONS = {
-    "--seed": 20261121, "--held-out": 200, "--cases": 400, "--max-samples": 1000, "--fim-share": 0.9, "--rank": 64,
-    "--learning-rate": 0.002, "--tokens-per-step": 2048, "--max-length": 1024, "--left-weight": 0.3, "--threads": 1,
-}  # fmt: skip
+    "--seed": 20261121,
+    "--held-out": 200,
+    "--cases": 400,
+    "--max-samples": 1000,
+    "--fim-share": 0.9,
+    "--rank": 64,
+    "--learning-rate": 0.002,
+    "--tokens-per-step": 2048,
+    "--max-length": 1024,
+    "--left-weight": 0.3,
+    "--threads": 1,
+}
 """Of each night, but for what ``REPOSITORIES`` says; the others are the command's own."""
 
 
@@ -57,8 +66,10 @@ def night(repository: dict[str, str], clone: Path, base: Path, work: Path) -> di
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
     done = subprocess.run(
         [ONDOL, "finetune", copy, "--base", base, "--data-dir", work / "data", "--json", *chosen],
-        stdout=subprocess.PIPE, env={**environment, "HF_HUB_OFFLINE": "1"}, check=False,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        env={**environment, "HF_HUB_OFFLINE": "1"},
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"ondol finetune failed on {repository['name']}")
     report: dict[str, Any] = json.loads(done.stdout)
@@ -79,9 +90,15 @@ def short(report: dict[str, Any]) -> dict[str, Any]:
     training = {key: value for key, value in report["training"].items() if key != "notes"}
     dataset = {key: report["dataset"][key] for key in ("samples", "tokens", "sha256", "kinds", "validation", "seconds")}
     return {
-        **{key: report[key] for key in kept}, "dataset": dataset, "training": training, "cases": replay["cases"],
-        "files": replay["files"], "moved": replay["moved"], "arms": arms, "differences": differences,
-    }  # fmt: skip
+        **{key: report[key] for key in kept},
+        "dataset": dataset,
+        "training": training,
+        "cases": replay["cases"],
+        "files": replay["files"],
+        "moved": replay["moved"],
+        "arms": arms,
+        "differences": differences,
+    }
 
 
 def main() -> None:

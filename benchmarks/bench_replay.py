@@ -53,11 +53,26 @@ def replay(repository: dict[str, str], clone: Path, work: Path, cases: int, *opt
     subprocess.run(["git", "-C", copy, "symbolic-ref", "HEAD", "refs/heads/replayed"], check=True)
     done = subprocess.run(
         [
-            ONDOL, "eval", copy, "--json", "--commits", str(COMMITS), "--windows", str(WINDOWS), "--cases", str(cases),
-            "--seed", str(SEED), "--data-dir", work / "data", *options,
+            ONDOL,
+            "eval",
+            copy,
+            "--json",
+            "--commits",
+            str(COMMITS),
+            "--windows",
+            str(WINDOWS),
+            "--cases",
+            str(cases),
+            "--seed",
+            str(SEED),
+            "--data-dir",
+            work / "data",
+            *options,
         ],
-        stdout=subprocess.PIPE, env=_environment(), check=False,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        env=_environment(),
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"ondol eval failed on {repository['name']}")
     report: dict[str, Any] = json.loads(done.stdout)
@@ -81,13 +96,19 @@ def row(report: dict[str, Any]) -> dict[str, Any]:
         for key, label in (("code_start", "line start"), ("code_within", "within the line"))
     }
     return {
-        "repository": report["repository"], "role": report["role"], "cases": report["cases"],
-        "start_cases": arm["overall"]["exact_start"]["count"], "within_cases": arm["overall"]["exact_within"]["count"],
-        **{key: arm["overall"][key]["value"] for key in MEASURES}, **code,
-        "precision_at_30": arm["precision_at_coverage"]["precision"], "calibration_error": arm["calibration_error"],
-        "first_p95_ms": arm["latency_ms"]["first"]["p95"], "again_p95_ms": arm["latency_ms"]["again"]["p95"],
+        "repository": report["repository"],
+        "role": report["role"],
+        "cases": report["cases"],
+        "start_cases": arm["overall"]["exact_start"]["count"],
+        "within_cases": arm["overall"]["exact_within"]["count"],
+        **{key: arm["overall"][key]["value"] for key in MEASURES},
+        **code,
+        "precision_at_30": arm["precision_at_coverage"]["precision"],
+        "calibration_error": arm["calibration_error"],
+        "first_p95_ms": arm["latency_ms"]["first"]["p95"],
+        "again_p95_ms": arm["latency_ms"]["again"]["p95"],
         "seconds": report["seconds"],
-    }  # fmt: skip
+    }
 
 
 def means(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -107,11 +128,17 @@ def means(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 def table(rows: list[dict[str, Any]], averaged: dict[str, dict[str, float]]) -> str:
     """The figures as a Markdown table."""
     columns = {
-        "exact_start": "line start", "exact_within": "within", "code_start": "line start, code",
-        "code_within": "within, code", "coverage": "shown", "precision": "right of those",
+        "exact_start": "line start",
+        "exact_within": "within",
+        "code_start": "line start, code",
+        "code_within": "within, code",
+        "coverage": "shown",
+        "precision": "right of those",
         "precision_at_30": "right at 30 %",
-        "saved": "characters saved", "calibration_error": "calibration error", "again_p95_ms": "p95 ms",
-    }  # fmt: skip
+        "saved": "characters saved",
+        "calibration_error": "calibration error",
+        "again_p95_ms": "p95 ms",
+    }
     lines = [f"| repository | cases | {' | '.join(columns.values())} |", "|---|---|" + "---|" * len(columns)]
     for one in rows + [{"repository": f"**mean, {role}**", "cases": "", **mean} for role, mean in averaged.items()]:
         cells = [_cell(key, one.get(key)) for key in columns]
@@ -147,10 +174,11 @@ def compare(repository: dict[str, str], clone: Path, cases: int) -> dict[str, An
         with tempfile.TemporaryDirectory(prefix="replay-") as work:
             report = replay(repository, clone, Path(work), cases, "--arm", "retrieval", "--arm", "ngram", *options)
         found[lines] = {
-            "cases": report["cases"], "machine": report["machine"],
+            "cases": report["cases"],
+            "machine": report["machine"],
             "arms": {name: {key: arm["overall"][key]["value"] for key in keys} for name, arm in report["arms"].items()},
             "ngram_over_retrieval": {key: report["differences"][0][key] for key in keys},
-        }  # fmt: skip
+        }
     return found
 
 

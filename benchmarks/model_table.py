@@ -30,9 +30,12 @@ def _speed_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     writing, cold, same = found["writing_against_generate"], found["against_generate"], found["same_text"]
     line = found["same_first_line"]
     names = {
-        "ours": "our loop", "ours_with_drafts": "our loop with drafts", "gguf8": "8-bit GGUF",
-        "gguf8_with_drafts": "8-bit GGUF with drafts", "gguf4": "4-bit GGUF",
-    }  # fmt: skip
+        "ours": "our loop",
+        "ours_with_drafts": "our loop with drafts",
+        "gguf8": "8-bit GGUF",
+        "gguf8_with_drafts": "8-bit GGUF with drafts",
+        "gguf4": "4-bit GGUF",
+    }
     return [
         (
             f"{said} against transformers' `generate()`, {found['prompts']} prompts",
@@ -84,12 +87,16 @@ def _start_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     seconds = found["seconds"]
     load = f"load {found['machine']['load'][0]:.0f} on {found['machine']['cores']} cores"
     return [
-        ("start of the server to its answer to `initialize`, with a model and without",
-         f"{seconds['initialize_cpu']['median']} s and {seconds['initialize_without_cpu']['median']} s of CPU "
-         f"({seconds['initialize']['median']} s and {seconds['initialize_without']['median']} s by the clock, {load})"),
-        ("... to a first copy, and to the model (torch)",
-         f"{seconds['first_answer']['median']} s, {seconds['model']['median']} s"),
-    ]  # fmt: skip
+        (
+            "start of the server to its answer to `initialize`, with a model and without",
+            f"{seconds['initialize_cpu']['median']} s and {seconds['initialize_without_cpu']['median']} s of CPU "
+            f"({seconds['initialize']['median']} s and {seconds['initialize_without']['median']} s by the clock, {load})",
+        ),
+        (
+            "... to a first copy, and to the model (torch)",
+            f"{seconds['first_answer']['median']} s, {seconds['model']['median']} s",
+        ),
+    ]
 
 
 def _arms_rows(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ This module knows no command-line options (a command applies them with :func:`da
 """
 
 import dataclasses
-import hashlib
 import os
 import re
 import stat
@@ -23,7 +22,6 @@ from typing import Any, Literal
 
 import platformdirs
 
-from indexer.errors import UserError
 from indexer.ignore_patterns import is_usable
 
 REPOSITORY_FILE = ".ondol.toml"
@@ -213,33 +211,6 @@ def load(
 def user_config_file() -> Path:
     """Where the user's own settings are read from."""
     return platformdirs.user_config_path("ondol", appauthor=False) / USER_FILE
-
-
-def repository_directory(settings: Settings, root: Path) -> Path:
-    """The folder for everything Ondol keeps about the repository at ``root``; created with mode 700.
-
-    :raises UserError: the folder cannot be made.
-    """
-    directory = repository_path(settings, root)
-    try:
-        for folder in (settings.data_dir, directory.parent, directory):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix" and stat.S_IMODE(directory.stat().st_mode) != 0o700:
-            directory.chmod(0o700)
-    except OSError as error:
-        raise UserError(
-            f"cannot make the folder {directory} ({error.strerror or error})",
-            "make it writable or set ONDOL_DATA_DIR to a folder that is",
-        ) from error
-    return directory
-
-
-def repository_path(settings: Settings, root: Path) -> Path:
-    """Where that folder is, whether or not it has been made."""
-    resolved = Path(root).resolve()
-    digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:12]
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", resolved.name)[:64] or "root"
-    return settings.data_dir / "repositories" / f"{name}-{digest}"
 
 
 def _read_toml(path: Path, problems: list[str]) -> dict[str, Any]:

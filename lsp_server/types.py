@@ -4,8 +4,9 @@ No LSP types and no index types: ``app`` translates from and to the protocol, ``
 Offsets are code points of ``Document.text``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,12 @@ class Answer:
     suggestions: tuple[Suggestion, ...]
     reason: str
     trace: dict[str, Any] = field(default_factory=dict)
+
+
+class EngineLike(Protocol):
+    """What the server needs of ``lsp_server.retrieval.engine.Engine``."""
+
+    def set_index(self, index: Any) -> None: ...  # noqa: D102
+    def update(self, document: Document) -> None: ...  # noqa: D102
+    def close(self, uri: str) -> None: ...  # noqa: D102
+    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer: ...  # noqa: D102

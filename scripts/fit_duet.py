@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from finetune.commits.stages import Plan, Watch, commit_stages
 from finetune.commits.windows import Passed, windows
-from finetune.evaluation.replay import Plan, Watch, commit_stages, request_of
+from finetune.evaluation.replay import request_of
 from indexer.config import Settings
 from lsp_server.backends.loading import load_local
 from lsp_server.model.factory import PROMPT_TOKENS

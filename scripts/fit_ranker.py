@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from finetune.commits.cases import Case
+from finetune.commits.stages import Plan, indexed_windows, window_cases
 from finetune.commits.windows import Passed, windows
-from finetune.evaluation.replay import Plan, documents_of, indexed_windows, request_of, window_cases
+from finetune.evaluation.replay import documents_of, request_of
 from indexer.config import Settings
 from lsp_server.retrieval import gate, ranker
 from lsp_server.retrieval.ranker_features import FEATURES
@@ -31,17 +32,37 @@ from lsp_server.retrieval.trees import Forest
 DATA = Path(__file__).parent.parent / "lsp_server" / "data"
 SEED = 20261121
 PARAMETERS = {
-    "objective": "lambdarank", "lambdarank_truncation_level": 8, "learning_rate": 0.06, "num_leaves": 31,
-    "max_depth": 6, "min_data_in_leaf": 60,
-    "feature_fraction": 0.7, "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5.0, "verbose": -1,
-    "num_threads": 1, "seed": SEED, "deterministic": True,
-}  # fmt: skip
+    "objective": "lambdarank",
+    "lambdarank_truncation_level": 8,
+    "learning_rate": 0.06,
+    "num_leaves": 31,
+    "max_depth": 6,
+    "min_data_in_leaf": 60,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "verbose": -1,
+    "num_threads": 1,
+    "seed": SEED,
+    "deterministic": True,
+}
 ROUNDS = 160
 GATE_PARAMETERS = {
-    "objective": "binary", "learning_rate": 0.04, "num_leaves": 15, "max_depth": 6, "min_data_in_leaf": 80,
-    "feature_fraction": 0.5, "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 10.0, "verbose": -1,
-    "num_threads": 1, "seed": SEED, "deterministic": True,
-}  # fmt: skip
+    "objective": "binary",
+    "learning_rate": 0.04,
+    "num_leaves": 15,
+    "max_depth": 6,
+    "min_data_in_leaf": 80,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 10.0,
+    "verbose": -1,
+    "num_threads": 1,
+    "seed": SEED,
+    "deterministic": True,
+}
 GATE_ROUNDS = 150
 
 
@@ -69,13 +90,25 @@ def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> Non
                 sizes.append(len(spelled))
                 starts.append(case.kind == "start")
     np.savez(
-        work / f"{name.replace('+repo', '')}.npz", rows=np.concatenate(rows), right=np.concatenate(right), sizes=sizes,
-        starts=starts, lengths=np.concatenate(texts), total=[total[True], total[False]],
+        work / f"{name.replace('+repo', '')}.npz",
+        rows=np.concatenate(rows),
+        right=np.concatenate(right),
+        sizes=sizes,
+        starts=starts,
+        lengths=np.concatenate(texts),
+        total=[total[True], total[False]],
         head=subprocess.run(["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip(),
-    )  # fmt: skip
+    )
     held = [bool(r.any()) for r in right]
-    print(name, "cases", total, "right one among the candidates", round(sum(held) / max(1, sum(total.values())), 3),
-          passed.reasons, flush=True)  # fmt: skip
+    print(
+        name,
+        "cases",
+        total,
+        "right one among the candidates",
+        round(sum(held) / max(1, sum(total.values())), 3),
+        passed.reasons,
+        flush=True,
+    )
 
 
 def evidence(case: Case, index: Any) -> tuple[Any, list[str | None]] | None:
@@ -167,9 +200,15 @@ def forest_of(booster: Any, names: tuple[str, ...] = FEATURES) -> Forest:
     for tree in booster.dump_model()["tree_info"]:
         roots.append(add(tree["tree_structure"], 0))
     return Forest(
-        names, np.array(feature), np.array(threshold), np.array(left), np.array(right), np.array(value),
-        np.array(roots), deepest,
-    )  # fmt: skip
+        names,
+        np.array(feature),
+        np.array(threshold),
+        np.array(left),
+        np.array(right),
+        np.array(value),
+        np.array(roots),
+        deepest,
+    )
 
 
 def fit_gate(judged: dict[str, tuple[Any, Any]], folds: int) -> gate.Gate:
@@ -211,15 +250,21 @@ def report(name: str, one: dict[str, Any], scores: Any, fitted: gate.Gate) -> di
     shown = probability >= fitted.threshold(0.66)
     order = np.argsort(-probability)[: int(0.3 * total.sum())]
     bins = np.minimum((probability * 10).astype(int), 9)
-    error = sum(abs(probability[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean()
-                for b in range(10) if (bins == b).any())  # fmt: skip
+    error = sum(
+        abs(probability[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean()
+        for b in range(10)
+        if (bins == b).any()
+    )
     return {
-        "repository": name, "start": round(right[start].sum() / total[0], 4),
-        "within": round(right[~start].sum() / total[1], 4), "shown": round(shown.sum() / total.sum(), 4),
+        "repository": name,
+        "start": round(right[start].sum() / total[0], 4),
+        "within": round(right[~start].sum() / total[1], 4),
+        "shown": round(shown.sum() / total.sum(), 4),
         "precision": round(right[shown].mean(), 4) if shown.any() else None,
-        "precision_at_30": round(right[order].mean(), 4), "calibration_error": round(float(error), 4),
+        "precision_at_30": round(right[order].mean(), 4),
+        "calibration_error": round(float(error), 4),
         "reachable": [round(x, 4) for x in _reachable(one)],
-    }  # fmt: skip
+    }
 
 
 def _reachable(one: dict[str, Any]) -> tuple[float, float]:
@@ -248,8 +293,10 @@ def fit(work: Path, held_out: list[str], folds: int) -> None:
     DATA.mkdir(exist_ok=True)
     (DATA / "ranker.json").write_text(forest.dumps())
     (DATA / "gate.json").write_text(fitted.dumps())
-    lines = [report(n, one, booster.predict(one["rows"], raw_score=True, num_threads=1), fitted)
-             for n, one in load(work, names=held_out).items()]  # fmt: skip
+    lines = [
+        report(n, one, booster.predict(one["rows"], raw_score=True, num_threads=1), fitted)
+        for n, one in load(work, names=held_out).items()
+    ]
     for line in lines:
         print(json.dumps(line))
     for key in ("start", "within", "precision_at_30", "calibration_error", "shown"):

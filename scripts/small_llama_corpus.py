@@ -20,9 +20,22 @@ from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
 from indexer.prompt.tokenizer import Vocabulary
 
 PERMISSIVE = {
-    "MIT", "MIT-0", "MIT-CMU", "BSD-2-CLAUSE", "BSD-3-CLAUSE", "BSD", "APACHE-2.0", "ISC", "PSF-2.0", "PYTHON-2.0",
-    "0BSD", "UNLICENSE", "ZLIB", "HPND", "CC0-1.0",
-}  # fmt: skip
+    "MIT",
+    "MIT-0",
+    "MIT-CMU",
+    "BSD-2-CLAUSE",
+    "BSD-3-CLAUSE",
+    "BSD",
+    "APACHE-2.0",
+    "ISC",
+    "PSF-2.0",
+    "PYTHON-2.0",
+    "0BSD",
+    "UNLICENSE",
+    "ZLIB",
+    "HPND",
+    "CC0-1.0",
+}
 CLASSIFIERS = {
     "License :: OSI Approved :: MIT License": "MIT",
     "License :: OSI Approved :: BSD License": "BSD",
@@ -31,16 +44,37 @@ CLASSIFIERS = {
     "License :: OSI Approved :: Python Software Foundation License": "PSF-2.0",
 }
 WORDS = {
-    "mit": "MIT", "mit license": "MIT", "bsd": "BSD", "bsd 3-clause": "BSD-3-Clause", "bsd-3-clause": "BSD-3-Clause",
-    "bsd 3-clause license": "BSD-3-Clause", "apache": "Apache-2.0", "apache 2.0": "Apache-2.0",
-    "apache-2.0": "Apache-2.0", "apache license 2.0": "Apache-2.0", "apache software license": "Apache-2.0",
-    "apache license, version 2.0": "Apache-2.0", "apache 2.0 license": "Apache-2.0", "new bsd": "BSD-3-Clause",
-}  # fmt: skip
+    "mit": "MIT",
+    "mit license": "MIT",
+    "bsd": "BSD",
+    "bsd 3-clause": "BSD-3-Clause",
+    "bsd-3-clause": "BSD-3-Clause",
+    "bsd 3-clause license": "BSD-3-Clause",
+    "apache": "Apache-2.0",
+    "apache 2.0": "Apache-2.0",
+    "apache-2.0": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
+    "apache software license": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0",
+    "apache 2.0 license": "Apache-2.0",
+    "new bsd": "BSD-3-Clause",
+}
 JUDGED = {"flask", "httpx", "httpx2", "httpcore", "httpcore2", "celery", "click", "requests", "pip", "setuptools"}
 """Packages that Ondol's benchmarks replay, and pip and setuptools, which vendor some of them."""
 
-SKIPPED_PARTS = {"_vendor", "vendor", "site-packages", "__pycache__", "idlelib", "turtledemo", "pydoc_data", "lib2to3",
-                 "ensurepip", "encodings", "distutils"}  # fmt: skip
+SKIPPED_PARTS = {
+    "_vendor",
+    "vendor",
+    "site-packages",
+    "__pycache__",
+    "idlelib",
+    "turtledemo",
+    "pydoc_data",
+    "lib2to3",
+    "ensurepip",
+    "encodings",
+    "distutils",
+}
 CAPS = {"python-stdlib": 14_000_000, "python-stdlib-tests": 4_500_000}
 """Characters taken from a package at most; 1.5 million from any other."""
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w{2,}")

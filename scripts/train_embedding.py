@@ -34,7 +34,6 @@ import numpy as np
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 from indexer.languages.grammars import language_of

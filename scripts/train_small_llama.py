@@ -16,28 +16,25 @@ import argparse
 import json
 import random
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import small_llama_corpus as corpora
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-import small_llama_corpus as corpora  # noqa: E402
-
-from indexer.prompt.formats import spec_named  # noqa: E402
-from indexer.prompt.renderer import PROMPT_FORMAT, PromptInput, Renderer  # noqa: E402
-from indexer.prompt.tokenizer import Vocabulary  # noqa: E402
-from lsp_server.backends.base import Limits  # noqa: E402
-from lsp_server.backends.decoding import decoder_for  # noqa: E402
-from lsp_server.backends.torch_llama import LeanLlama  # noqa: E402
+from indexer.prompt.formats import spec_named
+from indexer.prompt.renderer import PROMPT_FORMAT, PromptInput, Renderer
+from indexer.prompt.tokenizer import Vocabulary
+from lsp_server.backends.base import Limits
+from lsp_server.backends.decoding import decoder_for
+from lsp_server.backends.torch_llama import LeanLlama
 
 SEED = 20261
 CONTROLS = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|fim_pad|>"]
@@ -46,10 +43,19 @@ QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 CONFIG: dict[str, Any] = {
-    "vocab_size": VOCABULARY, "hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 4,
-    "num_attention_heads": 8, "num_key_value_heads": 2, "max_position_embeddings": 1024, "tie_word_embeddings": True,
-    "rms_norm_eps": 1e-5, "bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0,
-}  # fmt: skip
+    "vocab_size": VOCABULARY,
+    "hidden_size": 256,
+    "intermediate_size": 256,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 1024,
+    "tie_word_embeddings": True,
+    "rms_norm_eps": 1e-5,
+    "bos_token_id": None,
+    "eos_token_id": 0,
+    "pad_token_id": 0,
+}
 TOKENS, LEG, WARMUP = 3072, 3000, 40
 ROWS = (corpora.ROW, corpora.ROW, corpora.LONG_ROW)
 """Tokens of a row in each leg; a step is as many rows as make ``TOKENS``."""
@@ -220,8 +226,13 @@ def train(work: Path, steps: int, compiled: bool, threads: int) -> None:
             opt.zero_grad(set_to_none=True)
         middle = (losses.detach() * (marks == 2)).sum() / (marks == 2).sum()
         seconds = time.perf_counter() - began
-        row = {"step": step, "loss": round(loss.item(), 4), "middle": round(middle.item(), 4), "s": round(seconds, 2),
-               "cpu_s": round(time.process_time() - cpu, 2)}  # fmt: skip
+        row = {
+            "step": step,
+            "loss": round(loss.item(), 4),
+            "middle": round(middle.item(), 4),
+            "s": round(seconds, 2),
+            "cpu_s": round(time.process_time() - cpu, 2),
+        }
         log.write(json.dumps(row) + "\n")
         log.flush()
         if step % 20 == 0:
@@ -277,8 +288,13 @@ def export(work: Path, folder: Path) -> None:
     model, _ = trained(work, False)
     tensors = {k: v.to(torch.bfloat16).contiguous() for k, v in model.state_dict().items() if k != "lm_head.weight"}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    config = {**model.config.to_dict(), "architectures": ["LlamaForCausalLM"], "dtype": "bfloat16",
-              "ondol_prompt_spec": "small-llama", "ondol_prompt_format": PROMPT_FORMAT}  # fmt: skip
+    config = {
+        **model.config.to_dict(),
+        "architectures": ["LlamaForCausalLM"],
+        "dtype": "bfloat16",
+        "ondol_prompt_spec": "small-llama",
+        "ondol_prompt_format": PROMPT_FORMAT,
+    }
     (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}, indent=2) + "\n")
     for name in ("tokenizer.json", "tokenizer_config.json", "corpus.json"):
         shutil.copyfile(work / name, folder / name)

@@ -70,7 +70,7 @@ def test_commands_import_no_more_than_they_need(arguments: list[str], forbidden:
         "import sys, atexit, json\n"
         f"sys.argv = ['ondol', *{arguments!r}]\n"
         "atexit.register(lambda: print('MODULES', ' '.join({name.split('.')[0] for name in sys.modules})))\n"
-        "from indexer.cli import main\nmain()\n"
+        "from finetune.cli import main\nmain()\n"
     )
     done = subprocess.run([sys.executable, "-I", "-c", probe], capture_output=True, text=True, cwd="/")
     assert done.returncode == 0, done.stderr

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.commands.index_and_search import data_dir_option, printable, settings_for
+from finetune.adapters.overview import row_of
+from indexer.cli_options import data_dir_option, printable, settings_for
 from indexer.errors import OndolError, UserError
 
 if TYPE_CHECKING:
-    from finetune.adapters.stale_data import Mark
     from indexer.config import Settings
-    from lsp_server.weights.adapter_registry_writer import Version
     from lsp_server.weights.base_model import ModelFolder
 
 _NUMBERS = frozenset({"version", "commits", "samples", "exact"})
@@ -27,8 +26,8 @@ class Place:
     """A repository with its settings and its registry."""
 
     def __init__(self, repo: Path, data_dir: Path | None, base: str | None = None, *, quiet: bool = False) -> None:
+        from indexer.data_layout import registry_directory
         from indexer.repository import git
-        from lsp_server.model.factory import registry_directory
 
         self.root = git.find_root(repo)
         self.settings: Settings = settings_for(self.root, data_dir, quiet=quiet)
@@ -96,11 +95,16 @@ def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
     for one in reversed(found):
         row = row_of(one, now, marked)
         table.add_row(
-            "*" if row["current"] else "", str(one.number), (row["made"] or "")[:16].replace("T", " "),
-            Text(printable(row["base"] or "")), _number(row["commits"]), _number(row["samples"]),
-            "" if row["exact"] is None else f"{100 * row['exact']:.1f} %", row["gain"] or "",
+            "*" if row["current"] else "",
+            str(one.number),
+            (row["made"] or "")[:16].replace("T", " "),
+            Text(printable(row["base"] or "")),
+            _number(row["commits"]),
+            _number(row["samples"]),
+            "" if row["exact"] is None else f"{100 * row['exact']:.1f} %",
+            row["gain"] or "",
             Text("; ".join(filter(None, (row["problem"], row["verdict"], row["mark"])))),
-        )  # fmt: skip
+        )
     _console().print(table)
 
 
@@ -193,9 +197,15 @@ def delete(numbers: tuple[int, ...], force: bool, repo: Path, data_dir: Path | N
 @_json
 @_repo
 def export(
-    what: str, out: Path, kinds: tuple[str, ...], adapter_only: bool, base: str | None, as_json: bool, repo: Path,
+    what: str,
+    out: Path,
+    kinds: tuple[str, ...],
+    adapter_only: bool,
+    base: str | None,
+    as_json: bool,
+    repo: Path,
     data_dir: Path | None,
-) -> None:  # fmt: skip
+) -> None:
     """Write the base, or a version merged into it, to the new folder OUT, in forms that other programs read.
 
     GGUF files are compared with the tokenizer and the logits they come from before the folder appears.
@@ -247,27 +257,6 @@ def _which(what: str, place: Place) -> int | None:
     if not what.isdigit() or not int(what):
         raise click.UsageError(f"{what} is neither `base` nor `current` nor the number of a version")
     return int(what)
-
-
-def row_of(one: "Version", now: int | None, marked: "dict[int, Mark]") -> dict[str, Any]:
-    """What the list shows of a version."""
-    from finetune.nightly.promotion import BASE, CANDIDATE, points
-
-    gain = one.field("metrics", "gains", BASE)
-    verdict = one.field("verdict")
-    return {
-        "version": one.number,
-        "current": one.number == now,
-        "made": one.field("made"),
-        "base": one.field("base", "name"),
-        "commits": one.field("commits", "count"),
-        "samples": one.field("dataset", "samples"),
-        "exact": one.field("metrics", "arms", CANDIDATE, "exact", "value"),
-        "gain": points(gain) if isinstance(gain, dict) and gain.get("value") is not None else None,
-        "verdict": verdict if isinstance(verdict, str) else None,
-        "mark": str(marked[one.number]) if one.number in marked else None,
-        "problem": one.problem,
-    }
 
 
 def _serves(number: int | None) -> str:

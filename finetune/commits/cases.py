@@ -18,8 +18,9 @@ from typing import Final
 
 from finetune.commits.line_kinds import Natures
 from finetune.commits.moved_lines import Moves
+from finetune.commits.windows import Edit
 from indexer.languages.grammars import language_of
-from indexer.repository.history import Change, Commit, Hunk
+from indexer.repository.history import Hunk
 from indexer.text.tokens import TOKEN, lines_of
 
 KINDS: Final = ("start", "third", "half", "boundary", "inside")
@@ -59,20 +60,6 @@ class Case:
     moved: bool
     nature: str = "code"
     opened: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One changed file of one commit with its texts, as the chooser needs them.
-
-    :param gone: the stripped lines of the files that the same commit deleted.
-    """
-
-    commit: Commit
-    change: Change
-    old_text: str
-    new_text: str
-    gone: frozenset[str] = frozenset()
 
 
 def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every: bool = False) -> list[Case]:

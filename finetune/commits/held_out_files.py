@@ -12,9 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from finetune.commits.cases import Edit, choose
-from finetune.commits.windows import PROSE, Passed
-from finetune.evaluation.replay import Plan, Stage, Watch, index_of
+from finetune.commits.cases import choose
+from finetune.commits.stages import Plan, Stage, Watch, index_of
+from finetune.commits.windows import PROSE, Edit, Passed
 from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.repository.history import NO_BLOB, Change, Commit, Hunk

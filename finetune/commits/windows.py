@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from finetune.commits.cases import Edit
 from indexer.config import Settings
 from indexer.errors import OndolError, UserError
 from indexer.languages.grammars import language_of
@@ -38,6 +37,20 @@ FILES_SAMPLED: Final = 20
 
 _PROSE_SUFFIXES: Final = frozenset({"", ".txt", ".text", ".adoc", ".asciidoc", ".tex", ".org", ".po", ".pot", ".lst"})
 _SPLIT_FILES: Final = "hold out files instead of commits with --split-files"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One changed file of one commit with its texts, as the chooser needs them.
+
+    :param gone: the stripped lines of the files that the same commit deleted.
+    """
+
+    commit: Commit
+    change: Change
+    old_text: str
+    new_text: str
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +240,20 @@ def _deleted(root: Path, commits: Sequence[Commit], settings: Settings) -> dict[
     """For each commit the stripped lines of the files of code that it deleted and did not rename."""
     names = "".join(f"{commit.id}\n" for commit in commits).encode()
     output = run_git(
-        root, "log", "--no-walk=unsorted", "--stdin", "--format=commit %H", "-r", "-M", "--raw", "--no-abbrev",
-        "--no-color", "--diff-filter=D", "--ignore-submodules=all", stdin=names,
-    )  # fmt: skip
+        root,
+        "log",
+        "--no-walk=unsorted",
+        "--stdin",
+        "--format=commit %H",
+        "-r",
+        "-M",
+        "--raw",
+        "--no-abbrev",
+        "--no-color",
+        "--diff-filter=D",
+        "--ignore-submodules=all",
+        stdin=names,
+    )
     blobs: dict[str, list[str]] = defaultdict(list)
     commit = ""
     for line in output.split(b"\n"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from indexer.commands.index_and_search import data_dir_option, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import UserError
 
 LOOPBACK = "127.0.0.1"
@@ -21,8 +21,13 @@ LOOPBACK = "127.0.0.1"
 @click.command(epilog="Example: ondol dashboard ~/product --port 8501")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--port", type=click.IntRange(1024, 65535), default=8501, show_default=True, help="Where to listen.")
-@click.option("--eval", "evaluations", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              help="A report of `ondol eval --json` to show too; repeatable.")  # fmt: skip
+@click.option(
+    "--eval",
+    "evaluations",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A report of `ondol eval --json` to show too; repeatable.",
+)
 @click.option("--open", "browse", is_flag=True, help="Open a browser.")
 @data_dir_option
 def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool, data_dir: Path | None) -> None:
@@ -30,7 +35,7 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
 
     Only this machine can reach it; nothing leaves.
     """
-    from indexer.config import repository_directory
+    from indexer.data_layout import repository_directory
     from indexer.repository import git
 
     root = git.find_root(repo)

@@ -10,11 +10,11 @@ from typing import Any
 
 import streamlit as st
 
-from finetune.adapters.command import row_of
+from finetune.adapters.overview import row_of
 from finetune.nightly.job import NIGHTS
 from finetune.nightly.promotion import CANDIDATE
-from indexer.config import Settings, repository_path
-from lsp_server.model.factory import registry_directory
+from indexer.config import Settings
+from indexer.data_layout import registry_directory, repository_path
 from lsp_server.telemetry.feedback import summarize
 from lsp_server.telemetry.traces import STATS, ring_of
 from lsp_server.weights.adapter_registry import current_number

@@ -16,12 +16,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.commits.stages import Watch, index_of, indexed_windows
 from finetune.commits.windows import Passed, Tree, Window, divided, edits
 from finetune.dataset.filters import Sieve, author, capped, directory
 from finetune.dataset.prompts import Prompts
 from finetune.dataset.samples import DOCUMENT, TYPED, Draft, added_documents, added_spans, older, typed
 from finetune.dataset.shards import MANIFEST, TRAIN, VALIDATION, Shards, path_key, write_manifest
-from finetune.evaluation.replay import Watch, index_of, indexed_windows
 from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
@@ -218,8 +218,13 @@ class _Building:
         say: Callable[[str, int, int], None],
     ) -> None:
         self.root, self.settings, self.options, self.shards, self.held, self.say = (
-            root, settings, options, shards, held, say,
-        )  # fmt: skip
+            root,
+            settings,
+            options,
+            shards,
+            held,
+            say,
+        )
         self.passed = Passed()
         self.tokens = 0
         self.languages, self.kinds, self.contexts = Counter[str](), Counter[str](), Counter[str]()

@@ -11,8 +11,7 @@ from typing import Final
 
 from rensa import RMinHash, RMinHashLSH
 
-from finetune.commits.cases import Edit
-from finetune.commits.windows import Passed
+from finetune.commits.windows import Edit, Passed
 from finetune.dataset.samples import DOCUMENT, Draft
 from indexer.secrets.masking import PLACEHOLDER, find
 from indexer.text.tokens import lines_of

@@ -45,9 +45,13 @@ class Sample:
         """One line of a shard."""
         draft = self.draft
         return {
-            "ids": self.ids, "weights": self.weights, "kind": draft.kind, "context": self.context,
-            "path": draft.path.encode("utf-8", "replace").decode(), "commit": draft.commit,
-        }  # fmt: skip
+            "ids": self.ids,
+            "weights": self.weights,
+            "kind": draft.kind,
+            "context": self.context,
+            "path": draft.path.encode("utf-8", "replace").decode(),
+            "commit": draft.commit,
+        }
 
 
 class Prompts:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Final
 
-from finetune.commits.cases import Case, Edit, choose
-from finetune.commits.windows import is_code
+from finetune.commits.cases import Case, choose
+from finetune.commits.stages import Plan
+from finetune.commits.windows import Edit, is_code
 from finetune.dataset.spans import LONGEST, Spans
-from finetune.evaluation.replay import Plan
 from indexer.languages.grammars import language_of
 from indexer.repository.history import Hunk
 from indexer.text.tokens import unify_line_ends

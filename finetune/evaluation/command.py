@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.commands.index_and_search import data_dir_option, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import UserError
 
 if TYPE_CHECKING:
+    from finetune.commits.stages import Stage, Watch
     from finetune.commits.windows import Passed
-    from finetune.evaluation.replay import Result, Stage, Watch
+    from finetune.evaluation.replay import Result
     from indexer.config import Settings
 
 
@@ -60,10 +61,24 @@ class Options:
 @click.option("--every-line", is_flag=True, help="Also lines of marks alone, and moved lines: all that commits add.")
 @data_dir_option
 def evaluate(
-    repo: Path, commits: int, windows: int, since: str | None, first_parent: bool, cases: int, seed: int,
-    arms: tuple[str, ...], base: str | None, adapter: str | None, html: Path | None, as_json: bool, out: Path | None,
-    fit_gate: bool, split_files: bool, every_line: bool, data_dir: Path | None,
-) -> None:  # fmt: skip
+    repo: Path,
+    commits: int,
+    windows: int,
+    since: str | None,
+    first_parent: bool,
+    cases: int,
+    seed: int,
+    arms: tuple[str, ...],
+    base: str | None,
+    adapter: str | None,
+    html: Path | None,
+    as_json: bool,
+    out: Path | None,
+    fit_gate: bool,
+    split_files: bool,
+    every_line: bool,
+    data_dir: Path | None,
+) -> None:
     """Say what completions would have done for the last commits of REPO.
 
     Cursors are put where the authors of those commits went on; the index knows the state before them. Texts are
@@ -121,11 +136,17 @@ def _replay(root: Path, settings: "Settings", options: Options, *, quiet: bool) 
     if options.every_line:
         passed.note("Cursors are in lines of marks alone and in moved lines as well.")
     return report.document(
-        summarise(result.arms, options.seed), name=root.name, head=git.head(root) if _has_git(root) else None,
-        settings=settings, asked=asdict(options), stages=result.stages,
-        arms={arm.name: arm.about for arm in made}, reasons=passed.reasons, notes=passed.notes,
+        summarise(result.arms, options.seed),
+        name=root.name,
+        head=git.head(root) if _has_git(root) else None,
+        settings=settings,
+        asked=asdict(options),
+        stages=result.stages,
+        arms={arm.name: arm.about for arm in made},
+        reasons=passed.reasons,
+        notes=passed.notes,
         seconds=time.monotonic() - started,
-    ), result  # fmt: skip
+    ), result
 
 
 def _which(options: Options) -> int | Path | None:
@@ -163,8 +184,8 @@ def _stages(
 ) -> "Iterator[tuple[Iterator[Stage], Watch, str | None]]":
     """The stages of a replay in a folder of ours that is removed, how it tells what it does, and its oldest index."""
     from finetune.commits.held_out_files import stage
+    from finetune.commits.stages import Plan, commit_stages
     from finetune.commits.windows import windows
-    from finetune.evaluation.replay import Plan, commit_stages
     from indexer.repository import git
 
     amount = Plan(options.cases // 2, options.cases - options.cases // 2, options.seed, options.every_line)
@@ -193,7 +214,7 @@ def _stages(
 @contextmanager
 def _progress(quiet: bool, cases: int) -> "Iterator[Watch]":
     """A bar on a terminal: what is being done, how far the index is, how many cases are answered."""
-    from finetune.evaluation.replay import Watch
+    from finetune.commits.stages import Watch
 
     if quiet or not sys.stderr.isatty():
         yield Watch()

@@ -14,13 +14,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune.commits.windows import beyond
+from finetune.commits.stages import Stage, Watch
 from finetune.evaluation.intervals import calibration, wilson
-from finetune.evaluation.replay import Stage, Watch, documents_of, request_of
+from finetune.evaluation.replay import documents_of, request_of
 from indexer import fsio
-from indexer.config import Settings, repository_directory, repository_path
-from indexer.errors import OndolError, UserError
-from indexer.repository.history import Commit
+from indexer.config import Settings
+from indexer.data_layout import repository_directory
+from indexer.errors import UserError
 from lsp_server.retrieval import gate
 from lsp_server.retrieval.engine import OWN_GATE
 from lsp_server.retrieval.gate import Gate
@@ -62,10 +62,14 @@ class Refit:
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
         return {
-            "before": self.before, "after": self.after, "gain": self.gain, "noise": self.noise,
-            "written": str(self.written) if self.written else None, "fitted_on": self.fitted_on,
+            "before": self.before,
+            "after": self.after,
+            "gain": self.gain,
+            "noise": self.noise,
+            "written": str(self.written) if self.written else None,
+            "fitted_on": self.fitted_on,
             "judged_on": self.judged_on,
-        }  # fmt: skip
+        }
 
 
 def collect(stages: Iterable[Stage], watch: Watch) -> list[tuple[Judged, dict[str, Any]]]:
@@ -117,26 +121,14 @@ def refit(collected: list[tuple[Judged, dict[str, Any]]], settings: Settings, ro
     if gain > noise:
         path = repository_directory(settings, root) / OWN_GATE
         about = {
-            "fitted_until": collected[-2][1].get("newest"), "judged_until": last.get("newest"),
-            "suggestions": len(right), "before": before, "after": after,
-        }  # fmt: skip
+            "fitted_until": collected[-2][1].get("newest"),
+            "judged_until": last.get("newest"),
+            "suggestions": len(right),
+            "before": before,
+            "after": after,
+        }
         fsio.replace_file(path, (json.dumps({**json.loads(fitted.dumps()), "about": about}) + "\n").encode())
     return Refit(before, after, round(gain, 5), round(noise, 5), path, len(right), len(newest.right))
-
-
-def usable(settings: Settings, root: Path, until: str | None) -> Gate | None:
-    """The repository's own gate, if it saw no commit but ``until`` and what lies before it; else None.
-
-    :param until: the commit that the oldest index is made of; None if the gate must not be used.
-    """
-    path = repository_path(settings, root) / OWN_GATE
-    if until is None or not path.is_file():
-        return None
-    try:
-        newest = str(json.loads(path.read_text("utf-8"))["about"]["judged_until"])
-        return None if beyond(root, until, [Commit(newest, None, 0, "")]) else Gate.load(path)
-    except (OSError, ValueError, KeyError, TypeError, OndolError):
-        return None  # Of another version, or fitted on commits that a rewritten history no longer has.
 
 
 def _losses(one: Gate, judged: Judged) -> NDArray[np.float64]:

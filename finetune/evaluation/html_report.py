@@ -23,9 +23,13 @@ _LINES_ABOVE: Final = 4
 _BARS: Final = 14
 _LONGEST_LINE: Final = 200
 _TILES: Final = (
-    ("exact_start", "exact at line start"), ("exact_within", "exact within the line"), ("coverage", "shown unasked"),
-    ("precision", "right of those shown"), ("dismissed", "shown and of no use"), ("saved", "characters saved"),
-)  # fmt: skip
+    ("exact_start", "exact at line start"),
+    ("exact_within", "exact within the line"),
+    ("coverage", "shown unasked"),
+    ("precision", "right of those shown"),
+    ("dismissed", "shown and of no use"),
+    ("saved", "characters saved"),
+)
 
 
 def page(report: dict[str, Any], result: Result) -> str:
@@ -41,14 +45,17 @@ def page(report: dict[str, Any], result: Result) -> str:
         _figure("Precision against coverage", _trade_off(report), _trade_off_note(report)),
         _figure("Calibration of the gate", _calibration(arm), _calibration_note(arm)),
         _figure("Exact rest of line, by language", _bars(arm["groups"]["language"]), "Numbers of cursors in grey."),
-        _figure("Exact rest of line, by cursor and line", _bars(_sorts(arm)),
-                "“Stands elsewhere”: the line is, word by word, in another indexed file or elsewhere in the document."),
+        _figure(
+            "Exact rest of line, by cursor and line",
+            _bars(_sorts(arm)),
+            "“Stands elsewhere”: the line is, word by word, in another indexed file or elsewhere in the document.",
+        ),
         "</div>",
         _section("All figures", f"<div class=two><div>{_overall(report)}</div>{_legend()}</div>"),
         _section("By directory", _groups(arm["groups"]["directory"])),
         _cases(result, name),
         _section("How it was measured", _measured(report)),
-    ]  # fmt: skip
+    ]
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
@@ -85,9 +92,13 @@ def _trade_off(report: dict[str, Any]) -> str:
         if right is not None:
             marks.append((name if len(report["arms"]) > 1 else "as set", (shown, right)))
     return svg_plots.line_plot(
-        curves, marks, title="Precision against coverage", across="share of cursors at which something is shown",
-        up="share of those that is right", level=("wanted precision", report["settings"]["precision"]),
-    )  # fmt: skip
+        curves,
+        marks,
+        title="Precision against coverage",
+        across="share of cursors at which something is shown",
+        up="share of those that is right",
+        level=("wanted precision", report["settings"]["precision"]),
+    )
 
 
 def _trade_off_note(report: dict[str, Any]) -> str:
@@ -220,10 +231,18 @@ def _measured(report: dict[str, Any]) -> str:
     for stage in report["stages"]:
         base = stage.get("indexed_commit", "")[:12] or f"{stage.get('held_out', 0)} files held out"
         period = f"{stage['from']} – {stage['to']}" if "from" in stage else ""
-        windows.append([
-            f"<code>{escape(base)}</code>", str(stage.get("commits", "")), period, f"{stage['cases']:,}",
-            f"{stage['files']:,}", f"{stage['lines']:,}", str(stage["generation"]), f"{stage['index_seconds']:.1f}",
-        ])  # fmt: skip
+        windows.append(
+            [
+                f"<code>{escape(base)}</code>",
+                str(stage.get("commits", "")),
+                period,
+                f"{stage['cases']:,}",
+                f"{stage['files']:,}",
+                f"{stage['lines']:,}",
+                str(stage["generation"]),
+                f"{stage['index_seconds']:.1f}",
+            ]
+        )
     engines = "; ".join(
         f"{name} ({', '.join(f'{k}: {v}' for k, v in about.items())})" for name, about in report["engines"].items()
     )

@@ -37,9 +37,11 @@ class Estimate:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "value": _rounded(self.value), "low": _rounded(self.low), "high": _rounded(self.high),
+            "value": _rounded(self.value),
+            "low": _rounded(self.low),
+            "high": _rounded(self.high),
             "count": round(self.count),
-        }  # fmt: skip
+        }
 
 
 class Bootstrap:

@@ -11,10 +11,11 @@ from typing import Any, Final
 from finetune.commits.windows import beyond
 from finetune.evaluation.systems import Asked
 from indexer.config import Settings
+from indexer.data_layout import registry_directory
 from indexer.errors import OndolError, UserError
 from indexer.repository.history import Commit
 from lsp_server.backends.loading import load_local, load_remote, open_base
-from lsp_server.model.factory import PROMPT_TOKENS, registry_directory
+from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.hybrid_engine import DuetEngine
 from lsp_server.model.model_only_engine import ModelAlone
 from lsp_server.model.prompt_context import Packer
@@ -43,23 +44,21 @@ def copier_and_base(settings: Settings, root: Path, until: str | None) -> tuple[
     return model_arm(settings, root, until, copier=True)
 
 
-def adapter(
-    settings: Settings, root: Path, until: str | None, which: Adapter = None
-) -> tuple[Asked, dict[str, Any]]:  # fmt: skip
+def adapter(settings: Settings, root: Path, until: str | None, which: Adapter = None) -> tuple[Asked, dict[str, Any]]:
     """The base model with an adapter, which sees the document alone."""
     return model_arm(settings, root, until, context=False, adapted=True, which=which)
 
 
 def adapter_with_retrieval(
     settings: Settings, root: Path, until: str | None, which: Adapter = None
-) -> tuple[Asked, dict[str, Any]]:  # fmt: skip
+) -> tuple[Asked, dict[str, Any]]:
     """The base model with an adapter and code of the repository in its prompt."""
     return model_arm(settings, root, until, adapted=True, which=which)
 
 
 def copier_and_adapter(
     settings: Settings, root: Path, until: str | None, which: Adapter = None
-) -> tuple[Asked, dict[str, Any]]:  # fmt: skip
+) -> tuple[Asked, dict[str, Any]]:
     """What serves editors: the copier beside the model with its adapter."""
     return model_arm(settings, root, until, copier=True, adapted=True, which=which)
 
@@ -99,7 +98,7 @@ def model_arm(
         about["notes"] = told
     if not copier:
         return ModelAlone(settings, source, retrieval=context), about
-    from finetune.evaluation.gate_fitting import usable
+    from finetune.evaluation.own_gate import usable
 
     gate = usable(settings, root, until)
     patient = replace(settings, deadline_ms=int(1000 * 2 * (UNHURRIED.generation)))

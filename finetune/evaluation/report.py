@@ -3,11 +3,8 @@
 Everything here comes from ``summary``'s figures; nothing is computed. The report holds no line of anybody's code.
 """
 
-import os
-import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from finetune.evaluation.gate_fitting import Refit
+from finetune.evaluation.machine import machine
 from finetune.evaluation.summary import MEANINGS, MEASURES
-from indexer.commands.index_and_search import printable
+from indexer.cli_options import printable
 from indexer.config import Settings
 
 _GROUP_COLUMNS = ("exact", "coverage", "precision", "dismissed")
@@ -31,19 +29,19 @@ _GROUPS = {
 _ROWS = 12
 
 
-def machine() -> dict[str, Any]:
-    """What it was measured on."""
-    return {
-        "processor": _processor(), "cores": len(_affinity()), "memory_gb": _memory(), "system": platform.system(),
-        "python": platform.python_version(),
-    }  # fmt: skip
-
-
 def document(
-    figures: dict[str, Any], *, name: str, head: str | None, settings: Settings, asked: dict[str, Any],
-    stages: list[dict[str, Any]], arms: dict[str, dict[str, Any]], reasons: dict[str, int], notes: list[str],
+    figures: dict[str, Any],
+    *,
+    name: str,
+    head: str | None,
+    settings: Settings,
+    asked: dict[str, Any],
+    stages: list[dict[str, Any]],
+    arms: dict[str, dict[str, Any]],
+    reasons: dict[str, int],
+    notes: list[str],
     seconds: float,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The whole report as plain data.
 
     :param asked: the options of the replay. :param arms: what each arm is made of.
@@ -172,9 +170,11 @@ def show_refit(done: Refit, precision: float, console: Console) -> None:
     for head in ("on the newest window", "shipped", "fitted"):
         table.add_column(head, justify="left" if head.startswith("on") else "right")
     for key, label in (
-        ("log_loss", "log loss (less is better)"), ("calibration_error", "calibration error"),
-        ("coverage", f"shown, for a wanted precision of {precision:.0%}"), ("precision", "right of those shown"),
-    ):  # fmt: skip
+        ("log_loss", "log loss (less is better)"),
+        ("calibration_error", "calibration error"),
+        ("coverage", f"shown, for a wanted precision of {precision:.0%}"),
+        ("precision", "right of those shown"),
+    ):
         cells = ["-" if side[key] is None else f"{side[key]:.3f}" for side in (done.before, done.after)]
         table.add_row(label, *cells)
     console.print(f"fitted on {done.fitted_on:,} suggestions, judged on {done.judged_on:,} of newer commits")
@@ -189,26 +189,3 @@ def show_refit(done: Refit, precision: float, console: Console) -> None:
 def meanings() -> dict[str, str]:
     """What the figures mean, for a legend."""
     return MEANINGS
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _affinity() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
-def _memory() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    except (AttributeError, ValueError, OSError):
-        return None

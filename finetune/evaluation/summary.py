@@ -184,13 +184,16 @@ def _differences(tables: dict[str, _Table], mask: NDArray[np.bool_]) -> list[dic
     for place, name in enumerate(names):
         for other in names[place + 1 :]:
             one, two = tables[name], tables[other]
-            rows.append({
-                "from": name, "to": other,
-                **{
-                    key: one.bootstrap.difference(_masked(one, key, mask), _masked(two, key, mask)).as_dict()
-                    for key in MEASURES
-                },
-            })  # fmt: skip
+            rows.append(
+                {
+                    "from": name,
+                    "to": other,
+                    **{
+                        key: one.bootstrap.difference(_masked(one, key, mask), _masked(two, key, mask)).as_dict()
+                        for key in MEASURES
+                    },
+                }
+            )
     return rows
 
 

@@ -81,7 +81,7 @@ def make(name: str, settings: Settings, root: Path, until: str | None, adapter: 
 
 def retrieval(settings: Settings, root: Path, until: str | None) -> tuple[Asked, dict[str, Any]]:
     """The engine without a model, as it serves editors."""
-    from finetune.evaluation.gate_fitting import usable
+    from finetune.evaluation.own_gate import usable
     from lsp_server.retrieval.engine import Engine
 
     gate = usable(settings, root, until)

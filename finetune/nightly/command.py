@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from indexer.commands.index_and_search import data_dir_option, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 
 _SHARE = click.FloatRange(0, 1)
 
@@ -25,8 +25,13 @@ _SHARE = click.FloatRange(0, 1)
 @click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
 @click.option("--since", metavar="REV", help="Train on the commits after REV (default: after those that serve).")
 @click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Longest time for set and training.")
-@click.option("--start", type=click.Choice(["base", "current"]), default="base", show_default=True,
-              help="What to train on from: the base, or the adapter that serves.")  # fmt: skip
+@click.option(
+    "--start",
+    type=click.Choice(["base", "current"]),
+    default="base",
+    show_default=True,
+    help="What to train on from: the base, or the adapter that serves.",
+)
 @click.option("--least", type=click.IntRange(1), default=10, show_default=True, help="New commits that make a night.")
 @click.option("--held-out", type=click.IntRange(1), help="Newest commits to judge by (default: a quarter, 10 to 100).")
 @click.option("--cases", type=click.IntRange(2), default=400, show_default=True, help="Cursors to judge by.")
@@ -49,10 +54,21 @@ _SHARE = click.FloatRange(0, 1)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @data_dir_option
 def finetune(
-    repo: Path, base: str | None, since: str | None, max_minutes: float | None, start: str, least: int,
-    held_out: int | None, cases: int, seed: int, dataset_only: bool, no_promote: bool, as_json: bool,
-    data_dir: Path | None, **chosen: Any,
-) -> None:  # fmt: skip
+    repo: Path,
+    base: str | None,
+    since: str | None,
+    max_minutes: float | None,
+    start: str,
+    least: int,
+    held_out: int | None,
+    cases: int,
+    seed: int,
+    dataset_only: bool,
+    no_promote: bool,
+    as_json: bool,
+    data_dir: Path | None,
+    **chosen: Any,
+) -> None:
     """Make the model better from the newest commits of REPO, prove it on newer ones, promote it only then.
 
     Nothing is fetched, and nothing is written into REPO. Whatever happens, what serves goes on serving until a better
@@ -65,7 +81,7 @@ def finetune(
     try:
         from finetune.dataset.build import DatasetOptions
         from finetune.nightly.job import NightOptions, Tell, night
-        from finetune.training.train import TrainingOptions
+        from finetune.training.options import TrainingOptions
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed", "pip install 'ondol[model]'") from error
 
@@ -77,9 +93,16 @@ def finetune(
     if chosen.get("rank") and not chosen.get("alpha"):
         chosen["alpha"] = 2 * chosen["rank"]
     options = NightOptions(
-        Wanted(since, least, held_out), start == "current", max_minutes, cases, seed, dataset_only, not no_promote,
-        _options(DatasetOptions, chosen), _options(TrainingOptions, chosen),
-    )  # fmt: skip
+        Wanted(since, least, held_out),
+        start == "current",
+        max_minutes,
+        cases,
+        seed,
+        dataset_only,
+        not no_promote,
+        _options(DatasetOptions, chosen),
+        _options(TrainingOptions, chosen),
+    )
     with _progress(as_json) as phase:
         report = night(root, settings, options, Tell(phase))
     if as_json:

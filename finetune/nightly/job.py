@@ -17,22 +17,22 @@ from typing import Any, Final
 
 from finetune.dataset import build
 from finetune.dataset.build import DatasetOptions, Manifest
-from finetune.evaluation.report import machine
+from finetune.evaluation.machine import machine
 from finetune.nightly import canaries, commit_split, promotion
 from finetune.nightly.commit_split import NightPlan, TooFew, Wanted
 from finetune.nightly.promotion import Decision, Trial
 from finetune.nightly.replay import Judged, judge
 from finetune.nightly.report import PROMOTED, Report, finite
 from finetune.training import train
-from finetune.training.train import TrainingOptions, TrainingResult
+from finetune.training.options import Progress, TrainingOptions, TrainingResult
 from indexer import fsio, lock
-from indexer.config import Settings, repository_directory
+from indexer.config import Settings
+from indexer.data_layout import registry_directory, repository_directory
 from indexer.errors import OndolError, UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
 from indexer.storage.generations import explained
-from lsp_server.backends.base import BackendProblem
 from lsp_server.backends.loading import find_base
-from lsp_server.model.factory import registry_directory
+from lsp_server.errors import BackendProblem
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number, read_folder
 from lsp_server.weights.adapter_registry_writer import Version
@@ -199,7 +199,7 @@ class Night:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _step(self, step: train.Progress) -> None:
+    def _step(self, step: Progress) -> None:
         eta, memory = step.eta_seconds, step.memory_bytes / 1e9
         told = (
             f"training: loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, {memory:.1f} GB, {eta:.0f} s left"
@@ -213,18 +213,31 @@ class Night:
             decision, judged = promotion.decide(Trial({}, problems)), None
         else:
             judged = judge(
-                self.root, self.settings, plan, self.work / "replay", adapter, serving, self.options.cases,
-                self.options.seed, self.tell.phase,
-            )  # fmt: skip
+                self.root,
+                self.settings,
+                plan,
+                self.work / "replay",
+                adapter,
+                serving,
+                self.options.cases,
+                self.options.seed,
+                self.tell.phase,
+            )
             decision = promotion.decide(Trial(judged.arms, leaks=judged.leaks, seed=self.options.seed))
             report.replay(judged)
         report.decided(decision, promoted=decision.promote and self.options.promote)
         return decision, judged
 
     def _keep(
-        self, plan: NightPlan, made: Manifest, adapter: Path, result: TrainingResult, decision: Decision,
-        judged: Judged | None, report: Report,
-    ) -> None:  # fmt: skip
+        self,
+        plan: NightPlan,
+        made: Manifest,
+        adapter: Path,
+        result: TrainingResult,
+        decision: Decision,
+        judged: Judged | None,
+        report: Report,
+    ) -> None:
         """Into the registry, with everything that is known of it, and promoted if it is the better one."""
         if any(problem == MISSING for problem in decision.reasons):
             return

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.commits.stages import Plan, Stage, Watch, commit_stages
 from finetune.commits.windows import Passed
 from finetune.evaluation import model_systems
 from finetune.evaluation.metrics import Outcome
-from finetune.evaluation.replay import Plan, Stage, Watch, commit_stages, run
+from finetune.evaluation.replay import run
 from finetune.evaluation.summary import summarise
 from finetune.evaluation.systems import Arm, Asked, retrieval
 from finetune.nightly import canaries
@@ -59,9 +60,16 @@ class Judged:
 
 
 def judge(
-    root: Path, settings: Settings, plan: NightPlan, folder: Path, adapter: Path, serving: Version | None, cases: int,
-    seed: int, tell: Phase,
-) -> Judged:  # fmt: skip
+    root: Path,
+    settings: Settings,
+    plan: NightPlan,
+    folder: Path,
+    adapter: Path,
+    serving: Version | None,
+    cases: int,
+    seed: int,
+    tell: Phase,
+) -> Judged:
     """Replays the held-out commits and asks for the canaries.
 
     :param folder: ours, for trees and indexes; it is removed afterwards. :param adapter: as peft writes it.

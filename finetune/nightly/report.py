@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from finetune.nightly.commit_split import NightPlan
     from finetune.nightly.promotion import Decision
     from finetune.nightly.replay import Judged
-    from finetune.training.train import TrainingOptions, TrainingResult
+    from finetune.training.options import TrainingOptions, TrainingResult
 
 PROMOTED: Final = "promoted"
 KEPT: Final = "kept"
@@ -72,10 +72,14 @@ class Report:
         self.document["notes"] += plan.notes
         self.add(
             commits={
-                "since": plan.since, "newest": plan.until, "head": plan.head, "new": plan.fresh,
-                "trained_on": plan.training, "replayed": plan.held_out,
+                "since": plan.since,
+                "newest": plan.until,
+                "head": plan.head,
+                "new": plan.fresh,
+                "trained_on": plan.training,
+                "replayed": plan.held_out,
             }
-        )  # fmt: skip
+        )
 
     def dataset(self, made: "Manifest", where: Path, seconds: float) -> None:
         """The set."""
@@ -85,11 +89,17 @@ class Report:
             status=DATASET,
             summary=f"{made.commits:,} commits, {made.samples:,} samples, {made.tokens:,} tokens in {where}",
             dataset={
-                "samples": made.samples, "tokens": made.tokens, "sha256": made.sha256, "kinds": dict(made.kinds),
-                "languages": dict(made.languages), "left_out": dict(made.left_out), "files": len(made.paths),
-                "validation": made.validation, "seconds": round(seconds, 1),
+                "samples": made.samples,
+                "tokens": made.tokens,
+                "sha256": made.sha256,
+                "kinds": dict(made.kinds),
+                "languages": dict(made.languages),
+                "left_out": dict(made.left_out),
+                "files": len(made.paths),
+                "validation": made.validation,
+                "seconds": round(seconds, 1),
             },
-        )  # fmt: skip
+        )
 
     def training(self, result: "TrainingResult", asked: "TrainingOptions", start: int | None) -> None:
         """How training went."""
@@ -101,9 +111,12 @@ class Report:
         self.document["notes"] += judged.passed.notes
         self.add(
             replay={
-                **judged.summary, "stages": judged.stages, "engines": judged.about, "passed_over": judged.passed.reasons
+                **judged.summary,
+                "stages": judged.stages,
+                "engines": judged.about,
+                "passed_over": judged.passed.reasons,
             }
-        )  # fmt: skip
+        )
 
     def decided(self, decision: "Decision", *, promoted: bool) -> None:
         """What is done with the adapter, and the line that says so."""
@@ -158,23 +171,26 @@ def markdown(document: dict[str, Any]) -> str:
 def _dataset(one: dict[str, Any]) -> list[str]:
     left_out = sorted(one["left_out"].items(), key=lambda pair: -pair[1])
     return [
-        "## The set", "",
+        "## The set",
+        "",
         f"{one['samples']:,} samples, {one['tokens']:,} tokens, of {one['files']:,} files, in {one['seconds']:,.0f} s.",
         "",
         *_list("Languages", [f"{name}: {count:,}" for name, count in one["languages"].items()]),
         *_list("Left out", [f"{count:,} x {reason}" for reason, count in left_out[:_REASONS_SHOWN]]),
-    ]  # fmt: skip
+    ]
 
 
 def _training(one: dict[str, Any]) -> list[str]:
     start = f"version {one['started_from']}" if one["started_from"] else "the base"
     how = "stopped by its time limit" if one["stopped"] == "budget" else "done"
     return [
-        "## Training", "",
+        "## Training",
+        "",
         f"{one['steps']:,} steps from {start}, {one['tokens']:,} tokens in {one['seconds']:,.0f} s "
         f"({one['tokens_per_second']:,.0f} a second), loss {_figure(one['loss_first'])} to {_figure(one['loss_last'])},"
-        f" peak memory {one['peak_bytes'] / 1e9:.1f} GB; {how}.", "",
-    ]  # fmt: skip
+        f" peak memory {one['peak_bytes'] / 1e9:.1f} GB; {how}.",
+        "",
+    ]
 
 
 def _replay(one: dict[str, Any], decision: dict[str, Any]) -> list[str]:

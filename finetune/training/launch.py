@@ -17,7 +17,7 @@ from indexer import fsio
 from indexer.errors import UserError
 
 if TYPE_CHECKING:
-    from finetune.training.train import Progress, TrainingOptions, TrainingResult
+    from finetune.training.options import Progress, TrainingOptions, TrainingResult
 
 JOB: Final = "job.json"
 MARK: Final = "ondol-training "
@@ -43,7 +43,7 @@ def launch(
 
     :raises UserError: what one of them said, or that they ended without a result.
     """
-    from finetune.training.train import Progress, TrainingResult
+    from finetune.training.options import Progress, TrainingResult
 
     fsio.make_directories(out)
     folders = [str(one.absolute()) if one else None for one in (base, dataset, out, start)]
@@ -51,10 +51,23 @@ def launch(
     fsio.replace_file(out / JOB, json.dumps(job).encode())
     worker = Path(__file__).with_name("worker.py")
     line = [
-        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1",
-        "--num_processes", str(options.processes), "--main_process_port", "0", "--mixed_precision", "no",
-        "--dynamo_backend", "no", str(worker), str(out / JOB),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--num_machines",
+        "1",
+        "--num_processes",
+        str(options.processes),
+        "--main_process_port",
+        "0",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        str(worker),
+        str(out / JOB),
+    ]
     # In the folder of ours: a module of the repository's own must not be taken for one of Python's.
     process = subprocess.Popen(
         line, cwd=out, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True

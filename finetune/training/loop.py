@@ -22,8 +22,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from finetune.dataset.shards import TRAIN, VALIDATION, read
 from finetune.training import checkpoints
 from finetune.training.lora_model import Weighted, adapter_tensors, load, put_adapter, write_adapter
+from finetune.training.options import Progress, TrainingOptions, TrainingResult
 from finetune.training.sequence_packing import Collator, Row, Rows, Samples, pack, schedule
-from finetune.training.train import Progress, TrainingOptions, TrainingResult
 from indexer.errors import UserError
 from lsp_server.backends.torch_backend import pick_device, pick_dtype
 from lsp_server.weights.base_model import ModelFolder
@@ -164,10 +164,13 @@ class LoraTrainer(Trainer):
             return
         schedule: Any = self.lr_scheduler
         numbers = {
-            "run": run.name, "step": step, "losses": run.losses, "validation_first": run.validation_first,
+            "run": run.name,
+            "step": step,
+            "losses": run.losses,
+            "validation_first": run.validation_first,
             "notes": run.notes,
             "schedule": {name: getattr(schedule, name) for name in ("last_epoch", "_step_count", "_last_lr")},
-        }  # fmt: skip
+        }
         trainer = json.dumps({**asdict(self.state), "log_history": [], "stateful_callbacks": {}})
         try:
             checkpoints.save_checkpoint(
@@ -250,9 +253,16 @@ class Watch(TrainerCallback):
 
 
 def run(
-    folder: ModelFolder, dataset: Path, files: dict[str, Any], out: Path, options: TrainingOptions, name: str,
-    start: Path | None, progress: Callable[[Progress], None] | None, started: float,
-) -> TrainingResult:  # fmt: skip
+    folder: ModelFolder,
+    dataset: Path,
+    files: dict[str, Any],
+    out: Path,
+    options: TrainingOptions,
+    name: str,
+    start: Path | None,
+    progress: Callable[[Progress], None] | None,
+    started: float,
+) -> TrainingResult:
     """Trains; see ``training.train``, which has checked everything that can be checked without torch.
 
     :param name: tells this run from others, by base, set, options and start.
@@ -288,13 +298,19 @@ def run(
     current.state.wait_for_everyone()
     tokens = current.tokens(0, steps)
     return TrainingResult(
-        steps=steps, tokens=tokens, seconds=round(time.monotonic() - started, 3),
-        loss_first=_mean(current.losses, first=True), loss_last=_mean(current.losses, first=False),
+        steps=steps,
+        tokens=tokens,
+        seconds=round(time.monotonic() - started, 3),
+        loss_first=_mean(current.losses, first=True),
+        loss_last=_mean(current.losses, first=False),
         tokens_per_second=round(current.tokens(current.resumed_at, steps) / max(1e-9, seconds), 1),
-        peak_bytes=memory(peak=True), stopped=current.stopped, notes=tuple(current.notes),
-        validation_first=current.validation_first, validation_last=last,
+        peak_bytes=memory(peak=True),
+        stopped=current.stopped,
+        notes=tuple(current.notes),
+        validation_first=current.validation_first,
+        validation_last=last,
         processes=int(current.state.num_processes),
-    )  # fmt: skip
+    )
 
 
 def _arguments(out: Path, options: TrainingOptions) -> TrainingArguments:
@@ -302,13 +318,28 @@ def _arguments(out: Path, options: TrainingOptions) -> TrainingArguments:
     device = pick_device()
     dtype = pick_dtype(device)
     args = TrainingArguments(
-        output_dir=str(out / CHECKPOINTS), num_train_epochs=1, learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay, max_grad_norm=1.0, optim="adamw_torch", adam_beta2=0.99,
-        bf16=dtype == torch.bfloat16, fp16=dtype == torch.float16 and device.type == "cuda",
-        use_cpu=device.type == "cpu", logging_steps=1, logging_nan_inf_filter=False, save_strategy="no",
-        report_to=[], disable_tqdm=True, log_level="error", seed=options.seed, remove_unused_columns=False,
-        dataloader_pin_memory=device.type == "cuda", dataloader_num_workers=0, ddp_find_unused_parameters=False,
-    )  # fmt: skip
+        output_dir=str(out / CHECKPOINTS),
+        num_train_epochs=1,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        max_grad_norm=1.0,
+        optim="adamw_torch",
+        adam_beta2=0.99,
+        bf16=dtype == torch.bfloat16,
+        fp16=dtype == torch.float16 and device.type == "cuda",
+        use_cpu=device.type == "cpu",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        log_level="error",
+        seed=options.seed,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.type == "cuda",
+        dataloader_num_workers=0,
+        ddp_find_unused_parameters=False,
+    )
     args._n_gpu = min(1, args.n_gpu)  # one process, one GPU: several are accelerate's business
     return args
 

@@ -21,7 +21,7 @@ from lsp_server.weights.adapter_registry import CONFIG, WEIGHTS
 from lsp_server.weights.base_model import ModelFolder
 
 if TYPE_CHECKING:
-    from finetune.training.train import TrainingOptions
+    from finetune.training.options import TrainingOptions
 
 
 class Weighted(torch.nn.Module):
@@ -66,9 +66,13 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
     checkpointing = device.type == "cuda" if checkpointing is None else checkpointing
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder.path, local_files_only=True, use_safetensors=True, trust_remote_code=False,
-            attn_implementation="sdpa", **_precision(options, device),
-        )  # fmt: skip
+            folder.path,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa",
+            **_precision(options, device),
+        )
     except torch.OutOfMemoryError as error:
         raise UserError("the GPU has no memory left for the base model", "use a smaller base, or quantize") from error
     except (OSError, ValueError, RuntimeError) as error:
@@ -92,9 +96,13 @@ def _adapted(model: Any, name: str, options: "TrainingOptions", start: Path | No
     precise = os.environ.get("ACCELERATE_USE_FSDP", "").lower() != "true"
     if start is None:
         config = LoraConfig(
-            r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules="all-linear",
-            bias="none", task_type="CAUSAL_LM",
-        )  # fmt: skip
+            r=options.rank,
+            lora_alpha=options.alpha,
+            lora_dropout=options.dropout,
+            target_modules="all-linear",
+            bias="none",
+            task_type="CAUSAL_LM",
+        )
         return get_peft_model(model, config, autocast_adapter_dtype=precise)
     _require_adapter(start)
     try:

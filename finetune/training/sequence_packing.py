@@ -47,9 +47,11 @@ class Samples:
         bounds = np.cumsum([0, *map(len, ids)])
         empty = [np.zeros(0)]
         return cls(
-            np.concatenate(ids or empty).astype(np.uint32), np.concatenate(weights or empty).astype(np.float32),
-            bounds, too_long,
-        )  # fmt: skip
+            np.concatenate(ids or empty).astype(np.uint32),
+            np.concatenate(weights or empty).astype(np.float32),
+            bounds,
+            too_long,
+        )
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -132,6 +134,8 @@ class Collator:
                 at = end
             positions[place, at:] = np.arange(length - at)  # the padding is a document of its own
         return {
-            "input_ids": torch.from_numpy(ids), "position_ids": torch.from_numpy(positions),
-            "targets": torch.from_numpy(targets), "weights": torch.from_numpy(weights),
-        }  # fmt: skip
+            "input_ids": torch.from_numpy(ids),
+            "position_ids": torch.from_numpy(positions),
+            "targets": torch.from_numpy(targets),
+            "weights": torch.from_numpy(weights),
+        }

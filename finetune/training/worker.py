@@ -18,7 +18,8 @@ _LOOK_SECONDS: Final = 2.0
 def main() -> None:
     """Trains, tells what came of it, and exits with 1 where a person has to cure something."""
     from finetune.training.launch import tell
-    from finetune.training.train import TrainingOptions, train
+    from finetune.training.options import TrainingOptions
+    from finetune.training.train import train
     from indexer.errors import UserError
 
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))

@@ -21,13 +21,14 @@ from indexer import fsio
 from indexer.building import worker_pool
 from indexer.building.worker import Limits
 from indexer.building.worker_pool import Outcome, Pool, SuffixFiles
-from indexer.config import Settings, repository_directory
+from indexer.config import Settings
+from indexer.data_layout import index_directory, repository_directory
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
 from indexer.repository.walk import walk
 from indexer.storage import compaction, fingerprint, generations, segment
 from indexer.storage.bm25_update import Ranked
 from indexer.storage.catalogue import Catalogue
-from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store, index_directory
+from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
 from indexer.storage.segment import Document, Prepared
 from indexer.storage.stat_cache import Hints
 from indexer.text.tokens import Lexed

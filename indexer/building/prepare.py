@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.config import Settings
-from indexer.languages.chunking import chunk
+from indexer.languages.chunking import chunk, chunk_terms
 from indexer.repository.policy import read_source
 from indexer.search.word_prefixes import words_of
 from indexer.storage.segment import Prepared, pack_text
-from indexer.text.terms import terms
 from indexer.text.tokens import lex
 from indexer.types import Chunk, Entry, Skip, Source
 
@@ -79,8 +78,3 @@ class Preparer:
 
             self._encoder = Encoder.load()
         return self._encoder.encode([f"{piece.header}\n{piece.text}" for piece in chunks])
-
-
-def chunk_terms(piece: Chunk) -> str:
-    """The terms of a chunk for the ranked search, joined by blanks."""
-    return " ".join(terms(f"{piece.header}\n{piece.text}"))

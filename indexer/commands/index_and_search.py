@@ -13,31 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.config import Settings, load
+from indexer.cli_options import data_dir_option, printable, settings_for
 from indexer.repository.git import find_root
 
 if TYPE_CHECKING:
     from indexer.building.build import BuildReport, Progress
 
 _REASONS_SHOWN = 5
-
-
-def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> Settings:
-    """The settings that hold for ``root``; what is wrong with them goes to standard error."""
-    settings, problems = load(root)
-    if not quiet:
-        for problem in problems:
-            click.echo(f"ondol: {problem}", err=True)
-    return replace(settings, data_dir=data_dir.expanduser().absolute()) if data_dir else settings
-
-
-def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--data-dir``, the same for every command."""
-    return click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Keep everything under this folder instead of the platform's.",
-    )(command)
 
 
 @click.command(epilog="Example: ondol index ~/product --workers 2")
@@ -123,11 +105,6 @@ def _summary(report: "BuildReport", show_skipped: bool) -> None:
             click.echo(f"  {printable(skip.path)}: {skip.reason}")
 
 
-def printable(path: str) -> str:
-    """A path that cannot disturb a terminal: what is not printable is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)
-
-
 @click.command(epilog='Example: ondol search "open a socket with a timeout" --limit 3')
 @click.argument("text")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
@@ -136,8 +113,8 @@ def printable(path: str) -> str:
 @data_dir_option
 def search(text: str, repo: Path, limit: int, as_json: bool, data_dir: Path | None) -> None:
     """Show the chunks of the index that fit TEXT best."""
+    from indexer.data_layout import index_directory
     from indexer.search.hybrid import search as find
-    from indexer.storage.generations import index_directory
     from indexer.storage.reader import Index
 
     root = find_root(repo)

@@ -15,12 +15,17 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from tree_sitter import Node, Parser, TreeCursor
 
 from indexer.languages.grammars import grammar, parser
 from indexer.languages.table import LANGUAGES
+from indexer.text.terms import terms
 from indexer.types import Chunk
+
+if TYPE_CHECKING:
+    pass
 
 MIN_LINES = 20
 MAX_LINES = 60
@@ -341,3 +346,8 @@ def _windows(first: int, end: int, lines: list[str], starts: list[int]) -> list[
         windows.append((first, stop))
         first = stop
     return windows
+
+
+def chunk_terms(piece: Chunk) -> str:
+    """The terms of a chunk for the ranked search, joined by blanks."""
+    return " ".join(terms(f"{piece.header}\n{piece.text}"))

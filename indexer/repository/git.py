@@ -25,9 +25,22 @@ TIMEOUT = 120.0
 
 # The commands that Ondol needs: all of them read. A new one is added here after checking what it can be told to start.
 _COMMANDS = frozenset(
-    {"cat-file", "config", "diff-tree", "for-each-ref", "log", "ls-files", "ls-tree", "merge-base", "rev-list",
-     "rev-parse", "show", "symbolic-ref", "version"}
-)  # fmt: skip
+    {
+        "cat-file",
+        "config",
+        "diff-tree",
+        "for-each-ref",
+        "log",
+        "ls-files",
+        "ls-tree",
+        "merge-base",
+        "rev-list",
+        "rev-parse",
+        "show",
+        "symbolic-ref",
+        "version",
+    }
+)
 # These print patches, so they obey diff drivers named by .gitattributes unless told not to.
 _PATCHING = frozenset({"diff-tree", "log", "show"})
 
@@ -239,9 +252,13 @@ def _looks_like_git_directory(path: Path) -> bool:
 def _optional(root: Path, *args: str) -> str | None:
     """The one line a query prints, or None where it has no answer."""
     done = subprocess.run(
-        command(root, *args), stdin=subprocess.DEVNULL, capture_output=True, env=environment(root), check=False,
+        command(root, *args),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(root),
+        check=False,
         timeout=TIMEOUT,
-    )  # fmt: skip
+    )
     if done.returncode == 128 and b"dubious ownership" in done.stderr:
         raise _refusal(root, args[0], done.stderr)
     return _text(done.stdout).strip() or None if done.returncode == 0 else None

@@ -98,10 +98,28 @@ def changes(root: Path, commit: Commit, paths: Sequence[str] = ()) -> list[Chang
     """
     against = [commit.parent] if commit.parent else ["--root"]
     output = run_git(
-        root, "diff-tree", "-r", "-M", "--no-commit-id", "--raw", "-p", "-U0", "--full-index", "--no-abbrev",
-        "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--diff-filter=AMRC",
-        "--ignore-submodules=all", *against, commit.id, "--", *paths,
-    )  # fmt: skip
+        root,
+        "diff-tree",
+        "-r",
+        "-M",
+        "--no-commit-id",
+        "--raw",
+        "-p",
+        "-U0",
+        "--full-index",
+        "--no-abbrev",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--diff-filter=AMRC",
+        "--ignore-submodules=all",
+        *against,
+        commit.id,
+        "--",
+        *paths,
+    )
     raw, _, patch = output.partition(b"\n\n")
     files = [change for line in raw.split(b"\n") if (change := _raw_change(line))]
     hunks = list(_hunks_by_file(patch))

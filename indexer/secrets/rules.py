@@ -16,8 +16,10 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     ("ABSK", r"ABSK[A-Za-z0-9+/]{100,}={0,2}"),
     ("ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{36,251}"),
     ("github_pat_", r"github_pat_[A-Za-z0-9_]{40,}"),
-    ("glpat- gldt- glrt- glft- glsoat- glcbt- glimt- glptt- glagent- gloas- glffct-",
-     r"gl(?:pat|dt|rt|ft|soat|cbt|imt|ptt|agent|oas|ffct)-[A-Za-z0-9_.-]{20,}"),
+    (
+        "glpat- gldt- glrt- glft- glsoat- glcbt- glimt- glptt- glagent- gloas- glffct-",
+        r"gl(?:pat|dt|rt|ft|soat|cbt|imt|ptt|agent|oas|ffct)-[A-Za-z0-9_.-]{20,}",
+    ),
     ("GR1348941", r"GR1348941[A-Za-z0-9_-]{20,}"),
     ("AIza", r"AIza[A-Za-z0-9_-]{35}"),
     ("GOCSPX-", r"GOCSPX-[A-Za-z0-9_-]{28}"),
@@ -28,8 +30,10 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     ("hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,}"),
     (".webhook.office.com/", r"[a-z0-9]+\.webhook\.office\.com/webhookb2/[A-Za-z0-9@/-]{60,}"),
     ("/api/webhooks/", r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,}"),
-    ("sk_live_ rk_live_ sk_test_ rk_test_ whsec_",
-     r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{20,}|whsec_[A-Za-z0-9+/=]{24,})"),
+    (
+        "sk_live_ rk_live_ sk_test_ rk_test_ whsec_",
+        r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{20,}|whsec_[A-Za-z0-9+/=]{24,})",
+    ),
     ("SG.", r"(?<![A-Za-z0-9])SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),
     ("-us", r"(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
     ("key-", r"(?<![A-Za-z0-9])key-[0-9a-f]{32}(?![A-Za-z0-9])"),
@@ -46,9 +50,11 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     ("sk-", r"(?<![A-Za-z0-9])sk-(?:proj|ant|svcacct|admin|or|lf)-[A-Za-z0-9_-]{20,}"),
     ("sk-", r"(?<![A-Za-z0-9])sk-(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{32,64}(?![A-Za-z0-9])"),
     ("hf_ api_org_", r"(?<![A-Za-z0-9])(?:hf|api_org)_[A-Za-z]{34}(?![A-Za-z0-9])"),
-    ("gsk_ xai- pplx- r8_ nvapi- fw_",
-     r"(?<![A-Za-z0-9])(?:gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9]{60,}|pplx-[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{37}"
-     r"|nvapi-[A-Za-z0-9_-]{50,}|fw_[A-Za-z0-9]{24})(?![A-Za-z0-9])"),
+    (
+        "gsk_ xai- pplx- r8_ nvapi- fw_",
+        r"(?<![A-Za-z0-9])(?:gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9]{60,}|pplx-[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{37}"
+        r"|nvapi-[A-Za-z0-9_-]{50,}|fw_[A-Za-z0-9]{24})(?![A-Za-z0-9])",
+    ),
     ("dop_v1_ doo_v1_ dor_v1_", r"do[por]_v1_[0-9a-f]{64}"),
     ("shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
     ("sq0", r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43}"),
@@ -62,21 +68,27 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     (".", r"(?<![A-Za-z0-9_./-])[MNO][A-Za-z0-9]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_-])"),
     ("mfa.", r"(?<![A-Za-z0-9])mfa\.[A-Za-z0-9_-]{80,}"),
     ("NRAK- NRII- NRJS-", r"NR(?:AK-[A-Z0-9]{27}|II-[A-Za-z0-9_-]{32}|JS-[0-9a-f]{19})"),
-    ("glsa_ glc_ eyJrIjoi",
-     r"(?:glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|glc_[A-Za-z0-9+/]{32,}={0,2}|eyJrIjoi[A-Za-z0-9]{60,}={0,2})"),
+    (
+        "glsa_ glc_ eyJrIjoi",
+        r"(?:glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|glc_[A-Za-z0-9+/]{32,}={0,2}|eyJrIjoi[A-Za-z0-9]{60,}={0,2})",
+    ),
     ("dp.", r"(?<![A-Za-z0-9])dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
     ("Q~", r"(?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~.-])"),
     ("PMAK-", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
-    ("figd_ lin_api_ lin_oauth_ sntrys_ sntryu_ sbp_ ntn_ pul- tfp_ phc_ phx_ rpa_ sgp_",
-     r"(?<![A-Za-z0-9])(?:figd_[A-Za-z0-9_-]{40,}|lin_(?:api|oauth)_[A-Za-z0-9]{40,}|sntrys_[A-Za-z0-9+/=_-]{60,}"
-     r"|sntryu_[0-9a-f]{64}|sbp_[0-9a-f]{40}|ntn_[A-Za-z0-9]{40,}|pul-[0-9a-f]{40}|tfp_[A-Za-z0-9_]{59}"
-     r"|ph[cx]_[A-Za-z0-9]{40,}|rpa_[A-Z0-9]{40,}|sgp_[A-Za-z0-9_]{40,})"),
-    ("CFPAT- secret_ ops_eyJ A3-",
-     r"(?<![A-Za-z0-9])(?:CFPAT-[A-Za-z0-9_-]{43}|secret_[A-Za-z0-9]{43}|ops_eyJ[A-Za-z0-9+/=]{100,}"
-     r"|A3-[A-Z0-9]{6}-[A-Z0-9-]{20,32})(?![A-Za-z0-9])"),
+    (
+        "figd_ lin_api_ lin_oauth_ sntrys_ sntryu_ sbp_ ntn_ pul- tfp_ phc_ phx_ rpa_ sgp_",
+        r"(?<![A-Za-z0-9])(?:figd_[A-Za-z0-9_-]{40,}|lin_(?:api|oauth)_[A-Za-z0-9]{40,}|sntrys_[A-Za-z0-9+/=_-]{60,}"
+        r"|sntryu_[0-9a-f]{64}|sbp_[0-9a-f]{40}|ntn_[A-Za-z0-9]{40,}|pul-[0-9a-f]{40}|tfp_[A-Za-z0-9_]{59}"
+        r"|ph[cx]_[A-Za-z0-9]{40,}|rpa_[A-Z0-9]{40,}|sgp_[A-Za-z0-9_]{40,})",
+    ),
+    (
+        "CFPAT- secret_ ops_eyJ A3-",
+        r"(?<![A-Za-z0-9])(?:CFPAT-[A-Za-z0-9_-]{43}|secret_[A-Za-z0-9]{43}|ops_eyJ[A-Za-z0-9+/=]{100,}"
+        r"|A3-[A-Z0-9]{6}-[A-Z0-9-]{20,32})(?![A-Za-z0-9])",
+    ),
     ("sig=", r"(?<=[?&]sig=)[A-Za-z0-9%+/=]{30,}"),
     ("LS0tLS1CRUdJTi", r"LS0tLS1CRUdJTi(?!BDRVJU)[A-Za-z0-9+/]{60,}={0,2}"),
-)  # fmt: skip
+)
 
 # Characters of which words are made; a format's match never holds another one.
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer import fsio
-from indexer.building.prepare import chunk_terms
+from indexer.languages.chunking import chunk_terms
 from indexer.storage.generations import FileRecord, Manifest, Store
 from indexer.storage.segment import Document, Segment, chunk_key
 

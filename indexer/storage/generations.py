@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from indexer import fsio, lock
-from indexer.config import Settings, repository_path
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew, UserError
 
 FORMAT: Final = 1
@@ -106,11 +105,6 @@ class Opened:
 
     manifest: Manifest
     problem: str | None = None
-
-
-def index_directory(settings: Settings, root: Path) -> Path:
-    """Where the index of the repository at ``root`` is kept, whether or not there is one."""
-    return repository_path(settings, root) / "index"
 
 
 class Store:

@@ -193,9 +193,13 @@ class Segment:
         self._first_chunks = self._numbers[:, 5]
         self.chunk_counts: NDArray[np.int64] = np.diff(np.append(self._first_chunks, len(self.spans)))
         rows = zip(
-            self.ids.tolist(), *(names[name] for name in _TEXT_COLUMNS[:3]), self.live.tolist(), self._numbers.tolist(),
-            self.chunk_counts.tolist(), strict=True,
-        )  # fmt: skip
+            self.ids.tolist(),
+            *(names[name] for name in _TEXT_COLUMNS[:3]),
+            self.live.tolist(),
+            self._numbers.tolist(),
+            self.chunk_counts.tolist(),
+            strict=True,
+        )
         self.documents: list[Document] = [
             Document(id, path, blob, language, live, number, local, numbers[3], numbers[4], chunks, numbers[6])
             for local, (id, path, blob, language, live, numbers, chunks) in enumerate(rows)

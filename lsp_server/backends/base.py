@@ -7,12 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from indexer.errors import UserError
 from indexer.prompt.renderer import Prompt, PromptInput
-
-
-class BackendProblem(UserError):
-    """The model cannot serve; the sentence says why and what to do. The engine goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)

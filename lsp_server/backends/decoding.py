@@ -12,10 +12,11 @@ from typing import Protocol
 from indexer.prompt.formats import PromptSpec, stop_ids
 from indexer.prompt.renderer import Prompt
 from indexer.prompt.tokenizer import Vocabulary
-from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
+from lsp_server.backends.base import Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.draft_length import Pace
 from lsp_server.backends.draft_sources import Drafts
 from lsp_server.backends.stop_rules import TextStops
+from lsp_server.errors import BackendProblem
 
 BEST = 3
 """How many of the likeliest next tokens a model reports."""
@@ -168,9 +169,18 @@ class Decoder:
             raise
         seconds = time.perf_counter() - began
         return Generation(
-            run.text, run.reason, tuple(run.logprobs), len(prompt.ids), run.reused, run.forwards, run.drafted,
-            run.accepted, seconds, tuple(run.written), run.line_logprob,
-        )  # fmt: skip
+            run.text,
+            run.reason,
+            tuple(run.logprobs),
+            len(prompt.ids),
+            run.reused,
+            run.forwards,
+            run.drafted,
+            run.accepted,
+            seconds,
+            tuple(run.written),
+            run.line_logprob,
+        )
 
     def alternatives(
         self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never

@@ -25,8 +25,9 @@ from urllib.parse import urlsplit
 
 from indexer.prompt.formats import SPECS
 from indexer.prompt.renderer import Prompt, PromptInput, Renderer
-from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
+from lsp_server.backends.base import Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.stop_rules import TextStops
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.base_model import open_format
 
 log = logging.getLogger(__name__)
@@ -148,8 +149,13 @@ class RemoteBackend:
                     progress(text)
         finally:
             exchange.close()
-        return Generation(text, reason or exchange.reason, prompt_tokens=len(prompt.ids), forwards=exchange.received,
-                          seconds=time.perf_counter() - began)  # fmt: skip
+        return Generation(
+            text,
+            reason or exchange.reason,
+            prompt_tokens=len(prompt.ids),
+            forwards=exchange.received,
+            seconds=time.perf_counter() - began,
+        )
 
     def alternatives(
         self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never
@@ -184,11 +190,23 @@ class RemoteBackend:
         prefix, suffix = plain(parts.prefix[-self._server.limit * 4 :]), plain(parts.suffix[: self._server.limit])
         if self._server.protocol == "infill":
             extra = [{"filename": plain(p.path), "text": plain(p.text)} for p in reversed(parts.context)]
-            return {**body, "input_extra": extra, "input_prefix": prefix, "input_suffix": suffix, "prompt": "",
-                    "n_predict": limits.max_tokens, "cache_prompt": True}  # fmt: skip
+            return {
+                **body,
+                "input_extra": extra,
+                "input_prefix": prefix,
+                "input_suffix": suffix,
+                "prompt": "",
+                "n_predict": limits.max_tokens,
+                "cache_prompt": True,
+            }
         context = "".join(f"# {plain(p.path)}\n{plain(p.text)}\n\n" for p in reversed(parts.context))
-        return {**body, "model": self._server.model, "prompt": context + prefix, "suffix": suffix,
-                "max_tokens": limits.max_tokens}  # fmt: skip
+        return {
+            **body,
+            "model": self._server.model,
+            "prompt": context + prefix,
+            "suffix": suffix,
+            "max_tokens": limits.max_tokens,
+        }
 
 
 class RemotePrompt(Prompt):

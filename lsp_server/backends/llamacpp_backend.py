@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from indexer.prompt.formats import PromptSpec
 from indexer.prompt.renderer import Prompt, PromptInput, Renderer
-from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
+from lsp_server.backends.base import Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.decoding import BEST, decoder_for
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion
 from lsp_server.weights.base_model import open_folder
 
@@ -230,9 +231,12 @@ class _Rows:
         self._each = self._owners.ctypes.data + np.arange(size, dtype=np.uintp) * self._owners.itemsize
         self.batch = c.llama_batch()
         for name, values in (
-            ("token", self._tokens), ("pos", self._places), ("n_seq_id", self._counts), ("seq_id", self._each),
+            ("token", self._tokens),
+            ("pos", self._places),
+            ("n_seq_id", self._counts),
+            ("seq_id", self._each),
             ("logits", self._wanted),
-        ):  # fmt: skip
+        ):
             kind = type(getattr(self.batch, name))
             setattr(self.batch, name, ctypes.cast(values.ctypes.data, kind))
 
@@ -275,9 +279,11 @@ class LlamaCppBackend:
     def about(self) -> dict[str, str]:
         """See :class:`~lsp_server.backends.base.Backend`."""
         return {
-            "base": self.folder.name, "format": self._renderer.spec.name, "runs_on": f"llama.cpp, {self._file.name}",
+            "base": self.folder.name,
+            "format": self._renderer.spec.name,
+            "runs_on": f"llama.cpp, {self._file.name}",
             "adapter": self._adapter.label if self._adapter else "",
-        }  # fmt: skip
+        }
 
     def use_spec(self, spec: PromptSpec) -> None:
         """Ask in another way from now on (left to right, when the model's own way has turned out not to work)."""

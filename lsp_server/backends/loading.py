@@ -12,7 +12,8 @@ from typing import Any
 from indexer.config import Settings
 from indexer.prompt.formats import LEFT_TO_RIGHT
 from indexer.prompt.renderer import PromptInput
-from lsp_server.backends.base import Backend, BackendProblem, Limits
+from lsp_server.backends.base import Backend, Limits
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.base_model import ModelFolder, open_folder
 
 _SMOKE = (

@@ -16,9 +16,10 @@ from safetensors import safe_open
 from indexer.prompt.formats import PromptSpec
 from indexer.prompt.renderer import Prompt, PromptInput, Renderer
 from lsp_server.backends import torch_llama
-from lsp_server.backends.base import BackendProblem, Cancelled, Generation, Limits, Progress, never
+from lsp_server.backends.base import Cancelled, Generation, Limits, Progress, never
 from lsp_server.backends.decoding import Model, decoder_for
 from lsp_server.backends.torch_quantized import WHOLE, Beside, quantization, refused
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion
 from lsp_server.weights.base_model import ModelFolder, open_folder
 
@@ -89,9 +90,11 @@ class TransformersBackend:
         """See :class:`~lsp_server.backends.base.Backend`."""
         number = str(self._dtype).removeprefix("torch.") if self._bits == WHOLE else f"{self._bits} bits"
         return {
-            "base": self.folder.name, "format": self._renderer.spec.name, "runs_on": f"torch, {self._device}, {number}",
+            "base": self.folder.name,
+            "format": self._renderer.spec.name,
+            "runs_on": f"torch, {self._device}, {number}",
             "adapter": self._adapter.label if self._adapter else "",
-        }  # fmt: skip
+        }
 
     def use_spec(self, spec: PromptSpec) -> None:
         """Ask in another way from now on (left to right, when the model's own way has turned out not to work)."""

@@ -164,7 +164,7 @@ class LeanLlama:
 
     def _layers_over(
         self, ids: Tensor, where: Tensor, start: int, total: int, mask: Tensor | None, last: int
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Hidden states of the ``last`` final tokens after the final norm; keys and values of all are written to places
         ``[start, total)`` of the cache. The other tokens need no more of the last layer than those."""
         x = functional.embedding(ids, self._embed)
@@ -199,9 +199,13 @@ class LeanLlama:
         else:
             whole = n == keys.shape[1]  # nothing before: half of the products need not be computed
             mixed = functional.scaled_dot_product_attention(
-                q[None], keys[None], values[None], attn_mask=None if whole else mask, is_causal=whole,
+                q[None],
+                keys[None],
+                values[None],
+                attn_mask=None if whole else mask,
+                is_causal=whole,
                 enable_gqa=self._heads != self._groups,
-            )[0]  # fmt: skip
+            )[0]
         return functional.linear(mixed.transpose(0, 1).reshape(n, -1), layer.out, layer.out_bias)
 
     def _mlp(self, layer: _Layer, x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import torch
 from safetensors import safe_open
 
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion
 
 WHOLE: Final = 16

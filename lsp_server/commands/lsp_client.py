@@ -35,9 +35,13 @@ class Client:
     ) -> None:
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
             env=dict(os.environ if env is None else env),
-        )  # fmt: skip
+        )
         self.errors = bytearray()
         self.stray = bytearray()
         self.messages: list[dict[str, Any]] = []

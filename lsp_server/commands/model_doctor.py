@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from indexer.config import Settings
+from indexer.data_layout import registry_directory
 from indexer.errors import OndolError, UserError
 from indexer.prompt.renderer import PromptInput
-from lsp_server.backends.base import BackendProblem, Limits
+from lsp_server.backends.base import Limits
 from lsp_server.backends.loading import load_local, load_remote, open_base
-from lsp_server.model.factory import PROMPT_TOKENS, registry_directory
+from lsp_server.errors import BackendProblem
+from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.weights.adapter_registry import current_number, read_version
 
 _QUESTION = PromptInput("example.py", "def add(first, second):\n    return ", "\n\n\nprint(add(1, 2))\n")

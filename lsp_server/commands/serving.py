@@ -8,15 +8,13 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.commands.index_and_search import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, printable, settings_for
 from indexer.errors import IndexMissing, UserError
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ def serve(stdio: bool, backend: str | None, base: str | None, data_dir: Path | N
     import gc
 
     gc.disable()  # most of the start is the making of the protocol's 900 classes, all of which stay
-    from lsp_server.server.app import serve as run
+    from lsp_server.server.main import serve as run
 
     gc.freeze()
     gc.enable()
@@ -90,16 +88,16 @@ def complete(
     if as_json:
         click.echo(json.dumps(_as_json(answer, document.text, offset, milliseconds)))
         return
-    from lsp_server.commands.terminal import show
+    from lsp_server.commands.terminal import has_colour, show
 
     for suggestion in answer.suggestions[: 1 if automatic else 3]:
-        click.echo(show(typed, suggestion.text[offset - suggestion.start :], colour=_colour()))
+        click.echo(show(typed, suggestion.text[offset - suggestion.start :], colour=has_colour()))
         source = ", ".join(f"{printable(p.path)}:{p.line} ({p.kind})" for p in suggestion.provenance[:3])
         by = str(answer.trace.get("model", "model")) if suggestion.engine == "model" else suggestion.engine
         said = f"  {suggestion.probability:.0%} likely, by {by}, {milliseconds:.1f} ms"
         click.echo(said + (f", from {source}" if source else ""))
     if not answer.suggestions:
-        from lsp_server.telemetry.traces import REASONS
+        from lsp_server.reasons import REASONS
 
         click.echo(f"nothing: {REASONS.get(answer.reason, answer.reason)}", err=True)
 
@@ -231,8 +229,19 @@ def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("language", "engine", "adapter", "shown", "accepted", "share", "in part", "characters", "kept 30 s",
-                  "kept 5 min", box=None)  # fmt: skip
+    table = Table(
+        "language",
+        "engine",
+        "adapter",
+        "shown",
+        "accepted",
+        "share",
+        "in part",
+        "characters",
+        "kept 30 s",
+        "kept 5 min",
+        box=None,
+    )
     for row in rows:
         cells = [row[key] for key in ("language", "engine", "adapter", "shown", "accepted")]
         cells += [_percent(row["accepted_share"]), row["partial"], row["characters"]]
@@ -264,48 +273,3 @@ def _since(text: str | None) -> float:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
-
-
-@click.command(epilog="Example: ondol demo ~/product --count 8")
-@click.argument("repo", type=click.Path(path_type=Path), default=Path())
-@click.option("--count", type=click.IntRange(1, 1000), default=5, show_default=True, help="Completions to show.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@data_dir_option
-def demo(repo: Path, count: int, as_json: bool, data_dir: Path | None) -> None:
-    """Show what Ondol would have said at places where the last commits of REPO went on.
-
-    Indexes REPO as it was before them, starts the real language server, and asks it as an editor does.
-    """
-    from finetune.evaluation.demo import run
-    from indexer.repository import git
-    from lsp_server.commands.terminal import report
-
-    root = git.find_root(repo)
-    settings = settings_for(root, data_dir, quiet=as_json)
-    tell = (lambda said: None) if as_json else (lambda said: click.echo(said, err=True))
-    with _bar(not as_json) as progress:
-        result = run(root, settings, count, tell, progress)
-    click.echo(json.dumps(result.as_dict()) if as_json else report(result, colour=_colour()))
-
-
-@contextmanager
-def _bar(wanted: bool) -> Iterator[Callable[[Any], None]]:
-    """A bar for the index that is built, on a terminal."""
-    if not wanted or not sys.stderr.isatty():
-        yield lambda step: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    columns = (TextColumn("indexing"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("index", total=100)
-
-        def show(step: Any) -> None:
-            bars.update(task, completed=step.percent, visible=step.phase != "done")
-
-        yield show
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty()

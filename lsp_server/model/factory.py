@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from indexer.config import Settings, repository_path
+from indexer.config import Settings
+from indexer.data_layout import registry_directory
 from lsp_server.backends.loading import load_local, load_remote
 from lsp_server.backends.shared_model import Shared
 from lsp_server.model.hybrid_engine import Copier, DuetEngine
@@ -18,13 +19,7 @@ from lsp_server.model.runner import ModelSource
 PROMPT_TOKENS = 2048
 """Prompts are at most this long; less where the model's context is shorter."""
 
-REGISTRY = "registry"
 """The adapter registry's folder within the repository's own data folder."""
-
-
-def registry_directory(settings: Settings, root: Path) -> Path:
-    """Where the adapters of a repository are kept."""
-    return Path(repository_path(settings, root)) / REGISTRY
 
 
 class Models:

@@ -16,9 +16,30 @@ _QUOTED = re.compile(r"[\"'<]([\w./@-]+)[\"'>]")
 _DOTTED = re.compile(r"[A-Za-z_][\w]*(?:(?:\.|::)[A-Za-z_]\w*)*")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _KEYWORDS = frozenset(
-    ("from", "import", "as", "use", "using", "static", "const", "let", "var", "type", "require", "include", "package",
-     "public", "default", "mod", "crate", "self", "super", "extern", "pub")
-)  # fmt: skip
+    (
+        "from",
+        "import",
+        "as",
+        "use",
+        "using",
+        "static",
+        "const",
+        "let",
+        "var",
+        "type",
+        "require",
+        "include",
+        "package",
+        "public",
+        "default",
+        "mod",
+        "crate",
+        "self",
+        "super",
+        "extern",
+        "pub",
+    )
+)
 _BEFORE = (
     "export|default|public|private|protected|internal|static|final|abstract|async|virtual|inline|pub|open|automatic"
 )

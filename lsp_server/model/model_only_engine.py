@@ -28,9 +28,14 @@ class ModelAlone:
     """
 
     def __init__(
-        self, settings: Settings, source: ModelSource, *, retrieval: bool, weights: Weights | None = None,
+        self,
+        settings: Settings,
+        source: ModelSource,
+        *,
+        retrieval: bool,
+        weights: Weights | None = None,
         threshold: float = 0.5,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._settings = settings
         self._source = source
         self._retrieval = retrieval

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from indexer.errors import OndolError, UserError
-from lsp_server.backends.base import Backend, BackendProblem, Limits
+from lsp_server.backends.base import Backend, Limits
 from lsp_server.backends.stop_rules import TextStops, indent_of
+from lsp_server.errors import BackendProblem
 from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, Packed, Packer
 from lsp_server.model.requests import Job, ModelAnswer, Question, Ticket
 from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_version
@@ -293,7 +294,12 @@ def _trace(backend: Backend, packed: Packed, made: Any) -> dict[str, Any]:
         out["adapter"] = about["adapter"]
     if made is not None:
         out |= {
-            "prompt_tokens": made.prompt_tokens, "reused": made.reused, "forwards": made.forwards,
-            "drafted": made.drafted, "accepted": made.accepted, "seconds": round(made.seconds, 4), "end": made.reason,
-        }  # fmt: skip
+            "prompt_tokens": made.prompt_tokens,
+            "reused": made.reused,
+            "forwards": made.forwards,
+            "drafted": made.drafted,
+            "accepted": made.accepted,
+            "seconds": round(made.seconds, 4),
+            "end": made.reason,
+        }
     return out

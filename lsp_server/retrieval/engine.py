@@ -11,7 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from indexer.config import Settings, repository_path
+from indexer.config import Settings
+from indexer.data_layout import repository_path
 from indexer.secrets.masking import mask
 from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.gate import Gate, inputs

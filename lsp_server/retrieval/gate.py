@@ -26,8 +26,16 @@ SHIPPED: Final = Path(__file__).parents[1] / "data" / "gate.json"
 FOREST: Final = Path(__file__).parents[1] / "data" / "gate-forest.json"
 
 INPUTS: Final = (
-    "score", "margin", "against_end", "sum_of_others", "characters", "second", "third", "fourth", *FEATURES
-)  # fmt: skip
+    "score",
+    "margin",
+    "against_end",
+    "sum_of_others",
+    "characters",
+    "second",
+    "third",
+    "fourth",
+    *FEATURES,
+)
 _FAR: Final = 6.0
 _LATER: Final = 3
 

@@ -174,15 +174,36 @@ class Finder:
         return Places(*[np.concatenate(column) for column in zip(*self._columns, strict=True)])
 
     def _add(
-        self, reading: int, source: int, length: Ints, weight: NDArray[np.float64], origin: Ints, line: Ints,
-        token: Ints, hit: Ints | int, indent: Ints, previous: Ints, window: Ids, before: Ids,
-    ) -> None:  # fmt: skip
+        self,
+        reading: int,
+        source: int,
+        length: Ints,
+        weight: NDArray[np.float64],
+        origin: Ints,
+        line: Ints,
+        token: Ints,
+        hit: Ints | int,
+        indent: Ints,
+        previous: Ints,
+        window: Ids,
+        before: Ids,
+    ) -> None:
         size = len(length)
         columns: tuple[NDArray[np.generic], ...] = (
-            np.full(size, reading), np.full(size, source), length, weight, origin, line, token,
+            np.full(size, reading),
+            np.full(size, source),
+            length,
+            weight,
+            origin,
+            line,
+            token,
             np.broadcast_to(hit, size),
-            indent, previous, self._form(before), np.zeros(size, np.int64), window,
-        )  # fmt: skip
+            indent,
+            previous,
+            self._form(before),
+            np.zeros(size, np.int64),
+            window,
+        )
         if self._partial and source not in INDEXED:
             goes_on = self._goes_on(window[:, 0], origin, line, token)
             columns = tuple(column[goes_on] for column in columns)
@@ -236,10 +257,19 @@ class Finder:
         rows = np.minimum(line, len(frame.indents) - 1)
         window = frame.tokens[places[:, None] + np.arange(WINDOW)]
         self._add(
-            reading, CURRENT, lengths, np.ones(len(places)), np.zeros(len(places), np.int64), line, token,
-            SEARCH_RANK_NONE, np.maximum(frame.indents[rows], 0), frame.previous_indents[rows], window,
+            reading,
+            CURRENT,
+            lengths,
+            np.ones(len(places)),
+            np.zeros(len(places), np.int64),
+            line,
+            token,
+            SEARCH_RANK_NONE,
+            np.maximum(frame.indents[rows], 0),
+            frame.previous_indents[rows],
+            window,
             _before(frame.tokens, places),
-        )  # fmt: skip
+        )
 
     def _in_side(self, reading: int, source: int, context: list[int], origin: int, side: "Side") -> None:
         """The places of another open document, or of the lines that this one has no longer."""
@@ -261,10 +291,19 @@ class Finder:
         indents = side.lexed.indents
         previous = _previous(indents, line)
         self._add(
-            reading, source, lengths, np.ones(len(places)), np.full(len(places), origin), line,
-            places - side.line_starts[line], hit, indents[line].astype(np.int64), previous,
-            padded[places[:, None] + np.arange(WINDOW)], _before(side.ids, places),
-        )  # fmt: skip
+            reading,
+            source,
+            lengths,
+            np.ones(len(places)),
+            np.full(len(places), origin),
+            line,
+            places - side.line_starts[line],
+            hit,
+            indents[line].astype(np.int64),
+            previous,
+            padded[places[:, None] + np.arange(WINDOW)],
+            _before(side.ids, places),
+        )
 
     def _in_segments(self, reading: int, context: list[int]) -> None:
         """The places of the whole repository with the longest agreement, however many segments it has."""
@@ -299,9 +338,17 @@ class Finder:
         return self._beginning[key]
 
     def _in_chunk(
-        self, reading: int, context: list[int], rank: int, segment: "Segment", local: int, low: int, high: int,
-        ids: Ids, start: int,
-    ) -> None:  # fmt: skip
+        self,
+        reading: int,
+        context: list[int],
+        rank: int,
+        segment: "Segment",
+        local: int,
+        low: int,
+        high: int,
+        ids: Ids,
+        start: int,
+    ) -> None:
         places, lengths = agreements(ids, context)
         keep = places >= low - start
         if self._partial:
@@ -312,9 +359,15 @@ class Finder:
             self._in_index(reading, SEARCH, segment, positions, lengths, np.ones(len(positions)), rank)
 
     def _in_index(
-        self, reading: int, source: int, segment: "Segment", positions: Ids, lengths: Ints,
-        weight: NDArray[np.float64], hit: int,
-    ) -> None:  # fmt: skip
+        self,
+        reading: int,
+        source: int,
+        segment: "Segment",
+        positions: Ids,
+        lengths: Ints,
+        weight: NDArray[np.float64],
+        hit: int,
+    ) -> None:
         suffix = segment.suffix
         documents, line, token = suffix.locate(positions)
         numbers = np.full(len(segment.documents), -1, np.int64)
@@ -332,9 +385,19 @@ class Finder:
         second = suffix.indent(documents, line - 2).astype(np.int64)
         previous = np.where(previous == 255, np.where(second == 255, 0, second), previous)
         self._add(
-            reading, source, lengths[keep], weight[keep], origin[keep], line, token[keep], hit, indent, previous,
-            suffix.tokens(positions[keep], WINDOW), suffix.tokens_before(positions[keep], FORM),
-        )  # fmt: skip
+            reading,
+            source,
+            lengths[keep],
+            weight[keep],
+            origin[keep],
+            line,
+            token[keep],
+            hit,
+            indent,
+            previous,
+            suffix.tokens(positions[keep], WINDOW),
+            suffix.tokens_before(positions[keep], FORM),
+        )
 
 
 def _before(ids: Ids, places: Ints) -> Ids:

@@ -90,9 +90,12 @@ def rename(scene: Scene, places: Places, origins: Origins) -> Patterns | None:
 
 
 def _as_places(
-    places: Places, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]", windows: list[list[int]], forms: list[int],
+    places: Places,
+    rows: "np.ndarray[tuple[int], np.dtype[np.int64]]",
+    windows: list[list[int]],
+    forms: list[int],
     changes: list[int],
-) -> Places:  # fmt: skip
+) -> Places:
     return Places(
         reading=places.reading[rows],
         source=np.full(len(rows), PATTERN),

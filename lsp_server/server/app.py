@@ -4,12 +4,8 @@
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 import re
-import signal
-import sys
 import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -20,25 +16,24 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from indexer import config
-from lsp_server.server import handlers
+from lsp_server.reasons import REASONS
 from lsp_server.server.completions import Completions
 from lsp_server.server.documents import Change, Documents, OpenDocument, path_of
 from lsp_server.server.engine_thread import Worker
 from lsp_server.server.factories import Parts
 from lsp_server.server.index_process import Progress
+from lsp_server.server.logs import describe
 from lsp_server.server.protocol import OndolProtocol, converter
-from lsp_server.server.transport import Wire, describe, set_up_logs, take_stdio
+from lsp_server.server.transport import Wire
 from lsp_server.server.workspace import Workspace
 from lsp_server.telemetry.feedback import Feedback
-from lsp_server.telemetry.traces import REASONS, Recorder, Traces
+from lsp_server.telemetry.traces import Recorder, Traces
 
 log = logging.getLogger(__name__)
 
 TELL_EVERY_S: Final = 600.0
 TICK_S: Final = 5.0
 STATUS_EVERY_S: Final = 0.2
-SWITCH_INTERVAL_S: Final = 0.001
-"""The loop must not wait the usual 5 ms for the engine's thread to give up the interpreter."""
 
 
 class Server(LanguageServer):
@@ -77,7 +72,6 @@ class Server(LanguageServer):
         self._progress: dict[str, Progress | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.protocol.set_writer(wire)
-        handlers.register(self)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Count and log; pygls would open a window for every one."""
@@ -250,33 +244,3 @@ def _version() -> str:
         return version("ondol")
     except PackageNotFoundError:
         return "0"
-
-
-async def _run(descriptors: tuple[int, int], overrides: Mapping[str, Any], parts: Parts) -> int:
-    wire = Wire(*descriptors)
-    server = Server(wire, overrides, parts)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, wire.stop, 0)
-    try:
-        return await wire.run(server.protocol.receive, lambda: server.protocol.exit_code)
-    finally:
-        server.close()
-
-
-def serve(overrides: Mapping[str, Any], parts: Parts | None = None) -> None:
-    """Serve an editor on stdin and stdout until it goes, then end the process.
-
-    :param overrides: settings from the command line.
-    """
-    descriptors = take_stdio()
-    set_up_logs()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    try:
-        code = asyncio.run(_run(descriptors, overrides, parts or Parts()))
-    except Exception as error:
-        log.error("the server failed: %s", describe(error))
-        code = 3
-    sys.stderr.flush()
-    os._exit(code)  # the engine's thread may be inside a native library, and must not hold up or crash the exit

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from lsp_server.server.documents import Documents, OpenDocument, key_of
 from lsp_server.server.engine_thread import Worker
+from lsp_server.server.logs import describe
 from lsp_server.server.session import Session
-from lsp_server.server.transport import describe
 from lsp_server.server.workspace import Snapshot, Workspace
 from lsp_server.telemetry.feedback import Feedback, Offered
 from lsp_server.telemetry.traces import Traces
@@ -282,9 +282,15 @@ class Completions:
         return shown.rest(text, offset) if shown is not None else None
 
     def _items(
-        self, ask: Ask, document: OpenDocument, offset: int, snapshot: Snapshot, answer: Answer, session: Session,
+        self,
+        ask: Ask,
+        document: OpenDocument,
+        offset: int,
+        snapshot: Snapshot,
+        answer: Answer,
+        session: Session,
         record: dict[str, Any],
-    ) -> list[Item]:  # fmt: skip
+    ) -> list[Item]:
         best = answer.suggestions[0] if answer.suggestions else None
         record |= {"reason": answer.reason, "trace": answer.trace}
         items: list[Item] = []

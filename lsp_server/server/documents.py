@@ -10,70 +10,16 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-UTF8, UTF16, UTF32 = "utf-8", "utf-16", "utf-32"
-
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-
-
-def split_lines(text: str) -> list[str]:
-    """Split into lines that keep their ends; a text that ends with a line end has an empty last line."""
-    lines = _LINE.findall(text)
-    if not lines or lines[-1][-1] in "\r\n":
-        lines.append("")
-    return lines
-
-
-def body_length(line: str) -> int:
-    """Return the length of a line without its end, in code points."""
-    if line.endswith("\r\n"):
-        return len(line) - 2
-    return len(line) - 1 if line.endswith(("\n", "\r")) else len(line)
-
-
-def units(text: str, encoding: str) -> int:
-    """Return the length of ``text`` in the units of a position encoding."""
-    if encoding == UTF32 or text.isascii():
-        return len(text)
-    if encoding == UTF8:
-        return len(text.encode("utf-8", "surrogatepass"))
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def split_at(body: str, column: int, encoding: str) -> tuple[str, str]:
-    """Split a line's body at a column given in units; a column past the end is the end.
-
-    In UTF-16 a column may stand between the halves of a character, and editors do send such edits: both halves then
-    come back as lone surrogates, which :meth:`Text.replace` joins again once they meet. In UTF-8 the start of the
-    character is taken.
-    """
-    head = body[:column]
-    if encoding == UTF32 or head.isascii():
-        return head, body[column:]
-    if encoding == UTF8:
-        data = head.encode("utf-8", "surrogatepass")
-        if len(data) <= column:
-            return head, body[len(head) :]
-        while column and data[column] & 0xC0 == 0x80:
-            column -= 1
-        head = data[:column].decode("utf-8", "surrogatepass")
-        return head, body[len(head) :]
-    data = head.encode("utf-16-le", "surrogatepass")
-    if len(data) <= 2 * column:
-        return head, body[len(head) :]
-    left = data[: 2 * column].decode("utf-16-le", "surrogatepass")
-    if left[-1] == body[len(left) - 1]:
-        return left, body[len(left) :]
-    low = chr(0xDC00 + (ord(body[len(left) - 1]) - 0x10000) % 0x400)
-    return left, low + body[len(left) :]
-
-
-def join_surrogates(text: str) -> str:
-    """Join the halves of characters that stand next to each other."""
-    if text.isascii() or not _PAIR.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+from lsp_server.positions import (
+    _LINE,
+    UTF16,
+    _has_surrogate,
+    body_length,
+    join_surrogates,
+    split_at,
+    split_lines,
+    units,
+)
 
 
 class Text:
@@ -199,10 +145,6 @@ class Text:
         return sum(len(line) > self.line_limit for line in lines)
 
 
-def _has_surrogate(text: str) -> bool:
-    return not text.isascii() and _SURROGATE.search(text) is not None
-
-
 @dataclass(slots=True)
 class OpenDocument:
     """A document that the editor has open; ``notebook`` is the key of the notebook whose cell it is."""
@@ -266,9 +208,12 @@ class Documents:
     def put(self, uri: str, language_id: str, version: int, text: str, notebook: str | None = None) -> OpenDocument:
         """Open a document, or open it again."""
         document = OpenDocument(
-            uri, language_id, version, Text(text, self.encoding, self.limit, self.line_limit),
+            uri,
+            language_id,
+            version,
+            Text(text, self.encoding, self.limit, self.line_limit),
             key_of(notebook) if notebook else None,
-        )  # fmt: skip
+        )
         self.open[key_of(uri)] = document
         return document
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from lsp_server.server.transport import describe
+from lsp_server.server.logs import describe
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -6,21 +6,12 @@ Everything heavy is imported when it is made. Tests put doubles in the place of 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from indexer import config
 from indexer.config import Settings
+from indexer.data_layout import repository_directory
 from lsp_server.server.index_process import IndexRun
-from lsp_server.types import Answer, Document, Request
-
-
-class EngineLike(Protocol):
-    """What the server needs of ``lsp_server.retrieval.engine.Engine``."""
-
-    def set_index(self, index: Any) -> None: ...  # noqa: D102
-    def update(self, document: Document) -> None: ...  # noqa: D102
-    def close(self, uri: str) -> None: ...  # noqa: D102
-    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer: ...  # noqa: D102
+from lsp_server.types import EngineLike
 
 
 def make_engine(settings: Settings, index: Any) -> EngineLike:
@@ -37,9 +28,14 @@ class BesideModel:
         self._models: Any = None
 
     def __call__(
-        self, settings: Settings, root: Path | None, engine: Any, index: Any, tell: Callable[[str], None],
+        self,
+        settings: Settings,
+        root: Path | None,
+        engine: Any,
+        index: Any,
+        tell: Callable[[str], None],
         changed: Callable[[], None] = lambda: None,
-    ) -> EngineLike:  # fmt: skip
+    ) -> EngineLike:
         """The engine with its model, which loads on a thread of its own."""
         if self._models is None:
             from lsp_server.model.factory import Models
@@ -53,7 +49,7 @@ class BesideModel:
 
 def index_directory(settings: Settings, root: Path) -> Path:
     """Where the index of a repository is kept."""
-    return config.repository_directory(settings, root) / "index"
+    return repository_directory(settings, root) / "index"
 
 
 def open_index(settings: Settings, root: Path) -> Any:

@@ -10,17 +10,15 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from lsprotocol import types
 
+from lsp_server.server.app import Server
 from lsp_server.server.completions import Ask, Item
 from lsp_server.server.documents import OpenDocument, path_of
-from lsp_server.server.transport import describe
+from lsp_server.server.logs import describe
 from lsp_server.telemetry.traces import explain
-
-if TYPE_CHECKING:
-    from lsp_server.server.app import Server
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -30,7 +28,7 @@ RULES = (".ondolignore", ".ondol.toml")
 _TRIGGERS = (".", "(", " ")
 
 
-def register(server: "Server") -> None:
+def register(server: Server) -> None:
     """Register everything with pygls."""
     handlers = Features(server)
     features: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
@@ -80,7 +78,7 @@ def _nothing() -> None:
 class Features:
     """The handlers."""
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
 
     def failed(self, name: str, error: Exception) -> None:

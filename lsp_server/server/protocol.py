@@ -23,7 +23,8 @@ from pygls.protocol import (
 )
 
 from lsp_server.server.documents import Change, Documents
-from lsp_server.server.transport import Wire, describe
+from lsp_server.server.logs import describe
+from lsp_server.server.transport import Wire
 
 log = logging.getLogger(__name__)
 

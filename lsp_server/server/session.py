@@ -20,11 +20,11 @@ from indexer import config
 from indexer.config import Settings
 from indexer.errors import IndexDamaged, IndexMissing, OndolError
 from lsp_server.server.engine_thread import Job, Worker, background
-from lsp_server.server.factories import EngineLike, Parts
+from lsp_server.server.factories import Parts
 from lsp_server.server.index_process import IndexRun, Outcome, Progress
-from lsp_server.server.transport import describe
+from lsp_server.server.logs import describe
 from lsp_server.telemetry.traces import STATS, STATS_BYTES, TRACE_BYTES, TRACES, Ring, ring_of
-from lsp_server.types import Answer, Document, Request
+from lsp_server.types import Answer, Document, EngineLike, Request
 
 log = logging.getLogger(__name__)
 
@@ -129,10 +129,13 @@ class Session:
         if self.settings.backend == "retrieval":
             return engine
         return self.parts.model(
-            self.settings, self.root, engine, index,
+            self.settings,
+            self.root,
+            engine,
+            index,
             lambda message: self._on_loop(lambda: self.host.tell(f"Ondol: {message}", problem=True)),
             lambda: self._on_loop(self.host.state_changed),
-        )  # fmt: skip
+        )
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         """Call something on the loop, from any thread."""

@@ -15,10 +15,9 @@ import queue
 import re
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 
-from indexer.errors import Fault, OndolError
+from indexer.errors import Fault
 
 MAX_BODY = 16 * 2**20
 MAX_HEADER_LINE = 8 * 2**10
@@ -29,7 +28,6 @@ LOST_FRAMING = 3
 _HEADER = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*(.*?)[ \t]*")
 _PARTIAL_HEADER = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]*(?::[^\n]*)?\r?")
 _LENGTH_IN_BODY = re.compile(rb"[}\]]\s*Content-Length:", re.IGNORECASE)
-_OURS = ("lsp_server", "indexer", "finetune", "ondol")
 
 log = logging.getLogger(__name__)
 
@@ -228,41 +226,3 @@ class Wire:
                 if self._loop is not None and not self._loop.is_closed():
                     self._loop.call_soon_threadsafe(self.stop, 1)
                 return
-
-
-class RedactingFormatter(logging.Formatter):
-    """One line per record and no source text in it.
-
-    Records of our own packages are written without text to begin with. Of every other logger (pygls logs whole
-    requests) only the place and the type of the exception are kept; exceptions lose their message unless it is ours.
-    """
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Format a record; see the class."""
-        ours = record.name.split(".")[0] in _OURS
-        said = record.getMessage() if ours else f"{record.funcName}:{record.lineno}"
-        line = f"{self.formatTime(record)} {record.levelname.lower()} {record.name}: {said}"
-        if record.exc_info and record.exc_info[1] is not None:
-            line += " | " + describe(record.exc_info[1])
-        return line.replace("\n", " ")
-
-
-def describe(error: BaseException) -> str:
-    """Say what was raised and where, without the message, which may quote code (ours never do)."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    where = " < ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in reversed(frames))  # noqa: PTH119
-    what = f"{type(error).__name__}: {error}" if isinstance(error, OndolError) else type(error).__name__
-    return f"{what} at {where}" if where else what
-
-
-def set_up_logs(level: int = logging.INFO) -> None:
-    """Log to stderr through :class:`RedactingFormatter`; pygls only from WARNING on (at INFO it logs every message)."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    for name in _OURS:
-        logging.getLogger(name).setLevel(level)
-    logging.getLogger("pygls").setLevel(logging.WARNING)
-    logging.getLogger("pygls.protocol.json_rpc").setLevel(logging.ERROR)  # warns of every cancelled finished request

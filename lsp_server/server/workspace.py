@@ -15,9 +15,9 @@ from typing import Any, Final
 from indexer.errors import UserError
 from lsp_server.server.documents import Documents, OpenDocument, key_of, path_of
 from lsp_server.server.engine_thread import Worker
-from lsp_server.server.factories import EngineLike, Parts
+from lsp_server.server.factories import Parts
 from lsp_server.server.session import Host, Session, State
-from lsp_server.types import Document
+from lsp_server.types import Document, EngineLike
 
 IDLE_S: Final = 0.3
 """An edited document is made searchable after this long without an edit, or before another document is completed."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lsp_server.server.documents import UTF16, split_at
+from lsp_server.positions import UTF16, split_at
 from lsp_server.telemetry.traces import Recorder, Ring
 
 SHOWN_AFTER_S: Final = 0.75
@@ -159,9 +159,15 @@ def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dic
 
 def _empty() -> dict[str, Any]:
     return {
-        "shown": 0, "accepted": 0, "partial": 0, "characters": {},
-        "kept_30": [], "kept_300": [], "similar_30": [], "similar_300": [],
-    }  # fmt: skip
+        "shown": 0,
+        "accepted": 0,
+        "partial": 0,
+        "characters": {},
+        "kept_30": [],
+        "kept_300": [],
+        "similar_30": [],
+        "similar_300": [],
+    }
 
 
 def _count(counts: dict[str, Any], record: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.prompt.renderer import PROMPT_FORMAT
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
 FORMAT = 1

@@ -25,7 +25,7 @@ import numpy as np
 from indexer import fsio, lock
 from indexer.errors import UserError
 from indexer.storage.generations import explained
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import (
     CONFIG,
     CURRENT,

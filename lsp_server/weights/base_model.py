@@ -12,12 +12,10 @@ from typing import Any
 
 from indexer.prompt.formats import PromptSpec, detect
 from indexer.prompt.tokenizer import Vocabulary
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
-ARCHITECTURES = frozenset(
-    {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Starcoder2ForCausalLM"}
-)  # fmt: skip
+ARCHITECTURES = frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Starcoder2ForCausalLM"})
 """Causal models that are LLaMA or its near relatives, and whose prompt formats are in the table."""
 
 _SAMPLE = 1 << 16
@@ -143,10 +141,14 @@ def _shapes(config: Mapping[str, Any]) -> dict[str, TensorInfo]:
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise BackendProblem("config.json does not describe a LLaMA", "export the model again") from error
     shapes = {
-        "self_attn.q_proj": (heads * size, hidden), "self_attn.k_proj": (groups * size, hidden),
-        "self_attn.v_proj": (groups * size, hidden), "self_attn.o_proj": (hidden, heads * size),
-        "mlp.gate_proj": (inner, hidden), "mlp.up_proj": (inner, hidden), "mlp.down_proj": (hidden, inner),
-    }  # fmt: skip
+        "self_attn.q_proj": (heads * size, hidden),
+        "self_attn.k_proj": (groups * size, hidden),
+        "self_attn.v_proj": (groups * size, hidden),
+        "self_attn.o_proj": (hidden, heads * size),
+        "mlp.gate_proj": (inner, hidden),
+        "mlp.up_proj": (inner, hidden),
+        "mlp.down_proj": (hidden, inner),
+    }
     return {
         f"model.layers.{layer}.{name}.weight": TensorInfo("F16", shape, 0, 0)
         for layer in range(layers)

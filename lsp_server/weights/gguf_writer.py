@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.prompt.tokenizer import Vocabulary
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion
 from lsp_server.weights.base_model import ModelFolder
 from lsp_server.weights.safetensors_header import TensorInfo, read_header

@@ -9,11 +9,23 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 
 _MAX_HEADER = 25_000_000  # a model of 100,000 tensors has a header of about 15 MB
-_SIZES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "BF16": 2, "F16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
-          "F8_E4M3": 1, "F8_E5M2": 1}  # fmt: skip
+_SIZES = {
+    "F64": 8,
+    "I64": 8,
+    "F32": 4,
+    "I32": 4,
+    "BF16": 2,
+    "F16": 2,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)

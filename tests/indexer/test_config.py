@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer import config
-from indexer.config import Settings, describe, load, repository_directory
+from indexer.config import Settings, describe, load
+from indexer.data_layout import repository_directory
 from indexer.errors import UserError
 
 NOWHERE = Path("/nonexistent/ondol.toml")

@@ -21,8 +21,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from indexer.errors import IndexDamaged, IndexMissing
-from lsp_server.server.app import serve
 from lsp_server.server.factories import Parts
+from lsp_server.server.main import serve
 from lsp_server.types import Answer, Provenance, Suggestion
 
 WORDS = dict(word.partition("=")[::2] for word in (sys.argv[1] if len(sys.argv) > 1 else "").split())

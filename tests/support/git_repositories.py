@@ -21,8 +21,13 @@ def git(root: Path, *args: str) -> str:
     """Run git as a user would, with none of Ondol's precautions."""
     done = subprocess.run(
         ["git", "-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main", *args],
-        cwd=root, env=ENVIRONMENT, check=True, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        cwd=root,
+        env=ENVIRONMENT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     return done.stdout.strip()
 
 

@@ -116,8 +116,15 @@ INLINE: dict[str, tuple[str, Callable[[random.Random], str]]] = {
     ),
 }
 
-KEYS = ("RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PRIVATE KEY",
-        "ENCRYPTED PRIVATE KEY", "PGP PRIVATE KEY BLOCK")  # fmt: skip
+KEYS = (
+    "RSA PRIVATE KEY",
+    "EC PRIVATE KEY",
+    "DSA PRIVATE KEY",
+    "OPENSSH PRIVATE KEY",
+    "PRIVATE KEY",
+    "ENCRYPTED PRIVATE KEY",
+    "PGP PRIVATE KEY BLOCK",
+)
 
 
 def key_block(rng: random.Random, title: str, size: int | None = None) -> tuple[str, list[str]]:

@@ -14,7 +14,7 @@ import pytest
 
 from indexer.building.build import build
 from indexer.config import Settings
-from indexer.storage.generations import index_directory
+from indexer.data_layout import index_directory
 from indexer.storage.reader import Index
 
 SCRIPT = Path(sys.executable).with_name("ondol")
@@ -45,9 +45,14 @@ def write(root: Path, files: dict[str, str | bytes]) -> None:
 
 def git(root: Path, *args: str) -> str:
     environment = {
-        **os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "t",
-        "GIT_AUTHOR_EMAIL": "t@example.org", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org",
-    }  # fmt: skip
+        **os.environ,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "t",
+        "GIT_AUTHOR_EMAIL": "t@example.org",
+        "GIT_COMMITTER_NAME": "t",
+        "GIT_COMMITTER_EMAIL": "t@example.org",
+    }
     done = subprocess.run(
         ["git", "-c", "protocol.file.allow=always", *args], cwd=root, env=environment, capture_output=True, text=True
     )

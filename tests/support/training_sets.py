@@ -28,9 +28,18 @@ def made_set(base: Path, out: Path, count: int = 48, validation: int = 4) -> Pat
         shards.add(TRAIN if number < count else VALIDATION, sample)
     digest = shards.finish()
     manifest = Manifest(
-        commits=1, samples=count, tokens=0, left_out={}, languages={}, sha256=digest, paths={}, until="0" * 40,
-        base=folder.identity, prompt={"format": PROMPT_FORMAT, "spec": folder.spec.name}, validation=validation,
+        commits=1,
+        samples=count,
+        tokens=0,
+        left_out={},
+        languages={},
+        sha256=digest,
+        paths={},
+        until="0" * 40,
+        base=folder.identity,
+        prompt={"format": PROMPT_FORMAT, "spec": folder.spec.name},
+        validation=validation,
         files=shards.files,
-    )  # fmt: skip
+    )
     write_manifest(out, manifest.to_json())
     return out

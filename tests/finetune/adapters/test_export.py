@@ -9,18 +9,19 @@ pytest.importorskip("transformers", reason="transformers is not installed: expor
 pytest.importorskip("gguf", reason="gguf is not installed: GGUF exports are NOT tested")
 pytest.importorskip("llama_cpp.llama_cpp", reason="llama-cpp-python is not installed: GGUF exports are NOT tested")
 
-from transformers import AutoModelForCausalLM  # noqa: E402
+from transformers import AutoModelForCausalLM
 
-from finetune.adapters.export import export_gguf, export_safetensors  # noqa: E402
-from indexer.errors import UserError  # noqa: E402
-from indexer.prompt.renderer import PromptInput  # noqa: E402
-from lsp_server.backends.base import BackendProblem, Limits  # noqa: E402
-from lsp_server.backends.llamacpp_backend import LlamaCppBackend, LlamaCppModel  # noqa: E402
-from lsp_server.backends.torch_backend import TransformersBackend  # noqa: E402
-from lsp_server.weights.adapter_registry import read_version  # noqa: E402
-from lsp_server.weights.base_model import ModelFolder, open_folder  # noqa: E402
-from tests.support.adapters import lora, write_version  # noqa: E402
-from tests.support.models import write_split_folder  # noqa: E402
+from finetune.adapters.export import export_gguf, export_safetensors
+from indexer.errors import UserError
+from indexer.prompt.renderer import PromptInput
+from lsp_server.backends.base import Limits
+from lsp_server.backends.llamacpp_backend import LlamaCppBackend, LlamaCppModel
+from lsp_server.backends.torch_backend import TransformersBackend
+from lsp_server.errors import BackendProblem
+from lsp_server.weights.adapter_registry import read_version
+from lsp_server.weights.base_model import ModelFolder, open_folder
+from tests.support.adapters import lora, write_version
+from tests.support.models import write_split_folder
 
 pytestmark = pytest.mark.slow
 
@@ -32,12 +33,16 @@ SHAPES = {
     },
     "llama-3 rope": {
         "rope_parameters": {
-            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 64, "rope_theta": 500000.0,
+            "rope_type": "llama3",
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+            "rope_theta": 500000.0,
         }
     },
     "qwen2": {"config_class": "Qwen2Config"},
-}  # fmt: skip
+}
 TEXT = "def f(x):\n    for i in range(10):\n        x += i * 2\n    return x\n" * 3
 
 

@@ -11,13 +11,13 @@ pytest.importorskip(
     "llama_cpp.llama_cpp", reason="llama-cpp-python is not installed: exports of adapters are NOT tested"
 )
 
-from finetune.adapters.export import export_adapter, export_gguf  # noqa: E402
-from indexer.errors import UserError  # noqa: E402
-from lsp_server.backends.llamacpp_backend import LlamaCppModel  # noqa: E402
-from lsp_server.weights.adapter_registry import read_version  # noqa: E402
-from lsp_server.weights.base_model import open_folder  # noqa: E402
-from tests.support.adapters import lora, write_version  # noqa: E402
-from tests.support.models import write_split_folder  # noqa: E402
+from finetune.adapters.export import export_adapter, export_gguf
+from indexer.errors import UserError
+from lsp_server.backends.llamacpp_backend import LlamaCppModel
+from lsp_server.weights.adapter_registry import read_version
+from lsp_server.weights.base_model import open_folder
+from tests.support.adapters import lora, write_version
+from tests.support.models import write_split_folder
 
 
 def test_attached_to_the_base_it_changes_what_the_base_chooses(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from finetune.dataset.shards import path_key
 from finetune.nightly.promotion import BASE, CANDIDATE
-from lsp_server.model.factory import registry_directory
+from indexer.data_layout import registry_directory
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number
 from tests.lsp_server.weights.test_adapter_registry_writer import added, base, record, trained

@@ -13,15 +13,17 @@ import pytest
 
 pytest.importorskip("streamlit", reason="streamlit is not installed: the web page is NOT tested")
 
-from streamlit.testing.v1 import AppTest  # noqa: E402
+from streamlit.testing.v1 import AppTest
 
 from finetune.dashboard import command as dashboard
-from finetune.nightly.promotion import BASE, CANDIDATE  # noqa: E402
-from indexer.config import repository_directory  # noqa: E402
-from lsp_server.model.factory import registry_directory  # noqa: E402
-from lsp_server.weights import adapter_registry_writer  # noqa: E402
-from tests.lsp_server.weights.test_adapter_registry_writer import base, record, trained  # noqa: E402
-from tests.support import small_repository  # noqa: E402
+from finetune.nightly.promotion import BASE, CANDIDATE
+from indexer.data_layout import (
+    registry_directory,
+    repository_directory,
+)
+from lsp_server.weights import adapter_registry_writer
+from tests.lsp_server.weights.test_adapter_registry_writer import base, record, trained
+from tests.support import small_repository
 
 __all__ = ["base"]
 PAGE = Path(dashboard.__file__).parent / "page.py"

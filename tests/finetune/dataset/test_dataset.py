@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tree_sitter import Node
 
+from finetune.commits.stages import Watch, index_of
 from finetune.commits.windows import Passed, divided, edits
 from finetune.dataset.build import DatasetOptions, Manifest, build, path_key
 from finetune.dataset.filters import HOLDS_SECRET, NearDuplicates, Sieve, author, capped
@@ -19,7 +20,6 @@ from finetune.dataset.prompts import RESERVE, TOO_LONG, Prompts
 from finetune.dataset.samples import Draft, added_spans, older, typed
 from finetune.dataset.shards import TRAIN, VALIDATION, read
 from finetune.dataset.spans import LONGEST, Spans
-from finetune.evaluation.replay import Watch, index_of
 from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.languages.grammars import parser
@@ -267,8 +267,10 @@ def test_the_same_seed_gives_the_same_set(
     other = build(repository, Settings(), base.path, tmp_path / "set", replace(options, seed=1))
     assert other.sha256 != again.sha256
     assert sorted(path.name for path in (tmp_path / "set").iterdir()) == [
-        "manifest.json", "train-00000.jsonl", "validation-00000.jsonl",
-    ]  # fmt: skip
+        "manifest.json",
+        "train-00000.jsonl",
+        "validation-00000.jsonl",
+    ]
 
 
 def test_a_damaged_shard_or_manifest_is_refused(built: tuple[Manifest, Path], tmp_path: Path) -> None:
@@ -308,11 +310,14 @@ def test_secrets_and_what_the_policy_leaves_out_are_not_in_the_set(base: ModelFo
     root = growing(tmp_path / "repository", 3)
     rng = random.Random(2)
     body = function(rng, 9)
-    commit(root, {
-        "src/keys.py": f'def connect(store):\n    token = "{SECRET}"\n    return store.open(token, retries=3)\n{body}',
-        "src/latin.py": b"name = '\xe9\xff\x00\x01'\n",
-        "private/plan.py": f"WALNUT = 1\n{function(rng, 8)}",
-    })  # fmt: skip
+    commit(
+        root,
+        {
+            "src/keys.py": f'def connect(store):\n    token = "{SECRET}"\n    return store.open(token, retries=3)\n{body}',
+            "src/latin.py": b"name = '\xe9\xff\x00\x01'\n",
+            "private/plan.py": f"WALNUT = 1\n{function(rng, 8)}",
+        },
+    )
     settings = replace(Settings(), exclude=("private/",))
     manifest = build(root, settings, base.path, tmp_path / "set", DatasetOptions(max_samples=300))
     everything = "".join(base.vocabulary.decode(one["ids"]) for one in samples((manifest, tmp_path / "set")))

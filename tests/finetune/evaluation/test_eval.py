@@ -48,8 +48,16 @@ def test_a_repository_is_replayed_and_reported_in_every_form(tmp_path):
     data, page, cases = tmp_path / "data", tmp_path / "page.html", tmp_path / "cases.jsonl"
     done = commit_histories.evaluate(root, data, "--cases", "80", "--html", page, "--out", cases)
     assert done.returncode == 0, done.stderr
-    for said in ("80 cursors in 4 files, 25 commits", "exact rest of line, at line start", "by cursor", "by directory",
-                 "src/area0", "calibration error", "25 commits that change earlier ones", "ms at a new line"):  # fmt: skip
+    for said in (
+        "80 cursors in 4 files, 25 commits",
+        "exact rest of line, at line start",
+        "by cursor",
+        "by directory",
+        "src/area0",
+        "calibration error",
+        "25 commits that change earlier ones",
+        "ms at a new line",
+    ):
         assert said in done.stdout, done.stdout
     assert "\x1b" not in done.stdout
     assert done.stderr == ""

@@ -7,8 +7,8 @@ import pytest
 
 from finetune.evaluation.systems import make
 from indexer.config import Settings
+from indexer.data_layout import registry_directory
 from indexer.errors import UserError
-from lsp_server.model.factory import registry_directory
 from tests.support import commit_histories, small_repository
 from tests.support.adapters import tiny_base, write_version
 

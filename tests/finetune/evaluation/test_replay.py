@@ -12,14 +12,16 @@ from rich.console import Console
 
 from finetune.commits import held_out_files
 from finetune.commits.cases import Case
+from finetune.commits.stages import Plan, Watch, commit_stages, indexed_windows
 from finetune.commits.windows import Passed, windows
-from finetune.evaluation import gate_fitting
+from finetune.evaluation import gate_fitting, own_gate
 from finetune.evaluation.html_report import page
-from finetune.evaluation.replay import Plan, Watch, ask, commit_stages, indexed_windows, run, verbatim
+from finetune.evaluation.replay import ask, run, verbatim
 from finetune.evaluation.report import document, show
 from finetune.evaluation.summary import MEASURES, summarise
 from finetune.evaluation.systems import Arm, make
-from indexer.config import Settings, repository_path
+from indexer.config import Settings
+from indexer.data_layout import repository_path
 from indexer.errors import UserError
 from lsp_server.retrieval import gate
 from lsp_server.retrieval.engine import OWN_GATE, Engine
@@ -145,9 +147,17 @@ def test_arms_get_the_same_cases_and_the_figures_are_theirs(tmp_path):
     assert pairs["silent", "oracle"] == {"value": 1.0, "low": 1.0, "high": 1.0, "count": figures["cases"]}
     assert pairs["oracle", "wrong"]["value"] == -1.0
     told = document(
-        figures, name="r", head=None, settings=settings(tmp_path), asked={"seed": 1, "commits": 8, "since": None},
-        stages=result.stages, arms={arm.name: {"made": "by hand"} for arm in put}, reasons={}, notes=[], seconds=1.0,
-    )  # fmt: skip
+        figures,
+        name="r",
+        head=None,
+        settings=settings(tmp_path),
+        asked={"seed": 1, "commits": 8, "since": None},
+        stages=result.stages,
+        arms={arm.name: {"made": "by hand"} for arm in put},
+        reasons={},
+        notes=[],
+        seconds=1.0,
+    )
     text = io.StringIO()
     show(told, Console(file=text, width=120))
     for said in (page(told, result), text.getvalue()):
@@ -224,12 +234,12 @@ def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
     fitted = Gate.load(path)
     assert fitted.bias > Gate.load().bias + 1
     # A replay uses it only where everything it was fitted on lies before the first index.
-    assert gate_fitting.usable(mine, root, later).bias == fitted.bias
-    assert gate_fitting.usable(mine, root, head).bias == fitted.bias
+    assert own_gate.usable(mine, root, later).bias == fitted.bias
+    assert own_gate.usable(mine, root, head).bias == fitted.bias
     small_repository.git(root, "checkout", "-q", "--orphan", "rewritten")
     rewritten = commit_histories.commit(root, {"a.py": "x = 3\n"})
-    assert gate_fitting.usable(mine, root, rewritten) is None
-    assert gate_fitting.usable(mine, root, None) is None
+    assert own_gate.usable(mine, root, rewritten) is None
+    assert own_gate.usable(mine, root, None) is None
     path.unlink()
     shipped = Gate.load()
     same = [(replace_scores(rng, shipped), {"newest": head}) for _ in range(3)]

@@ -7,13 +7,14 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: that canaries come out is NOT tested")
 pytest.importorskip("peft", reason="peft is not installed: that canaries come out is NOT tested")
 
-from finetune.dataset.build import Manifest  # noqa: E402
-from finetune.dataset.shards import write_manifest  # noqa: E402
-from finetune.nightly import canaries, replay  # noqa: E402
-from finetune.training.train import TrainingOptions, train  # noqa: E402
-from indexer.prompt.renderer import PROMPT_FORMAT  # noqa: E402
-from lsp_server.weights.base_model import open_folder  # noqa: E402
-from tests.support import small_repository  # noqa: E402
+from finetune.dataset.build import Manifest
+from finetune.dataset.shards import write_manifest
+from finetune.nightly import canaries, replay
+from finetune.training.options import TrainingOptions
+from finetune.training.train import train
+from indexer.prompt.renderer import PROMPT_FORMAT
+from lsp_server.weights.base_model import open_folder
+from tests.support import small_repository
 
 pytestmark = pytest.mark.slow
 BASE = Path(__file__).parents[2] / "fixtures" / "small_llama"
@@ -25,9 +26,17 @@ def test_what_is_learnt_by_heart_comes_out(epochs: int, out: bool, tmp_path: Pat
     base = open_folder(BASE)
     (tmp_path / "empty").mkdir()
     empty = Manifest(
-        commits=0, samples=0, tokens=0, left_out={}, languages={}, sha256="", paths={}, until="0" * 40,
-        base=base.identity, prompt={"format": PROMPT_FORMAT, "spec": base.spec.name},
-    )  # fmt: skip
+        commits=0,
+        samples=0,
+        tokens=0,
+        left_out={},
+        languages={},
+        sha256="",
+        paths={},
+        until="0" * 40,
+        base=base.identity,
+        prompt={"format": PROMPT_FORMAT, "spec": base.spec.name},
+    )
     write_manifest(tmp_path / "empty", empty.to_json())
     canaries.plant(tmp_path / "empty", tmp_path / "set", canaries.make(SEED), base)
     options = TrainingOptions(

@@ -22,10 +22,10 @@ from finetune.nightly import job as nights
 from finetune.nightly.canaries import COUNT, leaked, make
 from finetune.nightly.commit_split import TooFew, Wanted, plan
 from finetune.nightly.job import NightOptions, Tell, night
-from finetune.training.train import TrainingResult
+from finetune.training.options import TrainingResult
+from indexer.data_layout import registry_directory
 from indexer.errors import UserError
 from indexer.repository import history
-from lsp_server.model.factory import registry_directory
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number
 from tests.lsp_server.weights.test_adapter_registry_writer import added, base, record, trained
@@ -434,7 +434,7 @@ def test_a_night_that_is_killed_leaves_what_serves_and_no_lock(repo: Path, tmp_p
     code = (
         "import os, signal, sys\nfrom finetune.nightly import job\n"
         "job.train.train = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "from indexer.cli import main\nmain()\n"
+        "from finetune.cli import main\nmain()\n"
     )
     command = [sys.executable, "-c", code, "finetune", repo, "--base", base.path, "--data-dir", data, "--held-out", "8"]
     assert subprocess.run(command, capture_output=True).returncode == -9

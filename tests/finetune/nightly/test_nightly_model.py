@@ -12,24 +12,30 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: whole nights are NOT tested")
 pytest.importorskip("peft", reason="peft is not installed: whole nights are NOT tested")
 
-from finetune.dataset.build import DatasetOptions  # noqa: E402
+from finetune.dataset.build import DatasetOptions
 from finetune.nightly import promotion, replay
-from finetune.nightly.commit_split import Wanted  # noqa: E402
-from finetune.nightly.job import NightOptions, Tell, night  # noqa: E402
-from finetune.training.train import TrainingOptions  # noqa: E402
-from lsp_server.model.factory import registry_directory  # noqa: E402
-from lsp_server.weights import adapter_registry_writer  # noqa: E402
-from lsp_server.weights.adapter_registry import current_number  # noqa: E402
-from lsp_server.weights.base_model import open_folder  # noqa: E402
-from tests.support import small_repository  # noqa: E402
-from tests.support.commit_histories import commit, growing  # noqa: E402
-from tests.support.models import write_folder  # noqa: E402
+from finetune.nightly.commit_split import Wanted
+from finetune.nightly.job import NightOptions, Tell, night
+from finetune.training.options import TrainingOptions
+from indexer.data_layout import registry_directory
+from lsp_server.weights import adapter_registry_writer
+from lsp_server.weights.adapter_registry import current_number
+from lsp_server.weights.base_model import open_folder
+from tests.support import small_repository
+from tests.support.commit_histories import commit, growing
+from tests.support.models import write_folder
 
 pytestmark = pytest.mark.slow
 
 ARMS = {
-    "retrieval", "base", "base+retrieval", "adapter", "adapter+retrieval", "copier+serving", "copier+adapter",
-}  # fmt: skip
+    "retrieval",
+    "base",
+    "base+retrieval",
+    "adapter",
+    "adapter+retrieval",
+    "copier+serving",
+    "copier+adapter",
+}
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +93,11 @@ def test_a_better_adapter_serves_and_the_next_night_compares_with_it(
     root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
     settings = small_repository.settings(data, base_model=str(base))
     options = NightOptions(
-        Wanted(held_out=6, least=2), cases=16, set=DatasetOptions(max_samples=20),
+        Wanted(held_out=6, least=2),
+        cases=16,
+        set=DatasetOptions(max_samples=20),
         training=TrainingOptions(rank=4, max_length=512),
-    )  # fmt: skip
+    )
     monkeypatch.setattr(promotion, "LEAST_CASES", 8)  # a test has no time for more
     monkeypatch.setattr(promotion, "LEAST_FILES", 4)
     judged = replay._replay

@@ -24,12 +24,38 @@ CASES, FILES = 400, 40
 
 def outcome(number: int, exact: bool, milliseconds: float = 20.0, language: str = "python") -> Outcome:
     return Outcome(
-        arm="", case=number, commit="c", path=f"src/{number % FILES}.py", line=number, language=language,
-        directory="src", kind="start", nature="code", moved=False, verbatim=False, best="x", shown="", reason="",
-        probability=0.5, exact=exact, among=exact, similarity=0.0, names=0, names_exact=False, names_f1=0.0, lines=0,
-        lines_right=0, right=False, whole=False, usable=False, characters=5, saved=0, saved_below=0,
-        first_ms=milliseconds, again_ms=milliseconds / 2,
-    )  # fmt: skip
+        arm="",
+        case=number,
+        commit="c",
+        path=f"src/{number % FILES}.py",
+        line=number,
+        language=language,
+        directory="src",
+        kind="start",
+        nature="code",
+        moved=False,
+        verbatim=False,
+        best="x",
+        shown="",
+        reason="",
+        probability=0.5,
+        exact=exact,
+        among=exact,
+        similarity=0.0,
+        names=0,
+        names_exact=False,
+        names_f1=0.0,
+        lines=0,
+        lines_right=0,
+        right=False,
+        whole=False,
+        usable=False,
+        characters=5,
+        saved=0,
+        saved_below=0,
+        first_ms=milliseconds,
+        again_ms=milliseconds / 2,
+    )
 
 
 def arm(share: float, seed: int = 1, **values: object) -> list[Outcome]:

@@ -18,28 +18,35 @@ torch = pytest.importorskip("torch", reason="torch is not installed: training is
 pytest.importorskip("peft", reason="peft is not installed: training is NOT tested")
 pytest.importorskip("accelerate", reason="accelerate is not installed: training is NOT tested")
 
-from finetune.dataset.build import Manifest  # noqa: E402
-from finetune.dataset.shards import TRAIN, read  # noqa: E402
-from finetune.training import checkpoints, loop, lora_model, worker  # noqa: E402
-from finetune.training.launch import MARK  # noqa: E402
-from finetune.training.lora_model import Weighted  # noqa: E402
-from finetune.training.sequence_packing import Collator, Samples, pack, schedule  # noqa: E402
-from finetune.training.train import Progress, TrainingOptions, train  # noqa: E402
-from indexer import fsio  # noqa: E402
-from indexer.errors import UserError  # noqa: E402
-from indexer.prompt.renderer import PromptInput  # noqa: E402
-from lsp_server.backends.torch_backend import TransformersBackend  # noqa: E402
-from lsp_server.weights.adapter_registry import read_version  # noqa: E402
-from lsp_server.weights.base_model import open_folder  # noqa: E402
-from tests.support.adapters import write_version  # noqa: E402
-from tests.support.models import write_folder  # noqa: E402
-from tests.support.training_sets import made_set  # noqa: E402
+from finetune.dataset.build import Manifest
+from finetune.dataset.shards import TRAIN, read
+from finetune.training import checkpoints, loop, lora_model, worker
+from finetune.training.launch import MARK
+from finetune.training.lora_model import Weighted
+from finetune.training.options import Progress, TrainingOptions
+from finetune.training.sequence_packing import Collator, Samples, pack, schedule
+from finetune.training.train import train
+from indexer import fsio
+from indexer.errors import UserError
+from indexer.prompt.renderer import PromptInput
+from lsp_server.backends.torch_backend import TransformersBackend
+from lsp_server.weights.adapter_registry import read_version
+from lsp_server.weights.base_model import open_folder
+from tests.support.adapters import write_version
+from tests.support.models import write_folder
+from tests.support.training_sets import made_set
 
 WEIGHTS = "adapter_model.safetensors"
 QUICK = TrainingOptions(
-    rank=4, alpha=8, learning_rate=5e-3, epochs=2.0, tokens_per_step=512, max_length=256, rows_per_batch=2,
+    rank=4,
+    alpha=8,
+    learning_rate=5e-3,
+    epochs=2.0,
+    tokens_per_step=512,
+    max_length=256,
+    rows_per_batch=2,
     checkpoint_minutes=60.0,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)
@@ -276,9 +283,12 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     monkeypatch.setattr(fsio, "write_file", full)
     with pytest.raises(UserError, match="no space left for the adapter.*run again"):
         train(
-            base, dataset, out, replace(QUICK, checkpoint_minutes=0),
+            base,
+            dataset,
+            out,
+            replace(QUICK, checkpoint_minutes=0),
             progress=lambda told: seen.append(sorted(path.name for path in (out / "checkpoints").glob("*"))),
-        )  # fmt: skip
+        )
     assert ["checkpoint-1"] in seen[2:4] and not any(name.endswith(".new") for names in seen for name in names)
     monkeypatch.setattr(fsio, "write_file", write)
     result = train(base, dataset, out, replace(QUICK, checkpoint_minutes=0))

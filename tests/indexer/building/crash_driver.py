@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from indexer import fsio
 from indexer.building.build import build
+from indexer.data_layout import index_directory
 from indexer.errors import IndexMissing, OndolError
 from indexer.search.hybrid import search
-from indexer.storage.generations import index_directory
 from indexer.storage.reader import Index
 from tests.support import small_repository as small
 
@@ -80,8 +80,11 @@ def state(root: Path, data: Path) -> dict | None:
         index.chunks(document)
     word = "feed_walrus"
     found = any(word in hit.chunk.text for hit in search(index, word, 3))
-    return {"documents": {path: document.blob for path, document in index.documents.items()}, "found": found,
-            "problem": index.problem}  # fmt: skip
+    return {
+        "documents": {path: document.blob for path, document in index.documents.items()},
+        "found": found,
+        "problem": index.problem,
+    }
 
 
 def main(mode: str, root: Path, data: Path, work: Path) -> None:

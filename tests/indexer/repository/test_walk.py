@@ -67,10 +67,21 @@ def test_ignore_files(tmp_path: Path, plain: bool) -> None:
         "b/.gitignore": "!keep.log.py\nlocal.py\n",
         ".ondolignore": "private/\n*_test.py\n!seen_test.py\n",
         "b/.ondolignore": "!deep_test.py\n# a remark\nonly_here.py\n",
-        "a.py": "", "a.log.py": "", "out/x.py": "", "b/keep.log.py": "", "b/local.py": "", "local.py": "",
-        "private/x.py": "", "private/.ondolignore": "!x.py\n", "b/private/y.py": "", "z_test.py": "",
-        "seen_test.py": "", "b/deep_test.py": "", "b/only_here.py": "", "only_here.py": "",
-    }  # fmt: skip
+        "a.py": "",
+        "a.log.py": "",
+        "out/x.py": "",
+        "b/keep.log.py": "",
+        "b/local.py": "",
+        "local.py": "",
+        "private/x.py": "",
+        "private/.ondolignore": "!x.py\n",
+        "b/private/y.py": "",
+        "z_test.py": "",
+        "seen_test.py": "",
+        "b/deep_test.py": "",
+        "b/only_here.py": "",
+        "only_here.py": "",
+    }
     root = tmp_path / "r"
     if plain:
         for path, content in files.items():
@@ -82,8 +93,13 @@ def test_ignore_files(tmp_path: Path, plain: bool) -> None:
         git(root, "add", "-A")
     found = walk(root, Settings())
     assert [path for path in paths(found) if not path.endswith("ignore")] == [
-        "a.py", "b/deep_test.py", "b/keep.log.py", "local.py", "only_here.py", "seen_test.py",
-    ]  # fmt: skip
+        "a.py",
+        "b/deep_test.py",
+        "b/keep.log.py",
+        "local.py",
+        "only_here.py",
+        "seen_test.py",
+    ]
     why = reasons(found)
     assert why["z_test.py"] == why["b/only_here.py"] == policy.ONDOLIGNORED
     assert why["private/" if plain else "private/x.py"] == policy.ONDOLIGNORED
@@ -253,12 +269,24 @@ def test_a_link_swapped_in_while_reading_is_not_followed(tmp_path: Path) -> None
 @pytest.mark.parametrize("plain", [False, True])
 def test_names_are_data(tmp_path: Path, plain: bool) -> None:
     names = [
-        b"-rf", b"$(touch PWNED)", b"a;b.py", b"`id`.py", b"<|fim_suffix|>.py", b"new\nline.py", b"tab\t.py",
+        b"-rf",
+        b"$(touch PWNED)",
+        b"a;b.py",
+        b"`id`.py",
+        b"<|fim_suffix|>.py",
+        b"new\nline.py",
+        b"tab\t.py",
         b'quo"te.py',
-        b"\xff\xfe latin.py", "📦.py".encode(), b"--output=x.py", b"back\\slash.py", b":(exclude)x.py", b"*.py",
+        b"\xff\xfe latin.py",
+        "📦.py".encode(),
+        b"--output=x.py",
+        b"back\\slash.py",
+        b":(exclude)x.py",
+        b"*.py",
         b"x" * 255,
-        b"space .py", b" lead.py",
-    ]  # fmt: skip
+        b"space .py",
+        b" lead.py",
+    ]
     root = tmp_path / "r"
     root.mkdir()
     for name in names:

@@ -12,9 +12,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from indexer.prompt.renderer import Prompt
 from indexer.prompt.tokenizer import Vocabulary
-from lsp_server.backends.base import BackendProblem, Limits
+from lsp_server.backends.base import Limits
 from lsp_server.backends.decoding import Decoder
 from lsp_server.backends.stop_rules import TextStops, indent_of
+from lsp_server.errors import BackendProblem
 
 END = 256
 
@@ -260,9 +261,8 @@ def test_random_walks_over_one_cache_agree_with_fresh_ones() -> None:
         drafts = [VOCABULARY.decode(model.sequence[len(ids) : len(ids) + rng.randrange(9)]) + "?"]
         fresh = Decoder(Oracle(PROMPT, "price * amount + price * 2\nnext"), VOCABULARY, frozenset([END]))
         assert (
-            decoder.generate(prompt_of(ids), limits, drafts=drafts).text
-            == fresh.generate(prompt_of(ids), limits).text
-        )  # fmt: skip
+            decoder.generate(prompt_of(ids), limits, drafts=drafts).text == fresh.generate(prompt_of(ids), limits).text
+        )
 
 
 def test_echo_of_the_following_line_is_taken_off() -> None:

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from indexer.prompt.renderer import ContextPiece, PromptInput
-from lsp_server.backends.base import BackendProblem, Generation, Limits
+from lsp_server.backends.base import Generation, Limits
 from lsp_server.backends.http_backend import RemoteBackend, Server, plain
+from lsp_server.errors import BackendProblem
 from tests.support.tokenizers import bytes_tokenizer
 
 Answer = Callable[["Handler"], None]
@@ -100,15 +101,31 @@ def test_the_request_and_response_shapes_of_vllm(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "tokenizer.json").write_text(bytes_tokenizer("small-llama"))
     events = [
-        {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "ondol-7",
-         "choices": [{"index": 0, "text": "f(", "logprobs": None, "finish_reason": None, "stop_reason": None}],
-         "usage": None},
-        {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "ondol-7",
-         "choices": [{"index": 0, "text": "1)", "logprobs": None, "finish_reason": "stop", "stop_reason": None}],
-         "usage": None},
-        {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "ondol-7", "choices": [],
-         "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}},
-    ]  # fmt: skip
+        {
+            "id": "cmpl-1",
+            "object": "text_completion",
+            "created": 1,
+            "model": "ondol-7",
+            "choices": [{"index": 0, "text": "f(", "logprobs": None, "finish_reason": None, "stop_reason": None}],
+            "usage": None,
+        },
+        {
+            "id": "cmpl-1",
+            "object": "text_completion",
+            "created": 1,
+            "model": "ondol-7",
+            "choices": [{"index": 0, "text": "1)", "logprobs": None, "finish_reason": "stop", "stop_reason": None}],
+            "usage": None,
+        },
+        {
+            "id": "cmpl-1",
+            "object": "text_completion",
+            "created": 1,
+            "model": "ondol-7",
+            "choices": [],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
+        },
+    ]
     raw = b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events) + b"data: [DONE]\n\n"
     with serving(lambda h: h.body(raw, kind="text/event-stream; charset=utf-8")) as (url, handler):
         made = ask(url + "/v1", model="ondol-7", folder=tmp_path, token="t")
@@ -119,8 +136,16 @@ def test_the_request_and_response_shapes_of_vllm(tmp_path: Path) -> None:
     assert request["headers"]["Authorization"] == "Bearer t"
     control = {"<file_sep>": 260, "suffix": 258, "prefix": 257, "middle": 259}
     assert request["prompt"] == [
-        260, *b"b.py\nz = 1\n", 260, *b"a.py\n", control["suffix"], *b"\ny = 2\n", control["prefix"], *b"x = ", 259,
-    ]  # fmt: skip
+        260,
+        *b"b.py\nz = 1\n",
+        260,
+        *b"a.py\n",
+        control["suffix"],
+        *b"\ny = 2\n",
+        control["prefix"],
+        *b"x = ",
+        259,
+    ]
 
 
 def test_a_server_that_takes_no_ids_is_asked_in_text_from_then_on(tmp_path: Path) -> None:
@@ -206,7 +231,7 @@ BAD: dict[str, tuple[Answer, str]] = {
     "ten megabytes": (lambda h: h.body(b'data: {"content": "' + b"a" * 10_000_000, kind=STREAM), "no usable answer"),
     "half a line": (lambda h: h.body(b'data: {"choi', kind="text/event-stream"), "no usable answer"),
     "closes at once": (lambda h: h.connection.close(), "no usable answer"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -255,10 +280,25 @@ def test_control_strings_are_taken_out_of_text() -> None:
 def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "1",
-         "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-days",
+            "1",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ],
+        check=True,
+        capture_output=True,
+    )
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with serving(lambda h: h.stream("x"), tls) as (url, handler), pytest.raises(BackendProblem, match="certificate"):

@@ -21,18 +21,21 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not installed: llama.cpp's server is NOT tested"),
 ]
 
-from indexer.prompt.renderer import ContextPiece, PromptInput  # noqa: E402
-from lsp_server.backends.base import BackendProblem, Limits  # noqa: E402
-from lsp_server.backends.http_backend import RemoteBackend, Server  # noqa: E402
-from tests.lsp_server.server.test_end_to_end import shop  # noqa: E402
-from tests.lsp_server.server.test_model_server import eventually, trace  # noqa: E402
-from tests.support.lsp_client import real  # noqa: E402
+from indexer.prompt.renderer import ContextPiece, PromptInput
+from lsp_server.backends.base import Limits
+from lsp_server.backends.http_backend import RemoteBackend, Server
+from lsp_server.errors import BackendProblem
+from tests.lsp_server.server.test_end_to_end import shop
+from tests.lsp_server.server.test_model_server import eventually, trace
+from tests.support.lsp_client import real
 
 SMALL = Path(__file__).parents[2] / "fixtures" / "small_llama"
 PARTS = PromptInput(
-    "a.py", "def add(first, second):\n    return first + second\n\n\ntotal = add(", ")\nprint(total)\n",
+    "a.py",
+    "def add(first, second):\n    return first + second\n\n\ntotal = add(",
+    ")\nprint(total)\n",
     (ContextPiece("b.py", "answer = add(1, 2)\n"),),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module", params=["q8_0", "q4_k_m"])
@@ -56,8 +59,11 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with (place / "log").open("w") as log:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port), "--model_alias", "team"],
-            stdout=log, stderr=log, cwd=place, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+            stdout=log,
+            stderr=log,
+            cwd=place,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(url, process, place / "log")

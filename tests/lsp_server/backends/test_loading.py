@@ -7,8 +7,9 @@ import pytest
 
 from indexer.config import Settings
 from indexer.prompt.renderer import Prompt, PromptInput
-from lsp_server.backends.base import BackendProblem, Generation, Limits
+from lsp_server.backends.base import Generation, Limits
 from lsp_server.backends.loading import find_base, load_local, load_remote, smoke
+from lsp_server.errors import BackendProblem
 from tests.support.adapters import tiny_base
 
 

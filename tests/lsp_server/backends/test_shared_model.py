@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from indexer.prompt.renderer import Prompt
-from lsp_server.backends.base import BackendProblem, Generation, Limits
+from lsp_server.backends.base import Generation, Limits
 from lsp_server.backends.shared_model import Shared
+from lsp_server.errors import BackendProblem
 
 PROMPT = Prompt((1,), "", 0, {})
 

@@ -12,16 +12,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the local model on torch is NOT tested")
 pytest.importorskip("transformers", reason="transformers is not installed: the local model on torch is NOT tested")
 
-from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer  # noqa: E402
-from lsp_server.backends.base import BackendProblem, Limits  # noqa: E402
-from lsp_server.backends.draft_length import Pace  # noqa: E402
-from lsp_server.backends.torch_backend import TransformersBackend  # noqa: E402
-from lsp_server.backends.torch_generic import TransformersModel  # noqa: E402
-from lsp_server.backends.torch_llama import LeanLlama, supports  # noqa: E402
-from lsp_server.weights.adapter_registry import read_version  # noqa: E402
-from lsp_server.weights.base_model import open_folder  # noqa: E402
-from tests.support.adapters import PREFIX, lora, write_version  # noqa: E402
-from tests.support.models import make_model, write_folder  # noqa: E402
+from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
+from lsp_server.backends.base import Limits
+from lsp_server.backends.draft_length import Pace
+from lsp_server.backends.torch_backend import TransformersBackend
+from lsp_server.backends.torch_generic import TransformersModel
+from lsp_server.backends.torch_llama import LeanLlama, supports
+from lsp_server.errors import BackendProblem
+from lsp_server.weights.adapter_registry import read_version
+from lsp_server.weights.base_model import open_folder
+from tests.support.adapters import PREFIX, lora, write_version
+from tests.support.models import make_model, write_folder
 
 SMALL = Path(__file__).parents[2] / "fixtures" / "small_llama"
 SHAPES = {
@@ -36,8 +37,12 @@ SHAPES = {
         "LlamaConfig",
         {
             "rope_parameters": {
-                "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-                "original_max_position_embeddings": 64, "rope_theta": 500000.0,
+                "rope_type": "llama3",
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 64,
+                "rope_theta": 500000.0,
             }
         },
     ),
@@ -45,7 +50,7 @@ SHAPES = {
     "wide heads": ("LlamaConfig", {"head_dim": 32}),
     "qwen2": ("Qwen2Config", {}),
     "mistral": ("MistralConfig", {"sliding_window": None}),
-}  # fmt: skip
+}
 
 
 def random_biases(model) -> None:
@@ -170,8 +175,11 @@ def test_a_word_of_the_context_is_finished_wherever_it_is_cut() -> None:
     """Cut in a word, a prompt without its last token's beginning is one that the model knows; with it, it is not."""
     small = TransformersBackend(SMALL, limit=512, device="cpu", dtype=torch.float32, threads=1)
     unhealed = Renderer(small.folder.spec, small.folder.vocabulary, 512, heal=False)
-    lines = ["ledger.append_entry(amount, currency)", "if not settings.allow_negative_balance:",
-             "return self.formatter.as_table(rows, width)"]  # fmt: skip
+    lines = [
+        "ledger.append_entry(amount, currency)",
+        "if not settings.allow_negative_balance:",
+        "return self.formatter.as_table(rows, width)",
+    ]
     context = (ContextPiece("shop/old.py", "def first(self):\n    " + "\n    ".join(lines) + "\n"),)
     right = {True: 0, False: 0}
     cuts = [(line, at) for line in lines for at in range(8, len(line)) if re.fullmatch(r"\w\w", line[at - 1 : at + 1])]
@@ -267,9 +275,13 @@ def test_an_adapter_is_merged_swapped_and_taken_off(folder: Path, tmp_path: Path
             merged.get_submodule(module).weight.data += 2.0 * (b @ a)
         ids = torch.tensor([prompt.ids])
         out = merged.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=40, do_sample=False, pad_token_id=0,
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=40,
+            do_sample=False,
+            pad_token_id=0,
             eos_token_id=sorted(base.vocabulary.control_ids),
-        )[0, ids.shape[1] :].tolist()  # fmt: skip
+        )[0, ids.shape[1] :].tolist()
         assert list(made[number].tokens) == out[: len(made[number].tokens)]
     assert len({m.tokens for m in (bare, made[1], made[2])}) == 3
     backend.set_adapter(None)

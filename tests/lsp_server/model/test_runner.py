@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from indexer.prompt.renderer import Prompt, PromptInput
-from lsp_server.backends.base import BackendProblem, Generation, Limits
+from lsp_server.backends.base import Generation, Limits
+from lsp_server.errors import BackendProblem
 from lsp_server.model.prompt_context import Packer
 from lsp_server.model.requests import Question
 from lsp_server.model.runner import ModelSource

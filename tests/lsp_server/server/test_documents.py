@@ -8,12 +8,38 @@ import random
 
 import pytest
 
-from lsp_server.server.documents import Change, Documents, Text, key_of, path_of, split_lines, units
+from lsp_server.positions import split_lines, units
+from lsp_server.server.documents import Change, Documents, Text, key_of, path_of
 
 ALPHABET = [
-    "a", "b", " ", "(", "\n", "\r", "\r\n", "\t", "\f", "\v", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029",
-    "é", "e\u0301", "가", "あ", "😀", "👩\u200d💻", "\ufeff", "\x00", "word", "x = 1\n", "}\r\n",
-]  # fmt: skip
+    "a",
+    "b",
+    " ",
+    "(",
+    "\n",
+    "\r",
+    "\r\n",
+    "\t",
+    "\f",
+    "\v",
+    "\x1c",
+    "\x1d",
+    "\x1e",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "é",
+    "e\u0301",
+    "가",
+    "あ",
+    "😀",
+    "👩\u200d💻",
+    "\ufeff",
+    "\x00",
+    "word",
+    "x = 1\n",
+    "}\r\n",
+]
 
 
 class ClientModel:

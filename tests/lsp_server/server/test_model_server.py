@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from indexer.config import Settings
+from indexer.data_layout import registry_directory
 from lsp_server.commands.lsp_client import Client, edit
-from lsp_server.model.factory import registry_directory
 from lsp_server.server.index_process import console_script
 from tests.lsp_server.server.test_end_to_end import ondol, shop
 from tests.support.adapters import tiny_base, write_version

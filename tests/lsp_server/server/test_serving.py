@@ -295,10 +295,12 @@ def test_cells_of_a_notebook_are_one_document(tmp_path: Path) -> None:
         assert item["range"]["start"] == {"line": 1, "character": 8}
         asked = [fact for fact in facts(log) if fact["event"] == "ask"]
         assert (asked[0]["uri"], asked[0]["language"]) == ("file:///work/n.ipynb", "python")
-        change = {"cells": {
-            "structure": {"array": {"start": 0, "deleteCount": 1}, "didClose": [{"uri": "nb:/n.ipynb#a"}]},
-            "textContent": [{"document": {"uri": "nb:/n.ipynb#b", "version": 2}, "changes": [edit(0, 0, "y\n")]}],
-        }}  # fmt: skip
+        change = {
+            "cells": {
+                "structure": {"array": {"start": 0, "deleteCount": 1}, "didClose": [{"uri": "nb:/n.ipynb#a"}]},
+                "textContent": [{"document": {"uri": "nb:/n.ipynb#b", "version": 2}, "changes": [edit(0, 0, "y\n")]}],
+            }
+        }
         client.notify(
             "notebookDocument/didChange",
             {"notebookDocument": {"uri": notebook["uri"], "version": 2}, "change": change},

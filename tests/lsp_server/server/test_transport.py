@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lsp_server.commands.lsp_client import Client
-from lsp_server.server.transport import MAX_BODY, Framer, FramingLost, RedactingFormatter
+from lsp_server.server.logs import RedactingFormatter
+from lsp_server.server.transport import MAX_BODY, Framer, FramingLost
 from tests.support.lsp_client import double
 
 PING = {"jsonrpc": "2.0", "id": "ping", "method": "workspace/executeCommand", "params": {"command": "ondol.status"}}
@@ -50,8 +51,13 @@ SURVIVED = {
         params={"textDocument": {"uri": "file:///no", "version": 1}, "contentChanges": [{"text": "SECRET"}]},
     ),
     "negative position": message(
-        id=11, method=INLINE, params={"textDocument": {"uri": "file:///a.py"}, "context": {"triggerKind": 2},
-                                      "position": {"line": -5, "character": -1}},
+        id=11,
+        method=INLINE,
+        params={
+            "textDocument": {"uri": "file:///a.py"},
+            "context": {"triggerKind": 2},
+            "position": {"line": -5, "character": -1},
+        },
     ),
     "second initialize": message(id=13, method="initialize", params={"capabilities": {}}),
     "header in lower case": frame(NOTE, b"content-length: %d\r\n\r\n"),
@@ -59,7 +65,7 @@ SURVIVED = {
     "unknown headers": frame(NOTE, b"X-Odd: 1\r\nContent-Length: %d\r\nContent-Type: text/plain\r\n\r\n"),
     "the same length twice": frame(NOTE, b"Content-Length: %d\r\nContent-Length: %d\r\n\r\n"),
     "blank lines between messages": b"\r\n\r\n" + frame(NOTE),
-}  # fmt: skip
+}
 
 LOST = {
     "length too small": b"Content-Length: 10\r\n\r\n" + NOTE + frame(NOTE),
@@ -177,9 +183,17 @@ def test_mutated_messages_leave_the_server_answering(lasting: Client, kind: str)
     rng = random.Random(seed)
     lasting.open("file:///mutated.py", "def add(\n")
     whole = json.dumps(
-        {"jsonrpc": "2.0", "id": 1, "method": kind, "params": {"textDocument": {"uri": "file:///mutated.py"},
-         "position": {"line": 0, "character": 8}, "context": {"triggerKind": 2}}}
-    )  # fmt: skip
+        {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": kind,
+            "params": {
+                "textDocument": {"uri": "file:///mutated.py"},
+                "position": {"line": 0, "character": 8},
+                "context": {"triggerKind": 2},
+            },
+        }
+    )
     for _ in range(150):
         body = bytearray(whole.encode())
         for _ in range(rng.randint(1, 3)):

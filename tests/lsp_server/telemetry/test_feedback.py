@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.server.documents import units
+from lsp_server.positions import units
 from lsp_server.telemetry.feedback import Feedback, Offered, retained, summarize
 from lsp_server.telemetry.traces import Recorder, Ring, explain, find
 from tests.lsp_server.server.test_sessions import eventually, repository
@@ -109,12 +109,16 @@ def test_the_table_counts_by_language_engine_and_adapter() -> None:
 
     rows = summarize(
         [
-            event("shown", "1", characters=10), event("shown", "2", characters=10), event("shown", "3", "go"),
-            event("partial", "1", characters=4), event("accepted", "1", characters=10),
-            event("retained", "1", after=30, kept=0.5, similarity=0.6), {"time": 1, "event": "shown", "id": "old"},
+            event("shown", "1", characters=10),
+            event("shown", "2", characters=10),
+            event("shown", "3", "go"),
+            event("partial", "1", characters=4),
+            event("accepted", "1", characters=10),
+            event("retained", "1", after=30, kept=0.5, similarity=0.6),
+            {"time": 1, "event": "shown", "id": "old"},
         ],
         since=50,
-    )  # fmt: skip
+    )
     assert [row["language"] for row in rows] == ["go", "python", "all"]
     assert rows[1] | {"adapter": ""} == rows[1]
     assert (rows[1]["shown"], rows[1]["accepted"], rows[1]["accepted_share"]) == (2, 1, 0.5)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_version
 from lsp_server.weights.base_model import ModelFolder
 from tests.support.adapters import LAYER, PREFIX, lora, tiny_base, write_version

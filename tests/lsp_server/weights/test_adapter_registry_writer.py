@@ -15,7 +15,7 @@ from finetune.dataset.shards import path_key
 from indexer import fsio
 from indexer.errors import UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number, read_version
 from lsp_server.weights.base_model import ModelFolder
@@ -211,9 +211,12 @@ def test_ended_at_any_operation_the_state_before_or_after_is_there(
     assert at > 3
     assert before in seen
     after = {
-        "add": (1, frozenset({1, 2, 3})), "promote": (2, frozenset({1, 2})), "rollback": (None, frozenset({1, 2})),
-        "delete": (1, frozenset({1})), "delete --force": (None, frozenset({2})),
-    }[action]  # fmt: skip
+        "add": (1, frozenset({1, 2, 3})),
+        "promote": (2, frozenset({1, 2})),
+        "rollback": (None, frozenset({1, 2})),
+        "delete": (1, frozenset({1})),
+        "delete --force": (None, frozenset({2})),
+    }[action]
     between = {(None, frozenset({1, 2}))} if action == "delete --force" else set()
     assert after in seen
     assert seen <= {before, after} | between

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import UserError
-from lsp_server.backends.base import BackendProblem
+from lsp_server.errors import BackendProblem
 from lsp_server.weights.base_model import open_folder
 from lsp_server.weights.safetensors_header import read_header
 from tests.support.tokenizers import bytes_tokenizer

@@ -3,7 +3,6 @@
 It reads what other commands left behind and changes nothing.
 """
 
-import importlib.util
 import json
 import os
 import platform
@@ -17,12 +16,13 @@ from typing import Any
 import click
 
 from indexer import fsio
-from indexer.commands.index_and_search import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, printable, settings_for
 from indexer.config import Settings, load
+from indexer.data_layout import index_directory
 from indexer.errors import UserError
 from indexer.repository import git
 from indexer.storage import fingerprint, generations
-from indexer.storage.generations import Store, index_directory
+from indexer.storage.generations import Store
 
 
 @click.command(epilog="Example: ondol doctor --verify")
@@ -34,9 +34,14 @@ from indexer.storage.generations import Store, index_directory
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @data_dir_option
 def doctor(
-    repo: Path, verify: bool, no_egress: bool, backend: str | None, base: str | None, as_json: bool,
+    repo: Path,
+    verify: bool,
+    no_egress: bool,
+    backend: str | None,
+    base: str | None,
+    as_json: bool,
     data_dir: Path | None,
-) -> None:  # fmt: skip
+) -> None:
     """Say what is installed and indexed, what is wrong, and what to do about it."""
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=True)
@@ -149,19 +154,20 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
 
 
 def _add_model(found: dict[str, Any], root: Path, settings: Settings) -> None:
-    """What the package above says of the model, where it is installed and a model is asked for."""
-    if settings.backend == "retrieval" or importlib.util.find_spec("lsp_server") is None:
+    """What is known of the model, where one is asked for."""
+    if settings.backend == "retrieval":
         return
-    about, problems = importlib.import_module("lsp_server.commands.model_doctor").examine(root, settings)
+    from lsp_server.commands import model_doctor
+
+    about, problems = model_doctor.examine(root, settings)
     found["model"] = about
     found["problems"] += problems
 
 
 def _add_egress(found: dict[str, Any], root: Path) -> None:
-    from indexer.commands import egress
+    from lsp_server.commands import egress
 
-    serve = importlib.util.find_spec("lsp_server.commands.serving") is not None
-    proof = found["egress"] = egress.prove(root, serve=serve)
+    proof = found["egress"] = egress.prove(root)
     for attempt in proof["attempts"]:
         found["problems"].append((f"something tried to leave: {attempt}", "report it"))
     for step in proof["steps"]:

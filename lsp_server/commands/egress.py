@@ -42,12 +42,12 @@ def _guard(event, args, _log=os.environ["ONDOL_EGRESS_LOG"], _open=os.open, _wri
 
 sys.addaudithook(_guard)
 """
-_RUN: Final = (sys.executable, "-P", "-c", "from indexer.cli import main; main(prog_name='ondol')")
+_RUN: Final = (sys.executable, "-P", "-c", "from lsp_server.cli import main; main(prog_name='ondol')")
 _SECONDS: Final = 900
 
 
-def prove(root: Path, *, serve: bool, extra: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
-    """Indexes and searches ``root``, and serves it if there is a server; reports what tried to leave.
+def prove(root: Path, *, extra: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
+    """Indexes, searches and serves ``root``; reports what tried to leave.
 
     :param extra: more commands to run, for tests.
     :returns: ``attempts`` (a list, empty when nothing tried), ``isolated`` (in a namespace without network), ``steps``
@@ -68,8 +68,7 @@ def prove(root: Path, *, serve: bool, extra: Sequence[Sequence[str]] = ()) -> di
         steps = []
         for arguments in (["index", str(root), "--quiet"], ["search", "open", "--repo", str(root)], *extra):
             steps.append(_step([*prefix, *_RUN, *arguments], arguments[0], environment))
-        if serve:
-            steps.append(_serve([*prefix, *_RUN, "serve", "--stdio"], root, environment))
+        steps.append(_serve([*prefix, *_RUN, "serve", "--stdio"], root, environment))
         attempts = log.read_text("utf-8").splitlines() if log.exists() else []
     return {"attempts": attempts, "isolated": bool(prefix), "steps": steps}
 
@@ -87,9 +86,15 @@ def namespace() -> list[str]:
 
 def _step(command: Sequence[str], name: str, environment: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-        timeout=_SECONDS, check=False,
-    )  # fmt: skip
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_SECONDS,
+        check=False,
+    )
     return {"command": name, "ok": done.returncode == 0, "said": done.stderr.strip()[-300:]}
 
 
