@@ -22,8 +22,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-
 from finetune.dataset.build import DatasetOptions, Manifest, build
 from finetune.dataset.shards import TRAIN, read
 from finetune.training.options import TrainingOptions
@@ -31,6 +29,7 @@ from finetune.training.train import train
 from indexer.config import Settings
 from lsp_server.weights.base_model import open_folder
 
+ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "rensa")
 TURNS = 3
 

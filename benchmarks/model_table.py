@@ -90,7 +90,8 @@ def _start_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         (
             "start of the server to its answer to `initialize`, with a model and without",
             f"{seconds['initialize_cpu']['median']} s and {seconds['initialize_without_cpu']['median']} s of CPU "
-            f"({seconds['initialize']['median']} s and {seconds['initialize_without']['median']} s by the clock, {load})",
+            f"({seconds['initialize']['median']} s and {seconds['initialize_without']['median']} s by the clock, "
+            f"{load})",
         ),
         (
             "... to a first copy, and to the model (torch)",

@@ -277,7 +277,7 @@ def test_a_read_only_index_is_searched_and_not_updated(tmp_path, data):
 
 def test_help_imports_nothing_heavy_and_every_command_shows_an_example(tmp_path):
     code = (
-        "import sys; from indexer.cli import main\n"
+        "import sys; from finetune.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
