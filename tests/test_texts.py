@@ -1,0 +1,87 @@
+"""The texts: what the documentation names exists, and the architecture page names every module."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("indexer", "lsp_server", "finetune")
+MODULES = sorted(
+    path.relative_to(ROOT)
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if path.name != "__init__.py"
+)
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "editors").glob("*/README.md")])
+LOG = ROOT / "docs" / "log.md"
+
+
+def architecture() -> dict[str, set[str]]:
+    """Names of modules by folder, from the first column of the architecture page's tables."""
+    found: dict[str, set[str]] = {}
+    folder = ""
+    for line in (ROOT / "docs" / "architecture.md").read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            heading = re.match(r"### `([a-z_/]+)/`", line)
+            folder = heading[1] if heading else ""
+        elif folder and line.startswith("| `"):
+            found.setdefault(folder, set()).update(re.findall(r"`(\w+)`", line.split("|")[1]))
+    return found
+
+
+def test_the_architecture_page_names_every_module_in_its_folder() -> None:
+    modules: dict[str, set[str]] = {}
+    for path in MODULES:
+        modules.setdefault(path.parent.as_posix(), set()).add(path.stem)
+    assert architecture() == modules
+
+
+def test_the_walks_of_the_architecture_page_name_modules_that_exist() -> None:
+    text = prose(ROOT / "docs" / "architecture.md")
+    modules = {path.with_suffix("").as_posix() for path in MODULES}
+    short = {name.split("/", 1)[1] for name in modules}
+    assert not set(re.findall(r"`([a-z_]+(?:/[a-z_]+)+)`", text)) - modules - short
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub makes of a heading."""
+    kept = re.sub(r"[^\w\- ]", "", re.sub(r"[`*]|\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower())
+    return kept.replace(" ", "-")
+
+
+def prose(path: Path) -> str:
+    """The text of a page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        where = (page.parent / name).resolve() if name else page
+        if not where.exists():
+            wrong.append(target)
+        elif anchor:
+            headings = re.findall(r"^#+ (.*)$", prose(where), re.MULTILINE)
+            wrong += [target] if anchor not in map(slug, headings) else []
+    assert not wrong
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != LOG], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_and_module_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    wrong = [
+        f"{path}::{name}"
+        for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", text)
+        if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text("utf-8")
+    ]
+    wrong += [
+        path
+        for path in re.findall(r"\b(?:indexer|lsp_server|finetune|tests|scripts|benchmarks)/[\w/]+\.(?:py|json)\b", text)
+        if not (ROOT / path).is_file()
+    ]
+    assert not wrong
