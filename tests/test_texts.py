@@ -15,6 +15,7 @@ MODULES = sorted(
 )
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "editors").glob("*/README.md")])
 LOG = ROOT / "docs" / "log.md"
+FILE = re.compile(r"\b(?:indexer|lsp_server|finetune|tests|scripts|benchmarks)/[\w/]+\.(?:py|json)\b")
 
 
 def architecture() -> dict[str, set[str]]:
@@ -79,9 +80,5 @@ def test_every_test_and_module_that_a_page_names_exists(page: Path) -> None:
         for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", text)
         if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text("utf-8")
     ]
-    wrong += [
-        path
-        for path in re.findall(r"\b(?:indexer|lsp_server|finetune|tests|scripts|benchmarks)/[\w/]+\.(?:py|json)\b", text)
-        if not (ROOT / path).is_file()
-    ]
+    wrong += [path for path in FILE.findall(text) if not (ROOT / path).is_file()]
     assert not wrong
