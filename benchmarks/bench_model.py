@@ -40,7 +40,7 @@ from lsp_server.backends.base import Backend, Generation, Limits
 from lsp_server.backends.stop_rules import TextStops
 from lsp_server.commands.lsp_client import Client
 from lsp_server.model.prompt_context import IndexSource, Packer
-from lsp_server.retrieval.engine import Engine
+from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.server.index_process import console_script
 from lsp_server.types import Document, Request
 
@@ -79,7 +79,7 @@ def gguf_backend(base: Path) -> Any:
 
 def prompts_of(stage: Stage, backend: Backend) -> list[tuple[Prompt, list[str]]]:
     """Each cursor's prompt, and what the copier would put there."""
-    engine = Engine(Settings(), stage.index)
+    engine = RetrievalEngine(Settings(), stage.index)
     packer = Packer(IndexSource(stage.index))
     out = []
     for case in stage.cases:
@@ -240,7 +240,7 @@ def served(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     asked = 0
     with tempfile.TemporaryDirectory() as folder:
         for stage in stages(repo, Plan(a.cases, 0, SEED), a.commits, Path(folder)):
-            engine, packer = Engine(Settings(), stage.index), Packer(IndexSource(stage.index))
+            engine, packer = RetrievalEngine(Settings(), stage.index), Packer(IndexSource(stage.index))
             for case in stage.cases:
                 for typed in range(min(len(case.rest), 40)):
                     text = case.text[: case.offset] + case.rest[:typed] + case.text[case.offset :]

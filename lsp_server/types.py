@@ -6,6 +6,7 @@ Offsets are code points of ``Document.text``.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 
@@ -75,10 +76,54 @@ class Answer:
     trace: dict[str, Any] = field(default_factory=dict)
 
 
-class EngineLike(Protocol):
-    """What the server needs of ``lsp_server.retrieval.engine.Engine``."""
+class ModelPhase(StrEnum):
+    """Where the model of an engine is in its life."""
 
-    def set_index(self, index: Any) -> None: ...  # noqa: D102
-    def update(self, document: Document) -> None: ...  # noqa: D102
-    def close(self, uri: str) -> None: ...  # noqa: D102
-    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer: ...  # noqa: D102
+    LOADING = "loading"
+    READY = "ready"
+    PROBLEM = "problem"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What the status line says about a model.
+
+    :param detail: base and adapter once loaded, the cause of a problem, else "".
+    """
+
+    phase: ModelPhase
+    detail: str = ""
+
+
+class Engine(Protocol):
+    """Completes at cursors of one repository: by retrieval, by a model, or by both."""
+
+    @property
+    def state(self) -> ModelState | None:
+        """The state of the model; None for an engine that has no model."""
+        ...
+
+    def set_index(self, index: Any) -> None:
+        """Use another generation of the index from the next request on; may be called from any thread."""
+        ...
+
+    def update(self, document: Document) -> None:
+        """Take the new text of a document that was opened or changed."""
+        ...
+
+    def close(self, uri: str) -> None:
+        """Forget a document that was closed."""
+        ...
+
+    def accepted(self, document: Document, offset: int) -> None:
+        """Prepare the next answer after a suggestion was accepted, with the cursor now at ``offset``."""
+        ...
+
+    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
+        """Return at most one suggestion for an automatic request, up to three for an invoked one."""
+        ...
+
+    def stop(self) -> None:
+        """Free the model; a running generation ends at its next token."""
+        ...

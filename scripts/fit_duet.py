@@ -26,10 +26,10 @@ from finetune.evaluation.replay import request_of
 from indexer.config import Settings
 from lsp_server.backends.loading import load_local
 from lsp_server.model.factory import PROMPT_TOKENS
-from lsp_server.model.hybrid_engine import DuetEngine, likely
+from lsp_server.model.hybrid_engine import HybridEngine, likely
 from lsp_server.model.prompt_context import IndexSource, Packer
-from lsp_server.model.runner import UNHURRIED, ModelSource
-from lsp_server.retrieval.engine import Engine
+from lsp_server.model.runner import UNHURRIED, ModelRunner
+from lsp_server.retrieval.engine import RetrievalEngine
 
 Row = tuple[list[float], bool]
 Rows = dict[str, list[Row]]
@@ -38,14 +38,14 @@ Rows = dict[str, list[Row]]
 def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None:
     """Ask copier and model at the cursors of one history."""
     packer, asked = Packer(None, repo.name), replace(Settings(), base_model=base)
-    source = ModelSource(lambda: load_local(asked, PROMPT_TOKENS, print), packer, patience=UNHURRIED)
+    source = ModelRunner(lambda: load_local(asked, PROMPT_TOKENS, print), packer, patience=UNHURRIED)
     source.loaded()
     amount = Plan(cases // 3, cases - cases // 3, 2)
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(Settings(), data_dir=Path(folder) / "data")
         plan = windows(repo, commits, 1)
         for stage in commit_stages(repo, plan, settings, amount, Path(folder), Passed(), Watch()):
-            engine = Engine(Settings(), stage.index)
+            engine = RetrievalEngine(Settings(), stage.index)
             packer.set_source(IndexSource(stage.index))
             for case in stage.cases:
                 if not case.moved:
@@ -53,13 +53,13 @@ def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None
     source.close()
 
 
-def _observe(engine: Engine, source: ModelSource, case: Any, rows: Rows) -> None:
+def _observe(engine: RetrievalEngine, source: ModelRunner, case: Any, rows: Rows) -> None:
     request = request_of(case, automatic=False)
     engine.update(request.document)
     copies = [c for c in engine.complete(request, lambda: False).suggestions if c.end == request.offset]
     engine.close(request.document.uri)
     lines = tuple(c.text.split("\n")[0].rstrip("\r") for c in copies)
-    asked = replace(DuetEngine.question(Settings(), request, lines), count=1)
+    asked = replace(HybridEngine.question(Settings(), request, lines), count=1)
     answer = source.ask(asked).wait(time.monotonic() + 300)
     source.packer.close(request.document.uri)
     own = answer.texts[0].split("\n")[0] if answer.texts else ""

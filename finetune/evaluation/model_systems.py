@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from finetune.commits.windows import beyond
-from finetune.evaluation.systems import Asked
 from indexer.config import Settings
 from indexer.data_layout import registry_directory
 from indexer.errors import OndolError, UserError
 from indexer.repository.history import Commit
 from lsp_server.backends.loading import load_local, load_remote, open_base
 from lsp_server.model.factory import PROMPT_TOKENS
-from lsp_server.model.hybrid_engine import DuetEngine
-from lsp_server.model.model_only_engine import ModelAlone
+from lsp_server.model.hybrid_engine import HybridEngine
+from lsp_server.model.model_only_engine import ModelOnlyEngine
 from lsp_server.model.prompt_context import Packer
-from lsp_server.model.runner import UNHURRIED, ModelSource
-from lsp_server.retrieval.engine import Engine
+from lsp_server.model.runner import UNHURRIED, ModelRunner
+from lsp_server.retrieval.engine import RetrievalEngine
+from lsp_server.types import Engine
 from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_folder, read_version
 
 Adapter = int | Path | None
@@ -29,36 +29,36 @@ Adapter = int | Path | None
 AWAITED: Final = "as long as it takes"
 
 
-def base(settings: Settings, root: Path, until: str | None) -> tuple[Asked, dict[str, Any]]:
+def base(settings: Settings, root: Path, until: str | None) -> tuple[Engine, dict[str, Any]]:
     """The base model, which sees the document alone."""
     return model_arm(settings, root, until, context=False)
 
 
-def base_with_retrieval(settings: Settings, root: Path, until: str | None) -> tuple[Asked, dict[str, Any]]:
+def base_with_retrieval(settings: Settings, root: Path, until: str | None) -> tuple[Engine, dict[str, Any]]:
     """The base model with code of the repository in its prompt."""
     return model_arm(settings, root, until)
 
 
-def copier_and_base(settings: Settings, root: Path, until: str | None) -> tuple[Asked, dict[str, Any]]:
+def copier_and_base(settings: Settings, root: Path, until: str | None) -> tuple[Engine, dict[str, Any]]:
     """What serves editors before the first adapter: the copier beside the base model."""
     return model_arm(settings, root, until, copier=True)
 
 
-def adapter(settings: Settings, root: Path, until: str | None, which: Adapter = None) -> tuple[Asked, dict[str, Any]]:
+def adapter(settings: Settings, root: Path, until: str | None, which: Adapter = None) -> tuple[Engine, dict[str, Any]]:
     """The base model with an adapter, which sees the document alone."""
     return model_arm(settings, root, until, context=False, adapted=True, which=which)
 
 
 def adapter_with_retrieval(
     settings: Settings, root: Path, until: str | None, which: Adapter = None
-) -> tuple[Asked, dict[str, Any]]:
+) -> tuple[Engine, dict[str, Any]]:
     """The base model with an adapter and code of the repository in its prompt."""
     return model_arm(settings, root, until, adapted=True, which=which)
 
 
 def copier_and_adapter(
     settings: Settings, root: Path, until: str | None, which: Adapter = None
-) -> tuple[Asked, dict[str, Any]]:
+) -> tuple[Engine, dict[str, Any]]:
     """What serves editors: the copier beside the model with its adapter."""
     return model_arm(settings, root, until, copier=True, adapted=True, which=which)
 
@@ -72,7 +72,7 @@ def model_arm(
     copier: bool = False,
     adapted: bool = False,
     which: Adapter = None,
-) -> tuple[Asked, dict[str, Any]]:
+) -> tuple[Engine, dict[str, Any]]:
     """An engine that asks the model which the settings name, and what it is made of. ``stop()`` frees the model.
 
     :param context: whether code of the repository is in its prompts.
@@ -91,19 +91,19 @@ def model_arm(
             backend.set_adapter(version)
         return backend
 
-    source = ModelSource(load, Packer(None, root.name), tell=told.append, patience=UNHURRIED)
+    source = ModelRunner(load, Packer(None, root.name), tell=told.append, patience=UNHURRIED)
     about: dict[str, Any] = {**source.loaded(), "waits": AWAITED}
     about["context"] = "from the index" if context or copier else "none"
     if told:
         about["notes"] = told
     if not copier:
-        return ModelAlone(settings, source, retrieval=context), about
+        return ModelOnlyEngine(settings, source, retrieval=context), about
     from finetune.evaluation.own_gate import usable
 
     gate = usable(settings, root, until)
     patient = replace(settings, deadline_ms=int(1000 * 2 * (UNHURRIED.generation)))
     about["gate"] = "shipped" if gate is None else "fitted on this repository"
-    return DuetEngine(patient, Engine(settings, None, gate=gate), source), about
+    return HybridEngine(patient, RetrievalEngine(settings, None, gate=gate), source), about
 
 
 def _adapter(settings: Settings, root: Path, until: str | None, which: Adapter) -> AdapterVersion:

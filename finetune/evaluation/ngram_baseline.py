@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.config import Settings
-from lsp_server.types import Answer, Document, Request, Suggestion
+from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 Ids = NDArray[np.int32]
 
@@ -119,6 +119,17 @@ class Ngram:
 
     def close(self, uri: str) -> None:
         """Nothing is kept of a document."""
+
+    @property
+    def state(self) -> ModelState | None:
+        """Return None: there is no language model to load."""
+        return None
+
+    def accepted(self, document: Document, offset: int) -> None:
+        """Do nothing: a replay accepts no suggestion."""
+
+    def stop(self) -> None:
+        """Do nothing: there is no model to free."""
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """The greedy rest of the line; nothing unasked."""

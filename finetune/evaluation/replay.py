@@ -13,11 +13,11 @@ from typing import Any
 from finetune.commits.cases import Case
 from finetune.commits.stages import Stage, Watch
 from finetune.evaluation.metrics import Outcome, judge
-from finetune.evaluation.systems import Arm, Asked
+from finetune.evaluation.systems import Arm
 from indexer.languages.grammars import language_of
 from indexer.storage.reader import Index
 from indexer.text.tokens import lines_of
-from lsp_server.types import Answer, Document, Request
+from lsp_server.types import Answer, Document, Engine, Request
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def run(stages: Iterable[Stage], arms: Sequence[Arm], watch: Watch) -> Result:
     return result
 
 
-def ask(engine: Asked, case: Case) -> tuple[Answer, Answer, float, float]:
+def ask(engine: Engine, case: Case) -> tuple[Answer, Answer, float, float]:
     """The answers to a case: to the person who asks, then to the editor; and how many milliseconds each took.
 
     The first is timed as after the cursor came to a new line of a document that was just opened; the other as the next

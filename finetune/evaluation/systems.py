@@ -8,11 +8,11 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from indexer.config import Settings
 from indexer.errors import UserError
-from lsp_server.types import Answer, Document, Request
+from lsp_server.types import Engine
 
 ARMS: Final = {
     "retrieval": "finetune.evaluation.systems:retrieval",
@@ -30,22 +30,6 @@ ADAPTED: Final = frozenset({"adapter", "adapter_with_retrieval", "copier_and_ada
 """Arms whose factories take which adapter they shall have, as ``which``."""
 
 
-class Asked(Protocol):
-    """What a replay asks: the interface of ``lsp_server.retrieval.engine.Engine``."""
-
-    def set_index(self, index: Any) -> None:
-        """Uses an index from the next request on."""
-
-    def update(self, document: Document) -> None:
-        """A document was opened."""
-
-    def close(self, uri: str) -> None:
-        """A document was closed."""
-
-    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
-        """Suggestions for a request."""
-
-
 @dataclass(frozen=True, slots=True)
 class Arm:
     """An engine to be replayed.
@@ -54,11 +38,11 @@ class Arm:
     """
 
     name: str
-    engine: Asked
+    engine: Engine
     about: dict[str, Any]
 
 
-Factory = Callable[..., tuple[Asked, dict[str, Any]]]
+Factory = Callable[..., tuple[Engine, dict[str, Any]]]
 """Makes an arm's engine and says what it is made of, for settings, a repository, and the commit that what was fitted
 on this repository must not be newer than (None: nothing fitted on it may be used)."""
 
@@ -79,10 +63,12 @@ def make(name: str, settings: Settings, root: Path, until: str | None, adapter: 
     return Arm(name, engine, about)
 
 
-def retrieval(settings: Settings, root: Path, until: str | None) -> tuple[Asked, dict[str, Any]]:
+def retrieval(settings: Settings, root: Path, until: str | None) -> tuple[Engine, dict[str, Any]]:
     """The engine without a model, as it serves editors."""
     from finetune.evaluation.own_gate import usable
-    from lsp_server.retrieval.engine import Engine
+    from lsp_server.retrieval.engine import RetrievalEngine
 
     gate = usable(settings, root, until)
-    return Engine(settings, None, gate=gate), {"gate": "shipped" if gate is None else "fitted on this repository"}
+    return RetrievalEngine(settings, None, gate=gate), {
+        "gate": "shipped" if gate is None else "fitted on this repository"
+    }

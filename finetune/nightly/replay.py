@@ -16,7 +16,7 @@ from finetune.evaluation import model_systems
 from finetune.evaluation.metrics import Outcome
 from finetune.evaluation.replay import run
 from finetune.evaluation.summary import summarise
-from finetune.evaluation.systems import Arm, Asked, retrieval
+from finetune.evaluation.systems import Arm, retrieval
 from finetune.nightly import canaries
 from finetune.nightly.commit_split import NightPlan
 from finetune.nightly.promotion import BASE, CANDIDATE, SEEN_NOW, SEEN_THEN, SERVING
@@ -25,6 +25,7 @@ from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.base import Limits
 from lsp_server.backends.loading import load_local
 from lsp_server.model.factory import PROMPT_TOKENS
+from lsp_server.types import Engine
 from lsp_server.weights.adapter_registry import read_folder
 from lsp_server.weights.adapter_registry_writer import Version
 
@@ -32,7 +33,7 @@ SIDE_BY_SIDE_BYTES: Final = 2 * 10**9
 """Weights of a base up to which all arms are in memory at once."""
 
 Phase = Callable[[str, int, int], None]
-Make = Callable[[], tuple[Asked, dict[str, Any]]]
+Make = Callable[[], tuple[Engine, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +143,7 @@ def _replay(
             outcomes |= run(stages, made, Watch(case=answered)).arms
         finally:
             for one in made:
-                stop: Any = getattr(one.engine, "stop", None)
-                if stop is not None:
-                    stop()
+                one.engine.stop()
     return outcomes, about
 
 

@@ -154,7 +154,7 @@ def _beside_model(settings: "Settings", root: Path, engine: Any, index: Any) -> 
 
     told: list[str] = []
     both: Any = BesideModel()(replace(settings, deadline_ms=60_000), root, engine, index, told.append)
-    both.source.loaded()
+    both.runner.loaded()
     for message in told:
         click.echo(f"ondol: {message}", err=True)
     return both

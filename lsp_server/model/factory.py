@@ -6,20 +6,19 @@ protocol.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from indexer.config import Settings
 from indexer.data_layout import registry_directory
 from lsp_server.backends.loading import load_local, load_remote
 from lsp_server.backends.shared_model import Shared
-from lsp_server.model.hybrid_engine import Copier, DuetEngine
+from lsp_server.model.hybrid_engine import HybridEngine
 from lsp_server.model.prompt_context import Packer
-from lsp_server.model.runner import ModelSource
+from lsp_server.model.runner import ModelRunner
+from lsp_server.types import Engine
 
-PROMPT_TOKENS = 2048
-"""Prompts are at most this long; less where the model's context is shorter."""
-
-"""The adapter registry's folder within the repository's own data folder."""
+PROMPT_TOKENS: Final = 2048
+"""Longest prompt, in tokens; shorter where the model's context is shorter."""
 
 
 class Models:
@@ -32,10 +31,10 @@ class Models:
         self,
         settings: Settings,
         root: Path | None,
-        copier: Copier,
+        copier: Engine,
         tell: Callable[[str], None] = lambda message: None,
         changed: Callable[[], None] = lambda: None,
-    ) -> Copier:
+    ) -> Engine:
         """The engine that the settings ask for: the copier alone, or with a model beside it, loading in the background.
 
         :param tell: called with each new problem, from the model's thread.
@@ -52,4 +51,4 @@ class Models:
         shared = self._shared.setdefault((settings.backend, settings.base_model, *asked), Shared(load))
         registry = registry_directory(settings, root) if root is not None and local else None
         packer = Packer(None, root.name if root is not None else "repository")
-        return DuetEngine(settings, copier, ModelSource(shared.lease, packer, registry, tell, changed=changed))
+        return HybridEngine(settings, copier, ModelRunner(shared.lease, packer, registry, tell, changed=changed))

@@ -15,15 +15,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
 from indexer.secrets.masking import mask
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, Question
-from lsp_server.model.runner import ModelSource
+from lsp_server.model.runner import ModelRunner
 from lsp_server.retrieval import fit_line
-from lsp_server.types import Answer, Document, Request, Suggestion
+from lsp_server.types import Answer, Document, Engine, ModelState, Request, Suggestion
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
@@ -37,15 +37,6 @@ MANNERS: Final = frozenset({"in-word", "in-number", "popup-finishes-word", "inde
 _OPENERS = re.compile(r"[:{(\[]\s*$")
 _FLOOR: Final = -25.0
 _SHIPPED: Final = Path(__file__).parents[1] / "data" / "duet.json"
-
-
-class Copier(Protocol):
-    """The engine without a model (``lsp_server.retrieval.engine.Engine``)."""
-
-    def set_index(self, index: "Index | None") -> None: ...  # noqa: D102
-    def update(self, document: Document) -> None: ...  # noqa: D102
-    def close(self, uri: str) -> None: ...  # noqa: D102
-    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +60,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class ScoredLine:
     """One line that could be shown.
 
     :param text: the line's rest, without what stands behind the cursor already. :param copy: number of the copy that
@@ -88,7 +79,7 @@ def likely(copy: str, score: float) -> float:
     return max(_FLOOR, score) / math.sqrt(len(copy) + 1)
 
 
-def blend(copies: Sequence[tuple[str, float]], answer: ModelAnswer, weights: Weights) -> list[Voice]:
+def blend(copies: Sequence[tuple[str, float]], answer: ModelAnswer, weights: Weights) -> list[ScoredLine]:
     """Every line that copier or model propose, the most probable first.
 
     :param copies: (line, probability) of the copier, best first.
@@ -99,19 +90,21 @@ def blend(copies: Sequence[tuple[str, float]], answer: ModelAnswer, weights: Wei
     for number, (line, probability) in enumerate(copies):
         odds = math.log(max(probability, 1e-4) / max(1 - probability, 1e-4))
         if not scores and not own:  # the model said nothing: the copier alone
-            voices.append(Voice(line, probability, number, False))
+            voices.append(ScoredLine(line, probability, number, False))
             continue
         constant, by_copier, by_model = weights.both if line == own else weights.copy
         found = constant + by_model * likely(line, scores[number]) if scores else 0.0
-        voices.append(Voice(line, _sigmoid(found + by_copier * odds), number, line == own))
+        voices.append(ScoredLine(line, _sigmoid(found + by_copier * odds), number, line == own))
     if own.strip() and all(voice.text != own for voice in voices):
         chance = max(_FLOOR, answer.line_logprob) if answer.line_logprob is not None else -3.0
         constant, by_length, by_model = weights.own
-        voices.append(Voice(own, _sigmoid(constant + by_length * math.log1p(len(own)) + by_model * chance), None, True))
+        voices.append(
+            ScoredLine(own, _sigmoid(constant + by_length * math.log1p(len(own)) + by_model * chance), None, True)
+        )
     return sorted(voices, key=lambda voice: -voice.probability)
 
 
-class DuetEngine:
+class HybridEngine:
     """The engine with a model beside it.
 
     :param threshold: probability from which on a line is shown unasked when the copier named none.
@@ -120,45 +113,50 @@ class DuetEngine:
     def __init__(
         self,
         settings: Settings,
-        copier: Copier,
-        source: ModelSource,
+        copier: Engine,
+        runner: ModelRunner,
         weights: Weights | None = None,
         threshold: float = 0.5,
     ) -> None:
         self._settings = settings
         self._copier = copier
-        self._source = source
+        self._runner = runner
         self._weights = weights or Weights.load()
         self._threshold = threshold
 
     @property
-    def source(self) -> ModelSource:
-        """The model's thread."""
-        return self._source
+    def runner(self) -> ModelRunner:
+        """The thread that runs the model."""
+        return self._runner
+
+    @property
+    def state(self) -> ModelState:
+        """The state of the model."""
+        return self._runner.state
 
     def set_index(self, index: "Index | None") -> None:
         """Uses another generation from the next request on; may be called from any thread."""
         self._copier.set_index(index)
-        self._source.packer.set_source(IndexSource(index) if index is not None else None)
-        self._source.forget()
+        self._runner.packer.set_source(IndexSource(index) if index is not None else None)
+        self._runner.forget()
 
     def update(self, document: Document) -> None:
         """A document was opened or changed."""
         self._copier.update(document)
-        self._source.packer.edits.note(document)
+        self._runner.packer.edits.note(document)
 
     def close(self, uri: str) -> None:
         """A document was closed."""
         self._copier.close(uri)
-        self._source.packer.close(uri)
+        self._runner.packer.close(uri)
 
     def stop(self) -> None:
         """End the model's thread, at its next token; the copier goes on."""
-        self._source.close()
+        self._runner.close()
 
     def accepted(self, document: Document, offset: int) -> None:
         """A suggestion was accepted: begin the next one, unless there is something to do already."""
-        self._source.ask(self._question(Request(document, offset, True), ()), prefetch=True)
+        self._runner.ask(self._question(Request(document, offset, True), ()), prefetch=True)
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """As the engine's own: at most one suggestion for an automatic request, up to three for one the user made."""
@@ -172,7 +170,7 @@ class DuetEngine:
         if request.automatic and not copies and first.reason != "no-match":
             copies = self._copier.complete(replace(request, automatic=False), cancelled).suggestions
         lines = tuple(_line(request, copy) for copy in copies)
-        ticket = self._source.ask(self._question(request, lines))
+        ticket = self._runner.ask(self._question(request, lines))
         answer = ticket.wait(until, cancelled)
         trace = {**first.trace, "model_reason": answer.reason, "model_reused": ticket.reused, **answer.trace}
         if cancelled():
@@ -186,7 +184,7 @@ class DuetEngine:
         self,
         request: Request,
         first: Answer,
-        voices: Sequence[Voice],
+        voices: Sequence[ScoredLine],
         copies: Sequence[Suggestion],
         answer: ModelAnswer,
         trace: dict[str, Any],
@@ -212,7 +210,7 @@ class DuetEngine:
         return Answer((), "gate" if voices and request.automatic else "does-not-fit", trace)
 
     def _suggestion(
-        self, request: Request, voice: Voice, copies: Sequence[Suggestion], answer: ModelAnswer
+        self, request: Request, voice: ScoredLine, copies: Sequence[Suggestion], answer: ModelAnswer
     ) -> Suggestion | None:
         """The voice as the editor gets it: a copy as it was, the model's text with all its lines."""
         if voice.copy is not None:

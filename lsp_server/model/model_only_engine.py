@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from indexer.config import Settings
-from lsp_server.model.hybrid_engine import DuetEngine, Weights, shaped
+from lsp_server.model.hybrid_engine import HybridEngine, Weights, shaped
 from lsp_server.model.prompt_context import IndexSource
-from lsp_server.model.runner import ModelSource
-from lsp_server.types import Answer, Document, Request
+from lsp_server.model.runner import ModelRunner
+from lsp_server.types import Answer, Document, ModelState, Request
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 300.0  # more than a generation may take
 
 
-class ModelAlone:
+class ModelOnlyEngine:
     """Suggestions of the model only.
 
     :param retrieval: whether its prompt holds context from the index.
@@ -30,41 +30,49 @@ class ModelAlone:
     def __init__(
         self,
         settings: Settings,
-        source: ModelSource,
+        runner: ModelRunner,
         *,
         retrieval: bool,
         weights: Weights | None = None,
         threshold: float = 0.5,
     ) -> None:
         self._settings = settings
-        self._source = source
+        self._runner = runner
         self._retrieval = retrieval
         self._weights = weights or Weights.load()
         self._threshold = threshold
 
+    @property
+    def state(self) -> ModelState:
+        """The state of the model."""
+        return self._runner.state
+
     def set_index(self, index: "Index | None") -> None:
         """Uses an index from the next request on, if the prompt is to hold context."""
         wanted = self._retrieval and index is not None
-        self._source.packer.set_source(IndexSource(index) if wanted else None)
-        self._source.forget()
+        self._runner.packer.set_source(IndexSource(index) if wanted else None)
+        self._runner.forget()
 
     def update(self, document: Document) -> None:
         """A document was opened or changed."""
         if self._retrieval:
-            self._source.packer.edits.note(document)
+            self._runner.packer.edits.note(document)
 
     def close(self, uri: str) -> None:
         """A document was closed."""
-        self._source.packer.close(uri)
+        self._runner.packer.close(uri)
+
+    def accepted(self, document: Document, offset: int) -> None:
+        """Do nothing: a replay accepts no suggestion."""
 
     def stop(self) -> None:
         """End the model's thread."""
-        self._source.close()
+        self._runner.close()
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """One suggestion, or none; an automatic request only gets a probable one."""
-        question = DuetEngine.question(self._settings, request, ())
-        answer = self._source.ask(question).wait(time.monotonic() + _PATIENCE_SECONDS, cancelled)
+        question = HybridEngine.question(self._settings, request, ())
+        answer = self._runner.ask(question).wait(time.monotonic() + _PATIENCE_SECONDS, cancelled)
         trace = {"model_reason": answer.reason, **answer.trace}
         if not answer.texts:
             return Answer((), answer.reason or "no-match", trace)

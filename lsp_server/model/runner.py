@@ -23,6 +23,7 @@ from lsp_server.backends.stop_rules import TextStops, indent_of
 from lsp_server.errors import BackendProblem
 from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, Packed, Packer
 from lsp_server.model.requests import Job, ModelAnswer, Question, Ticket
+from lsp_server.types import ModelPhase, ModelState
 from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_version
 from lsp_server.weights.base_model import ModelFolder
 
@@ -58,7 +59,7 @@ UNHURRIED: Final = Patience(None, 120.0)
 """For commands and replays, where nobody types."""
 
 
-class ModelSource:
+class ModelRunner:
     """The model's thread. Safe to call from any one thread.
 
     :param load: makes the backend, on the model's thread; raises BackendProblem.
@@ -91,7 +92,7 @@ class ModelSource:
         self._running: Job | None = None
         self._done: OrderedDict[int, Job] = OrderedDict()
         self._backend: Backend | None = None
-        self._state = "loading"
+        self._phase = ModelPhase.LOADING
         self._adapter = 0
         self._refused: set[int] = set()
         self._looked = 0.0
@@ -100,14 +101,12 @@ class ModelSource:
         self._thread.start()
 
     @property
-    def state(self) -> str:
-        """``loading``, ``ready``, ``problem`` or ``closed``."""
-        return self._state
-
-    @property
-    def trouble(self) -> str:
-        """Why the model is not there, where the state is ``problem``."""
-        return self._trouble.what if isinstance(self._trouble, UserError) else "see the log"
+    def state(self) -> ModelState:
+        """Whether the model is loaded, and which one; or why it is not."""
+        if self._phase is ModelPhase.PROBLEM:
+            cause = self._trouble.what if isinstance(self._trouble, UserError) else "see the log"
+            return ModelState(self._phase, cause)
+        return ModelState(self._phase, self._backend.name if self._backend else "")
 
     def loaded(self, seconds: float = 600.0) -> dict[str, str]:
         """Wait until the model is there, and say what it is made of. For commands, not for a server.
@@ -115,16 +114,11 @@ class ModelSource:
         :raises BackendProblem: it cannot be loaded.
         """
         end = time.monotonic() + seconds
-        while self._state == "loading" and time.monotonic() < end:
+        while self._phase is ModelPhase.LOADING and time.monotonic() < end:
             time.sleep(0.02)
-        if self._state != "ready" or self._backend is None:
+        if self._phase is not ModelPhase.READY or self._backend is None:
             raise self._trouble or BackendProblem("the model is not there", "look at the log")
         return dict(self._backend.about)
-
-    @property
-    def name(self) -> str:
-        """Base and adapter, once loaded."""
-        return self._backend.name if self._backend else ""
 
     @property
     def packer(self) -> Packer:
@@ -134,8 +128,8 @@ class ModelSource:
     def ask(self, question: Question, *, prefetch: bool = False) -> Ticket:
         """Put a question; an older one that it does not continue is dropped, at the next token if it is running."""
         with self._wake:
-            if self._state != "ready":
-                return Ticket(None, reason=self._state)
+            if self._phase is not ModelPhase.READY:
+                return Ticket(None, reason=self._phase)
             for job in (*reversed(self._done.values()), *((self._running,) if self._running else ())):
                 usable = job.epoch == self._epoch and not job.stop.is_set()
                 typed = job.covers(question) if usable else None
@@ -161,7 +155,7 @@ class ModelSource:
     def close(self) -> None:
         """Stop; a running generation ends at its next token."""
         with self._wake:
-            self._closed, self._state = True, "closed"
+            self._closed, self._phase = True, ModelPhase.CLOSED
             if self._running is not None:
                 self._running.stop.set()
             self._wake.notify()
@@ -172,10 +166,10 @@ class ModelSource:
         try:
             self._backend = self._load()
             self._swap_adapter()
-            self._state = "closed" if self._closed else "ready"
+            self._phase = ModelPhase.CLOSED if self._closed else ModelPhase.READY
         except Exception as error:
             self._trouble = error if isinstance(error, OndolError) else None
-            self._state = "problem"
+            self._phase = ModelPhase.PROBLEM
             self._problem(error)
             self._changed()
             return

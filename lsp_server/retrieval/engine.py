@@ -18,7 +18,7 @@ from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.gate import Gate, inputs
 from lsp_server.retrieval.next_lines import carry_on, indentation
 from lsp_server.retrieval.ranker import Option, Ranked, Retrieval, load_forest
-from lsp_server.types import Answer, Document, Provenance, Request, Suggestion
+from lsp_server.types import Answer, Document, ModelState, Provenance, Request, Suggestion
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
@@ -45,7 +45,7 @@ def _shipped() -> tuple[Any, Gate]:
     return load_forest(), Gate.load()
 
 
-class Engine:
+class RetrievalEngine:
     """Completes at cursors of one repository."""
 
     def __init__(self, settings: Settings, index: "Index | None", *, gate: Gate | None = None) -> None:
@@ -54,6 +54,11 @@ class Engine:
         self._gate = self._shipped_gate = gate or shipped
         self._retrieval = Retrieval(forest)
         self._pending: list[Index | None] = [index]
+
+    @property
+    def state(self) -> ModelState | None:
+        """Return None: there is no model."""
+        return None
 
     def set_index(self, index: "Index | None") -> None:
         """Uses another generation from the next request on; may be called from any thread."""
@@ -66,6 +71,12 @@ class Engine:
     def close(self, uri: str) -> None:
         """A document was closed."""
         self._retrieval.close(uri)
+
+    def accepted(self, document: Document, offset: int) -> None:
+        """Do nothing: retrieval is fast enough to begin with the request."""
+
+    def stop(self) -> None:
+        """Do nothing: there is no model to free."""
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """Suggestions for a request: at most one for an automatic one, up to three for one that the user made."""

@@ -11,14 +11,14 @@ from typing import Any
 from indexer.config import Settings
 from indexer.data_layout import repository_directory
 from lsp_server.server.index_process import IndexRun
-from lsp_server.types import EngineLike
+from lsp_server.types import Engine
 
 
-def make_engine(settings: Settings, index: Any) -> EngineLike:
+def make_engine(settings: Settings, index: Any) -> Engine:
     """Import and make the engine."""
-    from lsp_server.retrieval.engine import Engine
+    from lsp_server.retrieval.engine import RetrievalEngine
 
-    return Engine(settings, index)
+    return RetrievalEngine(settings, index)
 
 
 class BesideModel:
@@ -35,13 +35,13 @@ class BesideModel:
         index: Any,
         tell: Callable[[str], None],
         changed: Callable[[], None] = lambda: None,
-    ) -> EngineLike:
+    ) -> Engine:
         """The engine with its model, which loads on a thread of its own."""
         if self._models is None:
             from lsp_server.model.factory import Models
 
             self._models = Models()
-        both: EngineLike = self._models.beside(settings, root, engine, tell, changed)
+        both: Engine = self._models.beside(settings, root, engine, tell, changed)
         if index is not None:
             both.set_index(index)
         return both
@@ -63,8 +63,8 @@ def open_index(settings: Settings, root: Path) -> Any:
 class Parts:
     """What a session is made of; tests put doubles in."""
 
-    engine: Callable[[Settings, Any], EngineLike] = make_engine
+    engine: Callable[[Settings, Any], Engine] = make_engine
     open: Callable[[Settings, Path], Any] = open_index
     directory: Callable[[Settings, Path], Path] = index_directory
     run: Callable[..., IndexRun] = IndexRun
-    model: Callable[..., EngineLike] = field(default_factory=BesideModel)
+    model: Callable[..., Engine] = field(default_factory=BesideModel)

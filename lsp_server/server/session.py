@@ -24,7 +24,7 @@ from lsp_server.server.factories import Parts
 from lsp_server.server.index_process import IndexRun, Outcome, Progress
 from lsp_server.server.logs import describe
 from lsp_server.telemetry.traces import STATS, STATS_BYTES, TRACE_BYTES, TRACES, Ring, ring_of
-from lsp_server.types import Answer, Document, EngineLike, Request
+from lsp_server.types import Answer, Document, Engine, ModelPhase, Request
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +57,6 @@ def _load_detector() -> None:
         masking.prepare()
 
 
-def _stop(engine: EngineLike | None) -> None:
-    """End an engine's model, if it has one: at its next token."""
-    stop = getattr(engine, "stop", None)
-    if stop is not None:
-        stop()
-
-
 @dataclass(slots=True)
 class State:
     """What the status line says; ``name`` as in the contract of ``ondol/status``."""
@@ -89,7 +82,7 @@ class Session:
     parts: Parts
     settings: Settings = field(init=False)
     state: State = field(default_factory=State)
-    engine: EngineLike | None = None
+    engine: Engine | None = None
     index: Any = None
     dirty: dict[str, Document] = field(default_factory=dict)
 
@@ -123,7 +116,7 @@ class Session:
 
         self._task(self._start(self.worker.submit(make)))
 
-    def _make(self, index: Any) -> EngineLike:
+    def _make(self, index: Any) -> Engine:
         """The engine that the settings ask for; on the worker's thread."""
         engine = self.parts.engine(self.settings, index)
         if self.settings.backend == "retrieval":
@@ -145,15 +138,15 @@ class Session:
     @property
     def told_state(self) -> State:
         """The state as the editor is told it: what the model does counts where nothing else is the matter."""
-        model = getattr(self.engine, "source", None)
+        model = self.engine.state if self.engine is not None else None
         if model is None or self.state.name != "ready":
             return self.state
         said = self.state.message
-        if model.state == "loading":
+        if model.phase is ModelPhase.LOADING:
             return replace(self.state, name="model-loading", message=f"{said}; the model is being loaded")
-        if model.state == "problem":
-            return replace(self.state, message=f"{said}; no model: {model.trouble}")
-        return replace(self.state, message=f"{said}; {model.name}")
+        if model.phase is ModelPhase.PROBLEM:
+            return replace(self.state, message=f"{said}; no model: {model.detail}")
+        return replace(self.state, message=f"{said}; {model.detail}")
 
     async def _start(self, making: Job[None]) -> None:
         self.traces = ring_of(self.settings, self.root, TRACES, TRACE_BYTES)
@@ -176,7 +169,8 @@ class Session:
     def close(self) -> None:
         """Stop the child and the timers; call before the process ends."""
         self._closed = True
-        _stop(self.engine)
+        if self.engine is not None:
+            self.engine.stop()
         if self._timer is not None:
             self._timer.cancel()
         if self._run is not None:
@@ -201,7 +195,8 @@ class Session:
         before = self.engine
         try:
             self.engine = await self.worker.submit(lambda _: self._make(index)).future
-            _stop(before)
+            if before is not None:
+                before.stop()
         except Exception as error:
             log.error("the engine did not take the new settings: %s", describe(error))
             self.host.tell("The completion engine did not take the new settings; the old ones are kept.", problem=True)
@@ -365,9 +360,8 @@ class Session:
 
     def accepted(self, document: Document, offset: int) -> None:
         """A suggestion was accepted and the cursor stands behind it: an engine with a model begins the next one."""
-        begin = getattr(self.engine, "accepted", None)
-        if begin is not None:
-            begin(document, offset)
+        if self.engine is not None:
+            self.engine.accepted(document, offset)
 
     # Small things
 

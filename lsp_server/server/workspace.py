@@ -17,7 +17,7 @@ from lsp_server.server.documents import Documents, OpenDocument, key_of, path_of
 from lsp_server.server.engine_thread import Worker
 from lsp_server.server.factories import Parts
 from lsp_server.server.session import Host, Session, State
-from lsp_server.types import Document, EngineLike
+from lsp_server.types import Document, Engine
 
 IDLE_S: Final = 0.3
 """An edited document is made searchable after this long without an edit, or before another document is completed."""
@@ -268,7 +268,7 @@ class Workspace:
 _NOTHING = OpenDocument("", "", 0, None)  # type: ignore[arg-type]
 
 
-def _closing(engine: EngineLike, uri: str) -> Callable[[Callable[[], bool]], None]:
+def _closing(engine: Engine, uri: str) -> Callable[[Callable[[], bool]], None]:
     return lambda _: engine.close(uri)
 
 

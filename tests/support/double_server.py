@@ -52,6 +52,12 @@ class DoubleEngine:
     def close(self, uri: str) -> None:
         self.documents.pop(uri, None)
 
+    state = None
+
+    def accepted(self, document: Any, offset: int) -> None: ...
+
+    def stop(self) -> None: ...
+
     def complete(self, request: Any, cancelled: Any) -> Answer:
         document, at = request.document, request.offset
         log(event="ask", version=document.version, path=document.path, language=document.language, uri=document.uri)

@@ -30,7 +30,7 @@ from indexer.secrets.masking import PLACEHOLDER
 from lsp_server.backends.base import Generation
 from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.prompt_context import IndexSource, Packed, Packer
-from lsp_server.model.runner import ModelSource, Question
+from lsp_server.model.runner import ModelRunner, Question
 from lsp_server.types import Document
 from lsp_server.weights.base_model import ModelFolder
 from tests.support import small_repository
@@ -108,7 +108,7 @@ def test_a_thousand_cursors_have_the_token_ids_that_the_server_sends(
     prompts = Prompts(base, repository.name, 4096, 0.0, 1)
     prompts.set_index(index)
     backend = Recording(base)
-    source = ModelSource(lambda: backend, Patient(IndexSource(index), repository.name))
+    source = ModelRunner(lambda: backend, Patient(IndexSource(index), repository.name))
     try:
         until = time.monotonic() + 60
         while source.state == "loading" and time.monotonic() < until:

@@ -24,7 +24,7 @@ from indexer.config import Settings
 from indexer.data_layout import repository_path
 from indexer.errors import UserError
 from lsp_server.retrieval import gate
-from lsp_server.retrieval.engine import OWN_GATE, Engine
+from lsp_server.retrieval.engine import OWN_GATE, RetrievalEngine
 from lsp_server.retrieval.gate import Gate
 from lsp_server.types import Answer, Suggestion
 from tests.support import commit_histories, small_repository
@@ -72,7 +72,7 @@ def test_nothing_of_the_commit_or_of_the_future_is_in_the_index_or_in_an_answer(
     ):
         held = set().union(*(marked(index.text(document)) for document in index.documents.values()))
         assert held == set(range(1, first))
-    engine = Engine(settings(tmp_path), None)
+    engine = RetrievalEngine(settings(tmp_path), None)
     stages = commit_stages(root, plan, settings(tmp_path), Plan(40, 40, seed), tmp_path / "two", Passed(), Watch())
     asked = 0
     for stage in stages:

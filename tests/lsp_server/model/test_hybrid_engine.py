@@ -10,10 +10,10 @@ from indexer.config import Settings
 from indexer.prompt.renderer import Prompt
 from lsp_server.backends.base import Generation
 from lsp_server.model.factory import Models
-from lsp_server.model.hybrid_engine import DuetEngine, Voice, Weights, blend
+from lsp_server.model.hybrid_engine import HybridEngine, ScoredLine, Weights, blend
 from lsp_server.model.prompt_context import Packer
 from lsp_server.model.requests import ModelAnswer
-from lsp_server.model.runner import ModelSource
+from lsp_server.model.runner import ModelRunner
 from lsp_server.types import Answer, Document, Popup, Request, Suggestion
 from tests.lsp_server.model.test_runner import Slow, until
 
@@ -21,7 +21,9 @@ WEIGHTS = Weights((0.0, 1.0, 0.5), (1.0, 1.0, 0.5), (1.0, 0.0, 1.0))
 
 
 class Copies:
-    """A copier that says what it is told to."""
+    """A retrieval engine with fixed suggestions."""
+
+    state = None
 
     def __init__(self, *found: tuple[str, float], reason: str = "shown", threshold: float = 0.5) -> None:
         self.found, self.reason, self.threshold = found, reason, threshold
@@ -34,6 +36,10 @@ class Copies:
     def update(self, document: Document) -> None: ...
 
     def close(self, uri: str) -> None: ...
+
+    def accepted(self, document: Document, offset: int) -> None: ...
+
+    def stop(self) -> None: ...
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         self.calls.append(request.automatic)
@@ -64,15 +70,15 @@ class Scored(Slow):
 
 
 @pytest.fixture
-def duet() -> Iterator[Callable[..., DuetEngine]]:
-    sources: list[ModelSource] = []
+def duet() -> Iterator[Callable[..., HybridEngine]]:
+    sources: list[ModelRunner] = []
 
-    def make(copier: Copies, backend: Slow, **changes) -> DuetEngine:
-        source = ModelSource(lambda: backend, Packer(None))
+    def make(copier: Copies, backend: Slow, **changes) -> HybridEngine:
+        source = ModelRunner(lambda: backend, Packer(None))
         sources.append(source)
-        until(lambda: source.state == "ready")
+        until(lambda: source.state.phase == "ready")
         settings = replace(Settings(), deadline_ms=5_000, **changes)
-        return DuetEngine(settings, copier, source, WEIGHTS)
+        return HybridEngine(settings, copier, source, WEIGHTS)
 
     yield make
     for source in sources:
@@ -238,7 +244,7 @@ def test_prefetch_after_an_accept_answers_the_next_request(duet) -> None:
 
 def test_blending_without_scores_keeps_the_copiers_order() -> None:
     voices = blend([("a", 0.6), ("b", 0.3)], ModelAnswer((), "late"), WEIGHTS)
-    assert voices == [Voice("a", 0.6, 0, False), Voice("b", 0.3, 1, False)]
+    assert voices == [ScoredLine("a", 0.6, 0, False), ScoredLine("b", 0.3, 1, False)]
 
 
 def test_the_shipped_weights_are_read() -> None:
@@ -254,8 +260,8 @@ def test_a_model_that_cannot_be_loaded_leaves_the_copier(tmp_path) -> None:
     told: list[str] = []
     settings = replace(Settings(), backend="local", base_model=str(tmp_path / "absent"), data_dir=tmp_path)
     engine = Models().beside(settings, tmp_path, Copies(("copied()", 0.7)), told.append)
-    assert isinstance(engine, DuetEngine)
-    until(lambda: engine.source.state == "problem")
+    assert isinstance(engine, HybridEngine)
+    until(lambda: engine.state.phase == "problem")
     answer = engine.complete(request(), live)
     assert [s.text for s in answer.suggestions] == ["copied()"]
     until(lambda: len(told) == 1)

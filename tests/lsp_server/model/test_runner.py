@@ -12,7 +12,7 @@ from lsp_server.backends.base import Generation, Limits
 from lsp_server.errors import BackendProblem
 from lsp_server.model.prompt_context import Packer
 from lsp_server.model.requests import Question
-from lsp_server.model.runner import ModelSource
+from lsp_server.model.runner import ModelRunner
 from lsp_server.types import Document
 from tests.support.adapters import point, tiny_base, write_version
 
@@ -71,10 +71,10 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 @pytest.fixture
-def made() -> Iterator[tuple[ModelSource, Slow]]:
+def made() -> Iterator[tuple[ModelRunner, Slow]]:
     backend = Slow()
-    source = ModelSource(lambda: backend, Packer(None))
-    until(lambda: source.state == "ready")
+    source = ModelRunner(lambda: backend, Packer(None))
+    until(lambda: source.state.phase == "ready")
     yield source, backend
     backend.gate.set()
     source.close()
@@ -91,18 +91,18 @@ def later(seconds: float = 10.0) -> float:
     return time.monotonic() + seconds
 
 
-def test_an_answer_with_its_numbers(made: tuple[ModelSource, Slow]) -> None:
+def test_an_answer_with_its_numbers(made: tuple[ModelRunner, Slow]) -> None:
     answer = made[0].ask(question(copies=("a", "bcd"))).wait(later())
     assert (answer.texts, answer.reason, answer.copy_scores) == (("total * 2",), "end", (-1.0, -3.0))
     assert answer.line_logprob == -0.4
     assert answer.trace["context"] == "no-index"
 
 
-def test_up_to_three_when_asked(made: tuple[ModelSource, Slow]) -> None:
+def test_up_to_three_when_asked(made: tuple[ModelRunner, Slow]) -> None:
     assert len(made[0].ask(question(count=3)).wait(later()).texts) == 3
 
 
-def test_typing_what_was_predicted_needs_no_second_pass(made: tuple[ModelSource, Slow]) -> None:
+def test_typing_what_was_predicted_needs_no_second_pass(made: tuple[ModelRunner, Slow]) -> None:
     source, backend = made
     source.ask(question()).wait(later())
     ticket = source.ask(question("x = tot"))
@@ -114,7 +114,7 @@ def test_typing_what_was_predicted_needs_no_second_pass(made: tuple[ModelSource,
     assert not source.ask(question("x = to", "\nother")).reused
 
 
-def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelSource, Slow]) -> None:
+def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelRunner, Slow]) -> None:
     source, backend = made
     source.ask(question()).wait(later())
     source.forget()  # another generation of the index, or another adapter
@@ -130,7 +130,7 @@ def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelSource, 
     assert ticket.wait(later()).texts == ("total * 2",)
 
 
-def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[ModelSource, Slow]) -> None:
+def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[ModelRunner, Slow]) -> None:
     source, backend = made
     backend.gate.clear()
     first = source.ask(question())
@@ -143,7 +143,7 @@ def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[Model
     assert backend.generations == 1
 
 
-def test_a_newer_question_stops_the_older_at_the_next_token(made: tuple[ModelSource, Slow]) -> None:
+def test_a_newer_question_stops_the_older_at_the_next_token(made: tuple[ModelRunner, Slow]) -> None:
     source, backend = made
     backend.gate.clear()
     old = source.ask(question())
@@ -158,7 +158,7 @@ def test_a_newer_question_stops_the_older_at_the_next_token(made: tuple[ModelSou
     assert backend.generations == 2
 
 
-def test_a_cancelled_wait_returns_at_once(made: tuple[ModelSource, Slow]) -> None:
+def test_a_cancelled_wait_returns_at_once(made: tuple[ModelRunner, Slow]) -> None:
     source, backend = made
     backend.gate.clear()
     began = time.monotonic()
@@ -166,7 +166,7 @@ def test_a_cancelled_wait_returns_at_once(made: tuple[ModelSource, Slow]) -> Non
     assert time.monotonic() - began < 2
 
 
-def test_prefetch_never_pushes_a_question_aside(made: tuple[ModelSource, Slow]) -> None:
+def test_prefetch_never_pushes_a_question_aside(made: tuple[ModelRunner, Slow]) -> None:
     source, backend = made
     backend.gate.clear()
     live = source.ask(question())
@@ -180,8 +180,8 @@ def test_prefetch_never_pushes_a_question_aside(made: tuple[ModelSource, Slow]) 
 def test_a_failing_generation_is_told_once_and_the_next_works() -> None:
     told: list[str] = []
     backend = Slow()
-    source = ModelSource(lambda: backend, Packer(None), tell=told.append)
-    until(lambda: source.state == "ready")
+    source = ModelRunner(lambda: backend, Packer(None), tell=told.append)
+    until(lambda: source.state.phase == "ready")
     backend.error = BackendProblem("the GPU has no memory left", "use a smaller base")
     assert source.ask(question()).wait(later()).reason == "problem"
     assert source.ask(question("y")).wait(later()).reason == "problem"
@@ -199,11 +199,11 @@ def test_questions_while_loading_are_answered_by_nothing() -> None:
         gate.wait(10)
         return backend
 
-    source = ModelSource(load, Packer(None))
+    source = ModelRunner(load, Packer(None))
     answer = source.ask(question()).wait(later())
     assert (answer.texts, answer.reason) == ((), "loading")
     gate.set()
-    until(lambda: source.state == "ready")
+    until(lambda: source.state.phase == "ready")
     assert source.ask(question()).wait(later()).texts
     source.close()
 
@@ -214,13 +214,13 @@ def test_a_model_that_cannot_be_loaded_is_told_and_asked_no_more() -> None:
     def load() -> Slow:
         raise BackendProblem("there is no model folder /m", "name one")
 
-    source = ModelSource(load, Packer(None), tell=told.append)
-    until(lambda: source.state == "problem")
+    source = ModelRunner(load, Packer(None), tell=told.append)
+    until(lambda: source.state.phase == "problem")
     assert source.ask(question()).wait(later()).reason == "problem"
     until(lambda: told == ["there is no model folder /m; name one."])
 
 
-def test_a_thousand_questions_in_a_row_leave_one_generation(made: tuple[ModelSource, Slow]) -> None:
+def test_a_thousand_questions_in_a_row_leave_one_generation(made: tuple[ModelRunner, Slow]) -> None:
     source, backend = made
     backend.gate.clear()
     tickets = [source.ask(question(f"v{i} = ")) for i in range(1000)]
@@ -247,7 +247,7 @@ def test_a_new_current_is_taken_up_and_a_bad_one_is_told_once(tmp_path: Path, mo
     registry, told = tmp_path / "registry", []
     write_version(registry, 1, folder)
     backend = Adapted(folder)
-    source = ModelSource(lambda: backend, Packer(None), registry, told.append)
+    source = ModelRunner(lambda: backend, Packer(None), registry, told.append)
     until(lambda: backend.adapters == [1])
     source.ask(question()).wait(later())
     write_version(registry, 2, folder)

@@ -9,7 +9,7 @@ from indexer.building.build import build, index_directory
 from indexer.config import Settings
 from indexer.storage.reader import Index
 from lsp_server.retrieval import fit_line
-from lsp_server.retrieval.engine import Engine
+from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.types import Answer, Document, Popup, Request
 
 HANDLERS = "".join(
@@ -49,13 +49,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path
 
 
 @pytest.fixture
-def engine(repository: tuple[Settings, Path]) -> Engine:
+def engine(repository: tuple[Settings, Path]) -> RetrievalEngine:
     settings, root = repository
-    return Engine(settings, Index.open(index_directory(settings, root), settings))
+    return RetrievalEngine(settings, Index.open(index_directory(settings, root), settings))
 
 
 def ask(
-    engine: Engine, text: str, *, path: str = "new.py", automatic: bool = False, popup: Popup | None = None
+    engine: RetrievalEngine, text: str, *, path: str = "new.py", automatic: bool = False, popup: Popup | None = None
 ) -> Answer:
     """Asks at the mark ``|`` of a text."""
     offset = text.index("|")
@@ -73,33 +73,33 @@ def first_lines(answer: Answer) -> list[str]:
     return [text.split("\n")[0] for text in texts(answer)]
 
 
-def test_the_repositorys_line_is_proposed_first_with_where_it_comes_from(engine: Engine) -> None:
+def test_the_repositorys_line_is_proposed_first_with_where_it_comes_from(engine: RetrievalEngine) -> None:
     answer = ask(engine, "def handle_delete(request, session):\n    if not session.|")
     assert first_lines(answer)[0] == "is_valid():"
     assert answer.suggestions[0].provenance[0].path == "handlers.py"
     assert answer.suggestions[0].provenance[0].line in (2, 9, 16, 23)
 
 
-def test_an_unfinished_word_is_finished(engine: Engine) -> None:
+def test_an_unfinished_word_is_finished(engine: RetrievalEngine) -> None:
     answer = ask(engine, "def handle_delete(request, session):\n    if not session.is_v|")
     assert first_lines(answer)[0] == "alid():"
 
 
-def test_a_strong_match_goes_on_for_the_block_and_stops_at_its_end(engine: Engine) -> None:
+def test_a_strong_match_goes_on_for_the_block_and_stops_at_its_end(engine: RetrievalEngine) -> None:
     answer = ask(engine, "def handle_delete(request, session):\n    if not session.|")
     lines = texts(answer)[0].split("\n")
     assert lines[:2] == ["is_valid():", "        raise InvalidSessionError(session.identifier)"]
     assert not any(line.strip().startswith("def ") for line in lines)
 
 
-def test_invoked_gives_up_to_three_and_automatic_at_most_one(engine: Engine) -> None:
+def test_invoked_gives_up_to_three_and_automatic_at_most_one(engine: RetrievalEngine) -> None:
     text = "def handle_delete(request, session):\n    payload = request.read_payload(limit=|"
     assert len(ask(engine, text).suggestions) <= 3
     assert len(set(texts(ask(engine, text)))) == len(ask(engine, text).suggestions)
     assert len(ask(engine, text, automatic=True).suggestions) <= 1
 
 
-def test_automatic_is_silent_without_evidence_and_says_why(engine: Engine) -> None:
+def test_automatic_is_silent_without_evidence_and_says_why(engine: RetrievalEngine) -> None:
     answer = ask(engine, "zebra = |", automatic=True)
     assert answer.suggestions == ()
     assert answer.reason in ("gate", "no-match", "line-ends")
@@ -108,7 +108,7 @@ def test_automatic_is_silent_without_evidence_and_says_why(engine: Engine) -> No
 def test_automatic_leaves_the_indentation_of_an_empty_line_to_the_user(repository: tuple[Settings, Path]) -> None:
     settings, root = repository
     eager = dataclasses.replace(settings, precision=0.01)
-    engine = Engine(eager, Index.open(index_directory(eager, root), eager))
+    engine = RetrievalEngine(eager, Index.open(index_directory(eager, root), eager))
     head = "def handle_delete(request, session):\n"
     answer = ask(engine, head + "|", automatic=True)
     assert (answer.suggestions, answer.reason) == ((), "indent-first")
@@ -120,24 +120,24 @@ def test_automatic_leaves_the_indentation_of_an_empty_line_to_the_user(repositor
 
 
 @pytest.mark.parametrize(("text", "reason"), [("limit = 1|", "in-number"), ("session.is_|valid()", "in-word")])
-def test_automatic_keeps_out_of_numbers_and_words(engine: Engine, text: str, reason: str) -> None:
+def test_automatic_keeps_out_of_numbers_and_words(engine: RetrievalEngine, text: str, reason: str) -> None:
     answer = ask(engine, HANDLERS + text, automatic=True)
     assert (answer.suggestions, answer.reason) == ((), reason)
 
 
-def test_what_was_typed_a_moment_ago_is_known(engine: Engine) -> None:
+def test_what_was_typed_a_moment_ago_is_known(engine: RetrievalEngine) -> None:
     text = "alpha_quota = compute_quota(region, 17)\nbeta = 3\nalpha_quota = compute_quota(|"
     assert first_lines(ask(engine, text))[0] == "region, 17)"
 
 
-def test_a_secret_that_was_just_typed_is_not_written_again(engine: Engine) -> None:
+def test_a_secret_that_was_just_typed_is_not_written_again(engine: RetrievalEngine) -> None:
     key = "AKIA" + "Q3EGRZ7T5XPLM2VN"
     text = f'first_access_key = "{key}"\nother = 1\nfirst_access_key = |'
     assert not [one for one in texts(ask(engine, text)) if key in one]
     assert f'"{key[:4]}_plain"' in first_lines(ask(engine, text.replace(key, key[:4] + "_plain")))
 
 
-def test_another_open_document_is_known_until_it_is_closed(engine: Engine) -> None:
+def test_another_open_document_is_known_until_it_is_closed(engine: RetrievalEngine) -> None:
     other = Document("file:///other.py", "other.py", "python", 1, "frobnicate(widget, speed=9000)\n")
     engine.update(other)
     assert "widget, speed=9000)" in first_lines(ask(engine, "frobnicate(|"))
@@ -145,41 +145,41 @@ def test_another_open_document_is_known_until_it_is_closed(engine: Engine) -> No
     assert "widget, speed=9000)" not in first_lines(ask(engine, "frobnicate(|"))
 
 
-def test_an_open_document_hides_its_indexed_form(engine: Engine) -> None:
+def test_an_open_document_hides_its_indexed_form(engine: RetrievalEngine) -> None:
     answer = ask(engine, "x = 1\nif not session.|", path="handlers.py")
     assert all(p.path != "handlers.py" or p.kind == "live" for one in answer.suggestions for p in one.provenance)
 
 
-def test_names_are_changed_as_the_code_around_does(engine: Engine) -> None:
+def test_names_are_changed_as_the_code_around_does(engine: RetrievalEngine) -> None:
     text = "self.width = width\nself.height = height\nself.depth = depth\nself.colour = |"
     assert "colour" in first_lines(ask(engine, text))
 
 
-def test_systemverilog_and_korean_are_completed_too(engine: Engine) -> None:
+def test_systemverilog_and_korean_are_completed_too(engine: RetrievalEngine) -> None:
     sv = ask(engine, "class bus_driver extends uvm_driver;\n  `uvm_component_utils(|", path="drv.sv")
     assert sv.suggestions
     assert first_lines(ask(engine, "# 세션이 유효한지 |"))[0] == "확인하고 응답을 보낸다"
 
 
-def test_crlf_documents_get_crlf(engine: Engine) -> None:
+def test_crlf_documents_get_crlf(engine: RetrievalEngine) -> None:
     answer = ask(engine, "def handle_delete(request, session):\r\n    if not session.|\r\n")
     assert texts(answer)[0].startswith("is_valid():\r\n        raise ")
     assert "\n" not in texts(answer)[0].replace("\r\n", "")
 
 
-def test_documents_that_indent_by_tabs_get_tabs(engine: Engine) -> None:
+def test_documents_that_indent_by_tabs_get_tabs(engine: RetrievalEngine) -> None:
     answer = ask(engine, "def handle_delete(request, session):\n\tif not session.|")
     assert texts(answer)[0].startswith("is_valid():\n\t\traise ")
 
 
-def test_brackets_behind_the_cursor_are_not_doubled(engine: Engine) -> None:
+def test_brackets_behind_the_cursor_are_not_doubled(engine: RetrievalEngine) -> None:
     text = "def handle_delete(request, session):\n    payload = request.read_payload(|)"
     for one in ask(engine, text).suggestions:
         line = "read_payload(" + one.text.split("\n")[0] + ")"[one.end - text.index("|") :]
         assert line.count("(") == line.count(")")
 
 
-def test_a_suggestion_extends_the_popups_entry(engine: Engine) -> None:
+def test_a_suggestion_extends_the_popups_entry(engine: RetrievalEngine) -> None:
     text = "def handle_delete(request, session):\n    if not session.is|"
     start = text.index("is|")
     good = ask(engine, text, popup=Popup(start, start + 2, "is_valid"))
@@ -188,19 +188,19 @@ def test_a_suggestion_extends_the_popups_entry(engine: Engine) -> None:
     assert ask(engine, text, popup=Popup(start, start + 2, "isolate")).suggestions == ()
 
 
-def test_cancelled_work_stops(engine: Engine) -> None:
+def test_cancelled_work_stops(engine: RetrievalEngine) -> None:
     document = Document("file:///n.py", "n.py", "python", 1, "if not session.")
     answer = engine.complete(Request(document, 15, False), lambda: True)
     assert (answer.suggestions, answer.reason) == ((), "cancelled")
 
 
 def test_without_an_index_live_documents_still_complete(repository: tuple[Settings, Path]) -> None:
-    engine = Engine(repository[0], None)
+    engine = RetrievalEngine(repository[0], None)
     assert first_lines(ask(engine, "open_valve(pressure=3)\nclose()\nopen_valve(|"))[0] == "pressure=3)"
 
 
 @pytest.mark.parametrize("text", ["|", "\n|\n", "   |", "\x00|", "x" * 5000 + "|", "(" * 3000 + "|", "😀 = |", "\r\r|"])
-def test_odd_documents_are_survived(engine: Engine, text: str) -> None:
+def test_odd_documents_are_survived(engine: RetrievalEngine, text: str) -> None:
     ask(engine, text)
     ask(engine, text, automatic=True)
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from indexer.config import Settings
-from lsp_server.retrieval.engine import Engine
+from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.retrieval.removed_lines import earlier
 from lsp_server.types import Document, Request
 
@@ -73,7 +73,7 @@ def test_every_line_that_is_nowhere_any_more_is_found():
 
 
 def suggestions(before, after):
-    engine = Engine(Settings(), None)
+    engine = RetrievalEngine(Settings(), None)
     for version, text in enumerate((before, after.replace("|", ""))):
         engine.update(Document("file:///a.py", "a.py", "python", version, text))
     document = Document("file:///a.py", "a.py", "python", 1, after.replace("|", ""))
@@ -91,7 +91,7 @@ def test_what_was_taken_out_is_offered_when_it_is_typed_again():
 
 
 def test_a_document_that_was_closed_is_forgotten():
-    engine = Engine(Settings(), None)
+    engine = RetrievalEngine(Settings(), None)
     engine.update(Document("file:///a.py", "a.py", "python", 0, "value = compute(alpha, beta)\nother = 1\n"))
     engine.close("file:///a.py")
     text = "value = compute(\nother = 1\n"

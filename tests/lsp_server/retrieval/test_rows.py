@@ -10,7 +10,7 @@ from indexer.config import Settings
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.columns import Columns
 from lsp_server.retrieval.cursor import SceneCache
-from lsp_server.retrieval.engine import Engine
+from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.retrieval.series import fill
 from lsp_server.types import Document, Request
 
@@ -106,7 +106,7 @@ def test_no_series_no_row():
 
 def test_a_copy_from_another_table_stands_in_the_columns_of_this_one(tmp_path: Path) -> None:
     settings = dataclasses.replace(Settings(), data_dir=tmp_path, workers=1)
-    engine = Engine(settings, None)
+    engine = RetrievalEngine(settings, None)
     other = "  core u_core (\n    .clock_i(clock_i),\n    .grant_o(bus.grant_o),\n    .done_o(done_o)\n  );\n"
     engine.update(Document("file:///other.sv", "other.sv", "systemverilog", 1, other))
     text = "  core u_next (\n" + PORTS[0] + "\n    .grant_o"
