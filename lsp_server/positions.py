@@ -2,15 +2,16 @@
 
 import re
 
+from indexer.text.lines import lines_with_ends
+
 UTF8, UTF16, UTF32 = "utf-8", "utf-16", "utf-32"
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def split_lines(text: str) -> list[str]:
     """Split into lines that keep their ends; a text that ends with a line end has an empty last line."""
-    lines = _LINE.findall(text)
+    lines = lines_with_ends(text)
     if not lines or lines[-1][-1] in "\r\n":
         lines.append("")
     return lines

@@ -7,8 +7,7 @@ versions stays quick. Untraining is nobody's trick: a marked version can be dele
 """
 
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -72,28 +71,20 @@ def _tree(root: Path, commit: str, settings: Settings) -> tuple[set[str], set[st
     """Of a commit: hashes of all paths, of those that may be read, and all blob ids."""
     rules = Rules(root, settings)
     present, accepted, blobs = set(), set(), set()
-    for path, blob in _entries(root, commit):
-        present.add(path_key(path))
-        blobs.add(blob)
-        if rules.reason(path) is None:
-            accepted.add(path_key(path))
+    for entry in git.ls_tree(root, commit):
+        present.add(path_key(entry.path))
+        blobs.add(entry.blob)
+        if rules.reason(entry.path) is None:
+            accepted.add(path_key(entry.path))
     return present, accepted, blobs
 
 
 def _paths(root: Path, commit: str) -> set[str] | None:
     """Hashes of the paths of a commit; None if it is gone, so that nothing is known of it."""
     try:
-        return {path_key(path) for path, _ in _entries(root, commit)}
+        return {path_key(entry.path) for entry in git.ls_tree(root, commit)}
     except OndolError:
         return None
-
-
-def _entries(root: Path, commit: str) -> Iterator[tuple[str, str]]:
-    """Paths and blob ids of a commit's tree."""
-    for record in git.run_git(root, "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit).split(b"\0"):
-        if record:
-            info, _, name = record.partition(b"\t")
-            yield os.fsdecode(name), info.split()[2].decode()
 
 
 def _read(path: Path, key: str) -> dict[int, Mark] | None:

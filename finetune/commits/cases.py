@@ -21,7 +21,8 @@ from finetune.commits.moved_lines import Moves
 from finetune.commits.windows import Edit
 from indexer.languages.grammars import language_of
 from indexer.repository.history import Hunk
-from indexer.text.tokens import TOKEN, lines_of
+from indexer.text.lines import lines_of
+from indexer.text.tokens import TOKEN
 
 KINDS: Final = ("start", "third", "half", "boundary", "inside")
 """Where in a line the cursor stands: after the indentation; after a third or half of the tokens; at any border of two

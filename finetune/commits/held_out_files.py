@@ -20,7 +20,7 @@ from indexer.errors import UserError
 from indexer.repository.history import NO_BLOB, Change, Commit, Hunk
 from indexer.repository.policy import read_source
 from indexer.repository.walk import walk
-from indexer.text.tokens import lines_of
+from indexer.text.lines import lines_of
 from indexer.types import Source
 
 ONE_IN: Final = 10

@@ -7,7 +7,7 @@ all others are "code". Where no grammar fits, every line is "code". This module 
 from typing import Any, Final
 
 from indexer.languages.grammars import parser
-from indexer.text.tokens import lines_of, unify_line_ends
+from indexer.text.lines import lines_of, unify_line_ends
 
 NATURES: Final = ("code", "comment", "text")
 

@@ -24,7 +24,7 @@ from indexer.repository import git, history
 from indexer.repository.git import cat_file_batch, run_git
 from indexer.repository.history import NO_BLOB, Change, Commit
 from indexer.repository.policy import accepts_path, source_from_bytes
-from indexer.text.tokens import lines_of
+from indexer.text.lines import lines_of
 from indexer.types import Skip
 
 PROSE: Final = frozenset({"text", "markdown", "rst", "json", "yaml", "toml", "html", "css", "sql", "xml"})
@@ -232,8 +232,7 @@ def _text(path: str, blob: str, blobs: dict[str, bytes | None], settings: Settin
 
 def _blobs(root: Path, commit: str) -> frozenset[str]:
     """The blob ids of all files of a commit's tree."""
-    records = run_git(root, "ls-tree", "-r", "-z", "--full-tree", commit, "--").split(b"\0")
-    return frozenset(record.split(b"\t", 1)[0].split()[2].decode() for record in records if record)
+    return frozenset(entry.blob for entry in git.ls_tree(root, commit))
 
 
 def _deleted(root: Path, commits: Sequence[Commit], settings: Settings) -> dict[str, frozenset[str]]:
@@ -291,13 +290,11 @@ class Tree:
 
         ``.gitignore`` files are not written: a file that git tracks is indexed even if they name it.
         """
-        wanted = {}
-        for record in run_git(self._root, "ls-tree", "-r", "-z", "--full-tree", commit, "--").split(b"\0"):
-            head, _, name = record.partition(b"\t")
-            parts = head.split()
-            path = os.fsdecode(name)
-            if len(parts) == 3 and parts[0] in (b"100644", b"100755") and _plain(path) and accept(path):
-                wanted[path] = parts[2].decode()
+        wanted = {
+            entry.path: entry.blob
+            for entry in git.ls_tree(self._root, commit)
+            if entry.is_regular and _plain(entry.path) and accept(entry.path)
+        }
         for path in self._blobs.keys() - wanted.keys():
             self._remove(path)
         fresh = {path: blob for path, blob in wanted.items() if self._blobs.get(path) != blob}

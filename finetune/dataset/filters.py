@@ -14,7 +14,7 @@ from rensa import RMinHash, RMinHashLSH
 from finetune.commits.windows import Edit, Passed
 from finetune.dataset.samples import DOCUMENT, Draft
 from indexer.secrets.masking import PLACEHOLDER, find
-from indexer.text.tokens import lines_of
+from indexer.text.lines import lines_of
 
 SIMILAR: Final = 0.85
 """Estimated Jaccard similarity of word 5-grams from which on one of two texts is left out."""

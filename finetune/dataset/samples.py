@@ -20,7 +20,7 @@ from finetune.commits.windows import Edit, is_code
 from finetune.dataset.spans import LONGEST, Spans
 from indexer.languages.grammars import language_of
 from indexer.repository.history import Hunk
-from indexer.text.tokens import unify_line_ends
+from indexer.text.lines import columns, leading_blanks, unify_line_ends
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
@@ -34,7 +34,6 @@ LINES_PER_SPAN: Final = 4
 
 SPANS_PER_FILE: Final = 20
 
-_INDENT = re.compile(r"[ \t]*")
 _CLOSING = re.compile(r"[ \t]*(?:[)\]}]|end\b)")
 
 
@@ -114,8 +113,7 @@ def _written(case: Case, edit: Edit) -> str:
 
 
 def _depth(line: str) -> int:
-    match = _INDENT.match(line)
-    return len(match[0].expandtabs(8)) if match else 0
+    return columns(leading_blanks(line))
 
 
 def added_spans(edits: Iterable[Edit], seed: int) -> Iterator[Draft]:

@@ -166,11 +166,9 @@ def _changes(root: Path, commit: Commit) -> list[Change]:
 def _check_out(root: Path, commit: str, tree: Path, settings: Settings) -> None:
     """Write a commit's regular files, without git's filters and hooks, and without links."""
     names: dict[str, list[str]] = {}
-    for line in git.run_git(root, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
-        facts, _, name = line.partition(b"\t")
-        path = name.decode("utf-8", "surrogateescape")
-        if facts.startswith(b"100") and not policy.bad_path(path):
-            names.setdefault(facts.split()[2].decode(), []).append(path)
+    for entry in git.ls_tree(root, commit):
+        if entry.is_regular and not policy.bad_path(entry.path):
+            names.setdefault(entry.blob, []).append(entry.path)
     for blob, data in git.cat_file_batch(root, names, settings.max_file_bytes):
         for path in names[blob] if data is not None else []:
             _write(tree / path, data or b"")

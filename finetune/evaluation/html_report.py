@@ -13,7 +13,7 @@ from finetune.evaluation.metrics import Outcome
 from finetune.evaluation.replay import Result
 from finetune.evaluation.report import meanings, percent, remarks
 from finetune.evaluation.summary import MEASURES
-from indexer.text.tokens import lines_of
+from indexer.text.lines import lines_of
 
 WORST: Final = 8
 """Cases shown of each sort."""

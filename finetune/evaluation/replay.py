@@ -16,7 +16,7 @@ from finetune.evaluation.metrics import Outcome, judge
 from finetune.evaluation.systems import Arm
 from indexer.languages.grammars import language_of
 from indexer.storage.reader import Index
-from indexer.text.tokens import lines_of
+from indexer.text.lines import lines_of
 from lsp_server.types import Answer, Document, Engine, Request
 
 

@@ -21,6 +21,7 @@ from tree_sitter import Node, Parser, TreeCursor
 
 from indexer.languages.grammars import grammar, parser
 from indexer.languages.table import LANGUAGES
+from indexer.text.lines import lines_with_ends
 from indexer.text.terms import terms
 from indexer.types import Chunk
 
@@ -42,7 +43,6 @@ _LONG_LINES = 4
 # A node with more children per line than this is a table of data; its lines are cut without walking its children.
 _DENSE = 8
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _CPLUSPLUS = re.compile(
     r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:)", re.MULTILINE
 )
@@ -91,17 +91,6 @@ class _Kinds:
     definitions: frozenset[int]
 
 
-def split_lines(text: str) -> list[str]:
-    """Lines with their ends, as the language server protocol counts them."""
-    if "\r" in text:
-        return _LINE.findall(text)
-    lines = [line + "\n" for line in text.split("\n")]
-    last = lines.pop()[:-1]
-    if last:
-        lines.append(last)
-    return lines
-
-
 def chunk(text: str, language: str, path: str) -> list[Chunk]:
     """Cut a text into chunks: ordered, disjoint, covering every line that is not blank; each is its lines' exact text.
 
@@ -109,7 +98,7 @@ def chunk(text: str, language: str, path: str) -> list[Chunk]:
     :param path: used for the header, and to tell C++ headers from C.
     A single line longer than 2,000 characters is a chunk of its own.
     """
-    lines = split_lines(text)
+    lines = lines_with_ends(text)
     if not lines:
         return []
     starts = [0, *accumulate(map(len, lines))]

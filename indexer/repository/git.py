@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from indexer.errors import UserError
 
@@ -132,6 +132,37 @@ def ls_files(root: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
     untracked = [_text(name) for name in _split(run_git(root, "ls-files", "-z", "--others", "--exclude-standard"))]
     ignored = _split(run_git(root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"))
     return [(mode, path) for path, mode in tracked.items()], untracked, [_text(name) for name in ignored]
+
+
+class TreeEntry(NamedTuple):
+    """A file, link or submodule in the tree of a commit.
+
+    :param mode: git's mode as text, e.g. ``100644``, ``120000`` (link), ``160000`` (submodule).
+    :param blob: the id of its content; of a submodule, the id of a commit elsewhere.
+    :param path: POSIX, relative to the top of the tree, decoded with ``surrogateescape``.
+    """
+
+    mode: str
+    blob: str
+    path: str
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a plain file, executable or not."""
+        return self.mode in ("100644", "100755")
+
+
+def ls_tree(root: Path, commit: str) -> list[TreeEntry]:
+    """Everything in the tree of a commit but its folders, in git's order.
+
+    :raises UserError: there is no such commit, or git cannot read all of its tree.
+    """
+    entries = []
+    for record in _split(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit)):
+        info, _, name = record.partition(b"\t")
+        mode, _, blob = info.decode("ascii").split(maxsplit=2)
+        entries.append(TreeEntry(mode, blob, _text(name)))
+    return entries
 
 
 def run_git(root: Path, *args: str, stdin: bytes | None = None, timeout: float = TIMEOUT) -> bytes:

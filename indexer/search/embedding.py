@@ -6,7 +6,6 @@ to the last bit, whatever else stands in its batch: an updated index equals a fr
 made by ``scripts/train_embedding.py``. Knows no chunks, no files of source and no index; imports no torch.
 """
 
-import re
 import unicodedata
 from functools import cache
 from itertools import chain
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from tokenizers import Tokenizer
 
-from indexer.text.terms import words
+from indexer.text.terms import identifier_parts, words
 
 Floats = npt.NDArray[np.float32]
 
@@ -33,8 +32,6 @@ _LONGEST_TEXT = 8_192
 _LONGEST_WORD = 120
 _CACHE_SIZE = 500_000
 
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\x00-\x7f]+")
-
 
 def units(text: str) -> list[str]:
     """The word parts of a text, lower case, in order: what the subword tokenizer was trained on, one by one."""
@@ -48,7 +45,7 @@ def _units_of(word: bytes) -> list[str]:
     text = word[:_LONGEST_WORD].decode("utf-8", "ignore")
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    return [part.lower() for part in _PART.findall(text)]
+    return [part.lower() for part in identifier_parts(text)]
 
 
 class _Words(dict[bytes, tuple[int, ...]]):

@@ -28,6 +28,7 @@ _SHAPING_MODULES: Final = (
     "secrets/masking",
     "secrets/rules",
     "storage/segment",
+    "text/lines",
     "text/terms",
     "text/tokens",
 )

@@ -9,6 +9,7 @@ repetition are kept, because BM25 counts. This module knows no files, no languag
 import re
 import unicodedata
 from itertools import chain
+from typing import Final
 
 # Every byte of a text that cannot be part of a word becomes a space: translate and split find the words twice as fast
 # as a regular expression. Bytes from 128 on are kept, so a word may hold punctuation of other scripts; those few words
@@ -16,7 +17,7 @@ from itertools import chain
 _SEPARATED = bytes(byte if byte >= 128 or byte == 95 or chr(byte).isalnum() else 32 for byte in range(256))
 _WORD = re.compile(r"\w+")
 # httpServer2XML -> http Server 2 XML; HTTPServer -> HTTP Server.
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+IDENTIFIER_PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\x00-\x7f]+")
 # Hangul syllables and jamo, kana, CJK ideographs with their extensions: scripts written without a space per word, or
 # (Korean) with endings glued to the word.
 _SYLLABLES = re.compile(
@@ -51,9 +52,9 @@ def terms(text: str) -> list[str]:
     return list(chain.from_iterable(map(_cache.__getitem__, words(text))))
 
 
-def parts(word: str) -> list[str]:
-    """The parts of one ASCII identifier, lower case: ``getHTTPStatus_2`` gives get, http, status, 2."""
-    return [part.lower() for part in _PART.findall(word)]
+def identifier_parts(word: str) -> list[str]:
+    """The parts of an identifier: ``getHTTPStatus_2`` gives get, HTTP, Status, 2. A run beyond ASCII is one part."""
+    return IDENTIFIER_PART.findall(word)
 
 
 def _split(word: str) -> list[str]:
@@ -67,8 +68,8 @@ def _split(word: str) -> list[str]:
     bare = whole.strip("_")
     if not bare:
         return [whole[:1]]
-    pieces = parts(word)
-    return [bare] if len(pieces) <= 1 else [bare, *pieces]
+    parts = identifier_parts(word)
+    return [bare] if len(parts) <= 1 else [bare, *map(str.lower, parts)]
 
 
 def _split_other(word: str) -> list[str]:

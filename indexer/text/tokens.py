@@ -18,6 +18,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.text.lines import MAX_COLUMNS, columns, unify_line_ends
+
 END = 0
 """Stands between two documents; no text has this id."""
 
@@ -30,14 +32,8 @@ WORD = 1
 WIDTH = 3
 """Bytes of one id in a packed stream (big-endian, so that bytes compare as ids do)."""
 
-BLANK_LINE = 255
+BLANK_LINE = MAX_COLUMNS + 1
 """The indentation recorded for a blank line."""
-
-TAB_COLUMNS = 4
-"""Columns that a tab counts for when two indentations are compared."""
-
-LEXER_VERSION = 1
-"""Part of an index's settings hash: a change of the lexer makes a new index."""
 
 _OPERATORS = (
     r"[-+*/%&|^!=<>]=|->|=>|::|:=|&&|\|\||<<|>>|\.\.\.|\.\.|\+\+|--|/\*|\*/|//|\"\"\"|'''|\?\.|\?\?|~&|~\||<-|\*\*|##"
@@ -88,26 +84,6 @@ def token_ids(text: str) -> list[int]:
     """The ids of a piece of text, line ends as ``NEWLINE``, blank lines kept (each gives one more ``NEWLINE``)."""
     ids = _IDS
     return [ids[token] for token in TOKEN.findall(text)]
-
-
-def lines_of(text: str) -> list[str]:
-    """The lines of a text without their ends, by the three line ends that LSP knows; never ``str.splitlines``."""
-    return unify_line_ends(text).split("\n")
-
-
-def unify_line_ends(text: str) -> str:
-    """The text with ``\\n`` for every line end."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def leading_blanks(line: str) -> str:
-    """The blanks and tabs that a line begins with."""
-    return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def columns(blanks: str) -> int:
-    """How many columns a run of blanks and tabs is wide, at most 254."""
-    return min(len(blanks) + (TAB_COLUMNS - 1) * blanks.count("\t"), BLANK_LINE - 1)
 
 
 def lex(text: str, distinct: set[str] | None = None) -> Lexed:

@@ -3,23 +3,15 @@
 Knows indentation and line ends; knows no language and no model.
 """
 
+from indexer.text.lines import columns, leading_blanks
 from lsp_server.backends.base import Limits
 
 _CLOSERS = ("}", ")", "]", "end", "</")
-_TAB = 4
 
 
 def indent_of(line: str) -> int:
-    """Width of the blanks at the start of a line; a tab counts four."""
-    width = 0
-    for character in line:
-        if character == " ":
-            width += 1
-        elif character == "\t":
-            width += _TAB
-        else:
-            break
-    return width
+    """The width of a line's indentation in columns."""
+    return columns(leading_blanks(line))
 
 
 class TextStops:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
 from indexer.secrets.masking import mask
+from indexer.text.lines import line_end
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, Question
 from lsp_server.model.runner import ModelRunner
@@ -245,7 +246,7 @@ def shaped(request: Request, text: str, probability: float) -> Suggestion | None
     typed = request.document.text[: request.offset].rpartition("\n")[2]
     if not text.strip() or mask(typed + text)[1]:
         return None
-    text = text.replace("\n", _line_end(request.document.text))
+    text = text.replace("\n", line_end(request.document.text))
     return Suggestion(text, request.offset, end, probability, "model")
 
 
@@ -259,11 +260,6 @@ def _line(request: Request, copy: Suggestion) -> str:
     text = copy.text.split("\n")[0].rstrip("\r")
     replaced = request.document.text[request.offset : copy.end]
     return text.removesuffix(replaced) if replaced else text
-
-
-def _line_end(text: str) -> str:
-    place = text.find("\n")
-    return "\r\n" if place > 0 and text[place - 1] == "\r" else "\n"
 
 
 def _sigmoid(value: float) -> float:

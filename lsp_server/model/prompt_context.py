@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from indexer.prompt.renderer import ContextPiece, PromptInput
 from indexer.secrets.masking import mask
-from indexer.text.tokens import lines_of
+from indexer.text.lines import lines_of
 from indexer.types import Chunk, Hit
 from lsp_server.model.imported_definitions import Modules, definitions
 from lsp_server.model.recent_edits import RecentEdits

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 
 from indexer.search.suffix_array import DEPTH
-from indexer.text.tokens import lex, lines_of
+from indexer.text.lines import lines_of
+from indexer.text.tokens import lex
 from lsp_server.retrieval.match_finder import agreements
 
 LEAST: Final = 4

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from indexer.text.tokens import TOKEN, leading_blanks
+from indexer.text.lines import leading_blanks
+from indexer.text.tokens import TOKEN
 
 TABLES: Final = 4
 """Lines above that are looked at for columns."""

@@ -15,19 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.text.tokens import (
-    BLANK_LINE,
-    END,
-    NEWLINE,
-    TOKEN,
-    Lexed,
-    columns,
-    leading_blanks,
-    lex,
-    lines_of,
-    token_id,
-    token_ids,
-)
+from indexer.text.lines import columns, leading_blanks, lines_of
+from indexer.text.tokens import BLANK_LINE, END, NEWLINE, TOKEN, Lexed, lex, token_id, token_ids
 from lsp_server.retrieval.columns import LINES, LONGEST, Columns
 from lsp_server.types import Document
 

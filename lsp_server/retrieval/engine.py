@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from indexer.config import Settings
 from indexer.data_layout import repository_path
 from indexer.secrets.masking import mask
+from indexer.text.lines import line_end
 from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.gate import Gate, inputs
 from lsp_server.retrieval.next_lines import carry_on, indentation
@@ -151,7 +152,7 @@ class RetrievalEngine:
         if self._settings.multi_line and probability >= CARRY_ON and not scene.rest.strip() and not replaced:
             lines = carry_on(ranked, option, self._settings.max_lines - 1)
             if lines and not mask("\n".join(lines), path)[1]:
-                text = _line_end(request.document.text).join([text, *lines])
+                text = line_end(request.document.text).join([text, *lines])
         step = _steps_in(ranked, option)
         if step > 0:  # asked for on a line that is not indented yet
             blanks = indentation(scene.prefix, scene.frame.before.lines, step)
@@ -200,14 +201,6 @@ def _provenance(ranked: Ranked, option: Option) -> tuple[Provenance, ...]:
     origin = ranked.origins.origin(int(places.origin[option.place]))
     kind = SOURCES[int(places.source[option.place])]
     return (Provenance(origin.path, origin.first + int(places.line[option.place]) + 1, kind),)
-
-
-def _line_end(text: str) -> str:
-    """The line end that a document uses first."""
-    place = text.find("\n")
-    if place > 0 and text[place - 1] == "\r":
-        return "\r\n"
-    return "\n" if place >= 0 or "\r" not in text else "\r"
 
 
 def _milliseconds(started: float) -> float:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.text.tokens import END, NEWLINE, TOKEN, lines_of, token_id
+from indexer.text.lines import lines_of
+from indexer.text.tokens import END, NEWLINE, TOKEN, token_id
 from lsp_server.retrieval.cursor import WINDOW, Ids, Scene, first_tokens
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
-from indexer.text.tokens import TAB_COLUMNS, columns, leading_blanks, token_ids
+from indexer.text.lines import TAB_COLUMNS, columns, leading_blanks
+from indexer.text.tokens import token_ids
 from lsp_server.retrieval.columns import Columns
 from lsp_server.retrieval.ranker import Option, Ranked
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.text.tokens import lines_of
+from indexer.text.lines import lines_of
 from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.cursor import Scene, SceneCache, Side
 from lsp_server.retrieval.match_finder import NOTHING_FOUND, OPEN_DOCUMENTS, Finder, Found, Memory, look_up

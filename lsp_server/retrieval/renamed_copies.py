@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from indexer.text.terms import IDENTIFIER_PART, identifier_parts
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.cursor import Scene
 from lsp_server.retrieval.matches import (
@@ -39,7 +40,6 @@ LIMIT: Final = 40
 READ_LIMIT: Final = 12
 """Texts that are read for it, of those that no request before has read; each takes about 0.1 ms."""
 
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -168,7 +168,7 @@ def _renaming(source: list[str], target: list[str]) -> tuple[int, dict[str, str]
 
 def changed_parts(one: str, other: str) -> list[tuple[str, str]]:
     """The parts of two words that differ, if they have as many parts and share one; lower case."""
-    a, b = _PART.findall(one), _PART.findall(other)
+    a, b = identifier_parts(one), identifier_parts(other)
     if len(a) != len(b) or len(a) < 2:
         return []
     differing = [(x.lower(), y.lower()) for x, y in zip(a, b, strict=True) if x.lower() != y.lower()]
@@ -182,7 +182,9 @@ def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
     def replace(match: re.Match[str]) -> str:
         nonlocal changed
         word = match[0]
-        new = names.get(word) or _PART.sub(lambda part: _recase(part[0], names.get(f"\0{part[0].lower()}")), word)
+        new = names.get(word) or IDENTIFIER_PART.sub(
+            lambda part: _recase(part[0], names.get(f"\0{part[0].lower()}")), word
+        )
         changed += new != word
         return new
 

@@ -16,7 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from indexer.text.tokens import TOKEN, leading_blanks
+from indexer.text.lines import leading_blanks
+from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.columns import LONGEST
 from lsp_server.retrieval.cursor import WINDOW, Scene
 from lsp_server.retrieval.matches import COUNTED, NAMED, SLOT, Places, window_of

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from indexer.text.lines import lines_with_ends
 from lsp_server.positions import (
-    _LINE,
     UTF16,
     _has_surrogate,
     body_length,
@@ -106,7 +106,7 @@ class Text:
             self._splice(first, last, joined, [joined])
         else:
             at_end = last + 1 == len(self.lines)
-            self._splice(first, last, joined, split_lines(joined) if at_end else _LINE.findall(joined))
+            self._splice(first, last, joined, split_lines(joined) if at_end else lines_with_ends(joined))
 
     def _splice(self, first: int, last: int, joined: str, lines: list[str]) -> None:
         old = self.lines[first : last + 1]

@@ -10,7 +10,7 @@ from finetune.commits.windows import Passed, Tree, edits, windows
 from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.repository.policy import accepts_path
-from indexer.text.tokens import lines_of
+from indexer.text.lines import lines_of
 from tests.support import commit_histories, small_repository
 
 in_memory = small_repository.in_memory

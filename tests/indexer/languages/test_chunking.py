@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.languages import chunking
-from indexer.languages.chunking import MAX_CHARS, MAX_LINES, chunk, split_lines
+from indexer.languages.chunking import MAX_CHARS, MAX_LINES, chunk
 from indexer.languages.table import LANGUAGES
+from indexer.text.lines import lines_with_ends
 from indexer.types import Chunk
 
 FRAGMENTS = {
@@ -62,7 +63,7 @@ _ODD = ["\n", "   \n", "\r\n", "\r", "\x0c\n", "\u2028", "\x85", "x" * 2500 + "\
 
 def check(text: str, chunks: list[Chunk]) -> None:
     """The promises of ``chunk``: ordered, disjoint, exact text, every non-blank line, limits."""
-    lines = split_lines(text)
+    lines = lines_with_ends(text)
     assert "".join(lines) == text
     end = 0
     for found in chunks:
@@ -109,7 +110,7 @@ def test_blank_text_has_no_chunks(text: str) -> None:
 
 def test_lines_are_those_of_the_language_server_protocol() -> None:
     text = "a\r\nb\rc\nd\x0ce\u2028f\x85g"
-    assert split_lines(text) == ["a\r\n", "b\r", "c\n", "d\x0ce\u2028f\x85g"]
+    assert lines_with_ends(text) == ["a\r\n", "b\r", "c\n", "d\x0ce\u2028f\x85g"]
 
 
 def _function(name: str, lines: int) -> str:

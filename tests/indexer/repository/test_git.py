@@ -31,6 +31,24 @@ def test_blob_id_is_gits(tmp_path: Path) -> None:
     assert ondol_git.blob_id(b"") == git(root, "rev-parse", "HEAD:empty")
 
 
+def test_ls_tree_lists_files_links_and_submodules_with_their_ids(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", {"a.py": "x = 1\n", "한글/tab\tname": "y\n"})
+    (root / "link").symlink_to("a.py")
+    git(root, "add", "link")
+    git(root, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    git(root, "commit", "-q", "-m", "link and submodule")
+    found = ondol_git.ls_tree(root, "HEAD")
+    assert [(entry.mode, entry.path, entry.is_regular) for entry in found] == [
+        ("100644", "a.py", True),
+        ("120000", "link", False),
+        ("160000", "module", False),
+        ("100644", "한글/tab\tname", True),
+    ]
+    assert found[0].blob == ondol_git.blob_id(b"x = 1\n")
+    with pytest.raises(UserError):
+        ondol_git.ls_tree(root, "no-such-commit")
+
+
 def test_states(tmp_path: Path) -> None:
     empty = repository(tmp_path / "empty", {}, commit=False)
     assert (ondol_git.head(empty), ondol_git.branch(empty)) == (None, "main")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from indexer.search import suffix_array
-from indexer.text.tokens import BLANK_LINE, END, NEWLINE, lex, lines_of, token_ids
+from indexer.text.lines import lines_of
+from indexer.text.tokens import BLANK_LINE, END, NEWLINE, lex, token_ids
 
 
 def open_index(texts: list[str]) -> suffix_array.SuffixIndex:

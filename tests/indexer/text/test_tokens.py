@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from indexer.text import tokens
+from indexer.text.lines import TAB_COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_words_are_marked_and_nothing_else_is() -> None:
 def test_blank_lines_have_no_tokens_and_every_other_line_ends() -> None:
     lexed = tokens.lex("a\n\n  b c\n \n\td")
     assert lexed.counts.tolist() == [2, 0, 3, 0, 2]
-    assert lexed.indents.tolist() == [0, tokens.BLANK_LINE, 2, tokens.BLANK_LINE, tokens.TAB_COLUMNS]
+    assert lexed.indents.tolist() == [0, tokens.BLANK_LINE, 2, tokens.BLANK_LINE, TAB_COLUMNS]
     assert (lexed.ids == tokens.NEWLINE).sum() == 3
 
 
