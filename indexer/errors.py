@@ -5,7 +5,7 @@
     │   ├── IndexMissing        no index has been built yet
     │   ├── IndexDamaged        files do not match their recorded hashes
     │   ├── IndexTooNew         written by a later version of Ondol
-    │   └── Locked              another process is writing
+    │   └── Locked     exit 75  another process is writing; the same command works later
     └── Fault          exit 3   our mistake, or lost framing on the wire
 
 This module knows no paths, no commands and no settings: callers put those into the sentence.
@@ -46,7 +46,9 @@ class IndexTooNew(UserError):
 
 
 class Locked(UserError):
-    """Another process holds the writer's lock."""
+    """Another process holds the writer's lock; 75 is ``EX_TEMPFAIL`` of ``sysexits.h``, "try again later"."""
+
+    exit_code = 75
 
 
 class Fault(OndolError):

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from indexer import config
 from indexer.config import Settings
-from indexer.errors import IndexDamaged, IndexMissing, OndolError
+from indexer.errors import IndexDamaged, IndexMissing, Locked, OndolError
 from lsp_server.server.engine_thread import Job, Worker, background
 from lsp_server.server.factories import Parts
 from lsp_server.server.index_process import IndexRun, Outcome, Progress
@@ -33,7 +33,6 @@ AFTER_SAVE_S: Final = 1.0
 AFTER_START_S: Final = 3.0
 BUSY_S: Final = 20.0
 LONGEST_WAIT_S: Final = 60.0
-_BUSY: Final = "is writing this index"  # the sentence of indexer.lock, as the child prints it
 
 
 class Host(Protocol):
@@ -330,7 +329,7 @@ class Session:
 
     def _failed(self, outcome: Outcome) -> None:
         log.warning("indexing ended with %d: %s", outcome.code, outcome.said)
-        if _BUSY in outcome.said:
+        if outcome.code == Locked.exit_code:
             if self.index is None:
                 self._say(State("indexing", f"{self.name} is being indexed by another Ondol process"))
             self.update_soon(BUSY_S)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from indexer import lock
+from indexer.config import Settings
+from indexer.data_layout import index_directory
 from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.server.index_process import console_script
 from tests.support.lsp_client import double, environment
@@ -188,6 +191,21 @@ def test_the_indexing_child_ends_with_the_server(tmp_path: Path) -> None:
             return not [p for p in alive if "Z" not in Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1][:3]]
 
         eventually(gone)
+
+
+def test_another_writer_is_waited_for_and_is_no_problem(tmp_path: Path) -> None:
+    root = repository(tmp_path / "shop", a="x = 1\n")
+    directory = index_directory(Settings(data_dir=tmp_path / "data"), root)
+    directory.mkdir(parents=True)
+    with (
+        lock.hold(directory / "LOCK"),
+        Client([*console_script(), "serve", "--stdio"], env=environment(tmp_path)) as client,
+    ):
+        client.initialize([root])
+        client.wait_for(
+            lambda m: m.get("method") == "ondol/status" and "another Ondol process" in m["params"]["message"]
+        )
+        assert "problem" not in [status["state"] for status in client.of("ondol/status")]
 
 
 def test_the_real_indexer_runs_as_a_child_and_its_index_is_opened(tmp_path: Path) -> None:
