@@ -1,7 +1,9 @@
 """The texts: what the documentation names exists, and the architecture page names every module."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,3 +84,15 @@ def test_every_test_and_module_that_a_page_names_exists(page: Path) -> None:
     ]
     wrong += [path for path in FILE.findall(text) if not (ROOT / path).is_file()]
     assert not wrong
+
+
+def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
+    def result(name: str) -> Any:
+        return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    keys = result("server")["typing"]["engine"]
+    unseen = result("replay")["means"]["unseen"]
+    shares = (unseen[name] for name in ("coverage", "precision", "exact_start", "exact_within"))
+    figures = [*(f"{keys[name]:.1f} ms" for name in ("p50", "p95")), *(f"{100 * share:.1f} %" for share in shares)]
+    assert not [figure for figure in figures if figure not in readme]
