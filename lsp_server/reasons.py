@@ -1,34 +1,89 @@
-"""Why something was shown or was not: every reason with its sentence."""
+"""Every reason why a completion was shown or was not, with the sentence that ``ondol explain`` prints."""
 
-from typing import Final
+from enum import StrEnum
 
-REASONS: Final[dict[str, str]] = {
-    "shown": "It was shown.",
-    "typed-through": "It was the rest of the suggestion that was shown before: what was typed agreed with it.",
-    "in-number": "The cursor is in the middle of a number, where nothing is suggested unasked.",
-    "in-word": "The cursor is inside a word, where nothing is suggested unasked.",
-    "line-ends": "It is more likely that the line ends here than that any suggestion is right.",
-    "popup-finishes-word": "The suggestion would only finish the word, which the editor's own list does.",
-    "indent-first": "The line is not indented yet, and the suggestion belongs deeper.",
-    "does-not-fit": "What was found does not fit what stands behind the cursor, or the entry that the editor's list "
-    "has selected, or it would write out a secret again.",
-    "gate": "There was a suggestion, but it was not likely enough to be right to be shown unasked; "
-    "ask for it by hand (Invoked), or lower the setting `precision`.",
-    "no-match": "Nothing in the repository or in the open files continues this place.",
-    "empty": "There was nothing to suggest.",
-    "popup": "The editor's own completion list was open, and no suggestion continues its selected entry.",
-    "superseded": "A newer request for the same document came before this one was answered.",
-    "stale": "The document changed before the answer was ready, so the answer was dropped.",
-    "cancelled": "The editor cancelled the request.",
-    "late": "The answer took too long and was dropped.",
-    "off": "Completions are switched off.",
-    "language-off": "Completions are switched off for this language.",
-    "excluded": "This file is excluded (by a setting, by .ondolignore, or because it holds keys), "
-    "so nothing is suggested in it and nothing of it is used elsewhere.",
-    "too-large": "The document is larger than `max_file_bytes`; completions are off in it.",
-    "long-line": "The document has a line longer than `max_line_chars`; completions are off in it.",
-    "broken-text": "The document holds half of a character (a lone surrogate); completions are off in it.",
-    "not-open": "The editor asked about a document that it has not opened.",
-    "starting": "The engine had not started yet.",
-    "error": "The engine failed; the fault is counted and logged, and the next request is served as usual.",
-}
+
+class Reason(StrEnum):
+    """The outcome of a completion request; traces store the value.
+
+    :ivar sentence: what a user reads.
+    """
+
+    sentence: str
+
+    def __new__(cls, value: str, sentence: str = "") -> "Reason":
+        """Make a member from its value and its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        return member
+
+    SHOWN = "shown", "It was shown."
+    TYPED_THROUGH = "typed-through", "It was the rest of the suggestion before: the typed text agreed with it."
+
+    # Display rules: about the cursor, not about the text.
+    IN_NUMBER = "in-number", "The cursor is in the middle of a number, where nothing is suggested automatically."
+    IN_WORD = "in-word", "The cursor is inside a word, where nothing is suggested automatically."
+    FINISHES_WORD = (
+        "popup-finishes-word",
+        "The suggestion would only finish the word, which the editor's own list does.",
+    )
+    INDENT_FIRST = "indent-first", "The line is not indented yet, and the suggestion belongs deeper."
+
+    # No suggestion was good enough.
+    LINE_ENDS = "line-ends", "It is more likely that the line ends here than that any suggestion is right."
+    DOES_NOT_FIT = (
+        "does-not-fit",
+        "What was found does not fit the text behind the cursor or the selected entry of the editor's list, "
+        "or it would write out a secret again.",
+    )
+    GATE = (
+        "gate",
+        "There was a suggestion, but it was not likely enough to be right to be shown automatically; "
+        "request it manually (Invoked), or lower the setting `precision`.",
+    )
+    NO_MATCH = "no-match", "Nothing in the repository or in the open files continues the code at this cursor."
+    EMPTY = "empty", "There was nothing to suggest."
+
+    # The request ended before its answer.
+    SUPERSEDED = "superseded", "A newer request for the same document came before this one was answered."
+    STALE = "stale", "The document changed before the answer was ready, so the answer was dropped."
+    CANCELLED = "cancelled", "The editor cancelled the request."
+    LATE = "late", "The answer took too long and was dropped."
+
+    # Completions are off here.
+    OFF = "off", "Completions are switched off."
+    LANGUAGE_OFF = "language-off", "Completions are switched off for this language."
+    EXCLUDED = (
+        "excluded",
+        "This file is excluded (by a setting, by .ondolignore, or because it holds keys), "
+        "so nothing is suggested in it and nothing of it is used elsewhere.",
+    )
+    TOO_LARGE = "too-large", "The document is larger than `max_file_bytes`; completions are off in it."
+    LONG_LINE = "long-line", "The document has a line longer than `max_line_chars`; completions are off in it."
+    BROKEN_TEXT = (
+        "broken-text",
+        "The document holds half of a character (a lone surrogate); completions are off in it.",
+    )
+    NOT_OPEN = "not-open", "The editor asked about a document that it has not opened."
+
+    # The engine.
+    STARTING = "starting", "The engine had not started yet."
+    ERROR = "error", "The engine failed; the fault is counted and logged, and the next request is served as usual."
+
+    BASELINE = "baseline", "The n-gram baseline has no gate, so it answers invoked requests only."
+
+    # The model of the hybrid engine; stored under ``model_reason``.
+    RETRIEVAL_CERTAIN = "copier-certain", "Retrieval was nearly certain, so the model was not asked."
+    MODEL_LOADING = "loading", "The model was still being loaded."
+    MODEL_PROBLEM = "problem", "The model failed; the log says why."
+    MODEL_CLOSED = "closed", "The model had been stopped."
+    MODEL_BUSY = "busy", "The model was busy with another request."
+
+
+def sentence(value: str) -> str:
+    """Return the sentence for a stored reason; one that this version does not know is named as it is."""
+    try:
+        return Reason(value).sentence
+    except ValueError:
+        return f"The engine's verdict was `{value}`."

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from lsp_server.reasons import Reason
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -66,13 +68,15 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The engine's answer; ``reason`` says in a word why it holds what it holds (``shown``, ``gate``, ``no-match`` …).
+    """The engine's answer.
+
+    :param reason: why it holds what it holds.
 
     :param trace: what ``ondol explain`` prints: numbers and names of stages, text only where the user allowed it.
     """
 
     suggestions: tuple[Suggestion, ...]
-    reason: str
+    reason: Reason
     trace: dict[str, Any] = field(default_factory=dict)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.config import Settings
+from lsp_server.reasons import Reason
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 Ids = NDArray[np.int32]
@@ -134,14 +135,14 @@ class Ngram:
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """The greedy rest of the line; nothing unasked."""
         if request.automatic:
-            return Answer((), "baseline")
+            return Answer((), Reason.BASELINE)
         text, offset = request.document.text, request.offset
         start = text.rfind("\n", 0, offset) + 1
         end = len(text) if (found := text.find("\n", offset)) < 0 else found
         document = Counts(self._join((text[:start], text[end:])))
         rest = self._rest_of_line(text[:offset], document)
         suggestions = (Suggestion(rest, offset, offset, 0.0, "ngram", ()),) if rest.strip() else ()
-        return Answer(suggestions, "shown" if suggestions else "no-match")
+        return Answer(suggestions, Reason.SHOWN if suggestions else Reason.NO_MATCH)
 
     def _join(self, texts: Iterable[str]) -> Ids:
         gap = np.full(1, _GAP, np.int32)  # nothing is learnt of how one text follows another

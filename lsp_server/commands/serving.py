@@ -97,9 +97,7 @@ def complete(
         said = f"  {suggestion.probability:.0%} likely, by {by}, {milliseconds:.1f} ms"
         click.echo(said + (f", from {source}" if source else ""))
     if not answer.suggestions:
-        from lsp_server.reasons import REASONS
-
-        click.echo(f"nothing: {REASONS.get(answer.reason, answer.reason)}", err=True)
+        click.echo(f"nothing: {answer.reason.sentence}", err=True)
 
 
 def _read(root: Path, path: Path, settings: "Settings") -> "Document":

@@ -23,6 +23,7 @@ from indexer.text.lines import line_end
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, Question
 from lsp_server.model.runner import ModelRunner
+from lsp_server.reasons import Reason
 from lsp_server.retrieval import fit_line
 from lsp_server.types import Answer, Document, Engine, ModelState, Request, Suggestion
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 CERTAIN: Final = 0.9
 """Probability from which on the copier is believed without asking; its gate is calibrated, so one in ten is wrong."""
 
-MANNERS: Final = frozenset({"in-word", "in-number", "popup-finishes-word", "indent-first", "cancelled"})
-"""Reasons of the copier's silence that hold for the model too: they are about the cursor, not about the text."""
+FINAL_REASONS: Final = frozenset(
+    {Reason.IN_WORD, Reason.IN_NUMBER, Reason.FINISHES_WORD, Reason.INDENT_FIRST, Reason.CANCELLED}
+)
+"""Reasons for no suggestion that hold for the model too: they are about the cursor, not about the text."""
 
 _OPENERS = re.compile(r"[:{(\[]\s*$")
 _FLOOR: Final = -25.0
@@ -163,19 +166,19 @@ class HybridEngine:
         """As the engine's own: at most one suggestion for an automatic request, up to three for one the user made."""
         until = time.monotonic() + self._settings.deadline_ms / 1000
         first = self._copier.complete(request, cancelled)
-        if cancelled() or (request.automatic and first.reason in MANNERS) or request.popup is not None:
+        if cancelled() or (request.automatic and first.reason in FINAL_REASONS) or request.popup is not None:
             return first
         if request.automatic and first.suggestions and first.suggestions[0].probability >= CERTAIN:
-            return replace(first, trace={**first.trace, "model_reason": "copier-certain"})
+            return replace(first, trace={**first.trace, "model_reason": Reason.RETRIEVAL_CERTAIN})
         copies = first.suggestions
-        if request.automatic and not copies and first.reason != "no-match":
+        if request.automatic and not copies and first.reason is not Reason.NO_MATCH:
             copies = self._copier.complete(replace(request, automatic=False), cancelled).suggestions
         lines = tuple(_line(request, copy) for copy in copies)
         ticket = self._runner.ask(self._question(request, lines))
         answer = ticket.wait(until, cancelled)
         trace = {**first.trace, "model_reason": answer.reason, "model_reused": ticket.reused, **answer.trace}
         if cancelled():
-            return Answer((), "cancelled", trace)
+            return Answer((), Reason.CANCELLED, trace)
         if not answer.texts and not answer.copy_scores:
             return replace(first, trace=trace)
         voices = blend([(line, c.probability) for line, c in zip(lines, copies, strict=True)], answer, self._weights)
@@ -205,10 +208,10 @@ class HybridEngine:
                 made.append(other)
         trace |= {"blended": [round(v.probability, 4) for v in voices[:3]], "threshold": round(threshold, 4)}
         if made and request.automatic and _indents(request, made[0]):
-            return Answer((), "indent-first", trace)
+            return Answer((), Reason.INDENT_FIRST, trace)
         if made:
-            return Answer(tuple(made), "shown", trace)
-        return Answer((), "gate" if voices and request.automatic else "does-not-fit", trace)
+            return Answer(tuple(made), Reason.SHOWN, trace)
+        return Answer((), Reason.GATE if voices and request.automatic else Reason.DOES_NOT_FIT, trace)
 
     def _suggestion(
         self, request: Request, voice: ScoredLine, copies: Sequence[Suggestion], answer: ModelAnswer

@@ -12,6 +12,7 @@ from indexer.config import Settings
 from lsp_server.model.hybrid_engine import HybridEngine, Weights, shaped
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.runner import ModelRunner
+from lsp_server.reasons import Reason
 from lsp_server.types import Answer, Document, ModelState, Request
 
 if TYPE_CHECKING:
@@ -75,13 +76,14 @@ class ModelOnlyEngine:
         answer = self._runner.ask(question).wait(time.monotonic() + _PATIENCE_SECONDS, cancelled)
         trace = {"model_reason": answer.reason, **answer.trace}
         if not answer.texts:
-            return Answer((), answer.reason or "no-match", trace)
+            # A generation that ended by itself (`end`, `line` ...) wrote nothing; else the model did not answer.
+            return Answer((), answer.reason if isinstance(answer.reason, Reason) else Reason.EMPTY, trace)
         likely = answer.line_logprob if answer.line_logprob is not None else -3.0
         constant, by_length, by_model = self._weights.own
         odds = constant + by_length * math.log1p(len(answer.texts[0].split("\n")[0])) + by_model * likely
         probability = 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
         if request.automatic and probability < self._threshold:
-            return Answer((), "gate", trace)
+            return Answer((), Reason.GATE, trace)
         fitting = (shaped(request, text, probability) for text in answer.texts)
         made = tuple({s.text: s for s in fitting if s is not None}.values())[: 1 if request.automatic else 3]
-        return Answer(made, "shown" if made else "does-not-fit", trace)
+        return Answer(made, Reason.SHOWN if made else Reason.DOES_NOT_FIT, trace)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lsp_server.reasons import Reason
 from lsp_server.types import Document
 
 
@@ -44,7 +45,7 @@ class ModelAnswer:
     """What the model has to say.
 
     :param texts: its own texts, best first; empty when it wrote nothing in time.
-    :param reason: why the text ended, or why there is none: ``loading``, ``problem``, ``late``, ``superseded`` …
+    :param reason: why the text ended (``Generation.reason``), or the :class:`Reason` why there is none.
     :param line_logprob: log-likelihood of the first text's first line and its end; None where it is not known.
     :param copy_scores: log-likelihood of each copy that was handed over, and its end; empty where it was not computed.
     :param complete: False while the generation still goes on.
@@ -71,7 +72,7 @@ class Job:
         self.stop = threading.Event()
         self.ended = threading.Event()
         self.partial = ""
-        self.answer = ModelAnswer((), "late", complete=False)
+        self.answer = ModelAnswer((), Reason.LATE, complete=False)
 
     def text(self) -> str:
         """What is written so far."""
@@ -109,7 +110,12 @@ class Ticket:
     """
 
     def __init__(
-        self, job: Job | None, copies: tuple[str, ...] = (), typed: int = 0, reason: str = "", reused: bool = False
+        self,
+        job: Job | None,
+        copies: tuple[str, ...] = (),
+        typed: int = 0,
+        reason: Reason = Reason.EMPTY,
+        reused: bool = False,
     ) -> None:
         self._job = job
         self._copies = copies
@@ -129,7 +135,7 @@ class Ticket:
             job.ended.wait(min(left, 0.01))
         answer = job.answer
         if not job.ended.is_set():
-            return ModelAnswer((), "late", complete=False)
+            return ModelAnswer((), Reason.LATE, complete=False)
         if not self._typed:
             return replace(answer, copy_scores=job.scores_of(self._copies))
         texts = tuple(t[self._typed :] for t in answer.texts[:1] if len(t) > self._typed)

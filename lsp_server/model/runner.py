@@ -23,6 +23,7 @@ from lsp_server.backends.stop_rules import TextStops, indent_of
 from lsp_server.errors import BackendProblem
 from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, Packed, Packer
 from lsp_server.model.requests import Job, ModelAnswer, Question, Ticket
+from lsp_server.reasons import Reason
 from lsp_server.types import ModelPhase, ModelState
 from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_version
 from lsp_server.weights.base_model import ModelFolder
@@ -129,17 +130,17 @@ class ModelRunner:
         """Put a question; an older one that it does not continue is dropped, at the next token if it is running."""
         with self._wake:
             if self._phase is not ModelPhase.READY:
-                return Ticket(None, reason=self._phase)
+                return Ticket(None, reason=Reason(self._phase.value))
             for job in (*reversed(self._done.values()), *((self._running,) if self._running else ())):
                 usable = job.epoch == self._epoch and not job.stop.is_set()
                 typed = job.covers(question) if usable else None
                 if typed is not None:
                     return Ticket(job, question.copies, typed, reused=True)
             if prefetch and (self._waiting or self._running):
-                return Ticket(None, reason="busy")
+                return Ticket(None, reason=Reason.MODEL_BUSY)
             job = Job(question, self._epoch)
             if self._waiting is not None:
-                self._end(self._waiting, ModelAnswer((), "superseded"))
+                self._end(self._waiting, ModelAnswer((), Reason.SUPERSEDED))
             if self._running is not None:
                 self._running.stop.set()
             self._waiting = job
@@ -194,10 +195,10 @@ class ModelRunner:
             answer = self._generate(self._backend, job)
         except Exception as error:
             self._problem(error)
-            answer = ModelAnswer((), "problem")
+            answer = ModelAnswer((), Reason.MODEL_PROBLEM)
         with self._wake:
             self._end(job, answer)
-            if answer.reason not in ("cancelled", "problem", "late"):
+            if answer.reason not in (Reason.CANCELLED, Reason.MODEL_PROBLEM, Reason.LATE):
                 self._done[id(job)] = job
                 while len(self._done) > _KEPT_ANSWERS:
                     self._done.popitem(last=False)
@@ -218,7 +219,7 @@ class ModelRunner:
         first = made[0] if made else None
         return ModelAnswer(
             tuple(t for t in texts if t.strip()),
-            first.reason if first else "end",
+            first.reason if first else Reason.EMPTY,
             first.line_logprob if first else None,
             tuple(scores or ()),
             True,

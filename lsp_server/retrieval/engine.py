@@ -15,6 +15,7 @@ from indexer.config import Settings
 from indexer.data_layout import repository_path
 from indexer.secrets.masking import mask
 from indexer.text.lines import line_end
+from lsp_server.reasons import Reason
 from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.gate import Gate, inputs
 from lsp_server.retrieval.next_lines import carry_on, indentation
@@ -89,9 +90,9 @@ class RetrievalEngine:
         ranked = self._retrieval.rank(request.document, request.offset, cancelled)
         trace: dict[str, Any] = {"retrieve_ms": _milliseconds(started)}
         if cancelled():
-            return Answer((), "cancelled", trace)
+            return Answer((), Reason.CANCELLED, trace)
         if ranked is None or not ranked.options:
-            return Answer((), "no-match", trace)
+            return Answer((), Reason.NO_MATCH, trace)
         probability = self._gate.probability(inputs(ranked))
         threshold = self._gate.threshold(self._settings.precision)
         trace |= {
@@ -107,7 +108,7 @@ class RetrievalEngine:
                 return Answer((), reason, trace)
         suggestions = self._suggestions(request, ranked, probability)
         trace["total_ms"] = _milliseconds(started)
-        return Answer(suggestions, "shown" if suggestions else "does-not-fit", trace)
+        return Answer(suggestions, Reason.SHOWN if suggestions else Reason.DOES_NOT_FIT, trace)
 
     def _use(self, index: "Index | None") -> None:
         """Takes an index, and the repository's own gate where ``ondol eval --fit-gate`` has made one."""
@@ -167,24 +168,24 @@ class RetrievalEngine:
         return Suggestion(text, start, request.offset + replaced, probability, "retrieval", _provenance(ranked, option))
 
 
-def _unwelcome(request: Request) -> str | None:
+def _unwelcome(request: Request) -> Reason | None:
     """Why nothing is shown unasked at such a cursor, whatever it might be; None if something may be."""
     text, offset = request.document.text, request.offset
     if _WORD.match(text[offset : offset + 1]) and _WORD.match(text[max(offset - 1, 0) : offset]):
-        return "in-word"
-    return "in-number" if _NUMBER.search(text[max(offset - 40, 0) : offset]) else None
+        return Reason.IN_WORD
+    return Reason.IN_NUMBER if _NUMBER.search(text[max(offset - 40, 0) : offset]) else None
 
 
-def _silence(request: Request, ranked: Ranked, probability: float, threshold: float) -> str | None:
+def _silence(request: Request, ranked: Ranked, probability: float, threshold: float) -> Reason | None:
     """Why the best option is not shown unasked; None if it is."""
     best = ranked.options[0]
     if probability < threshold:
-        return "gate"
+        return Reason.GATE
     if ranked.ends is not None and ranked.ends > best.score:
-        return "line-ends"
+        return Reason.LINE_ENDS
     if ranked.scene.readings[-1].partial and request.popup is None and _REST_OF_WORD.fullmatch(best.text):
-        return "popup-finishes-word"
-    return "indent-first" if _steps_in(ranked, best) else None
+        return Reason.FINISHES_WORD
+    return Reason.INDENT_FIRST if _steps_in(ranked, best) else None
 
 
 def _steps_in(ranked: Ranked, option: Option) -> int:

@@ -16,7 +16,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from indexer import config
-from lsp_server.reasons import REASONS
+from lsp_server.reasons import Reason
 from lsp_server.server.completions import Completions
 from lsp_server.server.documents import Change, Documents, OpenDocument, path_of
 from lsp_server.server.engine_thread import Worker
@@ -174,9 +174,9 @@ class Server(LanguageServer):
             message = f"Ondol met a fault ({said}); completions go on. The log and `ondol explain` say more."
             self.window_show_message(types.ShowMessageParams(type=types.MessageType.Warning, message=message))
 
-    def _note_trouble(self, document: OpenDocument, reason: str) -> None:
+    def _note_trouble(self, document: OpenDocument, reason: Reason) -> None:
         name = PurePath(path_of(document.uri) or document.uri).name
-        self._notify_status({**self.status(), "message": f"{name}: {REASONS[reason]}"})
+        self._notify_status({**self.status(), "message": f"{name}: {reason.sentence}"})
 
     def status(self) -> dict[str, Any]:
         """The object of ``ondol/status``."""

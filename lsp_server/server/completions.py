@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from lsp_server.reasons import Reason
 from lsp_server.server.documents import Documents, OpenDocument, key_of
 from lsp_server.server.engine_thread import Worker
 from lsp_server.server.logs import describe
@@ -95,7 +96,7 @@ class _Shown:
 class _Slot:
     """The newest request of a document. ``ended`` is set to why nobody waits for it any more."""
 
-    ended: "asyncio.Future[str]"
+    ended: "asyncio.Future[Reason]"
 
 
 @dataclass
@@ -115,7 +116,7 @@ class Completions:
         self.switches = Switches()
         self.errors = 0
         self.on_error: Callable[[str], None] = lambda said: None
-        self.on_trouble: Callable[[OpenDocument, str], None] = lambda document, reason: None
+        self.on_trouble: Callable[[OpenDocument, Reason], None] = lambda document, reason: None
         self._documents, self._workspace, self._worker = documents, workspace, worker
         self._traces, self._feedback = traces, feedback
         self._slots: dict[tuple[str, str], _Slot] = {}
@@ -129,7 +130,7 @@ class Completions:
     def changed(self, uri: str) -> None:
         """The document changed: an answer for its old version is not wanted any more."""
         for key in [key for key in self._slots if key[0] == key_of(uri)]:
-            self._end(key, "stale")
+            self._end(key, Reason.STALE)
         item = self._accepted.pop(key_of(uri), None)
         if item is not None:
             self._prefetch(key_of(uri), item)
@@ -159,7 +160,7 @@ class Completions:
             self._worker.submit(lambda _: place.session.accepted(snapshot.document, at), urgent=False)
         return True
 
-    def _end(self, key: tuple[str, str], why: str) -> None:
+    def _end(self, key: tuple[str, str], why: Reason) -> None:
         slot = self._slots.pop(key, None)
         if slot is not None and not slot.ended.done():
             slot.ended.set_result(why)
@@ -182,20 +183,20 @@ class Completions:
         items: list[Item] | None = []
         try:
             if document is None:
-                record["reason"] = "not-open"
+                record["reason"] = Reason.NOT_OPEN
             else:
                 items = await self._ask(ask, document, record)
         except asyncio.CancelledError:
-            record["reason"] = "cancelled"
+            record["reason"] = Reason.CANCELLED
             raise
         except Exception as error:
             self.errors += 1
-            record["reason"], record["error"] = "error", describe(error)
+            record["reason"], record["error"] = Reason.ERROR, describe(error)
             log.error("a completion failed: %s", record["error"])
             self.on_error(type(error).__name__)
         finally:
             record["ms"] = round(1000 * (time.perf_counter() - began), 2)
-            record.setdefault("reason", "empty")
+            record.setdefault("reason", Reason.EMPTY)
             ring = self._workspace.place(document).session.traces if document is not None else None
             self._traces.add(ring, record)
         return items
@@ -214,12 +215,12 @@ class Completions:
                 self.on_trouble(document, blocked)
             return []
         key = ask.key
-        self._end(key, "superseded")
+        self._end(key, Reason.SUPERSEDED)
         offset = document.buffer.offset(ask.line, ask.column)
         if ask.automatic and ask.popup is None:
             rest = self._typed_through(key[0], document.buffer.text, offset)
             if rest is not None:
-                record |= {"reason": "typed-through", "items": [rest.id]}
+                record |= {"reason": Reason.TYPED_THROUGH, "items": [rest.id]}
                 return [rest]
         slot = self._slots[key] = _Slot(asyncio.get_running_loop().create_future())
         try:
@@ -227,23 +228,23 @@ class Completions:
         finally:
             if self._slots.get(key) is slot:
                 del self._slots[key]
-        if isinstance(outcome, str):
+        if isinstance(outcome, Reason):
             record["reason"] = outcome
-            return [] if outcome == "late" else None
+            return [] if outcome is Reason.LATE else None
         snapshot, answer = outcome
         return self._items(ask, document, offset, snapshot, answer, session, record)
 
-    def _blocked(self, document: OpenDocument, session: Session, language: str, excluded: str | None) -> str | None:
+    def _blocked(self, document: OpenDocument, session: Session, language: str, excluded: str | None) -> Reason | None:
         if not self.switches.enabled:
-            return "off"
+            return Reason.OFF
         names = {language, document.language_id.lower()}
         if names & (self.switches.languages | {name.lower() for name in session.settings.disabled_languages}):
-            return "language-off"
-        return "excluded" if excluded is not None else document.trouble
+            return Reason.LANGUAGE_OFF
+        return Reason.EXCLUDED if excluded is not None else document.trouble
 
     async def _answer(
         self, ask: Ask, document: OpenDocument, offset: int, slot: _Slot, session: Session
-    ) -> tuple[Snapshot, Answer] | str:
+    ) -> tuple[Snapshot, Answer] | Reason:
         """The engine's answer and what it saw, or the reason why there is none."""
         if ask.automatic and session.settings.debounce_ms:
             done, _ = await asyncio.wait({slot.ended}, timeout=session.settings.debounce_ms / 1000)
@@ -272,7 +273,7 @@ class Completions:
         if not job.future.done():
             job.cancel()
             log.warning("the engine did not answer within %.1f s", patience)
-            return "late"
+            return Reason.LATE
         return snapshot, job.future.result()
 
     # Answering

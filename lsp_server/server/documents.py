@@ -20,6 +20,7 @@ from lsp_server.positions import (
     split_lines,
     units,
 )
+from lsp_server.reasons import Reason
 
 
 class Text:
@@ -157,13 +158,13 @@ class OpenDocument:
     told: bool = False
 
     @property
-    def trouble(self) -> str | None:
-        """Why this document gets no completion, or None: ``too-large``, ``long-line`` or ``broken-text``."""
+    def trouble(self) -> Reason | None:
+        """Why this document gets no completion, or None."""
         if self.buffer.length > self.buffer.limit:
-            return "too-large"
+            return Reason.TOO_LARGE
         if self.buffer.long_lines:
-            return "long-line"
-        return "broken-text" if self.buffer.broken else None
+            return Reason.LONG_LINE
+        return Reason.BROKEN_TEXT if self.buffer.broken else None
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 from indexer import config
 from indexer.config import Settings
 from indexer.errors import IndexDamaged, IndexMissing, Locked, OndolError
+from lsp_server.reasons import Reason
 from lsp_server.server.engine_thread import Job, Worker, background
 from lsp_server.server.factories import Parts
 from lsp_server.server.index_process import IndexRun, Outcome, Progress
@@ -352,7 +353,7 @@ class Session:
         """Bring the engine up to date and ask it; on the worker's thread."""
         engine = self.engine
         if engine is None:
-            return Answer((), "starting")
+            return Answer((), Reason.STARTING)
         for document in updates:
             engine.update(document)
         return engine.complete(request, cancelled)

@@ -19,7 +19,7 @@ from typing import Any, Final
 from indexer.config import Settings
 from indexer.data_layout import repository_directory
 from indexer.errors import UserError
-from lsp_server.reasons import REASONS
+from lsp_server.reasons import Reason, sentence
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ def find(records: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | 
     Requests that the editor itself took back say nothing, so ``last`` passes them over if it can.
     """
     if wanted is None or wanted in ("", "last"):
-        told = [r for r in records if r.get("reason") not in ("superseded", "cancelled", "stale")]
+        told = [r for r in records if r.get("reason") not in (Reason.SUPERSEDED, Reason.CANCELLED, Reason.STALE)]
         told = told or records
         return told[-1] if told else None
     for record in reversed(records):
@@ -181,7 +181,7 @@ def explain(record: dict[str, Any]) -> list[str]:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("time", 0))))
     reason = str(record.get("reason", "?"))
     lines = [f"{asked} for a completion at {place} ({record.get('language', '?')}, {when})."]
-    lines.append(REASONS.get(reason, f"The engine's verdict was `{reason}`."))
+    lines.append(sentence(reason))
     probability = record.get("probability")
     if isinstance(probability, int | float):
         needed = record.get("precision")

@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from indexer.errors import IndexDamaged, IndexMissing
+from lsp_server.reasons import Reason
 from lsp_server.server.factories import Parts
 from lsp_server.server.main import serve
 from lsp_server.types import Answer, Provenance, Suggestion
@@ -68,7 +69,7 @@ class DoubleEngine:
         while time.monotonic() < until:
             if cancelled() and "deaf" not in WORDS:
                 log(event="stopped", version=document.version)
-                return Answer((), "cancelled")
+                return Answer((), Reason.CANCELLED)
             time.sleep(0.005)
         return self.answer(document, at, request)
 
@@ -93,9 +94,9 @@ class DoubleEngine:
         if request.popup is not None:
             start, end = request.popup.start, request.popup.end
             whole = Suggestion(request.popup.text + "_more", start, end, 0.9, "double")
-            return Answer((whole,), "shown")
+            return Answer((whole,), Reason.SHOWN)
         found = [Suggestion(text, at, end, 0.8, "double", (Provenance("lib.py", 3, "copy"),)) for text, end in texts]
-        return Answer(tuple(found), "shown" if found else "no-match", {"stages": {"copy_ms": 0.1}})
+        return Answer(tuple(found), Reason.SHOWN if found else Reason.NO_MATCH, {"stages": {"copy_ms": 0.1}})
 
     @staticmethod
     def print() -> None:
