@@ -31,8 +31,8 @@ from bench_index import machine
 from bench_server import processor_time
 from model_table import tabulate
 
-from finetune.commits.stages import Plan, Stage, Watch, commit_stages
-from finetune.commits.windows import Passed, windows
+from finetune.commits.stages import ProgressReporter, ReplayPlan, Stage, commit_stages
+from finetune.commits.windows import SkipReport, windows
 from finetune.evaluation.replay import request_of
 from indexer.config import Settings
 from indexer.prompt.renderer import Prompt
@@ -54,11 +54,11 @@ SEED = 20261121
 ARMS = ("retrieval", "base", "base_with_retrieval", "copier_and_base")
 
 
-def stages(repo: Path, amount: Plan, commits: int, folder: Path) -> Iterator[Stage]:
+def stages(repo: Path, amount: ReplayPlan, commits: int, folder: Path) -> Iterator[Stage]:
     """Indexes and cursors of a repository's last commits."""
     settings = replace(Settings(), data_dir=folder / "data")
     plan = windows(repo, commits, 1)
-    return commit_stages(repo, plan, settings, amount, folder, Passed(), Watch())
+    return commit_stages(repo, plan, settings, amount, folder, SkipReport(), ProgressReporter())
 
 
 def torch_backend(base: Path, dtype: str) -> Any:
@@ -138,7 +138,7 @@ def speed(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     first_line = lambda tokens: backend.folder.vocabulary.decode(tokens).split("\n")[0]  # noqa: E731
     drafted = accepted = number = 0
     with tempfile.TemporaryDirectory() as folder:
-        for stage in stages(repo, Plan(a.cases // 2, a.cases - a.cases // 2, SEED), a.commits, Path(folder)):
+        for stage in stages(repo, ReplayPlan(a.cases // 2, a.cases - a.cases // 2, SEED), a.commits, Path(folder)):
             for prompt, copies in prompts_of(stage, backend):
                 number += 1
                 wanted = _generated(backend, prompt, clocks["generate"], decoding["generate"])
@@ -239,7 +239,7 @@ def served(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     ends = sorted({t for t in range(vocabulary.size) if "\n" in vocabulary.decode([t])} | vocabulary.control_ids)
     asked = 0
     with tempfile.TemporaryDirectory() as folder:
-        for stage in stages(repo, Plan(a.cases, 0, SEED), a.commits, Path(folder)):
+        for stage in stages(repo, ReplayPlan(a.cases, 0, SEED), a.commits, Path(folder)):
             engine, packer = RetrievalEngine(Settings(), stage.index), Packer(IndexSource(stage.index))
             for case in stage.cases:
                 for typed in range(min(len(case.rest), 40)):
@@ -270,7 +270,7 @@ def served(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
 def _typed(repo: Path, backend: Any, a: argparse.Namespace) -> dict[str, Any]:
     recomputed, lengths, clock, after = [], [], Clock(), []
     with tempfile.TemporaryDirectory() as folder:
-        for stage in stages(repo, Plan(a.cases, 0, SEED), a.commits, Path(folder)):
+        for stage in stages(repo, ReplayPlan(a.cases, 0, SEED), a.commits, Path(folder)):
             packer = Packer(IndexSource(stage.index))
             for case in stage.cases:
                 for typed in range(min(len(case.rest), 40)):

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from finetune.commits.stages import Plan, Watch, commit_stages
-from finetune.commits.windows import Passed, windows
+from finetune.commits.stages import ProgressReporter, ReplayPlan, commit_stages
+from finetune.commits.windows import SkipReport, windows
 from finetune.evaluation.replay import request_of
 from indexer.config import Settings
 from lsp_server.backends.loading import load_local
@@ -40,11 +40,11 @@ def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None
     packer, asked = Packer(None, repo.name), replace(Settings(), base_model=base)
     source = ModelRunner(lambda: load_local(asked, PROMPT_TOKENS, print), packer, patience=UNHURRIED)
     source.loaded()
-    amount = Plan(cases // 3, cases - cases // 3, 2)
+    amount = ReplayPlan(cases // 3, cases - cases // 3, 2)
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(Settings(), data_dir=Path(folder) / "data")
         plan = windows(repo, commits, 1)
-        for stage in commit_stages(repo, plan, settings, amount, Path(folder), Passed(), Watch()):
+        for stage in commit_stages(repo, plan, settings, amount, Path(folder), SkipReport(), ProgressReporter()):
             engine = RetrievalEngine(Settings(), stage.index)
             packer.set_source(IndexSource(stage.index))
             for case in stage.cases:

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from finetune.commits.cases import Case
-from finetune.commits.stages import Plan, indexed_windows, window_cases
-from finetune.commits.windows import Passed, windows
+from finetune.commits.cases import Case, choose
+from finetune.commits.stages import ReplayPlan, indexed_windows
+from finetune.commits.windows import SkipReport, edits, windows
 from finetune.evaluation.replay import documents_of, request_of
 from indexer.config import Settings
 from lsp_server.retrieval import gate, ranker
@@ -69,14 +69,15 @@ GATE_ROUNDS = 150
 def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> None:
     """Writes the evidence of a repository's cases: one row a candidate, and which are right."""
     name = "+".join(root.resolve().parts[-2:]) if root.name == "repo" else root.name
-    plan, passed = windows(root, commits, parts), Passed()
+    plan, passed = windows(root, commits, parts), SkipReport()
     settings = replace(Settings(), workers=1)
-    amount = Plan(cases // 2, cases - cases // 2, SEED)
+    amount = ReplayPlan(cases // 2, cases - cases // 2, SEED)
     rows, right, sizes, starts, texts, total = [], [], [], [], [], {True: 0, False: 0}
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        indexed = indexed_windows(root, plan, settings, Path(folder), lambda _: None)
+        indexed = indexed_windows(root, plan, settings, Path(folder))
         for part, (window, index) in enumerate(indexed):
-            for case in window_cases(root, window, settings, amount, part, len(plan), passed):
+            changed = edits(root, window, settings, passed)
+            for case in choose(changed, amount.share(part, len(plan)), SEED + part):
                 if case.moved:  # nobody typed it, and it would make the gate too bold
                     continue
                 total[case.kind == "start"] += 1

@@ -1,12 +1,9 @@
-"""Replay cases: the cursors at which authors went on, taken from the commits of a repository.
+"""Draws replay cases from the commits of a repository: cursors at which an author continued to type.
 
-A case is a document as it stood while its author was typing one line of a commit: the file before the commit, the lines
-of the same hunk that come before the cursor, the typed part of the line, and the old text after it. A hunk that takes
-the place of old lines is typed over them, line by line: the new line number n stands where the old line number n was,
-so the old form of the line itself is gone and later old lines are still there. Nothing else of the commit is in it.
-What the author then wrote is the reference.
-
-This module chooses; it neither completes nor scores, and it knows no index.
+A case is a document as it was while its author typed one line of a commit: the file before the commit, the lines of the
+same hunk before the cursor, the typed part of the line, and the old text after it. A hunk that replaces old lines
+overwrites them line by line: new line n replaces old line n, and later old lines are still there. The document holds
+nothing else of the commit. The text that the author wrote next is the reference.
 """
 
 import random
@@ -16,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from finetune.commits.line_kinds import Natures
-from finetune.commits.moved_lines import Moves
+from finetune.commits.line_kinds import LineKinds
+from finetune.commits.moved_lines import MovedLines
 from finetune.commits.windows import Edit
 from indexer.languages.grammars import language_of
 from indexer.repository.history import Hunk
@@ -25,14 +22,14 @@ from indexer.text.lines import lines_of
 from indexer.text.tokens import TOKEN
 
 KINDS: Final = ("start", "third", "half", "boundary", "inside")
-"""Where in a line the cursor stands: after the indentation; after a third or half of the tokens; at any border of two
-tokens; within an identifier."""
+"""Where in its line the cursor is: after the indentation; after a third or half of the tokens; at any boundary between
+tokens; inside an identifier."""
 
 LINES_PER_FILE: Final = 20
-"""Lines at most from one file of one commit, so that one big commit does not decide the result."""
+"""Lines that are drawn from one file of one commit, at most, so that no large commit dominates the result."""
 
 MINIMUM_WORD: Final = 4
-"""Letters that an identifier must have for a cursor to be put within it."""
+"""Minimum length of an identifier that a cursor is put into."""
 
 _WORTH_PREDICTING: Final = re.compile(r"\w")
 _NOT_BLANK: Final = re.compile(r"\S")
@@ -40,13 +37,14 @@ _NOT_BLANK: Final = re.compile(r"\S")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One cursor of the past.
+    """One cursor of a past edit.
 
+    :param kind: one of ``KINDS``.
     :param text: the document while the author typed; ``offset`` is the cursor in code points.
-    :param rest: what the author wrote from the cursor to the end of the line, without blanks at its end.
+    :param rest: the text from the cursor to the end of the line that the author wrote, without trailing blanks.
     :param following: the lines that the author added right after this one in the same hunk.
-    :param nature: of the line: code, comment or text; see ``nature``.
-    :param moved: whether the line belongs to a block that was moved rather than written; see ``moves``.
+    :param moved: whether the line was moved rather than written, see ``moved_lines``.
+    :param line_kind: ``code``, ``comment`` or ``text``, see ``line_kinds``.
     :param opened: the document before the commit, as the author's editor had opened it.
     """
 
@@ -59,79 +57,87 @@ class Case:
     rest: str
     following: tuple[str, ...]
     moved: bool
-    nature: str = "code"
+    line_kind: str = "code"
     opened: str = ""
 
 
 def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every: bool = False) -> list[Case]:
-    """Draws cases from edits.
+    """Draw cases from edits.
 
-    :param per_kind: how many cases of each of ``KINDS`` at most; moved lines are counted apart, so there may be as
-        many of them on top.
-    :param seed: of the draw; the same edits and seed give the same cases.
-    :param every: whatever a commit adds: lines without a letter or digit too, and moved lines as if they were written.
+    :param per_kind: kind -> number of cases, at most. Moved lines are counted separately, so there may be as many of
+        them in addition.
+    :param seed: the same edits and seed give the same cases.
+    :param every: also draw lines without a letter or digit, and draw moved lines as if they were written.
     """
     edits = list(edits)
-    asked = _NOT_BLANK if every else _WORTH_PREDICTING
     rng = random.Random(seed)
-    spots: list[tuple[int, Hunk, int, str]] = []
-    for place, edit in enumerate(edits):
-        lines = lines_of(edit.new_text)
-        here = [
-            (place, hunk, number, lines[number])
-            for hunk in edit.change.hunks
-            for number in range(hunk.new_start, min(hunk.new_start + hunk.new_count, len(lines)))
-            if asked.search(lines[number])
-        ]
-        if len(here) > LINES_PER_FILE:
-            here = sorted(rng.sample(here, LINES_PER_FILE), key=lambda spot: spot[2])
-        spots += here
-    rng.shuffle(spots)
+    lines = _added_lines(edits, _NOT_BLANK if every else _WORTH_PREDICTING, rng)
+    rng.shuffle(lines)
     moved_lines = set() if every else _moved_lines(edits)
-    wanted = dict(per_kind)
-    wanted_moved = dict(per_kind)
-    natures: dict[int, Natures] = {}
+    missing = dict(per_kind)
+    missing_moved = dict(per_kind)
+    line_kinds: dict[int, LineKinds] = {}
     cases = []
-    for place, hunk, number, line in spots:
-        if not any(count > 0 for count in wanted.values()):
+    for at, hunk, number, line in lines:
+        if not any(count > 0 for count in missing.values()):
             break
-        edit = edits[place]
-        moved = (place, number) in moved_lines
-        open_to = wanted_moved if moved else wanted
-        # The kind that is furthest behind its number goes first, so that the kinds share the lines evenly.
-        open_kinds = [kind for kind in KINDS if open_to.get(kind, 0) > 0]
-        for kind in sorted(open_kinds, key=lambda k: -open_to[k] / per_kind[k]):
+        edit = edits[at]
+        moved = (at, number) in moved_lines
+        left = missing_moved if moved else missing
+        # The kind with the largest missing share goes first, so that all kinds get a fair part of the lines.
+        open_kinds = [kind for kind in KINDS if left.get(kind, 0) > 0]
+        for kind in sorted(open_kinds, key=lambda k: -left[k] / per_kind[k]):
             column = _column(line, kind, rng)
             if column is not None:
-                open_to[kind] -= 1
-                if place not in natures:
-                    natures[place] = Natures(edit.new_text, language_of(edit.change.path))
-                cases.append(_case(edit, hunk, number, kind, column, natures[place].of(number), moved))
+                left[kind] -= 1
+                if at not in line_kinds:
+                    line_kinds[at] = LineKinds(edit.new_text, language_of(edit.change.path))
+                cases.append(_case(edit, hunk, number, kind, column, line_kinds[at].of(number), moved))
                 break
     return cases
 
 
+_AddedLine = tuple[int, Hunk, int, str]
+"""Position of the edit in the list, hunk, number of the line in the new text, and the line."""
+
+
+def _added_lines(edits: Sequence[Edit], pattern: re.Pattern[str], rng: random.Random) -> list[_AddedLine]:
+    """Return the added lines that match a pattern, at most ``LINES_PER_FILE`` of each edit."""
+    found: list[_AddedLine] = []
+    for at, edit in enumerate(edits):
+        lines = lines_of(edit.new_text)
+        here = [
+            (at, hunk, number, lines[number])
+            for hunk in edit.change.hunks
+            for number in range(hunk.new_start, min(hunk.new_start + hunk.new_count, len(lines)))
+            if pattern.search(lines[number])
+        ]
+        if len(here) > LINES_PER_FILE:
+            here = sorted(rng.sample(here, LINES_PER_FILE), key=lambda one: one[2])
+        found += here
+    return found
+
+
 def _moved_lines(edits: Sequence[Edit]) -> set[tuple[int, int]]:
-    """The added lines that were moved rather than written, as the edit's place in the list and the line's number."""
+    """Return the added lines that were moved, as (position of the edit, number of the line)."""
     runs: dict[str, list[list[str]]] = defaultdict(list)
     gone: dict[str, frozenset[str]] = defaultdict(frozenset)
     for edit in edits:
         old = lines_of(edit.old_text)
         runs[edit.commit.id] += [old[h.old_start : h.old_start + h.old_count] for h in edit.change.hunks]
         gone[edit.commit.id] |= edit.gone
-    moves = {commit: Moves([*found, *([line] for line in gone[commit])]) for commit, found in runs.items()}
+    finders = {commit: MovedLines([*found, *([line] for line in gone[commit])]) for commit, found in runs.items()}
     moved = set()
-    for place, edit in enumerate(edits):
+    for at, edit in enumerate(edits):
         new = lines_of(edit.new_text)
         for hunk in edit.change.hunks:
-            lines = new[hunk.new_start : hunk.new_start + hunk.new_count]
-            told = moves[edit.commit.id].moved(lines)
-            moved |= {(place, hunk.new_start + row) for row, one in enumerate(told) if one}
+            flags = finders[edit.commit.id].moved(new[hunk.new_start : hunk.new_start + hunk.new_count])
+            moved |= {(at, hunk.new_start + row) for row, flag in enumerate(flags) if flag}
     return moved
 
 
 def _column(line: str, kind: str, rng: random.Random) -> int | None:
-    """Where a cursor of a kind stands in a line, or None if the line has no such place."""
+    """Draw the column of a cursor of a kind; None if the line has no position of this kind."""
     body = line.rstrip()
     start = len(body) - len(body.lstrip())
     if kind == "start":
@@ -153,13 +159,13 @@ def _column(line: str, kind: str, rng: random.Random) -> int | None:
 
 
 def _past_blank(body: str, column: int, rng: random.Random) -> int:
-    """Half of the time behind the blank that follows: people pause on either side of it."""
+    """Move the column behind a following blank in half of the cases: people pause on either side of it."""
     if body[column : column + 1] == " " and rng.random() < 0.5:
         return column + 1
     return column
 
 
-def _case(edit: Edit, hunk: Hunk, number: int, kind: str, column: int, nature: str, moved: bool) -> Case:
+def _case(edit: Edit, hunk: Hunk, number: int, kind: str, column: int, line_kind: str, moved: bool) -> Case:
     old = lines_of(edit.old_text)
     new = lines_of(edit.new_text)
     line = new[number]
@@ -177,7 +183,7 @@ def _case(edit: Edit, hunk: Hunk, number: int, kind: str, column: int, nature: s
         offset=len(head),
         rest=line[column:].rstrip(),
         following=tuple(new[number + 1 : hunk.new_start + hunk.new_count]),
-        nature=nature,
+        line_kind=line_kind,
         moved=moved,
         opened=edit.old_text,
     )

@@ -1,7 +1,7 @@
-"""Replay without history: files are held out, the rest is indexed, and the held-out ones are typed from the top.
+"""Replay for a folder without git history: some files are held out, the others are indexed.
 
-The text before the cursor is there, nothing stands after it, as in a new file. Which files are held out depends on
-their paths and the seed alone. This module takes the place of ``windows`` for a folder that no git keeps.
+A held-out file is replayed as if its author typed it from the top: the document ends at the cursor. The paths and the
+seed alone decide which files are held out.
 """
 
 import random
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from finetune.commits.cases import choose
-from finetune.commits.stages import Plan, Stage, Watch, index_of
-from finetune.commits.windows import PROSE, Edit, Passed
+from finetune.commits.stages import ProgressReporter, ReplayPlan, Stage, index_of
+from finetune.commits.windows import PROSE, Edit, SkipReport
 from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.repository.history import NO_BLOB, Change, Commit, Hunk
@@ -24,32 +24,35 @@ from indexer.text.lines import lines_of
 from indexer.types import Source
 
 ONE_IN: Final = 10
-"""One file of code in this many is held out."""
+"""One in this number of code files is held out."""
 
 FILES_TYPED: Final = 400
-"""Held-out files that cursors are put into, at most."""
+"""Number of held-out files that are replayed, at most."""
 
 _NO_COMMIT: Final = Commit("held-out", None, 0, "")
 
 
-def stage(root: Path, settings: Settings, amount: Plan, folder: Path, passed: Passed, watch: Watch) -> Iterator[Stage]:
-    """The one stage: the index of what is not held out, and cursors in what is.
+def stage(
+    root: Path, settings: Settings, plan: ReplayPlan, folder: Path, skips: SkipReport, reporter: ProgressReporter
+) -> Iterator[Stage]:
+    """Yield one stage: the index of the other files, and the cases in the held-out files.
 
-    :raises UserError: there is no file of code to hold out.
+    :param folder: a folder for temporary trees and indexes.
+    :raises UserError: there is no code file to hold out.
     """
     tree = folder / (root.name or "repository")
-    watch.say("holding out files")
-    held = _divide(root, settings, tree, amount.seed, passed)
-    index, about = index_of(tree, settings, folder, watch)
-    cases = choose(map(_typed, held), amount.share(0, 1), amount.seed, every=amount.every)
+    reporter.phase("holding out files", 0, 0)
+    held = _divide(root, settings, tree, plan.seed, skips)
+    index, about = index_of(tree, settings, folder, reporter)
+    cases = choose(map(_typed, held), plan.share(0, 1), plan.seed, every=plan.every)
     yield Stage(index, cases, {"held_out": len(held), **about, "cases": len(cases)})
 
 
-def _divide(root: Path, settings: Settings, tree: Path, seed: int, passed: Passed) -> list[Source]:
-    """Writes the files that are kept, secrets masked, below ``tree``; returns the others."""
-    entries, skips = walk(root, settings)
-    for reason, count in Counter(skip.reason for skip in skips).items():
-        passed.reasons[f"file: {reason}"] = passed.reasons.get(f"file: {reason}", 0) + count
+def _divide(root: Path, settings: Settings, tree: Path, seed: int, skips: SkipReport) -> list[Source]:
+    """Write the files that are not held out below ``tree``, secrets masked; return the held-out ones."""
+    entries, skipped = walk(root, settings)
+    for reason, count in Counter(skip.reason for skip in skipped).items():
+        skips.count(f"file: {reason}", count)
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True, mode=0o700)
     held: list[Source] = []
@@ -58,7 +61,7 @@ def _divide(root: Path, settings: Settings, tree: Path, seed: int, passed: Passe
     for entry in entries:
         source = read_source(root, entry, settings)
         if not isinstance(source, Source):
-            passed.count(f"file: {source.reason}")
+            skips.count(f"file: {source.reason}")
         elif source.language not in PROSE and chosen(source.path) and "\r" not in source.text.replace("\r\n", ""):
             held.append(source)
         else:
@@ -68,7 +71,7 @@ def _divide(root: Path, settings: Settings, tree: Path, seed: int, passed: Passe
         held = [random.Random(seed).choice(code)]
         kept.remove(held[0])
     if not held:
-        raise UserError(f"{root} holds no two files of code", "name a repository with code in it")
+        raise UserError(f"{root} holds fewer than two code files", "name a repository with code in it")
     for source in kept:
         target = tree / source.path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +88,7 @@ def _chooser(seed: int) -> Callable[[str], bool]:
 
 
 def _typed(source: Source) -> Edit:
-    """A file as the edit that made it out of nothing."""
+    """Return the edit that creates a file."""
     lines = len(lines_of(source.text))
     change = Change(source.path, source.path, "A", NO_BLOB, source.blob, (Hunk(0, 0, 0, lines),))
     return Edit(_NO_COMMIT, change, "", source.text)

@@ -1,29 +1,30 @@
-"""Tells code from comments and running text, line by line, by the grammar of the language.
+"""Classifies the lines of a text as code, comment or text, by the grammar of the language.
 
-A line whose first token lies in a comment is "comment"; in a string of several lines (a docstring, a template) "text";
-all others are "code". Where no grammar fits, every line is "code". This module knows one text at a time.
+A line whose first token lies in a comment is ``comment``. A line whose first token lies in a string of several lines (a
+docstring, a template) is ``text``. All other lines are ``code``, and so is every line where there is no grammar.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from indexer.languages.grammars import parser
 from indexer.text.lines import lines_of, unify_line_ends
 
-NATURES: Final = ("code", "comment", "text")
 
+class LineKinds:
+    """The kinds of the lines of one text.
 
-class Natures:
-    """The natures of the lines of one text."""
+    :param language: a key of ``indexer.languages.grammars``.
+    """
 
     def __init__(self, text: str, language: str) -> None:
         self._lines = lines_of(text)
         self._root: Any = None
-        made = parser(language)
-        if made is not None:
-            self._root = made.parse(unify_line_ends(text).encode("utf-8", "replace")).root_node
+        found = parser(language)
+        if found is not None:
+            self._root = found.parse(unify_line_ends(text).encode("utf-8", "replace")).root_node
 
     def of(self, line: int) -> str:
-        """The nature of a line, counted from 0."""
+        """Return ``code``, ``comment`` or ``text`` for a line, counted from 0."""
         text = self._lines[line]
         body = text.lstrip()
         if self._root is None or not body:

@@ -1,14 +1,14 @@
-"""Stages of a commit replay: for each window of commits, the index from before it and the cursors within it."""
+"""The stages of a commit replay: for each window of commits, the index from before it and the cursors within it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from finetune.commits.cases import KINDS, Case, choose
-from finetune.commits.windows import Passed, Tree, Window, beyond, edits, of_unknown_language
+from finetune.commits.windows import SkipReport, Tree, Window, beyond, edits, of_unknown_language
 from indexer.building.build import Progress, build
 from indexer.config import Settings
 from indexer.data_layout import index_directory
@@ -17,11 +17,13 @@ from indexer.storage.reader import Index
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is replayed.
+class ReplayPlan:
+    """How many cases a replay draws.
 
-    :param start: cases with the cursor at the start of a line. :param within: cases with the cursor inside a line.
-    :param every: of all lines that commits add, see ``cases.choose``.
+    :param start: cases with the cursor at the start of a line.
+    :param within: cases with the cursor inside a line.
+    :param seed: seed of the draw.
+    :param every: draw from all lines that commits add, see ``cases.choose``.
     """
 
     start: int
@@ -30,19 +32,19 @@ class Plan:
     every: bool = False
 
     def share(self, part: int, parts: int) -> dict[str, int]:
-        """Cases of each kind for one of several windows; together they make up the plan."""
+        """Return the number of cases of each kind for window ``part`` of ``parts``; the shares add up to the plan."""
         kinds = [kind for kind in KINDS if kind != "start"]
-        wanted = {"start": self.start} | {
+        totals = {"start": self.start} | {
             kind: self.within // len(kinds) + (number < self.within % len(kinds)) for number, kind in enumerate(kinds)
         }
-        return {kind: total * (part + 1) // parts - total * part // parts for kind, total in wanted.items()}
+        return {kind: total * (part + 1) // parts - total * part // parts for kind, total in totals.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An index and the cases that are put to it.
+    """An index and the cases that are replayed against it.
 
-    :param about: for the report: the commit that was indexed, and how large and quickly made the index is.
+    :param about: facts for the report: the indexed commit, the size of the index and the seconds it took.
     """
 
     index: Index
@@ -51,60 +53,69 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """How a replay tells how far it is.
+class ProgressReporter:
+    """Callbacks that receive the progress of a long job.
 
-    :param say: a phrase for what is being done. :param index: steps of an index being built.
-    :param case: one case was answered by every arm.
+    :param phase: called with a phrase for the current work, the amount done and the total (0: unknown).
+    :param index_step: called for each step of an index that is being built.
+    :param case_answered: called when every evaluated system has answered a case.
     """
 
-    say: Callable[[str], None] = lambda phrase: None
-    index: Callable[[Progress], None] = lambda step: None
-    case: Callable[[], None] = lambda: None
+    phase: Callable[[str, int, int], None] = lambda phrase, done, total: None
+    index_step: Callable[[Progress], None] = lambda step: None
+    case_answered: Callable[[], None] = lambda: None
+
+
+SILENT = ProgressReporter()
+"""Reports nothing."""
 
 
 def indexed_windows(
-    root: Path, plan: list[Window], settings: Settings, folder: Path, tell: Callable[[str], None]
+    root: Path, windows: Sequence[Window], settings: Settings, folder: Path, reporter: ProgressReporter = SILENT
 ) -> Iterator[tuple[Window, Index]]:
-    """Each window with the index of the tree from before it.
+    """Yield each window with the index of the tree from before it.
 
-    :param folder: ours; trees and indexes are written below it.
+    :param folder: a folder for temporary trees and indexes.
     """
-    for window, index, _ in _indexed(root, plan, settings, folder, Watch(say=tell)):
+    for window, index, _ in _indexed(root, windows, settings, folder, reporter):
         yield window, index
 
 
 def _indexed(
-    root: Path, plan: list[Window], settings: Settings, folder: Path, watch: Watch
+    root: Path, windows: Sequence[Window], settings: Settings, folder: Path, reporter: ProgressReporter
 ) -> Iterator[tuple[Window, Index, dict[str, Any]]]:
     tree = Tree(root, folder / (root.name or "repository"), settings.max_file_bytes)
-    for number, window in enumerate(plan):
-        watch.say(f"indexing window {number + 1} of {len(plan)}")
-        # The point of it all: what is predicted, or comes after it, cannot be copied.
+    for number, window in enumerate(windows):
+        reporter.phase(f"indexing window {number + 1} of {len(windows)}", 0, 0)
+        # The index must hold nothing of the commits that are predicted, nor of later ones.
         assert len(beyond(root, window.base, window.commits)) == len(window.commits), "the base holds the window"
         tree.move_to(window.base, lambda path: accepts_path(path, settings) is None)
-        index, about = index_of(tree.folder, settings, folder, watch)
+        index, about = index_of(tree.folder, settings, folder, reporter)
         newest, oldest = window.commits[0], window.commits[-1]
-        days = [datetime.fromtimestamp(commit.time, UTC).date().isoformat() for commit in (oldest, newest)]
-        yield (
-            window,
-            index,
-            {
-                "indexed_commit": window.base,
-                "commits": len(window.commits),
-                "oldest": oldest.id,
-                "newest": newest.id,
-                "from": days[0],
-                "to": days[1],
-                **about,
-            },
-        )
+        commits = {
+            "indexed_commit": window.base,
+            "commits": len(window.commits),
+            "oldest": oldest.id,
+            "newest": newest.id,
+            "from": _day(oldest.time),
+            "to": _day(newest.time),
+        }
+        yield window, index, {**commits, **about}
 
 
-def index_of(tree: Path, settings: Settings, folder: Path, watch: Watch) -> tuple[Index, dict[str, Any]]:
-    """The index of a folder, kept below a folder of ours, and facts about it."""
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def index_of(
+    tree: Path, settings: Settings, folder: Path, reporter: ProgressReporter = SILENT
+) -> tuple[Index, dict[str, Any]]:
+    """Index the files below ``tree`` and return the index and facts about it.
+
+    :param folder: a folder for the index.
+    """
     inner = replace(settings, data_dir=folder / "data")
-    report = build(tree, inner, watch.index)
+    report = build(tree, inner, reporter.index_step)
     about = {
         "generation": report.generation,
         "files": report.files,
@@ -115,39 +126,54 @@ def index_of(tree: Path, settings: Settings, folder: Path, watch: Watch) -> tupl
     return Index.open(index_directory(inner, tree), inner), about
 
 
-def window_cases(
-    root: Path,
-    window: Window,
-    settings: Settings,
-    plan: Plan,
-    part: int,
-    parts: int,
-    passed: Passed,
-    missing: Counter[str] | None = None,
-) -> list[Case]:
-    """The cases of one window.
+class WindowCases:
+    """Draws the cases of a replay, window by window; later windows make up for what earlier ones lack.
 
-    :param missing: cases of each kind that earlier windows could not give; brought up to date.
+    :param windows: how many windows the plan is divided among.
     """
-    missing = Counter() if missing is None else missing
-    wanted = Counter(plan.share(part, parts)) + missing
-    found = choose(edits(root, window, settings, passed), dict(wanted), plan.seed + part, every=plan.every)
-    if not found:
-        other = edits(root, window, settings, Passed(), of_unknown_language)
-        found = choose(other, dict(wanted), plan.seed + part, every=plan.every)
-        if found:
-            passed.note("Some windows change no file of a known language; files of unknown ones were replayed there.")
-    missing.clear()
-    missing.update(wanted - Counter(case.kind for case in found if not case.moved))
-    return found
+
+    def __init__(self, root: Path, settings: Settings, plan: ReplayPlan, windows: int, skips: SkipReport) -> None:
+        self._root = root
+        self._settings = settings
+        self._plan = plan
+        self._windows = windows
+        self._skips = skips
+        self._drawn = 0
+        self._missing: Counter[str] = Counter()
+
+    def draw(self, window: Window) -> list[Case]:
+        """Return the cases of the next window."""
+        wanted = Counter(self._plan.share(self._drawn, self._windows)) + self._missing
+        seed = self._plan.seed + self._drawn
+        self._drawn += 1
+        changed = edits(self._root, window, self._settings, self._skips)
+        found = choose(changed, dict(wanted), seed, every=self._plan.every)
+        if not found:
+            changed = edits(self._root, window, self._settings, SkipReport(), of_unknown_language)
+            found = choose(changed, dict(wanted), seed, every=self._plan.every)
+            if found:
+                self._skips.note(
+                    "Some windows change no file of a known language. Files of unknown ones were replayed."
+                )
+        self._missing = wanted - Counter(case.kind for case in found if not case.moved)
+        return found
 
 
 def commit_stages(
-    root: Path, plan: list[Window], settings: Settings, amount: Plan, folder: Path, passed: Passed, watch: Watch
+    root: Path,
+    windows: Sequence[Window],
+    settings: Settings,
+    plan: ReplayPlan,
+    folder: Path,
+    skips: SkipReport,
+    reporter: ProgressReporter = SILENT,
 ) -> Iterator[Stage]:
-    """A stage for each window of commits, the oldest first."""
-    missing: Counter[str] = Counter()
-    for part, (window, index, about) in enumerate(_indexed(root, plan, settings, folder, watch)):
-        watch.say(f"reading window {part + 1} of {len(plan)}")
-        found = window_cases(root, window, settings, amount, part, len(plan), passed, missing)
+    """Yield a stage for each window of commits, the oldest first.
+
+    :param folder: a folder for temporary trees and indexes.
+    """
+    cases = WindowCases(root, settings, plan, len(windows), skips)
+    for number, (window, index, about) in enumerate(_indexed(root, windows, settings, folder, reporter)):
+        reporter.phase(f"reading window {number + 1} of {len(windows)}", 0, 0)
+        found = cases.draw(window)
         yield Stage(index, found, {**about, "cases": len(found)})

@@ -1,11 +1,10 @@
-"""Walks back through a repository's history in windows: an index from before each, the edits within it.
+"""Divides a repository's history into windows of commits, and reads the edits of each window.
 
-A window is some commits in a row. Its index is built from the tree that stood before the oldest of them, so that
-nothing of a commit that is predicted, or of any later one, can be in it. Several short windows stay closer to what a
-developer has, an index as fresh as the last save, than one long one.
+A window is a run of commits that is replayed against one index. The index is built from the tree before the oldest of
+them, so it holds nothing of the commits that are predicted. Several short windows are closer to an editor, whose index
+is as fresh as the last save, than one long window.
 
-The tree is written to a folder of ours; nothing is checked out in the repository itself. This module chooses no
-cursors and builds no index.
+Trees are written to a separate folder; nothing is checked out in the repository itself.
 """
 
 import os
@@ -28,12 +27,13 @@ from indexer.text.lines import lines_of
 from indexer.types import Skip
 
 PROSE: Final = frozenset({"text", "markdown", "rst", "json", "yaml", "toml", "html", "css", "sql", "xml"})
-"""Languages whose lines are not predicted: prose and data say little about completing code."""
+"""Languages that are not replayed: prose and data say little about code completion."""
 
 ADDED_LIMIT: Final = 20_000
-"""Lines of one commit beyond which only ``FILES_SAMPLED`` of its files are taken: nobody typed it at one go."""
+"""A commit that adds more lines was not typed by hand: only ``FILES_SAMPLED`` of its files are replayed."""
 
 FILES_SAMPLED: Final = 20
+"""Number of files that are replayed of a huge commit."""
 
 _PROSE_SUFFIXES: Final = frozenset({"", ".txt", ".text", ".adoc", ".asciidoc", ".tex", ".org", ".po", ".pot", ".lst"})
 _SPLIT_FILES: Final = "hold out files instead of commits with --split-files"
@@ -41,7 +41,7 @@ _SPLIT_FILES: Final = "hold out files instead of commits with --split-files"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One changed file of one commit with its texts, as the chooser needs them.
+    """One file that one commit changed, with its texts before and after.
 
     :param gone: the stripped lines of the files that the same commit deleted.
     """
@@ -57,7 +57,8 @@ class Edit:
 class Window:
     """Commits that are replayed against one index.
 
-    :param base: the commit whose tree is indexed; it holds none of ``commits``.
+    :param base: the commit whose tree is indexed; none of ``commits`` is among its ancestors.
+    :param commits: the newest first.
     """
 
     base: str
@@ -65,18 +66,23 @@ class Window:
 
 
 @dataclass
-class Passed:
-    """What a replay passed over: counts by reason, and sentences for what a person should know."""
+class SkipReport:
+    """Counts what a replay or a data set left out, and collects sentences for the user.
+
+    :ivar reasons: reason -> count.
+    :ivar notes: sentences for the user.
+    """
 
     reasons: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def count(self, reason: str) -> None:
-        """One more."""
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+    def count(self, reason: str, amount: int = 1) -> None:
+        """Add to the count of a reason; an amount of 0 leaves no trace."""
+        if amount:
+            self.reasons[reason] = self.reasons.get(reason, 0) + amount
 
     def note(self, sentence: str) -> None:
-        """Tells something once."""
+        """Add a sentence, once."""
         if sentence not in self.notes:
             self.notes.append(sentence)
 
@@ -84,10 +90,12 @@ class Passed:
 def windows(
     root: Path, commits: int, count: int, *, since: str | None = None, first_parent: bool = False
 ) -> list[Window]:
-    """The last commits of ``HEAD`` in ``count`` windows, oldest window first.
+    """Divide the last commits of ``HEAD`` into ``count`` windows, the oldest window first.
 
-    :param commits: how many in all; fewer where the history has fewer.
-    :raises UserError: there is no commit with a parent.
+    :param commits: number of commits in all; fewer if the history has fewer.
+    :param since: only commits after this date, as git understands it.
+    :param first_parent: follow only the first parent of merges.
+    :raises UserError: no commit has a parent.
     """
     if not (git.is_repository(root) or git.is_bare(root)) or git.head(root) is None:
         raise UserError(f"{root} has no history to replay", _SPLIT_FILES)
@@ -99,14 +107,14 @@ def windows(
 
 
 def divided(root: Path, commits: Sequence[Commit], count: int) -> list[Window]:
-    """Commits that have parents, newest first, in ``count`` windows, oldest window first."""
+    """Divide commits with parents, the newest first, into ``count`` windows, the oldest window first."""
     size = -(-len(commits) // count)
     made = []
     for start in range(0, len(commits), size):
         part = commits[start : start + size]
         base = part[-1].parent
         assert base is not None
-        # Dates may lie and branches cross: whatever of the window the base already holds is not replayed.
+        # Dates can be wrong and branches can cross: a commit that the base already holds is not replayed.
         new = beyond(root, base, part)
         kept = tuple(commit for commit in part if commit.id in new)
         if kept:
@@ -115,108 +123,114 @@ def divided(root: Path, commits: Sequence[Commit], count: int) -> list[Window]:
 
 
 def beyond(root: Path, base: str, commits: Sequence[Commit]) -> set[str]:
-    """The ids of those commits that are neither ``base`` nor among its ancestors."""
+    """Return the ids of the commits that are neither ``base`` nor its ancestors."""
     ids = {commit.id for commit in commits}
     names = "".join(f"{name}\n" for name in (*sorted(ids), f"^{base}")).encode()
     return ids & set(run_git(root, "rev-list", "--stdin", stdin=names).decode().split())
 
 
 def _nothing_to_replay(root: Path, found: list[Commit], since: str | None, first_parent: bool) -> UserError:
-    """Why a history gives no commit to replay, and what to do."""
+    """Say why a history has no commit to replay, and what to do."""
     if git.is_shallow(root):
         return UserError(
             f"{root} is a clone whose history was cut off", f"run git fetch --unshallow, or {_SPLIT_FILES}"
         )
     if since is not None:
-        return UserError(f"{root} has no commit since {since} that changes an earlier one", "name an earlier --since")
+        return UserError(f"{root} has no commit since {since} that has a parent", "name an earlier --since")
     if found and found[0].id == git.head(root):
-        return UserError(f"{root} has one commit and nothing before it", _SPLIT_FILES)
+        return UserError(f"{root} has only one commit", _SPLIT_FILES)
     other = "replay without --first-parent, or " if first_parent else ""
-    return UserError(f"the history of {root} holds nothing but merges", f"{other}{_SPLIT_FILES}")
+    return UserError(f"the history of {root} holds only merges", f"{other}{_SPLIT_FILES}")
 
 
 def edits(
-    root: Path, window: Window, settings: Settings, passed: Passed, wanted: Callable[[str], bool] | None = None
+    root: Path, window: Window, settings: Settings, skips: SkipReport, wanted: Callable[[str], bool] | None = None
 ) -> Iterator[Edit]:
-    """The edits of a window's commits to files of code that the policy lets in.
+    """Yield the edits of a window's commits to code files that the policy accepts.
 
-    :param wanted: says by its path whether a file is one of code; by default those of known languages but prose.
+    :param wanted: decides by its path whether a file is replayed; the default is ``is_code``.
     """
     wanted = wanted or is_code
-    standing = _blobs(root, window.base)
+    base_blobs = _blobs(root, window.base)
     try:
         gone = _deleted(root, window.commits, settings)
     except OndolError:
-        passed.count("deleted files of commits that are not whole in this clone")
+        skips.count("deleted files of commits that are incomplete in this clone")
         gone = {}
     for commit in window.commits:
         try:
             changed = history.changes(root, commit)
-            yield from _edits_of(
-                root, commit, changed, settings, passed, wanted, standing, gone.get(commit.id, frozenset())
-            )
+            chosen = [change for change in changed if wanted(change.path)]
+            chosen = _accepted(chosen, settings, base_blobs, skips)
+            chosen = _sampled(commit, changed, chosen, skips)
+            yield from _with_texts(root, commit, chosen, settings, gone.get(commit.id, frozenset()), skips)
         except OndolError:
-            passed.count("commit not whole in this clone")
+            skips.count("commit that is incomplete in this clone")
 
 
 def is_code(path: str) -> bool:
-    """Whether a file is of a known language whose lines are worth predicting."""
+    """Return whether a file is of a known language that is neither prose nor data."""
     return language_of(path) not in PROSE
 
 
 def of_unknown_language(path: str) -> bool:
-    """Whether a file may be code all the same: of no known language, but with a suffix, and not that of prose."""
+    """Return whether a file of no known language may be code: it has a suffix that is not one of prose."""
     suffix = PurePosixPath(path).suffix.lower()
     return language_of(path) == "text" and suffix not in _PROSE_SUFFIXES
 
 
-def _edits_of(
-    root: Path,
-    commit: Commit,
-    changed: list[Change],
-    settings: Settings,
-    passed: Passed,
-    is_wanted: Callable[[str], bool],
-    standing: frozenset[str],
-    gone: frozenset[str],
-) -> Iterator[Edit]:
-    wanted = []
-    for change in changed:
-        if not is_wanted(change.path) or accepts_path(change.path, settings) is not None:
+def _accepted(
+    changes: Sequence[Change], settings: Settings, base_blobs: frozenset[str], skips: SkipReport
+) -> list[Change]:
+    """Return the changes that the policy accepts, that change lines, and that restore no text of the window's base."""
+    accepted = []
+    for change in changes:
+        if accepts_path(change.path, settings) is not None:
             continue
         if not change.hunks:
-            passed.count("file: no lines changed, or binary")
-        elif change.new_blob in standing:
-            passed.count("file: put back to a state from before the window")
+            skips.count("file: no lines changed, or binary")
+        elif change.new_blob in base_blobs:
+            skips.count("file: restored to a state from before the window")
         else:
-            wanted.append(change)
-    wanted = _sampled(commit, changed, wanted, passed)
-    ids = sorted({blob for change in wanted for blob in (change.old_blob, change.new_blob)} - {NO_BLOB})
+            accepted.append(change)
+    return accepted
+
+
+def _sampled(commit: Commit, changed: list[Change], chosen: list[Change], skips: SkipReport) -> list[Change]:
+    """Return all chosen files of a commit, or of a huge commit a sample that depends only on the commit."""
+    added = sum(change.added for change in changed)
+    if added <= ADDED_LIMIT or len(chosen) <= FILES_SAMPLED:
+        return chosen
+    skips.note(
+        f"Commit {commit.id[:10]} adds {added:,} lines: {FILES_SAMPLED} of its {len(chosen):,} files were sampled."
+    )
+    return random.Random(commit.id).sample(sorted(chosen, key=lambda change: change.path), FILES_SAMPLED)
+
+
+def _with_texts(
+    root: Path,
+    commit: Commit,
+    changes: Sequence[Change],
+    settings: Settings,
+    gone: frozenset[str],
+    skips: SkipReport,
+) -> Iterator[Edit]:
+    """Yield the changes with their texts, secrets masked; count those whose text cannot be read."""
+    ids = sorted({blob for change in changes for blob in (change.old_blob, change.new_blob)} - {NO_BLOB})
     blobs = dict(cat_file_batch(root, ids, settings.max_file_bytes))
-    for change in wanted:
+    for change in changes:
         old = _text(change.old_path, change.old_blob, blobs, settings)
         new = _text(change.path, change.new_blob, blobs, settings)
-        if isinstance(old, str) and isinstance(new, str):
-            yield Edit(commit, change, old, new, gone)
+        if isinstance(old, Skip):
+            skips.count(f"file: {old.reason}")
+        elif isinstance(new, Skip):
+            skips.count(f"file: {new.reason}")
         else:
-            passed.count(
-                f"file: {old.reason if isinstance(old, Skip) else new.reason if isinstance(new, Skip) else ''}"
-            )
-
-
-def _sampled(commit: Commit, changed: list[Change], wanted: list[Change], passed: Passed) -> list[Change]:
-    """The files of a commit that are taken: all, or of a huge one some, the same each time."""
-    added = sum(change.added for change in changed)
-    if added <= ADDED_LIMIT or len(wanted) <= FILES_SAMPLED:
-        return wanted
-    passed.note(
-        f"Commit {commit.id[:10]} adds {added:,} lines: {FILES_SAMPLED} of its {len(wanted):,} files were sampled."
-    )
-    return random.Random(commit.id).sample(sorted(wanted, key=lambda change: change.path), FILES_SAMPLED)
+            yield Edit(commit, change, old, new, gone)
 
 
 def _text(path: str, blob: str, blobs: dict[str, bytes | None], settings: Settings) -> str | Skip:
-    """The text of a blob with secrets masked, "" for none, or why it cannot be had."""
+    """Return the text of a blob with secrets masked, "" for no blob, or the reason why it is left out."""
     data = b"" if blob == NO_BLOB else blobs.get(blob)
     if data is None:
         return Skip(path, "missing or too large")
@@ -226,17 +240,17 @@ def _text(path: str, blob: str, blobs: dict[str, bytes | None], settings: Settin
     if isinstance(source, Skip):
         return source
     if "\r" in source.text.replace("\r\n", "\n"):
-        return Skip(path, "lone carriage returns")  # Git does not count them as ends of lines, editors do.
+        return Skip(path, "lone carriage returns")  # editors count them as line ends, git does not
     return source.text
 
 
 def _blobs(root: Path, commit: str) -> frozenset[str]:
-    """The blob ids of all files of a commit's tree."""
+    """Return the blob ids of all files in a commit's tree."""
     return frozenset(entry.blob for entry in git.ls_tree(root, commit))
 
 
 def _deleted(root: Path, commits: Sequence[Commit], settings: Settings) -> dict[str, frozenset[str]]:
-    """For each commit the stripped lines of the files of code that it deleted and did not rename."""
+    """Return for each commit the stripped lines of the code files that it deleted and did not rename."""
     names = "".join(f"{commit.id}\n" for commit in commits).encode()
     output = run_git(
         root,
@@ -264,7 +278,7 @@ def _deleted(root: Path, commits: Sequence[Commit], settings: Settings) -> dict[
                 blobs[head.split()[2].decode()].append(commit)
     lines: dict[str, set[str]] = defaultdict(set)
     for blob, data in cat_file_batch(root, sorted(blobs), settings.max_file_bytes):
-        # Only compared with added lines, so the encoding need not be known.
+        # These lines are only compared with added lines, so the encoding does not matter.
         stripped = {line.strip() for line in lines_of((data or b"").decode("utf-8", "replace"))} - {""}
         for commit in blobs[blob]:
             lines[commit] |= stripped
@@ -272,9 +286,10 @@ def _deleted(root: Path, commits: Sequence[Commit], settings: Settings) -> dict[
 
 
 class Tree:
-    """A folder that holds the tree of a commit; moving to another commit writes what differs.
+    """A folder that holds the files of a commit; moving to another commit writes only the differences.
 
-    :param folder: ours; it is emptied when a tree is first written.
+    :param folder: emptied at the start.
+    :param max_bytes: larger files are not written.
     """
 
     def __init__(self, root: Path, folder: Path, max_bytes: int | None = None) -> None:
@@ -286,9 +301,9 @@ class Tree:
         folder.mkdir(parents=True, mode=0o700)
 
     def move_to(self, commit: str, accept: Callable[[str], bool]) -> None:
-        """Writes the regular files of a commit's tree whose paths are accepted.
+        """Write the regular files of a commit's tree whose paths are accepted.
 
-        ``.gitignore`` files are not written: a file that git tracks is indexed even if they name it.
+        ``.gitignore`` files are not written, because a tracked file is indexed even if one of them names it.
         """
         wanted = {
             entry.path: entry.blob
@@ -313,7 +328,7 @@ class Tree:
         self._blobs = wanted
 
     def _remove(self, path: str) -> None:
-        """Removes a file and the folders that are empty without it, so that a file may take a folder's name."""
+        """Remove a file and the folders that it leaves empty, so that a file can take a folder's name."""
         target = self.folder / path
         target.unlink(missing_ok=True)
         for parent in target.parents:
@@ -323,7 +338,7 @@ class Tree:
 
 
 def _plain(path: str) -> bool:
-    """Whether a path of a tree stays below the folder that it is written to, and is no ``.gitignore``."""
+    """Return whether a path stays below the folder that it is written to and is not a ``.gitignore``."""
     parts: Sequence[str] = path.split("/")
     inside = bool(path) and not path.startswith("/") and all(part not in ("", ".", "..") for part in parts)
     return inside and parts[-1] != ".gitignore"

@@ -1,7 +1,7 @@
-"""The fine-tuning set of a repository: samples from its commits and its older code, in shards with a manifest.
+"""Builds the training data set of a repository: samples from its commits and its older code, in shards with a manifest.
 
-What a sample is made of stands in ``samples`` and ``spans``, what is left out in ``dataset_filters``, what its prompt
-holds in ``dataset_prompts``. This module puts them together; it needs no torch and trains nothing.
+``samples`` and ``spans`` cut the samples, ``filters`` leaves some out, ``prompts`` turns them into token ids, and
+``shards`` writes them. None of them needs torch.
 """
 
 import json
@@ -9,18 +9,18 @@ import random
 import shutil
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from finetune.commits.stages import Watch, index_of, indexed_windows
-from finetune.commits.windows import Passed, Tree, Window, divided, edits
-from finetune.dataset.filters import Sieve, author, capped, directory
+from finetune.commits.stages import SILENT, ProgressReporter, index_of, indexed_windows
+from finetune.commits.windows import SkipReport, Tree, Window, divided, edits
+from finetune.dataset.filters import Filter, author, capped, directory
 from finetune.dataset.prompts import Prompts
-from finetune.dataset.samples import DOCUMENT, TYPED, Draft, added_documents, added_spans, older, typed
+from finetune.dataset.samples import DOCUMENT, TYPED, RawSample, added_documents, added_spans, older, typed
 from finetune.dataset.shards import MANIFEST, TRAIN, VALIDATION, Shards, path_key, write_manifest
 from indexer.config import Settings
 from indexer.errors import UserError
@@ -35,25 +35,29 @@ FORMAT: Final = 1
 
 COMMITS_PER_WINDOW: Final = 50
 MOST_WINDOWS: Final = 8
-"""Indexes that the commits are divided among: a fresher index costs a few seconds each."""
+"""Maximum number of windows, each with an index of its own; an index takes a few seconds."""
 
 ENOUGH_FOR_VALIDATION: Final = 20
+"""Minimum number of commits for a validation split."""
+
 CHARACTERS_PER_TOKEN: Final = 4
+"""Estimate for the length of a document sample before it is tokenized."""
+
 _SCRATCH = "scratch"
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetOptions:
-    """What goes into a set.
+    """What goes into a data set.
 
-    :param since: commits after this one; None for the whole history, up to ``max_commits``.
-    :param until: the newest commit that may be seen; nothing after it is in any sample or context.
-    :param replay_share: part of the samples that comes from code older than the commits, so that it is not forgotten.
-    :param fim_share: part of the samples that fill a middle; the rest are left-to-right documents.
-    :param distractor_share: part of the samples whose context is empty or of places that do not fit (half each).
-    :param max_tokens: longest sample; by default what a server's longest prompt and its answer take.
-    :param author_share, directory_share: largest part of the samples from one author, or from one directory.
-    :param validation_share: part of the samples, those of the newest commits, that is kept apart to measure a loss on.
+    :param since: take the commits after this one; None for the whole history, up to ``max_commits``.
+    :param until: the newest commit that is read; no sample or context holds anything newer.
+    :param replay_share: share of the samples from older code, so that the model does not forget it.
+    :param fim_share: share of the samples that fill a middle; the others are documents, read left to right.
+    :param distractor_share: share of the samples with no context or unrelated context (half each).
+    :param max_tokens: longest sample; the default fits a server's longest prompt and its answer.
+    :param author_share, directory_share: largest share of the samples from one author, or from one directory.
+    :param validation_share: share of the commits, the newest ones, whose samples only measure the loss.
     """
 
     since: str | None = None
@@ -72,16 +76,18 @@ class DatasetOptions:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a set is and what it saw.
+    """Describes a data set and the files it was made from.
 
-    :param commits: how many commits gave samples, or could have.
-    :param samples, tokens: of the training shards; the validation shards have their own count.
-    :param left_out: reason -> how many files, commits or candidates.
-    :param languages: language -> samples.
-    :param sha256: of the set: the hashes of its shards in their order.
-    :param paths: ``path_key(path)`` -> blob ids of that file which any sample or context was taken from.
-    :param since, until: full commit ids; ``since`` is None where the history's beginning is.
+    :param commits: number of commits in the range.
+    :param samples, tokens: counts of the training shards; ``validation`` counts the validation samples.
+    :param left_out: reason -> number of files, commits or samples.
+    :param languages: language -> number of samples.
+    :param sha256: hash of the set: of the hashes of its shards in their order.
+    :param paths: ``path_key(path)`` -> blob ids of that file from which a sample or context was taken.
+    :param since, until: full commit ids; ``since`` is None if the set starts at the beginning of the history.
     :param base: identity of the base model whose tokenizer and prompt format made the token ids.
+    :param kinds: kind of sample -> number of samples.
+    :param notes: sentences for the user.
     """
 
     commits: int
@@ -103,12 +109,12 @@ class Manifest:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """As written to ``manifest.json``."""
+        """Return the content of ``manifest.json``."""
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
     def from_file(cls, path: Path) -> "Manifest":
-        """Reads a manifest: the file, or the folder that holds it.
+        """Read a manifest from its file, or from the folder that holds it.
 
         :raises UserError: it is missing, damaged or of another format.
         """
@@ -116,15 +122,15 @@ class Manifest:
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             if raw.pop("format") != FORMAT:
-                raise UserError(f"{path} was written by another version of Ondol", "build the set again")
+                raise UserError(f"{path} was written by another version of Ondol", "build the data set again")
             known = {name: raw[name] for name in raw.keys() & {one.name for one in fields(cls)}}
             paths = {key: tuple(blobs) for key, blobs in known.pop("paths").items()}
             notes = tuple(known.pop("notes", ()))
             return cls(**known, paths=paths, notes=notes)
         except FileNotFoundError:
-            raise UserError(f"there is no set at {path.parent}", "build it first (ondol finetune)") from None
+            raise UserError(f"there is no data set in {path.parent}", "build it with ondol finetune") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} cannot be read ({type(error).__name__})", "build the set again") from error
+            raise UserError(f"{path} cannot be read ({type(error).__name__})", "build the data set again") from error
 
 
 def build(
@@ -133,44 +139,43 @@ def build(
     base: Path,
     out: Path,
     options: DatasetOptions,
-    progress: Callable[[str, int, int], None] | None = None,
+    reporter: ProgressReporter = SILENT,
 ) -> Manifest:
-    """Builds the set of a repository into ``out`` (made if missing; an earlier set there is replaced).
+    """Build the data set of a repository in the folder ``out``; an earlier set there is replaced.
 
     :param base: folder of the base model, for its tokenizer and prompt format.
-    :param progress: called with what is being done, how much of it is done, and how much there is.
-    :raises UserError: no history, no such commit, or no usable base.
+    :raises UserError: there is no history, no such commit, or no usable base.
     """
     started = time.monotonic()
     folder = open_folder(base)
-    since, until, plan, held = _plan(root, options)
+    commits = _commit_range(root, options)
     shards = Shards(out)
-    building = _Building(root, settings, folder, options, shards, held, progress or (lambda phrase, done, total: None))
+    builder = _Builder(root, settings, folder, options, shards, commits.validation, reporter)
     scratch = out / _SCRATCH
-    shutil.rmtree(scratch, ignore_errors=True)  # of a build that was killed
+    shutil.rmtree(scratch, ignore_errors=True)  # left over from a build that was killed
     try:
-        building.all(plan, until, scratch)
+        builder.write_all(commits.windows, commits.until, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     digest = shards.finish()
     if folder.note:
-        building.passed.note(f"{folder.name}: {folder.note}")
+        builder.skips.note(f"{folder.name}: {folder.note}")
     manifest = Manifest(
-        commits=sum(len(window.commits) for window in plan),
+        commits=sum(len(window.commits) for window in commits.windows),
         samples=shards.counts[TRAIN],
-        tokens=building.tokens,
-        left_out=dict(sorted(building.passed.reasons.items())),
-        languages=dict(building.languages.most_common()),
+        tokens=builder.tokens,
+        left_out=dict(sorted(builder.skips.reasons.items())),
+        languages=dict(builder.languages.most_common()),
         sha256=digest,
-        paths={key: tuple(sorted(blobs)) for key, blobs in sorted(building.paths.items())},
-        until=until,
-        since=since,
+        paths={key: tuple(sorted(blobs)) for key, blobs in sorted(builder.paths.items())},
+        until=commits.until,
+        since=commits.since,
         base=folder.identity,
-        prompt={"format": PROMPT_FORMAT, "spec": folder.spec.name, "contexts": dict(building.contexts.most_common())},
-        kinds=dict(building.kinds.most_common()),
+        prompt={"format": PROMPT_FORMAT, "spec": folder.spec.name, "contexts": dict(builder.contexts.most_common())},
+        kinds=dict(builder.kinds.most_common()),
         validation=shards.counts[VALIDATION],
         files=shards.files,
-        notes=tuple(building.passed.notes),
+        notes=tuple(builder.skips.notes),
         options=asdict(options),
         seconds=round(time.monotonic() - started, 1),
     )
@@ -178,8 +183,17 @@ def build(
     return manifest
 
 
-def _plan(root: Path, options: DatasetOptions) -> tuple[str | None, str, list[Window], frozenset[str]]:
-    """The range as commit ids, its windows, and the commits that are kept apart for validation."""
+@dataclass(frozen=True, slots=True)
+class _CommitRange:
+    """The commits of a set: ids of its ends, the windows between them, and the ids of the validation commits."""
+
+    since: str | None
+    until: str
+    windows: list[Window]
+    validation: frozenset[str]
+
+
+def _commit_range(root: Path, options: DatasetOptions) -> _CommitRange:
     if not (git.is_repository(root) or git.is_bare(root)) or git.head(root) is None:
         raise UserError(f"{root} has no history to learn from", "commit something first")
     until = _commit(root, options.until)
@@ -187,11 +201,11 @@ def _plan(root: Path, options: DatasetOptions) -> tuple[str | None, str, list[Wi
     found = history.commits(root, f"{since}..{until}" if since else until, limit=options.max_commits)
     changing = [commit for commit in found if commit.parent]
     if not changing:
-        return since, until, [], frozenset()
-    plan = divided(root, changing, min(MOST_WINDOWS, -(-len(changing) // COMMITS_PER_WINDOW)))
-    newest = sorted(plan[-1].commits, key=lambda commit: -commit.time) if plan else []  # equal times: git's order
-    apart = int(len(changing) * options.validation_share) if len(changing) >= ENOUGH_FOR_VALIDATION else 0
-    return since, until, plan, frozenset(commit.id for commit in newest[:apart])
+        return _CommitRange(since, until, [], frozenset())
+    windows = divided(root, changing, min(MOST_WINDOWS, -(-len(changing) // COMMITS_PER_WINDOW)))
+    newest = sorted(windows[-1].commits, key=lambda commit: -commit.time) if windows else []  # equal times: git's order
+    count = int(len(changing) * options.validation_share) if len(changing) >= ENOUGH_FOR_VALIDATION else 0
+    return _CommitRange(since, until, windows, frozenset(commit.id for commit in newest[:count]))
 
 
 def _commit(root: Path, revision: str) -> str:
@@ -199,13 +213,16 @@ def _commit(root: Path, revision: str) -> str:
         name = git.run_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     except UserError:
         raise UserError(
-            f"{root} has no commit {revision}", "name another one: the history may have been rewritten"
+            f"{root} has no commit {revision}", "name another commit; the history may have been rewritten"
         ) from None
     return name.decode().strip()
 
 
-class _Building:
-    """A set in the making: what has been written and counted so far."""
+class _Builder:
+    """Writes the samples of a set and counts them.
+
+    :param validation: ids of the commits whose samples go to the validation shards.
+    """
 
     def __init__(
         self,
@@ -214,137 +231,137 @@ class _Building:
         base: ModelFolder,
         options: DatasetOptions,
         shards: Shards,
-        held: frozenset[str],
-        say: Callable[[str, int, int], None],
+        validation: frozenset[str],
+        reporter: ProgressReporter,
     ) -> None:
-        self.root, self.settings, self.options, self.shards, self.held, self.say = (
-            root,
-            settings,
-            options,
-            shards,
-            held,
-            say,
-        )
-        self.passed = Passed()
+        self.root = root
+        self.settings = settings
+        self.options = options
+        self.shards = shards
+        self.validation = validation
+        self.reporter = reporter
+        self.skips = SkipReport()
         self.tokens = 0
         self.languages, self.kinds, self.contexts = Counter[str](), Counter[str](), Counter[str]()
         self.paths: dict[str, set[str]] = defaultdict(set)
-        self._sieve = Sieve(options.seed)
+        self._filter = Filter(options.seed)
         self._rng = random.Random(f"{options.seed}:order")
         length = min(options.max_tokens, base.context)
         self._characters = length * CHARACTERS_PER_TOKEN
         self._prompts = Prompts(base, root.name, options.max_tokens, options.distractor_share, options.seed)
 
-    def all(self, plan: list[Window], until: str, scratch: Path) -> None:
-        """Writes the samples of every window, and then of older code, with the newest window's index."""
-        commits = sum(len(window.commits) for window in plan)
-        if not plan and self.options.since:
-            return  # nothing new
+    @property
+    def written(self) -> int:
+        """Number of samples written so far."""
+        return sum(self.shards.counts.values())
+
+    def write_all(self, windows: list[Window], until: str, scratch: Path) -> None:
+        """Write the samples of every window, then those of older code, with the index of the newest window."""
+        commits = sum(len(window.commits) for window in windows)
+        if not windows and self.options.since:
+            return  # there is nothing new
         share, left = 1 - self.options.replay_share, commits
-        for window, index in self._indexed(plan, until, scratch):
+        for window, index in self._indexed(windows, until, scratch):
             self._prompts.set_index(index)
-            wanted = self.options.max_samples * share - sum(self.shards.counts.values())
-            self._of_commits(window, index, round(wanted * len(window.commits) / max(1, left)))
-            left -= len(window.commits)  # what a window cannot give, the next ones may
-        made = sum(self.shards.counts.values())
-        wanted = self.options.max_samples - made
+            wanted = self.options.max_samples * share - self.written
+            self._write_commits(window, index, round(wanted * len(window.commits) / max(1, left)))
+            left -= len(window.commits)  # later windows make up for what a window lacks
+        wanted = self.options.max_samples - self.written
         if commits:
-            wanted = min(wanted, round(made * self.options.replay_share / share))
-        self._of_older(index, wanted)
-        self._balance()
+            wanted = min(wanted, round(self.written * self.options.replay_share / share))
+        self._write_older_code(index, wanted)
+        self._note_imbalance()
 
-    def _indexed(self, plan: list[Window], until: str, scratch: Path) -> Iterator[tuple[Window, Index]]:
-        """Each window with the index from before it; without any window, the newest state as one without commits."""
+    def _report(self, phrase: str) -> None:
+        self.reporter.phase(phrase, self.written, self.options.max_samples)
 
-        def tell(said: str) -> None:
-            self.say(said, sum(self.shards.counts.values()), self.options.max_samples)
-
-        if plan:
-            yield from indexed_windows(self.root, plan, self.settings, scratch, tell)
+    def _indexed(self, windows: list[Window], until: str, scratch: Path) -> Iterator[tuple[Window, Index]]:
+        """Yield each window with the index from before it; without windows, one empty window at ``until``."""
+        if windows:
+            reporter = ProgressReporter(lambda phrase, done, total: self._report(phrase))
+            yield from indexed_windows(self.root, windows, self.settings, scratch, reporter)
             return
-        self.passed.note("There are no commits to learn from but the first one: only the code as it stands.")
-        tell("indexing")
+        self.skips.note("The history has one commit: the set holds only the code as it stands.")
+        self._report("indexing")
         tree = Tree(self.root, scratch / self.root.name, self.settings.max_file_bytes)
         tree.move_to(until, lambda path: accepts_path(path, self.settings) is None)
-        yield Window(until, ()), index_of(tree.folder, self.settings, scratch, Watch())[0]
+        yield Window(until, ()), index_of(tree.folder, self.settings, scratch)[0]
 
-    def _of_commits(self, window: Window, index: Index, wanted: int) -> None:
-        """The samples of one window's commits."""
-        found = self._sieve.new_edits(edits(self.root, window, self.settings, self.passed), self.passed)
+    def _write_commits(self, window: Window, index: Index, wanted: int) -> None:
+        """Write the samples of one window's commits."""
+        found = self._filter.new_edits(edits(self.root, window, self.settings, self.skips), self.skips)
         infill = round(wanted * self.options.fim_share)
         seed = f"{self.options.seed}:{window.base}"
-        drafts = [
+        samples = [
             *typed(found, infill // 2, int(sha256(seed.encode()).hexdigest()[:8], 16)),
             *added_spans(found, self.options.seed),
             *added_documents(found, self._characters),
         ]
         blobs = {(edit.commit.id, edit.change.path): (edit.change.old_blob, edit.change.new_blob) for edit in found}
-        for draft in self._chosen(drafts, infill, wanted - infill):
-            self._write(draft, index, blobs[draft.commit, draft.path])
+        for sample in self._chosen(samples, infill, wanted - infill):
+            self._write(sample, index, blobs[sample.commit, sample.path])
 
-    def _of_older(self, index: Index, wanted: int) -> None:
-        """The samples of code that was there before the newest window."""
+    def _write_older_code(self, index: Index, wanted: int) -> None:
+        """Write samples of the code from before the newest window."""
         infill = round(wanted * self.options.fim_share)
-        new = partial(self._sieve.new_file, passed=self.passed)
-        drafts = list(older(index, infill * 5 // 4, wanted - infill, self._characters, self.options.seed, new))
-        for draft in self._chosen(drafts, infill, wanted - infill):
-            document = index.document(draft.path)
-            self._write(draft, index, (document.blob,) if document else ())
+        new = partial(self._filter.new_file, skips=self.skips)
+        samples = list(older(index, infill * 5 // 4, wanted - infill, self._characters, self.options.seed, new))
+        for sample in self._chosen(samples, infill, wanted - infill):
+            document = index.document(sample.path)
+            self._write(sample, index, (document.blob,) if document else ())
 
-    def _chosen(self, drafts: list[Draft], infill: int, documents: int) -> list[Draft]:
-        """As many drafts of either sort as are wanted, in random order, after all filters."""
-        self._rng.shuffle(drafts)
+    def _chosen(self, samples: list[RawSample], infill: int, documents: int) -> list[RawSample]:
+        """Filter samples, take at most ``infill`` and ``documents`` of the two sorts, and shuffle them."""
+        self._rng.shuffle(samples)
         clean = []
-        for draft in drafts:
-            reason = self._sieve.refuses(draft)
+        for sample in samples:
+            reason = self._filter.refuses(sample)
             if reason is None:
-                clean.append(draft)
+                clean.append(sample)
             else:
-                self.passed.count(reason)
+                self.skips.count(reason)
         clean, over = capped(clean, author, self.options.author_share)
-        self._left_out("sample: over the share of one author", over)
+        self.skips.count("sample: over the share of one author", over)
         clean, over = capped(clean, directory, self.options.directory_share)
-        self._left_out("sample: over the share of one directory", over)
+        self.skips.count("sample: over the share of one directory", over)
         room = {True: documents, False: infill}
         kept = []
-        # What authors typed comes first: it is what the server will be asked.
-        for draft in sorted(clean, key=lambda one: one.kind != TYPED):
-            whole = draft.kind == DOCUMENT
-            if room[whole] > 0:
-                room[whole] -= 1
-                kept.append(draft)
-        self._left_out("sample: more than wanted", len(clean) - len(kept))
+        # Typed samples come first: they are what the server is asked.
+        for sample in sorted(clean, key=lambda one: one.kind != TYPED):
+            is_document = sample.kind == DOCUMENT
+            if room[is_document] > 0:
+                room[is_document] -= 1
+                kept.append(sample)
+        self.skips.count("sample: more than wanted", len(clean) - len(kept))
         self._rng.shuffle(kept)
         return kept
 
-    def _left_out(self, reason: str, count: int) -> None:
-        if count:
-            self.passed.reasons[reason] = self.passed.reasons.get(reason, 0) + count
-
-    def _write(self, draft: Draft, index: Index, blobs: Iterable[str]) -> None:
-        sample = self._prompts.sample(draft)
+    def _write(self, raw: RawSample, index: Index, blobs: Iterable[str]) -> None:
+        """Write a sample unless its prompt is too long; ``blobs`` are the blob ids of its file."""
+        sample = self._prompts.sample(raw)
         if isinstance(sample, str):
-            self.passed.count(sample)
+            self.skips.count(sample)
             return
-        split = VALIDATION if draft.commit in self.held else TRAIN
+        split = VALIDATION if raw.commit in self.validation else TRAIN
         self.shards.add(split, sample.as_json())
-        self.paths[path_key(draft.path)].update(set(blobs) - {NO_BLOB})
+        self.paths[path_key(raw.path)].update(set(blobs) - {NO_BLOB})
         for path in sample.sources:
             document = index.document(path)
             if document is not None:
                 self.paths[path_key(path)].add(document.blob)
         if split == TRAIN:
             self.tokens += len(sample.ids)
-            self.languages[draft.language] += 1
-            self.kinds[draft.kind] += 1
-            self.contexts[sample.context] += draft.kind != DOCUMENT
-        done = sum(self.shards.counts.values())
-        if done % 20 == 0:
-            self.say("writing samples", done, self.options.max_samples)
+            self.languages[raw.language] += 1
+            self.kinds[raw.kind] += 1
+            self.contexts[sample.context] += raw.kind != DOCUMENT
+        if self.written % 20 == 0:
+            self._report("writing samples")
 
-    def _balance(self) -> None:
-        """Says where the shares came out otherwise than asked for."""
+    def _note_imbalance(self) -> None:
+        """Note a share of fill-in-the-middle samples that differs from the requested one."""
         total = self.kinds.total()
-        got, asked = 1 - self.kinds[DOCUMENT] / total if total else 0.0, self.options.fim_share
-        if total and abs(got - asked) > 0.05:
-            self.passed.note(f"{got:.0%} of the samples fill a middle, {asked:.0%} were asked for: there are no more.")
+        got, wanted = 1 - self.kinds[DOCUMENT] / total if total else 0.0, self.options.fim_share
+        if total and abs(got - wanted) > 0.05:
+            self.skips.note(
+                f"{got:.0%} of the samples fill a middle instead of {wanted:.0%}: there are no more of the others."
+            )

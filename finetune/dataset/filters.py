@@ -11,8 +11,8 @@ from typing import Final
 
 from rensa import RMinHash, RMinHashLSH
 
-from finetune.commits.windows import Edit, Passed
-from finetune.dataset.samples import DOCUMENT, Draft
+from finetune.commits.windows import Edit, SkipReport
+from finetune.dataset.samples import DOCUMENT, RawSample
 from indexer.secrets.masking import PLACEHOLDER, find
 from indexer.text.lines import lines_of
 
@@ -57,14 +57,14 @@ class NearDuplicates:
         return False
 
 
-class Sieve:
+class Filter:
     """Tells what is new and clean; one for a whole set."""
 
     def __init__(self, seed: int = 0) -> None:
         self._added, self._files, self._documents = (NearDuplicates(seed) for _ in range(3))
         self._spots: set[bytes] = set()
 
-    def new_edits(self, edits: Iterable[Edit], passed: Passed) -> list[Edit]:
+    def new_edits(self, edits: Iterable[Edit], skips: SkipReport) -> list[Edit]:
         """The edits whose added lines were not added before: no cherry-picks, no copies of a vendored file.
 
         :param edits: newest first, as a history gives them; the oldest of several like ones is kept.
@@ -74,21 +74,21 @@ class Sieve:
             lines = lines_of(edit.new_text)
             added = [line for hunk in edit.change.hunks for line in lines[hunk.new_start :][: hunk.new_count]]
             if not any(line.strip() for line in added):
-                passed.count("edit: adds nothing")
+                skips.count("edit: adds nothing")
             elif self._added.seen("\n".join(added)):
-                passed.count(f"edit: {NEAR_DUPLICATE}")
+                skips.count(f"edit: {NEAR_DUPLICATE}")
             else:
                 kept.append(edit)
         return kept
 
-    def new_file(self, text: str, passed: Passed) -> bool:
+    def new_file(self, text: str, skips: SkipReport) -> bool:
         """Whether no file like this one was here before."""
         seen = self._files.seen(text)
         if seen:
-            passed.count(f"file: {NEAR_DUPLICATE}")
+            skips.count(f"file: {NEAR_DUPLICATE}")
         return not seen
 
-    def refuses(self, draft: Draft) -> str | None:
+    def refuses(self, draft: RawSample) -> str | None:
         """Why a draft is left out, or None."""
         middle = draft.middle
         if (draft.kind != DOCUMENT and PLACEHOLDER in _lines(draft)) or find(middle, draft.path):
@@ -103,25 +103,25 @@ class Sieve:
         return None
 
 
-def _lines(draft: Draft) -> str:
+def _lines(draft: RawSample) -> str:
     """The lines that a middle is part of: what a prompt holds back of them is written as well."""
     low, high = draft.text.rfind("\n", 0, draft.start) + 1, draft.text.find("\n", draft.end)
     return draft.text[low : draft.start] + draft.middle + draft.text[draft.end : high if high >= 0 else None]
 
 
-def author(draft: Draft) -> str:
+def author(draft: RawSample) -> str:
     """Whose sample it is; empty for older code, which is not capped."""
     return draft.author
 
 
-def directory(draft: Draft) -> str:
+def directory(draft: RawSample) -> str:
     """The folder of the sample's file."""
     return draft.path.rpartition("/")[0] or "."
 
 
 def capped(
-    drafts: Sequence[Draft], key: Callable[[Draft], str], share: float, floor: int = NEVER_CAPPED
-) -> tuple[list[Draft], int]:
+    drafts: Sequence[RawSample], key: Callable[[RawSample], str], share: float, floor: int = NEVER_CAPPED
+) -> tuple[list[RawSample], int]:
     """The drafts of which no key has more than its share, and how many were left out; the order stays.
 
     With few keys the share is at least an equal one, and ``floor`` drafts of a key are always let through.
@@ -130,7 +130,7 @@ def capped(
     if not counts:
         return list(drafts), 0
     limit = max(floor, int(len(drafts) * max(share, 1 / len(counts))))
-    kept: list[Draft] = []
+    kept: list[RawSample] = []
     taken: Counter[str] = Counter()
     for draft in drafts:
         name = key(draft)

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from finetune.dataset.samples import DOCUMENT, Draft
+from finetune.dataset.samples import DOCUMENT, RawSample
 from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
 from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.prompt_context import IndexSource, Packer
@@ -37,7 +37,7 @@ class Sample:
 
     ids: tuple[int, ...]
     weights: tuple[tuple[int, float], ...]
-    draft: Draft
+    draft: RawSample
     context: str
     sources: tuple[str, ...] = ()
 
@@ -78,7 +78,7 @@ class Prompts:
         self._packer.set_source(IndexSource(index))
         self._others.clear()
 
-    def sample(self, draft: Draft) -> Sample | str:
+    def sample(self, draft: RawSample) -> Sample | str:
         """The sample of a draft, or why there is none."""
         if draft.kind == DOCUMENT:
             return self._document(draft)
@@ -89,7 +89,7 @@ class Prompts:
         weights = ((target, 0.0), (len(ids) - target, 1.0))
         return Sample(tuple(ids), weights, draft, how, tuple(piece.path for piece in parts.context))
 
-    def _parts(self, draft: Draft) -> tuple[PromptInput, str]:
+    def _parts(self, draft: RawSample) -> tuple[PromptInput, str]:
         """What the server would have put into the prompt, or, for some, no context or another place's."""
         self._count += 1
         # A name of its own for every document: the packer would keep its choice for a cursor that moves on.
@@ -110,7 +110,7 @@ class Prompts:
             return replace(parts, context=pieces), "other" if pieces else "none"
         return parts, "none"
 
-    def _document(self, draft: Draft) -> Sample:
+    def _document(self, draft: RawSample) -> Sample:
         """A stretch of text, cut after the last line that fits."""
         text, whole = draft.middle, draft.whole
         ids = self._renderer.document(draft.path, text, whole=whole)

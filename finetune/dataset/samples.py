@@ -15,7 +15,7 @@ from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Final
 
 from finetune.commits.cases import Case, choose
-from finetune.commits.stages import Plan
+from finetune.commits.stages import ReplayPlan
 from finetune.commits.windows import Edit, is_code
 from finetune.dataset.spans import LONGEST, Spans
 from indexer.languages.grammars import language_of
@@ -38,7 +38,7 @@ _CLOSING = re.compile(r"[ \t]*(?:[)\]}]|end\b)")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RawSample:
     """A sample without its prompt: a cursor at ``start`` of a text, and what is to be written there.
 
     Drafts of one file share its text: a window of commits has thousands of them.
@@ -81,18 +81,18 @@ class Draft:
         return language_of(self.path)
 
 
-def typed(edits: Sequence[Edit], count: int, seed: int) -> Iterator[Draft]:
+def typed(edits: Sequence[Edit], count: int, seed: int) -> Iterator[RawSample]:
     """Cursors at which authors went on, as the replay draws them; moved lines are not among them.
 
     The middle is the rest of the line, and of a line that opens a block the block, if nothing old stood in its place.
     """
-    amount = Plan(count - count // 2, count // 2, seed).share(0, 1)
+    amount = ReplayPlan(count - count // 2, count // 2, seed).share(0, 1)
     by_place = {(edit.commit.id, edit.change.path): edit for edit in edits}
     for case in choose(edits, amount, seed):
         edit = by_place[case.commit, case.path]
         if not case.moved:
             at, middle = case.offset, _written(case, edit)
-            yield Draft(TYPED, case.path, case.text, at, at, middle, case.commit, edit.commit.author)
+            yield RawSample(TYPED, case.path, case.text, at, at, middle, case.commit, edit.commit.author)
 
 
 def _written(case: Case, edit: Edit) -> str:
@@ -116,7 +116,7 @@ def _depth(line: str) -> int:
     return columns(leading_blanks(line))
 
 
-def added_spans(edits: Iterable[Edit], seed: int) -> Iterator[Draft]:
+def added_spans(edits: Iterable[Edit], seed: int) -> Iterator[RawSample]:
     """Spans within the lines that commits added, in the file as it was after the commit."""
     for edit in edits:
         text = unify_line_ends(edit.new_text)
@@ -129,10 +129,10 @@ def added_spans(edits: Iterable[Edit], seed: int) -> Iterator[Draft]:
             span = spans.draw(rng, low, high)
             if span is not None:
                 change, commit = edit.change, edit.commit
-                yield Draft(span.kind, change.path, text, span.start, span.end, None, commit.id, commit.author)
+                yield RawSample(span.kind, change.path, text, span.start, span.end, None, commit.id, commit.author)
 
 
-def added_documents(edits: Iterable[Edit], characters: int) -> Iterator[Draft]:
+def added_documents(edits: Iterable[Edit], characters: int) -> Iterator[RawSample]:
     """Stretches of text around what commits added, which begin a little before it; one for neighbouring hunks."""
     for edit in edits:
         text = unify_line_ends(edit.new_text)
@@ -149,7 +149,7 @@ def added_documents(edits: Iterable[Edit], characters: int) -> Iterator[Draft]:
 
 def older(
     index: "Index", spans: int, documents: int, characters: int, seed: int, new: Callable[[str], bool]
-) -> Iterator[Draft]:
+) -> Iterator[RawSample]:
     """Spans and stretches of text from the files of an index, a file as often as it is long.
 
     :param new: says of a file's text whether there was none like it.
@@ -171,7 +171,7 @@ def older(
             cutter = Spans(text, document.language)
             for span in (cutter.draw(rng, 0, len(text)) for _ in range(times)):
                 if span is not None:
-                    yield Draft(span.kind, document.path, text, span.start, span.end)
+                    yield RawSample(span.kind, document.path, text, span.start, span.end)
 
 
 def _shared_out(files: Sequence["Document"], count: int) -> Iterator[tuple["Document", int]]:
@@ -183,7 +183,7 @@ def _shared_out(files: Sequence["Document"], count: int) -> Iterator[tuple["Docu
             yield document, min(high - low, SPANS_PER_FILE)
 
 
-def _stretches(path: str, text: str, characters: int, count: int, rng: random.Random) -> Iterator[Draft]:
+def _stretches(path: str, text: str, characters: int, count: int, rng: random.Random) -> Iterator[RawSample]:
     """Some of the stretches that a text falls into."""
     starts = _line_starts(text)
     begins = [starts[bisect_right(starts, at) - 1] for at in range(0, len(text), max(1, characters))]
@@ -191,8 +191,8 @@ def _stretches(path: str, text: str, characters: int, count: int, rng: random.Ra
         yield _document(path, text, begin, min(len(text), begin + characters))
 
 
-def _document(path: str, text: str, begin: int, end: int, commit: str = "", author: str = "") -> Draft:
-    return Draft(DOCUMENT, path, text, begin, end, None, commit, author, end == len(text))
+def _document(path: str, text: str, begin: int, end: int, commit: str = "", author: str = "") -> RawSample:
+    return RawSample(DOCUMENT, path, text, begin, end, None, commit, author, end == len(text))
 
 
 def _line_starts(text: str) -> list[int]:

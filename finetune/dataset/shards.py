@@ -78,9 +78,9 @@ def read(folder: Path, files: Mapping[str, Mapping[str, Any]], split: str) -> It
             try:
                 data = fsio.read(path)
             except OSError:
-                raise UserError(f"{path} is missing from the set", "build the set again") from None
+                raise UserError(f"{path} is missing from the set", "build the data set again") from None
             if sha256(data).hexdigest() != files[name]["sha256"]:
-                raise UserError(f"{path} is not what its manifest describes", "build the set again")
+                raise UserError(f"{path} is not what its manifest describes", "build the data set again")
             for line in data.splitlines():
                 yield json.loads(line)
 

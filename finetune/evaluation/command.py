@@ -20,8 +20,8 @@ from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import UserError
 
 if TYPE_CHECKING:
-    from finetune.commits.stages import Stage, Watch
-    from finetune.commits.windows import Passed
+    from finetune.commits.stages import ProgressReporter, Stage
+    from finetune.commits.windows import SkipReport
     from finetune.evaluation.replay import Result
     from indexer.config import Settings
 
@@ -120,16 +120,16 @@ def evaluate(
 
 
 def _replay(root: Path, settings: "Settings", options: Options, *, quiet: bool) -> "tuple[dict[str, Any], Result]":
-    from finetune.commits.windows import Passed
+    from finetune.commits.windows import SkipReport
     from finetune.evaluation import report, systems
     from finetune.evaluation.replay import run
     from finetune.evaluation.summary import summarise
     from indexer.repository import git
 
-    started, passed = time.monotonic(), Passed()
-    with _stages(root, settings, options, passed, quiet) as (stages, watch, until):
+    started, passed = time.monotonic(), SkipReport()
+    with _stages(root, settings, options, passed, quiet) as (stages, reporter, until):
         made = [systems.make(name, settings, root, until, _which(options)) for name in dict.fromkeys(options.arms)]
-        result = run(stages, made, watch)
+        result = run(stages, made, reporter)
     _require(result.cases, passed)
     if len(result.cases) < options.cases:
         passed.note(f"{options.cases:,} cursors were asked for; these commits have {len(result.cases):,}.")
@@ -161,14 +161,14 @@ def _which(options: Options) -> int | Path | None:
 
 
 def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool) -> None:
-    from finetune.commits.windows import Passed
+    from finetune.commits.windows import SkipReport
     from finetune.evaluation import gate_fitting
 
     if options.windows < 2:
         raise UserError("one window leaves no newer one to judge the gate on", "use --windows 2 or more")
-    passed = Passed()
-    with _stages(root, settings, options, passed, as_json) as (stages, watch, _):
-        collected = gate_fitting.collect(stages, watch)
+    passed = SkipReport()
+    with _stages(root, settings, options, passed, as_json) as (stages, reporter, _):
+        collected = gate_fitting.collect(stages, reporter)
     done = gate_fitting.refit(collected, settings, root)
     if as_json:
         click.echo(json.dumps({**done.as_dict(), "passed_over": passed.reasons, "notes": passed.notes}))
@@ -180,15 +180,15 @@ def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool)
 
 @contextmanager
 def _stages(
-    root: Path, settings: "Settings", options: Options, passed: "Passed", quiet: bool
-) -> "Iterator[tuple[Iterator[Stage], Watch, str | None]]":
+    root: Path, settings: "Settings", options: Options, passed: "SkipReport", quiet: bool
+) -> "Iterator[tuple[Iterator[Stage], ProgressReporter, str | None]]":
     """The stages of a replay in a folder of ours that is removed, how it tells what it does, and its oldest index."""
     from finetune.commits.held_out_files import stage
-    from finetune.commits.stages import Plan, commit_stages
+    from finetune.commits.stages import ReplayPlan, commit_stages
     from finetune.commits.windows import windows
     from indexer.repository import git
 
-    amount = Plan(options.cases // 2, options.cases - options.cases // 2, options.seed, options.every_line)
+    amount = ReplayPlan(options.cases // 2, options.cases - options.cases // 2, options.seed, options.every_line)
     plan = []
     if not options.split_files:
         plan = windows(root, options.commits, options.windows, since=options.since, first_parent=options.first_parent)
@@ -200,31 +200,31 @@ def _stages(
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="eval-", dir=settings.data_dir))
     try:
-        with _progress(quiet, options.cases) as watch:
+        with _progress(quiet, options.cases) as reporter:
             made = (
-                stage(root, settings, amount, folder, passed, watch)
+                stage(root, settings, amount, folder, passed, reporter)
                 if options.split_files
-                else commit_stages(root, plan, settings, amount, folder, passed, watch)
+                else commit_stages(root, plan, settings, amount, folder, passed, reporter)
             )
-            yield made, watch, plan[0].base if plan else None
+            yield made, reporter, plan[0].base if plan else None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _progress(quiet: bool, cases: int) -> "Iterator[Watch]":
+def _progress(quiet: bool, cases: int) -> "Iterator[ProgressReporter]":
     """A bar on a terminal: what is being done, how far the index is, how many cases are answered."""
-    from finetune.commits.stages import Watch
+    from finetune.commits.stages import ProgressReporter
 
     if quiet or not sys.stderr.isatty():
-        yield Watch()
+        yield ProgressReporter()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        phase = bars.add_task("starting", total=100, visible=False)
+        task = bars.add_task("starting", total=100, visible=False)
         asked = bars.add_task("cursors", total=cases)
 
         def answered() -> None:
@@ -232,14 +232,16 @@ def _progress(quiet: bool, cases: int) -> "Iterator[Watch]":
             if bars.tasks[asked].completed > (bars.tasks[asked].total or 0):
                 bars.update(asked, total=bars.tasks[asked].completed)  # moved lines come on top of what was asked for
 
-        yield Watch(
-            say=lambda said: bars.update(phase, description=said, completed=0, visible=said.startswith("indexing")),
-            index=lambda step: bars.update(phase, completed=step.percent),
-            case=answered,
+        yield ProgressReporter(
+            phase=lambda phrase, done, total: bars.update(
+                task, description=phrase, completed=0, visible=phrase.startswith("indexing")
+            ),
+            index_step=lambda step: bars.update(task, completed=step.percent),
+            case_answered=answered,
         )
 
 
-def _require(cases: list[Any], passed: "Passed") -> None:
+def _require(cases: list[Any], passed: "SkipReport") -> None:
     """Says why nothing could be replayed."""
     if cases:
         return

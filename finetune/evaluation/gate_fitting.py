@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune.commits.stages import Stage, Watch
+from finetune.commits.stages import ProgressReporter, Stage
 from finetune.evaluation.intervals import calibration, wilson
 from finetune.evaluation.replay import documents_of, request_of
 from indexer import fsio
@@ -72,16 +72,16 @@ class Refit:
         }
 
 
-def collect(stages: Iterable[Stage], watch: Watch) -> list[tuple[Judged, dict[str, Any]]]:
+def collect(stages: Iterable[Stage], reporter: ProgressReporter) -> list[tuple[Judged, dict[str, Any]]]:
     """The judged suggestions of each stage with the facts about it; moved lines are left out."""
     retrieval = Retrieval(load_forest())
     found = []
     for stage in stages:
-        watch.say("replaying")
+        reporter.phase("replaying", 0, 0)
         retrieval.set_index(stage.index)
         rows, right, cases = [], [], 0
         for case in stage.cases:
-            watch.case()
+            reporter.case_answered()
             if case.moved:
                 continue
             cases += 1

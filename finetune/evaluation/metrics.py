@@ -125,7 +125,7 @@ def judge(
         language=language_of(case.path),
         directory=directory_of(case.path),
         kind=case.kind,
-        nature=case.nature,
+        nature=case.line_kind,
         moved=case.moved,
         verbatim=verbatim,
         best=best,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from finetune.commits.cases import Case
-from finetune.commits.stages import Stage, Watch
+from finetune.commits.stages import ProgressReporter, Stage
 from finetune.evaluation.metrics import Outcome, judge
 from finetune.evaluation.systems import Arm
 from indexer.languages.grammars import language_of
@@ -29,11 +29,11 @@ class Result:
     stages: list[dict[str, Any]] = field(default_factory=list)
 
 
-def run(stages: Iterable[Stage], arms: Sequence[Arm], watch: Watch) -> Result:
+def run(stages: Iterable[Stage], arms: Sequence[Arm], reporter: ProgressReporter) -> Result:
     """Puts every case of every stage to every arm."""
     result = Result(arms={arm.name: [] for arm in arms})
     for stage in stages:
-        watch.say("replaying")
+        reporter.phase("replaying", 0, 0)
         standing = verbatim(stage.index, stage.cases)
         for arm in arms:
             arm.engine.set_index(stage.index)
@@ -47,7 +47,7 @@ def run(stages: Iterable[Stage], arms: Sequence[Arm], watch: Watch) -> Result:
                     judge(arm.name, len(result.cases), case, stands, invoked, automatic, first_ms, again_ms)
                 )
             result.cases.append(case)
-            watch.case()
+            reporter.case_answered()
         result.stages.append(stage.about)
     return result
 

@@ -74,13 +74,13 @@ def finetune(
     Nothing is fetched, and nothing is written into REPO. Whatever happens, what serves goes on serving until a better
     adapter takes its place. Exit code 0: promoted, kept or too few changes.
     """
-    from finetune.nightly.commit_split import Wanted
+    from finetune.nightly.commit_split import PlanOptions
     from indexer.errors import UserError
     from indexer.repository import git
 
     try:
         from finetune.dataset.build import DatasetOptions
-        from finetune.nightly.job import NightOptions, Tell, night
+        from finetune.nightly.job import NightlyOptions, Tell, night
         from finetune.training.options import TrainingOptions
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed", "pip install 'ondol[model]'") from error
@@ -92,8 +92,8 @@ def finetune(
         settings = replace(settings, base_model=base)
     if chosen.get("rank") and not chosen.get("alpha"):
         chosen["alpha"] = 2 * chosen["rank"]
-    options = NightOptions(
-        Wanted(since, least, held_out),
+    options = NightlyOptions(
+        PlanOptions(since, least, held_out),
         start == "current",
         max_minutes,
         cases,

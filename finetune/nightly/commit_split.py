@@ -26,7 +26,7 @@ HELD_OUT = (10, 100)
 
 
 @dataclass(frozen=True, slots=True)
-class NightPlan:
+class CommitSplit:
     """The commits of a night.
 
     :param since: training begins after this commit; None at the beginning of the history.
@@ -50,12 +50,12 @@ class NightPlan:
         return sum(len(window.commits) for window in self.replayed)
 
 
-class TooFew(Exception):
+class NotEnoughCommits(Exception):
     """There is too little that is new; the message says how little. No error: tomorrow there may be more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlanOptions:
     """What the user asked for.
 
     :param since: a revision to train from, over what the registry says. :param least: new commits that make a night.
@@ -68,12 +68,13 @@ class Wanted:
     windows: int = 2
 
 
-def plan(root: Path, wanted: Wanted, versions: Sequence[Version], serving: Version | None) -> NightPlan:
+def plan(root: Path, wanted: PlanOptions, versions: Sequence[Version], serving: Version | None) -> CommitSplit:
     """The commits of the coming night.
 
     :param versions: of the same base, the oldest first: what earlier nights made.
     :param serving: the one that serves, if there is one; training goes on after it.
-    :raises TooFew: there is too little to train on or to judge by. :raises UserError: no history, or no such revision.
+    :raises NotEnoughCommits: there is too little to train on or to judge by.
+    :raises UserError: no history, or no such revision.
     """
     head = git.head(root) if git.is_repository(root) or git.is_bare(root) else None
     if head is None:
@@ -85,25 +86,25 @@ def plan(root: Path, wanted: Wanted, versions: Sequence[Version], serving: Versi
     reached = _reachable(root, head, last, "the last night", notes) if wanted.since is None else None
     fresh = len(history.commits(root, f"{reached}..{head}" if reached else head))
     if reached and fresh < wanted.least:
-        raise TooFew(f"{fresh} commits are new since the last night, {wanted.least} are needed")
+        raise NotEnoughCommits(f"{fresh} commits are new since the last night, {wanted.least} are needed")
     if wanted.since is not None:
         since: str | None = _resolve(root, wanted.since, head)
     else:
         since = _reachable(root, head, serving.newest if serving else None, "the version that serves", notes)
     found = history.commits(root, f"{since}..{head}" if since else head)
     if len(found) < wanted.least:
-        raise TooFew(f"{len(found)} commits to learn from, {wanted.least} are needed")
+        raise NotEnoughCommits(f"{len(found)} commits to learn from, {wanted.least} are needed")
     replayed = _held_out(root, wanted, len(found))
     until = replayed[0].base
     if since is not None and beyond(root, until, [Commit(since, None, 0, "")]):
-        raise TooFew(f"all {len(found)} commits are needed to judge by")
+        raise NotEnoughCommits(f"all {len(found)} commits are needed to judge by")
     training = len(history.commits(root, f"{since}..{until}" if since else until))
     if not training:
-        raise TooFew(f"all {len(found)} commits are needed to judge by")
-    return NightPlan(since, until, head, fresh, training, tuple(replayed), tuple(dict.fromkeys(notes)))
+        raise NotEnoughCommits(f"all {len(found)} commits are needed to judge by")
+    return CommitSplit(since, until, head, fresh, training, tuple(replayed), tuple(dict.fromkeys(notes)))
 
 
-def _held_out(root: Path, wanted: Wanted, count: int) -> list[Window]:
+def _held_out(root: Path, wanted: PlanOptions, count: int) -> list[Window]:
     """The newest commits in windows; none of them is ``until`` or among its ancestors, whatever their dates say."""
     low, high = HELD_OUT
     amount = wanted.held_out or max(1, min(max(count // HELD_OUT_SHARE, low), high, count // 2))

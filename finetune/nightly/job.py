@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.commits.stages import ProgressReporter
 from finetune.dataset import build
 from finetune.dataset.build import DatasetOptions, Manifest
 from finetune.evaluation.machine import machine
 from finetune.nightly import canaries, commit_split, promotion
-from finetune.nightly.commit_split import NightPlan, TooFew, Wanted
+from finetune.nightly.commit_split import CommitSplit, NotEnoughCommits, PlanOptions
 from finetune.nightly.promotion import Decision, Trial
 from finetune.nightly.replay import Judged, judge
 from finetune.nightly.report import PROMOTED, Report, finite
@@ -48,7 +49,7 @@ _LEAST_MINUTES: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class NightOptions:
+class NightlyOptions:
     """What the user asked for.
 
     :param from_current: go on from the adapter that serves; by default each night starts from the base.
@@ -57,7 +58,7 @@ class NightOptions:
     :param dataset_only: stop when the set is written. :param promote: False keeps even a better adapter.
     """
 
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: PlanOptions = field(default_factory=PlanOptions)
     from_current: bool = False
     max_minutes: float | None = None
     cases: int = 400
@@ -81,7 +82,7 @@ class Tell:
 class Night:
     """One night of one repository."""
 
-    def __init__(self, root: Path, settings: Settings, options: NightOptions, tell: Tell) -> None:
+    def __init__(self, root: Path, settings: Settings, options: NightlyOptions, tell: Tell) -> None:
         self.root, self.options, self.tell = root, options, tell
         self.started = time.monotonic()
         self.base = _base(settings)
@@ -100,7 +101,7 @@ class Night:
         serving, known = self._versions(report)
         try:
             plan = commit_split.plan(self.root, self.options.wanted, known, serving)
-        except TooFew as error:
+        except NotEnoughCommits as error:
             report.too_few(str(error))
             return
         report.plan(plan)
@@ -136,7 +137,7 @@ class Night:
                 adapter_registry_writer.promote(self.registry, one.number, self.base)
                 report.note(f"The night that made version {one.number} ended before it was promoted; now it serves.")
 
-    def _build(self, plan: NightPlan, report: Report) -> Manifest | None:
+    def _build(self, plan: CommitSplit, report: Report) -> Manifest | None:
         """The set; None where it is empty."""
         wanted = replace(self.options.set, since=plan.since, until=plan.until, seed=self.options.seed)
         chosen = {"set": asdict(wanted), "base": self.base.identity, "prompt": [PROMPT_FORMAT, self.base.spec.name]}
@@ -147,7 +148,9 @@ class Night:
             if made is None:
                 fsio.remove_tree(self.work)
                 fsio.make_directories(self.work)
-                made = build.build(self.root, self.settings, self.base.path, where, wanted, self.tell.phase)
+                made = build.build(
+                    self.root, self.settings, self.base.path, where, wanted, ProgressReporter(self.tell.phase)
+                )
                 fsio.replace_file(self.work / _CHOSEN, json.dumps(chosen).encode())
         report.dataset(made, where, time.monotonic() - began)
         if not made.samples:
@@ -207,7 +210,7 @@ class Night:
         self.tell.phase(told, step.step, step.steps)
 
     def _judge(
-        self, plan: NightPlan, adapter: Path, problems: tuple[str, ...], serving: Version | None, report: Report
+        self, plan: CommitSplit, adapter: Path, problems: tuple[str, ...], serving: Version | None, report: Report
     ) -> tuple[Decision, Judged | None]:
         if problems:
             decision, judged = promotion.decide(Trial({}, problems)), None
@@ -230,7 +233,7 @@ class Night:
 
     def _keep(
         self,
-        plan: NightPlan,
+        plan: CommitSplit,
         made: Manifest,
         adapter: Path,
         result: TrainingResult,
@@ -301,7 +304,7 @@ def _base(settings: Settings) -> ModelFolder:
     return folder
 
 
-def night(root: Path, settings: Settings, options: NightOptions, tell: Tell) -> dict[str, Any]:
+def night(root: Path, settings: Settings, options: NightlyOptions, tell: Tell) -> dict[str, Any]:
     """A whole night under its lock; returns its report, which is also written as JSON and Markdown.
 
     :raises OndolError: the night could not be brought to its end; the report says so too.

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from finetune.commits.stages import Plan, Stage, Watch, commit_stages
-from finetune.commits.windows import Passed
+from finetune.commits.stages import ProgressReporter, ReplayPlan, Stage, commit_stages
+from finetune.commits.windows import SkipReport
 from finetune.evaluation import model_systems
 from finetune.evaluation.metrics import Outcome
 from finetune.evaluation.replay import run
 from finetune.evaluation.summary import summarise
 from finetune.evaluation.systems import Arm, retrieval
 from finetune.nightly import canaries
-from finetune.nightly.commit_split import NightPlan
+from finetune.nightly.commit_split import CommitSplit
 from finetune.nightly.promotion import BASE, CANDIDATE, SEEN_NOW, SEEN_THEN, SERVING
 from indexer.config import Settings
 from indexer.prompt.renderer import PromptInput
@@ -49,7 +49,7 @@ class Judged:
     leaks: tuple[str, ...]
     about: dict[str, dict[str, Any]]
     stages: list[dict[str, Any]]
-    passed: Passed
+    passed: SkipReport
 
     @property
     def headline(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Judged:
 def judge(
     root: Path,
     settings: Settings,
-    plan: NightPlan,
+    plan: CommitSplit,
     folder: Path,
     adapter: Path,
     serving: Version | None,
@@ -75,14 +75,14 @@ def judge(
 
     :param folder: ours, for trees and indexes; it is removed afterwards. :param adapter: as peft writes it.
     """
-    passed = Passed()
-    amount = Plan(cases // 2, cases - cases // 2, seed)
+    passed = SkipReport()
+    amount = ReplayPlan(cases // 2, cases - cases // 2, seed)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         tell("asking for the canaries", 0, 0)
         leaks = _leaks(settings, adapter, seed)
-        watch = Watch(say=lambda what: tell(what, 0, 0))
-        stages = list(commit_stages(root, list(plan.replayed), settings, amount, folder, passed, watch))
+        reporter = ProgressReporter(phase=tell)
+        stages = list(commit_stages(root, list(plan.replayed), settings, amount, folder, passed, reporter))
         makers = _makers(root, settings, plan.until, adapter, serving)
         arms, about = _replay(stages, makers, settings, tell)
     finally:
@@ -140,7 +140,7 @@ def _replay(
                 tell(f"loading {name}", 0, 0)
                 engine, about[name] = makers[name]()
                 made.append(Arm(name, engine, about[name]))
-            outcomes |= run(stages, made, Watch(case=answered)).arms
+            outcomes |= run(stages, made, ProgressReporter(case_answered=answered)).arms
         finally:
             for one in made:
                 one.engine.stop()

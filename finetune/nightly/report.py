@@ -18,7 +18,7 @@ from indexer import fsio
 
 if TYPE_CHECKING:
     from finetune.dataset.build import Manifest
-    from finetune.nightly.commit_split import NightPlan
+    from finetune.nightly.commit_split import CommitSplit
     from finetune.nightly.promotion import Decision
     from finetune.nightly.replay import Judged
     from finetune.training.options import TrainingOptions, TrainingResult
@@ -67,7 +67,7 @@ class Report:
         """The night was not brought to its end."""
         self.add(status=FAILED, summary=why, reasons=[why])
 
-    def plan(self, plan: "NightPlan") -> None:
+    def plan(self, plan: "CommitSplit") -> None:
         """Which commits."""
         self.document["notes"] += plan.notes
         self.add(

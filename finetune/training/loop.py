@@ -206,7 +206,7 @@ class LoraTrainer(Trainer):
         return self._bare(), adapter_tensors(self._bare(), state)
 
 
-class Watch(TrainerCallback):
+class RunCallback(TrainerCallback):
     """Follows a run step by step: tells progress, asks for checkpoints, ends it in time."""
 
     def __init__(self, run: Run, tell: Callable[[Progress], None] | None) -> None:
@@ -280,7 +280,7 @@ def run(
     args.per_device_train_batch_size, args.gradient_accumulation_steps = current.batch, current.accumulation
     set_seed(options.seed)
     model = load(folder, options, start)
-    trainer = LoraTrainer(current, model, args, Watch(current, progress if current.main else None))
+    trainer = LoraTrainer(current, model, args, RunCallback(current, progress if current.main else None))
     resume = _resume(current, trainer)
     if trainer.is_fsdp_enabled:  # the spread model has no forward pass outside of the training's
         apart = Samples.gather([], options.max_length, 0.0)

@@ -49,9 +49,11 @@ def train(
         raise UserError(f"{base} holds GGUF only, which cannot be trained", "fetch its safetensors weights")
     manifest = Manifest.from_file(dataset)
     if manifest.base != folder.identity:
-        raise UserError(f"the set in {dataset} was made for another base than {folder.name}", "build the set again")
+        raise UserError(
+            f"the set in {dataset} was made for another base than {folder.name}", "build the data set again"
+        )
     if manifest.prompt.get("format") != PROMPT_FORMAT:
-        raise UserError(f"the set in {dataset} was made for another prompt format", "build the set again")
+        raise UserError(f"the set in {dataset} was made for another prompt format", "build the data set again")
     if not manifest.samples:
         raise UserError(f"the set in {dataset} holds no samples", "take in more commits (--since)")
     if options.processes > 1 and not is_worker():

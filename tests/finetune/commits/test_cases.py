@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from finetune.commits.cases import KINDS, choose
-from finetune.commits.windows import Passed, Tree, edits, windows
+from finetune.commits.windows import SkipReport, Tree, edits, windows
 from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.repository.policy import accepts_path
@@ -20,7 +20,7 @@ ALL = dict.fromkeys(KINDS, 50)
 
 
 def drawn(root, commits=100, count=1, per_kind=ALL, seed=1, every=False):
-    passed = Passed()
+    passed = SkipReport()
     found = [edit for window in windows(root, commits, count) for edit in edits(root, window, SETTINGS, passed)]
     return choose(found, per_kind, seed, every=every), passed
 
@@ -103,7 +103,7 @@ def test_what_is_put_back_was_not_typed(tmp_path):
     commit_histories.commit(root, {"a.py": "first = 1\n"}, "revert")
     cases, passed = drawn(root)
     assert {case.rest for case in cases if case.kind == "start"} == {"second = 2"}
-    assert passed.reasons == {"file: put back to a state from before the window": 1}
+    assert passed.reasons == {"file: restored to a state from before the window": 1}
 
 
 def test_a_huge_commit_is_sampled_and_that_is_said(tmp_path):
@@ -180,7 +180,7 @@ def test_histories_that_give_nothing_say_what_to_do(tmp_path):
     empty.mkdir()
     small_repository.git(empty, "init", "-q")
     one = small_repository.repository(tmp_path / "one", {"a.py": "x = 1\n"})
-    for root, what in ((plain, "no history"), (empty, "no history"), (one, "one commit and nothing before it")):
+    for root, what in ((plain, "no history"), (empty, "no history"), (one, "only one commit")):
         with pytest.raises(UserError, match=what) as raised:
             windows(root, 100, 4)
         assert "--split-files" in str(raised.value)
@@ -189,7 +189,7 @@ def test_histories_that_give_nothing_say_what_to_do(tmp_path):
         commit_histories.commit(one, {f"{name}.py": "y = 2\n"})
         small_repository.git(one, "checkout", "-q", "main")
         small_repository.git(one, "merge", "-q", "--no-ff", "--no-edit", name)
-    with pytest.raises(UserError, match="nothing but merges; replay without --first-parent"):
+    with pytest.raises(UserError, match="only merges; replay without --first-parent"):
         windows(one, 100, 4, first_parent=True)
     with pytest.raises(UserError, match="no commit since 2099-01-01"):
         windows(one, 100, 4, since="2099-01-01")
@@ -224,6 +224,6 @@ def test_a_tree_moves_between_commits_as_files_and_folders_trade_places(tmp_path
 def test_excluded_paths_are_not_replayed(tmp_path):
     root = commit_histories.growing(tmp_path / "r", 4)
     settings = replace(SETTINGS, exclude=("src/area0/",))
-    found = [e.change.path for w in windows(root, 9, 1) for e in edits(root, w, settings, Passed())]
+    found = [e.change.path for w in windows(root, 9, 1) for e in edits(root, w, settings, SkipReport())]
     assert found
     assert all(path.startswith("src/area1/") for path in found)

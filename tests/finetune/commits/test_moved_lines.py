@@ -2,7 +2,7 @@
 
 import pytest
 
-from finetune.commits.moved_lines import Moves
+from finetune.commits.moved_lines import MovedLines
 
 CALL = "warehouse.count(limit=3)"
 
@@ -19,11 +19,11 @@ CALL = "warehouse.count(limit=3)"
     ],
 )
 def test_blocks_of_twenty_letters_are_moved(gone, added, moved):
-    assert Moves(gone).moved(added) == moved
+    assert MovedLines(gone).moved(added) == moved
 
 
 def test_thousands_of_braces_are_no_trouble():
     run = [line for n in range(20_000) for line in (f"call_with_a_name_{n}(x);", "}")]
-    moves = Moves([run, ["}"] * 20_000])
+    moves = MovedLines([run, ["}"] * 20_000])
     assert all(moves.moved(run))
     assert not any(moves.moved(["}", "new"] * 20_000))

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from tree_sitter import Node
 
-from finetune.commits.stages import Watch, index_of
-from finetune.commits.windows import Passed, divided, edits
+from finetune.commits.stages import ProgressReporter, index_of
+from finetune.commits.windows import SkipReport, divided, edits
 from finetune.dataset.build import DatasetOptions, Manifest, build, path_key
-from finetune.dataset.filters import HOLDS_SECRET, NearDuplicates, Sieve, author, capped
+from finetune.dataset.filters import HOLDS_SECRET, Filter, NearDuplicates, author, capped
 from finetune.dataset.prompts import RESERVE, TOO_LONG, Prompts
-from finetune.dataset.samples import Draft, added_spans, older, typed
+from finetune.dataset.samples import RawSample, added_spans, older, typed
 from finetune.dataset.shards import TRAIN, VALIDATION, read
 from finetune.dataset.spans import LONGEST, Spans
 from indexer.config import Settings
@@ -98,8 +98,8 @@ def test_a_thousand_cursors_have_the_token_ids_that_the_server_sends(
     settings = Settings()
     commits = [one for one in history.commits(repository) if one.parent]
     window = divided(repository, commits[:12], 1)[0]
-    index, _ = index_of(repository, settings, tmp_path, Watch())
-    found = list(edits(repository, window, settings, Passed()))
+    index, _ = index_of(repository, settings, tmp_path, ProgressReporter())
+    found = list(edits(repository, window, settings, SkipReport()))
     drafts = [*typed(found, 400, 1), *added_spans(found, 1)]
     assert len(drafts) > 200
     for seed in range(30):
@@ -260,7 +260,8 @@ def test_the_same_seed_gives_the_same_set(
 ) -> None:
     options = DatasetOptions(max_samples=400, until="HEAD~4")
     said = []
-    again = build(repository, Settings(), base.path, tmp_path / "set", options, lambda *told: said.append(told))
+    reporter = ProgressReporter(phase=lambda *phase: said.append(phase))
+    again = build(repository, Settings(), base.path, tmp_path / "set", options, reporter)
     assert replace(again, seconds=0, options={}) == replace(built[0], seconds=0, options={})
     assert any(phrase == "writing samples" and 0 < done <= total == 400 for phrase, done, total in said)
     assert Manifest.from_file(tmp_path / "set") == again
@@ -285,9 +286,9 @@ def test_a_damaged_shard_or_manifest_is_refused(built: tuple[Manifest, Path], tm
     with pytest.raises(UserError, match="missing"):
         list(read(tmp_path, manifest.files, TRAIN))
     (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(UserError, match="build the set again"):
+    with pytest.raises(UserError, match="build the data set again"):
         Manifest.from_file(tmp_path)
-    with pytest.raises(UserError, match="build it first"):
+    with pytest.raises(UserError, match="no data set"):
         Manifest.from_file(tmp_path / "nowhere")
 
 
@@ -355,12 +356,12 @@ def test_no_middle_makes_a_model_write_a_masked_secret(at: str) -> None:
     text = 'first = 1\ntoken = "REDACTED", retries\nlast = 2\n'
     start = text.index(at) + len(at)
     spans = [(start, start + 3), (start, text.index("\nlast"))]
-    assert [Sieve().refuses(Draft("span", "a.py", text, *span)) for span in spans] == [HOLDS_SECRET] * 2
-    assert Sieve().refuses(Draft("span", "a.py", text, 6, 9)) is None
+    assert [Filter().refuses(RawSample("span", "a.py", text, *span)) for span in spans] == [HOLDS_SECRET] * 2
+    assert Filter().refuses(RawSample("span", "a.py", text, 6, 9)) is None
 
 
-def draft(name: str, path: str) -> Draft:
-    return Draft("typed", path, "", 0, 0, "x", "c", name)
+def draft(name: str, path: str) -> RawSample:
+    return RawSample("typed", path, "", 0, 0, "x", "c", name)
 
 
 def test_one_author_does_not_make_the_set() -> None:
@@ -394,7 +395,7 @@ def test_a_repository_of_one_commit_is_learnt_as_it_stands(base: ModelFolder, tm
     root = growing(tmp_path / "repository", 0)
     manifest = build(root, Settings(), base.path, tmp_path / "set", DatasetOptions(max_samples=40))
     assert manifest.commits == 0 and manifest.samples > 10
-    assert any("first one" in note for note in manifest.notes)
+    assert any("one commit" in note for note in manifest.notes)
 
 
 def test_a_base_without_fim_tokens_is_taught_left_to_right_and_that_is_said(repository: Path, tmp_path: Path) -> None:

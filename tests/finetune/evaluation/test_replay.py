@@ -12,8 +12,8 @@ from rich.console import Console
 
 from finetune.commits import held_out_files
 from finetune.commits.cases import Case
-from finetune.commits.stages import Plan, Watch, commit_stages, indexed_windows
-from finetune.commits.windows import Passed, windows
+from finetune.commits.stages import ProgressReporter, ReplayPlan, commit_stages, indexed_windows
+from finetune.commits.windows import SkipReport, windows
 from finetune.evaluation import gate_fitting, own_gate
 from finetune.evaluation.html_report import page
 from finetune.evaluation.replay import ask, run, verbatim
@@ -68,12 +68,14 @@ def test_nothing_of_the_commit_or_of_the_future_is_in_the_index_or_in_an_answer(
     oldest = [min(number_of[commit.id] for commit in window.commits) for window in plan]
     assert oldest == [1, 5, 9]
     for first, (_, index) in zip(
-        oldest, indexed_windows(root, plan, settings(tmp_path), tmp_path / "one", lambda _: None), strict=True
+        oldest, indexed_windows(root, plan, settings(tmp_path), tmp_path / "one"), strict=True
     ):
         held = set().union(*(marked(index.text(document)) for document in index.documents.values()))
         assert held == set(range(1, first))
     engine = RetrievalEngine(settings(tmp_path), None)
-    stages = commit_stages(root, plan, settings(tmp_path), Plan(40, 40, seed), tmp_path / "two", Passed(), Watch())
+    stages = commit_stages(
+        root, plan, settings(tmp_path), ReplayPlan(40, 40, seed), tmp_path / "two", SkipReport(), ProgressReporter()
+    )
     asked = 0
     for stage in stages:
         engine.set_index(stage.index)
@@ -91,7 +93,7 @@ def test_a_window_that_its_base_holds_is_refused(tmp_path):
     (window,) = windows(root, 100, 1)
     wrong = replace(window, base=window.commits[0].id)
     with pytest.raises(AssertionError, match="the base holds the window"):
-        list(indexed_windows(root, [wrong], settings(tmp_path), tmp_path / "w", lambda _: None))
+        list(indexed_windows(root, [wrong], settings(tmp_path), tmp_path / "w"))
 
 
 class Double:
@@ -121,14 +123,18 @@ def test_arms_get_the_same_cases_and_the_figures_are_theirs(tmp_path):
     root = commit_histories.growing(tmp_path / "r", 8)
     plan = windows(root, 100, 2)
     truth: dict[tuple[str, int], str] = {}
-    stages = list(commit_stages(root, plan, settings(tmp_path), Plan(20, 20, 3), tmp_path / "w", Passed(), Watch()))
+    stages = list(
+        commit_stages(
+            root, plan, settings(tmp_path), ReplayPlan(20, 20, 3), tmp_path / "w", SkipReport(), ProgressReporter()
+        )
+    )
     for stage in stages:
         truth |= {(f"replay:///{case.commit}/{case.path}", case.offset): case.rest for case in stage.cases}
     oracle = Double(lambda request: truth[(request.document.uri, request.offset)])
     silent = Double(lambda request: None)
     wrong = Double(lambda request: None if request.automatic else "§")
     put = [Arm("silent", silent, {}), Arm("oracle", oracle, {}), Arm("wrong", wrong, {})]
-    result = run(stages, put, Watch())
+    result = run(stages, put, ProgressReporter())
     assert not oracle.open
     assert oracle.indexes == len(stages) == 2
     figures = summarise(result.arms, 1)
@@ -172,7 +178,7 @@ def test_lines_that_stand_elsewhere_are_told_from_novel_ones(tmp_path):
     root = small_repository.repository(tmp_path / "r", {"a.py": f"def f():\n{line}\n", "b.py": "x = 1\n"})
     commit_histories.commit(root, {"b.py": f"x = 1\n\ndef g():\n{line}\n    novel = 1\n\ndef h():\n    novel = 1\n"})
     (window,) = windows(root, 9, 1)
-    ((_, index),) = indexed_windows(root, [window], settings(tmp_path), tmp_path / "w", lambda _: None)
+    ((_, index),) = indexed_windows(root, [window], settings(tmp_path), tmp_path / "w")
 
     def case(text: str, rest: str, path: str) -> Case:
         return Case("c", path, "start", text.count("\n"), text + "\n", len(text), rest, (), False)
@@ -191,7 +197,9 @@ def test_held_out_files_are_not_in_the_index(tmp_path):
     rng = random.Random(4)
     files = {f"src/m{n}.py": f"# unique_{n}\n" + commit_histories.function(rng, n) for n in range(40)}
     small_repository.write(root, files)
-    made = held_out_files.stage(root, settings(tmp_path), Plan(20, 20, 1), tmp_path / "w", Passed(), Watch())
+    made = held_out_files.stage(
+        root, settings(tmp_path), ReplayPlan(20, 20, 1), tmp_path / "w", SkipReport(), ProgressReporter()
+    )
     (stage,) = made
     held = {case.path for case in stage.cases}
     assert stage.about["held_out"] == len(files) - len(stage.index.documents) > 0

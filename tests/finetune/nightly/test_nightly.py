@@ -20,8 +20,8 @@ from finetune.dataset.build import DatasetOptions, Manifest
 from finetune.nightly import commit_split
 from finetune.nightly import job as nights
 from finetune.nightly.canaries import COUNT, leaked, make
-from finetune.nightly.commit_split import TooFew, Wanted, plan
-from finetune.nightly.job import NightOptions, Tell, night
+from finetune.nightly.commit_split import NotEnoughCommits, PlanOptions, plan
+from finetune.nightly.job import NightlyOptions, Tell, night
 from finetune.training.options import TrainingResult
 from indexer.data_layout import registry_directory
 from indexer.errors import UserError
@@ -65,7 +65,7 @@ def state(root: Path) -> tuple[str, str]:
 
 
 def test_the_commits_judged_by_are_beyond_all_that_is_trained_on(grown: Path) -> None:
-    made = plan(grown, Wanted(held_out=8), [], None)
+    made = plan(grown, PlanOptions(held_out=8), [], None)
     replayed = [one for window in made.replayed for one in window.commits]
     assert (made.training, len(replayed), made.fresh, made.since) == (33, 8, 41, None)
     trained_on = {one.id for one in history.commits(grown, made.until)}
@@ -82,7 +82,7 @@ def test_branches_that_were_merged_late_do_not_get_to_both_sides(tmp_path: Path)
     small_repository.git(root, "checkout", "-q", "main")
     small_repository.git(root, "merge", "-q", "--no-ff", "-m", "merged", "side")
     commit(root, {"last.py": "last = 1\n"})
-    made = plan(root, Wanted(held_out=6), [], None)
+    made = plan(root, PlanOptions(held_out=6), [], None)
     trained_on = {one.id for one in history.commits(root, made.until)}
     assert not trained_on & {one.id for window in made.replayed for one in window.commits}
 
@@ -95,11 +95,11 @@ def version(registry_: Path, base_: Any, newest: str, head: str) -> adapter_regi
 def test_the_next_night_trains_on_what_the_last_one_judged_by(tmp_path: Path, repo: Path, base: Any) -> None:
     names = [one.id for one in history.commits(repo)]
     last = version(tmp_path / "registry", base, names[10], names[4])
-    made = plan(repo, Wanted(least=4), [last], last)
+    made = plan(repo, PlanOptions(least=4), [last], last)
     assert (made.since, made.fresh, made.training, made.held_out) == (names[10], 4, 5, 5)
-    with pytest.raises(TooFew, match="4 commits are new since the last night, 5 are needed"):
-        plan(repo, Wanted(least=5), [last], last)
-    kept = plan(repo, Wanted(least=4), [last], None)
+    with pytest.raises(NotEnoughCommits, match="4 commits are new since the last night, 5 are needed"):
+        plan(repo, PlanOptions(least=5), [last], last)
+    kept = plan(repo, PlanOptions(least=4), [last], None)
     assert kept.since is None, "what was kept back is learnt again"
 
 
@@ -109,28 +109,28 @@ def test_a_rewritten_history_is_said_and_learnt_from_where_it_parts(tmp_path: Pa
     small_repository.git(repo, "reset", "-q", "--hard", parting)
     for number in range(20):
         commit(repo, {f"other{number % 5}.py": f"other_{number} = {number}\n" * 5})
-    made = plan(repo, Wanted(held_out=5), [last], last)
+    made = plan(repo, PlanOptions(held_out=5), [last], last)
     assert made.since == parting
     assert made.notes[0].startswith(
         "The history was rewritten after the last night: learning starts where the two part"
     )
     gone = version(tmp_path / "registry", base, "0" * 39 + "1", "0" * 39 + "1")
-    again = plan(repo, Wanted(held_out=5), [gone], gone)
+    again = plan(repo, PlanOptions(held_out=5), [gone], gone)
     assert again.since is None
     assert "are gone, so learning starts anew" in again.notes[0]
 
 
 def test_since_names_a_commit_before_this_one(repo: Path) -> None:
-    named = plan(repo, Wanted(since="HEAD~20", held_out=5), [], None)
+    named = plan(repo, PlanOptions(since="HEAD~20", held_out=5), [], None)
     assert named.since == small_repository.git(repo, "rev-parse", "HEAD~20").strip()
     with pytest.raises(UserError, match="has no commit nonsense"):
-        plan(repo, Wanted(since="nonsense"), [], None)
+        plan(repo, PlanOptions(since="nonsense"), [], None)
     small_repository.git(repo, "branch", "ahead")
     small_repository.git(repo, "reset", "-q", "--hard", "HEAD~3")
     with pytest.raises(UserError, match="ahead is not among the ancestors"):
-        plan(repo, Wanted(since="ahead"), [], None)
-    with pytest.raises(TooFew, match="2 commits to learn from, 10 are needed"):
-        plan(repo, Wanted(since="HEAD~2"), [], None)
+        plan(repo, PlanOptions(since="ahead"), [], None)
+    with pytest.raises(NotEnoughCommits, match="2 commits to learn from, 10 are needed"):
+        plan(repo, PlanOptions(since="HEAD~2"), [], None)
 
 
 def test_a_set_alone_is_written_and_says_what_was_left_out(repo: Path, tmp_path: Path, base: Any) -> None:
@@ -242,7 +242,7 @@ def settings(data: Path, base_: Any) -> Any:
     return small_repository.settings(data, base_model=str(base_.path))
 
 
-OPTIONS = NightOptions(Wanted(held_out=8), cases=20, set=DatasetOptions(max_samples=60))
+OPTIONS = NightlyOptions(PlanOptions(held_out=8), cases=20, set=DatasetOptions(max_samples=60))
 
 
 def run(repo: Path, data: Path, base_: Any, monkeypatch: pytest.MonkeyPatch, train: Any) -> dict[str, Any]:
@@ -445,5 +445,5 @@ def test_a_night_that_is_killed_leaves_what_serves_and_no_lock(repo: Path, tmp_p
 
 def test_what_is_kept_out_of_training_has_bounds(grown: Path) -> None:
     low, _ = commit_split.HELD_OUT
-    assert plan(grown, Wanted(), [], None).held_out == low
-    assert plan(grown, Wanted(since="HEAD~12"), [], None).held_out == 6
+    assert plan(grown, PlanOptions(), [], None).held_out == low
+    assert plan(grown, PlanOptions(since="HEAD~12"), [], None).held_out == 6

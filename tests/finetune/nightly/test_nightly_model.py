@@ -14,8 +14,8 @@ pytest.importorskip("peft", reason="peft is not installed: whole nights are NOT 
 
 from finetune.dataset.build import DatasetOptions
 from finetune.nightly import promotion, replay
-from finetune.nightly.commit_split import Wanted
-from finetune.nightly.job import NightOptions, Tell, night
+from finetune.nightly.commit_split import PlanOptions
+from finetune.nightly.job import NightlyOptions, Tell, night
 from finetune.training.options import TrainingOptions
 from indexer.data_layout import registry_directory
 from lsp_server.weights import adapter_registry_writer
@@ -92,8 +92,8 @@ def test_a_better_adapter_serves_and_the_next_night_compares_with_it(
 ) -> None:
     root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
     settings = small_repository.settings(data, base_model=str(base))
-    options = NightOptions(
-        Wanted(held_out=6, least=2),
+    options = NightlyOptions(
+        PlanOptions(held_out=6, least=2),
         cases=16,
         set=DatasetOptions(max_samples=20),
         training=TrainingOptions(rank=4, max_length=512),

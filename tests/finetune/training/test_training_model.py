@@ -197,14 +197,14 @@ def test_killed_and_resumed_is_bit_for_bit_as_uninterrupted(base: Path, dataset:
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """The next run ends after a step, with its checkpoint written."""
-    saved = loop.Watch.on_step_end
+    saved = loop.ProgressReporter.on_step_end
 
     def ends(self: Any, args: Any, state: Any, control: Any, **rest: Any) -> None:
         saved(self, args, state, control, **rest)
         if state.global_step == at + 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.Watch, "on_step_end", ends)
+    monkeypatch.setattr(loop.ProgressReporter, "on_step_end", ends)
 
 
 def test_a_checkpoint_of_other_options_is_not_gone_on_from(
