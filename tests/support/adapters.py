@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from indexer.prompt.renderer import PROMPT_FORMAT
+from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.base_model import ModelFolder, open_folder
 from tests.support.tokenizers import bytes_tokenizer
 
@@ -87,3 +88,27 @@ def point(registry: Path, text: str) -> None:
     """Rename ``current`` into place, as the nightly job does: a server may read it at any moment."""
     (registry / "aside").write_text(text)
     (registry / "aside").replace(registry / "current")
+
+
+def trained_adapter(
+    folder: Path, base: ModelFolder, tensors: dict[str, np.ndarray] | None = None, seed: int = 1
+) -> Path:
+    """An adapter as training leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter_model.safetensors").write_bytes(
+        safetensors(lora(base, seed=seed) if tensors is None else tensors)
+    )
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 8}))
+    return folder
+
+
+def version_record(base: ModelFolder, **values: Any) -> dict[str, Any]:
+    """What the nightly job records of a version."""
+    prompt = {"format": PROMPT_FORMAT, "spec": base.spec.name}
+    return {"base": {"name": base.name, "identity": base.identity}, "prompt": prompt, **values}
+
+
+def add_version(where: Path, base: ModelFolder, seed: int = 1, **values: Any) -> int:
+    """Add a version to the registry ``where``; return its number."""
+    adapter = trained_adapter(where.parent / "out", base, seed=seed)
+    return adapter_registry_writer.add(where, adapter, version_record(base, **values), {}).number

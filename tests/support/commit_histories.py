@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from tests.support import small_repository
+from tests.support import console, repositories
 
 NOUNS = "walrus heron badger otter lynx gannet marten stoat pipit dunnock".split()
 VERBS = "feed count weigh release track tag".split()
@@ -27,10 +27,10 @@ def function(rng: random.Random, number: int) -> str:
 
 def commit(root: Path, files: dict[str, str | bytes], message: str = "more") -> str:
     """Writes files and commits everything; returns the commit's id."""
-    small_repository.write(root, files)
-    small_repository.git(root, "add", "-A")
-    small_repository.git(root, "commit", "-q", "-m", message)
-    return small_repository.git(root, "rev-parse", "HEAD").strip()
+    repositories.write(root, files)
+    repositories.git(root, "add", "-A")
+    repositories.git(root, "commit", "-q", "-m", message)
+    return repositories.git(root, "rev-parse", "HEAD").strip()
 
 
 def growing(root: Path, commits: int, seed: int = 1, files: int = 4) -> Path:
@@ -39,7 +39,7 @@ def growing(root: Path, commits: int, seed: int = 1, files: int = 4) -> Path:
     texts = {f"src/area{n % 2}/module_{n}.py": f'"""Module {n}."""\n' for n in range(files)}
     for path in texts:
         texts[path] += function(rng, 0) + function(rng, 0)
-    small_repository.repository(root, dict(texts))
+    repositories.repository(root, dict(texts))
     for number in range(1, commits + 1):
         for path in rng.sample(sorted(texts), 2):
             texts[path] += function(rng, number)
@@ -49,7 +49,7 @@ def growing(root: Path, commits: int, seed: int = 1, files: int = 4) -> Path:
 
 def evaluate(root: Path, data: Path, *options: str | Path) -> Any:
     """The real command."""
-    return small_repository.run("eval", root, *options, data=data)
+    return console.run("eval", root, *options, data=data)
 
 
 def report(root: Path, data: Path, *options: str | Path) -> dict[str, Any]:

@@ -11,32 +11,32 @@ from finetune.nightly.promotion import BASE, CANDIDATE
 from indexer.data_layout import registry_directory
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number
-from tests.lsp_server.weights.test_adapter_registry_writer import added, base, record, trained
-from tests.support import small_repository
+from tests.support import console, indexes, repositories
+from tests.support.adapters import add_version, trained_adapter, version_record
 from tests.support.commit_histories import commit
-
-in_memory = small_repository.in_memory
-__all__ = ["base"]
 
 
 @pytest.fixture
 def place(tmp_path: Path, base: Any) -> tuple[Path, Path, Path]:
     """A repository, a data folder, and a registry of three versions."""
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
-    where = registry_directory(small_repository.settings(data), root)
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    where = registry_directory(indexes.settings(data), root)
     gain = {"value": 0.031, "low": 0.012, "high": 0.05, "count": 400}
     metrics = {"arms": {CANDIDATE: {"exact": {"value": 0.25}}}, "gains": {BASE: gain}}
     made = {"commits": {"newest": "c", "count": 210}, "dataset": {"samples": 1940}, "verdict": "promoted"}
     adapter_registry_writer.add(
-        where, trained(data / "x", base), record(base, metrics=metrics, **made), {path_key("README.md"): ("1",)}
+        where,
+        trained_adapter(data / "x", base),
+        version_record(base, metrics=metrics, **made),
+        {path_key("README.md"): ("1",)},
     )
-    added(where, base, seed=2, verdict="kept")
-    added(where, base, seed=3)
+    add_version(where, base, seed=2, verdict="kept")
+    add_version(where, base, seed=3)
     return root, data, where
 
 
 def models(place: tuple[Path, Path, Path], command: str, *options: str | Path) -> Any:
-    return small_repository.run("models", command, *options, "--repo", place[0], data=place[1])
+    return console.run("models", command, *options, "--repo", place[0], data=place[1])
 
 
 def test_list_promote_show_rollback_and_delete(place: tuple[Path, Path, Path], base: Any) -> None:
@@ -96,8 +96,8 @@ def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: An
 
 
 def test_an_empty_registry(tmp_path: Path) -> None:
-    root = small_repository.repository(tmp_path / "repo")
-    done = small_repository.run("models", "list", "--repo", root, data=tmp_path / "data")
+    root = repositories.repository(tmp_path / "repo")
+    done = console.run("models", "list", "--repo", root, data=tmp_path / "data")
     assert done.stdout == "no adapter yet; `ondol finetune` makes one\n"
     assert not list((tmp_path / "data").glob("repositories/*/registry"))
 

@@ -11,9 +11,7 @@ from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.repository.policy import accepts_path
 from indexer.text.lines import lines_of
-from tests.support import commit_histories, small_repository
-
-in_memory = small_repository.in_memory
+from tests.support import commit_histories, repositories
 
 SETTINGS = Settings()
 ALL = dict.fromkeys(KINDS, 50)
@@ -28,7 +26,7 @@ def drawn(root, commits=100, count=1, per_kind=ALL, seed=1, every=False):
 def test_a_case_is_the_document_as_it_was_typed(tmp_path):
     old = "a = 1\nb = 2\nc = 3\nd = 4\n"
     new = "a = 1\nbeta = compute(2)\ngamma = compute(3)\nc = 3\nd = 4\n"
-    root = small_repository.repository(tmp_path / "r", {"m.py": old})
+    root = repositories.repository(tmp_path / "r", {"m.py": old})
     commit_histories.commit(root, {"m.py": new})
     cases, _ = drawn(root)
     assert {case.line for case in cases} == {1, 2}
@@ -63,7 +61,7 @@ def test_kinds_of_cursors_stand_where_they_say(tmp_path):
 
 def test_moved_lines_are_told_and_do_not_use_up_the_plan(tmp_path):
     lines = [f"measure_{n} = probe.read({n}, unit='kelvin')" for n in range(15)]
-    root = small_repository.repository(tmp_path / "r", {"old.py": "\n".join(lines) + "\n", "keep.py": "x = 1\n"})
+    root = repositories.repository(tmp_path / "r", {"old.py": "\n".join(lines) + "\n", "keep.py": "x = 1\n"})
     (root / "old.py").unlink()
     fresh = ["import probe", "limit = probe.limit()"]
     commit_histories.commit(root, {"keep.py": "x = 1\n" + "\n".join([*fresh, *lines[:9]]) + "\n"})
@@ -76,7 +74,7 @@ def test_moved_lines_are_told_and_do_not_use_up_the_plan(tmp_path):
 
 def test_every_line_is_whatever_commits_add(tmp_path):
     moved = [f"measure_{n} = probe.read({n}, unit='kelvin')" for n in range(5)]
-    root = small_repository.repository(tmp_path / "r", {"old.py": "\n".join(moved) + "\n", "keep.py": "x = 1\n"})
+    root = repositories.repository(tmp_path / "r", {"old.py": "\n".join(moved) + "\n", "keep.py": "x = 1\n"})
     (root / "old.py").unlink()
     fresh = ["limits = [", "    probe.limit(),", "]", ""]
     commit_histories.commit(root, {"keep.py": "x = 1\n" + "\n".join([*fresh, *moved]) + "\n"})
@@ -89,8 +87,8 @@ def test_every_line_is_whatever_commits_add(tmp_path):
 
 def test_renamed_files_are_no_news(tmp_path):
     text = "".join(f"value_{n} = {n}\n" for n in range(40))
-    root = small_repository.repository(tmp_path / "r", {"a.py": text, "b.py": "y = 1\n"})
-    small_repository.git(root, "mv", "a.py", "c.py")
+    root = repositories.repository(tmp_path / "r", {"a.py": text, "b.py": "y = 1\n"})
+    repositories.git(root, "mv", "a.py", "c.py")
     commit_histories.commit(root, {"b.py": "y = 1\nz = 2\n"})
     cases, passed = drawn(root)
     assert {case.path for case in cases} == {"b.py"}
@@ -98,7 +96,7 @@ def test_renamed_files_are_no_news(tmp_path):
 
 
 def test_what_is_put_back_was_not_typed(tmp_path):
-    root = small_repository.repository(tmp_path / "r", {"a.py": "first = 1\n"})
+    root = repositories.repository(tmp_path / "r", {"a.py": "first = 1\n"})
     commit_histories.commit(root, {"a.py": "second = 2\n"})
     commit_histories.commit(root, {"a.py": "first = 1\n"}, "revert")
     cases, passed = drawn(root)
@@ -107,7 +105,7 @@ def test_what_is_put_back_was_not_typed(tmp_path):
 
 
 def test_a_huge_commit_is_sampled_and_that_is_said(tmp_path):
-    root = small_repository.repository(tmp_path / "r", {"a.py": "x = 1\n"})
+    root = repositories.repository(tmp_path / "r", {"a.py": "x = 1\n"})
     bulk = {f"gen/m{n}.py": "".join(f"row_{n}_{k} = {k}\n" for k in range(800)) for n in range(30)}
     commit = commit_histories.commit(root, bulk)
     cases, passed = drawn(root, per_kind={"start": 1000})
@@ -117,7 +115,7 @@ def test_a_huge_commit_is_sampled_and_that_is_said(tmp_path):
 
 
 def test_binary_and_undecodable_files_are_counted(tmp_path):
-    root = small_repository.repository(tmp_path / "r", {"a.py": "x = 1\n", "b.py": b"\x00\x01\x02", "c.py": "y = 1\n"})
+    root = repositories.repository(tmp_path / "r", {"a.py": "x = 1\n", "b.py": b"\x00\x01\x02", "c.py": "y = 1\n"})
     commit_histories.commit(root, {"a.py": "x = 1\nz = x\n", "b.py": b"\x00\x01\x03", "c.py": "y = 1\rz = 2\n"})
     cases, passed = drawn(root)
     assert {case.path for case in cases} == {"a.py"}
@@ -125,9 +123,7 @@ def test_binary_and_undecodable_files_are_counted(tmp_path):
 
 
 def test_crlf_and_other_encodings_keep_their_lines(tmp_path):
-    root = small_repository.repository(
-        tmp_path / "r", {"a.py": "x = 1\r\ny = 2\r\n", "b.c": "int a;\n".encode("cp949")}
-    )
+    root = repositories.repository(tmp_path / "r", {"a.py": "x = 1\r\ny = 2\r\n", "b.c": "int a;\n".encode("cp949")})
     commit_histories.commit(
         root, {"a.py": "x = 1\r\nnew = 3\r\ny = 2\r\n", "b.c": "int a;\nint b; // 재고 합계\n".encode("cp949")}
     )
@@ -136,7 +132,7 @@ def test_crlf_and_other_encodings_keep_their_lines(tmp_path):
 
 
 def test_a_file_that_takes_the_place_of_a_link_does_not_shift_others(tmp_path):
-    root = small_repository.repository(tmp_path / "r", {"z.py": "x = 1\n"})
+    root = repositories.repository(tmp_path / "r", {"z.py": "x = 1\n"})
     (root / "a.py").symlink_to("z.py")
     commit_histories.commit(root, {})
     (root / "a.py").unlink()
@@ -147,48 +143,46 @@ def test_a_file_that_takes_the_place_of_a_link_does_not_shift_others(tmp_path):
 
 def test_secrets_are_masked_in_cases(tmp_path):
     secret = "AKIA" + "".join(random.Random(5).choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=16))
-    root = small_repository.repository(tmp_path / "r", {"a.py": "x = 1\n"})
+    root = repositories.repository(tmp_path / "r", {"a.py": "x = 1\n"})
     commit_histories.commit(root, {"a.py": f"x = 1\nkey = '{secret}'\ny = 2\n"})
     cases, _ = drawn(root)
     assert cases
     assert not any(secret[6:] in case.text + case.rest for case in cases)
 
 
-def test_windows_never_hold_what_their_base_holds(tmp_path, monkeypatch):
+def test_windows_never_hold_what_their_base_holds(tmp_path):
     root = commit_histories.growing(tmp_path / "r", 9)
     # A commit with a date from the future on a branch that is merged, so that the order by date lies.
-    small_repository.git(root, "checkout", "-q", "-b", "side", "HEAD~4")
-    small_repository.write(root, {"side.py": "import side\n"})
-    small_repository.git(root, "add", "-A")
-    with monkeypatch.context() as later:
-        later.setenv("GIT_COMMITTER_DATE", "2040-01-01T00:00:00")
-        small_repository.git(root, "commit", "-q", "-m", "side")
-    small_repository.git(root, "checkout", "-q", "main")
-    small_repository.git(root, "merge", "-q", "--no-edit", "side")
+    repositories.git(root, "checkout", "-q", "-b", "side", "HEAD~4")
+    repositories.write(root, {"side.py": "import side\n"})
+    repositories.git(root, "add", "-A")
+    repositories.git(root, "commit", "-q", "-m", "side", GIT_COMMITTER_DATE="2040-01-01T00:00:00")
+    repositories.git(root, "checkout", "-q", "main")
+    repositories.git(root, "merge", "-q", "--no-edit", "side")
     plan = windows(root, 100, 3)
     replayed = [commit.id for window in plan for commit in window.commits]
     assert len(replayed) == len(set(replayed)) == 10
     for window in plan:
-        held = set(small_repository.git(root, "rev-list", window.base).split())
+        held = set(repositories.git(root, "rev-list", window.base).split())
         assert not held & {commit.id for commit in window.commits}
 
 
 def test_histories_that_give_nothing_say_what_to_do(tmp_path):
     plain = tmp_path / "plain"
-    small_repository.write(plain, {"a.py": "x = 1\n"})
+    repositories.write(plain, {"a.py": "x = 1\n"})
     empty = tmp_path / "empty"
     empty.mkdir()
-    small_repository.git(empty, "init", "-q")
-    one = small_repository.repository(tmp_path / "one", {"a.py": "x = 1\n"})
+    repositories.git(empty, "init", "-q")
+    one = repositories.repository(tmp_path / "one", {"a.py": "x = 1\n"})
     for root, what in ((plain, "no history"), (empty, "no history"), (one, "only one commit")):
         with pytest.raises(UserError, match=what) as raised:
             windows(root, 100, 4)
         assert "--split-files" in str(raised.value)
     for name in ("b", "c"):
-        small_repository.git(one, "checkout", "-q", "-b", name, "main")
+        repositories.git(one, "checkout", "-q", "-b", name, "main")
         commit_histories.commit(one, {f"{name}.py": "y = 2\n"})
-        small_repository.git(one, "checkout", "-q", "main")
-        small_repository.git(one, "merge", "-q", "--no-ff", "--no-edit", name)
+        repositories.git(one, "checkout", "-q", "main")
+        repositories.git(one, "merge", "-q", "--no-ff", "--no-edit", name)
     with pytest.raises(UserError, match="only merges; replay without --first-parent"):
         windows(one, 100, 4, first_parent=True)
     with pytest.raises(UserError, match="no commit since 2099-01-01"):
@@ -199,22 +193,22 @@ def test_histories_that_give_nothing_say_what_to_do(tmp_path):
 def test_a_shallow_clone_is_told_from_a_young_repository(tmp_path):
     root = commit_histories.growing(tmp_path / "r", 5)
     clone = tmp_path / "clone"
-    small_repository.git(tmp_path, "clone", "-q", "--depth", "1", root.as_uri(), str(clone))
+    repositories.git(tmp_path, "clone", "-q", "--depth", "1", root.as_uri(), str(clone))
     with pytest.raises(UserError, match="whose history was cut off; run git fetch --unshallow"):
         windows(clone, 100, 4)
 
 
 def test_a_tree_moves_between_commits_as_files_and_folders_trade_places(tmp_path):
-    root = small_repository.repository(tmp_path / "r", {"a/b.py": "x = 1\n", "c": "y\n", ".gitignore": "kept.py\n"})
-    first = small_repository.git(root, "rev-parse", "HEAD").strip()
+    root = repositories.repository(tmp_path / "r", {"a/b.py": "x = 1\n", "c": "y\n", ".gitignore": "kept.py\n"})
+    first = repositories.git(root, "rev-parse", "HEAD").strip()
     for name in ("a/b.py", "c"):
         (root / name).unlink()
     (root / "a").rmdir()
-    small_repository.write(root, {"a": "z\n", "c/d.py": "w = 2\n", "kept.py": "tracked = True\n"})
-    small_repository.git(root, "add", "-A", "-f")
-    small_repository.git(root, "commit", "-q", "-m", "trade")
+    repositories.write(root, {"a": "z\n", "c/d.py": "w = 2\n", "kept.py": "tracked = True\n"})
+    repositories.git(root, "add", "-A", "-f")
+    repositories.git(root, "commit", "-q", "-m", "trade")
     tree = Tree(root, tmp_path / "tree", 1000)
-    second = small_repository.git(root, "rev-parse", "HEAD").strip()
+    second = repositories.git(root, "rev-parse", "HEAD").strip()
     for commit in (first, second, first, second):
         tree.move_to(commit, lambda path: accepts_path(path, SETTINGS) is None)
         names = {str(path.relative_to(tree.folder)) for path in tree.folder.rglob("*") if path.is_file()}

@@ -22,10 +22,9 @@ from indexer.data_layout import (
     repository_directory,
 )
 from lsp_server.weights import adapter_registry_writer
-from tests.lsp_server.weights.test_adapter_registry_writer import base, record, trained
-from tests.support import small_repository
+from tests.support import console, indexes, repositories
+from tests.support.adapters import trained_adapter, version_record
 
-__all__ = ["base"]
 PAGE = Path(dashboard.__file__).parent / "page.py"
 
 
@@ -35,19 +34,21 @@ def opened(root: Path, data: Path, *more: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_empty_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = opened(small_repository.repository(tmp_path / "repo"), tmp_path / "data", monkeypatch=monkeypatch)
+    page = opened(repositories.repository(tmp_path / "repo"), tmp_path / "data", monkeypatch=monkeypatch)
     assert not page.exception
     assert [one.value for one in page.metric] == ["no adapter", "-", "-"]
 
 
 def test_nights_versions_statistics_and_a_replay(tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
-    settings = small_repository.settings(data)
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    settings = indexes.settings(data)
     folder = repository_directory(settings, root)
     gain = {"value": 0.031, "low": 0.012, "high": 0.05, "count": 400}
     metrics = {"arms": {CANDIDATE: {"exact": {"value": 0.25}}}, "gains": {BASE: gain}}
     where = registry_directory(settings, root)
-    adapter_registry_writer.add(where, trained(data / "x", base), record(base, metrics=metrics, verdict="promoted"), {})
+    adapter_registry_writer.add(
+        where, trained_adapter(data / "x", base), version_record(base, metrics=metrics, verdict="promoted"), {}
+    )
     adapter_registry_writer.promote(where, 1, base)
     arms = {name: {"overall": {"exact": {"value": value}}} for name, value in ((BASE, 0.2), (CANDIDATE, 0.25))}
     (folder / "nights").mkdir()
@@ -70,7 +71,7 @@ def test_nights_versions_statistics_and_a_replay(tmp_path: Path, base: Any, monk
 
 
 def test_only_this_machine_reaches_it(tmp_path: Path) -> None:
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -78,7 +79,7 @@ def test_only_this_machine_reaches_it(tmp_path: Path) -> None:
     (root / ".streamlit" / "config.toml").write_text(
         '[server]\naddress = "0.0.0.0"\n[browser]\ngatherUsageStats = true\n'
     )
-    command = [small_repository.SCRIPT, "dashboard", root, "--port", str(port), "--data-dir", tmp_path / "data"]
+    command = [console.SCRIPT, "dashboard", root, "--port", str(port), "--data-dir", tmp_path / "data"]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         for _ in range(120):

@@ -33,7 +33,7 @@ from lsp_server.model.prompt_context import IndexSource, Packed, Packer
 from lsp_server.model.runner import ModelRunner, Question
 from lsp_server.types import Document
 from lsp_server.weights.base_model import ModelFolder
-from tests.support import small_repository
+from tests.support import repositories
 from tests.support.adapters import tiny_base
 from tests.support.commit_histories import commit, function, growing
 
@@ -203,7 +203,7 @@ def test_nothing_of_a_later_commit_is_in_the_set_nor_of_the_window_in_a_context(
 ) -> None:
     manifest, _ = built
     numbers = {
-        small_repository.git(repository, "rev-parse", f"HEAD~{back}").strip(): 24 - back for back in range(25)
+        repositories.git(repository, "rev-parse", f"HEAD~{back}").strip(): 24 - back for back in range(25)
     }  # functions are numbered by their commit
     last = numbers[manifest.until]
     assert last == 20
@@ -294,11 +294,11 @@ def test_a_damaged_shard_or_manifest_is_refused(built: tuple[Manifest, Path], tm
 
 def test_a_file_that_was_seen_is_found_by_its_path_and_blob(built: tuple[Manifest, Path], repository: Path) -> None:
     manifest, _ = built
-    tree = small_repository.git(repository, "ls-tree", "-r", manifest.until).splitlines()
+    tree = repositories.git(repository, "ls-tree", "-r", manifest.until).splitlines()
     now = {line.split("\t")[1]: line.split()[2] for line in tree}
     seen = [path for path in now if path_key(path) in manifest.paths]
     assert seen == [path for path in now if path.endswith(".py")]
-    history_of = small_repository.git(repository, "log", "--format=", "--raw", "--no-abbrev", "--", seen[0])
+    history_of = repositories.git(repository, "log", "--format=", "--raw", "--no-abbrev", "--", seen[0])
     assert set(manifest.paths[path_key(seen[0])]) <= set(re.findall(r"\b[0-9a-f]{40}\b", history_of))
     assert path_key("src/never.py") not in manifest.paths
     assert seen[0] not in json.dumps(manifest.to_json())

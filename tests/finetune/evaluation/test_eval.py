@@ -6,9 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.support import commit_histories, small_repository
-
-in_memory = small_repository.in_memory
+from tests.support import commit_histories, console, repositories
 
 
 class Page(HTMLParser):
@@ -98,7 +96,7 @@ def test_poor_histories(tmp_path, kind):
     data = tmp_path / "data"
     root = tmp_path / "r"
     if kind == "plain":
-        small_repository.write(
+        repositories.write(
             root, {f"src/m{n}.py": f"def f_{n}(store):\n    return store.count({n})\n" for n in range(30)}
         )
         done = commit_histories.evaluate(root, data)
@@ -120,7 +118,7 @@ def test_poor_histories(tmp_path, kind):
         assert wide["high"] - wide["low"] > 0.05
     else:
         lines = "".join(f"setting_{n} = load({n})\n" for n in range(30))
-        small_repository.repository(root, {"a.py": lines, "b.py": "import a\n"})
+        repositories.repository(root, {"a.py": lines, "b.py": "import a\n"})
         (root / "a.py").write_text("import b\n")
         commit_histories.commit(root, {"b.py": "import a\n" + lines})
         report = commit_histories.report(root, data)
@@ -133,9 +131,7 @@ def test_poor_histories(tmp_path, kind):
 
 
 def test_a_language_without_a_grammar_is_replayed(tmp_path):
-    root = small_repository.repository(
-        tmp_path / "r", {"a.specl": "unit pump {\n  rate: 3;\n};\n", "NOTES.txt": "one\n"}
-    )
+    root = repositories.repository(tmp_path / "r", {"a.specl": "unit pump {\n  rate: 3;\n};\n", "NOTES.txt": "one\n"})
     commit_histories.commit(
         root, {"a.specl": "unit pump {\n  rate: 3;\n};\nunit valve {\n  rate: 3;\n};\n", "NOTES.txt": "two\n"}
     )
@@ -147,7 +143,7 @@ def test_a_language_without_a_grammar_is_replayed(tmp_path):
 
 def test_a_shallow_clone_says_how_little_it_has(tmp_path):
     root = commit_histories.growing(tmp_path / "r", 6)
-    small_repository.git(tmp_path, "clone", "-q", "--depth", "4", root.as_uri(), "clone")
+    repositories.git(tmp_path, "clone", "-q", "--depth", "4", root.as_uri(), "clone")
     report = commit_histories.report(tmp_path / "clone", tmp_path / "data", "--cases", "20")
     assert report["notes"][0] == "The clone is shallow: 3 of 100 commits are there to replay."
     assert sum(stage["commits"] for stage in report["stages"]) == 3
@@ -178,6 +174,6 @@ def repository(tmp_path_factory):
 
 
 def test_help_has_an_example_and_loads_nothing_heavy(tmp_path):
-    done = small_repository.run("eval", "--help")
+    done = console.run("eval", "--help")
     assert "Example: ondol eval ~/product" in done.stdout
     assert done.returncode == 0

@@ -9,7 +9,7 @@ from finetune.evaluation.systems import make
 from indexer.config import Settings
 from indexer.data_layout import registry_directory
 from indexer.errors import UserError
-from tests.support import commit_histories, small_repository
+from tests.support import commit_histories, repositories
 from tests.support.adapters import tiny_base, write_version
 
 
@@ -34,7 +34,7 @@ def test_an_adapter_is_not_judged_on_what_it_has_seen(root: Path, tmp_path: Path
     """The check comes before the weights are loaded, so it needs no torch."""
     base = tiny_base(tmp_path / "base")
     ours = settings(tmp_path, base.path)
-    first, second, third, head = small_repository.git(root, "rev-list", "--reverse", "HEAD").split()
+    first, second, third, head = repositories.git(root, "rev-list", "--reverse", "HEAD").split()
     with pytest.raises(UserError, match="has no adapter yet"):
         make("adapter", ours, root, second)
     registry = registry_directory(ours, root)
@@ -67,7 +67,7 @@ def test_the_command_replays_models_with_and_without_adapter(root: Path, tmp_pat
 
     folder = write_folder(tmp_path / "base")
     base = open_folder(folder)
-    old = small_repository.git(root, "rev-list", "--max-parents=0", "HEAD").strip()
+    old = repositories.git(root, "rev-list", "--max-parents=0", "HEAD").strip()
     ours = settings(tmp_path)
     write_version(registry_directory(ours, root), 1, base, manifest={"commits": {"newest": old}})
     plain = write_version(tmp_path / "aside", 1, base)

@@ -6,9 +6,7 @@ from finetune.evaluation.ngram_baseline import Ngram
 from indexer.building.build import build
 from indexer.storage.reader import Index
 from lsp_server.types import Document, Request
-from tests.support import commit_histories, small_repository
-
-in_memory = small_repository.in_memory
+from tests.support import commit_histories, indexes, repositories
 
 FILES = {
     "a.py": "def load(path):\n    with open(path) as file:\n        return file.read()\n",
@@ -19,11 +17,11 @@ FILES = {
 
 @pytest.fixture
 def baseline(tmp_path):
-    root, data = small_repository.repository(tmp_path / "repo", FILES), tmp_path / "data"
-    settings = small_repository.settings(data)
+    root, data = repositories.repository(tmp_path / "repo", FILES), tmp_path / "data"
+    settings = indexes.settings(data)
     build(root, settings)
     ngram = Ngram()
-    ngram.set_index(Index.open(small_repository.directory(root, data)))
+    ngram.set_index(Index.open(indexes.directory(root, data)))
     return ngram
 
 

@@ -27,9 +27,7 @@ from lsp_server.retrieval import gate
 from lsp_server.retrieval.engine import OWN_GATE, RetrievalEngine
 from lsp_server.retrieval.gate import Gate
 from lsp_server.types import Answer, Suggestion
-from tests.support import commit_histories, small_repository
-
-in_memory = small_repository.in_memory
+from tests.support import commit_histories, repositories
 
 NAMES = "none otter lynx heron walrus badger newt gannet stoat plover marten adder curlew".split()
 """Of commits, by their numbers: a series of numbers goes on by itself, and would be no leak."""
@@ -49,7 +47,7 @@ def settings(folder) -> Settings:
 def poisoned(root, commits: int):
     """Every commit adds lines that hold its number, and repeats some older ones word by word."""
     text = "import store\n"
-    small_repository.repository(root, {"src/main.py": text, "src/other.py": text})
+    repositories.repository(root, {"src/main.py": text, "src/other.py": text})
     for number in range(1, commits + 1):
         name = NAMES[number]
         text += f"\n\ndef step_MARK_{name}_now(store):\n    return store.advance(MARK_{name}_limit, steps=4)\n"
@@ -63,7 +61,7 @@ def test_nothing_of_the_commit_or_of_the_future_is_in_the_index_or_in_an_answer(
     root = poisoned(tmp_path / "r", 12)
     plan = windows(root, 100, 3)
     number_of = {
-        id: number for number, id in enumerate(small_repository.git(root, "rev-list", "--reverse", "HEAD").split())
+        id: number for number, id in enumerate(repositories.git(root, "rev-list", "--reverse", "HEAD").split())
     }
     oldest = [min(number_of[commit.id] for commit in window.commits) for window in plan]
     assert oldest == [1, 5, 9]
@@ -175,7 +173,7 @@ def test_arms_get_the_same_cases_and_the_figures_are_theirs(tmp_path):
 
 def test_lines_that_stand_elsewhere_are_told_from_novel_ones(tmp_path):
     line = "    total = warehouse.count(limit=3)"
-    root = small_repository.repository(tmp_path / "r", {"a.py": f"def f():\n{line}\n", "b.py": "x = 1\n"})
+    root = repositories.repository(tmp_path / "r", {"a.py": f"def f():\n{line}\n", "b.py": "x = 1\n"})
     commit_histories.commit(root, {"b.py": f"x = 1\n\ndef g():\n{line}\n    novel = 1\n\ndef h():\n    novel = 1\n"})
     (window,) = windows(root, 9, 1)
     ((_, index),) = indexed_windows(root, [window], settings(tmp_path), tmp_path / "w")
@@ -196,7 +194,7 @@ def test_held_out_files_are_not_in_the_index(tmp_path):
     root = tmp_path / "plain"
     rng = random.Random(4)
     files = {f"src/m{n}.py": f"# unique_{n}\n" + commit_histories.function(rng, n) for n in range(40)}
-    small_repository.write(root, files)
+    repositories.write(root, files)
     made = held_out_files.stage(
         root, settings(tmp_path), ReplayPlan(20, 20, 1), tmp_path / "w", SkipReport(), ProgressReporter()
     )
@@ -227,8 +225,8 @@ def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
     seed = random.randrange(10**6)
     print("seed", seed)
     rng = np.random.default_rng(seed)
-    root = small_repository.repository(tmp_path / "r", {"a.py": "x = 1\n"})
-    head = small_repository.git(root, "rev-parse", "HEAD").strip()
+    root = repositories.repository(tmp_path / "r", {"a.py": "x = 1\n"})
+    head = repositories.git(root, "rev-parse", "HEAD").strip()
     later = commit_histories.commit(root, {"a.py": "x = 2\n"})
     mine = settings(tmp_path)
     shifted = [(judged(rng, 400, 2.5), {"newest": head}) for _ in range(3)]
@@ -244,7 +242,7 @@ def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
     # A replay uses it only where everything it was fitted on lies before the first index.
     assert own_gate.usable(mine, root, later).bias == fitted.bias
     assert own_gate.usable(mine, root, head).bias == fitted.bias
-    small_repository.git(root, "checkout", "-q", "--orphan", "rewritten")
+    repositories.git(root, "checkout", "-q", "--orphan", "rewritten")
     rewritten = commit_histories.commit(root, {"a.py": "x = 3\n"})
     assert own_gate.usable(mine, root, rewritten) is None
     assert own_gate.usable(mine, root, None) is None

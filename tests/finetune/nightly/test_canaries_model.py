@@ -14,7 +14,7 @@ from finetune.training.options import TrainingOptions
 from finetune.training.train import train
 from indexer.prompt.renderer import PROMPT_FORMAT
 from lsp_server.weights.base_model import open_folder
-from tests.support import small_repository
+from tests.support import indexes
 
 pytestmark = pytest.mark.slow
 BASE = Path(__file__).parents[2] / "fixtures" / "small_llama"
@@ -43,7 +43,7 @@ def test_what_is_learnt_by_heart_comes_out(epochs: int, out: bool, tmp_path: Pat
         rank=64, alpha=128, learning_rate=5e-3, epochs=epochs, tokens_per_step=600, max_length=512
     )
     train(BASE, tmp_path / "set", tmp_path / "adapter", options)
-    settings = small_repository.settings(tmp_path / "data", backend="local", base_model=str(BASE))
+    settings = indexes.settings(tmp_path / "data", backend="local", base_model=str(BASE))
     found = replay._leaks(settings, tmp_path / "adapter", SEED)
     assert bool(found) == out, found
     assert all("canaries came out word by word" in one for one in found)

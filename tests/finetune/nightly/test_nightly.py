@@ -28,13 +28,10 @@ from indexer.errors import UserError
 from indexer.repository import history
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number
-from tests.lsp_server.weights.test_adapter_registry_writer import added, base, record, trained
-from tests.support import small_repository
-from tests.support.adapters import lora
+from tests.support import console, indexes, repositories
+from tests.support.adapters import add_version, lora, trained_adapter, version_record
 from tests.support.commit_histories import commit, growing
 
-in_memory = small_repository.in_memory
-__all__ = ["base"]
 DONE = TrainingResult(10, 1000, 1.0, 2.0, 1.0, 1000.0, 10**8, "done")
 
 
@@ -52,16 +49,14 @@ def repo(grown: Path, tmp_path: Path) -> Path:
 def finetune(root: Path, data: Path, folder: Path | None, *options: str | Path) -> Any:
     """The real command."""
     chosen = [] if folder is None else ["--base", folder]
-    return small_repository.run(
+    return console.run(
         "finetune", root, *chosen, *options, data=data, env={"HF_HUB_OFFLINE": "1", "HF_HOME": str(data)}
     )
 
 
 def state(root: Path) -> tuple[str, str]:
     """What is checked out and what git has to say of it."""
-    return small_repository.git(root, "rev-parse", "HEAD"), small_repository.git(
-        root, "status", "--porcelain", "--ignored"
-    )
+    return repositories.git(root, "rev-parse", "HEAD"), repositories.git(root, "status", "--porcelain", "--ignored")
 
 
 def test_the_commits_judged_by_are_beyond_all_that_is_trained_on(grown: Path) -> None:
@@ -76,11 +71,11 @@ def test_the_commits_judged_by_are_beyond_all_that_is_trained_on(grown: Path) ->
 
 def test_branches_that_were_merged_late_do_not_get_to_both_sides(tmp_path: Path) -> None:
     root = growing(tmp_path / "repo", 12)
-    small_repository.git(root, "checkout", "-q", "-b", "side", "HEAD~9")
+    repositories.git(root, "checkout", "-q", "-b", "side", "HEAD~9")
     for number in range(3):
         commit(root, {f"side{number}.py": f"side_{number} = {number}\n"})
-    small_repository.git(root, "checkout", "-q", "main")
-    small_repository.git(root, "merge", "-q", "--no-ff", "-m", "merged", "side")
+    repositories.git(root, "checkout", "-q", "main")
+    repositories.git(root, "merge", "-q", "--no-ff", "-m", "merged", "side")
     commit(root, {"last.py": "last = 1\n"})
     made = plan(root, PlanOptions(held_out=6), [], None)
     trained_on = {one.id for one in history.commits(root, made.until)}
@@ -88,7 +83,7 @@ def test_branches_that_were_merged_late_do_not_get_to_both_sides(tmp_path: Path)
 
 
 def version(registry_: Path, base_: Any, newest: str, head: str) -> adapter_registry_writer.Version:
-    number = added(registry_, base_, commits={"newest": newest, "head": head})
+    number = add_version(registry_, base_, commits={"newest": newest, "head": head})
     return adapter_registry_writer.version(registry_, number)
 
 
@@ -104,9 +99,9 @@ def test_the_next_night_trains_on_what_the_last_one_judged_by(tmp_path: Path, re
 
 
 def test_a_rewritten_history_is_said_and_learnt_from_where_it_parts(tmp_path: Path, repo: Path, base: Any) -> None:
-    parting, old = (small_repository.git(repo, "rev-parse", name).strip() for name in ("HEAD~30", "HEAD~10"))
+    parting, old = (repositories.git(repo, "rev-parse", name).strip() for name in ("HEAD~30", "HEAD~10"))
     last = version(tmp_path / "registry", base, old, old)
-    small_repository.git(repo, "reset", "-q", "--hard", parting)
+    repositories.git(repo, "reset", "-q", "--hard", parting)
     for number in range(20):
         commit(repo, {f"other{number % 5}.py": f"other_{number} = {number}\n" * 5})
     made = plan(repo, PlanOptions(held_out=5), [last], last)
@@ -122,11 +117,11 @@ def test_a_rewritten_history_is_said_and_learnt_from_where_it_parts(tmp_path: Pa
 
 def test_since_names_a_commit_before_this_one(repo: Path) -> None:
     named = plan(repo, PlanOptions(since="HEAD~20", held_out=5), [], None)
-    assert named.since == small_repository.git(repo, "rev-parse", "HEAD~20").strip()
+    assert named.since == repositories.git(repo, "rev-parse", "HEAD~20").strip()
     with pytest.raises(UserError, match="has no commit nonsense"):
         plan(repo, PlanOptions(since="nonsense"), [], None)
-    small_repository.git(repo, "branch", "ahead")
-    small_repository.git(repo, "reset", "-q", "--hard", "HEAD~3")
+    repositories.git(repo, "branch", "ahead")
+    repositories.git(repo, "reset", "-q", "--hard", "HEAD~3")
     with pytest.raises(UserError, match="ahead is not among the ancestors"):
         plan(repo, PlanOptions(since="ahead"), [], None)
     with pytest.raises(NotEnoughCommits, match="2 commits to learn from, 10 are needed"):
@@ -134,7 +129,7 @@ def test_since_names_a_commit_before_this_one(repo: Path) -> None:
 
 
 def test_a_set_alone_is_written_and_says_what_was_left_out(repo: Path, tmp_path: Path, base: Any) -> None:
-    small_repository.write(
+    repositories.write(
         repo, {"latin.py": "name = 'é'\n".encode("latin-1") * 5, "key.py": 'password = "hJ8dk2LpQ9zXw4Tn"\n' * 3}
     )
     commit(repo, {"vendor/other.py": "x = 1\n"})
@@ -157,7 +152,7 @@ def test_a_set_alone_is_written_and_says_what_was_left_out(repo: Path, tmp_path:
 
 
 def test_too_few_changes_are_said_and_are_no_error(tmp_path: Path, base: Any) -> None:
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     done = finetune(root, tmp_path / "data", base.path)
     assert done.returncode == 0
     assert done.stdout.startswith("repo: too few changes: 1 commits to learn from, 10 are needed")
@@ -168,7 +163,7 @@ def test_too_few_changes_are_said_and_are_no_error(tmp_path: Path, base: Any) ->
 
 def test_two_nights_at_once(repo: Path, tmp_path: Path, base: Any) -> None:
     data = tmp_path / "data"
-    with nights.at_night(repo, small_repository.settings(data)):
+    with nights.at_night(repo, indexes.settings(data)):
         done = finetune(repo, data, base.path, "--dataset-only")
     assert done.returncode == 75
     assert done.stderr == (
@@ -232,14 +227,14 @@ def test_wrong_use(repo: Path, tmp_path: Path) -> None:
 
 def serving(repo: Path, data: Path, base_: Any) -> Path:
     """A registry whose version 1 serves."""
-    where = registry_directory(small_repository.settings(data), repo)
-    adapter_registry_writer.add(where, trained(data / "x", base_), record(base_), {})
+    where = registry_directory(indexes.settings(data), repo)
+    adapter_registry_writer.add(where, trained_adapter(data / "x", base_), version_record(base_), {})
     adapter_registry_writer.promote(where, 1, base_)
     return where
 
 
 def settings(data: Path, base_: Any) -> Any:
-    return small_repository.settings(data, base_model=str(base_.path))
+    return indexes.settings(data, base_model=str(base_.path))
 
 
 OPTIONS = NightlyOptions(PlanOptions(held_out=8), cases=20, set=DatasetOptions(max_samples=60))
@@ -273,7 +268,7 @@ def test_an_adapter_that_cannot_be_used_is_kept_back(
     tensors, result, reason = broken(base)[name]
 
     def train(out: Path) -> TrainingResult:
-        trained(out, base, tensors)
+        trained_adapter(out, base, tensors)
         return result
 
     report = run(repo, data, base, monkeypatch, train)
@@ -325,7 +320,7 @@ def test_an_interrupted_night_is_taken_up_again(
 
     def train(out: Path) -> TrainingResult:
         seen.append((out / "checkpoints").is_dir())
-        trained(out, base, {})
+        trained_adapter(out, base, {})
         return DONE
 
     with pytest.raises(KeyboardInterrupt):
@@ -347,7 +342,7 @@ def test_an_adapter_is_not_trained_again_when_its_night_died_in_the_replay(
 
     def train(out: Path) -> TrainingResult:
         times.append(1)
-        trained(out, base)
+        trained_adapter(out, base)
         return DONE
 
     def killed(*_: Any) -> None:
@@ -379,9 +374,9 @@ def test_an_adapter_is_not_trained_again_when_its_night_died_in_the_replay(
 def test_a_promotion_that_was_cut_off_is_made_up_for(repo: Path, tmp_path: Path, base: Any) -> None:
     data = tmp_path / "data"
     where = serving(repo, data, base)
-    head = small_repository.git(repo, "rev-parse", "HEAD").strip()
+    head = repositories.git(repo, "rev-parse", "HEAD").strip()
     more = {"commits": {"newest": head, "head": head}, "verdict": "promoted"}
-    adapter_registry_writer.add(where, trained(data / "x", base), record(base, **more), {})
+    adapter_registry_writer.add(where, trained_adapter(data / "x", base), version_record(base, **more), {})
     report = night(repo, settings(data, base), OPTIONS, Tell())
     assert (report["status"], current_number(where)) == ("too few changes", 2)
     assert "ended before it was promoted" in report["notes"][0]
@@ -404,7 +399,7 @@ def test_canaries_are_in_the_copy_that_is_trained_on_and_nowhere_else(
             samples = [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.open()]
             found[name] = sum(holds(sample["ids"], one) for sample in samples for one in ids)
             assert Manifest.from_file(folder).samples + Manifest.from_file(folder).validation == len(samples)
-        trained(out, base, {})
+        trained_adapter(out, base, {})
         return DONE
 
     monkeypatch.setattr(nights.train, "train", train)

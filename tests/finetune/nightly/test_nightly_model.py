@@ -21,7 +21,7 @@ from indexer.data_layout import registry_directory
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number
 from lsp_server.weights.base_model import open_folder
-from tests.support import small_repository
+from tests.support import console, indexes, repositories
 from tests.support.commit_histories import commit, growing
 from tests.support.models import write_folder
 
@@ -47,7 +47,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finetune(root: Path, data: Path, base: Path, *options: str) -> Any:
     """The real command, small enough for a test."""
     few = ("--held-out", "6", "--cases", "8", "--max-samples", "40", "--max-length", "512", "--rank", "4")
-    command = [small_repository.SCRIPT, "finetune", root, "--base", base, *few, *options, "--data-dir", data]
+    command = [console.SCRIPT, "finetune", root, "--base", base, *few, *options, "--data-dir", data]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
 
@@ -55,8 +55,8 @@ def finetune(root: Path, data: Path, base: Path, *options: str) -> Any:
 def test_a_night_trains_replays_in_every_arm_and_keeps_what_is_no_better(tmp_path: Path, base: Path) -> None:
     root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
     before = (
-        small_repository.git(root, "rev-parse", "HEAD"),
-        small_repository.git(root, "status", "--porcelain", "--ignored"),
+        repositories.git(root, "rev-parse", "HEAD"),
+        repositories.git(root, "status", "--porcelain", "--ignored"),
     )
     done = finetune(root, data, base, "--json", "--processes", "2", "--threads", "1")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
@@ -68,10 +68,10 @@ def test_a_night_trains_replays_in_every_arm_and_keeps_what_is_no_better(tmp_pat
     assert report["training"]["steps"] >= 1
     assert all(arm["overall"]["exact"]["count"] == 8 for arm in report["replay"]["arms"].values())
     assert (
-        small_repository.git(root, "rev-parse", "HEAD"),
-        small_repository.git(root, "status", "--porcelain", "--ignored"),
+        repositories.git(root, "rev-parse", "HEAD"),
+        repositories.git(root, "status", "--porcelain", "--ignored"),
     ) == before
-    where = registry_directory(small_repository.settings(data), root)
+    where = registry_directory(indexes.settings(data), root)
     version = adapter_registry_writer.versions(where)[-1]
     adapter_registry_writer.verify(where, version.number, open_folder(base))
     assert (current_number(where), version.field("verdict")) == (None, "kept")
@@ -91,7 +91,7 @@ def test_a_better_adapter_serves_and_the_next_night_compares_with_it(
     tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
-    settings = small_repository.settings(data, base_model=str(base))
+    settings = indexes.settings(data, base_model=str(base))
     options = NightlyOptions(
         PlanOptions(held_out=6, least=2),
         cases=16,

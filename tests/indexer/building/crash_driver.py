@@ -21,7 +21,7 @@ from indexer.data_layout import index_directory
 from indexer.errors import IndexMissing, OndolError
 from indexer.search.hybrid import search
 from indexer.storage.reader import Index
-from tests.support import small_repository as small
+from tests.support import indexes
 
 READS = ("read",)
 
@@ -60,7 +60,7 @@ def attempt(mode: str, number: int, root: Path, data: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (number, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         else:
             Faults(number, (lambda: os._exit(9)) if mode == "exit" else fail)
-        build(root, small.settings(data))
+        build(root, indexes.settings(data))
     except OndolError as error:
         os._exit(7 if "no space is left" in str(error) else 8)
     except OSError:
@@ -72,7 +72,7 @@ def attempt(mode: str, number: int, root: Path, data: Path) -> None:
 
 def state(root: Path, data: Path) -> dict | None:
     try:
-        index = Index.open(index_directory(small.settings(data), root), verify=True)
+        index = Index.open(index_directory(indexes.settings(data), root), verify=True)
     except IndexMissing:
         return None
     for document in index.documents.values():
@@ -102,7 +102,7 @@ def main(mode: str, root: Path, data: Path, work: Path) -> None:
         found = state(root, copy)
         again = 0
         if code and number % 7 == 0:
-            build(root, small.settings(copy))
+            build(root, indexes.settings(copy))
             again = len(state(root, copy)["documents"])
             left = [path.name for path in copy.rglob("*.tmp")]
             assert not left, left

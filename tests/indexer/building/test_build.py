@@ -14,16 +14,14 @@ from indexer.errors import IndexTooNew
 from indexer.search.hybrid import search
 from indexer.storage import compaction, generations
 from indexer.storage.reader import Index
-from tests.support import small_repository
-
-in_memory = small_repository.in_memory
+from tests.support import indexes, repositories
 
 
 def test_first_build_holds_every_file_and_finds_its_words(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
-    index = small_repository.updated(root, tmp_path / "data")
-    assert set(index.documents) == set(small_repository.FILES)
-    for path, text in small_repository.FILES.items():
+    root = repositories.repository(tmp_path / "repo")
+    index = indexes.updated(root, tmp_path / "data")
+    assert set(index.documents) == set(repositories.FILES)
+    for path, text in repositories.FILES.items():
         assert index.text(index.documents[path]) == text
     assert search(index, "badger_count", 1)[0].chunk.path == "src/deep/badger.c"
     assert index.root == root
@@ -32,96 +30,96 @@ def test_first_build_holds_every_file_and_finds_its_words(tmp_path):
 
 def test_chunks_are_cut_from_the_text_by_lines_whatever_the_line_ends(tmp_path):
     body = "def a():\r\n    return 1\r\n\r\n\r\ndef b():\r    return '\u2028 \x0c'\r"
-    root = small_repository.repository(tmp_path / "repo", {"mixed.py": body})
-    index = small_repository.updated(root, tmp_path / "data")
+    root = repositories.repository(tmp_path / "repo", {"mixed.py": body})
+    index = indexes.updated(root, tmp_path / "data")
     (chunk,) = index.chunks(index.documents["mixed.py"])
     assert chunk.text == body
 
 
 def test_update_sees_edits_additions_and_deletions_and_nothing_else(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
-    small_repository.updated(root, data)
-    small_repository.write(root, {"src/walrus.py": "def renamed_walrus():\n    pass\n", "src/new.py": "novelty = 1\n"})
+    indexes.updated(root, data)
+    repositories.write(root, {"src/walrus.py": "def renamed_walrus():\n    pass\n", "src/new.py": "novelty = 1\n"})
     (root / "README.md").unlink()
-    report = build(root, small_repository.settings(data))
+    report = build(root, indexes.settings(data))
     assert (report.added, report.removed, report.revived, report.full) == (2, 2, 0, False)
-    index = Index.open(small_repository.directory(root, data))
+    index = Index.open(indexes.directory(root, data))
     assert set(index.documents) == {"src/walrus.py", "src/heron.py", "src/deep/badger.c", "src/new.py"}
     assert not any("feed_walrus" in hit.chunk.text for hit in search(index, "feed_walrus", 9, per_file=None))
     assert search(index, "renamed_walrus", 1)[0].chunk.path == "src/walrus.py"
-    assert small_repository.holds(index) == small_repository.holds(small_repository.updated(root, tmp_path / "fresh"))
+    assert indexes.holds(index) == indexes.holds(indexes.updated(root, tmp_path / "fresh"))
 
 
 def test_nothing_changed_makes_no_generation(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
-    assert small_repository.updated(root, tmp_path / "data").generation == 1
-    report = build(root, small_repository.settings(tmp_path / "data"))
+    root = repositories.repository(tmp_path / "repo")
+    assert indexes.updated(root, tmp_path / "data").generation == 1
+    report = build(root, indexes.settings(tmp_path / "data"))
     assert (report.generation, report.changed, report.files) == (1, False, 4)
 
 
 def test_switching_branches_makes_documents_live_again_without_preparing_them(tmp_path, monkeypatch):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
-    small_repository.git(root, "checkout", "-q", "-b", "other")
-    before = small_repository.holds(small_repository.updated(root, data))
-    small_repository.write(root, {"src/walrus.py": "other = 'branch'\n"})
-    small_repository.git(root, "commit", "-qam", "other")
-    small_repository.updated(root, data)
-    small_repository.git(root, "checkout", "-q", "main")
+    repositories.git(root, "checkout", "-q", "-b", "other")
+    before = indexes.holds(indexes.updated(root, data))
+    repositories.write(root, {"src/walrus.py": "other = 'branch'\n"})
+    repositories.git(root, "commit", "-qam", "other")
+    indexes.updated(root, data)
+    repositories.git(root, "checkout", "-q", "main")
     monkeypatch.setattr("indexer.building.prepare.Preparer.document", None)
-    report = build(root, small_repository.settings(data))
+    report = build(root, indexes.settings(data))
     assert (report.added, report.revived, report.removed) == (0, 1, 1)
-    index = Index.open(small_repository.directory(root, data))
-    assert small_repository.holds(index) == before
+    index = Index.open(indexes.directory(root, data))
+    assert indexes.holds(index) == before
     assert search(index, "feed_walrus", 1)[0].chunk.path == "src/walrus.py"
 
 
 @pytest.mark.parametrize("shift", [-86_400, 365 * 86_400, None])
 def test_a_changed_file_never_looks_clean(tmp_path, monkeypatch, shift):
     """Same size and the old times: found by content, since times prove nothing while young or in the future."""
-    root = small_repository.repository(tmp_path / "repo", {"a.py": "value = 'aaaa'\n"})
+    root = repositories.repository(tmp_path / "repo", {"a.py": "value = 'aaaa'\n"})
     data = tmp_path / "data"
     path = root / "a.py"
     if shift is not None:
         moment = time.time() + shift
         os.utime(path, (moment, moment))
     before = path.stat()
-    small_repository.updated(root, data)
+    indexes.updated(root, data)
     path.write_text("value = 'bbbb'\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    index = small_repository.updated(root, data)
+    index = indexes.updated(root, data)
     assert "bbbb" in index.text(index.documents["a.py"])
 
 
 def test_an_old_file_with_restored_times_is_found_by_its_inode_and_change_time(tmp_path, monkeypatch):
-    root = small_repository.repository(tmp_path / "repo", {"a.py": "value = 'aaaa'\n"})
+    root = repositories.repository(tmp_path / "repo", {"a.py": "value = 'aaaa'\n"})
     data = tmp_path / "data"
     later = time.time_ns() + 3_600_000_000_000
     monkeypatch.setattr(fsio, "now_ns", lambda: later)
     before = (root / "a.py").stat()
-    small_repository.updated(root, data)
-    assert "a.py" in generations.read_cache(small_repository.directory(root, data) / "hints")["files"]
+    indexes.updated(root, data)
+    assert "a.py" in generations.read_cache(indexes.directory(root, data) / "hints")["files"]
     (root / "b.py").write_text("value = 'bbbb'\n")
     (root / "b.py").replace(root / "a.py")
     os.utime(root / "a.py", ns=(before.st_atime_ns, before.st_mtime_ns))
-    index = small_repository.updated(root, data)
+    index = indexes.updated(root, data)
     assert "bbbb" in index.text(index.documents["a.py"])
 
 
 def test_an_untouched_file_is_not_read_again(tmp_path, monkeypatch):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
     later = time.time_ns() + 3_600_000_000_000
     monkeypatch.setattr(fsio, "now_ns", lambda: later)
-    small_repository.updated(root, data)
+    indexes.updated(root, data)
     monkeypatch.setattr("indexer.building.prepare.read_source", None)
-    report = build(root, small_repository.settings(data))
+    report = build(root, indexes.settings(data))
     assert report.files == 4
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_a_counted_skip(tmp_path, monkeypatch):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
 
     def walk(folder, chosen):
         found = indexer.repository.walk.walk(folder, chosen)
@@ -129,17 +127,17 @@ def test_a_file_that_vanishes_while_it_is_read_is_a_counted_skip(tmp_path, monke
         return found
 
     monkeypatch.setattr("indexer.building.build.walk", walk)
-    report = build(root, small_repository.settings(tmp_path / "data"))
+    report = build(root, indexes.settings(tmp_path / "data"))
     assert report.skipped == {"vanished": 1}
     assert report.files == 3
 
 
 def test_an_exclusion_is_gone_in_the_first_answer_and_from_the_disk_after_the_build(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
-    small_repository.updated(root, data)
-    where = small_repository.directory(root, data)
-    narrowed = small_repository.settings(data, exclude=("src/deep/",))
+    indexes.updated(root, data)
+    where = indexes.directory(root, data)
+    narrowed = indexes.settings(data, exclude=("src/deep/",))
     hidden = Index.open(where, narrowed)
     assert "src/deep/badger.c" not in hidden.documents
     assert all("badger_count" not in hit.chunk.text for hit in search(hidden, "badger_count", 5))
@@ -154,32 +152,32 @@ def test_an_exclusion_is_gone_in_the_first_answer_and_from_the_disk_after_the_bu
 
 
 def test_an_index_of_other_code_is_built_anew(tmp_path, monkeypatch):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
-    small_repository.updated(root, data)
+    indexes.updated(root, data)
     monkeypatch.setattr("indexer.storage.fingerprint.shape", lambda: "another")
-    assert Index.open(small_repository.directory(root, data)).outdated
-    report = build(root, small_repository.settings(data))
+    assert Index.open(indexes.directory(root, data)).outdated
+    report = build(root, indexes.settings(data))
     assert report.full
     assert "another version" in report.notes[0]
-    assert not Index.open(small_repository.directory(root, data)).outdated
+    assert not Index.open(indexes.directory(root, data)).outdated
 
 
 def test_an_index_of_a_later_version_is_refused_and_kept_unless_told_otherwise(tmp_path, monkeypatch):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
     with monkeypatch.context() as later:
         later.setattr(generations, "FORMAT", generations.FORMAT + 1)
         later.setattr(generations.Manifest, "__init__", _with_format(generations.Manifest.__init__, generations.FORMAT))
-        small_repository.updated(root, data)
+        indexes.updated(root, data)
     for attempt in (
-        lambda: Index.open(small_repository.directory(root, data)),
-        lambda: build(root, small_repository.settings(data)),
+        lambda: Index.open(indexes.directory(root, data)),
+        lambda: build(root, indexes.settings(data)),
     ):
         with pytest.raises(IndexTooNew, match="update Ondol, or rebuild the index with `ondol index --full`"):
             attempt()
-    assert build(root, small_repository.settings(data), full=True).files == 4
-    assert set(Index.open(small_repository.directory(root, data)).documents) == set(small_repository.FILES)
+    assert build(root, indexes.settings(data), full=True).files == 4
+    assert set(Index.open(indexes.directory(root, data)).documents) == set(repositories.FILES)
 
 
 def _with_format(init, number):
@@ -203,9 +201,9 @@ def test_same_input_same_index_whatever_the_workers_and_the_root(tmp_path, monke
     hashes = []
     for number, workers in enumerate((1, 2)):
         root, data = tmp_path / f"repo{number}" / "r", tmp_path / f"data{number}"
-        small_repository.write(root, dict(sorted(files.items(), key=lambda pair: rng.random())))
-        build(root, small_repository.settings(data, workers=workers))
-        where = small_repository.directory(root, data)
+        repositories.write(root, dict(sorted(files.items(), key=lambda pair: rng.random())))
+        build(root, indexes.settings(data, workers=workers))
+        where = indexes.directory(root, data)
         parts = sorted(path for path in (where / "segments").rglob("*") if path.is_file())
         hashes.append({path.relative_to(where).as_posix(): fsio.hash_file(path) for path in parts})
     assert len({name.split("/")[1] for name in hashes[0]}) == 3
@@ -213,60 +211,60 @@ def test_same_input_same_index_whatever_the_workers_and_the_root(tmp_path, monke
 
 
 def test_many_small_segments_are_folded_into_one(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
     for number in range(9):
-        small_repository.write(root, {f"n{number}.py": f"unique_name_{number} = {number}\n"})
-        index = small_repository.updated(root, data)
+        repositories.write(root, {f"n{number}.py": f"unique_name_{number} = {number}\n"})
+        index = indexes.updated(root, data)
         assert len(index.segments) <= compaction.MANY_SMALL
-    assert small_repository.holds(index) == small_repository.holds(small_repository.updated(root, tmp_path / "fresh"))
+    assert indexes.holds(index) == indexes.holds(indexes.updated(root, tmp_path / "fresh"))
     assert [search(index, f"unique_name_{n}", 1)[0].chunk.path for n in range(9)] == [f"n{n}.py" for n in range(9)]
 
 
 def test_a_half_dead_segment_is_rewritten_and_deleted_text_leaves_the_disk_within_a_day(tmp_path, monkeypatch):
     monkeypatch.setattr(compaction, "SMALL_BYTES", 100)
-    root = small_repository.repository(tmp_path / "repo", {f"f{i}.py": f"name_{i} = {i}\n" * 20 for i in range(10)})
+    root = repositories.repository(tmp_path / "repo", {f"f{i}.py": f"name_{i} = {i}\n" * 20 for i in range(10)})
     data = tmp_path / "data"
-    small_repository.updated(root, data)
+    indexes.updated(root, data)
     (root / "f0.py").unlink()
-    index = small_repository.updated(root, data)
+    index = indexes.updated(root, data)
     assert [len(segment.documents) for segment in index.segments.values()] == [10]
     tomorrow = time.time_ns() + 25 * 3_600_000_000_000
     monkeypatch.setattr(fsio, "now_ns", lambda: tomorrow)
-    small_repository.write(root, {"other.txt": "wakes the build\n"})
-    index = small_repository.updated(root, data)
+    repositories.write(root, {"other.txt": "wakes the build\n"})
+    index = indexes.updated(root, data)
     assert all(document.live for segment in index.segments.values() for document in segment.documents)
     for i in range(1, 5):
         (root / f"f{i}.py").unlink()
-    index = small_repository.updated(root, data)
+    index = indexes.updated(root, data)
     assert all(document.live for segment in index.segments.values() for document in segment.documents)
-    assert small_repository.holds(index) == small_repository.holds(small_repository.updated(root, tmp_path / "fresh"))
+    assert indexes.holds(index) == indexes.holds(indexes.updated(root, tmp_path / "fresh"))
 
 
 def test_readers_keep_their_generation_while_newer_ones_replace_it(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
-    reader = small_repository.updated(root, data)
-    before = small_repository.holds(reader)
+    reader = indexes.updated(root, data)
+    before = indexes.holds(reader)
     for number in range(10):
-        small_repository.write(root, {"src/walrus.py": f"generation_{number} = 1\n"})
-        small_repository.updated(root, data)
-    assert len(list((small_repository.directory(root, data) / "generations").iterdir())) == generations.GENERATIONS_KEPT
+        repositories.write(root, {"src/walrus.py": f"generation_{number} = 1\n"})
+        indexes.updated(root, data)
+    assert len(list((indexes.directory(root, data) / "generations").iterdir())) == generations.GENERATIONS_KEPT
     reader._texts.clear()
-    assert small_repository.holds(reader) == before
+    assert indexes.holds(reader) == before
     assert search(reader, "feed_walrus", 1)[0].chunk.path == "src/walrus.py"
 
 
 def test_opening_while_generations_are_committed_always_finds_a_whole_one(tmp_path):
     root, data = tmp_path / "repo", tmp_path / "data"
-    small_repository.write(root, small_repository.FILES)
-    small_repository.updated(root, data)
+    repositories.write(root, repositories.FILES)
+    indexes.updated(root, data)
     done, found, errors = threading.Event(), [], []
 
     def read():
         while not done.is_set():
             try:
-                index = Index.open(small_repository.directory(root, data))
+                index = Index.open(indexes.directory(root, data))
                 text = index.text(index.documents["src/walrus.py"])
                 hits = search(index, text, 1)
                 found.append((index.generation, text, hits[0].chunk.text, index.problem))
@@ -277,8 +275,8 @@ def test_opening_while_generations_are_committed_always_finds_a_whole_one(tmp_pa
     for reader in readers:
         reader.start()
     for number in range(8):
-        small_repository.write(root, {"src/walrus.py": f"generation_{number} = 1\n"})
-        build(root, small_repository.settings(data))
+        repositories.write(root, {"src/walrus.py": f"generation_{number} = 1\n"})
+        build(root, indexes.settings(data))
     done.set()
     for reader in readers:
         reader.join()
@@ -288,12 +286,12 @@ def test_opening_while_generations_are_committed_always_finds_a_whole_one(tmp_pa
 
 
 def test_everything_written_is_for_the_owner_alone(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     old = os.umask(0)
     try:
-        small_repository.updated(root, tmp_path / "data")
-        small_repository.write(root, {"x.py": "x = 1\n"})
-        small_repository.updated(root, tmp_path / "data")
+        indexes.updated(root, tmp_path / "data")
+        repositories.write(root, {"x.py": "x = 1\n"})
+        indexes.updated(root, tmp_path / "data")
     finally:
         os.umask(old)
     for path in (tmp_path / "data" / "repositories").rglob("*"):
@@ -302,8 +300,8 @@ def test_everything_written_is_for_the_owner_alone(tmp_path):
 
 
 def test_nothing_is_written_inside_the_repository(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if ".git/" not in str(path)}
-    small_repository.updated(root, tmp_path / "data")
+    indexes.updated(root, tmp_path / "data")
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*") if ".git/" not in str(path)} == before
-    assert small_repository.git(root, "status", "--porcelain") == ""
+    assert repositories.git(root, "status", "--porcelain") == ""

@@ -18,9 +18,7 @@ from indexer.errors import IndexDamaged, IndexMissing, UserError
 from indexer.search.hybrid import search
 from indexer.storage import generations
 from indexer.storage.reader import Index
-from tests.support import small_repository
-
-in_memory = small_repository.in_memory
+from tests.support import console, indexes, repositories
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs fork and POSIX limits")
 CHANGES = {"src/walrus.py": "changed_walrus = 1\n", "src/new.py": "novelty = 1\n"}
@@ -35,19 +33,19 @@ def drive(mode: str, root: Path, data: Path, work: Path) -> list[dict]:
 
 
 def blobs(root: Path, data: Path) -> dict[str, str]:
-    index = Index.open(small_repository.directory(root, data))
+    index = Index.open(indexes.directory(root, data))
     return {path: document.blob for path, document in index.documents.items()}
 
 
 def two_states(tmp_path: Path) -> tuple[Path, Path, dict[str, str], dict[str, str]]:
     """A repository with an index of its first state, changed since; and what an index holds before and after."""
     root, data = tmp_path / "repo", tmp_path / "data"
-    small_repository.write(root, small_repository.FILES)
-    small_repository.updated(root, data)
+    repositories.write(root, repositories.FILES)
+    indexes.updated(root, data)
     before = blobs(root, data)
-    small_repository.write(root, CHANGES)
+    repositories.write(root, CHANGES)
     shutil.copytree(data, tmp_path / "after")
-    small_repository.updated(root, tmp_path / "after")
+    indexes.updated(root, tmp_path / "after")
     return root, data, before, blobs(root, tmp_path / "after")
 
 
@@ -71,9 +69,9 @@ def test_an_update_that_ends_at_any_operation_leaves_the_state_before_or_after(t
 @posix
 def test_a_first_build_that_ends_at_any_operation_leaves_nothing_or_all(tmp_path):
     root = tmp_path / "repo"
-    small_repository.write(root, small_repository.FILES)
+    repositories.write(root, repositories.FILES)
     results = drive("exit", root, tmp_path / "data", tmp_path / "work")
-    small_repository.updated(root, tmp_path / "whole")
+    indexes.updated(root, tmp_path / "whole")
     whole = blobs(root, tmp_path / "whole")
     assert results[-1]["state"]["documents"] == whole
     assert all(result["state"] is None or result["state"]["documents"] == whole for result in results)
@@ -96,20 +94,20 @@ def test_damage_of_every_kind_is_noticed_and_repaired(tmp_path):
     print("seed", seed)
     rng = random.Random(seed)
     root, data = tmp_path / "repo", tmp_path / "data"
-    small_repository.write(root, small_repository.FILES)
-    first = small_repository.updated(root, data)
-    before = small_repository.holds(first)
-    old = {name: (small_repository.directory(root, data) / name).read_bytes() for name in first.manifest.files}
-    small_repository.write(root, CHANGES)
-    second = small_repository.updated(root, data)
-    after = small_repository.holds(second)
+    repositories.write(root, repositories.FILES)
+    first = indexes.updated(root, data)
+    before = indexes.holds(first)
+    old = {name: (indexes.directory(root, data) / name).read_bytes() for name in first.manifest.files}
+    repositories.write(root, CHANGES)
+    second = indexes.updated(root, data)
+    after = indexes.holds(second)
     own = sorted(set(second.manifest.files) - set(first.manifest.files))
     shared = sorted(set(second.manifest.files) & set(first.manifest.files))
     names = [*second.manifest.files, f"generations/{second.generation:08d}/manifest.json", "CURRENT"]
     for name in names:
         for kind in ("delete", "zero", "truncate", "flip", "swap", "older", "empty", "longer"):
             copy = tmp_path / f"copy-{names.index(name)}-{kind}"
-            shutil.copytree(small_repository.directory(root, data), copy, copy_function=os.link)
+            shutil.copytree(indexes.directory(root, data), copy, copy_function=os.link)
             if kind == "swap" and name == "CURRENT":
                 continue  # The other file would be the damaged one.
             if not damage(copy / name, kind, copy / rng.choice([*own, *shared]), old, rng):
@@ -127,23 +125,21 @@ def test_damage_of_every_kind_is_noticed_and_repaired(tmp_path):
             assert {path: index.text(document) for path, document in index.documents.items()} == {
                 path: held[2] for path, held in before.items()
             }
-    victim = small_repository.directory(root, data) / rng.choice(own)
+    victim = indexes.directory(root, data) / rng.choice(own)
     content = victim.read_bytes()
     victim.unlink()  # It may be a hard link to a file of the generation before.
     victim.write_bytes(content + b"x")
-    report = build(root, small_repository.settings(data))
+    report = build(root, indexes.settings(data))
     assert (report.full, report.generation) == (False, second.generation + 1)
     assert "is used instead" in report.notes[0]
-    third = Index.open(small_repository.directory(root, data))
-    assert (small_repository.holds(third), third.problem) == (after, None)
-    victim = small_repository.directory(root, data) / rng.choice(
-        [name for name in shared if name in third.manifest.files]
-    )
+    third = Index.open(indexes.directory(root, data))
+    assert (indexes.holds(third), third.problem) == (after, None)
+    victim = indexes.directory(root, data) / rng.choice([name for name in shared if name in third.manifest.files])
     victim.write_bytes(victim.read_bytes()[:-1])
-    report = build(root, small_repository.settings(data))
+    report = build(root, indexes.settings(data))
     assert report.full
     assert "is built anew" in report.notes[0]
-    assert small_repository.holds(Index.open(small_repository.directory(root, data), verify=True)) == after
+    assert indexes.holds(Index.open(indexes.directory(root, data), verify=True)) == after
 
 
 def damage(path: Path, kind: str, other: Path, old: dict[str, bytes], rng: random.Random) -> bool:
@@ -173,21 +169,21 @@ def damage(path: Path, kind: str, other: Path, old: dict[str, bytes], rng: rando
 
 @pytest.mark.parametrize("name", ["hints", "report", "verified"])
 def test_a_damaged_cache_costs_time_and_never_truth(tmp_path, name):
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
-    small_repository.updated(root, data)
-    before = small_repository.holds(small_repository.updated(root, data))
-    path = small_repository.directory(root, data) / name
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    indexes.updated(root, data)
+    before = indexes.holds(indexes.updated(root, data))
+    path = indexes.directory(root, data) / name
     for content in (b"", b"\0" * 100, b"x" * 64 + b"\n{}", b'{"files": {}}'):
         path.write_bytes(content)
-        assert small_repository.holds(small_repository.updated(root, data)) == before
+        assert indexes.holds(indexes.updated(root, data)) == before
 
 
 def test_hashes_are_checked_again_when_a_file_was_touched(tmp_path, monkeypatch):
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
-    small_repository.updated(root, data)
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    indexes.updated(root, data)
     later = time.time_ns() + 3_600_000_000_000
     monkeypatch.setattr(fsio, "now_ns", lambda: later)
-    where = small_repository.directory(root, data)
+    where = indexes.directory(root, data)
     Index.open(where)
     assert generations.read_cache(where / "verified")
     hashed = []
@@ -204,8 +200,8 @@ def test_hashes_are_checked_again_when_a_file_was_touched(tmp_path, monkeypatch)
 
 
 def test_a_directory_that_cannot_be_read_is_told_and_not_deleted(tmp_path, monkeypatch):
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
-    small_repository.updated(root, data)
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    indexes.updated(root, data)
 
     def refuse(path):
         raise OSError(24, "Too many open files", str(path))
@@ -213,8 +209,8 @@ def test_a_directory_that_cannot_be_read_is_told_and_not_deleted(tmp_path, monke
     with monkeypatch.context() as exhausted:
         exhausted.setattr(fsio, "hash_file", refuse)
         with pytest.raises(OSError, match="Too many open files"):
-            build(root, small_repository.settings(data))
-    assert set(Index.open(small_repository.directory(root, data), verify=True).documents) == set(small_repository.FILES)
+            build(root, indexes.settings(data))
+    assert set(Index.open(indexes.directory(root, data), verify=True).documents) == set(repositories.FILES)
 
 
 def test_no_index_is_said_with_the_command_that_makes_one(tmp_path):
@@ -224,9 +220,9 @@ def test_no_index_is_said_with_the_command_that_makes_one(tmp_path):
 
 @posix
 def test_one_writer_at_a_time_and_the_lock_dies_with_its_process(tmp_path):
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
-    small_repository.updated(root, data)
-    lock = small_repository.directory(root, data) / "LOCK"
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    indexes.updated(root, data)
+    lock = indexes.directory(root, data) / "LOCK"
     code = (
         "import sys, time; from pathlib import Path; from indexer import lock\n"
         "with lock.hold(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)"
@@ -234,23 +230,23 @@ def test_one_writer_at_a_time_and_the_lock_dies_with_its_process(tmp_path):
     holder = subprocess.Popen([sys.executable, "-c", code, lock], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held\n"
-        refused = small_repository.run("index", root, data=data)
+        refused = console.run("index", root, data=data)
         assert refused.returncode == 75
         told = f"another Ondol process (PID {holder.pid}) is writing this index; wait until it is done, or end it."
         assert refused.stderr == f"ondol: {told}\n"
-        assert search(Index.open(small_repository.directory(root, data)), "feed_walrus", 1)
+        assert search(Index.open(indexes.directory(root, data)), "feed_walrus", 1)
     finally:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
     assert lock.exists()
-    assert small_repository.run("index", root, data=data).returncode == 0
+    assert console.run("index", root, data=data).returncode == 0
 
 
 def test_two_indexers_at_once_leave_one_whole_index(tmp_path):
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
     environment = {**os.environ, "ONDOL_DATA_DIR": str(data)}
     both = [
-        subprocess.Popen([small_repository.SCRIPT, "index", root, "--quiet"], env=environment, stderr=subprocess.PIPE)
+        subprocess.Popen([console.SCRIPT, "index", root, "--quiet"], env=environment, stderr=subprocess.PIPE)
         for _ in "ab"
     ]
     codes = sorted(process.wait(60) for process in both)
@@ -259,7 +255,7 @@ def test_two_indexers_at_once_leave_one_whole_index(tmp_path):
         process.stderr.close()
     assert codes in ([0, 0], [0, 75])
     assert codes == [0, 0] or b"is writing this index" in said
-    assert set(Index.open(small_repository.directory(root, data), verify=True).documents) == set(small_repository.FILES)
+    assert set(Index.open(indexes.directory(root, data), verify=True).documents) == set(repositories.FILES)
 
 
 @posix
@@ -267,18 +263,18 @@ def test_killed_at_random_moments_it_is_always_whole(tmp_path):
     seed = random.randrange(1 << 30)
     print("seed", seed)
     rng = random.Random(seed)
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
-    small_repository.updated(root, data)
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    indexes.updated(root, data)
     for number in range(8):
-        small_repository.write(root, {"src/walrus.py": f"round_{number} = 1\n"})
-        process = subprocess.Popen([small_repository.SCRIPT, "index", root, "--quiet", "--data-dir", data])
+        repositories.write(root, {"src/walrus.py": f"round_{number} = 1\n"})
+        process = subprocess.Popen([console.SCRIPT, "index", root, "--quiet", "--data-dir", data])
         time.sleep(rng.uniform(0.2, 1.0))
         process.kill()
         process.wait()
-        text = Index.open(small_repository.directory(root, data), verify=True)
+        text = Index.open(indexes.directory(root, data), verify=True)
         assert text.problem is None
         assert any(f"round_{n} = 1\n" == text.text(text.documents["src/walrus.py"]) for n in range(number + 1)) or (
-            text.text(text.documents["src/walrus.py"]) == small_repository.FILES["src/walrus.py"]
+            text.text(text.documents["src/walrus.py"]) == repositories.FILES["src/walrus.py"]
         )
 
 
@@ -349,8 +345,8 @@ class Power:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 def test_after_a_loss_of_power_at_any_operation_the_state_before_or_after_is_there(tmp_path, monkeypatch):
     root, data, before, after = two_states(tmp_path)
-    power = Power(small_repository.directory(root, data), monkeypatch)
-    build(root, small_repository.settings(data))
+    power = Power(indexes.directory(root, data), monkeypatch)
+    build(root, indexes.settings(data))
     monkeypatch.undo()
     found = []
     for number, image in enumerate(power.images):
@@ -367,9 +363,9 @@ def test_after_a_loss_of_power_at_any_operation_the_state_before_or_after_is_the
 
 
 def test_another_users_index_is_refused(tmp_path, monkeypatch):
-    root, data = small_repository.repository(tmp_path / "repo"), tmp_path / "data"
-    small_repository.updated(root, data)
-    owner = small_repository.directory(root, data).stat().st_uid
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    indexes.updated(root, data)
+    owner = indexes.directory(root, data).stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(UserError, match="belongs to another user"):
-        Index.open(small_repository.directory(root, data))
+        Index.open(indexes.directory(root, data))

@@ -8,9 +8,7 @@ import pytest
 
 from indexer.search.hybrid import search
 from indexer.storage import compaction
-from tests.support import small_repository
-
-in_memory = small_repository.in_memory
+from tests.support import indexes, repositories
 
 WORDS = ["walrus", "heron", "badger", "otter", "stoat", "plover", "marten", "lynx"]
 
@@ -20,8 +18,8 @@ class Walk:
 
     def __init__(self, root: Path, rng: random.Random) -> None:
         self.root, self.rng, self.count = root, rng, 0
-        small_repository.repository(root)
-        small_repository.git(root, "branch", "other")
+        repositories.repository(root)
+        repositories.git(root, "branch", "other")
 
     def step(self) -> str:
         name = self.rng.choice([name for name in dir(self) if name.startswith("do_")])
@@ -109,10 +107,10 @@ class Walk:
         (path / "inner.py").write_text(self.text())
 
     def do_commit_and_switch(self) -> None:
-        small_repository.git(self.root, "add", "-A")
-        small_repository.git(self.root, "commit", "-qm", "step", "--allow-empty")
+        repositories.git(self.root, "add", "-A")
+        repositories.git(self.root, "commit", "-qm", "step", "--allow-empty")
         branch = self.rng.choice(["main", "other"])
-        small_repository.git(self.root, "checkout", "-qf", branch)
+        repositories.git(self.root, "checkout", "-qf", branch)
 
     def do_ignore(self) -> None:
         (self.root / ".ondolignore").write_text(self.rng.choice(["*.js\n", "a/b/\n", "\n", "moved*\n"]))
@@ -129,9 +127,9 @@ def test_an_update_equals_a_fresh_build(tmp_path, monkeypatch, walk):
     history = []
     for turn in range(5):
         history.append([repository.step() for _ in range(8)])
-        updated = small_repository.updated(repository.root, tmp_path / "data")
-        fresh = small_repository.updated(repository.root, tmp_path / f"fresh{turn}")
-        assert small_repository.holds(updated) == small_repository.holds(fresh), (seed, history)
+        updated = indexes.updated(repository.root, tmp_path / "data")
+        fresh = indexes.updated(repository.root, tmp_path / f"fresh{turn}")
+        assert indexes.holds(updated) == indexes.holds(fresh), (seed, history)
         for document in list(updated.documents.values())[:5]:
             keys = [(hit.chunk.path, hit.chunk.start_line) for hit in _found(updated, document)]
             assert (document.path, updated.chunks(document)[0].start_line) in keys if document.chunks else True, (

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from lsp_server.commands import egress
-from tests.support import small_repository
-
-in_memory = small_repository.in_memory
+from tests.support import console, indexes, repositories
 
 HEAVY = ("numpy", "faiss", "tree_sitter", "tantivy", "tokenizers", "pygls", "lsprotocol", "torch", "rich")
 
@@ -24,35 +22,30 @@ def data(tmp_path):
 
 
 def test_index_then_search(tmp_path, data):
-    root = small_repository.repository(tmp_path / "repo")
-    built = small_repository.run("index", root, data=data)
+    root = repositories.repository(tmp_path / "repo")
+    built = console.run("index", root, data=data)
     assert built.returncode == 0, built.stderr
     assert "built, generation 1" in built.stdout
     assert "4 files" in built.stdout
-    found = small_repository.run("search", "badger count", data=data, cwd=root / "src")
+    found = console.run("search", "badger count", data=data, cwd=root / "src")
     assert found.stdout.startswith("src/deep/badger.c:1  0.")
     assert "    int badger_count(void)" in found.stdout
-    rows = json.loads(small_repository.run("search", "왜가리 높이", "--repo", root, "--json", data=data).stdout)
+    rows = json.loads(console.run("search", "왜가리 높이", "--repo", root, "--json", data=data).stdout)
     assert (rows[0]["path"], rows[0]["line"]) == ("src/heron.py", 1)
     assert set(rows[0]["parts"]) <= {"bm25", "vector"}
 
 
 def test_report_as_json_counts_every_file(tmp_path, data):
-    root = small_repository.repository(
-        tmp_path / "repo", {**small_repository.FILES, "logo.png": b"\x89PNG", "id_rsa": "x"}
-    )
-    report = json.loads(small_repository.run("index", root, "--json", "--skipped", data=data).stdout)
+    root = repositories.repository(tmp_path / "repo", {**repositories.FILES, "logo.png": b"\x89PNG", "id_rsa": "x"})
+    report = json.loads(console.run("index", root, "--json", "--skipped", data=data).stdout)
     assert (report["files"], report["skipped"]) == (4, {"key or credentials file": 1, "binary": 1})
     assert sorted(report["skips"]) == [["id_rsa", "key or credentials file"], ["logo.png", "binary"]]
-    assert report["lines"] == sum(text.count("\n") for text in small_repository.FILES.values())
+    assert report["lines"] == sum(text.count("\n") for text in repositories.FILES.values())
 
 
 def test_progress_as_json_lines_ends_with_the_report(tmp_path, data):
-    root = small_repository.repository(tmp_path / "repo")
-    lines = [
-        json.loads(line)
-        for line in small_repository.run("index", root, "--progress-json", data=data).stdout.splitlines()
-    ]
+    root = repositories.repository(tmp_path / "repo")
+    lines = [json.loads(line) for line in console.run("index", root, "--progress-json", data=data).stdout.splitlines()]
     assert lines[-1]["report"]["files"] == 4
     assert all(set(line) == {"phase", "done", "total", "percent"} for line in lines[:-1])
     percents = [line["percent"] for line in lines[:-1]]
@@ -61,43 +54,39 @@ def test_progress_as_json_lines_ends_with_the_report(tmp_path, data):
 
 
 def test_no_bar_and_no_colours_when_it_is_not_a_terminal(tmp_path, data):
-    built = small_repository.run("index", small_repository.repository(tmp_path / "repo"), data=data)
+    built = console.run("index", repositories.repository(tmp_path / "repo"), data=data)
     assert built.stderr == ""
     assert "\x1b" not in built.stdout
-    assert small_repository.run("index", tmp_path / "repo", "--full", "--quiet", data=data).stdout == ""
+    assert console.run("index", tmp_path / "repo", "--full", "--quiet", data=data).stdout == ""
 
 
 def test_a_plain_folder_an_empty_one_and_one_without_commits_work(tmp_path, data):
-    small_repository.write(tmp_path / "plain", small_repository.FILES)
+    repositories.write(tmp_path / "plain", repositories.FILES)
     (tmp_path / "empty").mkdir()
     (tmp_path / "fresh").mkdir()
-    small_repository.git(tmp_path / "fresh", "init", "-q")
-    assert "4 files" in small_repository.run("index", tmp_path / "plain", data=data).stdout
+    repositories.git(tmp_path / "fresh", "init", "-q")
+    assert "4 files" in console.run("index", tmp_path / "plain", data=data).stdout
     for name in ("empty", "fresh"):
-        done = small_repository.run("index", tmp_path / name, data=data)
+        done = console.run("index", tmp_path / name, data=data)
         assert (done.returncode, "0 files" in done.stdout) == (0, True), done.stderr
-        assert (
-            small_repository.run("search", "anything", "--repo", tmp_path / name, data=data).stdout == "nothing found\n"
-        )
-    small_repository.write(tmp_path / "empty", {"first.py": "first_word = 1\n"})
-    small_repository.run("index", tmp_path / "empty", data=data)
-    assert "first.py:1" in small_repository.run("search", "first_word", "--repo", tmp_path / "empty", data=data).stdout
+        assert console.run("search", "anything", "--repo", tmp_path / name, data=data).stdout == "nothing found\n"
+    repositories.write(tmp_path / "empty", {"first.py": "first_word = 1\n"})
+    console.run("index", tmp_path / "empty", data=data)
+    assert "first.py:1" in console.run("search", "first_word", "--repo", tmp_path / "empty", data=data).stdout
 
 
 def test_shallow_detached_and_with_submodules(tmp_path, data):
-    inner = small_repository.repository(tmp_path / "inner", {"inner.py": "inner = 1\n"})
-    outer = small_repository.repository(tmp_path / "outer")
-    small_repository.git(outer, "submodule", "add", "-q", str(inner), "sub")
-    small_repository.git(outer, "commit", "-qm", "submodule")
-    small_repository.git(tmp_path, "clone", "-q", "--depth", "1", outer.as_uri(), "shallow")
-    small_repository.git(outer, "checkout", "-q", "--detach")
+    inner = repositories.repository(tmp_path / "inner", {"inner.py": "inner = 1\n"})
+    outer = repositories.repository(tmp_path / "outer")
+    repositories.git(outer, "submodule", "add", "-q", str(inner), "sub")
+    repositories.git(outer, "commit", "-qm", "submodule")
+    repositories.git(tmp_path, "clone", "-q", "--depth", "1", outer.as_uri(), "shallow")
+    repositories.git(outer, "checkout", "-q", "--detach")
     for root in (outer, tmp_path / "shallow"):
-        report = json.loads(small_repository.run("index", root, "--json", data=data).stdout)
+        report = json.loads(console.run("index", root, "--json", data=data).stdout)
         assert report["files"] >= 4
     assert (
-        json.loads(small_repository.run("index", outer, "--json", data=data).stdout)["skipped"][
-            "submodule or nested repository"
-        ]
+        json.loads(console.run("index", outer, "--json", data=data).stdout)["skipped"]["submodule or nested repository"]
         == 1
     )
 
@@ -110,7 +99,7 @@ def test_shallow_detached_and_with_submodules(tmp_path, data):
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_1(tmp_path, data, arguments, sentence):
-    done = small_repository.run(*arguments, data=data, cwd=tmp_path)
+    done = console.run(*arguments, data=data, cwd=tmp_path)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert done.stderr.startswith("ondol: ")
@@ -119,13 +108,13 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(tmp_path, data, arguments, se
 
 
 def test_wrong_use_is_exit_code_2(tmp_path):
-    assert small_repository.run("index", "--no-such-option").returncode == 2
-    assert small_repository.run("no-such-command").returncode == 2
+    assert console.run("index", "--no-such-option").returncode == 2
+    assert console.run("no-such-command").returncode == 2
 
 
 def test_a_bare_repository_is_told_apart(tmp_path, data):
-    small_repository.git(tmp_path, "init", "-q", "--bare", "bare.git")
-    done = small_repository.run("index", tmp_path / "bare.git", data=data)
+    repositories.git(tmp_path, "init", "-q", "--bare", "bare.git")
+    done = console.run("index", tmp_path / "bare.git", data=data)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
 
@@ -136,7 +125,7 @@ def test_a_zoo_of_files_is_indexed_or_counted(tmp_path, data):
     root = tmp_path / "zoo"
     secret = tmp_path / "outside.py"
     secret.write_text("outside_word = 1\n")
-    small_repository.write(
+    repositories.write(
         root,
         {
             "empty.py": "",
@@ -190,7 +179,7 @@ def test_a_zoo_of_files_is_indexed_or_counted(tmp_path, data):
         os.chdir(root)
         listener.bind("s.py")
         os.chdir(here)
-        done = small_repository.run("index", root, "--json", "--skipped", data=data)
+        done = console.run("index", root, "--json", "--skipped", data=data)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     present = {
@@ -221,21 +210,19 @@ def test_a_zoo_of_files_is_indexed_or_counted(tmp_path, data):
         "deep",
         "한국어 주석",
     ):
-        assert (
-            "nothing" not in small_repository.run("search", word, "--repo", root, "--limit", "1", data=data).stdout
-        ), word
-    assert "outside_word" not in small_repository.run("search", "outside_word", "--repo", root, data=data).stdout
+        assert "nothing" not in console.run("search", word, "--repo", root, "--limit", "1", data=data).stdout, word
+    assert "outside_word" not in console.run("search", "outside_word", "--repo", root, data=data).stdout
 
 
 def test_secrets_are_in_no_file_of_the_index(tmp_path, data):
     key = "AKIA" + "Z7Q2M4T6W8X9B3D5"
-    root = small_repository.repository(
+    root = repositories.repository(
         tmp_path / "repo", {"deploy.py": f"aws_access_key_id = '{key}'\nregion_word = 'x'\n"}
     )
-    assert "1 secrets masked" in small_repository.run("index", root, data=data).stdout
+    assert "1 secrets masked" in console.run("index", root, data=data).stdout
     from indexer.storage.reader import Index
 
-    index = Index.open(small_repository.directory(root, data))
+    index = Index.open(indexes.directory(root, data))
     assert key not in index.text(index.documents["deploy.py"])
     for path in data.rglob("*"):
         if path.is_file():
@@ -245,9 +232,9 @@ def test_secrets_are_in_no_file_of_the_index(tmp_path, data):
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0 and not os.path.exists("/proc"), reason="needs POSIX")
 def test_a_data_folder_that_cannot_be_written_is_one_sentence(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     (tmp_path / "file").write_text("not a folder")
-    done = small_repository.run("index", root, data=tmp_path / "file" / "data")
+    done = console.run("index", root, data=tmp_path / "file" / "data")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("ondol: ")
@@ -255,8 +242,8 @@ def test_a_data_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write all")
 def test_a_read_only_index_is_searched_and_not_updated(tmp_path, data):
-    root = small_repository.repository(tmp_path / "repo")
-    small_repository.run("index", root, data=data)
+    root = repositories.repository(tmp_path / "repo")
+    console.run("index", root, data=data)
     folders = [path for path in [data, *data.rglob("*")] if path.is_dir()]
     for path in [*data.rglob("*"), data]:
         path.chmod(0o500 if path.is_dir() else 0o400)
@@ -264,10 +251,10 @@ def test_a_read_only_index_is_searched_and_not_updated(tmp_path, data):
         ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] if os.geteuid() == 0 else []
     )
     try:
-        found = small_repository.run("search", "badger", "--repo", root, data=data, prefix=humbly)
+        found = console.run("search", "badger", "--repo", root, data=data, prefix=humbly)
         assert (found.returncode, found.stderr) == (0, "")
         assert "badger" in found.stdout
-        refused = small_repository.run("index", root, data=data, prefix=humbly)
+        refused = console.run("index", root, data=data, prefix=humbly)
         assert refused.returncode == 1
         assert "LOCK cannot be written (Permission denied); make " in refused.stderr
     finally:
@@ -286,45 +273,45 @@ def test_help_imports_nothing_heavy_and_every_command_shows_an_example(tmp_path)
     listed = done.stdout
     for name in ("index", "search", "doctor"):
         assert f"\n  {name} " in listed
-        assert "Example: ondol " in small_repository.run(name, "--help").stdout
+        assert "Example: ondol " in console.run(name, "--help").stdout
 
 
 def test_version():
-    assert small_repository.run("--version").stdout.startswith("ondol 0.")
+    assert console.run("--version").stdout.startswith("ondol 0.")
 
 
 def test_doctor_says_what_is_there_and_what_is_wrong(tmp_path, data):
-    root = small_repository.repository(tmp_path / "repo", {**small_repository.FILES, "x.png": b"1"})
-    before = json.loads(small_repository.run("doctor", "--repo", root, "--json", data=data).stdout)
+    root = repositories.repository(tmp_path / "repo", {**repositories.FILES, "x.png": b"1"})
+    before = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)
     assert before["index"]["generation"] is None
     assert any("run `ondol index`" in cure for _, cure in before["problems"])
-    small_repository.run("index", root, data=data)
-    done = small_repository.run("doctor", "--repo", root, "--verify", "--json", data=data)
+    console.run("index", root, data=data)
+    done = console.run("doctor", "--repo", root, "--verify", "--json", data=data)
     found = json.loads(done.stdout)
     assert (done.returncode, found["problems"]) == (0, [])
     assert (found["index"]["counts"]["files"], found["index"]["skipped"]) == (4, {"binary": 1})
     assert found["repository"]["branch"] == "main"
     assert found["packages"]["core"]["tantivy"]
-    texts = next(small_repository.directory(root, data).rglob("texts.bin"))
+    texts = next(indexes.directory(root, data).rglob("texts.bin"))
     texts.write_bytes(texts.read_bytes()[:-1] + b"\xff")
-    broken = small_repository.run("doctor", "--repo", root, "--verify", data=data)
+    broken = console.run("doctor", "--repo", root, "--verify", data=data)
     assert broken.returncode == 1
     assert "texts.bin of the index does not match its hash" in broken.stdout
     assert "cure      rebuild it with `ondol index --full`" in broken.stdout
-    assert "is built anew" in small_repository.run("index", root, data=data).stderr
-    assert small_repository.run("doctor", "--repo", root, "--verify", data=data).returncode == 0
+    assert "is built anew" in console.run("index", root, data=data).stderr
+    assert console.run("doctor", "--repo", root, "--verify", data=data).returncode == 0
 
 
 def test_bad_settings_are_told_with_the_default(tmp_path, data):
-    root = small_repository.repository(tmp_path / "repo", {".ondol.toml": "data_dir = '/tmp/x'\nmax_file_bytes = -1\n"})
-    said = small_repository.run("index", root, data=data).stderr
+    root = repositories.repository(tmp_path / "repo", {".ondol.toml": "data_dir = '/tmp/x'\nmax_file_bytes = -1\n"})
+    said = console.run("index", root, data=data).stderr
     assert "data_dir may not be set by a repository" in said
-    problems = json.loads(small_repository.run("doctor", "--repo", root, "--json", data=data).stdout)["problems"]
+    problems = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)["problems"]
     assert any("data_dir" in what for what, _ in problems)
 
 
 def test_nothing_leaves_the_machine(tmp_path):
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     proof = egress.prove(root)
     assert proof["attempts"] == []
     assert [(step["command"], step["ok"]) for step in proof["steps"]] == [
@@ -353,16 +340,16 @@ def test_a_hostile_repository_runs_nothing(tmp_path, data):
     files = {f"{name}.py": python for name in names}
     files |= {f"{name}/__init__.py": python for name in ("indexer", "lsp_server", "finetune", "multiprocessing")}
     files[".gitattributes"] = "* filter=evil diff=evil\n"
-    root = small_repository.repository(tmp_path / "repo", files)
+    root = repositories.repository(tmp_path / "repo", files)
     script = tmp_path / "evil.sh"
     script.write_text(f"#!/bin/sh\ntouch {mark}\ncat\n")
     script.chmod(0o755)
     for key in ("core.fsmonitor", "filter.evil.smudge", "filter.evil.clean", "diff.external", "diff.evil.textconv"):
-        small_repository.git(root, "config", key, str(script))
-    small_repository.git(root, "config", "core.hooksPath", str(tmp_path))
+        repositories.git(root, "config", key, str(script))
+    repositories.git(root, "config", "core.hooksPath", str(tmp_path))
     mark.unlink(missing_ok=True)
     for arguments in (["index"], ["search", "open"], ["doctor"]):
-        done = small_repository.run(*arguments, data=data, cwd=root)
+        done = console.run(*arguments, data=data, cwd=root)
         assert done.returncode == 0, (arguments, done.stderr, done.stdout)
     assert not mark.exists()
 
@@ -379,6 +366,6 @@ def test_the_script_ends_with_a_sentence_when_it_is_at_fault(tmp_path):
 
 def test_paths_of_the_report_cannot_disturb_a_terminal(tmp_path, data):
     root = tmp_path / "repo"
-    small_repository.write(root, {"\x1b[31mred.png": b"1"})
-    assert "\x1b" not in small_repository.run("index", root, "--skipped", data=data).stdout
+    repositories.write(root, {"\x1b[31mred.png": b"1"})
+    assert "\x1b" not in console.run("index", root, "--skipped", data=data).stdout
     assert Path(root / "\x1b[31mred.png").exists()

@@ -11,7 +11,7 @@ from indexer.errors import UserError
 from indexer.repository import git as ondol_git
 from indexer.repository import policy, walk
 from indexer.types import Source
-from tests.support.git_repositories import ENVIRONMENT, git, place, repository
+from tests.support.repositories import ENVIRONMENT, git, place, repository
 
 
 def test_find_root_looks_upward_and_stops_at_plain_folders(tmp_path: Path) -> None:

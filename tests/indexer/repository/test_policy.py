@@ -13,8 +13,8 @@ from indexer.repository import policy
 from indexer.repository.git import blob_id
 from indexer.repository.walk import walk
 from indexer.types import Entry, Skip, Source
-from tests.support.git_repositories import place
 from tests.support.planted_secrets import TOKENS, key_block
+from tests.support.repositories import place
 
 READ = None
 CODE = "def total(items):\n    return sum(items)\n"

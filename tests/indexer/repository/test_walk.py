@@ -19,7 +19,7 @@ from indexer.ignore_patterns import compile_lines, is_usable
 from indexer.repository import policy
 from indexer.repository.walk import Rules, excluded, walk
 from indexer.types import Entry, Skip, Source
-from tests.support.git_repositories import git, place, repository
+from tests.support.repositories import git, place, repository
 
 LINUX = sys.platform.startswith("linux")
 

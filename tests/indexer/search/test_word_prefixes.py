@@ -9,7 +9,7 @@ from indexer.search.word_prefixes import Words, build, words_of
 from indexer.storage import compaction
 from indexer.storage.reader import Index
 from indexer.text.tokens import TOKEN, token_id
-from tests.support import small_repository
+from tests.support import indexes, repositories
 
 TEXT = "def read_lines(path):\n    läse = path.read_line2(0x1f)\n    return läse, 한글_이름, _x, 3.5, read\n"
 
@@ -47,16 +47,16 @@ def test_a_segment_knows_the_words_of_new_files_and_forgets_those_of_removed_one
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, data = tmp_path / "repo", tmp_path / "data"
-    small_repository.repository(root)
+    repositories.repository(root)
     numbers = range(compaction.MANY_SMALL + 2)
     for number in numbers:
-        small_repository.write(root, {f"more{number}.py": f"def uncommon_{number}(value):\n    return value\n"})
-        index = small_repository.updated(root, data)
+        repositories.write(root, {f"more{number}.py": f"def uncommon_{number}(value):\n    return value\n"})
+        index = indexes.updated(root, data)
     assert len(index.segments) <= compaction.MANY_SMALL
     assert found(index, "uncommon_") == {token_id(f"uncommon_{number}") for number in numbers}
     (root / "more0.py").unlink()
     monkeypatch.setattr(compaction, "DEAD_SECONDS", -1)
-    index = small_repository.updated(root, data)
+    index = indexes.updated(root, data)
     assert found(index, "uncommon_") == {token_id(f"uncommon_{number}") for number in numbers if number}
 
 

@@ -1,15 +1,11 @@
 """The remote backend against real sockets: servers that answer well, badly, slowly, or never."""
 
-import contextlib
 import json
 import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,64 +15,10 @@ from indexer.prompt.renderer import ContextPiece, PromptInput
 from lsp_server.backends.base import Generation, Limits
 from lsp_server.backends.http_backend import RemoteBackend, Server, plain
 from lsp_server.errors import BackendProblem
+from tests.support.http_model_server import STREAM, Answer, Handler, serving
 from tests.support.tokenizers import bytes_tokenizer
 
-Answer = Callable[["Handler"], None]
 PARTS = PromptInput("a.py", "x = ", "\ny = 2\n", (ContextPiece("b.py", "z = 1\n"),))
-
-
-class Handler(BaseHTTPRequestHandler):
-    answer: Answer
-    seen: list[dict[str, Any]]
-    hung_up: threading.Event
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.seen.append({"path": self.path, "headers": dict(self.headers), **json.loads(body)})
-        with contextlib.suppress(OSError):
-            self.answer()
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def stream(self, *texts: str, pause: float = 0.0, key: str = "choices", done: bool = True) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.end_headers()
-        for text in texts:
-            event = {"choices": [{"text": text}]} if key == "choices" else {"content": text, "stop": False}
-            try:
-                self.wfile.write(b"data: " + json.dumps(event).encode() + b"\n\n")
-                self.wfile.flush()
-            except OSError:
-                self.hung_up.set()
-                raise
-            time.sleep(pause)
-        if done:
-            self.wfile.write(b"data: [DONE]\n\n")
-
-    def body(self, body: bytes, status: int = 200, kind: str = "application/json", **headers: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@contextlib.contextmanager
-def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, type[Handler]]]:
-    handler = type("One", (Handler,), {"answer": answer, "seen": [], "hung_up": threading.Event()})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}", handler
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def ask(url: str, limits: Limits | None = None, **options: Any) -> Generation:
@@ -215,7 +157,6 @@ def test_a_server_that_never_answers_costs_the_deadline() -> None:
     assert (made.text, made.reason) == ("", "time")
 
 
-STREAM = "text/event-stream"
 BAD: dict[str, tuple[Answer, str]] = {
     "500": (lambda h: h.body(b"oops", 500), "status 500"),
     "404": (lambda h: h.body(b"{}", 404), "404"),

@@ -1,6 +1,5 @@
 """The real server process before a remote model that misbehaves: the copier's answer in time, and one message."""
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from lsp_server.commands.lsp_client import Client
-from tests.lsp_server.backends.test_http_backend import STREAM, Handler, serving
-from tests.lsp_server.server.test_end_to_end import ondol, shop
-from tests.lsp_server.server.test_model_server import TYPED, eventually, messages, trace
-from tests.support.lsp_client import real
+from tests.support.console import printed
+from tests.support.http_model_server import STREAM, Handler, serving
+from tests.support.lsp_client import explanation, messages, real
+from tests.support.shop import TYPED, shop
+from tests.support.waiting import eventually
 
 DEADLINE_MS = 400
 
@@ -81,7 +81,7 @@ def test_a_bad_server_costs_no_answer_and_the_next_request_works(remote: tuple[C
     if said:
         eventually(lambda: messages(client, "127.0.0.1", said))
     else:
-        assert "model_reason: late" in trace(client)
+        assert "model_reason: late" in explanation(client)
     mood.answer = lambda handler: handler.stream("fine()")
     line = f"zz_{len(name)}_{name[0]} ="
     client.open(uri + "x.py", line)
@@ -101,15 +101,8 @@ def test_every_problem_was_told_once(remote: tuple[Client, Path, Mood]) -> None:
 def test_the_command_complete_asks_the_server(tmp_path: Path) -> None:
     root = shop(tmp_path / "shop")
     (root / "new.py").write_text("zzqv = \n")
-    with serving(lambda handler: handler.stream("team_answer(1)")) as (url, _), contextlib.ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("tests.lsp_server.server.test_end_to_end.environment", _with(url))
-        found = json.loads(ondol(tmp_path, "complete", "new.py:1:8", "--backend", "remote", "--json", cwd=root))
+    with serving(lambda handler: handler.stream("team_answer(1)")) as (url, _):
+        command = ["complete", "new.py:1:8", "--backend", "remote"]
+        found = json.loads(printed(tmp_path, *command, "--json", cwd=root, ONDOL_REMOTE_URL=url))
         assert "team_answer(1)" in [suggestion["grey"] for suggestion in found["suggestions"]]
-        assert "by 127.0.0.1" in ondol(tmp_path, "complete", "new.py:1:8", "--backend", "remote", cwd=root)
-
-
-def _with(url: str) -> Callable[[Path], dict[str, str]]:
-    from tests.support.lsp_client import environment
-
-    return lambda data_dir: environment(data_dir, ONDOL_REMOTE_URL=url)
+        assert "by 127.0.0.1" in printed(tmp_path, *command, cwd=root, ONDOL_REMOTE_URL=url)

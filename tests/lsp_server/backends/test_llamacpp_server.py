@@ -25,9 +25,9 @@ from indexer.prompt.renderer import ContextPiece, PromptInput
 from lsp_server.backends.base import Limits
 from lsp_server.backends.http_backend import RemoteBackend, Server
 from lsp_server.errors import BackendProblem
-from tests.lsp_server.server.test_end_to_end import shop
-from tests.lsp_server.server.test_model_server import eventually, trace
-from tests.support.lsp_client import real
+from tests.support.lsp_client import explanation, real
+from tests.support.shop import shop
+from tests.support.waiting import eventually
 
 SMALL = Path(__file__).parents[2] / "fixtures" / "small_llama"
 PARTS = PromptInput(
@@ -136,6 +136,6 @@ def test_the_language_server_completes_with_it(server: tuple[str, Path], tmp_pat
         uri = (root / "new.py").as_uri()
         client.open(uri, "def qvz(numbers):\n    for number in numbers:\n        print(")
         assert client.complete(uri, 2, 14) is not None
-        told = trace(client)
+        told = explanation(client)
         assert "model: team" in told and "model_reason: problem" not in told
         assert not [note for note in client.of("window/showMessage") if "127.0.0.1" in note["message"]]

@@ -1,27 +1,19 @@
 """The commands as people type them; mistakes are one sentence and exit code 1."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from indexer.config import load
-from lsp_server.server.index_process import console_script
 from lsp_server.telemetry.traces import STATS, TRACES, ring_of
-from tests.lsp_server.server.test_sessions import repository
-from tests.support.lsp_client import environment
-
-
-def ondol(tmp_path: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*console_script(), *arguments], capture_output=True, text=True, env=environment(tmp_path), cwd=cwd, check=False
-    )
+from tests.support.console import finished
+from tests.support.repositories import repository
 
 
 @pytest.mark.parametrize("command", ["serve", "complete", "explain", "stats", "demo"])
 def test_every_command_has_help_with_an_example(tmp_path: Path, command: str) -> None:
-    done = ondol(tmp_path, command, "--help")
+    done = finished(tmp_path, command, "--help")
     assert done.returncode == 0
     assert f"Example: ondol {command}" in done.stdout
 
@@ -42,13 +34,13 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, command: str) ->
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
-    root = repository(tmp_path / "shop", a="x = 1\n")
+    root = repository(tmp_path / "shop", {"a.py": "x = 1\n"}, commit=False)
     (root / ".env").write_text("KEY=1\n")
     (root / "empty").mkdir()
     if arguments[0] == "demo":
         arguments = ["demo", str(tmp_path / "nothing")]
         (tmp_path / "nothing").mkdir()
-    done = ondol(tmp_path, *arguments, cwd=root)
+    done = finished(tmp_path, *arguments, cwd=root)
     assert done.returncode == 1, done
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -56,18 +48,18 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], said: s
 
 
 def test_explain_and_stats_read_what_the_server_wrote(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x = 1\n")
+    root = repository(tmp_path / "shop", {"a.py": "x = 1\n"}, commit=False)
     settings, _ = load(root, env={"ONDOL_DATA_DIR": str(tmp_path / "data")})
     traces, stats = ring_of(settings, root, TRACES, 10_000), ring_of(settings, root, STATS, 10_000)
     assert traces is not None
     assert stats is not None
     traces.append({"id": "f-1", "time": 1e9, "reason": "no-match", "path": "a.py\x1b[31m", "line": 4, "ms": 3.2})
     stats.append({"id": "f-2", "time": 1e9, "event": "shown", "language": "go", "engine": "retrieval"})
-    done = ondol(tmp_path, "explain", cwd=root)
+    done = finished(tmp_path, "explain", cwd=root)
     assert "Nothing in the repository" in done.stdout
     assert "\x1b" not in done.stdout
-    assert json.loads(ondol(tmp_path, "explain", "f-1", "--json", cwd=root).stdout)["line"] == 4
-    (go, everything) = json.loads(ondol(tmp_path, "stats", "--json", cwd=root).stdout)
+    assert json.loads(finished(tmp_path, "explain", "f-1", "--json", cwd=root).stdout)["line"] == 4
+    (go, everything) = json.loads(finished(tmp_path, "stats", "--json", cwd=root).stdout)
     assert (go["language"], go["shown"], everything["language"]) == ("go", 1, "all")
-    assert "go" in ondol(tmp_path, "stats", cwd=root).stdout
-    assert json.loads(ondol(tmp_path, "stats", "--json", "--since", "7d", cwd=root).stdout) == []
+    assert "go" in finished(tmp_path, "stats", cwd=root).stdout
+    assert json.loads(finished(tmp_path, "stats", "--json", "--since", "7d", cwd=root).stdout) == []

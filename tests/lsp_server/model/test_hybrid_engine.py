@@ -15,7 +15,8 @@ from lsp_server.model.prompt_context import Packer
 from lsp_server.model.requests import ModelAnswer
 from lsp_server.model.runner import ModelRunner
 from lsp_server.types import Answer, Document, Popup, Request, Suggestion
-from tests.lsp_server.model.test_runner import Slow, until
+from tests.support.slow_backend import SlowBackend
+from tests.support.waiting import eventually
 
 WEIGHTS = Weights((0.0, 1.0, 0.5), (1.0, 1.0, 0.5), (1.0, 0.0, 1.0))
 
@@ -51,7 +52,7 @@ class Copies:
         return Answer(made[: 1 if request.automatic else 3], "shown" if made else "no-match", trace)
 
 
-class Scored(Slow):
+class Scored(SlowBackend):
     """Finds the copies as likely as it is told to."""
 
     def __init__(self, text: str, logprob: float = -0.2, scores: dict[str, float] | None = None) -> None:
@@ -73,10 +74,10 @@ class Scored(Slow):
 def duet() -> Iterator[Callable[..., HybridEngine]]:
     sources: list[ModelRunner] = []
 
-    def make(copier: Copies, backend: Slow, **changes) -> HybridEngine:
+    def make(copier: Copies, backend: SlowBackend, **changes) -> HybridEngine:
         source = ModelRunner(lambda: backend, Packer(None))
         sources.append(source)
-        until(lambda: source.state.phase == "ready")
+        eventually(lambda: source.state.phase == "ready")
         settings = replace(Settings(), deadline_ms=5_000, **changes)
         return HybridEngine(settings, copier, source, WEIGHTS)
 
@@ -132,7 +133,7 @@ def test_a_late_model_costs_the_deadline_and_the_copier_answers(duet) -> None:
     assert [s.text for s in answer.suggestions] == ["copied()"]
     assert answer.trace["model_reason"] == "late"
     backend.gate.set()
-    until(lambda: backend.ended == ["end"])
+    eventually(lambda: backend.ended == ["end"])
     answer = engine.complete(request(), live)  # the generation went on and serves the next request
     assert answer.trace["model_reused"] is True
     assert answer.trace["model_reason"] == "end"
@@ -236,7 +237,7 @@ def test_prefetch_after_an_accept_answers_the_next_request(duet) -> None:
     engine = duet(Copies(reason="no-match"), backend)
     document = request("x = right()\n").document
     engine.accepted(document, 12)
-    until(lambda: backend.ended == ["end"])
+    eventually(lambda: backend.ended == ["end"])
     answer = engine.complete(Request(document, 12, True), live)
     assert answer.trace["model_reused"] is True
     assert backend.generations == 1
@@ -261,10 +262,10 @@ def test_a_model_that_cannot_be_loaded_leaves_the_copier(tmp_path) -> None:
     settings = replace(Settings(), backend="local", base_model=str(tmp_path / "absent"), data_dir=tmp_path)
     engine = Models().beside(settings, tmp_path, Copies(("copied()", 0.7)), told.append)
     assert isinstance(engine, HybridEngine)
-    until(lambda: engine.state.phase == "problem")
+    eventually(lambda: engine.state.phase == "problem")
     answer = engine.complete(request(), live)
     assert [s.text for s in answer.suggestions] == ["copied()"]
-    until(lambda: len(told) == 1)
+    eventually(lambda: len(told) == 1)
     assert "there is no model folder" in told[0]
 
 

@@ -17,7 +17,7 @@ from lsp_server.model.recent_edits import RecentEdits, changed
 from lsp_server.model.similar_context import Place, alike
 from lsp_server.retrieval.match_finder import agreements
 from lsp_server.types import Document
-from tests.support import small_repository
+from tests.support import indexes, repositories
 
 
 class Shelf:
@@ -103,8 +103,8 @@ def test_what_follows_the_same_lines_elsewhere_comes_before_what_reads_alike(tmp
     head = "def {}(basket):\n    basket.lock()\n    with audit.entry(basket, level=3):\n"
     files = {f"shop/part_{i}.py": f"def part_{i}(basket):\n    return basket.audit_entry({i})\n" for i in range(6)}
     files |= {"shop/close.py": head.format("close") + "        basket.seal(reason=None)\n"}
-    root = small_repository.repository(tmp_path / "repo", files)
-    packer = Packer(IndexSource(small_repository.updated(root, tmp_path / "data")))
+    root = repositories.repository(tmp_path / "repo", files)
+    packer = Packer(IndexSource(indexes.updated(root, tmp_path / "data")))
     text = head.format("reopen")
     context = packer.pack(document(text), len(text), None).parts.context
     assert context[0].path == "shop/close.py" and "basket.seal(reason=None)" in context[0].text

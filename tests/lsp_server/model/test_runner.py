@@ -2,83 +2,30 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from indexer.prompt.renderer import Prompt, PromptInput
-from lsp_server.backends.base import Generation, Limits
 from lsp_server.errors import BackendProblem
 from lsp_server.model.prompt_context import Packer
 from lsp_server.model.requests import Question
 from lsp_server.model.runner import ModelRunner
 from lsp_server.types import Document
 from tests.support.adapters import point, tiny_base, write_version
-
-
-class Slow:
-    """A backend that writes a given text, a character at a time, when it is let."""
-
-    name = "slow"
-    about = {"base": "slow", "format": "none", "runs_on": "a test", "adapter": ""}
-
-    def __init__(self, text: str = "total * 2") -> None:
-        self.text = text
-        self.gate = threading.Event()
-        self.gate.set()
-        self.generations = 0
-        self.ended: list[str] = []
-        self.error: Exception | None = None
-        self.closed = False
-
-    def render(self, parts: PromptInput) -> Prompt:
-        return Prompt(tuple(parts.prefix.encode()), "", 0, {})
-
-    def generate(
-        self, prompt: Prompt, limits: Limits, cancelled=lambda: False, drafts: Sequence[str] = (), progress=None
-    ):
-        self.generations += 1
-        if self.error:
-            raise self.error
-        for at in range(len(self.text)):
-            if progress and at:
-                progress(self.text[:at])
-            while not self.gate.wait(0.005):
-                if cancelled():
-                    break
-            if cancelled():
-                self.ended.append("cancelled")
-                return Generation(self.text[:at], "cancelled")
-        self.ended.append("end")
-        return Generation(self.text, "end", (-0.1, -0.3), line_logprob=-0.4)
-
-    def alternatives(self, prompt: Prompt, limits: Limits, count: int, cancelled=lambda: False) -> list[Generation]:
-        return [Generation(self.text + "!" * i, "end", (-0.1,)) for i in range(count)]
-
-    def score(self, prompt: Prompt, texts: Sequence[str], cancelled=lambda: False) -> list[float]:
-        return [-float(len(t)) for t in texts]
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
+from tests.support.slow_backend import SlowBackend
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def made() -> Iterator[tuple[ModelRunner, Slow]]:
-    backend = Slow()
+def made() -> Iterator[tuple[ModelRunner, SlowBackend]]:
+    backend = SlowBackend()
     source = ModelRunner(lambda: backend, Packer(None))
-    until(lambda: source.state.phase == "ready")
+    eventually(lambda: source.state.phase == "ready")
     yield source, backend
     backend.gate.set()
     source.close()
-    until(lambda: backend.closed)
+    eventually(lambda: backend.closed)
 
 
 def question(prefix: str = "x = ", suffix: str = "\n", copies: tuple[str, ...] = (), count: int = 1) -> Question:
@@ -91,18 +38,18 @@ def later(seconds: float = 10.0) -> float:
     return time.monotonic() + seconds
 
 
-def test_an_answer_with_its_numbers(made: tuple[ModelRunner, Slow]) -> None:
+def test_an_answer_with_its_numbers(made: tuple[ModelRunner, SlowBackend]) -> None:
     answer = made[0].ask(question(copies=("a", "bcd"))).wait(later())
     assert (answer.texts, answer.reason, answer.copy_scores) == (("total * 2",), "end", (-1.0, -3.0))
     assert answer.line_logprob == -0.4
     assert answer.trace["context"] == "no-index"
 
 
-def test_up_to_three_when_asked(made: tuple[ModelRunner, Slow]) -> None:
+def test_up_to_three_when_asked(made: tuple[ModelRunner, SlowBackend]) -> None:
     assert len(made[0].ask(question(count=3)).wait(later()).texts) == 3
 
 
-def test_typing_what_was_predicted_needs_no_second_pass(made: tuple[ModelRunner, Slow]) -> None:
+def test_typing_what_was_predicted_needs_no_second_pass(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     source.ask(question()).wait(later())
     ticket = source.ask(question("x = tot"))
@@ -114,7 +61,7 @@ def test_typing_what_was_predicted_needs_no_second_pass(made: tuple[ModelRunner,
     assert not source.ask(question("x = to", "\nother")).reused
 
 
-def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelRunner, Slow]) -> None:
+def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     source.ask(question()).wait(later())
     source.forget()  # another generation of the index, or another adapter
@@ -122,7 +69,7 @@ def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelRunner, 
     assert not again.reused and again.wait(later()).texts
     backend.gate.clear()
     source.ask(question("y = "))
-    until(lambda: backend.generations == 3)
+    eventually(lambda: backend.generations == 3)
     source.forget()  # while it is being written
     ticket = source.ask(question("y = "))
     assert not ticket.reused
@@ -130,12 +77,12 @@ def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelRunner, 
     assert ticket.wait(later()).texts == ("total * 2",)
 
 
-def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[ModelRunner, Slow]) -> None:
+def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
     first = source.ask(question())
     assert first.wait(later(0.05)).reason == "late"
-    until(lambda: backend.generations == 1)
+    eventually(lambda: backend.generations == 1)
     again = source.ask(question())
     assert again.reused
     backend.gate.set()
@@ -143,22 +90,22 @@ def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[Model
     assert backend.generations == 1
 
 
-def test_a_newer_question_stops_the_older_at_the_next_token(made: tuple[ModelRunner, Slow]) -> None:
+def test_a_newer_question_stops_the_older_at_the_next_token(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
     old = source.ask(question())
-    until(lambda: backend.generations == 1)
+    eventually(lambda: backend.generations == 1)
     middle = source.ask(question("y = "))
     new = source.ask(question("z = "))
     assert middle.wait(later()).reason == "superseded"
-    until(lambda: backend.ended == ["cancelled"])
+    eventually(lambda: backend.ended == ["cancelled"])
     backend.gate.set()
     assert new.wait(later()).texts == ("total * 2",)
     assert old.wait(later()).reason == "cancelled"
     assert backend.generations == 2
 
 
-def test_a_cancelled_wait_returns_at_once(made: tuple[ModelRunner, Slow]) -> None:
+def test_a_cancelled_wait_returns_at_once(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
     began = time.monotonic()
@@ -166,22 +113,22 @@ def test_a_cancelled_wait_returns_at_once(made: tuple[ModelRunner, Slow]) -> Non
     assert time.monotonic() - began < 2
 
 
-def test_prefetch_never_pushes_a_question_aside(made: tuple[ModelRunner, Slow]) -> None:
+def test_prefetch_never_pushes_a_question_aside(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
     live = source.ask(question())
     assert source.ask(question("y = "), prefetch=True).wait(later()).reason == "busy"
     backend.gate.set()
     assert live.wait(later()).texts
-    until(lambda: source.ask(question("q = "), prefetch=True).wait(later()).texts == ("total * 2",))
+    eventually(lambda: source.ask(question("q = "), prefetch=True).wait(later()).texts == ("total * 2",))
     assert source.ask(question("q = ")).reused
 
 
 def test_a_failing_generation_is_told_once_and_the_next_works() -> None:
     told: list[str] = []
-    backend = Slow()
+    backend = SlowBackend()
     source = ModelRunner(lambda: backend, Packer(None), tell=told.append)
-    until(lambda: source.state.phase == "ready")
+    eventually(lambda: source.state.phase == "ready")
     backend.error = BackendProblem("the GPU has no memory left", "use a smaller base")
     assert source.ask(question()).wait(later()).reason == "problem"
     assert source.ask(question("y")).wait(later()).reason == "problem"
@@ -193,9 +140,9 @@ def test_a_failing_generation_is_told_once_and_the_next_works() -> None:
 
 def test_questions_while_loading_are_answered_by_nothing() -> None:
     gate = threading.Event()
-    backend = Slow()
+    backend = SlowBackend()
 
-    def load() -> Slow:
+    def load() -> SlowBackend:
         gate.wait(10)
         return backend
 
@@ -203,7 +150,7 @@ def test_questions_while_loading_are_answered_by_nothing() -> None:
     answer = source.ask(question()).wait(later())
     assert (answer.texts, answer.reason) == ((), "loading")
     gate.set()
-    until(lambda: source.state.phase == "ready")
+    eventually(lambda: source.state.phase == "ready")
     assert source.ask(question()).wait(later()).texts
     source.close()
 
@@ -211,16 +158,16 @@ def test_questions_while_loading_are_answered_by_nothing() -> None:
 def test_a_model_that_cannot_be_loaded_is_told_and_asked_no_more() -> None:
     told: list[str] = []
 
-    def load() -> Slow:
+    def load() -> SlowBackend:
         raise BackendProblem("there is no model folder /m", "name one")
 
     source = ModelRunner(load, Packer(None), tell=told.append)
-    until(lambda: source.state.phase == "problem")
+    eventually(lambda: source.state.phase == "problem")
     assert source.ask(question()).wait(later()).reason == "problem"
-    until(lambda: told == ["there is no model folder /m; name one."])
+    eventually(lambda: told == ["there is no model folder /m; name one."])
 
 
-def test_a_thousand_questions_in_a_row_leave_one_generation(made: tuple[ModelRunner, Slow]) -> None:
+def test_a_thousand_questions_in_a_row_leave_one_generation(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
     tickets = [source.ask(question(f"v{i} = ")) for i in range(1000)]
@@ -229,7 +176,7 @@ def test_a_thousand_questions_in_a_row_leave_one_generation(made: tuple[ModelRun
     assert backend.generations <= 100  # as many as its thread was given a turn between two questions
 
 
-class Adapted(Slow):
+class Adapted(SlowBackend):
     """Takes adapters and remembers which."""
 
     def __init__(self, folder) -> None:
@@ -248,17 +195,17 @@ def test_a_new_current_is_taken_up_and_a_bad_one_is_told_once(tmp_path: Path, mo
     write_version(registry, 1, folder)
     backend = Adapted(folder)
     source = ModelRunner(lambda: backend, Packer(None), registry, told.append)
-    until(lambda: backend.adapters == [1])
+    eventually(lambda: backend.adapters == [1])
     source.ask(question()).wait(later())
     write_version(registry, 2, folder)
-    until(lambda: backend.adapters == [1, 2])
+    eventually(lambda: backend.adapters == [1, 2])
     assert not source.ask(question()).reused  # another adapter may say something else
     write_version(registry, 3, folder, config={"r": 4096})
-    until(lambda: len(told) == 1)
+    eventually(lambda: len(told) == 1)
     assert "version 3 is refused" in told[0]
     point(registry, "1")
-    until(lambda: backend.adapters == [1, 2, 1])
+    eventually(lambda: backend.adapters == [1, 2, 1])
     point(registry, "")
-    until(lambda: backend.adapters == [1, 2, 1, 0])
+    eventually(lambda: backend.adapters == [1, 2, 1, 0])
     assert len(told) == 1
     source.close()

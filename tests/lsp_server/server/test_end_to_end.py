@@ -1,64 +1,13 @@
 """The whole thread with nothing replaced: repository, indexer, index, server, engine, editor's requests, commands."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from lsp_server.server.index_process import console_script
-from tests.support.lsp_client import edit, environment, real
-
-LOADERS = '''"""Reading {name}s."""
-
-import json
-
-
-def load_{name}(path):
-    """Return the {name} that is kept in a file."""
-    with open(path, encoding="utf-8") as source:
-        return json.load(source)
-
-
-def save_{name}(path, {name}):
-    """Keep a {name} in a file."""
-    with open(path, "w", encoding="utf-8") as target:
-        json.dump({name}, target, indent=2, ensure_ascii=False)
-'''
-NAMES = ("order", "invoice", "customer", "parcel", "refund")
-
-
-def git(root: Path, *arguments: str) -> None:
-    identity = {
-        "GIT_AUTHOR_NAME": "A",
-        "GIT_AUTHOR_EMAIL": "a@b",
-        "GIT_COMMITTER_NAME": "A",
-        "GIT_COMMITTER_EMAIL": "a@b",
-    }
-    subprocess.run(
-        ["git", "-C", str(root), *arguments], check=True, capture_output=True, env={**os.environ, **identity}
-    )
-
-
-def shop(path: Path, *, history: bool = True) -> Path:
-    path.mkdir()
-    if history:
-        git(path, "init", "-q")
-    for name in NAMES:
-        (path / f"{name}s.py").write_text(LOADERS.format(name=name))
-        if history:
-            git(path, "add", ".")
-            git(path, "commit", "-q", "-m", f"Keep {name}s")
-    return path
-
-
-def ondol(tmp_path: Path, *arguments: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        [*console_script(), *arguments], capture_output=True, text=True, env=environment(tmp_path), cwd=cwd, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from tests.support.console import printed
+from tests.support.lsp_client import edit, real
+from tests.support.shop import NAMES, shop
 
 
 def test_a_line_of_the_repository_is_written_again_in_a_new_file(tmp_path: Path) -> None:
@@ -111,12 +60,12 @@ def test_nothing_is_written_into_the_repository(tmp_path: Path) -> None:
 
 def test_the_command_shows_what_the_editor_would(tmp_path: Path) -> None:
     root = shop(tmp_path / "shop")
-    ondol(tmp_path, "index", str(root))
+    printed(tmp_path, "index", str(root))
     (root / "new.py").write_text("def load_voucher(path):\n    with open(path, \n")
-    printed = ondol(tmp_path, "complete", "new.py:2:21", cwd=root)
-    assert 'with open(path, ‹encoding="utf-8") as source:' in printed
-    assert "s.py:" in printed
-    answer = json.loads(ondol(tmp_path, "complete", "new.py:2:21", "--json", cwd=root))
+    shown = printed(tmp_path, "complete", "new.py:2:21", cwd=root)
+    assert 'with open(path, ‹encoding="utf-8") as source:' in shown
+    assert "s.py:" in shown
+    answer = json.loads(printed(tmp_path, "complete", "new.py:2:21", "--json", cwd=root))
     assert answer["suggestions"][0]["grey"].startswith('encoding="utf-8") as source:')
     assert 0 <= answer["suggestions"][0]["probability"] <= 1
     assert answer["suggestions"][0]["provenance"][0]["line"] in (8, 14)
@@ -126,7 +75,7 @@ def test_the_command_shows_what_the_editor_would(tmp_path: Path) -> None:
 def test_the_demonstration_tells_hits_misses_and_silences(tmp_path: Path, history: bool) -> None:
     root = shop(tmp_path / "shop", history=history)
     before = sorted(path.relative_to(root) for path in root.rglob("*"))
-    result = json.loads(ondol(tmp_path, "demo", str(root), "--count", "3", "--json"))
+    result = json.loads(printed(tmp_path, "demo", str(root), "--count", "3", "--json"))
     assert ("before its last" in result["premise"]) is history
     assert "knows nothing of them" in result["premise"]
     assert len(result["shown"]) <= 3
@@ -135,7 +84,7 @@ def test_the_demonstration_tells_hits_misses_and_silences(tmp_path: Path, histor
         assert shown["right"] is (shown["grey"] == shown["author"])
         written = (root / shown["path"]).read_text()
         assert shown["typed"] + shown["author"] in written
-    printed = ondol(tmp_path, "demo", str(root), "--count", "3")
-    assert f"silent at {result['silent']}" in printed
+    shown = printed(tmp_path, "demo", str(root), "--count", "3")
+    assert f"silent at {result['silent']}" in shown
     assert sorted(path.relative_to(root) for path in root.rglob("*")) == before
     assert not list((tmp_path / "data").glob("demo-*"))

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,33 +14,13 @@ from indexer.config import Settings
 from indexer.data_layout import registry_directory
 from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.server.index_process import console_script
-from tests.lsp_server.server.test_end_to_end import ondol, shop
 from tests.support.adapters import tiny_base, write_version
-from tests.support.lsp_client import environment, real
+from tests.support.console import environment, printed
+from tests.support.lsp_client import explanation, messages, real
+from tests.support.shop import TYPED, shop
+from tests.support.waiting import eventually
 
 PATIENT = {"backend": "local", "deadlineMs": 60_000}
-TYPED = "import json\n\n\ndef load_voucher(path):\n    with open(path, "
-
-
-def eventually(check: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-    return found
-
-
-def messages(client: Client, *words: str) -> list[str]:
-    told = [note["message"] for note in client.of("window/showMessage")]
-    return [message for message in told if all(word in message for word in words)]
-
-
-def trace(client: Client) -> str:
-    """What the server says of its last answer."""
-    explained: str = client.command("ondol.explain")
-    return explained
-
-
 # Folders that are refused need no torch: it is the folder that is looked at first.
 
 
@@ -108,7 +87,7 @@ def test_a_bad_folder_is_one_message_and_copies_go_on(refusing: tuple[Client, Pa
     def copied() -> bool:
         items = client.complete(uri, 4, 20)
         assert items[0]["insertText"].startswith('encoding="utf-8") as source:')
-        return "model_reason: problem" in trace(client)
+        return "model_reason: problem" in explanation(client)
 
     eventually(copied)  # the model of the settings before may still be closing
     assert said.split(" (")[0] in client.command("ondol.status")["message"]
@@ -163,7 +142,7 @@ def test_while_the_model_loads_the_editor_is_told_and_copies_answer(client: Clie
     uri = opened(client, place, "early.py", TYPED)
     items = client.complete(uri, 4, 20)
     assert items[0]["insertText"].startswith('encoding="utf-8") as source:')
-    assert "model_reason: loading" in trace(client)
+    assert "model_reason: loading" in explanation(client)
     (place / "go").touch()
     eventually(lambda: client.of("ondol/status")[-1]["state"] == "ready")
     assert client.of("ondol/status")[-1]["message"].endswith("; base")
@@ -175,17 +154,17 @@ def test_the_model_writes_and_what_it_wrote_is_used_again(client: Client, place:
     uri = opened(client, place, "late.py", "def zzqv(a):\n    return 7 *")
     items = eventually(lambda: client.complete(uri, 1, 14))
     assert 1 <= len(items) <= 3
-    told = trace(client)
+    told = explanation(client)
     assert "model: base" in told and "model_reused: False" in told and "prompt_tokens:" in told
     again = client.complete(uri, 1, 14)
     assert [item["insertText"] for item in again] == [item["insertText"] for item in items]
-    assert "model_reused: True" in trace(client)
+    assert "model_reused: True" in explanation(client)
     text = items[0]["insertText"]
     client.change(uri, 2, edit(1, 14, text[0]))  # the user types what it predicted
     rest = client.complete(uri, 1, 15)
     assert rest[0]["insertText"] == text[1:] or len(text) == 1
     if len(text) > 1:
-        assert "model_reused: True" in trace(client)
+        assert "model_reused: True" in explanation(client)
 
 
 def test_an_accept_begins_the_next_completion(client: Client, place: Path) -> None:
@@ -202,7 +181,7 @@ def test_an_accept_begins_the_next_completion(client: Client, place: Path) -> No
 
     def answered() -> bool:
         client.complete(uri, 1, at + len(text), automatic=True)
-        return "model_reused: True" in trace(client)
+        return "model_reused: True" in explanation(client)
 
     eventually(answered, 60)
 
@@ -227,7 +206,7 @@ def test_an_adapter_is_swapped_while_serving_and_told_by_version(client: Client,
         asked += 1
         client.change(uri, asked + 1, edit(0, 0, "# x\n"))
         assert client.complete(uri, asked + 1, 15)
-        return "adapter: 2" in trace(client)
+        return "adapter: 2" in explanation(client)
 
     eventually(adapted)
     (item, *_) = client.complete(uri, asked + 1, 15)
@@ -236,11 +215,11 @@ def test_an_adapter_is_swapped_while_serving_and_told_by_version(client: Client,
     assert len(messages(client, "version 1 is refused")) == 1
 
     def counted() -> bool:
-        rows = json.loads(ondol(place, "stats", "--repo", str(place / "shop"), "--json"))
+        rows = json.loads(printed(place, "stats", "--repo", str(place / "shop"), "--json"))
         return any(row["adapter"] == "2" and row["accepted"] for row in rows)  # a copy, or the model's own line
 
     eventually(counted, 30)
-    assert "adapter: 2" in ondol(place, "explain", "--repo", str(place / "shop"))
+    assert "adapter: 2" in printed(place, "explain", "--repo", str(place / "shop"))
 
 
 def test_a_prompt_longer_than_the_context_and_an_enormous_line(client: Client, place: Path) -> None:
@@ -249,15 +228,15 @@ def test_a_prompt_longer_than_the_context_and_an_enormous_line(client: Client, p
     lines = "".join(f"value_{n} = compute(value_{n - 1}, {n})\n" for n in range(4000))
     uri = opened(client, place, "long.py", lines + "qqz =")
     assert client.complete(uri, 4000, 5)
-    told = trace(client)
+    told = explanation(client)
     tokens = int(told.split("prompt_tokens: ")[1].split("\n")[0])
     assert 100 < tokens <= 512 - 128
     uri = opened(client, place, "wide.py", "x = [" + "1, " * 6_000 + "\nqzz =")
     assert client.complete(uri, 1, 5) is not None
-    assert "error" not in trace(client)
+    assert "error" not in explanation(client)
     uri = opened(client, place, "enormous.py", "x = '" + "a" * 300_000 + "'\ny = ")
     assert client.complete(uri, 1, 4) == []
-    assert "longer than `max_line_chars`" in trace(client)
+    assert "longer than `max_line_chars`" in explanation(client)
     uri = opened(client, place, "next.py", "zzq =")
     assert client.complete(uri, 0, 5)
     assert client.command("ondol.status")["faults"] == 0
@@ -297,7 +276,7 @@ def test_the_command_complete_waits_for_the_model(place: Path) -> None:
     eventually(lambda: (place / "base" / "config.json").is_file())
     (place / "shop" / "asked.py").write_text("def vvq(d):\n    return 13 *\n")
     command = ("complete", "asked.py:2", "--backend", "local", "--base", base)
-    found = json.loads(ondol(place, *command, "--json", cwd=place / "shop"))
+    found = json.loads(printed(place, *command, "--json", cwd=place / "shop"))
     assert "model" in {suggestion["engine"] for suggestion in found["suggestions"]}
 
 
@@ -341,6 +320,6 @@ def test_nan_and_a_tokenizer_without_middles(place: Path, tmp_path: Path) -> Non
         for _ in range(2):
             items = client.complete(uri, 4, 20)
             assert items[0]["insertText"].startswith('encoding="utf-8") as source:')
-            assert "model_reason: problem" in trace(client)
+            assert "model_reason: problem" in explanation(client)
         assert len(messages(client, "the model computed NaN", "roll the adapter back")) == 1
         assert client.stop() == 0

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,10 @@ from indexer.config import Settings
 from indexer.data_layout import index_directory
 from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.server.index_process import console_script
-from tests.support.lsp_client import double, environment
+from tests.support.console import environment
+from tests.support.lsp_client import double
+from tests.support.repositories import repository
+from tests.support.waiting import eventually
 
 UNTITLED = "untitled:Untitled-1"
 
@@ -25,23 +27,8 @@ def facts(path: Path, event: str) -> list[dict]:
     return [fact for fact in map(json.loads, lines) if fact["event"] == event]
 
 
-def eventually(check: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.03)
-
-
-def repository(path: Path, **files: str) -> Path:
-    path.mkdir(parents=True)
-    subprocess.run(["git", "init", "-q", str(path)], check=True)
-    for name, text in files.items():
-        (path / f"{name}.py").write_text(text)
-    return path
-
-
 def test_without_an_index_it_says_so_once_shows_progress_and_completes_meanwhile(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x = 1\n")
+    root = repository(tmp_path / "shop", {"a.py": "x = 1\n"}, commit=False)
     log = tmp_path / "log"
     with double(tmp_path, "no-index sleep=0", DOUBLE_LOG=str(log)) as client:
         client.initialize([root])
@@ -59,7 +46,7 @@ def test_without_an_index_it_says_so_once_shows_progress_and_completes_meanwhile
 
 
 def test_a_damaged_index_is_said_once_and_built_anew(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop")
+    root = repository(tmp_path / "shop", {}, commit=False)
     log = tmp_path / "log"
     with double(tmp_path, "damaged", DOUBLE_LOG=str(log)) as client:
         client.initialize([root])
@@ -69,7 +56,7 @@ def test_a_damaged_index_is_said_once_and_built_anew(tmp_path: Path) -> None:
 
 
 def test_indexing_that_fails_is_a_problem_with_its_sentence(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop")
+    root = repository(tmp_path / "shop", {}, commit=False)
     with double(tmp_path, "index-fails") as client:
         client.initialize([root])
         assert "no space left" in client.wait_state("problem")["message"]
@@ -79,8 +66,8 @@ def test_indexing_that_fails_is_a_problem_with_its_sentence(tmp_path: Path) -> N
 
 
 def test_every_folder_has_its_own_engine_and_documents_go_to_the_innermost(tmp_path: Path) -> None:
-    outer = repository(tmp_path / "outer")
-    inner = repository(outer / "inner")
+    outer = repository(tmp_path / "outer", {}, commit=False)
+    inner = repository(outer / "inner", {}, commit=False)
     log = tmp_path / "log"
     with double(tmp_path, "", DOUBLE_LOG=str(log)) as client:
         client.initialize([outer, inner])
@@ -101,7 +88,7 @@ def test_every_folder_has_its_own_engine_and_documents_go_to_the_innermost(tmp_p
 
 
 def test_a_lone_file_in_a_repository_gets_that_repository(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x")
+    root = repository(tmp_path / "shop", {"a.py": "x"}, commit=False)
     log = tmp_path / "log"
     with double(tmp_path, "", DOUBLE_LOG=str(log)) as client:
         client.initialize()
@@ -111,7 +98,7 @@ def test_a_lone_file_in_a_repository_gets_that_repository(tmp_path: Path) -> Non
 
 
 def test_saving_updates_the_index_once_things_are_quiet(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x")
+    root = repository(tmp_path / "shop", {"a.py": "x"}, commit=False)
     log = tmp_path / "log"
     with double(tmp_path, "", DOUBLE_LOG=str(log)) as client:
         client.initialize([root])
@@ -127,7 +114,7 @@ def test_saving_updates_the_index_once_things_are_quiet(tmp_path: Path) -> None:
 
 
 def test_excluded_files_are_left_alone_also_through_a_link(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", secret="x", a="y")
+    root = repository(tmp_path / "shop", {"secret.py": "x", "a.py": "y"}, commit=False)
     (root / ".ondolignore").write_text("secret.py\n")
     (root / "open.py").symlink_to(root / "secret.py")
     with double(tmp_path) as client:
@@ -141,7 +128,7 @@ def test_excluded_files_are_left_alone_also_through_a_link(tmp_path: Path) -> No
 
 
 def test_an_ignore_file_counts_as_soon_as_it_is_saved(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", secret="x", a="y")
+    root = repository(tmp_path / "shop", {"secret.py": "x", "a.py": "y"}, commit=False)
     with double(tmp_path) as client:
         client.initialize([root])
         uris = [(root / name).as_uri() for name in ("a.py", "secret.py", ".ondolignore")]
@@ -156,7 +143,7 @@ def test_an_ignore_file_counts_as_soon_as_it_is_saved(tmp_path: Path) -> None:
 
 
 def test_a_data_directory_that_cannot_be_written_is_one_problem(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x = 1\n")
+    root = repository(tmp_path / "shop", {"a.py": "x = 1\n"}, commit=False)
     (tmp_path / "data").write_text("a file stands here")
     with Client([*console_script(), "serve", "--stdio"], env=environment(tmp_path)) as client:
         client.initialize([root])
@@ -174,7 +161,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses ps")
 def test_the_indexing_child_ends_with_the_server(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop")
+    root = repository(tmp_path / "shop", {}, commit=False)
     for number in range(400):
         (root / f"m{number}.py").write_text(f"def f{number}(a, b):\n    return a + b * {number}\n" * 40)
     with Client([*console_script(), "serve", "--stdio"], env=environment(tmp_path)) as client:
@@ -209,7 +196,7 @@ def test_another_writer_is_waited_for_and_is_no_problem(tmp_path: Path) -> None:
 
 
 def test_the_real_indexer_runs_as_a_child_and_its_index_is_opened(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="def price(amount):\n    return amount * 2\n")
+    root = repository(tmp_path / "shop", {"a.py": "def price(amount):\n    return amount * 2\n"}, commit=False)
     with Client([*console_script(), "serve", "--stdio"], env=environment(tmp_path)) as client:
         client.initialize([root])
         status = client.wait_state("ready")

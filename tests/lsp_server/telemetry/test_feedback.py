@@ -10,8 +10,9 @@ import pytest
 from lsp_server.positions import units
 from lsp_server.telemetry.feedback import Feedback, Offered, retained, summarize
 from lsp_server.telemetry.traces import Recorder, Ring, explain, find
-from tests.lsp_server.server.test_sessions import eventually, repository
 from tests.support.lsp_client import double, edit
+from tests.support.repositories import repository
+from tests.support.waiting import eventually
 
 SECRET = "needlework_of_gold"
 
@@ -24,7 +25,7 @@ def events(data: Path) -> list[dict]:
 
 
 def test_shown_accepted_and_partly_accepted_are_recorded_without_text(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x")
+    root = repository(tmp_path / "shop", {"a.py": "x"}, commit=False)
     uri = (root / "a.py").as_uri()
     with double(tmp_path) as client:
         client.initialize([root])
@@ -49,7 +50,7 @@ def test_shown_accepted_and_partly_accepted_are_recorded_without_text(tmp_path: 
 
 
 def test_what_stays_for_750_ms_counts_as_shown_and_what_is_typed_over_does_not(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x")
+    root = repository(tmp_path / "shop", {"a.py": "x"}, commit=False)
     with double(tmp_path) as client:
         client.initialize([root])
         for name, typed in (("a.py", "a"), ("b.py", "Q"), ("c.py", "")):
@@ -63,7 +64,7 @@ def test_what_stays_for_750_ms_counts_as_shown_and_what_is_typed_over_does_not(t
 
 
 def test_text_is_traced_only_where_the_user_allows_it(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x")
+    root = repository(tmp_path / "shop", {"a.py": "x"}, commit=False)
     uri = (root / "a.py").as_uri()
     for allowed in (False, True):
         with double(tmp_path) as client:

@@ -12,12 +12,7 @@ import pytest
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_version
 from lsp_server.weights.base_model import ModelFolder
-from tests.support.adapters import LAYER, PREFIX, lora, tiny_base, write_version
-
-
-@pytest.fixture
-def base(tmp_path: Path) -> ModelFolder:
-    return tiny_base(tmp_path / "base")
+from tests.support.adapters import LAYER, PREFIX, lora, write_version
 
 
 def read(registry: Path, base: ModelFolder) -> AdapterVersion:

@@ -1,6 +1,5 @@
 """The registry's writing side: whatever ends or fails at any operation, what served goes on serving, whole."""
 
-import json
 import os
 import subprocess
 import sys
@@ -14,48 +13,21 @@ from finetune.adapters.stale_data import Mark, marks
 from finetune.dataset.shards import path_key
 from indexer import fsio
 from indexer.errors import UserError
-from indexer.prompt.renderer import PROMPT_FORMAT
 from lsp_server.errors import BackendProblem
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number, read_version
 from lsp_server.weights.base_model import ModelFolder
-from tests.support import small_repository
-from tests.support.adapters import lora, safetensors, tiny_base
+from tests.support import indexes, repositories
+from tests.support.adapters import add_version, lora, trained_adapter, version_record
 from tests.support.commit_histories import commit
 
-in_memory = small_repository.in_memory
 posix = pytest.mark.skipif(os.name == "nt", reason="needs fork")
 WRITING = [name for name in fsio.OPERATIONS if name != "read"]
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> ModelFolder:
-    return tiny_base(tmp_path / "base")
-
-
-def trained(folder: Path, base: ModelFolder, tensors: dict[str, np.ndarray] | None = None, seed: int = 1) -> Path:
-    """An adapter as training leaves it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "adapter_model.safetensors").write_bytes(
-        safetensors(lora(base, seed=seed) if tensors is None else tensors)
-    )
-    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 8}))
-    return folder
-
-
-def record(base: ModelFolder, **values: Any) -> dict[str, Any]:
-    prompt = {"format": PROMPT_FORMAT, "spec": base.spec.name}
-    return {"base": {"name": base.name, "identity": base.identity}, "prompt": prompt, **values}
-
-
-def added(where: Path, base: ModelFolder, seed: int = 1, **values: Any) -> int:
-    adapter = trained(where.parent / "out", base, seed=seed)
-    return adapter_registry_writer.add(where, adapter, record(base, **values), {}).number
-
-
 def test_a_version_is_added_listed_promoted_and_read_by_the_server(tmp_path: Path, base: ModelFolder) -> None:
     where = tmp_path / "registry"
-    assert [added(where, base, seed=n, commits={"newest": f"c{n}"}) for n in (1, 2)] == [1, 2]
+    assert [add_version(where, base, seed=n, commits={"newest": f"c{n}"}) for n in (1, 2)] == [1, 2]
     assert current_number(where) is None
     adapter_registry_writer.promote(where, 2, base)
     assert current_number(where) == 2
@@ -72,7 +44,7 @@ def test_a_version_is_added_listed_promoted_and_read_by_the_server(tmp_path: Pat
 def test_rollback_goes_back_through_what_served_and_then_to_the_base(tmp_path: Path, base: ModelFolder) -> None:
     where = tmp_path / "registry"
     for number in (1, 2, 3):
-        added(where, base)
+        add_version(where, base)
         adapter_registry_writer.promote(where, number, base)
     adapter_registry_writer.delete(where, 2)
     assert [adapter_registry_writer.rollback(where), current_number(where)] == [1, 1]
@@ -88,30 +60,30 @@ def test_the_serving_version_is_not_deleted_unless_forced_and_numbers_do_not_com
 ) -> None:
     where = tmp_path / "registry"
     for number in (1, 2):
-        added(where, base)
+        add_version(where, base)
         adapter_registry_writer.promote(where, number, base)
     with pytest.raises(UserError, match="is the one that serves"):
         adapter_registry_writer.delete(where, 2)
     assert adapter_registry_writer.delete(where, 2, force=True) == 1
     assert (current_number(where), [one.number for one in adapter_registry_writer.versions(where)]) == (1, [1])
-    assert added(where, base) == 3
+    assert add_version(where, base) == 3
     with pytest.raises(UserError, match="no adapter version 2"):
         adapter_registry_writer.delete(where, 2)
 
 
 def test_what_does_not_fit_is_not_promoted(tmp_path: Path, base: ModelFolder) -> None:
     where = tmp_path / "registry"
-    added(where, base)
+    add_version(where, base)
     adapter_registry_writer.promote(where, 1, base)
     other = adapter_registry_writer.add(
-        where, trained(tmp_path / "x", base), record(base) | {"base": {"identity": "0" * 64}}, {}
+        where, trained_adapter(tmp_path / "x", base), version_record(base) | {"base": {"identity": "0" * 64}}, {}
     )
     old = adapter_registry_writer.add(
-        where, tmp_path / "x", record(base) | {"prompt": {"format": 0, "spec": base.spec.name}}, {}
+        where, tmp_path / "x", version_record(base) | {"prompt": {"format": 0, "spec": base.spec.name}}, {}
     )
     broken = {name: np.full_like(value, np.nan) for name, value in lora(base).items()}
-    nan = adapter_registry_writer.add(where, trained(tmp_path / "nan", base, broken), record(base), {})
-    flipped = adapter_registry_writer.add(where, tmp_path / "x", record(base), {})
+    nan = adapter_registry_writer.add(where, trained_adapter(tmp_path / "nan", base, broken), version_record(base), {})
+    flipped = adapter_registry_writer.add(where, tmp_path / "x", version_record(base), {})
     weights = flipped.path / "adapter_model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-3] ^= 1
@@ -132,7 +104,7 @@ def test_listing_hashes_nothing_and_opens_no_weights(
 ) -> None:
     where = tmp_path / "registry"
     for _ in range(100):
-        added(where, base)
+        add_version(where, base)
     touched: list[str] = []
     monkeypatch.setattr(fsio, "hash_file", lambda path: touched.append(str(path)))
     opened = Path.open
@@ -145,17 +117,17 @@ def test_listing_hashes_nothing_and_opens_no_weights(
 def test_a_damaged_manifest_or_history_is_told_and_hides_nothing_else(tmp_path: Path, base: ModelFolder) -> None:
     where = tmp_path / "registry"
     for number in (1, 2):
-        added(where, base)
+        add_version(where, base)
         adapter_registry_writer.promote(where, number, base)
     (where / "versions" / "1" / "manifest.json").write_text("{")
     (where / "history.json").write_text("[{]")
     assert [one.problem is None for one in adapter_registry_writer.versions(where)] == [False, True]
     assert adapter_registry_writer.rollback(where) is None
-    assert added(where, base) == 3
+    assert add_version(where, base) == 3
 
 
 ACTIONS = {
-    "add": lambda where, base: added(where, base, seed=3),
+    "add": lambda where, base: add_version(where, base, seed=3),
     "promote": lambda where, base: adapter_registry_writer.promote(where, 2, base),
     "rollback": lambda where, base: adapter_registry_writer.rollback(where),
     "delete": lambda where, base: adapter_registry_writer.delete(where, 2),
@@ -182,7 +154,7 @@ def test_ended_at_any_operation_the_state_before_or_after_is_there(
 ) -> None:
     first = tmp_path / "first" / "registry"
     for number in (1, 2):
-        added(first, base, seed=number)
+        add_version(first, base, seed=number)
     adapter_registry_writer.promote(first, 1, base)
     before = state(first, base)
     seen = set()
@@ -200,7 +172,7 @@ def test_ended_at_any_operation_the_state_before_or_after_is_there(
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         found = state(where, base)
         # Whatever was left behind is no obstacle, and what serves can be put back.
-        assert added(where, base) > max(found[1])
+        assert add_version(where, base) > max(found[1])
         if found[0] is not None:
             assert adapter_registry_writer.rollback(where) == (1 if found[0] == 2 else None)
         assert not [path for path in (where / "versions").iterdir() if not path.name.isdigit()]
@@ -244,7 +216,7 @@ def struck(at: int, mode: str) -> None:
 @posix
 def test_two_writers_at_once(tmp_path: Path, base: ModelFolder) -> None:
     where = tmp_path / "registry"
-    added(where, base)
+    add_version(where, base)
     code = (
         "import sys, time; from pathlib import Path; from indexer import lock\n"
         "with lock.hold(Path(sys.argv[1]), 'x'):\n    print('held', flush=True); time.sleep(60)"
@@ -254,27 +226,29 @@ def test_two_writers_at_once(tmp_path: Path, base: ModelFolder) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(UserError, match=rf"another Ondol process \(PID {holder.pid}\) is changing these adapters"):
-            added(where, base)
+            add_version(where, base)
     finally:
         holder.kill()
         holder.wait()
-    assert added(where, base) == 2
+    assert add_version(where, base) == 2
 
 
 def test_versions_that_saw_files_since_deleted_or_excluded_are_marked(tmp_path: Path, base: ModelFolder) -> None:
-    root = small_repository.repository(tmp_path / "repo")
+    root = repositories.repository(tmp_path / "repo")
     where = tmp_path / "registry"
-    ids = dict(reversed(line.split()[2:]) for line in small_repository.git(root, "ls-tree", "-r", "HEAD").splitlines())
+    ids = dict(reversed(line.split()[2:]) for line in repositories.git(root, "ls-tree", "-r", "HEAD").splitlines())
     saw = {path_key(path): (blob,) for path, blob in ids.items()}
     saw[path_key("gone/long/ago.py")] = ("0" * 40,)
-    head = {"head": small_repository.git(root, "rev-parse", "HEAD").strip()}
-    adapter_registry_writer.add(where, trained(tmp_path / "x", base), record(base, commits=head), saw)
-    adapter_registry_writer.add(where, tmp_path / "x", record(base), {key: saw[key] for key in [path_key("README.md")]})
-    settings = small_repository.settings(tmp_path / "data")
+    head = {"head": repositories.git(root, "rev-parse", "HEAD").strip()}
+    adapter_registry_writer.add(where, trained_adapter(tmp_path / "x", base), version_record(base, commits=head), saw)
+    adapter_registry_writer.add(
+        where, tmp_path / "x", version_record(base), {key: saw[key] for key in [path_key("README.md")]}
+    )
+    settings = indexes.settings(tmp_path / "data")
 
     def marked(**values: Any) -> dict[int, Mark]:
         return marks(
-            where, root, small_repository.settings(tmp_path / "data", **values), adapter_registry_writer.versions(where)
+            where, root, indexes.settings(tmp_path / "data", **values), adapter_registry_writer.versions(where)
         )
 
     assert marks(where, root, settings, adapter_registry_writer.versions(where)) == {}
