@@ -4,7 +4,7 @@
     python benchmarks/bench_model.py keys REPO --base FOLDER --gguf FOLDER    recomputed tokens, cancel, latency
     python benchmarks/bench_model.py served REPO --base FOLDER --gguf FOLDER  a key's answer against generate()'s
     python benchmarks/bench_model.py start REPO --base FOLDER                 the server's start with a model
-    python benchmarks/bench_model.py arms REPO --base FOLDER                  copier, model, with context, both
+    python benchmarks/bench_model.py systems REPO --base FOLDER               retrieval, model, with context, hybrid
 
 REPO is a repository with history; cursors are those of ``ondol eval``: real places of its last commits, with an index
 of the tree from before them. FOLDERs of ``--gguf`` are written by ``ondol models export``. Each answer goes into
@@ -51,7 +51,7 @@ BEGIN, END = "<!-- table: benchmarks/bench_model.py -->", "<!-- end of table -->
 PROMPT_TOKENS = 512
 WRITTEN = 48
 SEED = 20261121
-ARMS = ("retrieval", "base", "base_with_retrieval", "copier_and_base")
+SYSTEMS = ("retrieval", "base", "base_with_retrieval", "hybrid_base")
 
 
 def stages(repo: Path, amount: ReplayPlan, commits: int, folder: Path) -> Iterator[Stage]:
@@ -348,9 +348,9 @@ def start(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     return {"rounds": a.rounds, "seconds": seconds, "model_reason_of_first_answers": sorted(set(reasons))}
 
 
-def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
-    """The four arms at the same cursors, by the real command, with 95 % intervals of a bootstrap over files."""
-    named = itertools.chain.from_iterable(("--arm", arm) for arm in ARMS)
+def systems(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
+    """Evaluate four systems at the same cursors with `ondol eval`; 95 % intervals by a bootstrap over files."""
+    named = itertools.chain.from_iterable(("--system", name) for name in SYSTEMS)
     with tempfile.TemporaryDirectory() as folder:
         command = [*console_script(), "eval", str(repo), "--json", "--commits", str(a.commits), "--windows", "2"]
         command += ["--cases", str(a.cases), "--seed", str(SEED), "--base", str(a.base), "--data-dir", folder, *named]
@@ -359,7 +359,7 @@ def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
         raise SystemExit("ondol eval failed")
     report = json.loads(done.stdout)
     kept = ("exact", "among_three", "similarity", "coverage", "precision")
-    table = {name: {key: arm["overall"][key] for key in kept} for name, arm in report["arms"].items()}
+    table = {name: {key: one["overall"][key] for key in kept} for name, one in report["systems"].items()}
     differences = [
         {"from": d["from"], "to": d["to"], "exact": d["exact"]}
         for d in report["differences"]
@@ -368,7 +368,7 @@ def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     return {
         "cases": report["cases"],
         "commits": a.commits,
-        "arms": table,
+        "systems": table,
         "differences": differences,
         "engines": report["engines"],
     }
@@ -376,11 +376,11 @@ def arms(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
 
 _PAIRS = {
     ("base", "base_with_retrieval"),
-    ("retrieval", "copier_and_base"),
-    ("base_with_retrieval", "copier_and_base"),
+    ("retrieval", "hybrid_base"),
+    ("base_with_retrieval", "hybrid_base"),
 }
 
-QUESTIONS = {"speed": speed, "served": served, "keys": keys, "start": start, "arms": arms}
+QUESTIONS = {"speed": speed, "served": served, "keys": keys, "start": start, "systems": systems}
 
 
 def main() -> None:

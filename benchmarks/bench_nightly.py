@@ -23,6 +23,8 @@ from typing import Any
 
 from clones import find
 
+from finetune.evaluation.systems import systems_of
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "nightly.json"
 FIXTURE = HERE.parent / "tests" / "fixtures" / "small_llama"
@@ -83,7 +85,7 @@ def short(report: dict[str, Any]) -> dict[str, Any]:
     arms = {
         name: {key: arm["overall"][key] for key in ("cases", "exact", "exact_start", "exact_within", "saved")}
         | {"latency_ms": arm["latency_ms"]}
-        for name, arm in replay["arms"].items()
+        for name, arm in systems_of(replay).items()
     }
     differences = {f"{row['to']} - {row['from']}": row["exact"] for row in replay["differences"]}
     kept = ("status", "reasons", "commits", "decision", "machine", "base", "ondol", "made", "seconds", "notes")

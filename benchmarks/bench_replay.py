@@ -28,6 +28,8 @@ from typing import Any
 
 from clones import find
 
+from finetune.evaluation.systems import systems_of
+
 HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "replay.json"
@@ -77,8 +79,8 @@ def replay(repository: dict[str, str], clone: Path, work: Path, cases: int, *opt
         raise SystemExit(f"ondol eval failed on {repository['name']}")
     report: dict[str, Any] = json.loads(done.stdout)
     report.update(repository=repository["name"], role=repository["role"], load_average=round(os.getloadavg()[0], 1))
-    for arm in report["arms"].values():
-        del arm["groups"]["directory"], arm["curve"]  # what the page shows, and the figures do not need
+    for system in report["systems"].values():
+        del system["groups"]["directory"], system["curve"]  # what the page shows, and the figures do not need
     return report
 
 
@@ -89,8 +91,8 @@ def _environment() -> dict[str, str]:
 
 def row(report: dict[str, Any]) -> dict[str, Any]:
     """The figures of one repository that the tables show."""
-    arm = report["arms"]["retrieval"]
-    places = arm["groups"]["place"]
+    retrieval = systems_of(report)["retrieval"]
+    places = retrieval["groups"]["place"]
     code = {
         key: places.get(f"code, {label}", {}).get("exact", {}).get("value")
         for key, label in (("code_start", "line start"), ("code_within", "within the line"))
@@ -99,14 +101,14 @@ def row(report: dict[str, Any]) -> dict[str, Any]:
         "repository": report["repository"],
         "role": report["role"],
         "cases": report["cases"],
-        "start_cases": arm["overall"]["exact_start"]["count"],
-        "within_cases": arm["overall"]["exact_within"]["count"],
-        **{key: arm["overall"][key]["value"] for key in MEASURES},
+        "start_cases": retrieval["overall"]["exact_start"]["count"],
+        "within_cases": retrieval["overall"]["exact_within"]["count"],
+        **{key: retrieval["overall"][key]["value"] for key in MEASURES},
         **code,
-        "precision_at_30": arm["precision_at_coverage"]["precision"],
-        "calibration_error": arm["calibration_error"],
-        "first_p95_ms": arm["latency_ms"]["first"]["p95"],
-        "again_p95_ms": arm["latency_ms"]["again"]["p95"],
+        "precision_at_30": retrieval["precision_at_coverage"]["precision"],
+        "calibration_error": retrieval["calibration_error"],
+        "first_p95_ms": retrieval["latency_ms"]["first"]["p95"],
+        "again_p95_ms": retrieval["latency_ms"]["again"]["p95"],
         "seconds": report["seconds"],
     }
 
@@ -172,11 +174,15 @@ def compare(repository: dict[str, str], clone: Path, cases: int) -> dict[str, An
     keys = ("exact_start", "exact_within")
     for lines, options in (("written", ()), ("every", ("--every-line",))):
         with tempfile.TemporaryDirectory(prefix="replay-") as work:
-            report = replay(repository, clone, Path(work), cases, "--arm", "retrieval", "--arm", "ngram", *options)
+            report = replay(
+                repository, clone, Path(work), cases, "--system", "retrieval", "--system", "ngram", *options
+            )
         found[lines] = {
             "cases": report["cases"],
             "machine": report["machine"],
-            "arms": {name: {key: arm["overall"][key]["value"] for key in keys} for name, arm in report["arms"].items()},
+            "systems": {
+                name: {key: one["overall"][key]["value"] for key in keys} for name, one in report["systems"].items()
+            },
             "ngram_over_retrieval": {key: report["differences"][0][key] for key in keys},
         }
     return found
@@ -185,14 +191,16 @@ def compare(repository: dict[str, str], clone: Path, cases: int) -> dict[str, An
 def baseline_table(found: dict[str, Any]) -> str:
     """What ``compare`` gave, as a Markdown table."""
     cells = [
-        (lines, arm, key)
+        (lines, system, key)
         for lines in ("written", "every")
         for key in ("exact_start", "exact_within")
-        for arm in ("retrieval", "ngram")
+        for system in ("retrieval", "ngram")
     ]
     titles = "line start | n-gram | within | n-gram | every line: start | n-gram | within | n-gram"
     out = [f"| repository | {titles} |", "|---|" + "---|" * len(cells)]
-    values = {name: [one[lines]["arms"][arm][key] for lines, arm, key in cells] for name, one in found.items()}
+    values = {
+        name: [systems_of(one[lines])[system][key] for lines, system, key in cells] for name, one in found.items()
+    }
     values["**mean**"] = [statistics.fmean(column) for column in zip(*values.values(), strict=True)]
     for name, row_of in values.items():
         out.append(f"| {name} | " + " | ".join(f"{100 * value:.1f} %" for value in row_of) + " |")
@@ -211,7 +219,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clones", type=Path, help="folder that holds the clones; without it, only the table is shown")
     parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
-    parser.add_argument("--baseline", action="store_true", help="the targets beside the arm ngram, kept apart")
+    parser.add_argument(
+        "--baseline", action="store_true", help="compare retrieval with the n-gram model, on the targets"
+    )
     parser.add_argument("--cases", type=int, default=CASES, help="fewer for a quick look; results are then not kept")
     options = parser.parse_args()
     reports: dict[str, dict[str, Any]] = {}

@@ -15,12 +15,12 @@ def tabulate(kept: dict[str, Any]) -> str:
 
 
 def _pooled(kept: dict[str, Any]) -> list[tuple[str, str]]:
-    """The arms over all repositories, each cursor once."""
-    found = [one for name, one in kept.items() if name.partition(" ")[0] == "arms"]
+    """The systems over all repositories; each cursor counts once."""
+    found = [one for name, one in kept.items() if name.partition(" ")[0] == "systems"]
     cursors = sum(one["cases"] for one in found)
     shares = {
-        name: sum(one["arms"][name]["exact"]["value"] * one["cases"] for one in found) / cursors
-        for name in (found[0]["arms"] if found else ())
+        name: sum(one["systems"][name]["exact"]["value"] * one["cases"] for one in found) / cursors
+        for name in (found[0]["systems"] if found else ())
     }
     said = ", ".join(f"`{name}` {share:.1%}" for name, share in shares.items())
     return [(f"all {cursors} cursors of {len(found)} repositories, exact rest of line", said)] if len(found) > 1 else []
@@ -100,23 +100,23 @@ def _start_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _arms_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+def _systems_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         (
             f"{found['repository']}, {found['cases']} cursors, exact rest of line: `{name}`",
-            _share(arm["exact"]) + _unasked(arm),
+            _share(one["exact"]) + _shown(one),
         )
-        for name, arm in found["arms"].items()
+        for name, one in found["systems"].items()
     ]
     for one in found["differences"]:
         rows.append((f"... from `{one['from']}` to `{one['to']}`", _share(one["exact"], "+.1f")))
     return rows
 
 
-def _unasked(arm: dict[str, Any]) -> str:
+def _shown(one: dict[str, Any]) -> str:
     """What would have been shown while typing, and how much of that is right."""
-    shown, right = (arm[key]["value"] for key in ("coverage", "precision"))
-    return f"; shown unasked at {shown:.0%}" + (f", right {right:.0%}" if shown else "")
+    shown, right = (one[key]["value"] for key in ("coverage", "precision"))
+    return f"; shown automatically at {shown:.0%}" + (f", right {right:.0%}" if shown else "")
 
 
 def _share(found: dict[str, Any], form: str = ".1f") -> str:
@@ -124,4 +124,10 @@ def _share(found: dict[str, Any], form: str = ".1f") -> str:
     return f"{value:{form}} % [{low:{form}}, {high:{form}}]"
 
 
-_ROWS = {"speed": _speed_rows, "served": _served_rows, "keys": _keys_rows, "start": _start_rows, "arms": _arms_rows}
+_ROWS = {
+    "speed": _speed_rows,
+    "served": _served_rows,
+    "keys": _keys_rows,
+    "start": _start_rows,
+    "systems": _systems_rows,
+}

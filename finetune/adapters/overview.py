@@ -12,6 +12,9 @@ def row_of(one: "Version", now: int | None, marked: "dict[int, Mark]") -> dict[s
     from finetune.nightly.promotion import BASE, CANDIDATE, points
 
     gain = one.field("metrics", "gains", BASE)
+    exact = one.field("metrics", "systems", CANDIDATE, "exact", "value")
+    if exact is None:  # a manifest of the version before
+        exact = one.field("metrics", "arms", CANDIDATE, "exact", "value")
     verdict = one.field("verdict")
     return {
         "version": one.number,
@@ -20,7 +23,7 @@ def row_of(one: "Version", now: int | None, marked: "dict[int, Mark]") -> dict[s
         "base": one.field("base", "name"),
         "commits": one.field("commits", "count"),
         "samples": one.field("dataset", "samples"),
-        "exact": one.field("metrics", "arms", CANDIDATE, "exact", "value"),
+        "exact": exact,
         "gain": points(gain) if isinstance(gain, dict) and gain.get("value") is not None else None,
         "verdict": verdict if isinstance(verdict, str) else None,
         "mark": str(marked[one.number]) if one.number in marked else None,

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from finetune.adapters.overview import row_of
+from finetune.evaluation.systems import systems_of
 from finetune.nightly.job import NIGHTS
 from finetune.nightly.promotion import CANDIDATE
 from indexer.config import Settings
@@ -38,18 +39,18 @@ def percent(value: float | None) -> str:
 
 
 def show_nights(reports: list[dict[str, Any]]) -> None:
-    """How the arms did night by night, and what was decided."""
+    """How the systems did night by night, and what was decided."""
     st.header("Nights")
     if not reports:
         st.write("No night yet: `ondol finetune` makes one.")
         return
     points: dict[str, dict[str, float]] = {}
     for one in reports:
-        for name, arm in one.get("replay", {}).get("arms", {}).items():
-            points.setdefault(one["made"], {})[name] = 100 * arm["overall"]["exact"]["value"]
+        for name, figures in systems_of(one["replay"]).items() if "replay" in one else ():
+            points.setdefault(one["made"], {})[name] = 100 * figures["overall"]["exact"]["value"]
     if points:
         st.subheader("Exact rest of line on commits kept out of training, %")
-        st.line_chart([{"night": made, **arms} for made, arms in points.items()], x="night")
+        st.line_chart([{"night": made, **shares} for made, shares in points.items()], x="night")
     st.dataframe(
         [{"night": one["made"], "status": one["status"], "what": one["summary"]} for one in reversed(reports)],
         hide_index=True,
@@ -90,8 +91,11 @@ def show_evaluation(path: Path) -> None:
     try:
         report = json.loads(path.read_text("utf-8"))
         rows = [
-            {"arm": name, **{key: percent(one["value"]) for key, one in arm["overall"].items() if key != "cases"}}
-            for name, arm in report["arms"].items()
+            {
+                "system": name,
+                **{key: percent(one["value"]) for key, one in figures["overall"].items() if key != "cases"},
+            }
+            for name, figures in systems_of(report).items()
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         st.error(f"{path} is no report of `ondol eval --json`.")

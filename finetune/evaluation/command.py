@@ -1,6 +1,6 @@
-"""The command ``eval``: it joins windows, arms, figures and reports, and prints.
+"""The command ``ondol eval``: replays commits and prints the report.
 
-What it prints about is made elsewhere and imported only when the command runs.
+The modules that do the work are imported when the command runs.
 """
 
 import json
@@ -22,13 +22,13 @@ from indexer.errors import UserError
 if TYPE_CHECKING:
     from finetune.commits.stages import ProgressReporter, Stage
     from finetune.commits.windows import SkipReport
-    from finetune.evaluation.replay import Result
+    from finetune.evaluation.replay import ReplayResult
     from indexer.config import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to replay."""
+    """The options of a replay."""
 
     commits: int
     windows: int
@@ -36,7 +36,7 @@ class Options:
     first_parent: bool
     cases: int
     seed: int
-    arms: tuple[str, ...]
+    systems: tuple[str, ...]
     adapter: str | None
     split_files: bool
     every_line: bool
@@ -45,20 +45,25 @@ class Options:
 @click.command(epilog="Example: ondol eval ~/product --commits 200 --html replay.html")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--commits", type=click.IntRange(1), default=100, show_default=True, help="Newest commits to replay.")
-@click.option("--windows", type=click.IntRange(1), default=4, show_default=True, help="Indexes to divide them among.")
-@click.option("--since", help="Only commits since this date, as git understands it.")
-@click.option("--first-parent", is_flag=True, help="Only commits made on the branch itself.")
-@click.option("--cases", type=click.IntRange(2), default=300, show_default=True, help="Cursors, half at line starts.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the draw of cursors and intervals.")
-@click.option("--arm", "arms", multiple=True, help="What to replay: retrieval (the default), or another; repeatable.")
-@click.option("--base", metavar="FOLDER", help="The base model of arms that have one, over what the settings say.")
-@click.option("--adapter", metavar="N|FOLDER", help="The adapter of arms that have one (default: the one that serves).")
+@click.option(
+    "--windows", type=click.IntRange(1), default=4, show_default=True, help="Windows of commits; one index each."
+)
+@click.option("--since", help="Only commits since this date, in any form that git understands.")
+@click.option("--first-parent", is_flag=True, help="Only commits that were made on the branch itself.")
+@click.option("--cases", type=click.IntRange(2), default=300, show_default=True, help="Cursors; half at line starts.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed for drawing cursors and intervals.")
+@click.option("--system", "systems", multiple=True, help="System to evaluate, by default retrieval; repeatable.")
+@click.option("--arm", "former_systems", multiple=True, hidden=True)
+@click.option(
+    "--base", metavar="FOLDER", help="Base model for systems with a model, instead of the one in the settings."
+)
+@click.option("--adapter", metavar="N|FOLDER", help="Adapter for systems with an adapter; by default the current one.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with plots to FILE.")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON (no line of code is in them).")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON, without any code.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case to FILE, as JSON lines.")
 @click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
-@click.option("--split-files", is_flag=True, help="Hold out files instead of commits, where there is no history.")
-@click.option("--every-line", is_flag=True, help="Also lines of marks alone, and moved lines: all that commits add.")
+@click.option("--split-files", is_flag=True, help="Hold out files instead of commits, for folders without history.")
+@click.option("--every-line", is_flag=True, help="Include lines without letters or digits, and moved lines.")
 @data_dir_option
 def evaluate(
     repo: Path,
@@ -68,7 +73,8 @@ def evaluate(
     first_parent: bool,
     cases: int,
     seed: int,
-    arms: tuple[str, ...],
+    systems: tuple[str, ...],
+    former_systems: tuple[str, ...],
     base: str | None,
     adapter: str | None,
     html: Path | None,
@@ -79,25 +85,32 @@ def evaluate(
     every_line: bool,
     data_dir: Path | None,
 ) -> None:
-    """Say what completions would have done for the last commits of REPO.
+    """Measure what completions would have done for the last commits of REPO.
 
-    Cursors are put where the authors of those commits went on; the index knows the state before them. Texts are
-    compared with what the authors wrote.
+    The replay puts cursors into the lines that those commits added, asks for completions with an index of the state
+    before the commits, and compares them with what the authors wrote.
+
+    \b
+    Systems:
+      retrieval                                    retrieval alone, as without a model
+      ngram                                        an n-gram model, the baseline
+      base, adapter                                the model alone, without or with adapter
+      base_with_retrieval, adapter_with_retrieval  the model with retrieved context
+      hybrid_base, hybrid_adapter                  retrieval engine and model together
     """
     from indexer.repository import git
 
     if split_files and (since or first_parent or fit_gate):
-        raise click.UsageError("--split-files needs no history, so --since, --first-parent and --fit-gate say nothing")
+        raise click.UsageError("--split-files uses no history: leave out --since, --first-parent and --fit-gate")
     for target in (html, out):
         if target is not None and not target.absolute().parent.is_dir():
-            raise UserError(f"there is no folder {target.parent} to write {target.name} into", "make it first")
+            raise UserError(f"there is no folder {target.parent} to write {target.name} into", "create it first")
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
         settings = replace(settings, base_model=base)
-    options = Options(
-        commits, windows, since, first_parent, cases, seed, arms or ("retrieval",), adapter, split_files, every_line
-    )
+    chosen = (*systems, *former_systems) or ("retrieval",)
+    options = Options(commits, windows, since, first_parent, cases, seed, chosen, adapter, split_files, every_line)
     if fit_gate:
         _fit_gate(root, settings, options, as_json)
         return
@@ -119,44 +132,49 @@ def evaluate(
             click.echo(f"written: {target}")
 
 
-def _replay(root: Path, settings: "Settings", options: Options, *, quiet: bool) -> "tuple[dict[str, Any], Result]":
+def _replay(
+    root: Path, settings: "Settings", options: Options, *, quiet: bool
+) -> "tuple[dict[str, Any], ReplayResult]":
     from finetune.commits.windows import SkipReport
-    from finetune.evaluation import report, systems
     from finetune.evaluation.replay import run
+    from finetune.evaluation.report import ReportFacts, document
     from finetune.evaluation.summary import summarise
+    from finetune.evaluation.systems import canonical, make_system
     from indexer.repository import git
 
     started, passed = time.monotonic(), SkipReport()
+    names = dict.fromkeys(map(canonical, options.systems))
+    options = replace(options, systems=tuple(names))
+    adapter = _adapter(options)
     with _stages(root, settings, options, passed, quiet) as (stages, reporter, until):
-        made = [systems.make(name, settings, root, until, _which(options)) for name in dict.fromkeys(options.arms)]
-        result = run(stages, made, reporter)
+        systems = [make_system(name, settings, root, until, adapter) for name in names]
+        result = run(stages, systems, reporter)
     _require(result.cases, passed)
     if len(result.cases) < options.cases:
-        passed.note(f"{options.cases:,} cursors were asked for; these commits have {len(result.cases):,}.")
+        passed.note(f"{options.cases:,} cursors were requested; these commits have {len(result.cases):,}.")
     if options.every_line:
-        passed.note("Cursors are in lines of marks alone and in moved lines as well.")
-    return report.document(
-        summarise(result.arms, options.seed),
-        name=root.name,
+        passed.note("Lines without letters or digits and moved lines are included.")
+    facts = ReportFacts(
+        repository=root.name,
         head=git.head(root) if _has_git(root) else None,
         settings=settings,
         asked=asdict(options),
         stages=result.stages,
-        arms={arm.name: arm.about for arm in made},
-        reasons=passed.reasons,
-        notes=passed.notes,
+        engines={system.name: system.about for system in systems},
+        passed=passed,
         seconds=time.monotonic() - started,
-    ), result
+    )
+    return document(summarise(result.systems, options.seed), facts), result
 
 
-def _which(options: Options) -> int | Path | None:
-    """The adapter that is asked for: a version's number, or a folder."""
+def _adapter(options: Options) -> int | Path | None:
+    """Return the chosen adapter: a version's number, or a folder; None for the current one."""
     if options.adapter is None:
         return None
-    from finetune.evaluation.systems import ADAPTED
+    from finetune.evaluation.systems import WITH_ADAPTER
 
-    if not ADAPTED.intersection(options.arms):
-        raise click.UsageError(f"--adapter is for the arms {', '.join(sorted(ADAPTED))}")
+    if not set(WITH_ADAPTER).intersection(options.systems):
+        raise click.UsageError(f"--adapter needs one of the systems {', '.join(WITH_ADAPTER)}")
     return int(options.adapter) if options.adapter.isdecimal() else Path(options.adapter)
 
 
@@ -165,7 +183,7 @@ def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool)
     from finetune.evaluation import gate_fitting
 
     if options.windows < 2:
-        raise UserError("one window leaves no newer one to judge the gate on", "use --windows 2 or more")
+        raise UserError("with one window there is no newer one to judge the gate on", "use --windows 2 or more")
     passed = SkipReport()
     with _stages(root, settings, options, passed, as_json) as (stages, reporter, _):
         collected = gate_fitting.collect(stages, reporter)
@@ -182,7 +200,10 @@ def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool)
 def _stages(
     root: Path, settings: "Settings", options: Options, passed: "SkipReport", quiet: bool
 ) -> "Iterator[tuple[Iterator[Stage], ProgressReporter, str | None]]":
-    """The stages of a replay in a folder of ours that is removed, how it tells what it does, and its oldest index."""
+    """Yield the stages of a replay, its progress reporter, and the commit of its oldest index.
+
+    Trees and indexes lie in a temporary folder below the data folder, which is removed at the end.
+    """
     from finetune.commits.held_out_files import stage
     from finetune.commits.stages import ReplayPlan, commit_stages
     from finetune.commits.windows import windows
@@ -194,9 +215,9 @@ def _stages(
         plan = windows(root, options.commits, options.windows, since=options.since, first_parent=options.first_parent)
         found = sum(len(window.commits) for window in plan)
         if git.is_shallow(root) and found < options.commits:
-            passed.note(f"The clone is shallow: {found:,} of {options.commits:,} commits are there to replay.")
+            passed.note(f"The clone is shallow: it has {found:,} of {options.commits:,} commits to replay.")
         elif found < options.commits:
-            passed.note(f"{found:,} commits that change earlier ones are there to replay.")
+            passed.note(f"The history has {found:,} commits to replay.")
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="eval-", dir=settings.data_dir))
     try:
@@ -213,7 +234,7 @@ def _stages(
 
 @contextmanager
 def _progress(quiet: bool, cases: int) -> "Iterator[ProgressReporter]":
-    """A bar on a terminal: what is being done, how far the index is, how many cases are answered."""
+    """Show a progress bar on a terminal: the phase, the index, and the number of answered cases."""
     from finetune.commits.stages import ProgressReporter
 
     if quiet or not sys.stderr.isatty():
@@ -230,7 +251,7 @@ def _progress(quiet: bool, cases: int) -> "Iterator[ProgressReporter]":
         def answered() -> None:
             bars.advance(asked)
             if bars.tasks[asked].completed > (bars.tasks[asked].total or 0):
-                bars.update(asked, total=bars.tasks[asked].completed)  # moved lines come on top of what was asked for
+                bars.update(asked, total=bars.tasks[asked].completed)  # moved lines come on top of the requested cases
 
         yield ProgressReporter(
             phase=lambda phrase, done, total: bars.update(
@@ -242,23 +263,25 @@ def _progress(quiet: bool, cases: int) -> "Iterator[ProgressReporter]":
 
 
 def _require(cases: list[Any], passed: "SkipReport") -> None:
-    """Says why nothing could be replayed."""
+    """Explain why there is nothing to replay, if there is nothing.
+
+    :raises UserError: no case was found.
+    """
     if cases:
         return
     reasons = ", ".join(f"{count:,} x {reason}" for reason, count in sorted(passed.reasons.items()))
     raise UserError(
-        "no line of code was added there that could be replayed" + (f" (passed over: {reasons})" if reasons else ""),
+        "these commits add no line of code that can be replayed" + (f" (skipped: {reasons})" if reasons else ""),
         "raise --commits, or hold out files with --split-files",
     )
 
 
-def _write_cases(out: Path, result: "Result") -> None:
-    """One JSON object a line: the case, and what each arm answered. It holds code."""
+def _write_cases(out: Path, result: "ReplayResult") -> None:
+    """Write one JSON object per line: the case with its code, and the scored answer of each system."""
     with out.open("w", encoding="utf-8", errors="surrogatepass") as file:
         for number, case in enumerate(result.cases):
-            answers = {name: asdict(outcomes[number]) for name, outcomes in result.arms.items()}
-            kept = {"case": number, **asdict(case), "arms": answers}
-            file.write(json.dumps(kept) + "\n")
+            answers = {name: asdict(scored[number]) for name, scored in result.systems.items()}
+            file.write(json.dumps({"case": number, **asdict(case), "systems": answers}) + "\n")
 
 
 def _has_git(root: Path) -> bool:

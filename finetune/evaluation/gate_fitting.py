@@ -1,8 +1,9 @@
-"""A repository's own gate: fitted on its replay, kept only if it is better, used only where it saw nothing it judges.
+"""Fits the gate to a repository's own history, and keeps the fitted gate if it is better there.
 
-The shipped gate was fitted on public histories. A team may write code that repeats itself more, or less, so slope,
-bias and thresholds are fitted again on the older windows of its commits, judged on the newest one, and written beside
-its index, where ``lsp_server.retrieval.engine`` looks for them. The forest under the gate stays as shipped.
+The shipped gate was fitted on public histories. A team's code may repeat itself more, or less. So slope, bias and
+thresholds are fitted again on the older windows of commits, and judged on the newest window. A better gate is written
+to the repository's data folder, where ``lsp_server.retrieval.engine`` reads it. The gate's tree ensemble stays as
+shipped. ``own_gate`` decides when a replay may use the fitted gate.
 """
 
 import json
@@ -26,16 +27,17 @@ from lsp_server.retrieval.engine import OWN_GATE
 from lsp_server.retrieval.gate import Gate
 from lsp_server.retrieval.ranker import Retrieval, load_forest
 
-LEAST: Final = 60
-"""Suggestions with known outcome that fitting and judging each need at least."""
+MINIMUM: Final = 60
+"""Suggestions that fitting and judging need, each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Suggestions with known outcome.
+class GateExamples:
+    """Suggestions that are known to be right or wrong.
 
-    :param values: ``(suggestions, len(gate.INPUTS))``. :param right: ``(suggestions,)``.
-    :param cases: cursors in all, also those without a suggestion.
+    :param values: the gate's inputs, of shape (suggestions, ``len(gate.INPUTS)``).
+    :param right: of shape (suggestions,).
+    :param cases: number of cursors, with and without a suggestion.
     """
 
     values: NDArray[np.float64]
@@ -45,10 +47,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """What came of fitting: figures of both gates on the newest window, and where the better one was written.
+    """The result of fitting: figures of both gates on the newest window.
 
-    :param gain: log loss that the fitted gate saves a suggestion; ``noise``: the standard error of that.
-    :param written: None if the gain is no more than the noise, so that the shipped gate stays.
+    :param gain: log loss per suggestion that the fitted gate saves; ``noise``: its standard error.
+    :param written: where the fitted gate was written; None if the gain is not larger than the noise.
     """
 
     before: dict[str, Any]
@@ -60,7 +62,7 @@ class Refit:
     judged_on: int
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """Return plain data for ``--json``."""
         return {
             "before": self.before,
             "after": self.after,
@@ -72,8 +74,8 @@ class Refit:
         }
 
 
-def collect(stages: Iterable[Stage], reporter: ProgressReporter) -> list[tuple[Judged, dict[str, Any]]]:
-    """The judged suggestions of each stage with the facts about it; moved lines are left out."""
+def collect(stages: Iterable[Stage], reporter: ProgressReporter) -> list[tuple[GateExamples, dict[str, Any]]]:
+    """Return the examples of each stage, without moved lines, and the facts about the stage."""
     retrieval = Retrieval(load_forest())
     found = []
     for stage in stages:
@@ -94,23 +96,23 @@ def collect(stages: Iterable[Stage], reporter: ProgressReporter) -> list[tuple[J
                 rows.append(gate.inputs(ranked))
                 right.append(ranked.options[0].text.rstrip() == case.rest)
         values = np.array(rows).reshape(len(rows), len(gate.INPUTS))
-        found.append((Judged(values, np.array(right, dtype=bool), cases), stage.about))
+        found.append((GateExamples(values, np.array(right, dtype=bool), cases), stage.about))
     return found
 
 
-def refit(collected: list[tuple[Judged, dict[str, Any]]], settings: Settings, root: Path) -> Refit:
-    """Fits on all stages but the newest, judges on that one, and writes the gate if it is the better one.
+def refit(collected: list[tuple[GateExamples, dict[str, Any]]], settings: Settings, root: Path) -> Refit:
+    """Fit a gate on all stages but the newest, judge it on that one, and write it if it is better there.
 
-    :raises UserError: there are too few suggestions to tell.
+    :raises UserError: there are too few suggestions.
     """
-    older, (newest, last) = [judged for judged, _ in collected[:-1]], collected[-1]
+    older, (newest, last) = [examples for examples, _ in collected[:-1]], collected[-1]
     values = np.concatenate([one.values for one in older]) if older else np.zeros((0, len(gate.INPUTS)))
     right = np.concatenate([one.right for one in older]) if older else np.zeros(0, bool)
-    enough = len(right) >= LEAST <= len(newest.right) and 0 < right.sum() < len(right)
+    enough = len(right) >= MINIMUM <= len(newest.right) and 0 < right.sum() < len(right)
     if not enough:
         raise UserError(
             f"{len(right)} suggestions to fit a gate on and {len(newest.right)} to judge it by are too few"
-            f" ({LEAST} each are needed)",
+            f" ({MINIMUM} each are needed)",
             "raise --cases and --commits",
         )
     shipped, fitted = Gate.load(), gate.fit(values, right)
@@ -131,22 +133,22 @@ def refit(collected: list[tuple[Judged, dict[str, Any]]], settings: Settings, ro
     return Refit(before, after, round(gain, 5), round(noise, 5), path, len(right), len(newest.right))
 
 
-def _losses(one: Gate, judged: Judged) -> NDArray[np.float64]:
-    """The log loss of each suggestion."""
-    probability = one.probabilities(judged.values)
-    losses: NDArray[np.float64] = -np.log(np.clip(np.where(judged.right, probability, 1 - probability), 1e-9, 1))
+def _losses(one: Gate, examples: GateExamples) -> NDArray[np.float64]:
+    """Return the log loss of each suggestion."""
+    probability = one.probabilities(examples.values)
+    losses: NDArray[np.float64] = -np.log(np.clip(np.where(examples.right, probability, 1 - probability), 1e-9, 1))
     return losses
 
 
-def _figures(one: Gate, judged: Judged, precision: float) -> dict[str, Any]:
-    """How good a gate is on suggestions with known outcome."""
-    probability = one.probabilities(judged.values)
+def _figures(one: Gate, examples: GateExamples, precision: float) -> dict[str, Any]:
+    """Measure a gate on examples."""
+    probability = one.probabilities(examples.values)
     shown = probability >= one.threshold(precision)
-    hits = int(judged.right[shown].sum())
+    hits = int(examples.right[shown].sum())
     return {
-        "log_loss": round(float(_losses(one, judged).mean()), 4),
-        "calibration_error": round(calibration(probability, judged.right)[0], 4),
-        "coverage": round(float(shown.sum()) / judged.cases, 4),
+        "log_loss": round(float(_losses(one, examples).mean()), 4),
+        "calibration_error": round(calibration(probability, examples.right)[0], 4),
+        "coverage": round(float(shown.sum()) / examples.cases, 4),
         "precision": round(hits / int(shown.sum()), 4) if shown.any() else None,
         "precision_interval": [round(x, 4) for x in wilson(hits, int(shown.sum()))] if shown.any() else None,
     }

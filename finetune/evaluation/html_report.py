@@ -9,8 +9,8 @@ from html import escape
 from typing import Any, Final
 
 from finetune.evaluation import svg_plots
-from finetune.evaluation.metrics import Outcome
-from finetune.evaluation.replay import Result
+from finetune.evaluation.metrics import ScoredAnswer
+from finetune.evaluation.replay import ReplayResult
 from finetune.evaluation.report import meanings, percent, remarks
 from finetune.evaluation.summary import MEASURES
 from indexer.text.lines import lines_of
@@ -32,10 +32,10 @@ _TILES: Final = (
 )
 
 
-def page(report: dict[str, Any], result: Result) -> str:
+def page(report: dict[str, Any], result: ReplayResult) -> str:
     """The whole page."""
-    name = next(iter(report["arms"]))
-    arm = report["arms"][name]
+    name = next(iter(report["systems"]))
+    arm = report["systems"][name]
     title = f"Commit replay of {report['repository']}"
     body = [
         f"<header><p class=brand>Ondol · commit replay</p><h1>{escape(_text(report['repository']))}</h1>"
@@ -85,12 +85,12 @@ def _tiles(figures: dict[str, Any]) -> str:
 
 
 def _trade_off(report: dict[str, Any]) -> str:
-    curves = [(name, arm["curve"]) for name, arm in report["arms"].items()]
+    curves = [(name, arm["curve"]) for name, arm in report["systems"].items()]
     marks = []
-    for name, arm in report["arms"].items():
+    for name, arm in report["systems"].items():
         shown, right = (arm["overall"][key]["value"] for key in ("coverage", "precision"))
         if right is not None:
-            marks.append((name if len(report["arms"]) > 1 else "as set", (shown, right)))
+            marks.append((name if len(report["systems"]) > 1 else "as set", (shown, right)))
     return svg_plots.line_plot(
         curves,
         marks,
@@ -102,7 +102,7 @@ def _trade_off(report: dict[str, Any]) -> str:
 
 
 def _trade_off_note(report: dict[str, Any]) -> str:
-    at = next(iter(report["arms"].values()))["precision_at_coverage"]
+    at = next(iter(report["systems"].values()))["precision_at_coverage"]
     if at["precision"] is None:
         return "Fewer than 30 % of the cursors had any suggestion."
     return (
@@ -136,7 +136,7 @@ def _sorts(arm: dict[str, Any]) -> dict[str, Any]:
 
 
 def _overall(report: dict[str, Any]) -> str:
-    arms = report["arms"]
+    arms = report["systems"]
     rows = []
     for key, measure in MEASURES.items():
         rows.append([escape(measure.label), *(percent(arm["overall"][key]) for arm in arms.values())])
@@ -171,9 +171,9 @@ def _groups(groups: dict[str, Any]) -> str:
     return _table(["directory", "cursors", *(MEASURES[key].label for key in keys)], rows)
 
 
-def _cases(result: Result, arm: str) -> str:
+def _cases(result: ReplayResult, arm: str) -> str:
     """Cases one learns from: shown and wrong, surest first; lines that stand elsewhere and were missed; good ones."""
-    outcomes = [one for one in result.arms[arm] if not one.moved]
+    outcomes = [one for one in result.systems[arm] if not one.moved]
     wrong = sorted((one for one in outcomes if one.shown and not one.right), key=lambda one: -one.probability)
     missed = sorted(
         (one for one in outcomes if one.verbatim and not one.among and not one.shown), key=lambda one: -one.characters
@@ -187,19 +187,19 @@ def _cases(result: Result, arm: str) -> str:
     return "".join(parts)
 
 
-def _listed(result: Result, outcomes: Sequence[Outcome]) -> str:
+def _listed(result: ReplayResult, outcomes: Sequence[ScoredAnswer]) -> str:
     if not outcomes:
         return "<p class=quiet>None.</p>"
     return _KEY + "".join(_case(result, one) for one in _one_per_file(outcomes))
 
 
-def _one_per_file(outcomes: Iterable[Outcome]) -> list[Outcome]:
+def _one_per_file(outcomes: Iterable[ScoredAnswer]) -> list[ScoredAnswer]:
     seen: set[str] = set()
     kept = [one for one in outcomes if one.path not in seen and not seen.add(one.path)]  # type: ignore[func-returns-value]
     return kept[:WORST]
 
 
-def _case(result: Result, one: Outcome) -> str:
+def _case(result: ReplayResult, one: ScoredAnswer) -> str:
     case = result.cases[one.case]
     lines = lines_of(case.text)
     above = lines[max(0, case.line - _LINES_ABOVE) : case.line]

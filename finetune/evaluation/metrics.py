@@ -1,8 +1,8 @@
-"""Scores one answer against what the author wrote: pure functions of texts.
+"""Scores one answer against the text that the author wrote.
 
-A suggestion is right when its first line is, character by character, the rest of the author's line (blanks at the end
-aside). The other measures say how far it was off, and what it cost or saved. This module knows no engine, no
-repository and no statistics over many cases: ``intervals`` and ``summary`` have those.
+A suggestion is right when its first line equals the rest of the author's line, apart from blanks at the end. The other
+measures say how far it was off, and what it cost or saved. The functions are pure functions of texts; figures over many
+cases are made in ``intervals`` and ``summary``.
 """
 
 import re
@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from rapidfuzz.distance import Levenshtein
 
 from finetune.commits.cases import Case
 from indexer.languages.grammars import language_of
@@ -34,33 +36,51 @@ _KEYWORD_LIST: Final = """
     always assign posedge negedge bit
 """
 _KEYWORDS: Final = frozenset(_KEYWORD_LIST.split())
-"""Words that name nothing in the languages that are scored; one list for all, since a wrong one costs little."""
+"""Keywords of the scored languages. One list serves all of them, since a wrong entry changes little."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one arm answered in one case, scored.
+class Answers:
+    """The answers of one system to one case.
 
-    :param case: the case's number, the same for every arm. :param directory: the first two parts of the path.
-    :param moved: the line was deleted elsewhere in its commit. :param verbatim: it stands elsewhere, word by word.
-    :param best: the best of the texts answered when asked, "" for none; ``shown`` the one shown unasked, "" for none.
-    :param probability: that the best is right, as the gate says.
-    :param exact: the best is right; ``among``: one of up to three is.
-    :param similarity: of best and reference, 1 - edit distance / longer length; 0 without an answer.
-    :param names: identifiers in the reference, the begun one as a whole; ``names_exact`` and ``names_f1``
-        compare the best's with them.
-    :param lines: lines that the best adds after the first; ``lines_right``: how many of them, from the first one on,
-        the author added too.
-    :param right: the first line of what was shown is right; ``whole``: and so is every other line of it.
-    :param usable: what was shown begins with the right token, so that part of it can be taken.
-    :param characters: length of the reference. :param saved: of those need not be typed; ``saved_below``: characters
-        of further right lines.
-    :param first_ms: the answer after moving to the line; ``again_ms``: another one at the same line.
-    :param nature: of the line: code, comment or text.
-    :param passes: of the model, for its first text; ``model_ms``: how long that took with the prompt. 0 without one.
+    :param invoked: to a request that the user makes; ``automatic``: to one that the editor makes during typing.
+    :param first_ms: milliseconds of the first answer after the cursor came to the line; ``again_ms``: of another answer
+        at the same place.
     """
 
-    arm: str
+    invoked: Answer
+    automatic: Answer
+    first_ms: float
+    again_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAnswer:
+    """The scored answers of one system to one case.
+
+    :param case: the number of the case, the same for every system.
+    :param directory: the first two parts of the path.
+    :param moved: the commit deleted the same line elsewhere.
+    :param verbatim: the same line stands elsewhere, word by word.
+    :param best: the first of the suggestions on request, "" for none.
+    :param shown: the automatic suggestion, "" for none; ``reason`` of that answer.
+    :param probability: that ``best`` is right, by the gate.
+    :param exact: ``best`` is right; ``among``: one of up to three suggestions is.
+    :param similarity: of ``best`` and the reference, see :func:`similarity`; 0 without a suggestion.
+    :param names: identifiers in the reference, with a partly typed one as a whole; ``names_exact`` and ``names_f1``
+        compare those of ``best`` with them.
+    :param lines: lines of ``best`` after its first; ``lines_right``: how many of them, in a row, the author added too.
+    :param right: the first line of ``shown`` is right; ``whole``: all of its lines are.
+    :param usable: the first token of ``shown`` is right, so a part of it can be accepted.
+    :param characters: length of the reference; ``saved``: of these, characters that need not be typed;
+        ``saved_below``: characters of further right lines.
+    :param first_ms: see ``Answers``, as for ``again_ms``.
+    :param nature: of the line: code, comment or text.
+    :param passes: passes through the model for its first text; ``model_ms``: their time with that of the prompt. Both
+        are 0 without a model.
+    """
+
+    system: str
     case: int
     commit: str
     path: str
@@ -96,28 +116,27 @@ class Outcome:
 
     @property
     def answered(self) -> bool:
-        """Whether there was anything to suggest."""
+        """Whether there was a suggestion on request."""
         return bool(self.best)
 
 
-def judge(
-    arm: str, number: int, case: Case, verbatim: bool, asked: Answer, unasked: Answer, first_ms: float, again_ms: float
-) -> Outcome:
-    """Scores the answers to one case.
+def score(system: str, number: int, case: Case, verbatim: bool, answers: Answers) -> ScoredAnswer:
+    """Score the answers of a system to one case.
 
-    :param asked: the answer to a request that the user made (``Invoked``); ``unasked``: to an automatic one.
+    :param number: of the case in its replay. :param verbatim: see ``ScoredAnswer``.
     """
-    texts = [_written(case, suggestion) for suggestion in asked.suggestions]
+    invoked, automatic = answers.invoked, answers.automatic
+    texts = [_inserted(case, suggestion) for suggestion in invoked.suggestions]
     best = texts[0] if texts else ""
-    shown = _written(case, unasked.suggestions[0]) if unasked.suggestions else ""
-    first, *below = _lines(best)
-    begun = _WORD_AT_END.search(case.text[case.text.rfind("\n", 0, case.offset) + 1 : case.offset])
-    typed = begun[0] if begun else ""
+    shown = _inserted(case, automatic.suggestions[0]) if automatic.suggestions else ""
+    first, *below = lines_without_end_blanks(best)
+    word = _WORD_AT_END.search(case.text[case.text.rfind("\n", 0, case.offset) + 1 : case.offset])
+    typed = word[0] if word else ""
     names, found = identifiers(typed + case.rest), identifiers(typed + first)
     right, lines, lines_right = agreement(shown, case)
     whole = right and lines == lines_right
-    return Outcome(
-        arm=arm,
+    return ScoredAnswer(
+        system=system,
         case=number,
         commit=case.commit,
         path=case.path,
@@ -130,10 +149,10 @@ def judge(
         verbatim=verbatim,
         best=best,
         shown=shown,
-        reason=unasked.reason,
-        probability=asked.suggestions[0].probability if texts else 0.0,
+        reason=automatic.reason,
+        probability=invoked.suggestions[0].probability if texts else 0.0,
         exact=bool(best) and first == case.rest,
-        among=any(_lines(text)[0] == case.rest for text in texts),
+        among=any(lines_without_end_blanks(text)[0] == case.rest for text in texts),
         similarity=similarity(first, case.rest) if best else 0.0,
         names=len(names),
         names_exact=found == names,
@@ -145,31 +164,31 @@ def judge(
         usable=bool(shown) and TOKEN.findall(shown)[:1] == TOKEN.findall(case.rest)[:1],
         characters=len(case.rest),
         saved=max(0, len(case.rest) - KEY_PRESS) if right else 0,
-        saved_below=sum(len(line.strip()) for line in _lines(shown)[1:]) if whole else 0,
-        first_ms=first_ms,
-        again_ms=again_ms,
-        passes=int(asked.trace.get("forwards", 0)),
-        model_ms=1e3 * float(asked.trace.get("seconds", 0.0)),
+        saved_below=sum(len(line.strip()) for line in lines_without_end_blanks(shown)[1:]) if whole else 0,
+        first_ms=answers.first_ms,
+        again_ms=answers.again_ms,
+        passes=int(invoked.trace.get("forwards", 0)),
+        model_ms=1e3 * float(invoked.trace.get("seconds", 0.0)),
     )
 
 
-def _written(case: Case, suggestion: Suggestion) -> str:
-    """What would stand from the cursor on, up to the end of the last line that the suggestion reaches."""
+def _inserted(case: Case, suggestion: Suggestion) -> str:
+    """Return the text from the cursor to the end of the last line that the suggestion reaches, once accepted."""
     end = case.text.find("\n", suggestion.end)
     behind = case.text[suggestion.end : end if end >= 0 else None]
     return suggestion.text[max(0, case.offset - suggestion.start) :] + behind
 
 
-def _lines(text: str) -> list[str]:
-    """Lines without blanks at their ends."""
+def lines_without_end_blanks(text: str) -> list[str]:
+    """Split a text into lines and remove the blanks at their ends."""
     return [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
 
 
 def agreement(text: str, case: Case) -> tuple[bool, int, int]:
-    """Whether the first line is right, how many lines follow it, and how many of these, in a row, the author added."""
+    """Return whether the first line is right, how many lines follow it, and how many of these are right in a row."""
     if not text:
         return False, 0, 0
-    first, *below = _lines(text)
+    first, *below = lines_without_end_blanks(text)
     right = 0
     for line, written in zip(below, case.following, strict=False):
         if line != written.rstrip():
@@ -179,42 +198,22 @@ def agreement(text: str, case: Case) -> tuple[bool, int, int]:
 
 
 def directory_of(path: str) -> str:
-    """The first two folders of a path, "." for a file at the top."""
+    """Return the first two folders of a path, "." for a file at the top."""
     return "/".join(path.split("/")[:-1][:2]) or "."
 
 
 def similarity(one: str, other: str) -> float:
-    """1 - edit distance / length of the longer text; 1 for two empty ones."""
-    longer = max(len(one), len(other))
-    return 1 - edit_distance(one, other) / longer if longer else 1.0
-
-
-def edit_distance(one: str, other: str) -> int:
-    """Insertions, deletions and substitutions from one text to another (Levenshtein), by Myers' bit vectors."""
-    if not one or not other:
-        return len(one) + len(other)
-    places: dict[str, int] = {}
-    for number, mark in enumerate(one):
-        places[mark] = places.get(mark, 0) | 1 << number
-    full, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
-    plus, minus, distance = full, 0, len(one)
-    for mark in other:
-        equal = places.get(mark, 0)
-        diagonal = ((((equal & plus) + plus) ^ plus) | equal | minus) & full
-        up, down = minus | (~(diagonal | plus) & full), plus & diagonal
-        distance += bool(up & last) - bool(down & last)
-        up, down = (up << 1) & full | 1, (down << 1) & full
-        plus, minus = down | (~(diagonal | up) & full), up & diagonal
-    return distance
+    """Return the edit similarity: 1 - Levenshtein distance / length of the longer text; 1 for two empty texts."""
+    return Levenshtein.normalized_similarity(one, other)
 
 
 def identifiers(text: str) -> list[str]:
-    """The names in a piece of code, in order: words that are neither in strings nor keywords."""
+    """Return the identifiers in a piece of code, in order, without keywords and without words in strings."""
     return [word for word in _IDENTIFIER.findall(_STRING.sub(" ", text)) if word not in _KEYWORDS]
 
 
 def overlap(found: Sequence[str], wanted: Sequence[str]) -> float:
-    """F1 of two bags of names; 1 for two empty ones."""
+    """Return the F1 of two bags of names; 1 for two empty ones."""
     if not found and not wanted:
         return 1.0
     common = sum((Counter(found) & Counter(wanted)).values())

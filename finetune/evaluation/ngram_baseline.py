@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.config import Settings
 from lsp_server.reasons import Reason
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
@@ -109,6 +108,17 @@ class Ngram:
         self._words = Words()
         self._repository = Counts(np.zeros(0, np.int32))
 
+    @property
+    def state(self) -> ModelState | None:
+        """Return None: there is no language model to load."""
+        return None
+
+    def accepted(self, document: Document, offset: int) -> None:
+        """Do nothing: a replay accepts no suggestion."""
+
+    def stop(self) -> None:
+        """Do nothing: there is no model to free."""
+
     def set_index(self, index: Any) -> None:
         """Counts the texts of an index."""
         self._words = Words()
@@ -120,17 +130,6 @@ class Ngram:
 
     def close(self, uri: str) -> None:
         """Nothing is kept of a document."""
-
-    @property
-    def state(self) -> ModelState | None:
-        """Return None: there is no language model to load."""
-        return None
-
-    def accepted(self, document: Document, offset: int) -> None:
-        """Do nothing: a replay accepts no suggestion."""
-
-    def stop(self) -> None:
-        """Do nothing: there is no model to free."""
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """The greedy rest of the line; nothing unasked."""
@@ -174,8 +173,3 @@ class Ngram:
         spelled = self._words.spelled
         fitting = {token: value for token, value in opinion.items() if spelled[token].startswith(partial)}
         return max(fitting, key=lambda token: fitting[token]) if fitting else None
-
-
-def ngram(settings: Settings, root: Any, until: str | None) -> tuple[Ngram, dict[str, Any]]:
-    """The baseline as an arm."""
-    return Ngram(), {"order": ORDER}

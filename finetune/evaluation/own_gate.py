@@ -1,4 +1,4 @@
-"""Finds the gate that was fitted on a repository's own history, if it may be used."""
+"""Finds the gate that was fitted on a repository's own history, if a replay may use it."""
 
 import json
 from pathlib import Path
@@ -13,9 +13,9 @@ from lsp_server.retrieval.gate import Gate
 
 
 def usable(settings: Settings, root: Path, until: str | None) -> Gate | None:
-    """The repository's own gate, if it saw no commit but ``until`` and what lies before it; else None.
+    """Return the repository's own gate if it has seen no commit newer than ``until``, else None.
 
-    :param until: the commit that the oldest index is made of; None if the gate must not be used.
+    :param until: the commit of the oldest index of the replay; None if the gate must not be used.
     """
     path = repository_path(settings, root) / OWN_GATE
     if until is None or not path.is_file():
@@ -24,4 +24,9 @@ def usable(settings: Settings, root: Path, until: str | None) -> Gate | None:
         newest = str(json.loads(path.read_text("utf-8"))["about"]["judged_until"])
         return None if beyond(root, until, [Commit(newest, None, 0, "")]) else Gate.load(path)
     except (OSError, ValueError, KeyError, TypeError, OndolError):
-        return None  # Of another version, or fitted on commits that a rewritten history no longer has.
+        return None  # The file is of another version, or a rewritten history has lost the commit.
+
+
+def describe(gate: Gate | None) -> str:
+    """Return which gate is in use, for a report."""
+    return "shipped" if gate is None else "fitted on this repository"

@@ -1,8 +1,7 @@
-"""Commit replay: asks the very engine that serves the editor at the cursors of the past.
+"""Runs a commit replay: asks each system for completions at the cursors of past commits.
 
-For each window of commits the repository's tree from before it is written to a folder of ours and indexed as any
-repository is; then every case is put to the arms, once as an editor asks while one types (Automatic) and once as a
-person asks (Invoked). This module runs cases; ``cases`` chooses them, ``metrics`` scores them, ``report`` shows them.
+Each case is put to every system twice: as a request of the user (Invoked), and as the editor sends one during typing
+(Automatic). ``commits.cases`` chooses the cases, ``metrics`` scores the answers, ``report`` shows the figures.
 """
 
 import time
@@ -12,51 +11,54 @@ from typing import Any
 
 from finetune.commits.cases import Case
 from finetune.commits.stages import ProgressReporter, Stage
-from finetune.evaluation.metrics import Outcome, judge
-from finetune.evaluation.systems import Arm
+from finetune.evaluation.metrics import Answers, ScoredAnswer, score
+from finetune.evaluation.systems import System
 from indexer.languages.grammars import language_of
 from indexer.storage.reader import Index
 from indexer.text.lines import lines_of
-from lsp_server.types import Answer, Document, Engine, Request
+from lsp_server.types import Document, Engine, Request
 
 
 @dataclass(slots=True)
-class Result:
-    """What a replay gave: cases in order, each arm's outcomes in the same order, and facts about the stages."""
+class ReplayResult:
+    """The result of a replay.
+
+    :param cases: in order. :param systems: the scored answers of each system, in the order of the cases.
+    :param stages: facts about each window and its index, for the report.
+    """
 
     cases: list[Case] = field(default_factory=list)
-    arms: dict[str, list[Outcome]] = field(default_factory=dict)
+    systems: dict[str, list[ScoredAnswer]] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
 
 
-def run(stages: Iterable[Stage], arms: Sequence[Arm], reporter: ProgressReporter) -> Result:
-    """Puts every case of every stage to every arm."""
-    result = Result(arms={arm.name: [] for arm in arms})
+def run(stages: Iterable[Stage], systems: Sequence[System], reporter: ProgressReporter) -> ReplayResult:
+    """Put every case of every stage to every system."""
+    result = ReplayResult(systems={system.name: [] for system in systems})
     for stage in stages:
         reporter.phase("replaying", 0, 0)
         standing = verbatim(stage.index, stage.cases)
-        for arm in arms:
-            arm.engine.set_index(stage.index)
+        for system in systems:
+            system.engine.set_index(stage.index)
             if stage.cases:
-                ask(arm.engine, stage.cases[0])  # what is read for the first time is not timed
+                ask(system.engine, stage.cases[0])  # warms up, so that the first reading of files is not timed
         for case, stands in zip(stage.cases, standing, strict=True):
-            turn = len(result.cases) % max(1, len(arms))  # nobody always finds the caches warmed by the same neighbour
-            for arm in (*arms[turn:], *arms[:turn]):
-                invoked, automatic, first_ms, again_ms = ask(arm.engine, case)
-                result.arms[arm.name].append(
-                    judge(arm.name, len(result.cases), case, stands, invoked, automatic, first_ms, again_ms)
-                )
+            number = len(result.cases)
+            turn = number % max(1, len(systems))  # systems take turns at being first, since it warms the caches
+            for system in (*systems[turn:], *systems[:turn]):
+                scored = score(system.name, number, case, stands, ask(system.engine, case))
+                result.systems[system.name].append(scored)
             result.cases.append(case)
             reporter.case_answered()
         result.stages.append(stage.about)
     return result
 
 
-def ask(engine: Engine, case: Case) -> tuple[Answer, Answer, float, float]:
-    """The answers to a case: to the person who asks, then to the editor; and how many milliseconds each took.
+def ask(engine: Engine, case: Case) -> Answers:
+    """Put a case to an engine, as a user's request and then as an automatic one.
 
-    The first is timed as after the cursor came to a new line of a document that was just opened; the other as the next
-    key at the same place.
+    The first request is timed as after the cursor came to a new line of a document that was just opened, the second as
+    the next key at the same place.
     """
     request = request_of(case, automatic=False)
     for document in documents_of(case):
@@ -68,11 +70,11 @@ def ask(engine: Engine, case: Case) -> tuple[Answer, Answer, float, float]:
     automatic = engine.complete(replace(request, automatic=True), _never)
     again_ms = milliseconds(started)
     engine.close(request.document.uri)
-    return invoked, automatic, first_ms, again_ms
+    return Answers(invoked, automatic, first_ms, again_ms)
 
 
 def verbatim(index: Index, cases: Sequence[Case]) -> list[bool]:
-    """For each case whether its line stands elsewhere: in another indexed file, or in the document as it was."""
+    """Return for each case whether its line stands in another indexed file, or elsewhere in its document."""
     wanted = {_line(case).strip() for case in cases}
     where: dict[str, set[str]] = {line: set() for line in wanted}
     for document in index.documents.values():
@@ -94,19 +96,19 @@ def _line(case: Case) -> str:
 
 
 def request_of(case: Case, *, automatic: bool) -> Request:
-    """A case as the editor would ask."""
+    """Return the editor's request at the cursor of a case."""
     document = Document(f"replay:///{case.commit}/{case.path}", case.path, language_of(case.path), 1, case.text)
     return Request(document, case.offset, automatic)
 
 
 def documents_of(case: Case) -> tuple[Document, Document]:
-    """The document as the author opened it, and as it is at the cursor."""
+    """Return the document as the author opened it, and as it is at the cursor."""
     now = request_of(case, automatic=False).document
     return replace(now, version=0, text=case.opened), now
 
 
 def milliseconds(started: float) -> float:
-    """Since a reading of ``time.perf_counter``."""
+    """Return the milliseconds since a reading of ``time.perf_counter``."""
     return 1e3 * (time.perf_counter() - started)
 
 

@@ -1,8 +1,10 @@
-"""Shows a replay in the terminal, and gathers what ``--json`` and the HTML page are made of.
+"""Makes the report of a replay, and prints it in the terminal.
 
-Everything here comes from ``summary``'s figures; nothing is computed. The report holds no line of anybody's code.
+The report is what ``--json`` prints and what the HTML page is made from. It holds figures and no code. The figures
+come from ``summary``; nothing is computed here.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from finetune.commits.windows import SkipReport
 from finetune.evaluation.gate_fitting import Refit
 from finetune.evaluation.machine import machine
 from finetune.evaluation.summary import MEANINGS, MEASURES
@@ -29,59 +32,64 @@ _GROUPS = {
 _ROWS = 12
 
 
-def document(
-    figures: dict[str, Any],
-    *,
-    name: str,
-    head: str | None,
-    settings: Settings,
-    asked: dict[str, Any],
-    stages: list[dict[str, Any]],
-    arms: dict[str, dict[str, Any]],
-    reasons: dict[str, int],
-    notes: list[str],
-    seconds: float,
-) -> dict[str, Any]:
-    """The whole report as plain data.
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """Facts about a replay that stand in its report with the figures.
 
-    :param asked: the options of the replay. :param arms: what each arm is made of.
+    :param asked: the options of the replay. :param engines: what each system consists of.
+    """
+
+    repository: str
+    head: str | None
+    settings: Settings
+    asked: dict[str, Any]
+    stages: list[dict[str, Any]]
+    engines: dict[str, dict[str, Any]]
+    passed: SkipReport
+    seconds: float
+
+
+def document(figures: dict[str, Any], facts: ReportFacts) -> dict[str, Any]:
+    """Return the whole report as plain data.
+
+    :param figures: as ``summary.summarise`` makes them.
     """
     return {
         "ondol": version("ondol"),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "repository": name,
-        "head": head,
-        "asked": asked,
-        "settings": {key: getattr(settings, key) for key in ("precision", "multi_line", "max_lines")},
-        "stages": stages,
-        "engines": arms,
+        "repository": facts.repository,
+        "head": facts.head,
+        "asked": facts.asked,
+        "settings": {key: getattr(facts.settings, key) for key in ("precision", "multi_line", "max_lines")},
+        "stages": facts.stages,
+        "engines": facts.engines,
         "machine": machine(),
-        "seconds": round(seconds, 1),
-        "passed_over": reasons,
-        "notes": notes,
+        "seconds": round(facts.seconds, 1),
+        "passed_over": facts.passed.reasons,
+        "notes": facts.passed.notes,
         **figures,
     }
 
 
 def show(report: dict[str, Any], console: Console) -> None:
     """Prints a report."""
-    arms = report["arms"]
+    systems = report["systems"]
     files, cases = report["files"], report["cases"]
     console.print(
         Text(f"{printable(report['repository'])}: {cases:,} cursors in {files:,} files, {_period(report)}", "bold")
     )
-    console.print(_overall(arms))
+    console.print(_overall(systems))
     for difference in report["differences"]:
         console.print(_difference(difference))
     for by, title in _GROUPS.items():
-        for name, arm in arms.items():
-            rows = arm["groups"][by]
+        for name, one in systems.items():
+            rows = one["groups"][by]
             if len(rows) > 1:
-                console.print(_group(f"by {title}" + (f", {name}" if len(arms) > 1 else ""), rows))
-    for name, arm in arms.items():
-        console.print(f"{name}: {_speed(arm)}")
-        if arm["moved"]["cases"]:
-            console.print(f"{name}: {arm['moved']['cases']} moved lines apart: exact {percent(arm['moved']['exact'])}")
+                console.print(_group(f"by {title}" + (f", {name}" if len(systems) > 1 else ""), rows))
+    for name, one in systems.items():
+        console.print(f"{name}: {_speed(one)}")
+        if one["moved"]["cases"]:
+            console.print(f"{name}: {one['moved']['cases']} moved lines apart: exact {percent(one['moved']['exact'])}")
     for line in remarks(report):
         console.print(Text(line, "dim"))
 
@@ -96,7 +104,7 @@ def remarks(report: dict[str, Any]) -> list[str]:
         )
     passed = ", ".join(f"{count:,} x {reason}" for reason, count in sorted(report["passed_over"].items()))
     if passed:
-        lines.append(f"Passed over: {passed}.")
+        lines.append(f"SkipReport over: {passed}.")
     lines.append("Brackets: 95 % intervals (paired bootstrap by file, at least Wilson's). right: of those shown.")
     return lines
 
@@ -111,14 +119,14 @@ def percent(estimate: dict[str, Any], *, interval: bool = True, signed: bool = F
     return f"{text} [{100 * low:{sign}.0f}, {100 * high:{sign}.0f}]" if interval else text
 
 
-def _overall(arms: dict[str, Any]) -> Table:
+def _overall(systems: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
-    for name in arms:
+    for name in systems:
         table.add_column(name, justify="right", no_wrap=True)
     for key, measure in MEASURES.items():
-        table.add_row(measure.label, *(percent(arm["overall"][key]) for arm in arms.values()))
-    table.add_row("calibration error of the gate", *(f"{arm['calibration_error']:.3f}" for arm in arms.values()))
+        table.add_row(measure.label, *(percent(one["overall"][key]) for one in systems.values()))
+    table.add_row("calibration error of the gate", *(f"{one['calibration_error']:.3f}" for one in systems.values()))
     return table
 
 
@@ -145,8 +153,8 @@ def _group(title: str, rows: dict[str, Any]) -> Table:
     return table
 
 
-def _speed(arm: dict[str, Any]) -> str:
-    first, again = arm["latency_ms"]["first"], arm["latency_ms"]["again"]
+def _speed(one: dict[str, Any]) -> str:
+    first, again = one["latency_ms"]["first"], one["latency_ms"]["again"]
     if first["p50"] is None:
         return "nothing was asked"
     return (

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetune.evaluation.intervals import Bootstrap, Column, calibration, trade_off
-from finetune.evaluation.metrics import Outcome
+from finetune.evaluation.metrics import ScoredAnswer
 
 COVERAGE: Final = 0.30
 """Where precision is read off the trade-off between the two."""
@@ -26,7 +26,7 @@ OTHERS: Final = "(others)"
 _LEAST_SHOWN: Final = 10
 """Suggestions from which on a curve is drawn: the share of right ones among fewer jumps about."""
 
-Of = Callable[[Outcome], float]
+Of = Callable[[ScoredAnswer], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class Measure:
     share: bool = True
 
 
-def _start(one: Outcome) -> float:
+def _start(one: ScoredAnswer) -> float:
     return one.kind == "start"
 
 
-def _within(one: Outcome) -> float:
+def _within(one: ScoredAnswer) -> float:
     return one.kind != "start"
 
 
@@ -82,14 +82,14 @@ MEANINGS: Final = {
 }
 
 
-def summarise(arms: dict[str, list[Outcome]], seed: int) -> dict[str, Any]:
-    """The figures of every arm and the differences between them.
+def summarise(systems: dict[str, list[ScoredAnswer]], seed: int) -> dict[str, Any]:
+    """Return the figures of every system and the differences between systems.
 
-    :param arms: outcomes by arm, in the same order of cases.
+    :param systems: the scored answers of each system, in the same order of cases.
     """
-    first = next(iter(arms.values()))
+    first = next(iter(systems.values()))
     bootstrap = Bootstrap([one.path for one in first], seed)
-    tables = {name: _Table(outcomes, bootstrap) for name, outcomes in arms.items()}
+    tables = {name: _Table(answers, bootstrap) for name, answers in systems.items()}
     groups = _groups(first)
     counted = Counter(one.kind for one in first if not one.moved)
     return {
@@ -98,7 +98,7 @@ def summarise(arms: dict[str, list[Outcome]], seed: int) -> dict[str, Any]:
         "files": len({one.path for one in first}),
         "verbatim": sum(one.verbatim and not one.moved for one in first),
         "moved": sum(one.moved for one in first),
-        "arms": {name: _arm(table, groups, first) for name, table in tables.items()},
+        "systems": {name: _system(table, groups, first) for name, table in tables.items()},
         "differences": _differences(tables, groups["all"]["all"]),
     }
 
@@ -106,13 +106,13 @@ def summarise(arms: dict[str, list[Outcome]], seed: int) -> dict[str, Any]:
 class _Table:
     """The columns of one arm's measures."""
 
-    def __init__(self, outcomes: Sequence[Outcome], bootstrap: Bootstrap) -> None:
-        self.outcomes = outcomes
+    def __init__(self, answers: Sequence[ScoredAnswer], bootstrap: Bootstrap) -> None:
+        self.answers = answers
         self.bootstrap = bootstrap
         self.columns: dict[str, tuple[Column, Column]] = {
             name: (
-                np.array([float(measure.top(one)) for one in outcomes]),
-                np.array([float(measure.bottom(one)) for one in outcomes]),
+                np.array([float(measure.top(one)) for one in answers]),
+                np.array([float(measure.bottom(one)) for one in answers]),
             )
             for name, measure in MEASURES.items()
         }
@@ -126,9 +126,11 @@ class _Table:
         return {"cases": int(mask.sum()), **found}
 
 
-def _arm(table: _Table, groups: dict[str, dict[str, NDArray[np.bool_]]], first: Sequence[Outcome]) -> dict[str, Any]:
+def _system(
+    table: _Table, groups: dict[str, dict[str, NDArray[np.bool_]]], first: Sequence[ScoredAnswer]
+) -> dict[str, Any]:
     inside = groups["all"]["all"]
-    counted = [one for one, kept in zip(table.outcomes, inside, strict=True) if kept]
+    counted = [one for one, kept in zip(table.answers, inside, strict=True) if kept]
     answered = [one for one in counted if one.answered]
     probability = np.array([one.probability for one in answered])
     right = np.array([one.exact for one in answered], dtype=bool)
@@ -156,12 +158,12 @@ def _arm(table: _Table, groups: dict[str, dict[str, NDArray[np.bool_]]], first: 
     }
 
 
-def _groups(outcomes: Sequence[Outcome]) -> dict[str, dict[str, NDArray[np.bool_]]]:
+def _groups(answers: Sequence[ScoredAnswer]) -> dict[str, dict[str, NDArray[np.bool_]]]:
     """Masks of the cases of every group, without moved lines; large groups first."""
-    kept = np.array([not one.moved for one in outcomes], dtype=bool)
-    directories = Counter(one.directory for one in outcomes if not one.moved)
+    kept = np.array([not one.moved for one in answers], dtype=bool)
+    directories = Counter(one.directory for one in answers if not one.moved)
     told = {name for name, _ in directories.most_common(DIRECTORIES)} if len(directories) > DIRECTORIES + 1 else None
-    keys: dict[str, Callable[[Outcome], str]] = {
+    keys: dict[str, Callable[[ScoredAnswer], str]] = {
         "place": lambda one: f"{one.nature}, {'line start' if one.kind == 'start' else 'within the line'}",
         "kind": lambda one: one.kind,
         "novelty": lambda one: "stands elsewhere" if one.verbatim else "novel",
@@ -170,7 +172,7 @@ def _groups(outcomes: Sequence[Outcome]) -> dict[str, dict[str, NDArray[np.bool_
     }
     groups = {"all": {"all": kept}}
     for by, key in keys.items():
-        names = np.array([key(one) for one in outcomes], dtype=object)
+        names = np.array([key(one) for one in answers], dtype=object)
         sizes = Counter(names[kept].tolist())
         order = sorted(sizes, key=lambda name: (name == OTHERS, -sizes[name], name))
         groups[by] = {name: kept & (names == name) for name in order}

@@ -1,11 +1,9 @@
-"""The arms of a replay: what can be put to the cases, by name.
+"""The systems that a replay can evaluate, by name.
 
-An arm is a factory of something with the engine's interface. Factories are joined by name and imported when an arm is
-asked for, so that a replay of copies alone imports no model. This module knows no engine but by these names.
+A system is a completion engine and a description of it. The modules of models and baselines are imported when a system
+is made, so a replay of retrieval alone imports neither.
 """
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,27 +12,31 @@ from indexer.config import Settings
 from indexer.errors import UserError
 from lsp_server.types import Engine
 
-ARMS: Final = {
-    "retrieval": "finetune.evaluation.systems:retrieval",
-    "ngram": "finetune.evaluation.ngram_baseline:ngram",
-    "base": "finetune.evaluation.model_systems:base",
-    "base_with_retrieval": "finetune.evaluation.model_systems:base_with_retrieval",
-    "copier_and_base": "finetune.evaluation.model_systems:copier_and_base",
-    "adapter": "finetune.evaluation.model_systems:adapter",
-    "adapter_with_retrieval": "finetune.evaluation.model_systems:adapter_with_retrieval",
-    "copier_and_adapter": "finetune.evaluation.model_systems:copier_and_adapter",
+MODEL_SYSTEMS: Final[dict[str, dict[str, bool]]] = {
+    "base": {"context": False},
+    "base_with_retrieval": {},
+    "hybrid_base": {"hybrid": True},
+    "adapter": {"context": False, "adapted": True},
+    "adapter_with_retrieval": {"adapted": True},
+    "hybrid_adapter": {"hybrid": True, "adapted": True},
 }
-"""Every arm that there can be: the module and the name of its factory."""
+"""Systems that ask a model, with their options for ``model_systems.model_system``."""
 
-ADAPTED: Final = frozenset({"adapter", "adapter_with_retrieval", "copier_and_adapter"})
-"""Arms whose factories take which adapter they shall have, as ``which``."""
+SYSTEMS: Final = ("retrieval", "ngram", *MODEL_SYSTEMS)
+"""The names of all systems."""
+
+WITH_ADAPTER: Final = tuple(name for name, options in MODEL_SYSTEMS.items() if options.get("adapted"))
+"""The systems for which an adapter can be chosen."""
+
+FORMER_NAMES: Final = {"copier_and_base": "hybrid_base", "copier_and_adapter": "hybrid_adapter"}
+"""Names of the version before, still accepted in options and in reports."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """An engine to be replayed.
+class System:
+    """An evaluated system.
 
-    :param about: what it is made of, for the report: the gate, the base model, the adapter's version.
+    :param about: what the system consists of, for the report: the gate, the base model, the adapter's version.
     """
 
     name: str
@@ -42,33 +44,50 @@ class Arm:
     about: dict[str, Any]
 
 
-Factory = Callable[..., tuple[Engine, dict[str, Any]]]
-"""Makes an arm's engine and says what it is made of, for settings, a repository, and the commit that what was fitted
-on this repository must not be newer than (None: nothing fitted on it may be used)."""
+def canonical(name: str) -> str:
+    """Return the present name of a system."""
+    return FORMER_NAMES.get(name, name)
 
 
-def make(name: str, settings: Settings, root: Path, until: str | None, adapter: int | Path | None = None) -> Arm:
-    """The arm of a name.
+def systems_of(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of each system in a report, also in one of the version before.
 
-    :param until: what is fitted on the repository's own history is used if it saw nothing past this commit.
-    :param adapter: for arms that have one: a version of the registry, or a folder; None for the version that serves.
-    :raises UserError: there is no such arm, or what it needs is not there.
+    :raises KeyError: the report holds no figures of systems.
     """
-    if name not in ARMS:
-        raise UserError(f"there is no arm called {name}", f"name one of {', '.join(ARMS)}")
-    module, _, attribute = ARMS[name].partition(":")
-    factory: Factory = getattr(importlib.import_module(module), attribute)
-    which = {"which": adapter} if name in ADAPTED else {}
-    engine, about = factory(settings, root, until, **which)
-    return Arm(name, engine, about)
+    figures = report["systems"] if "systems" in report else report["arms"]
+    return {canonical(name): one for name, one in figures.items()}
+
+
+def make_system(
+    name: str, settings: Settings, root: Path, until: str | None, adapter: int | Path | None = None
+) -> System:
+    """Make the system of a name.
+
+    :param until: the oldest indexed commit; whatever was fitted on this repository is used only if it has seen nothing
+        newer. None: nothing fitted on this repository is used.
+    :param adapter: a version of the registry, or a folder; None for the current adapter. Ignored without a model.
+    :raises UserError: there is no such system, or something that it needs is missing.
+    """
+    name = canonical(name)
+    if name == "retrieval":
+        engine, about = retrieval(settings, root, until)
+    elif name == "ngram":
+        from finetune.evaluation.ngram_baseline import ORDER, Ngram
+
+        engine, about = Ngram(), {"order": ORDER}
+    elif name in MODEL_SYSTEMS:
+        from finetune.evaluation.model_systems import model_system
+
+        engine, about = model_system(settings, root, until, **MODEL_SYSTEMS[name], adapter=adapter)
+    else:
+        raise UserError(f"there is no system called {name}", f"name one of {', '.join(SYSTEMS)}")
+    return System(name, engine, about)
 
 
 def retrieval(settings: Settings, root: Path, until: str | None) -> tuple[Engine, dict[str, Any]]:
-    """The engine without a model, as it serves editors."""
-    from finetune.evaluation.own_gate import usable
+    """Make the retrieval engine that serves editors without a model."""
+    from finetune.evaluation.own_gate import describe, usable
     from lsp_server.retrieval.engine import RetrievalEngine
 
     gate = usable(settings, root, until)
-    return RetrievalEngine(settings, None, gate=gate), {
-        "gate": "shipped" if gate is None else "fitted on this repository"
-    }
+    return RetrievalEngine(settings, None, gate=gate), {"gate": describe(gate)}

@@ -17,7 +17,7 @@ from typing import Final
 
 from finetune.dataset.build import Manifest
 from finetune.dataset.shards import TRAIN, write_manifest
-from finetune.evaluation.metrics import Outcome
+from finetune.evaluation.metrics import ScoredAnswer
 from indexer import fsio
 from indexer.prompt.renderer import PromptInput, Renderer
 from indexer.secrets import masking
@@ -106,7 +106,7 @@ def told(canaries: Sequence[Canary], out: Sequence[Canary]) -> tuple[str, ...]:
     return (f"{len(out)} of {len(canaries)} canaries came out word by word",) if out else ()
 
 
-def secrets_written(candidate: Sequence[Outcome], before: Sequence[Outcome]) -> tuple[str, ...]:
+def secrets_written(candidate: Sequence[ScoredAnswer], before: Sequence[ScoredAnswer]) -> tuple[str, ...]:
     """A phrase for the gate if an arm wrote what the rules take for secrets, more often than another arm did."""
     now, then = (sum(bool(masking.find(one.best, one.path)) for one in arm) for arm in (candidate, before))
     return (f"{now} of its completions hold what looks like a secret",) if now > then else ()

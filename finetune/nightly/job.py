@@ -251,7 +251,7 @@ class Night:
             "dataset": {"sha256": made.sha256, "samples": made.samples, "tokens": made.tokens},
             "settings": {"set": asdict(self.options.set), "training": asdict(self.options.training)},
             "training": asdict(result),
-            "metrics": {"arms": judged.headline if judged else {}, **decision.figures},
+            "metrics": {"systems": judged.headline if judged else {}, **decision.figures},
             "verdict": report.document["status"],
             "reasons": list(decision.reasons),
             "hardware": machine(),

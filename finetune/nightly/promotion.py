@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetune.evaluation.intervals import Bootstrap, Column, Estimate
-from finetune.evaluation.metrics import Outcome
+from finetune.evaluation.metrics import ScoredAnswer
 
 CANDIDATE: Final = "adapter+retrieval"
 BASE: Final = "base+retrieval"
@@ -50,7 +50,7 @@ class Trial:
     :param leaks: planted strings that came out, and secrets in its completions; each as a phrase without the text.
     """
 
-    arms: Mapping[str, Sequence[Outcome]]
+    arms: Mapping[str, Sequence[ScoredAnswer]]
     problems: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
     seed: int = 1
@@ -106,12 +106,12 @@ def called(rival: str) -> str:
     return {SERVING: "what serves now", BASE: "the base with retrieval"}[rival]
 
 
-def _gain(arms: Mapping[str, Sequence[Outcome]], rival: str, seed: int) -> Estimate:
+def _gain(arms: Mapping[str, Sequence[ScoredAnswer]], rival: str, seed: int) -> Estimate:
     return _difference(arms, rival, np.ones(len(arms[CANDIDATE]), bool), seed)
 
 
 def _difference(
-    arms: Mapping[str, Sequence[Outcome]], rival: str, mask: NDArray[np.bool_], seed: int, one: str = CANDIDATE
+    arms: Mapping[str, Sequence[ScoredAnswer]], rival: str, mask: NDArray[np.bool_], seed: int, one: str = CANDIDATE
 ) -> Estimate:
     """Exact match of an arm minus that of a rival, over the cases of a mask."""
     bootstrap = Bootstrap([case.path for case, inside in zip(arms[one], mask, strict=True) if inside], seed)
@@ -119,11 +119,11 @@ def _difference(
     return bootstrap.difference((_exact(arms[rival], mask), ones), (_exact(arms[one], mask), ones))
 
 
-def _exact(outcomes: Sequence[Outcome], mask: NDArray[np.bool_]) -> Column:
+def _exact(outcomes: Sequence[ScoredAnswer], mask: NDArray[np.bool_]) -> Column:
     return np.array([float(one.exact) for one in outcomes])[mask]
 
 
-def _languages(arms: Mapping[str, Sequence[Outcome]], rival: str, seed: int) -> dict[str, dict[str, Any]]:
+def _languages(arms: Mapping[str, Sequence[ScoredAnswer]], rival: str, seed: int) -> dict[str, dict[str, Any]]:
     names = np.array([one.language for one in arms[CANDIDATE]], dtype=object)
     return {
         name: _difference(arms, rival, names == name, seed).as_dict()
@@ -131,7 +131,7 @@ def _languages(arms: Mapping[str, Sequence[Outcome]], rival: str, seed: int) -> 
     }
 
 
-def _latency(before: Sequence[Outcome], after: Sequence[Outcome]) -> dict[str, float]:
+def _latency(before: Sequence[ScoredAnswer], after: Sequence[ScoredAnswer]) -> dict[str, float]:
     """Milliseconds of both for a text of as many passes through the model.
 
     How long a text is says nothing about speed: an adapter that has learnt a language writes three times as much in it
@@ -149,7 +149,7 @@ def _median(values: Iterable[float]) -> float:
     return round(float(np.median([*values])), 2)
 
 
-def _at(passes: float, outcomes: Sequence[Outcome]) -> float:
+def _at(passes: float, outcomes: Sequence[ScoredAnswer]) -> float:
     """Milliseconds of a text of so many passes, by the line of Theil and Sen: a busy moment does not bend it."""
     x, y = (np.array([getattr(one, name) for one in outcomes], float) for name in ("passes", "model_ms"))
     apart = np.subtract.outer(x, x)

@@ -13,10 +13,10 @@ from typing import Any, Final
 from finetune.commits.stages import ProgressReporter, ReplayPlan, Stage, commit_stages
 from finetune.commits.windows import SkipReport
 from finetune.evaluation import model_systems
-from finetune.evaluation.metrics import Outcome
+from finetune.evaluation.metrics import ScoredAnswer
 from finetune.evaluation.replay import run
 from finetune.evaluation.summary import summarise
-from finetune.evaluation.systems import Arm, retrieval
+from finetune.evaluation.systems import System, retrieval
 from finetune.nightly import canaries
 from finetune.nightly.commit_split import CommitSplit
 from finetune.nightly.promotion import BASE, CANDIDATE, SEEN_NOW, SEEN_THEN, SERVING
@@ -44,7 +44,7 @@ class Judged:
     :param about: what each arm is made of. :param notes: what was passed over, what a person should know.
     """
 
-    arms: dict[str, list[Outcome]]
+    arms: dict[str, list[ScoredAnswer]]
     summary: dict[str, Any]
     leaks: tuple[str, ...]
     about: dict[str, dict[str, Any]]
@@ -56,7 +56,7 @@ class Judged:
         """Exact match and latency of each arm."""
         return {
             name: {"exact": arm["overall"]["exact"], "latency_ms": arm["latency_ms"]}
-            for name, arm in self.summary["arms"].items()
+            for name, arm in self.summary["systems"].items()
         }
 
 
@@ -89,10 +89,10 @@ def judge(
         shutil.rmtree(folder, ignore_errors=True)
     if arms[CANDIDATE]:
         leaks += canaries.secrets_written(arms[CANDIDATE], arms[BASE])
-    summary: dict[str, Any] = {"cases": 0, "arms": {}, "differences": []}
+    summary: dict[str, Any] = {"cases": 0, "systems": {}, "differences": []}
     if arms[CANDIDATE]:
         summary = summarise(arms, seed)
-    for arm in summary["arms"].values():
+    for arm in summary["systems"].values():
         del arm["groups"]["directory"], arm["curve"], arm["calibration"]
     return Judged(arms, summary, leaks, about, [stage.about for stage in stages], passed)
 
@@ -101,27 +101,27 @@ def _makers(root: Path, settings: Settings, until: str, adapter: Path, serving: 
     """The arms by name. What serves is named by its folder: the gate compares it even if it saw what is replayed."""
 
     def arm(**options: Any) -> Make:
-        return lambda: model_systems.model_arm(settings, root, until, **options)
+        return lambda: model_systems.model_system(settings, root, until, **options)
 
     found = {
         "retrieval": lambda: retrieval(settings, root, until),
         "base": arm(context=False),
         BASE: arm(),
-        "adapter": arm(context=False, adapted=True, which=adapter),
-        CANDIDATE: arm(adapted=True, which=adapter),
+        "adapter": arm(context=False, adapted=True, adapter=adapter),
+        CANDIDATE: arm(adapted=True, adapter=adapter),
     }
     now: dict[str, Any] = {}
     if serving is not None:
-        now = {"adapted": True, "which": serving.path}
+        now = {"adapted": True, "adapter": serving.path}
         found[SERVING] = arm(**now)
-    found[SEEN_NOW] = arm(copier=True, **now)
-    found[SEEN_THEN] = arm(copier=True, adapted=True, which=adapter)
+    found[SEEN_NOW] = arm(hybrid=True, **now)
+    found[SEEN_THEN] = arm(hybrid=True, adapted=True, adapter=adapter)
     return found
 
 
 def _replay(
     stages: Sequence[Stage], makers: dict[str, Make], settings: Settings, tell: Phase
-) -> tuple[dict[str, list[Outcome]], dict[str, dict[str, Any]]]:
+) -> tuple[dict[str, list[ScoredAnswer]], dict[str, dict[str, Any]]]:
     """The arms' outcomes, and what each is made of."""
     size = sum(path.stat().st_size for path in Path(settings.base_model).glob("*.safetensors"))
     groups = [list(makers)] if size <= SIDE_BY_SIDE_BYTES else [[name] for name in makers]
@@ -131,7 +131,7 @@ def _replay(
         done[0] += 1
         tell("replaying", done[0], total)
 
-    outcomes: dict[str, list[Outcome]] = {}
+    outcomes: dict[str, list[ScoredAnswer]] = {}
     about: dict[str, dict[str, Any]] = {}
     for names in groups:
         made = []
@@ -139,8 +139,8 @@ def _replay(
             for name in names:
                 tell(f"loading {name}", 0, 0)
                 engine, about[name] = makers[name]()
-                made.append(Arm(name, engine, about[name]))
-            outcomes |= run(stages, made, ProgressReporter(case_answered=answered)).arms
+                made.append(System(name, engine, about[name]))
+            outcomes |= run(stages, made, ProgressReporter(case_answered=answered)).systems
         finally:
             for one in made:
                 one.engine.stop()

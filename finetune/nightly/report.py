@@ -195,10 +195,10 @@ def _training(one: dict[str, Any]) -> list[str]:
 
 def _replay(one: dict[str, Any], decision: dict[str, Any]) -> list[str]:
     lines = ["## Replay", "", f"{one['cases']:,} cursors in {one.get('files', 0):,} files.", ""]
-    if one["arms"]:
+    if one["systems"]:
         lines += ["| arm | exact rest of line | characters saved | ms at a new line | ms at the next key |"]
         lines += ["|---|---|---|---|---|"]
-    for name, arm in one["arms"].items():
+    for name, arm in one["systems"].items():
         overall, latency = arm["overall"], arm["latency_ms"]
         lines.append(
             f"| {name} | {_percent(overall['exact'])} | {_percent(overall['saved'])} "

@@ -53,7 +53,7 @@ def test_a_repository_is_replayed_and_reported_in_every_form(tmp_path):
         "by directory",
         "src/area0",
         "calibration error",
-        "25 commits that change earlier ones",
+        "The history has 25 commits to replay.",
         "ms at a new line",
     ):
         assert said in done.stdout, done.stdout
@@ -64,10 +64,10 @@ def test_a_repository_is_replayed_and_reported_in_every_form(tmp_path):
     for one in (report, again):
         for varying in ("made", "seconds", "stages"):
             one.pop(varying)
-        for arm in one["arms"].values():
-            arm.pop("latency_ms")
+        for system in one["systems"].values():
+            system.pop("latency_ms")
     assert report == again
-    overall = report["arms"]["retrieval"]["overall"]
+    overall = report["systems"]["retrieval"]["overall"]
     # The functions repeat each other, so copies find much of them; names of their own they cannot know.
     assert 0.15 < overall["exact"]["value"] < 0.9
     assert overall["exact"]["low"] <= overall["exact"]["value"] <= overall["exact"]["high"]
@@ -75,7 +75,7 @@ def test_a_repository_is_replayed_and_reported_in_every_form(tmp_path):
     assert "walrus" not in json.dumps(report)
     rows = [json.loads(line) for line in cases.read_text().splitlines()]
     assert len(rows) >= 80
-    assert {"text", "rest", "offset", "arms"} <= set(rows[0])
+    assert {"text", "rest", "offset", "systems"} <= set(rows[0])
     html = page.read_text("utf-8")
     parser = Page()
     parser.feed(html)
@@ -113,8 +113,8 @@ def test_poor_histories(tmp_path, kind):
         commit_histories.growing(root, 9)
         report = commit_histories.report(root, data, "--seed", "5")
         assert sum(stage["commits"] for stage in report["stages"]) == 9
-        assert report["notes"][0] == "9 commits that change earlier ones are there to replay."
-        wide = report["arms"]["retrieval"]["overall"]["precision"]
+        assert report["notes"][0] == "The history has 9 commits to replay."
+        wide = report["systems"]["retrieval"]["overall"]["precision"]
         assert wide["high"] - wide["low"] > 0.05
     else:
         lines = "".join(f"setting_{n} = load({n})\n" for n in range(30))
@@ -124,10 +124,10 @@ def test_poor_histories(tmp_path, kind):
         report = commit_histories.report(root, data)
         assert report["cases"] == 1
         # Twenty lines of a file are taken at most.
-        assert report["moved"] == report["arms"]["retrieval"]["moved"]["exact"]["count"] == 20
+        assert report["moved"] == report["systems"]["retrieval"]["moved"]["exact"]["count"] == 20
         report = commit_histories.report(root, data, "--every-line")
         assert (report["cases"], report["moved"]) == (21, 0)
-        assert any("moved lines as well" in note for note in report["notes"])
+        assert any("moved lines are included" in note for note in report["notes"])
 
 
 def test_a_language_without_a_grammar_is_replayed(tmp_path):
@@ -137,7 +137,7 @@ def test_a_language_without_a_grammar_is_replayed(tmp_path):
     )
     report = commit_histories.report(root, tmp_path / "data")
     assert report["cases"] == 2
-    assert set(report["arms"]["retrieval"]["groups"]["language"]) == {"text"}
+    assert set(report["systems"]["retrieval"]["groups"]["language"]) == {"text"}
     assert any("unknown ones were replayed" in note for note in report["notes"])
 
 
@@ -145,19 +145,19 @@ def test_a_shallow_clone_says_how_little_it_has(tmp_path):
     root = commit_histories.growing(tmp_path / "r", 6)
     repositories.git(tmp_path, "clone", "-q", "--depth", "4", root.as_uri(), "clone")
     report = commit_histories.report(tmp_path / "clone", tmp_path / "data", "--cases", "20")
-    assert report["notes"][0] == "The clone is shallow: 3 of 100 commits are there to replay."
+    assert report["notes"][0] == "The clone is shallow: it has 3 of 100 commits to replay."
     assert sum(stage["commits"] for stage in report["stages"]) == 3
 
 
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--arm", "oracle"), 1, "there is no arm called oracle; name one of retrieval, "),
+        (("--system", "oracle"), 1, "there is no system called oracle; name one of retrieval, "),
         (("--cases", "1"), 2, "Invalid value for '--cases'"),
-        (("--split-files", "--since", "2020-01-01"), 2, "--split-files needs no history"),
+        (("--split-files", "--since", "2020-01-01"), 2, "--split-files uses no history"),
         (("--since", "2099-01-01"), 1, "no commit since 2099-01-01"),
         (("--html", "no/such/folder/page.html"), 1, "there is no folder no/such/folder to write page.html into"),
-        (("--fit-gate", "--windows", "1"), 1, "one window leaves no newer one to judge the gate on"),
+        (("--fit-gate", "--windows", "1"), 1, "with one window there is no newer one"),
         (("--fit-gate",), 1, "too few"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from finetune.commits.cases import Case
 from finetune.evaluation.intervals import Bootstrap, calibration, trade_off, wilson
-from finetune.evaluation.metrics import directory_of, edit_distance, identifiers, judge, overlap, similarity
+from finetune.evaluation.metrics import Answers, directory_of, identifiers, overlap, score, similarity
 from lsp_server.types import Answer, Suggestion
 
 
@@ -20,14 +20,15 @@ def slow_distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def test_edit_distance_is_that_of_the_slow_algorithm():
+def test_edit_similarity_is_that_of_the_slow_algorithm():
     seed = random.randrange(10**6)
     print("seed", seed)
     rng = random.Random(seed)
     for _ in range(400):
-        one, other = ("".join(rng.choice("ab왜 ") for _ in range(rng.randrange(90))) for _ in range(2))
-        assert edit_distance(one, other) == slow_distance(one, other), (one, other)
-    assert edit_distance("", "abc") == edit_distance("abc", "") == 3
+        one, other = ("".join(rng.choice("ab왜𝄞\ud800 ") for _ in range(rng.randrange(90))) for _ in range(2))
+        longer = max(len(one), len(other), 1)
+        assert similarity(one, other) == pytest.approx(1 - slow_distance(one, other) / longer), (one, other)
+    assert similarity("", "abc") == similarity("abc", "") == 0
     assert similarity("", "") == 1
     assert similarity("kitten", "sitting") == pytest.approx(1 - 3 / 7)
 
@@ -66,9 +67,9 @@ def answered(*texts: str, probability: float = 0.5) -> Answer:
     return Answer(made, "shown" if made else "gate")
 
 
-def check(asked: Answer, unasked: Answer, **expected: object) -> None:
-    outcome = judge("retrieval", 0, CASE, False, asked, unasked, 1.0, 1.0)
-    assert {key: getattr(outcome, key) for key in expected} == expected
+def check(invoked: Answer, automatic: Answer, **expected: object) -> None:
+    scored = score("retrieval", 0, CASE, False, Answers(invoked, automatic, 1.0, 1.0))
+    assert {key: getattr(scored, key) for key in expected} == expected
 
 
 def test_a_right_suggestion_saves_all_but_a_key_press():

@@ -1,4 +1,4 @@
-"""The n-gram baseline: what followed the same tokens, by document and repository, and in a replay beside the engine."""
+"""The n-gram baseline: what followed the same tokens in document and repository, alone and in a replay."""
 
 import pytest
 
@@ -45,21 +45,23 @@ def test_the_rest_is_what_followed_most_often(baseline, typed, expected):
     assert rest(baseline, typed) == expected
 
 
-def test_the_document_counts_beside_the_repository(baseline):
+def test_the_document_counts_too(baseline):
     typed = "x = file.seek(0)\ny = file.seek(0)\nz = file.seek(0)\nreturn file."
     assert rest(baseline, typed) == "seek(0)"
 
 
-def test_nothing_is_offered_unasked(baseline):
+def test_it_answers_no_automatic_request(baseline):
     text = "def fetch(path):\n    with "
     document = Document("file:///new.py", "new.py", "python", 1, text)
     assert baseline.complete(Request(document, len(text), automatic=True), lambda: False).suggestions == ()
 
 
-def test_a_replay_puts_it_beside_the_engine(tmp_path):
+def test_a_replay_compares_it_with_retrieval(tmp_path):
     root = commit_histories.growing(tmp_path / "shop", 16)
-    report = commit_histories.report(root, tmp_path / "data", "--cases", "60", "--arm", "retrieval", "--arm", "ngram")
-    arms = report["arms"]
-    assert arms["ngram"]["overall"]["exact_within"]["value"] > 0
-    assert arms["ngram"]["overall"]["coverage"]["value"] == 0
+    report = commit_histories.report(
+        root, tmp_path / "data", "--cases", "60", "--system", "retrieval", "--system", "ngram"
+    )
+    systems = report["systems"]
+    assert systems["ngram"]["overall"]["exact_within"]["value"] > 0
+    assert systems["ngram"]["overall"]["coverage"]["value"] == 0
     assert [(one["from"], one["to"]) for one in report["differences"]] == [("retrieval", "ngram")]

@@ -1,4 +1,4 @@
-"""Replays: nothing of the future can be copied, arms are asked alike, figures are what they say."""
+"""Replays: no answer holds later code, all systems get the same cases, and the figures are right."""
 
 import io
 import json
@@ -17,9 +17,9 @@ from finetune.commits.windows import SkipReport, windows
 from finetune.evaluation import gate_fitting, own_gate
 from finetune.evaluation.html_report import page
 from finetune.evaluation.replay import ask, run, verbatim
-from finetune.evaluation.report import document, show
+from finetune.evaluation.report import ReportFacts, document, show
 from finetune.evaluation.summary import MEASURES, summarise
-from finetune.evaluation.systems import Arm, make
+from finetune.evaluation.systems import System, make_system, systems_of
 from indexer.config import Settings
 from indexer.data_layout import repository_path
 from indexer.errors import UserError
@@ -79,8 +79,8 @@ def test_nothing_of_the_commit_or_of_the_future_is_in_the_index_or_in_an_answer(
         engine.set_index(stage.index)
         for case in stage.cases:
             now = number_of[case.commit]
-            invoked, automatic, _, _ = ask(engine, case)
-            for suggestion in (*invoked.suggestions, *automatic.suggestions):
+            answers = ask(engine, case)
+            for suggestion in (*answers.invoked.suggestions, *answers.automatic.suggestions):
                 assert marked(suggestion.text) <= marked(case.text) | set(range(1, now)), (case, suggestion)
                 asked += 1
     assert asked
@@ -117,7 +117,7 @@ class Double:
         return Answer((Suggestion(text, request.offset, request.offset, 0.9, "double"),), "shown")
 
 
-def test_arms_get_the_same_cases_and_the_figures_are_theirs(tmp_path):
+def test_systems_get_the_same_cases_and_figures_of_their_own(tmp_path):
     root = commit_histories.growing(tmp_path / "r", 8)
     plan = windows(root, 100, 2)
     truth: dict[tuple[str, int], str] = {}
@@ -131,43 +131,42 @@ def test_arms_get_the_same_cases_and_the_figures_are_theirs(tmp_path):
     oracle = Double(lambda request: truth[(request.document.uri, request.offset)])
     silent = Double(lambda request: None)
     wrong = Double(lambda request: None if request.automatic else "§")
-    put = [Arm("silent", silent, {}), Arm("oracle", oracle, {}), Arm("wrong", wrong, {})]
+    put = [System("silent", silent, {}), System("oracle", oracle, {}), System("wrong", wrong, {})]
     result = run(stages, put, ProgressReporter())
     assert not oracle.open
     assert oracle.indexes == len(stages) == 2
-    figures = summarise(result.arms, 1)
+    figures = summarise(result.systems, 1)
     assert json.loads(json.dumps(figures)) == figures
-    told = {name: {key: arm["overall"][key]["value"] for key in MEASURES} for name, arm in figures["arms"].items()}
-    assert told["oracle"]["exact_start"] == told["oracle"]["exact_within"] == told["oracle"]["precision"] == 1
-    assert told["oracle"]["coverage"] == told["oracle"]["similarity"] == told["oracle"]["names_exact"] == 1
-    assert told["oracle"]["dismissed"] == 0
-    assert 0.8 < told["oracle"]["saved"] < 1
-    assert told["silent"]["exact"] == told["silent"]["coverage"] == told["silent"]["saved"] == 0
-    assert told["silent"]["precision"] is None
-    assert told["wrong"]["exact"] == told["wrong"]["coverage"] == 0
-    assert figures["arms"]["wrong"]["calibration_error"] == pytest.approx(0.9)
-    assert figures["arms"]["silent"]["silence"] == {"gate": figures["cases"]}
+    values = {name: {key: one["overall"][key]["value"] for key in MEASURES} for name, one in figures["systems"].items()}
+    assert values["oracle"]["exact_start"] == values["oracle"]["exact_within"] == values["oracle"]["precision"] == 1
+    assert values["oracle"]["coverage"] == values["oracle"]["similarity"] == values["oracle"]["names_exact"] == 1
+    assert values["oracle"]["dismissed"] == 0
+    assert 0.8 < values["oracle"]["saved"] < 1
+    assert values["silent"]["exact"] == values["silent"]["coverage"] == values["silent"]["saved"] == 0
+    assert values["silent"]["precision"] is None
+    assert values["wrong"]["exact"] == values["wrong"]["coverage"] == 0
+    assert figures["systems"]["wrong"]["calibration_error"] == pytest.approx(0.9)
+    assert figures["systems"]["silent"]["silence"] == {"gate": figures["cases"]}
     pairs = {(row["from"], row["to"]): row["exact"] for row in figures["differences"]}
     assert pairs["silent", "oracle"] == {"value": 1.0, "low": 1.0, "high": 1.0, "count": figures["cases"]}
     assert pairs["oracle", "wrong"]["value"] == -1.0
-    told = document(
-        figures,
-        name="r",
+    facts = ReportFacts(
+        repository="r",
         head=None,
         settings=settings(tmp_path),
         asked={"seed": 1, "commits": 8, "since": None},
         stages=result.stages,
-        arms={arm.name: {"made": "by hand"} for arm in put},
-        reasons={},
-        notes=[],
+        engines={system.name: {"kind": "double"} for system in put},
+        passed=SkipReport(),
         seconds=1.0,
     )
+    report = document(figures, facts)
     text = io.StringIO()
-    show(told, Console(file=text, width=120))
-    for said in (page(told, result), text.getvalue()):
+    show(report, Console(file=text, width=120))
+    for said in (page(report, result), text.getvalue()):
         assert "oracle minus silent" in said
         assert "+100.0 %" in said
-    kinds = figures["arms"]["oracle"]["groups"]["kind"]
+    kinds = figures["systems"]["oracle"]["groups"]["kind"]
     assert sum(row["cases"] for row in kinds.values()) == figures["cases"]
 
 
@@ -208,17 +207,24 @@ def test_held_out_files_are_not_in_the_index(tmp_path):
         assert not case.text[case.offset :].strip()
 
 
-def test_an_unknown_arm_is_one_sentence(tmp_path):
-    with pytest.raises(UserError, match="there is no arm called oracle; name one of retrieval, "):
-        make("oracle", settings(tmp_path), tmp_path, None)
+def test_reports_of_the_version_before_are_read():
+    assert systems_of({"arms": {"retrieval": 1, "copier_and_base": 2}}) == {"retrieval": 1, "hybrid_base": 2}
+    assert systems_of({"systems": {"hybrid_base": 2}}) == {"hybrid_base": 2}
+    with pytest.raises(KeyError):
+        systems_of({})
 
 
-def judged(rng, count, shift):
+def test_an_unknown_system_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="there is no system called oracle; name one of retrieval, "):
+        make_system("oracle", settings(tmp_path), tmp_path, None)
+
+
+def examples(rng, count, shift):
     """Suggestions whose outcomes follow the shipped forest's log-odds, shifted."""
     values = rng.normal(size=(count, len(gate.INPUTS)))
     scores = gate.shipped_forest().scores(values)
     right = rng.random(count) < 1 / (1 + np.exp(-(scores + shift)))
-    return gate_fitting.Judged(values, right, count)
+    return gate_fitting.GateExamples(values, right, count)
 
 
 def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
@@ -229,7 +235,7 @@ def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
     head = repositories.git(root, "rev-parse", "HEAD").strip()
     later = commit_histories.commit(root, {"a.py": "x = 2\n"})
     mine = settings(tmp_path)
-    shifted = [(judged(rng, 400, 2.5), {"newest": head}) for _ in range(3)]
+    shifted = [(examples(rng, 400, 2.5), {"newest": head}) for _ in range(3)]
     with pytest.raises(UserError, match="are too few"):
         gate_fitting.refit(shifted[:1], mine, root)
     done = gate_fitting.refit(shifted, mine, root)
@@ -257,4 +263,4 @@ def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
 def replace_scores(rng, shipped):
     """Suggestions on which the shipped gate is right about itself."""
     values = rng.normal(size=(400, len(gate.INPUTS)))
-    return gate_fitting.Judged(values, rng.random(400) < shipped.probabilities(values), 400)
+    return gate_fitting.GateExamples(values, rng.random(400) < shipped.probabilities(values), 400)

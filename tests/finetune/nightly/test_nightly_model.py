@@ -64,9 +64,9 @@ def test_a_night_trains_replays_in_every_arm_and_keeps_what_is_no_better(tmp_pat
     assert (report["training"]["processes"], report["training"]["options"]["threads"]) == (2, 1)
     assert report["status"] == "kept", report["reasons"]
     assert any("not clearly better than the base with retrieval" in one for one in report["reasons"])
-    assert set(report["replay"]["arms"]) == ARMS
+    assert set(report["replay"]["systems"]) == ARMS
     assert report["training"]["steps"] >= 1
-    assert all(arm["overall"]["exact"]["count"] == 8 for arm in report["replay"]["arms"].values())
+    assert all(arm["overall"]["exact"]["count"] == 8 for arm in report["replay"]["systems"].values())
     assert (
         repositories.git(root, "rev-parse", "HEAD"),
         repositories.git(root, "status", "--porcelain", "--ignored"),
@@ -120,5 +120,5 @@ def test_a_better_adapter_serves_and_the_next_night_compares_with_it(
     second = night(root, settings, options, Tell())
     assert (second["status"], current_number(where)) == ("kept", 1)
     assert second["commits"]["since"] == first["commits"]["newest"]
-    assert set(second["replay"]["arms"]) == ARMS | {"serving"}
+    assert set(second["replay"]["systems"]) == ARMS | {"serving"}
     assert any("what serves now" in one for one in second["reasons"])

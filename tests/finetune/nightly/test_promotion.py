@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from finetune.evaluation.metrics import Outcome
+from finetune.evaluation.metrics import ScoredAnswer
 from finetune.nightly.promotion import (
     BASE,
     CANDIDATE,
@@ -22,9 +22,9 @@ from finetune.nightly.promotion import (
 CASES, FILES = 400, 40
 
 
-def outcome(number: int, exact: bool, milliseconds: float = 20.0, language: str = "python") -> Outcome:
-    return Outcome(
-        arm="",
+def outcome(number: int, exact: bool, milliseconds: float = 20.0, language: str = "python") -> ScoredAnswer:
+    return ScoredAnswer(
+        system="",
         case=number,
         commit="c",
         path=f"src/{number % FILES}.py",
@@ -58,18 +58,18 @@ def outcome(number: int, exact: bool, milliseconds: float = 20.0, language: str 
     )
 
 
-def arm(share: float, seed: int = 1, **values: object) -> list[Outcome]:
+def arm(share: float, seed: int = 1, **values: object) -> list[ScoredAnswer]:
     """Outcomes of which a share is right; a larger share is right where a smaller one is."""
     rng = random.Random(seed)
     return [outcome(number, rng.random() < share, **values) for number in range(CASES)]  # type: ignore[arg-type]
 
 
-def trial(candidate: list[Outcome], base: float = 0.3, serving: float | None = 0.35, **values: object) -> Trial:
+def trial(candidate: list[ScoredAnswer], base: float = 0.3, serving: float | None = 0.35, **values: object) -> Trial:
     arms = {CANDIDATE: candidate, BASE: arm(base)} | ({SERVING: arm(serving)} if serving is not None else {})
     return Trial(arms, **values)  # type: ignore[arg-type]
 
 
-def timed(outcomes: list[Outcome], length: int, a_pass: float, prompt: float = 30.0) -> list[Outcome]:
+def timed(outcomes: list[ScoredAnswer], length: int, a_pass: float, prompt: float = 30.0) -> list[ScoredAnswer]:
     """The same with a model's work: texts of about ``length`` passes, each taking ``a_pass`` milliseconds; some by ten
     times more, since the machine was busy."""
     rng = random.Random(length)
@@ -126,7 +126,7 @@ def test_a_small_gain_within_the_noise_is_not_enough() -> None:
     assert gain < 40
 
 
-def mixed(python: float, cobol: float, of_cobol: int) -> list[Outcome]:
+def mixed(python: float, cobol: float, of_cobol: int) -> list[ScoredAnswer]:
     """Mostly Python, with some cases of another language at a share of their own."""
     return [
         replace(one, language="cobol", exact=number % 100 < 100 * cobol) if number < of_cobol else one
