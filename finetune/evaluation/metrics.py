@@ -204,7 +204,8 @@ def directory_of(path: str) -> str:
 
 def similarity(one: str, other: str) -> float:
     """Return the edit similarity: 1 - Levenshtein distance / length of the longer text; 1 for two empty texts."""
-    return Levenshtein.normalized_similarity(one, other)
+    found: float = Levenshtein.normalized_similarity(one, other)
+    return found
 
 
 def identifiers(text: str) -> list[str]:
