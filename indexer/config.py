@@ -15,14 +15,17 @@ import stat
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import platformdirs
 
+from indexer.finetune_settings import FinetuneSettings
 from indexer.ignore_patterns import is_usable
+from indexer.setting_fields import Trust, not_negative, one_of, positive, setting, share
 
 REPOSITORY_FILE = ".ondol.toml"
 USER_FILE = "ondol.toml"
@@ -31,8 +34,6 @@ _CONFIG_FILE_LIMIT = 64 * 1024
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
-Trust = Literal["user", "narrow"]
-
 
 def _union(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
     return ours + tuple(item for item in theirs if item not in ours)
@@ -40,18 +41,6 @@ def _union(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _both(ours: bool, theirs: bool) -> bool:
     return ours and theirs
-
-
-def _positive(value: Any) -> str | None:
-    return None if value > 0 else "must be more than 0"
-
-
-def _not_negative(value: Any) -> str | None:
-    return None if value >= 0 else "must not be negative"
-
-
-def _share(value: Any) -> str | None:
-    return None if 0.0 <= value <= 1.0 else "must lie between 0 and 1"
 
 
 def _address(value: Any) -> str | None:
@@ -69,31 +58,6 @@ def _patterns(value: Any) -> str | None:
     return f"holds a pattern that cannot be used ({_show(bad[0])})" if bad else None
 
 
-def _one_of(*values: str | int) -> Callable[[Any], str | None]:
-    return lambda value: None if value in values else f"must be one of {', '.join(map(str, values))}"
-
-
-def _setting(
-    default: Any,
-    help: str,
-    *,
-    narrow: Callable[[Any, Any], Any] | None = None,
-    check: Callable[[Any], str | None] | None = None,
-    shown: str | None = None,
-) -> Any:
-    """Declare one setting. With ``narrow`` a repository may tighten it; without, only the user may set it.
-
-    :param narrow: how the user's value and the repository's are joined into the tighter one.
-    :param check: what is wrong with a value of the right type, or None.
-    :param shown: the default as documentation shows it, where the real one depends on the machine.
-    """
-    trust: Trust = "narrow" if narrow else "user"
-    metadata = {"trust": trust, "help": help, "narrow": narrow, "check": check, "shown": shown}
-    if callable(default):
-        return dataclasses.field(default_factory=default, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
-
-
 def _default_data_dir() -> Path:
     return platformdirs.user_data_path("ondol", appauthor=False)
 
@@ -106,74 +70,84 @@ def _default_workers() -> int:
 class Settings:
     """Everything that can be set. See ``docs/configuration.md``, which is made from these declarations."""
 
-    data_dir: Path = _setting(  # noqa: RUF009 - it returns a dataclass field
+    data_dir: Path = setting(  # noqa: RUF009 - it returns a dataclass field
         _default_data_dir,
         "Folder for indexes, adapters, traces and statistics; one subfolder per repository.",
         check=_absolute,
         shown="the platform's data folder, e.g. ~/.local/share/ondol",
     )
-    exclude: tuple[str, ...] = _setting(
+    exclude: tuple[str, ...] = setting(
         (), "Patterns in .gitignore syntax: files that are never read.", narrow=_union, check=_patterns
     )
-    include_vendored: bool = _setting(
+    include_vendored: bool = setting(
         False, "Also read other people's code kept in folders such as vendor/ and third_party/.", narrow=_both
     )
-    include_generated: bool = _setting(False, "Also read files that say they were generated.", narrow=_both)
-    max_file_bytes: int = _setting(1_000_000, "Larger files are left out, in bytes.", narrow=min, check=_positive)
-    max_line_chars: int = _setting(
-        20_000, "Files with a longer line are left out, in characters.", narrow=min, check=_positive
+    include_generated: bool = setting(False, "Also read files that say they were generated.", narrow=_both)
+    max_file_bytes: int = setting(1_000_000, "Larger files are left out, in bytes.", narrow=min, check=positive)
+    max_line_chars: int = setting(
+        20_000, "Files with a longer line are left out, in characters.", narrow=min, check=positive
     )
-    disabled_languages: tuple[str, ...] = _setting((), "Languages in which nothing is suggested.", narrow=_union)
-    precision: float = _setting(
+    disabled_languages: tuple[str, ...] = setting((), "Languages in which nothing is suggested.", narrow=_union)
+    precision: float = setting(
         0.66,
         "Share of the automatically shown suggestions that shall be right; higher shows fewer.",
         narrow=max,
-        check=_share,
+        check=share,
     )
-    multi_line: bool = _setting(True, "Suggest more than the rest of the line.", narrow=_both)
-    max_lines: int = _setting(12, "Longest suggestion, in lines.", narrow=min, check=_positive)
-    deadline_ms: int = _setting(
-        100, "Time for one answer, in milliseconds; what is ready by then is shown.", check=_positive
+    multi_line: bool = setting(True, "Suggest more than the rest of the line.", narrow=_both)
+    max_lines: int = setting(12, "Longest suggestion, in lines.", narrow=min, check=positive)
+    deadline_ms: int = setting(
+        100, "Time for one answer, in milliseconds; what is ready by then is shown.", check=positive
     )
-    backend: str = _setting(
+    backend: str = setting(
         "retrieval",
         "What writes suggestions: retrieval (copies, no model), local (a model in this process) "
         "or remote (a completion server).",
-        check=_one_of("retrieval", "local", "remote"),
+        check=one_of("retrieval", "local", "remote"),
     )
-    base_model: str = _setting("", "Base model of the local backend: a folder or a model's name.")
-    base_bits: int = _setting(
+    base_model: str = setting("", "Base model of the local backend: a folder or a model's name.")
+    base_bits: int = setting(
         16,
         "Bits of the local model's matrices on torch: 16, or 8 or 4 (bitsandbytes) for a model too big for the card.",
-        check=_one_of(16, 8, 4),
+        check=one_of(16, 8, 4),
     )
-    remote_url: str = _setting(
+    remote_url: str = setting(
         "", "Address of an OpenAI-compatible completion server for the remote backend.", check=_address
     )
-    remote_model: str = _setting("", "Name of the model to ask the remote server for.")
-    completion_fallback: bool = _setting(
+    remote_model: str = setting("", "Name of the model to ask the remote server for.")
+    completion_fallback: bool = setting(
         False, "Offer the same text in the completion list, for editors without inline completion."
     )
-    trace_text: bool = _setting(
+    trace_text: bool = setting(
         False, "Keep the text of suggestions and their surroundings in local traces.", narrow=_both
     )
-    workers: int = _setting(
-        _default_workers, "Processes that index.", narrow=min, check=_positive, shown="number of CPU cores"
+    workers: int = setting(
+        _default_workers, "Processes that index.", narrow=min, check=positive, shown="number of CPU cores"
     )
-    debounce_ms: int = _setting(
-        0, "Wait this long after a keystroke before answering, in milliseconds.", check=_not_negative
+    debounce_ms: int = setting(
+        0, "Wait this long after a keystroke before answering, in milliseconds.", check=not_negative
     )
+    finetune: FinetuneSettings = dataclasses.field(default_factory=FinetuneSettings)
 
 
-_FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
-_TYPES = typing.get_type_hints(Settings)
+TABLES = {"finetune": FinetuneSettings}
+"""The settings that stand in a table of their own, by its name. A key there is ``table.name`` everywhere below."""
+
+_GROUPS = {"": Settings, **{f"{name}.": kind for name, kind in TABLES.items()}}
+_FIELDS = {
+    prefix + field.name: field
+    for prefix, kind in _GROUPS.items()
+    for field in dataclasses.fields(kind)
+    if field.name not in TABLES
+}
+_TYPES = {prefix + name: hint for prefix, kind in _GROUPS.items() for name, hint in typing.get_type_hints(kind).items()}
 
 
 def describe() -> list[tuple[str, str, Trust, str]]:
     """Every setting as (name, default as text, trust, help), in the order of declaration."""
     rows: list[tuple[str, str, Trust, str]] = []
     for name, field in _FIELDS.items():
-        default = field.metadata["shown"] or _show(getattr(_DEFAULTS, name))
+        default = field.metadata["shown"] or _show(attrgetter(name)(_DEFAULTS))
         rows.append((name, default, field.metadata["trust"], field.metadata["help"]))
     return rows
 
@@ -198,14 +172,18 @@ def load(
         _take(values, key, raw, str(user_file), problems)
     for key, raw in sorted((os.environ if env is None else env).items()):
         if key.startswith(ENVIRONMENT_PREFIX):
-            name = key.removeprefix(ENVIRONMENT_PREFIX).lower()
+            name = _dotted(key.removeprefix(ENVIRONMENT_PREFIX).lower())
             _take(values, name, _parse_text(name, raw), f"environment variable {key}", problems)
-    for key, raw in (init_options or {}).items():
+    for key, raw in _flat(init_options or {}).items():
         _take(values, _snake(str(key)), raw, "the editor's options", problems)
     if root is not None:
         for key, raw in _read_toml(Path(root) / REPOSITORY_FILE, problems).items():
             _narrow(values, key, raw, problems)
-    return Settings(**values), problems
+    tables: dict[str, Any] = {
+        table: kind(**{name: _current(values, f"{table}.{name}") for name in kind.__dataclass_fields__})
+        for table, kind in TABLES.items()
+    }
+    return Settings(**{key: value for key, value in values.items() if "." not in key}, **tables), problems
 
 
 def user_config_file() -> Path:
@@ -234,7 +212,7 @@ def _read_toml(path: Path, problems: list[str]) -> dict[str, Any]:
             if len(data) > _CONFIG_FILE_LIMIT:
                 problems.append(f"{path}: is larger than {_CONFIG_FILE_LIMIT} bytes; it is ignored.")
                 return {}
-            return tomllib.loads(data.decode("utf-8-sig"))
+            return _flat(tomllib.loads(data.decode("utf-8-sig")))
         except (OSError, ValueError, RecursionError) as error:
             problems.append(f"{path}: is not valid TOML ({error or 'nested too deeply'}); it is ignored.")
             return {}
@@ -272,7 +250,7 @@ def _narrow(values: dict[str, Any], key: str, raw: Any, problems: list[str]) -> 
 
 
 def _current(values: Mapping[str, Any], key: str) -> Any:
-    return values[key] if key in values else getattr(_DEFAULTS, key)
+    return values[key] if key in values else attrgetter(key)(_DEFAULTS)
 
 
 def _convert(key: str, raw: Any) -> tuple[Any, str | None]:
@@ -320,6 +298,23 @@ def _parse_text(key: str, text: str) -> Any:
     if isinstance(kind, types.GenericAlias):
         return [item.strip() for item in re.split(r"[,\n]", text) if item.strip()]
     return text
+
+
+def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with the keys of tables as ``table.name``."""
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        if key in TABLES and isinstance(value, Mapping):
+            flat |= {f"{key}.{name}": inner for name, inner in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _dotted(name: str) -> str:
+    """Return the key of a name in which the table is joined by an underscore, as in ``ONDOL_FINETUNE_RANK``."""
+    table, _, rest = name.partition("_")
+    return f"{table}.{rest}" if table in TABLES else name
 
 
 def _snake(name: str) -> str:

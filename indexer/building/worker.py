@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from indexer.building.prepare import Preparer
-from indexer.config import Settings
+from indexer.config import TABLES, Settings
 from indexer.storage.segment import Prepared, suffix_files
 from indexer.text.tokens import Lexed
 from indexer.types import Entry, Skip
@@ -112,8 +112,11 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], list[memoryview]] | None
 
 def start_message(root: Path, settings: Settings, limits: Limits, *, embed: bool) -> dict[str, Any]:
     """The first message to a worker."""
+    left_out = {"data_dir", *TABLES}
     fields = {
-        field.name: getattr(settings, field.name) for field in dataclasses.fields(settings) if field.name != "data_dir"
+        field.name: getattr(settings, field.name)
+        for field in dataclasses.fields(settings)
+        if field.name not in left_out
     }
     return {
         "root": str(root),

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from indexer.config import ENVIRONMENT_PREFIX, Settings
+from indexer.config import ENVIRONMENT_PREFIX, TABLES, Settings
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ def environment(settings: Settings) -> dict[str, str]:
     values = {key: value for key, value in os.environ.items() if not key.startswith(ENVIRONMENT_PREFIX)}
     plain = Settings()
     for setting in dataclasses.fields(settings):
+        if setting.name in TABLES:
+            continue  # no table concerns the index
         value = getattr(settings, setting.name)
         if value == getattr(plain, setting.name) and setting.name != "data_dir":
             continue

@@ -14,6 +14,7 @@ from indexer import config
 from indexer.config import Settings, describe, load
 from indexer.data_layout import repository_directory
 from indexer.errors import UserError
+from indexer.finetune_settings import FinetuneSettings
 
 NOWHERE = Path("/nonexistent/ondol.toml")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -25,7 +26,11 @@ def from_repository(tmp_path: Path, text: str, **user: Any) -> tuple[Settings, l
 
 
 def test_every_setting_declares_trust_and_help() -> None:
-    for field in dataclasses.fields(Settings):
+    fields = [field for field in dataclasses.fields(Settings) if field.name not in config.TABLES]
+    in_tables = {
+        f"{table}.{field.name}": field for table, kind in config.TABLES.items() for field in dataclasses.fields(kind)
+    }
+    for field in (*fields, *in_tables.values()):
         assert field.metadata.get("trust") in ("user", "narrow"), field.name
         assert field.metadata.get("help", "").endswith("."), field.name
         assert (field.metadata.get("narrow") is not None) == (field.metadata["trust"] == "narrow"), field.name
@@ -34,7 +39,7 @@ def test_every_setting_declares_trust_and_help() -> None:
             word in field.name for word in ("dir", "url", "model", "backend", "path", "command", "file_name", "host")
         ):
             assert field.metadata["trust"] == "user", field.name
-    assert [row[0] for row in describe()] == [field.name for field in dataclasses.fields(Settings)]
+    assert [row[0] for row in describe()] == [*(field.name for field in fields), *in_tables]
 
 
 def test_defaults_and_order_of_sources(tmp_path: Path) -> None:
@@ -46,6 +51,31 @@ def test_defaults_and_order_of_sources(tmp_path: Path) -> None:
     assert problems == []
     assert (settings.precision, settings.max_lines, settings.exclude) == (0.7, 7, ("b/", "c/"))
     assert (settings.multi_line, settings.deadline_ms, settings.backend) == (False, 80, "remote")
+
+
+def test_a_table_of_the_settings_comes_from_every_source_but_the_repository(tmp_path: Path) -> None:
+    user = tmp_path / "ondol.toml"
+    user.write_text("[finetune]\nrank = 32\nepochs = 2\nquantize = true\n")
+    env = {"ONDOL_FINETUNE_EPOCHS": "0.5", "ONDOL_FINETUNE_MAX_SAMPLES": "700"}
+    (tmp_path / ".ondol.toml").write_text("[finetune]\nseed = 5\n")
+    settings, problems = load(tmp_path, env, user, {"finetune": {"threads": 2}})
+    assert settings.finetune == FinetuneSettings(rank=32, epochs=0.5, quantize=True, max_samples=700, threads=2)
+    assert len(problems) == 1
+    assert "finetune.seed may not be set by a repository; copy it into your user settings" in problems[0]
+
+
+def test_a_bad_value_in_a_table_is_reported_with_key_reason_and_default(tmp_path: Path) -> None:
+    user = tmp_path / "ondol.toml"
+    user.write_text('[finetune]\nrank = 0\nepochs = "two"\nleast = 3\n')
+    settings, problems = load(None, {}, user)
+    assert settings == Settings()
+    assert problems == [
+        f"{user}: finetune.rank must lie between 1 and 512, not 0; 16 is used.",
+        f'{user}: finetune.epochs must be a number, not "two"; 1.0 is used.',
+        f"{user}: finetune.least is not a setting; it is ignored.",
+    ]
+    user.write_text("finetune = 3\n")
+    assert load(None, {}, user)[1] == [f"{user}: finetune is not a setting; it is ignored."]
 
 
 def test_a_repository_may_narrow(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Declares one setting: its default, its help, who may set it, and the check of its value."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+Trust = Literal["user", "narrow"]
+"""``user``: only the user may set it. ``narrow``: a repository may tighten the user's value."""
+
+Check = Callable[[Any], str | None]
+"""Returns what is wrong with a value of the right type, or None."""
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    narrow: Callable[[Any, Any], Any] | None = None,
+    check: Check | None = None,
+    shown: str | None = None,
+) -> Any:
+    """Declare one setting. With ``narrow`` a repository may tighten it; without, only the user may set it.
+
+    :param narrow: joins the user's value and the repository's into the tighter one.
+    :param shown: the default as documentation shows it, if the value alone would not say it.
+    """
+    trust: Trust = "narrow" if narrow else "user"
+    metadata = {"trust": trust, "help": help, "narrow": narrow, "check": check, "shown": shown}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def positive(value: Any) -> str | None:
+    """Check that a number is more than 0."""
+    return None if value > 0 else "must be more than 0"
+
+
+def not_negative(value: Any) -> str | None:
+    """Check that a number is at least 0."""
+    return None if value >= 0 else "must not be negative"
+
+
+def share(value: Any) -> str | None:
+    """Check that a number lies between 0 and 1."""
+    return None if 0.0 <= value <= 1.0 else "must lie between 0 and 1"
+
+
+def between(low: int, high: int) -> Check:
+    """Return a check that a number lies between two bounds, both included."""
+    return lambda value: None if low <= value <= high else f"must lie between {low} and {high}"
+
+
+def one_of(*values: str | int) -> Check:
+    """Return a check that a value is one of some."""
+    return lambda value: None if value in values else f"must be one of {', '.join(map(str, values))}"
