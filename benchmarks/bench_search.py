@@ -33,8 +33,9 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.building.build import build, index_directory
+from indexer.building.build import build
 from indexer.config import Settings
+from indexer.data_layout import index_directory
 from indexer.search import vectors
 from indexer.search.bm25 import Bm25, Bm25Writer
 from indexer.search.embedding import Encoder

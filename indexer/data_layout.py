@@ -1,13 +1,37 @@
-"""Where data lives: one folder per repository under the data directory. The only module that knows these paths."""
+"""Where data lives on disk. No other module knows these names; each format inside a file has its own owner.
+
+    DATA_DIR/
+      eval-*/, demo-*/                work folders of a running command, removed at its end
+      loose/                          traces and statistics of documents outside any repository
+      repositories/NAME-HASH/         one folder per repository, mode 700
+        index/                        the index (``storage.generations``)
+          CURRENT, LOCK               pointer to the current generation; the writer's lock
+          hints, report, verified     caches: stat cache, report of the last build, hashes checked since the boot
+          inflight                    the file that is being prepared in this process
+        registry/                     adapters (``weights.adapter_registry``), with a cache of stale-data marks
+        gate.json                     the gate fitted on this repository
+        night/, nights/, night.lock   nightly run: work folder, reports, lock
+        traces.jsonl, stats.jsonl     what the server recorded (``telemetry``)
+
+A function gives a path whether or not there is something; those that create a folder say so.
+"""
 
 import hashlib
 import os
 import re
+import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from indexer.config import Settings
 from indexer.errors import UserError
+
+# One repository
 
 
 def repository_directory(settings: Settings, root: Path) -> Path:
@@ -30,18 +54,127 @@ def repository_directory(settings: Settings, root: Path) -> Path:
 
 
 def repository_path(settings: Settings, root: Path) -> Path:
-    """Where that folder is, whether or not it has been made."""
+    """The folder of the repository at ``root``: its name and a hash of its resolved path."""
     resolved = Path(root).resolve()
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", resolved.name)[:64] or "root"
-    return settings.data_dir / "repositories" / f"{name}-{digest}"
+    return repositories_directory(settings) / f"{name}-{digest}"
+
+
+def repositories_directory(settings: Settings) -> Path:
+    """The folder with one folder per repository."""
+    return settings.data_dir / "repositories"
 
 
 def index_directory(settings: Settings, root: Path) -> Path:
-    """Where the index of the repository at ``root`` is kept, whether or not there is one."""
+    """The index of the repository at ``root``."""
     return repository_path(settings, root) / "index"
 
 
 def registry_directory(settings: Settings, root: Path) -> Path:
-    """Where the adapters of a repository are kept."""
-    return Path(repository_path(settings, root)) / "registry"
+    """The adapters of the repository at ``root``."""
+    return repository_path(settings, root) / "registry"
+
+
+def own_gate_file(settings: Settings, root: Path) -> Path:
+    """The gate that ``ondol eval --fit-gate`` fitted on the repository at ``root``."""
+    return repository_path(settings, root) / "gate.json"
+
+
+def nightly_reports_directory(settings: Settings, root: Path) -> Path:
+    """The reports of the nightly runs, Markdown and JSON."""
+    return repository_path(settings, root) / "nights"
+
+
+def nightly_work_directory(settings: Settings, root: Path) -> Path:
+    """Data set and checkpoints of a nightly run that has not ended yet."""
+    return repository_path(settings, root) / "night"
+
+
+def nightly_lock_file(settings: Settings, root: Path) -> Path:
+    """The lock that a nightly run holds."""
+    return repository_path(settings, root) / "night.lock"
+
+
+TRACES: Final = "traces.jsonl"
+STATS: Final = "stats.jsonl"
+
+
+def records_file(settings: Settings, root: Path | None, name: str) -> Path:
+    """The server's records of a repository, or of documents outside any; its folder is created.
+
+    :param root: the repository; None for documents outside any.
+    :param name: ``TRACES`` or ``STATS``.
+    :raises UserError, OSError: the folder cannot be made.
+    """
+    if root is not None:
+        folder = repository_directory(settings, root)
+    else:
+        folder = settings.data_dir / "loose"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / name
+
+
+# Inside an index or a registry
+
+
+def index_pointer_file(index: Path) -> Path:
+    """The file that names the current generation of the index in folder ``index``."""
+    return index / "CURRENT"
+
+
+def index_lock_file(index: Path) -> Path:
+    """The writer's lock of an index."""
+    return index / "LOCK"
+
+
+def verified_cache_file(index: Path) -> Path:
+    """Which files of an index were hashed since the machine started."""
+    return index / "verified"
+
+
+def stat_cache_file(index: Path) -> Path:
+    """What each file of the repository held when it was last read."""
+    return index / "hints"
+
+
+def build_report_file(index: Path) -> Path:
+    """The report of the last build of an index, which ``ondol doctor`` shows."""
+    return index / "report"
+
+
+def in_flight_file(index: Path) -> Path:
+    """Names the file that is being prepared in the building process itself."""
+    return index / "inflight"
+
+
+def registry_lock_file(registry: Path) -> Path:
+    """The writer's lock of an adapter registry."""
+    return registry / "LOCK"
+
+
+def stale_data_cache_file(registry: Path) -> Path:
+    """Which adapters saw files that have since been deleted or excluded."""
+    return registry / "marks.json"
+
+
+# Work folders
+
+
+@contextmanager
+def work_directory(settings: Settings, command: str) -> Iterator[Path]:
+    """A new folder below the data directory for the time of the ``with`` block, mode 700.
+
+    :param command: the command that works there, the beginning of the folder's name.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{command}-", dir=settings.data_dir))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def settings_inside(settings: Settings, folder: Path) -> Settings:
+    """The same settings with a data directory inside a work folder, so that the user's own data stay untouched."""
+    return replace(settings, data_dir=folder / "data")

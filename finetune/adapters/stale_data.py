@@ -15,12 +15,11 @@ from pathlib import Path
 from finetune.dataset.shards import path_key
 from indexer import fsio
 from indexer.config import Settings
+from indexer.data_layout import stale_data_cache_file
 from indexer.errors import OndolError
 from indexer.repository import git
 from indexer.repository.walk import Rules
 from lsp_server.weights.adapter_registry_writer import Version, seen
-
-_CACHE = "marks.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def marks(registry: Path, root: Path, settings: Settings, versions: Sequence[Ver
     present, accepted, blobs = _tree(root, head, settings)
     then: dict[str, set[str] | None] = {}
     key = sha256(repr((head, sorted(present - accepted), [one.number for one in versions])).encode()).hexdigest()
-    cached = _read(registry / _CACHE, key)
+    cached = _read(stale_data_cache_file(registry), key)
     if cached is not None:
         return cached
     found = {}
@@ -63,7 +62,7 @@ def marks(registry: Path, root: Path, settings: Settings, versions: Sequence[Ver
         out = sum(path in present and path not in accepted for path in saw)
         if gone or out:
             found[one.number] = Mark(gone, out)
-    _write(registry / _CACHE, key, found)
+    _write(stale_data_cache_file(registry), key, found)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from finetune.commits.cases import KINDS, Case, choose
 from finetune.commits.windows import SkipReport, Tree, Window, beyond, edits, of_unknown_language
 from indexer.building.build import Progress, build
 from indexer.config import Settings
-from indexer.data_layout import index_directory
+from indexer.data_layout import index_directory, settings_inside
 from indexer.repository.policy import accepts_path
 from indexer.storage.reader import Index
 
@@ -114,7 +114,7 @@ def index_of(
 
     :param folder: a folder for the index.
     """
-    inner = replace(settings, data_dir=folder / "data")
+    inner = settings_inside(settings, folder)
     report = build(tree, inner, reporter.index_step)
     about = {
         "generation": report.generation,

@@ -12,12 +12,11 @@ import streamlit as st
 
 from finetune.adapters.overview import row_of
 from finetune.evaluation.systems import systems_of
-from finetune.nightly.job import NIGHTS
 from finetune.nightly.promotion import CANDIDATE
 from indexer.config import Settings
-from indexer.data_layout import registry_directory, repository_path
+from indexer.data_layout import STATS, nightly_reports_directory, registry_directory
 from lsp_server.telemetry.feedback import summarize
-from lsp_server.telemetry.traces import STATS, ring_of
+from lsp_server.telemetry.traces import ring_of
 from lsp_server.weights.adapter_registry import current_number
 from lsp_server.weights.adapter_registry_writer import versions
 
@@ -117,7 +116,7 @@ def main(root: Path, data: Path, evaluations: list[Path]) -> None:
     columns[0].metric("serves", f"version {now}" if now else "no adapter")
     columns[1].metric(f"exact, {CANDIDATE}", percent(serving["exact"] if serving else None))
     columns[2].metric("over the base", (serving["gain"] or "-") if serving else "-")
-    show_nights(nights(repository_path(settings, root) / NIGHTS))
+    show_nights(nights(nightly_reports_directory(settings, root)))
     show_versions(rows)
     ring = ring_of(settings, root, STATS, 0)
     show_statistics(ring.read() if ring is not None else [])

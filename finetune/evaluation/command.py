@@ -4,9 +4,7 @@ The modules that do the work are imported when the command runs.
 """
 
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from indexer.cli_options import data_dir_option, settings_for
+from indexer.data_layout import work_directory
 from indexer.errors import UserError
 
 if TYPE_CHECKING:
@@ -218,18 +217,13 @@ def _stages(
             passed.note(f"The clone is shallow: it has {found:,} of {options.commits:,} commits to replay.")
         elif found < options.commits:
             passed.note(f"The history has {found:,} commits to replay.")
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="eval-", dir=settings.data_dir))
-    try:
-        with _progress(quiet, options.cases) as reporter:
-            made = (
-                stage(root, settings, amount, folder, passed, reporter)
-                if options.split_files
-                else commit_stages(root, plan, settings, amount, folder, passed, reporter)
-            )
-            yield made, reporter, plan[0].base if plan else None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with work_directory(settings, "eval") as folder, _progress(quiet, options.cases) as reporter:
+        made = (
+            stage(root, settings, amount, folder, passed, reporter)
+            if options.split_files
+            else commit_stages(root, plan, settings, amount, folder, passed, reporter)
+        )
+        yield made, reporter, plan[0].base if plan else None
 
 
 @contextmanager

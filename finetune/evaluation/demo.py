@@ -8,11 +8,9 @@ This module chooses places and asks; ``grey`` prints.
 """
 
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +18,7 @@ from statistics import median
 from typing import Any, Final
 
 from indexer.config import Settings
+from indexer.data_layout import settings_inside, work_directory
 from indexer.errors import Fault, UserError
 from indexer.repository import git, history, policy
 from indexer.repository.history import Change, Commit, Hunk
@@ -99,19 +98,15 @@ def run(
     :param tell: is told what is being done. :param progress: is told how far the index is.
     :raises UserError: there is nothing to demonstrate on.
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="demo-", dir=settings.data_dir))
-    try:
+    with work_directory(settings, "demo") as work:
         tree = work / (root.name or "repository")
         tree.mkdir()
         premise, places = _stage(root, tree, settings)
-        inner = replace(settings, data_dir=work / "data")
+        inner = settings_inside(settings, work)
         _index(tree, inner, tell, progress)
         result = Result(premise)
         _ask(tree, inner, places, count, result, tell)
         return result
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 # What the index may know, and where to ask

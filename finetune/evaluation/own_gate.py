@@ -5,10 +5,9 @@ from pathlib import Path
 
 from finetune.commits.windows import beyond
 from indexer.config import Settings
-from indexer.data_layout import repository_path
+from indexer.data_layout import own_gate_file
 from indexer.errors import OndolError
 from indexer.repository.history import Commit
-from lsp_server.retrieval.engine import OWN_GATE
 from lsp_server.retrieval.gate import Gate
 
 
@@ -17,7 +16,7 @@ def usable(settings: Settings, root: Path, until: str | None) -> Gate | None:
 
     :param until: the commit of the oldest index of the replay; None if the gate must not be used.
     """
-    path = repository_path(settings, root) / OWN_GATE
+    path = own_gate_file(settings, root)
     if until is None or not path.is_file():
         return None
     try:

@@ -28,7 +28,13 @@ from finetune.training import train
 from finetune.training.options import Progress, TrainingOptions, TrainingResult
 from indexer import fsio, lock
 from indexer.config import Settings
-from indexer.data_layout import registry_directory, repository_directory
+from indexer.data_layout import (
+    nightly_lock_file,
+    nightly_reports_directory,
+    nightly_work_directory,
+    registry_directory,
+    repository_directory,
+)
 from indexer.errors import OndolError, UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
 from indexer.storage.generations import explained
@@ -39,10 +45,6 @@ from lsp_server.weights.adapter_registry import current_number, read_folder
 from lsp_server.weights.adapter_registry_writer import Version
 from lsp_server.weights.base_model import ModelFolder, open_folder
 
-NIGHTS: Final = "nights"
-"""Folder of the reports, in the repository's data folder."""
-
-_WORK: Final = "night"
 _CHOSEN: Final = "chosen.json"
 _TRAINED: Final = "trained.json"
 _LEAST_MINUTES: Final = 0.5
@@ -88,7 +90,7 @@ class Night:
         self.base = _base(settings)
         self.settings = replace(settings, backend="local", base_model=str(self.base.path))
         self.registry = registry_directory(settings, root)
-        self.work = repository_directory(settings, root) / _WORK
+        self.work = nightly_work_directory(settings, root)
 
     def run(self, report: Report) -> None:
         """From commits to a promoted or kept version; what came of it is in the report.
@@ -288,10 +290,11 @@ def at_night(root: Path, settings: Settings) -> Iterator[Path]:
     :raises Locked: another night of this repository is going on.
     """
     folder = repository_directory(settings, root)
+    reports = nightly_reports_directory(settings, root)
     with explained(folder, "night's report"):
-        fsio.make_directories(folder / NIGHTS)
-    with lock.hold(folder / "night.lock", "in the middle of this repository's night"):
-        yield folder / NIGHTS
+        fsio.make_directories(reports)
+    with lock.hold(nightly_lock_file(settings, root), "in the middle of this repository's night"):
+        yield reports
 
 
 def _base(settings: Settings) -> ModelFolder:

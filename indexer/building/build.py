@@ -22,7 +22,13 @@ from indexer.building import worker_pool
 from indexer.building.worker import Limits
 from indexer.building.worker_pool import Outcome, Pool, SuffixFiles
 from indexer.config import Settings
-from indexer.data_layout import index_directory, repository_directory
+from indexer.data_layout import (
+    build_report_file,
+    in_flight_file,
+    index_directory,
+    repository_directory,
+    stat_cache_file,
+)
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
 from indexer.repository.walk import walk
 from indexer.storage import compaction, fingerprint, generations, segment
@@ -150,7 +156,7 @@ class _Build:
     def run(self) -> None:
         base = self._base()
         self.catalogue = Catalogue(self.target.segments, base)
-        self.hints = Hints(self.target.directory / "hints", self.shape + self.choice)
+        self.hints = Hints(stat_cache_file(self.target.directory), self.shape + self.choice)
         self.progress(Progress("walk", 0, 0, 0))
         entries, skips = walk(self.root, self.settings)
         self.report.skips += skips
@@ -318,7 +324,7 @@ class _Build:
 
     def _preparing(self, todo: list[Entry], total_bytes: int) -> _Preparing:
         embed = segment.has_encoder()
-        marker = self.target.directory / "inflight"
+        marker = in_flight_file(self.target.directory)
         if total_bytes <= IN_PROCESS_BYTES and not marker.exists():
             from indexer.building.in_process import InProcess
 
@@ -340,7 +346,7 @@ class _Build:
         self.report.index_bytes = self.target.size(manifest)
         skips = [[skip.path, skip.reason] for skip in self.report.skips]
         generations.write_cache(
-            self.target.directory / "report", {**self.report.as_dict(), "when": self.now, "skips": skips}
+            build_report_file(self.target.directory), {**self.report.as_dict(), "when": self.now, "skips": skips}
         )
         self.progress(Progress("done", self.report.files, self.report.files, 100))
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from indexer import fsio, lock
+from indexer.data_layout import index_lock_file, index_pointer_file, verified_cache_file
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew, UserError
 
 FORMAT: Final = 1
@@ -161,7 +162,7 @@ class Store:
     def _pointers(self) -> list[tuple[int, str | None]]:
         """Generations to try in order, with their hash if known: what ``CURRENT`` names, then all, newest first."""
         try:
-            text = fsio.read(self.directory / "CURRENT").decode("ascii", "replace")
+            text = fsio.read(index_pointer_file(self.directory)).decode("ascii", "replace")
         except FileNotFoundError:
             text = ""
         lines = [re.fullmatch(r"(\d{8}) ([0-9a-f]{64})", line) for line in text.split("\n")[:GENERATIONS_KEPT]]
@@ -182,7 +183,7 @@ class Store:
 
     def _check_files(self, manifest: Manifest, verify: bool) -> None:
         boot = boot_id()
-        cached = {} if verify else read_cache(self.directory / "verified").get(boot, {})
+        cached = {} if verify else read_cache(verified_cache_file(self.directory)).get(boot, {})
         now = fsio.now_ns()
         marks: dict[str, list[int]] = {}
         for name, record in manifest.files.items():
@@ -200,7 +201,7 @@ class Store:
                 marks[name] = mark
         if boot and marks != cached and not verify:
             with contextlib.suppress(OSError):
-                write_cache(self.directory / "verified", {boot: marks})
+                write_cache(verified_cache_file(self.directory), {boot: marks})
 
     def _check_owner(self) -> None:
         if os.name == "nt" or not self.directory.is_dir():
@@ -220,7 +221,7 @@ class Store:
         with explained(self.directory):
             fsio.make_directories(self.directory)
             self._check_owner()
-            with lock.hold(self.directory / "LOCK"):
+            with lock.hold(index_lock_file(self.directory)):
                 for directory in (self.generations, self.segments):
                     fsio.make_directories(directory)
                 self.sweep()
@@ -262,7 +263,7 @@ class Store:
         lines = f"{_name(manifest.generation)} {_sha256(data)}\n"
         if previous is not None:
             lines += f"{_name(previous.generation)} {_sha256(previous.encode())}\n"
-        fsio.replace_file(self.directory / "CURRENT", lines.encode())
+        fsio.replace_file(index_pointer_file(self.directory), lines.encode())
 
     def collect(self, keep: list[Manifest]) -> None:
         """Removes all generations but those of ``keep``, and the segments that none of these lists.

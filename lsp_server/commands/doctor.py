@@ -18,7 +18,7 @@ import click
 from indexer import fsio
 from indexer.cli_options import data_dir_option, printable, settings_for
 from indexer.config import Settings, load
-from indexer.data_layout import index_directory
+from indexer.data_layout import build_report_file, index_directory, repositories_directory
 from indexer.errors import UserError
 from indexer.repository import git
 from indexer.storage import fingerprint, generations
@@ -95,7 +95,7 @@ def _version(name: str) -> str | None:
 def _data(settings: Settings, problems: list[tuple[str, str]]) -> dict[str, Any]:
     directory = settings.data_dir
     exists = directory.is_dir()
-    repositories = directory / "repositories"
+    repositories = repositories_directory(settings)
     private = not repositories.is_dir() or fsio.is_private(repositories)
     writable = os.access(directory if exists else _existing(directory), os.W_OK)
     if not private:
@@ -139,7 +139,7 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
         problems.append(("another version of Ondol made the index", "run `ondol index`"))
     if manifest.settings != fingerprint.settings(settings):
         problems.append(("the index was made under other settings", "run `ondol index`"))
-    last = generations.read_cache(directory / "report")
+    last = generations.read_cache(build_report_file(directory))
     return {
         **found,
         "generation": manifest.generation,

@@ -194,8 +194,9 @@ def _place(place: str) -> tuple[Path, int, int | None]:
 @data_dir_option
 def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -> None:
     """Say why a completion was shown, or was not."""
-    from lsp_server.telemetry.traces import TRACES, find
+    from indexer.data_layout import TRACES
     from lsp_server.telemetry.traces import explain as sentences
+    from lsp_server.telemetry.traces import find
 
     record = find(_records(repo, data_dir, TRACES, quiet=as_json), identifier)
     if record is None:
@@ -214,8 +215,8 @@ def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -
 @data_dir_option
 def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -> None:
     """Show what was shown, accepted and kept, by language, engine and adapter."""
+    from indexer.data_layout import STATS
     from lsp_server.telemetry.feedback import summarize
-    from lsp_server.telemetry.traces import STATS
 
     rows = summarize(_records(repo, data_dir, STATS, quiet=as_json), _since(since))
     if as_json:

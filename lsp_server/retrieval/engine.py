@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
-from indexer.data_layout import repository_path
+from indexer.data_layout import own_gate_file
 from indexer.secrets.masking import mask
 from indexer.text.lines import line_end
 from lsp_server.reasons import Reason
@@ -25,7 +25,6 @@ from lsp_server.types import Answer, Document, ModelState, Provenance, Request, 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
 
-OWN_GATE: Final = "gate.json"
 """A gate fitted on the repository's own history, in its data directory."""
 
 INVOKED_LIMIT: Final = 3
@@ -115,7 +114,7 @@ class RetrievalEngine:
         self._retrieval.set_index(index)
         if index is None:
             return
-        own = repository_path(self._settings, index.root) / OWN_GATE
+        own = own_gate_file(self._settings, index.root)
         try:
             self._gate = Gate.load(own)
         except FileNotFoundError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.config import Settings
-from indexer.data_layout import repository_directory
+from indexer.data_layout import index_directory, repository_directory
 from lsp_server.server.index_process import IndexRun
 from lsp_server.types import Engine
 
@@ -47,15 +47,11 @@ class BesideModel:
         return both
 
 
-def index_directory(settings: Settings, root: Path) -> Path:
-    """Where the index of a repository is kept."""
-    return repository_directory(settings, root) / "index"
-
-
 def open_index(settings: Settings, root: Path) -> Any:
     """Import the reader and open the index of a repository."""
     from indexer.storage.reader import Index
 
+    repository_directory(settings, root)  # A data directory that cannot be used is said before a missing index.
     return Index.open(index_directory(settings, root), settings)
 
 

@@ -18,13 +18,14 @@ from typing import Any, Final, Protocol
 
 from indexer import config
 from indexer.config import Settings
+from indexer.data_layout import STATS, TRACES, index_pointer_file
 from indexer.errors import IndexDamaged, IndexMissing, Locked, OndolError
 from lsp_server.reasons import Reason
 from lsp_server.server.engine_thread import Job, Worker, background
 from lsp_server.server.factories import Parts
 from lsp_server.server.index_process import IndexRun, Outcome, Progress
 from lsp_server.server.logs import describe
-from lsp_server.telemetry.traces import STATS, STATS_BYTES, TRACE_BYTES, TRACES, Ring, ring_of
+from lsp_server.telemetry.traces import STATS_BYTES, TRACE_BYTES, Ring, ring_of
 from lsp_server.types import Answer, Document, Engine, ModelPhase, Request
 
 log = logging.getLogger(__name__)
@@ -377,7 +378,7 @@ class Session:
         with contextlib.suppress(OSError, OndolError):
             if self._directory is None or self.settings.data_dir not in self._directory.parents:
                 self._directory = self.parts.directory(self.settings, self.root)
-            found = (self._directory / "CURRENT").stat()
+            found = index_pointer_file(self._directory).stat()
             return (found.st_mtime_ns, found.st_ino, found.st_size)
         return ()
 

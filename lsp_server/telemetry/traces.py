@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from indexer.config import Settings
-from indexer.data_layout import repository_directory
+from indexer.data_layout import records_file
 from indexer.errors import UserError
 from lsp_server.reasons import Reason, sentence
 
 log = logging.getLogger(__name__)
 
-TRACES: Final = "traces.jsonl"
 TRACE_BYTES: Final = 1_000_000
-STATS: Final = "stats.jsonl"
 STATS_BYTES: Final = 4_000_000
 RECORD_BYTES: Final = 64_000
 KEPT_IN_MEMORY: Final = 200
@@ -129,13 +127,9 @@ class Recorder:
 def ring_of(settings: Settings, root: Path | None, name: str, limit: int) -> Ring | None:
     """The ring of a repository (or of documents outside of any), or None where the data directory cannot be used."""
     try:
-        if root is not None:
-            return Ring(repository_directory(settings, root) / name, limit)
-        folder = settings.data_dir / "loose"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Ring(records_file(settings, root, name), limit)
     except (UserError, OSError):
         return None
-    return Ring(folder / name, limit)
 
 
 class Traces:

@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 
 from indexer import fsio, lock
+from indexer.data_layout import registry_lock_file
 from indexer.errors import UserError
 from indexer.storage.generations import explained
 from lsp_server.errors import BackendProblem
@@ -291,7 +292,7 @@ def _writing(registry: Path) -> Iterator[None]:
     """Holds the lock, and removes what an interrupted writer left."""
     with explained(registry, "registry"):
         fsio.make_directories(registry / "versions")
-        with lock.hold(registry / "LOCK", "changing these adapters"):
+        with lock.hold(registry_lock_file(registry), "changing these adapters"):
             fsio.remove_tree(registry / "versions" / _STAGED)
             for left in (registry / "versions").glob(f"{_DOOMED}*"):
                 fsio.remove_tree(left)

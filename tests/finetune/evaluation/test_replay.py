@@ -21,10 +21,10 @@ from finetune.evaluation.report import ReportFacts, document, show
 from finetune.evaluation.summary import MEASURES, summarise
 from finetune.evaluation.systems import System, make_system, systems_of
 from indexer.config import Settings
-from indexer.data_layout import repository_path
+from indexer.data_layout import own_gate_file
 from indexer.errors import UserError
 from lsp_server.retrieval import gate
-from lsp_server.retrieval.engine import OWN_GATE, RetrievalEngine
+from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.retrieval.gate import Gate
 from lsp_server.types import Answer, Suggestion
 from tests.support import commit_histories, repositories
@@ -241,7 +241,7 @@ def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
     done = gate_fitting.refit(shifted, mine, root)
     assert done.after["log_loss"] < done.before["log_loss"]
     assert done.after["calibration_error"] < done.before["calibration_error"]
-    path = repository_path(mine, root) / OWN_GATE
+    path = own_gate_file(mine, root)
     assert done.written == path
     fitted = Gate.load(path)
     assert fitted.bias > Gate.load().bias + 1

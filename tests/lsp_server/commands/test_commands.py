@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from indexer.config import load
-from lsp_server.telemetry.traces import STATS, TRACES, ring_of
+from indexer.data_layout import STATS, TRACES
+from lsp_server.telemetry.traces import ring_of
 from tests.support.console import finished
 from tests.support.repositories import repository
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.building.build import build, index_directory
+from indexer.building.build import build
 from indexer.config import Settings
+from indexer.data_layout import index_directory
 from indexer.storage.reader import Index
 from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.engine import RetrievalEngine
