@@ -1,11 +1,15 @@
 """The texts: what the documentation names exists, and the architecture page names every module."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+
+from finetune.cli import main
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("indexer", "lsp_server", "finetune")
@@ -96,3 +100,57 @@ def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
     shares = (unseen[name] for name in ("coverage", "precision", "exact_start", "exact_within"))
     figures = [*(f"{keys[name]:.1f} ms" for name in ("p50", "p95")), *(f"{100 * share:.1f} %" for share in shares)]
     assert not [figure for figure in figures if figure not in readme]
+
+
+def quoted_commands(page: Path) -> list[str]:
+    """What follows the word ``ondol`` in blocks of code and in code within a sentence."""
+    text = page.read_text("utf-8")
+    found = re.findall(r"`ondol ([a-z][^`\n]*)`", text)
+    for block in re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE):
+        joined = re.sub(r"\\\n\s*", "", block)
+        found += re.findall(r"(?:^|[ /])ondol ([a-z][^\n#;&|]*)", joined, re.MULTILINE)
+    return found
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ("log.md", "CHANGELOG.md")], ids=str)
+def test_every_quoted_command_exists_with_its_options(page: Path) -> None:
+    wrong = []
+    for quoted in quoted_commands(page):
+        name, *words = re.split(r"[\s,:]+", quoted)
+        command = main.get_command(click.Context(main), name)
+        if isinstance(command, click.Group) and words and re.fullmatch(r"[a-z]+", words[0]):
+            command = command.get_command(click.Context(command), words[0])
+        if command is None:
+            wrong.append(quoted)
+            continue
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        wrong += [quoted for option in re.findall(r"(?<=\s)--[a-z][a-z-]+", quoted) if option not in known]
+    assert not wrong
+
+
+@pytest.fixture(scope="module")
+def check_words() -> Any:
+    spec = importlib.util.spec_from_file_location("check_words", ROOT / "scripts" / "check_words.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("# It is shown unasked.", ["unasked"]),
+        ("# The server is\n# told so.", ["is told"]),
+        ('say("what "\n    f"serves")', ["what serves"]),
+        ("Grey\ntext appears.", ["Grey text"]),
+        ("unasked_count = grey_text(copier_and_base)", []),
+        ("The engine that serves the editor. Canew.", []),
+    ],
+)
+def test_idioms_are_found_across_lines_and_not_in_names(
+    check_words: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, found: list[str]
+) -> None:
+    (tmp_path / "a.py").write_text(text, "utf-8")
+    monkeypatch.setattr(check_words, "ROOT", tmp_path)
+    assert [words for _, words, _ in check_words.hits("a.py")] == found
