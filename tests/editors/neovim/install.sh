@@ -1,7 +1,11 @@
 #!/bin/bash
 # Puts the editors that the tests need into a cache folder, as an ordinary user: nothing is installed on the machine.
 #
-#   install.sh [--others]     with Emacs and Helix, for tests/editors/others; cache: ${ONDOL_EDITOR_CACHE:-~/.cache/ondol-editors}/neovim
+#   install.sh              Neovim and tmux
+#   install.sh --others     Neovim, tmux, Emacs and Helix, for tests/editors/others
+#   install.sh --lint       luacheck only, for lint.sh
+#
+# The cache folder is ${ONDOL_EDITOR_CACHE:-~/.cache/ondol-editors}/neovim.
 #
 # Neovim 0.12 (Debian forky), 0.10.4 (trixie) and 0.7.2 (bookworm, the "too old" one) come from the Debian mirror that this machine
 # already uses; apt checks the signatures with Debian's archive keyring. Each lands unpacked in a folder of its own, with its own C
@@ -79,6 +83,24 @@ if [ ! -e "$cache/venv/ready" ] || ! cmp -s "$here/requirements.txt" "$cache/ven
         || fail "the Python packages of requirements.txt could not be had" "check the network and the package index"
     cp "$here/requirements.txt" "$cache/venv/ready"
 fi
+
+luacheck() {
+    if [ ! -e "$cache/luacheck/ready" ]; then
+        echo "neovim lint: fetching luacheck from Debian bookworm"
+        unpack bookworm luacheck lua-check
+        runnable luacheck lua5.1
+        local usr=$cache/luacheck/root/usr
+        cat > "$cache/luacheck/luacheck" <<RUN
+#!/bin/sh
+export LUA_PATH='$usr/share/lua/5.1/?.lua;$usr/share/lua/5.1/?/init.lua' LUA_CPATH='$usr/lib/x86_64-linux-gnu/lua/5.1/?.so'
+exec '$usr/bin/lua5.1' '$usr/bin/luacheck' "\$@"
+RUN
+        chmod +x "$cache/luacheck/luacheck"
+        touch "$cache/luacheck/ready"
+    fi
+}
+
+if [ "${1:-}" = --lint ]; then luacheck; exit; fi
 
 [ -n "${ONDOL_NVIM_12:-}" ] || neovim forky nvim-0.12 '^NVIM v0\.(1[2-9]|[2-9][0-9])'
 [ -n "${ONDOL_NVIM_10:-}" ] || neovim trixie nvim-0.10 '^NVIM v0\.10\.'
