@@ -24,36 +24,74 @@ const KEY_DELAY_MS = 140; // some 85 words a minute
 
 const quantile = (numbers, share) => {
   const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted.length === 0 ? null : Math.round(10 * sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]) / 10;
+  return sorted.length === 0
+    ? null
+    : Math.round(10 * sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]) / 10;
 };
-const summary = (numbers) => ({ n: numbers.length, p10: quantile(numbers, 0.1), median: quantile(numbers, 0.5), p90: quantile(numbers, 0.9), p99: quantile(numbers, 0.99), max: quantile(numbers, 1) });
-const git = (...args) => execFileSync('git', ['-C', root, ...args]).toString().trim();
+const summary = (numbers) => ({
+  n: numbers.length,
+  p10: quantile(numbers, 0.1),
+  median: quantile(numbers, 0.5),
+  p90: quantile(numbers, 0.9),
+  p99: quantile(numbers, 0.99),
+  max: quantile(numbers, 1),
+});
+const git = (...args) =>
+  execFileSync('git', ['-C', root, ...args])
+    .toString()
+    .trim();
 
 /** Notes keys and the frames in which grey text came or changed, in milliseconds of the epoch. */
 function watch() {
   window.ondolKeys = [];
   window.ondolFrames = [];
   const now = () => performance.timeOrigin + performance.now();
-  document.addEventListener('keydown', (event) => { if (event.key.length === 1) { window.ondolKeys.push({ at: now(), key: event.key }); } }, true);
+  document.addEventListener(
+    'keydown',
+    (event) => {
+      if (event.key.length === 1) {
+        window.ondolKeys.push({ at: now(), key: event.key });
+      }
+    },
+    true,
+  );
   let last = '';
   new MutationObserver(() => {
-    const text = [...document.querySelectorAll('.editor-instance .ghost-text-decoration, .editor-instance .suggest-preview-text')].map((element) => element.textContent).join('');
-    if (text !== '' && last === '') { requestAnimationFrame(() => requestAnimationFrame(() => window.ondolFrames.push({ at: now(), text }))); }
+    const text = [
+      ...document.querySelectorAll('.editor-instance .ghost-text-decoration, .editor-instance .suggest-preview-text'),
+    ]
+      .map((element) => element.textContent)
+      .join('');
+    if (text !== '' && last === '') {
+      requestAnimationFrame(() => requestAnimationFrame(() => window.ondolFrames.push({ at: now(), text })));
+    }
     last = text;
   }).observe(document.body, { childList: true, subtree: true, characterData: true });
 }
 
 /** One waiting time for each grey text that appeared: the key before the answered request, the request, the answer, the frame. */
 function waits(keys, frames, entries) {
-  const asked = new Map(), answered = [];
+  const asked = new Map(),
+    answered = [];
   for (const { at, from, message } of entries) {
-    if (from === 'editor' && message?.method === 'textDocument/inlineCompletion') { asked.set(message.id, at); }
-    if (from === 'server' && asked.has(message?.id) && message.method === undefined && message.result?.items?.length > 0) { answered.push({ request: asked.get(message.id), answer: at }); }
+    if (from === 'editor' && message?.method === 'textDocument/inlineCompletion') {
+      asked.set(message.id, at);
+    }
+    if (
+      from === 'server' &&
+      asked.has(message?.id) &&
+      message.method === undefined &&
+      message.result?.items?.length > 0
+    ) {
+      answered.push({ request: asked.get(message.id), answer: at });
+    }
   }
   return frames.flatMap((frame) => {
     const { request, answer } = answered.filter((one) => one.answer <= frame.at).at(-1) ?? {};
     const key = keys.filter((one) => one.at <= (request ?? 0)).at(-1);
-    return key === undefined || frame.at - answer > 1000 ? [] : [{ total: frame.at - key.at, before: request - key.at, server: answer - request, after: frame.at - answer }];
+    return key === undefined || frame.at - answer > 1000
+      ? []
+      : [{ total: frame.at - key.at, before: request - key.at, server: answer - request, after: frame.at - answer }];
   });
 }
 
@@ -67,15 +105,30 @@ async function keyToScreen(window, wire, file) {
     await window.insert(`${whole}\n\n\n${head(`parcels_${i}`)}`); // the unfinished line of the sample before would be learnt
     await window.pause(500);
     await window.key('Escape'); // what came unasked after the insertion is not what is measured
-    await window.page.evaluate(() => { window.ondolKeys.length = 0; window.ondolFrames.length = 0; });
+    await window.page.evaluate(() => {
+      window.ondolKeys.length = 0;
+      window.ondolFrames.length = 0;
+    });
     await window.type(START, KEY_DELAY_MS);
     // On a busy machine the server may miss its own deadline, and then stays silent: that is counted.
-    await window.ghostAppears('', 5000).catch(() => { missing++; });
+    await window.ghostAppears('', 5000).catch(() => {
+      missing++;
+    });
     const { keys, frames } = await window.page.evaluate(() => ({ keys: window.ondolKeys, frames: window.ondolFrames }));
     all.push(...waits(keys, frames, wire.entries()));
   }
   const pick = (name) => summary(all.map((one) => one[name]));
-  return { key_delay_ms: KEY_DELAY_MS, without_grey_text: missing, key_to_screen_ms: pick('total'), of_which: { editor_before_request_ms: pick('before'), server_ms: pick('server'), editor_after_answer_ms: pick('after') }, requests: wire.count('textDocument/inlineCompletion') };
+  return {
+    key_delay_ms: KEY_DELAY_MS,
+    without_grey_text: missing,
+    key_to_screen_ms: pick('total'),
+    of_which: {
+      editor_before_request_ms: pick('before'),
+      server_ms: pick('server'),
+      editor_after_answer_ms: pick('after'),
+    },
+    requests: wire.count('textDocument/inlineCompletion'),
+  };
 }
 
 /**
@@ -83,8 +136,21 @@ async function keyToScreen(window, wire, file) {
  * others: it reads the clock, waits a turn in which every extension of that event is begun, and loads them one after another.
  */
 async function emptyExtension(folder) {
-  const { engines, activationEvents } = JSON.parse(fs.readFileSync(path.join(root, 'editors/vscode/package.json'), 'utf8'));
-  fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'empty', displayName: EMPTY, publisher: 'bench', version: '1.0.0', engines, activationEvents, main: './main.js' }));
+  const { engines, activationEvents } = JSON.parse(
+    fs.readFileSync(path.join(root, 'editors/vscode/package.json'), 'utf8'),
+  );
+  fs.writeFileSync(
+    path.join(folder, 'package.json'),
+    JSON.stringify({
+      name: 'empty',
+      displayName: EMPTY,
+      publisher: 'bench',
+      version: '1.0.0',
+      engines,
+      activationEvents,
+      main: './main.js',
+    }),
+  );
   fs.writeFileSync(path.join(folder, 'main.js'), 'exports.activate = () => {};\n');
   const { createVSIX } = createRequire(path.join(root, 'editors/vscode/package.json'))('@vscode/vsce');
   const packagePath = path.join(folder, 'empty.vsix');
@@ -94,7 +160,9 @@ async function emptyExtension(folder) {
 
 /** What the editor itself says about the activation of Ondol and of the empty extension (Developer: Show Running Extensions), and what Ondol says. */
 async function activation(bench, repo) {
-  const editor = [], empty = [], own = [];
+  const editor = [],
+    empty = [],
+    own = [];
   for (let i = 0; i < ACTIVATIONS; i++) {
     const window = await bench.open(repo);
     await window.ready();
@@ -102,20 +170,52 @@ async function activation(bench, repo) {
     const list = window.page.locator('.runtime-extensions-editor .monaco-list');
     const rows = new Map();
     await until(async () => {
-      const texts = await window.page.$$eval('.runtime-extensions-editor .monaco-list-row', (elements) => elements.map((element) => element.textContent));
-      for (const text of texts) { for (const name of ['Ondol', EMPTY]) { if (text.startsWith(name)) { rows.set(name, Number(/Activation: *(\d+)/.exec(text)[1])); } } }
-      if (texts.length > 0) { await list.hover(); await window.page.mouse.wheel(0, 150); }
+      const texts = await window.page.$$eval('.runtime-extensions-editor .monaco-list-row', (elements) =>
+        elements.map((element) => element.textContent),
+      );
+      for (const text of texts) {
+        for (const name of ['Ondol', EMPTY]) {
+          if (text.startsWith(name)) {
+            rows.set(name, Number(/Activation: *(\d+)/.exec(text)[1]));
+          }
+        }
+      }
+      if (texts.length > 0) {
+        await list.hover();
+        await window.page.mouse.wheel(0, 150);
+      }
       return rows.size === 2;
     }, 'the rows of the extensions');
     editor.push(rows.get('Ondol'));
     empty.push(rows.get(EMPTY));
     await window.key('Escape');
     await window.palette('Ondol: Doctor');
-    const said = await until(() => window.page.evaluate(() => /extension (\d+) ms, language client (\d+) ms, server (\d+) ms/.exec([...document.querySelectorAll('.editor-instance .view-line')].map((line) => line.textContent.replaceAll('\u00a0', ' ')).join('\n'))?.slice(1).map(Number)), 'the doctor', 120_000);
+    const said = await until(
+      () =>
+        window.page.evaluate(() =>
+          /extension (\d+) ms, language client (\d+) ms, server (\d+) ms/
+            .exec(
+              [...document.querySelectorAll('.editor-instance .view-line')]
+                .map((line) => line.textContent.replaceAll('\u00a0', ' '))
+                .join('\n'),
+            )
+            ?.slice(1)
+            .map(Number),
+        ),
+      'the doctor',
+      120_000,
+    );
     own.push(said);
     await window.close();
   }
-  return { by_editor_ms: summary(editor), empty_extension_by_editor_ms: summary(empty), more_than_empty_ms: summary(editor.map((one, i) => one - empty[i])), own_code_ms: summary(own.map((one) => one[0])), client_bundle_loaded_ms: summary(own.map((one) => one[1])), server_answered_ms: summary(own.map((one) => one[2])) };
+  return {
+    by_editor_ms: summary(editor),
+    empty_extension_by_editor_ms: summary(empty),
+    more_than_empty_ms: summary(editor.map((one, i) => one - empty[i])),
+    own_code_ms: summary(own.map((one) => one[0])),
+    client_bundle_loaded_ms: summary(own.map((one) => one[1])),
+    server_answered_ms: summary(own.map((one) => one[2])),
+  };
 }
 
 async function firstMinute() {
@@ -129,13 +229,31 @@ async function firstMinute() {
     const window = await bench.open(repo);
     const workbench = Date.now() - began;
     const progress = [];
-    await until(async () => { const status = await window.status(); if (status && progress.at(-1) !== status.text) { progress.push(status.text); } return status?.icon === 'flame' && server.wire.got('ondol/status').some((one) => one.params.state === 'indexing'); }, 'the index', 600_000);
+    await until(
+      async () => {
+        const status = await window.status();
+        if (status && progress.at(-1) !== status.text) {
+          progress.push(status.text);
+        }
+        return (
+          status?.icon === 'flame' && server.wire.got('ondol/status').some((one) => one.params.state === 'indexing')
+        );
+      },
+      'the index',
+      600_000,
+    );
     const indexed = Date.now() - began;
     await window.openFile('work.py');
     await window.insert(`\n\n${head('first')}`);
     await window.type(START, KEY_DELAY_MS);
     await window.ghostAppears();
-    return { lines, workbench_s: workbench / 1000, indexed_s: indexed / 1000, grey_text_s: (Date.now() - began) / 1000, progress_seen: progress.filter((text) => /%/.test(text)).length };
+    return {
+      lines,
+      workbench_s: workbench / 1000,
+      indexed_s: indexed / 1000,
+      grey_text_s: (Date.now() - began) / 1000,
+      progress_seen: progress.filter((text) => /%/.test(text)).length,
+    };
   } finally {
     await bench.stop();
   }
@@ -166,14 +284,31 @@ async function main() {
     fs.rmSync(folder, { recursive: true });
   }
   const result = {
-    benchmark: 'vscode', commit: git('rev-parse', 'HEAD'), modified: git('status', '--porcelain', '--', 'editors/vscode', 'lsp_server', 'indexer') !== '', date: new Date().toISOString(),
-    hardware: { cpu: os.cpus()[0].model, cores: os.cpus().length, memory_gib: Math.round(os.totalmem() / 2 ** 30), load_before: load, priority: os.getPriority() },
-    editor: 'VS Code 1.139.1 (code-server 4.139.1), headless Chromium', backend: 'retrieval',
-    ...warm, activation: started, vsix_kb: Math.round(fs.statSync(process.env.ONDOL_VSIX ?? path.join(root, 'editors/vscode/ondol.vsix')).size / 1024), first_minute: await firstMinute(),
+    benchmark: 'vscode',
+    commit: git('rev-parse', 'HEAD'),
+    modified: git('status', '--porcelain', '--', 'editors/vscode', 'lsp_server', 'indexer') !== '',
+    date: new Date().toISOString(),
+    hardware: {
+      cpu: os.cpus()[0].model,
+      cores: os.cpus().length,
+      memory_gib: Math.round(os.totalmem() / 2 ** 30),
+      load_before: load,
+      priority: os.getPriority(),
+    },
+    editor: 'VS Code 1.139.1 (code-server 4.139.1), headless Chromium',
+    backend: 'retrieval',
+    ...warm,
+    activation: started,
+    vsix_kb: Math.round(
+      fs.statSync(process.env.ONDOL_VSIX ?? path.join(root, 'editors/vscode/ondol.vsix')).size / 1024,
+    ),
+    first_minute: await firstMinute(),
   };
   const text = `${JSON.stringify(result, null, 2)}\n`;
   process.stdout.write(text);
-  if (values.out !== undefined) { fs.writeFileSync(values.out, text); }
+  if (values.out !== undefined) {
+    fs.writeFileSync(values.out, text);
+  }
 }
 
 await main();

@@ -3,8 +3,14 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import * as readline from 'node:readline';
 import {
-  CloseAction, ErrorAction, InlineCompletionRequest, LanguageClient, RevealOutputChannelOn,
-  type DynamicFeature, type LanguageClientOptions, type StaticFeature,
+  CloseAction,
+  ErrorAction,
+  InlineCompletionRequest,
+  LanguageClient,
+  RevealOutputChannelOn,
+  type DynamicFeature,
+  type LanguageClientOptions,
+  type StaticFeature,
 } from 'vscode-languageclient/node';
 import type { ConnectOptions, Connection, Exit, ServerStatus, WireItem } from './types';
 
@@ -20,12 +26,20 @@ const LEFT_OUT = new Set(['workspace/executeCommand', 'textDocument/inlineComple
 class QuietClient extends LanguageClient {
   override registerFeature(feature: StaticFeature | DynamicFeature<unknown>): void {
     const method = (feature as Partial<DynamicFeature<unknown>>).registrationType?.method;
-    if (method !== undefined && LEFT_OUT.has(method)) { return; }
+    if (method !== undefined && LEFT_OUT.has(method)) {
+      return;
+    }
     super.registerFeature(feature);
   }
-  override error(message: string, data?: unknown): void { super.error(message, data, false); }
-  override warn(message: string, data?: unknown): void { super.warn(message, data, false); }
-  override info(message: string, data?: unknown): void { super.info(message, data, false); }
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+  override warn(message: string, data?: unknown): void {
+    super.warn(message, data, false);
+  }
+  override info(message: string, data?: unknown): void {
+    super.info(message, data, false);
+  }
 }
 
 function clientOptions(options: ConnectOptions): LanguageClientOptions {
@@ -40,10 +54,14 @@ function clientOptions(options: ConnectOptions): LanguageClientOptions {
       closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
     },
     middleware: {
-      handleWorkDoneProgress: () => { /* shown in Ondol's own status bar item, from ondol/status */ },
+      handleWorkDoneProgress: () => {
+        /* shown in Ondol's own status bar item, from ondol/status */
+      },
       workspace: {
         configuration: (params) => params.items.map((item) => (item.section === 'ondol' ? options.settings() : null)),
-        didChangeConfiguration: async () => { /* sent by the server's keeper, and only what somebody set */ },
+        didChangeConfiguration: async () => {
+          /* sent by the server's keeper, and only what somebody set */
+        },
       },
     },
   };
@@ -60,48 +78,78 @@ const announced: StaticFeature = {
 
 function start(options: ConnectOptions): Promise<ChildProcessWithoutNullStreams> {
   return new Promise((resolve, reject) => {
-    const child = spawn(options.command, options.args, { cwd: options.cwd, env: options.env, stdio: 'pipe', windowsHide: true });
+    const child = spawn(options.command, options.args, {
+      cwd: options.cwd,
+      env: options.env,
+      stdio: 'pipe',
+      windowsHide: true,
+    });
     child.once('error', reject);
-    child.once('spawn', () => { child.off('error', reject); child.on('error', (error) => options.output.error(String(error))); resolve(child); });
+    child.once('spawn', () => {
+      child.off('error', reject);
+      child.on('error', (error) => options.output.error(String(error)));
+      resolve(child);
+    });
   });
 }
 
 function timeout(ms: number, what: string): { promise: Promise<never>; clear: () => void } {
   let timer: NodeJS.Timeout | undefined;
-  const promise = new Promise<never>((_, reject) => { timer = setTimeout(() => reject(new Error(what)), ms); });
+  const promise = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(what)), ms);
+  });
   return { promise, clear: () => clearTimeout(timer) };
 }
 
 class ClientConnection implements Connection {
   private stopping = false;
 
-  constructor(private readonly client: QuietClient, private readonly child: ChildProcessWithoutNullStreams, readonly version: string | undefined) {}
+  constructor(
+    private readonly client: QuietClient,
+    private readonly child: ChildProcessWithoutNullStreams,
+    readonly version: string | undefined,
+  ) {}
 
-  get pid(): number | undefined { return this.child.pid; }
-  get isStopping(): boolean { return this.stopping; }
-
-  async complete(...[params, token]: Parameters<Connection['complete']>): Promise<WireItem[]> {
-    const answer = await this.client.sendRequest(InlineCompletionRequest.method, params, token) as { items?: unknown } | unknown[] | null;
-    const items = Array.isArray(answer) ? answer : answer?.items;
-    return Array.isArray(items) ? items as WireItem[] : [];
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+  get isStopping(): boolean {
+    return this.stopping;
   }
 
-  request<T>(method: string, params: unknown): Promise<T> { return this.client.sendRequest<T>(method, params); }
+  async complete(...[params, token]: Parameters<Connection['complete']>): Promise<WireItem[]> {
+    const answer = (await this.client.sendRequest(InlineCompletionRequest.method, params, token)) as
+      { items?: unknown } | unknown[] | null;
+    const items = Array.isArray(answer) ? answer : answer?.items;
+    return Array.isArray(items) ? (items as WireItem[]) : [];
+  }
+
+  request<T>(method: string, params: unknown): Promise<T> {
+    return this.client.sendRequest<T>(method, params);
+  }
 
   notify(method: string, params: unknown): void {
-    if (this.client.isRunning()) { this.client.sendNotification(method, params).catch(() => { /* the server is going down */ }); }
+    if (this.client.isRunning()) {
+      this.client.sendNotification(method, params).catch(() => {
+        /* the server is going down */
+      });
+    }
   }
 
   async stop(): Promise<void> {
     this.stopping = true;
-    await this.client.dispose(STOP_TIMEOUT_MS).catch(() => { /* it was not running */ });
+    await this.client.dispose(STOP_TIMEOUT_MS).catch(() => {
+      /* it was not running */
+    });
     end(this.child);
   }
 }
 
 /** Ends a process that did not end by itself: asks, and a second later insists. */
 function end(child: ChildProcessWithoutNullStreams): void {
-  if (child.exitCode !== null || child.signalCode !== null) { return; }
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
   child.stdin.destroy();
   child.kill();
   const timer = setTimeout(() => child.kill('SIGKILL'), 1000);
@@ -112,23 +160,40 @@ function end(child: ChildProcessWithoutNullStreams): void {
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const child = await start(options);
   const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-  child.stdin.on('error', () => { /* the server died while it was written to; `exit` follows */ });
-  readline.createInterface({ input: child.stderr, crlfDelay: Infinity }).on('line', (line) => options.output.appendLine(line));
-  const client = new QuietClient('ondol', 'Ondol', () => Promise.resolve({ reader: child.stdout, writer: child.stdin }), clientOptions(options));
+  child.stdin.on('error', () => {
+    /* the server died while it was written to; `exit` follows */
+  });
+  readline
+    .createInterface({ input: child.stderr, crlfDelay: Infinity })
+    .on('line', (line) => options.output.appendLine(line));
+  const client = new QuietClient(
+    'ondol',
+    'Ondol',
+    () => Promise.resolve({ reader: child.stdout, writer: child.stdin }),
+    clientOptions(options),
+  );
   client.registerFeature(announced);
   // Of what the server tells, only troubles interrupt; the rest stands in the status bar already.
   client.onNotification('window/showMessage', ({ type, message }: { type: number; message: string }) => {
     options.output.info(`told: ${message}`);
-    if (type <= WARNING) { options.onTrouble(message); }
+    if (type <= WARNING) {
+      options.onTrouble(message);
+    }
   });
   client.onNotification('ondol/status', (status: ServerStatus) => options.onStatus(status));
   const late = timeout(START_TIMEOUT_MS, `no answer to initialize within ${START_TIMEOUT_MS / 1000} s`);
-  const died = exited.then((exit) => { throw new Error(`the server ended while starting (${exit.signal ?? `exit code ${exit.code}`})`); });
-  died.catch(() => { /* told by the race below, or later by onClosed */ });
+  const died = exited.then((exit) => {
+    throw new Error(`the server ended while starting (${exit.signal ?? `exit code ${exit.code}`})`);
+  });
+  died.catch(() => {
+    /* told by the race below, or later by onClosed */
+  });
   try {
     await Promise.race([client.start(), died, late.promise]);
   } catch (error) {
-    await client.dispose(100).catch(() => { /* it never ran */ });
+    await client.dispose(100).catch(() => {
+      /* it never ran */
+    });
     end(child);
     throw error;
   } finally {
@@ -137,7 +202,10 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const connection = new ClientConnection(client, child, client.initializeResult?.serverInfo?.version);
   void exited.then((exit) => {
     if (!connection.isStopping) {
-      connection.stop().catch(() => {}).finally(() => options.onClosed(exit));
+      connection
+        .stop()
+        .catch(() => {})
+        .finally(() => options.onClosed(exit));
     }
   });
   return connection;

@@ -22,7 +22,10 @@ export class Controller implements Host, Gate, vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
   private readonly subscriptions: vscode.Disposable[] = [];
 
-  constructor(private readonly context: vscode.ExtensionContext, readonly output: vscode.LogOutputChannel) {
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    readonly output: vscode.LogOutputChannel,
+  ) {
     this.item = vscode.window.createStatusBarItem('ondol.status', vscode.StatusBarAlignment.Right, 100);
     this.item.name = 'Ondol';
     this.item.command = 'ondol.menu';
@@ -36,9 +39,13 @@ export class Controller implements Host, Gate, vscode.Disposable {
     );
   }
 
-  dispose(): void { vscode.Disposable.from(...this.subscriptions).dispose(); }
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
 
-  get ownFolder(): string { return this.context.globalStorageUri.fsPath; }
+  get ownFolder(): string {
+    return this.context.globalStorageUri.fsPath;
+  }
 
   // --- the switches ---
 
@@ -51,18 +58,31 @@ export class Controller implements Host, Gate, vscode.Disposable {
     return this.current;
   }
 
-  get isManual(): boolean { return this.choices().manual; }
+  get isManual(): boolean {
+    return this.choices().manual;
+  }
 
-  get workspaceOff(): boolean { return this.context.workspaceState.get(WORKSPACE_OFF, false); }
+  get workspaceOff(): boolean {
+    return this.context.workspaceState.get(WORKSPACE_OFF, false);
+  }
 
   /** Why nothing is suggested in `document`; without one, why nothing is suggested at all. */
   offReason(document: vscode.TextDocument | undefined): OffReason | undefined {
     const choice = this.choices();
     const reason = offReason({
-      trusted: vscode.workspace.isTrusted, enabled: choice.enabled, workspaceOff: this.workspaceOff, disabledLanguages: choice.disabledLanguages,
-      languageId: document?.languageId, scheme: document?.uri.scheme,
+      trusted: vscode.workspace.isTrusted,
+      enabled: choice.enabled,
+      workspaceOff: this.workspaceOff,
+      disabledLanguages: choice.disabledLanguages,
+      languageId: document?.languageId,
+      scheme: document?.uri.scheme,
     });
-    if (reason !== undefined || vscode.workspace.getConfiguration('editor', document).get('inlineSuggest.enabled') !== false) { return reason; }
+    if (
+      reason !== undefined ||
+      vscode.workspace.getConfiguration('editor', document).get('inlineSuggest.enabled') !== false
+    ) {
+      return reason;
+    }
     return 'editor';
   }
 
@@ -72,20 +92,31 @@ export class Controller implements Host, Gate, vscode.Disposable {
   }
 
   private get mayRun(): boolean {
-    const wide = offReason({ trusted: vscode.workspace.isTrusted, enabled: this.choices().enabled, workspaceOff: this.workspaceOff, disabledLanguages: [], languageId: undefined, scheme: undefined });
+    const wide = offReason({
+      trusted: vscode.workspace.isTrusted,
+      enabled: this.choices().enabled,
+      workspaceOff: this.workspaceOff,
+      disabledLanguages: [],
+      languageId: undefined,
+      scheme: undefined,
+    });
     return wide === undefined;
   }
 
   /** Whether there is anything to complete: a folder on the disk, or a document of a kind that Ondol suggests in. */
   private get hasWork(): boolean {
-    return (vscode.workspace.workspaceFolders ?? []).some((folder) => folder.uri.scheme === 'file')
-      || vscode.workspace.textDocuments.some((document) => SCHEMES.includes(document.uri.scheme));
+    return (
+      (vscode.workspace.workspaceFolders ?? []).some((folder) => folder.uri.scheme === 'file') ||
+      vscode.workspace.textDocuments.some((document) => SCHEMES.includes(document.uri.scheme))
+    );
   }
 
   /** Starts or stops the server, whichever the switches say. */
   apply(): void {
     if (!this.mayRun) {
-      if (this.server.isWanted) { void this.server.stop(); }
+      if (this.server.isWanted) {
+        void this.server.stop();
+      }
     } else if (!this.server.isWanted && this.hasWork) {
       this.restartKey = restartKey(this.choices());
       void this.server.start();
@@ -95,7 +126,9 @@ export class Controller implements Host, Gate, vscode.Disposable {
 
   async restart(): Promise<void> {
     this.notices.reset();
-    if (this.mayRun) { await this.server.restart(); }
+    if (this.mayRun) {
+      await this.server.restart();
+    }
   }
 
   async toggleEverywhere(): Promise<void> {
@@ -106,11 +139,18 @@ export class Controller implements Host, Gate, vscode.Disposable {
 
   async toggleLanguage(): Promise<void> {
     const language = vscode.window.activeTextEditor?.document.languageId;
-    if (language === undefined) { void vscode.window.showInformationMessage(t('Open a file first: its language is the one to switch.')); return; }
+    if (language === undefined) {
+      void vscode.window.showInformationMessage(t('Open a file first: its language is the one to switch.'));
+      return;
+    }
     const configuration = vscode.workspace.getConfiguration('ondol');
     const now = configuration.inspect<string[]>('disabledLanguages')?.globalValue ?? [];
     const next = now.includes(language) ? now.filter((one) => one !== language) : [...now, language];
-    await configuration.update('disabledLanguages', next.length === 0 ? undefined : next, vscode.ConfigurationTarget.Global);
+    await configuration.update(
+      'disabledLanguages',
+      next.length === 0 ? undefined : next,
+      vscode.ConfigurationTarget.Global,
+    );
   }
 
   /** Kept in the editor's own storage: nothing is written into the repository. */
@@ -120,7 +160,11 @@ export class Controller implements Host, Gate, vscode.Disposable {
   }
 
   private configured(event: vscode.ConfigurationChangeEvent): void {
-    if (event.affectsConfiguration('python.defaultInterpreterPath') && this.server.isWanted && this.server.status.state === 'problem') {
+    if (
+      event.affectsConfiguration('python.defaultInterpreterPath') &&
+      this.server.isWanted &&
+      this.server.status.state === 'problem'
+    ) {
       void this.server.restart();
     }
     if (event.affectsConfiguration('ondol')) {
@@ -144,7 +188,9 @@ export class Controller implements Host, Gate, vscode.Disposable {
   // --- what people read ---
 
   changed(): void {
-    if (this.server.status.state === 'ready') { void vscode.commands.executeCommand('setContext', 'ondol.ready', true); }
+    if (this.server.status.state === 'ready') {
+      void vscode.commands.executeCommand('setContext', 'ondol.ready', true);
+    }
     this.refresh();
   }
 
@@ -154,7 +200,9 @@ export class Controller implements Host, Gate, vscode.Disposable {
   }
 
   /** The sentence of the status bar, for the menu and the doctor. */
-  get sentence(): string { return this.view.sentence; }
+  get sentence(): string {
+    return this.view.sentence;
+  }
 
   refresh(): void {
     const shown = this.view;
@@ -169,8 +217,12 @@ export class Controller implements Host, Gate, vscode.Disposable {
     const tip = new vscode.MarkdownString();
     tip.appendText(sentence);
     const { status, version } = this.server;
-    if (status.state !== 'problem' && status.message !== '') { tip.appendMarkdown('\n\n').appendText(status.message); }
-    if (version !== undefined) { tip.appendMarkdown('\n\n').appendText(t('Server {0}', version)); }
+    if (status.state !== 'problem' && status.message !== '') {
+      tip.appendMarkdown('\n\n').appendText(status.message);
+    }
+    if (version !== undefined) {
+      tip.appendMarkdown('\n\n').appendText(t('Server {0}', version));
+    }
     tip.appendMarkdown('\n\n').appendText(t('Click for the menu.'));
     return tip;
   }
@@ -178,7 +230,8 @@ export class Controller implements Host, Gate, vscode.Disposable {
   /** The folder the doctor looks at: that of the document in front, else the first, else the home folder. */
   get folderInFront(): string {
     const document = vscode.window.activeTextEditor?.document;
-    const folder = (document && vscode.workspace.getWorkspaceFolder(document.uri)) ?? vscode.workspace.workspaceFolders?.[0];
+    const folder =
+      (document && vscode.workspace.getWorkspaceFolder(document.uri)) ?? vscode.workspace.workspaceFolders?.[0];
     return folder?.uri.fsPath ?? (document?.uri.scheme === 'file' ? path.dirname(document.uri.fsPath) : os.homedir());
   }
 }

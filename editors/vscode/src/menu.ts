@@ -4,21 +4,41 @@ import type { Controller } from './controller';
 
 const t = vscode.l10n.t;
 
-interface Entry extends vscode.QuickPickItem { run?: string }
+interface Entry extends vscode.QuickPickItem {
+  run?: string;
+}
 
 function entries(controller: Controller): Entry[] {
   const language = vscode.window.activeTextEditor?.document.languageId;
   const choice = controller.choices();
   const separator = (label: string): Entry => ({ label, kind: vscode.QuickPickItemKind.Separator });
-  const list: Entry[] = [{ label: choice.enabled ? t('Switch Ondol off') : t('Switch Ondol on'), iconPath: new vscode.ThemeIcon(choice.enabled ? 'circle-slash' : 'flame'), run: 'ondol.toggle' }];
+  const list: Entry[] = [
+    {
+      label: choice.enabled ? t('Switch Ondol off') : t('Switch Ondol on'),
+      iconPath: new vscode.ThemeIcon(choice.enabled ? 'circle-slash' : 'flame'),
+      run: 'ondol.toggle',
+    },
+  ];
   if (language !== undefined) {
     const off = choice.disabledLanguages.includes(language);
-    list.push({ label: off ? t('Switch on for {0}', language) : t('Switch off for {0}', language), iconPath: new vscode.ThemeIcon('code'), run: 'ondol.toggleLanguage' });
+    list.push({
+      label: off ? t('Switch on for {0}', language) : t('Switch off for {0}', language),
+      iconPath: new vscode.ThemeIcon('code'),
+      run: 'ondol.toggleLanguage',
+    });
   }
-  list.push({ label: controller.workspaceOff ? t('Switch on in this workspace') : t('Switch off in this workspace'), iconPath: new vscode.ThemeIcon('root-folder'), run: 'ondol.toggleWorkspace' });
+  list.push({
+    label: controller.workspaceOff ? t('Switch on in this workspace') : t('Switch off in this workspace'),
+    iconPath: new vscode.ThemeIcon('root-folder'),
+    run: 'ondol.toggleWorkspace',
+  });
   list.push(
     separator(t('Suggestions')),
-    { label: t('Suggest here now'), iconPath: new vscode.ThemeIcon('lightbulb'), run: 'editor.action.inlineSuggest.trigger' },
+    {
+      label: t('Suggest here now'),
+      iconPath: new vscode.ThemeIcon('lightbulb'),
+      run: 'editor.action.inlineSuggest.trigger',
+    },
     { label: t('Explain the last suggestion'), iconPath: new vscode.ThemeIcon('question'), run: 'ondol.explain' },
     separator(t('Index and server')),
     { label: t('Index now'), iconPath: new vscode.ThemeIcon('sync'), run: 'ondol.index' },
@@ -34,5 +54,7 @@ function entries(controller: Controller): Entry[] {
 
 export async function showMenu(controller: Controller): Promise<void> {
   const choice = await vscode.window.showQuickPick(entries(controller), { placeHolder: controller.sentence });
-  if (choice?.run !== undefined) { await vscode.commands.executeCommand(choice.run); }
+  if (choice?.run !== undefined) {
+    await vscode.commands.executeCommand(choice.run);
+  }
 }

@@ -7,36 +7,65 @@ export class Notices {
   private readonly shown = new Set<string>();
 
   /** Lets every message be shown again, after the user asked for a new start. */
-  reset(): void { this.shown.clear(); }
+  reset(): void {
+    this.shown.clear();
+  }
 
   notInstalled(message: string, command: string): void {
-    this.once('not-installed', message, { [t('Copy Command')]: () => this.copy(command), [t('Try Again')]: () => this.run('ondol.restart'), [t('Getting Started')]: () => this.run('ondol.walkthrough') });
+    this.once('not-installed', message, {
+      [t('Copy Command')]: () => this.copy(command),
+      [t('Try Again')]: () => this.run('ondol.restart'),
+      [t('Getting Started')]: () => this.run('ondol.walkthrough'),
+    });
   }
 
   tooOld(message: string, command: string): void {
-    this.once('too-old', message, { [t('Copy Command')]: () => this.copy(command), [t('Try Again')]: () => this.run('ondol.restart') });
+    this.once('too-old', message, {
+      [t('Copy Command')]: () => this.copy(command),
+      [t('Try Again')]: () => this.run('ondol.restart'),
+    });
   }
 
   badSetting(message: string): void {
-    this.once('bad-setting', message, { [t('Open Settings')]: () => void vscode.commands.executeCommand('workbench.action.openSettings', 'ondol.server.path') });
+    this.once('bad-setting', message, {
+      [t('Open Settings')]: () =>
+        void vscode.commands.executeCommand('workbench.action.openSettings', 'ondol.server.path'),
+    });
   }
 
   gaveUp(message: string): void {
-    this.once('gave-up', message, { [t('Show Output')]: () => this.run('ondol.showOutput'), [t('Doctor')]: () => this.run('ondol.doctor'), [t('Try Again')]: () => this.run('ondol.restart') });
+    this.once('gave-up', message, {
+      [t('Show Output')]: () => this.run('ondol.showOutput'),
+      [t('Doctor')]: () => this.run('ondol.doctor'),
+      [t('Try Again')]: () => this.run('ondol.restart'),
+    });
   }
 
   /** A trouble in the server's own words, once for each sentence. */
   trouble(message: string): void {
-    this.once(message, message, { [t('Show Output')]: () => this.run('ondol.showOutput'), [t('Doctor')]: () => this.run('ondol.doctor') });
+    this.once(message, message, {
+      [t('Show Output')]: () => this.run('ondol.showOutput'),
+      [t('Doctor')]: () => this.run('ondol.doctor'),
+    });
   }
 
-  private run(command: string): void { void vscode.commands.executeCommand(command); }
+  private run(command: string): void {
+    void vscode.commands.executeCommand(command);
+  }
 
-  private copy(text: string): void { void vscode.env.clipboard.writeText(text); }
+  private copy(text: string): void {
+    void vscode.env.clipboard.writeText(text);
+  }
 
   private once(cause: string, message: string, actions: Record<string, () => void>): void {
-    if (this.shown.has(cause)) { return; }
+    if (this.shown.has(cause)) {
+      return;
+    }
     this.shown.add(cause);
-    void vscode.window.showWarningMessage(message, ...Object.keys(actions)).then((choice) => { if (choice !== undefined) { actions[choice]?.(); } });
+    void vscode.window.showWarningMessage(message, ...Object.keys(actions)).then((choice) => {
+      if (choice !== undefined) {
+        actions[choice]?.();
+      }
+    });
   }
 }

@@ -14,12 +14,20 @@ export class Reports implements vscode.TextDocumentContentProvider, vscode.Dispo
   readonly onDidChange = this.change.event;
   private readonly registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
 
-  dispose(): void { this.registration.dispose(); this.change.dispose(); }
+  dispose(): void {
+    this.registration.dispose();
+    this.change.dispose();
+  }
 
-  provideTextDocumentContent(uri: vscode.Uri): string { return this.pages.get(uri.path) ?? ''; }
+  provideTextDocumentContent(uri: vscode.Uri): string {
+    return this.pages.get(uri.path) ?? '';
+  }
 
   async explain(connection: Connection): Promise<void> {
-    const answer = await connection.request<unknown>('workspace/executeCommand', { command: 'ondol.explain', arguments: [{}] });
+    const answer = await connection.request<unknown>('workspace/executeCommand', {
+      command: 'ondol.explain',
+      arguments: [{}],
+    });
     const text = typeof answer === 'string' && answer !== '' ? answer : t('There has been no suggestion yet.');
     const uri = this.put(`${t('Explanation')}.md`, text);
     try {
@@ -31,17 +39,35 @@ export class Reports implements vscode.TextDocumentContentProvider, vscode.Dispo
 
   async doctor(server: Server, folder: string, facts: string[]): Promise<void> {
     const body = await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Window, title: t('Ondol: doctor') }, () => this.runDoctor(server, folder));
+      { location: vscode.ProgressLocation.Window, title: t('Ondol: doctor') },
+      () => this.runDoctor(server, folder),
+    );
     const uri = this.put('Ondol Doctor', [...facts, '', body].join('\n'));
     await vscode.window.showTextDocument(uri, { preview: true });
   }
 
   private async runDoctor(server: Server, folder: string): Promise<string> {
     const { located } = server.locate();
-    if (located.kind !== 'found') { return server.status.message; }
+    if (located.kind !== 'found') {
+      return server.status.message;
+    }
     return new Promise((resolve) => {
-      execFile(located.file, ['doctor'], { cwd: folder, env: { ...server.environment(), NO_COLOR: '1' }, timeout: DOCTOR_TIMEOUT_MS, encoding: 'utf8' },
-        (error, stdout, stderr) => resolve([`$ ${located.file} doctor`, stdout.trimEnd(), stderr.trimEnd(), error?.killed === true ? t('The doctor did not finish in time.') : ''].filter((part) => part !== '').join('\n')));
+      execFile(
+        located.file,
+        ['doctor'],
+        { cwd: folder, env: { ...server.environment(), NO_COLOR: '1' }, timeout: DOCTOR_TIMEOUT_MS, encoding: 'utf8' },
+        (error, stdout, stderr) =>
+          resolve(
+            [
+              `$ ${located.file} doctor`,
+              stdout.trimEnd(),
+              stderr.trimEnd(),
+              error?.killed === true ? t('The doctor did not finish in time.') : '',
+            ]
+              .filter((part) => part !== '')
+              .join('\n'),
+          ),
+      );
     });
   }
 

@@ -15,7 +15,11 @@ export class Restarts {
   }
 
   /** How often the server ended within the window. */
-  get count(): number { return this.ends.length; }
+  get count(): number {
+    return this.ends.length;
+  }
 
-  reset(): void { this.ends = []; }
+  reset(): void {
+    this.ends = [];
+  }
 }

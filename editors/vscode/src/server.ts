@@ -37,8 +37,12 @@ function interpreterOf(folder: vscode.WorkspaceFolder | undefined): string | und
     const extension = vscode.extensions.getExtension('ms-python.python');
     const api = extension?.isActive === true ? extension.exports : undefined;
     const active: unknown = api?.environments?.getActiveEnvironmentPath?.(folder?.uri)?.path;
-    if (typeof active === 'string' && /[/\\]/.test(active)) { return active; }
-  } catch { /* another version of that extension; its setting is read instead */ }
+    if (typeof active === 'string' && /[/\\]/.test(active)) {
+      return active;
+    }
+  } catch {
+    /* another version of that extension; its setting is read instead */
+  }
   const value = vscode.workspace.getConfiguration('python', folder).get('defaultInterpreterPath');
   return interpreterPath(typeof value === 'string' ? value : '', folder?.uri.fsPath, os.homedir(), process.platform);
 }
@@ -56,10 +60,14 @@ export class Server {
 
   constructor(private readonly host: Host) {}
 
-  get version(): string | undefined { return this.connection?.version; }
+  get version(): string | undefined {
+    return this.connection?.version;
+  }
 
   /** Whether it is to run, even if it does not at this moment. */
-  get isWanted(): boolean { return this.wanted; }
+  get isWanted(): boolean {
+    return this.wanted;
+  }
 
   /** Starts the server, as if for the first time. Never rejects. */
   async start(): Promise<void> {
@@ -71,11 +79,15 @@ export class Server {
   async restart(): Promise<void> {
     this.wanted = true;
     await this.halt();
-    if (this.wanted) { await this.start(); }
+    if (this.wanted) {
+      await this.start();
+    }
   }
 
   /** Tells a running server of changed settings. */
-  configure(): void { this.connection?.notify('workspace/didChangeConfiguration', { settings: { ondol: this.host.choices().options } }); }
+  configure(): void {
+    this.connection?.notify('workspace/didChangeConfiguration', { settings: { ondol: this.host.choices().options } });
+  }
 
   /** Stops the server; it stays stopped until `start`. */
   async stop(): Promise<void> {
@@ -95,8 +107,13 @@ export class Server {
   locate(): { located: Located; interpreter: string | undefined } {
     const interpreter = interpreterOf(vscode.workspace.workspaceFolders?.[0]);
     const located = locate({
-      setting: this.host.choices().serverPath, pathVariable: process.env['PATH'] ?? process.env['Path'] ?? '', interpreter, home: os.homedir(),
-      platform: process.platform, folders: (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath), isExecutable,
+      setting: this.host.choices().serverPath,
+      pathVariable: process.env['PATH'] ?? process.env['Path'] ?? '',
+      interpreter,
+      home: os.homedir(),
+      platform: process.platform,
+      folders: (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
+      isExecutable,
     });
     return { located, interpreter };
   }
@@ -105,7 +122,12 @@ export class Server {
   environment(): NodeJS.ProcessEnv {
     const { dataDirectory } = this.host.choices();
     // PYTHONSAFEPATH: nothing is ever imported from the working directory, which is the user's repository.
-    return { ...process.env, PYTHONSAFEPATH: '1', PYTHONIOENCODING: 'utf-8', ...(dataDirectory === '' ? {} : { ONDOL_DATA_DIR: dataDirectory }) };
+    return {
+      ...process.env,
+      PYTHONSAFEPATH: '1',
+      PYTHONIOENCODING: 'utf-8',
+      ...(dataDirectory === '' ? {} : { ONDOL_DATA_DIR: dataDirectory }),
+    };
   }
 
   private set(status: ServerStatus): void {
@@ -118,7 +140,10 @@ export class Server {
     this.spoke = false;
     this.set({ state: 'starting', message: '' });
     const { located, interpreter } = this.locate();
-    if (located.kind !== 'found') { this.notFound(located, interpreter); return; }
+    if (located.kind !== 'found') {
+      this.notFound(located, interpreter);
+      return;
+    }
     void vscode.commands.executeCommand('setContext', 'ondol.found', true);
     const began = performance.now();
     const options = this.options(located.file, attempt);
@@ -129,22 +154,42 @@ export class Server {
       const { connect } = require('./client.js') as typeof import('./client');
       this.took.client = Math.round(performance.now() - began);
       const connection = await connect(options);
-      if (attempt !== this.attempt) { await connection.stop(); return; }
+      if (attempt !== this.attempt) {
+        await connection.stop();
+        return;
+      }
       this.took.server = Math.round(performance.now() - began);
-      this.host.output.info(`server ${connection.version ?? '?'} answered after ${this.took.server} ms, process ${connection.pid}`);
+      this.host.output.info(
+        `server ${connection.version ?? '?'} answered after ${this.took.server} ms, process ${connection.pid}`,
+      );
       this.accept(connection, located.file);
     } catch (error) {
-      if (attempt === this.attempt) { this.ended(String(error instanceof Error ? error.message : error)); }
+      if (attempt === this.attempt) {
+        this.ended(String(error instanceof Error ? error.message : error));
+      }
     }
   }
 
   private options(command: string, attempt: number): ConnectOptions {
     return {
-      command, args: serverArguments(this.host.choices()), cwd: this.host.ownFolder, env: this.environment(), output: this.host.output,
+      command,
+      args: serverArguments(this.host.choices()),
+      cwd: this.host.ownFolder,
+      env: this.environment(),
+      output: this.host.output,
       settings: () => this.host.choices().options,
-      onStatus: (status) => { if (attempt === this.attempt) { this.spoke = true; this.set(status); } },
+      onStatus: (status) => {
+        if (attempt === this.attempt) {
+          this.spoke = true;
+          this.set(status);
+        }
+      },
       onTrouble: (message) => this.host.notices.trouble(message),
-      onClosed: (exit) => { if (attempt === this.attempt) { this.ended(describe(exit)); } },
+      onClosed: (exit) => {
+        if (attempt === this.attempt) {
+          this.ended(describe(exit));
+        }
+      },
     };
   }
 
@@ -153,7 +198,12 @@ export class Server {
       this.attempt++;
       void connection.stop();
       const command = installCommand(undefined, file);
-      const message = t('Ondol {0} is too old for this extension, which needs {1} or later. Run: {2}', connection.version ?? '?', OLDEST_SERVER, command);
+      const message = t(
+        'Ondol {0} is too old for this extension, which needs {1} or later. Run: {2}',
+        connection.version ?? '?',
+        OLDEST_SERVER,
+        command,
+      );
       this.set({ state: 'problem', message });
       this.host.notices.tooOld(message, command);
       return;
@@ -161,12 +211,19 @@ export class Server {
     this.connection = connection;
     this.host.changed();
     // A server that says nothing of its state is taken to be ready.
-    this.timer = setTimeout(() => { if (this.connection === connection && !this.spoke) { this.set({ state: 'ready', message: '' }); } }, SILENCE_MS);
+    this.timer = setTimeout(() => {
+      if (this.connection === connection && !this.spoke) {
+        this.set({ state: 'ready', message: '' });
+      }
+    }, SILENCE_MS);
   }
 
   private notFound(located: Located, interpreter: string | undefined): void {
     if (located.kind === 'bad-setting') {
-      const message = t('The setting ondol.server.path names {0}, which is not a program that can be run.', located.file);
+      const message = t(
+        'The setting ondol.server.path names {0}, which is not a program that can be run.',
+        located.file,
+      );
       this.set({ state: 'problem', message });
       this.host.notices.badSetting(message);
       return;
@@ -182,7 +239,10 @@ export class Server {
     this.connection = undefined;
     const delay = this.restarts.next(Date.now());
     if (delay === undefined) {
-      const message = t('The Ondol server stopped {0} times in three minutes and is not started again by itself.', this.restarts.count);
+      const message = t(
+        'The Ondol server stopped {0} times in three minutes and is not started again by itself.',
+        this.restarts.count,
+      );
       this.host.output.error(`${how}; giving up`);
       this.set({ state: 'problem', message });
       this.host.notices.gaveUp(message);
@@ -195,5 +255,7 @@ export class Server {
 }
 
 function describe(exit: Exit): string {
-  return exit.signal === null ? `the server ended with exit code ${exit.code}` : `the server was ended by ${exit.signal}`;
+  return exit.signal === null
+    ? `the server ended with exit code ${exit.code}`
+    : `the server was ended by ${exit.signal}`;
 }

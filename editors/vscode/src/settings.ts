@@ -4,7 +4,11 @@
 // The server is sent only what somebody set, so that ondol.toml keeps its say over the rest. Pure: values come by `inspect`.
 
 /** The values of one setting by the level they were set on, as VS Code's `inspect` gives them. */
-export interface Levels { globalValue?: unknown; workspaceValue?: unknown; workspaceFolderValue?: unknown }
+export interface Levels {
+  globalValue?: unknown;
+  workspaceValue?: unknown;
+  workspaceFolderValue?: unknown;
+}
 export type Inspect = (key: string) => Levels | undefined;
 
 export interface Choices {
@@ -19,11 +23,23 @@ export interface Choices {
   options: Record<string, unknown>;
 }
 
-const USER_OPTIONS = ['precision', 'multiLine', 'maxLines', 'deadlineMs', 'workers', 'baseModel', 'baseBits', 'remoteUrl', 'remoteModel', 'traceText'] as const;
+const USER_OPTIONS = [
+  'precision',
+  'multiLine',
+  'maxLines',
+  'deadlineMs',
+  'workers',
+  'baseModel',
+  'baseBits',
+  'remoteUrl',
+  'remoteModel',
+  'traceText',
+] as const;
 const BACKENDS = ['retrieval', 'local', 'remote'];
 
 const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
-const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []);
+const strings = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 
 function union(levels: Levels | undefined): string[] {
   const all = [levels?.globalValue, levels?.workspaceValue, levels?.workspaceFolderValue].flatMap(strings);
@@ -36,11 +52,18 @@ export function choices(inspect: Inspect): Choices {
   const options: Record<string, unknown> = {};
   for (const key of USER_OPTIONS) {
     const value = user(key);
-    if (value !== undefined && value !== null && value !== '' && !(key === 'workers' && value === 0)) { options[key] = value; }
+    if (value !== undefined && value !== null && value !== '' && !(key === 'workers' && value === 0)) {
+      options[key] = value;
+    }
   }
-  const disabledLanguages = union(inspect('disabledLanguages')), exclude = union(inspect('exclude'));
-  if (disabledLanguages.length > 0) { options['disabledLanguages'] = disabledLanguages; }
-  if (exclude.length > 0) { options['exclude'] = exclude; }
+  const disabledLanguages = union(inspect('disabledLanguages')),
+    exclude = union(inspect('exclude'));
+  if (disabledLanguages.length > 0) {
+    options['disabledLanguages'] = disabledLanguages;
+  }
+  if (exclude.length > 0) {
+    options['exclude'] = exclude;
+  }
   const backend = text(user('backend'));
   return {
     enabled: ![enabled?.globalValue, enabled?.workspaceValue, enabled?.workspaceFolderValue].includes(false),
@@ -56,11 +79,26 @@ export function choices(inspect: Inspect): Choices {
 
 /** The arguments of the server process. */
 export function serverArguments(choice: Choices): string[] {
-  return ['serve', '--stdio', ...(choice.backend === '' ? [] : ['--backend', choice.backend]), ...choice.serverArguments];
+  return [
+    'serve',
+    '--stdio',
+    ...(choice.backend === '' ? [] : ['--backend', choice.backend]),
+    ...choice.serverArguments,
+  ];
 }
 
 /** What a change of must restart the server; everything else it is told while it runs. */
 export function restartKey(choice: Choices): string {
   const { baseModel, baseBits, remoteUrl, remoteModel, workers } = choice.options;
-  return JSON.stringify([choice.serverPath, choice.serverArguments, choice.dataDirectory, choice.backend, baseModel, baseBits, remoteUrl, remoteModel, workers]);
+  return JSON.stringify([
+    choice.serverPath,
+    choice.serverArguments,
+    choice.dataDirectory,
+    choice.backend,
+    baseModel,
+    baseBits,
+    remoteUrl,
+    remoteModel,
+    workers,
+  ]);
 }

@@ -15,10 +15,20 @@ export const SCHEMES: readonly string[] = ['file', 'untitled', 'vscode-notebook-
 
 /** Why Ondol is off here, or undefined: it is on. Without a document only the wide switches count. */
 export function offReason(place: Place): OffReason | undefined {
-  if (!place.trusted) { return 'untrusted'; }
-  if (!place.enabled) { return 'everywhere'; }
-  if (place.workspaceOff) { return 'workspace'; }
-  if (place.scheme !== undefined && !SCHEMES.includes(place.scheme)) { return 'document'; }
-  if (place.languageId !== undefined && place.disabledLanguages.includes(place.languageId)) { return 'language'; }
+  if (!place.trusted) {
+    return 'untrusted';
+  }
+  if (!place.enabled) {
+    return 'everywhere';
+  }
+  if (place.workspaceOff) {
+    return 'workspace';
+  }
+  if (place.scheme !== undefined && !SCHEMES.includes(place.scheme)) {
+    return 'document';
+  }
+  if (place.languageId !== undefined && place.disabledLanguages.includes(place.languageId)) {
+    return 'language';
+  }
   return undefined;
 }

@@ -13,8 +13,14 @@ export interface ServerStatus {
 }
 
 /** A place in a document; `character` counts UTF-16 units, as in LSP and in VS Code. */
-export interface Place { line: number; character: number }
-export interface Span { start: Place; end: Place }
+export interface Place {
+  line: number;
+  character: number;
+}
+export interface Span {
+  start: Place;
+  end: Place;
+}
 
 /** One suggestion as it came over the wire; sent back unchanged when it is shown or accepted. */
 export interface WireItem {
@@ -31,7 +37,10 @@ export interface CompletionParams {
 }
 
 /** How a server process ended: by itself with a code, or by a signal. */
-export interface Exit { code: number | null; signal: string | null }
+export interface Exit {
+  code: number | null;
+  signal: string | null;
+}
 
 export interface ConnectOptions {
   command: string;

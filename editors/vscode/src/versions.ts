@@ -10,11 +10,16 @@ export function numbers(version: string): number[] | undefined {
 
 /** Whether `version` is older than `oldest`. An unknown version is not called old: the protocol will show. */
 export function tooOld(version: string | undefined, oldest: string = OLDEST_SERVER): boolean {
-  const have = numbers(version ?? ''), want = numbers(oldest);
-  if (have === undefined || want === undefined) { return false; }
+  const have = numbers(version ?? ''),
+    want = numbers(oldest);
+  if (have === undefined || want === undefined) {
+    return false;
+  }
   for (let i = 0; i < Math.max(have.length, want.length); i++) {
     const difference = (have[i] ?? 0) - (want[i] ?? 0);
-    if (difference !== 0) { return difference < 0; }
+    if (difference !== 0) {
+      return difference < 0;
+    }
   }
   return false;
 }

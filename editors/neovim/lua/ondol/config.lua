@@ -70,14 +70,39 @@ end
 
 local checks = {
   cmd = { list_of_strings, 'a list of strings, the program first' },
-  enabled = { function(v) return type(v) == 'boolean' end, 'true or false' },
-  filetypes = { boolean_map, "a table such as { markdown = false }" },
+  enabled = {
+    function(v)
+      return type(v) == 'boolean'
+    end,
+    'true or false',
+  },
+  filetypes = { boolean_map, 'a table such as { markdown = false }' },
   root_markers = { list_of_strings, 'a list of file or folder names' },
-  menu = { function(v) return v == 'hide' or v == 'show' end, "'hide' or 'show'" },
+  menu = {
+    function(v)
+      return v == 'hide' or v == 'show'
+    end,
+    "'hide' or 'show'",
+  },
   keys = { key_map, 'a table of keys by ' .. table.concat(M.actions, ', ') },
-  display = { function(v) return v == 'auto' or v == 'own' end, "'auto' or 'own'" },
-  debounce_ms = { function(v) return type(v) == 'number' and v >= 0 and v <= 5000 end, 'a number from 0 to 5000' },
-  settings = { function(v) return type(v) == 'table' end, 'a table' },
+  display = {
+    function(v)
+      return v == 'auto' or v == 'own'
+    end,
+    "'auto' or 'own'",
+  },
+  debounce_ms = {
+    function(v)
+      return type(v) == 'number' and v >= 0 and v <= 5000
+    end,
+    'a number from 0 to 5000',
+  },
+  settings = {
+    function(v)
+      return type(v) == 'table'
+    end,
+    'a table',
+  },
 }
 
 --- Takes the user's options over the defaults. An option that is wrong keeps its default and is told.

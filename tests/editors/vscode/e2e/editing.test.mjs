@@ -8,7 +8,15 @@ import { FAMILY, family, HABIT, head, REST, shop, START, trait } from './reposit
 
 describe('editing', () => {
   let bench, wire, window, repo;
-  const it = (name, body) => test(name, guarded(() => window, () => wire, body));
+  const it = (name, body) =>
+    test(
+      name,
+      guarded(
+        () => window,
+        () => wire,
+        body,
+      ),
+    );
   const file = (name) => path.join(repo, name);
   /** Empties the file in front but for a new function, so that no test meets what another left. */
   const begin = async (noun, rest = '') => {
@@ -16,17 +24,22 @@ describe('editing', () => {
     await window.insert(`# Work in progress.\n\n\n${head(noun)}${rest}`);
   };
 
-  before(async () => {
-    bench = await Workbench.start({ settings: { 'files.readonlyInclude': { '**/frozen.py': true }, 'ondol.precision': 0.4 } });
-    repo = shop(path.join(bench.folder, 'shop'));
-    const server = bench.realServer();
-    wire = server.wire;
-    bench.writeSettings({}, { 'ondol.server.path': server.file });
-    bench.index(repo);
-    window = await bench.open(repo);
-    await window.ready();
-    await window.openFile('work.py');
-  }, { timeout: 600_000 });
+  before(
+    async () => {
+      bench = await Workbench.start({
+        settings: { 'files.readonlyInclude': { '**/frozen.py': true }, 'ondol.precision': 0.4 },
+      });
+      repo = shop(path.join(bench.folder, 'shop'));
+      const server = bench.realServer();
+      wire = server.wire;
+      bench.writeSettings({}, { 'ondol.server.path': server.file });
+      bench.index(repo);
+      window = await bench.open(repo);
+      await window.ready();
+      await window.openFile('work.py');
+    },
+    { timeout: 600_000 },
+  );
   after(() => bench?.stop());
 
   it('grey text appears, is not in the file, and Tab accepts it', async () => {
@@ -54,13 +67,18 @@ describe('editing', () => {
     assert.equal(await window.saved(file('work.py')), before);
   });
 
-  it('a word is accepted by the editor\'s own key', async () => {
+  it("a word is accepted by the editor's own key", async () => {
     await begin('words');
     await window.type(START);
-    const ghost = await window.ghostAppears(), parts = wire.count('textDocument/didPartiallyAcceptCompletion');
+    const ghost = await window.ghostAppears(),
+      parts = wire.count('textDocument/didPartiallyAcceptCompletion');
     await window.key('Control+ArrowRight');
-    await until(async () => { const now = await window.ghost(); return now !== ghost && now !== '' && ghost.endsWith(now); }, 'a shorter grey text');
-    const rest = await window.ghost(), word = ghost.slice(0, ghost.length - rest.length);
+    await until(async () => {
+      const now = await window.ghost();
+      return now !== ghost && now !== '' && ghost.endsWith(now);
+    }, 'a shorter grey text');
+    const rest = await window.ghost(),
+      word = ghost.slice(0, ghost.length - rest.length);
     assert.match(word, /^open_?\w*\(?$/);
     assert.ok((await window.saved(file('work.py'))).endsWith(START + word));
     await until(() => wire.count('textDocument/didPartiallyAcceptCompletion') > parts, 'the report of the part');
@@ -73,7 +91,10 @@ describe('editing', () => {
     await window.type(START);
     const ghost = await window.ghostAppears(REST);
     await window.key('F9');
-    await until(async () => (await window.saved(file('work.py'))).includes(`${head('lines')}${START}${ghost.split('\n')[0]}`), 'the line in the file');
+    await until(
+      async () => (await window.saved(file('work.py'))).includes(`${head('lines')}${START}${ghost.split('\n')[0]}`),
+      'the line in the file',
+    );
   });
 
   it('Escape dismisses', async () => {
@@ -148,7 +169,8 @@ describe('editing', () => {
     await begin('composed');
     await window.type('connection = regist', 60);
     await window.key('Escape');
-    const compose = (text) => cdp.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
+    const compose = (text) =>
+      cdp.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
     for (const text of ['r', 'ry', 'ry.']) {
       await compose(text);
       await window.pause(500);
@@ -158,7 +180,11 @@ describe('editing', () => {
     await window.ghostAppears(REST);
     await window.key('Escape');
     await window.type('\n    # ');
-    for (const text of ['ㅎ', '하', '한']) { await compose(text); await window.pause(300); assert.equal(await window.ghost(), ''); }
+    for (const text of ['ㅎ', '하', '한']) {
+      await compose(text);
+      await window.pause(300);
+      assert.equal(await window.ghost(), '');
+    }
     await cdp.send('Input.insertText', { text: '한' });
     assert.ok((await window.saved(file('korean.py'))).endsWith('# 한'));
   });
@@ -183,21 +209,42 @@ describe('editing', () => {
     const ghost = await window.ghostAppears(REST);
     await window.shot('notebook');
     await window.key('Tab');
-    assert.ok(JSON.stringify(JSON.parse(await window.saved(file('book.ipynb'))).cells.at(-1).source).includes(REST.slice(0, 30)));
+    assert.ok(
+      JSON.stringify(JSON.parse(await window.saved(file('book.ipynb'))).cells.at(-1).source).includes(
+        REST.slice(0, 30),
+      ),
+    );
     assert.equal((await window.toasts()).length, 0);
   });
 
   it('an untitled document is asked for, a read-only one is not', async () => {
     await window.palette('New Untitled Text File');
     await window.page.waitForSelector('.tab.active[data-resource-name^="Untitled"]');
-    const answers = () => wire.entries().filter((entry) => entry.from === 'server' && entry.message.id !== undefined && entry.message.error !== undefined && ![-32800, -32801].includes(entry.message.error.code)).length;
+    const answers = () =>
+      wire
+        .entries()
+        .filter(
+          (entry) =>
+            entry.from === 'server' &&
+            entry.message.id !== undefined &&
+            entry.message.error !== undefined &&
+            ![-32800, -32801].includes(entry.message.error.code),
+        ).length;
     const errors = answers();
     await window.type(START);
-    await until(() => wire.sent('textDocument/inlineCompletion').some((message) => message.params.textDocument.uri.startsWith('untitled:')), 'a request for the untitled document');
+    await until(
+      () =>
+        wire
+          .sent('textDocument/inlineCompletion')
+          .some((message) => message.params.textDocument.uri.startsWith('untitled:')),
+      'a request for the untitled document',
+    );
     await window.pause(500);
     assert.equal(answers(), errors);
     await window.key('Escape');
-    for (let i = 0; i < START.length; i++) { await window.key('Backspace'); }
+    for (let i = 0; i < START.length; i++) {
+      await window.key('Backspace');
+    }
     await window.openFile('frozen.py');
     const asked = wire.count('textDocument/inlineCompletion');
     await window.type('connection');
@@ -236,14 +283,18 @@ describe('editing', () => {
       await window.ghostAppears(REST);
       await window.key('Escape');
     };
-    const off = (label) => window.statusIs((status) => status.icon === 'circle-slash' && label.test(status.label), `off, ${label}`);
+    const off = (label) =>
+      window.statusIs((status) => status.icon === 'circle-slash' && label.test(status.label), `off, ${label}`);
     await window.palette('Ondol: Switch On or Off for This Language');
     await off(/python/);
     await quiet('the language is off');
     await window.shot('off');
     await window.palette('Ondol: Switch On or Off for This Language');
     await speaks();
-    for (const [title, label] of [['Ondol: Switch On or Off in This Workspace', /workspace/], ['Ondol: Switch On or Off Everywhere', /switched off\.$/]]) {
+    for (const [title, label] of [
+      ['Ondol: Switch On or Off in This Workspace', /workspace/],
+      ['Ondol: Switch On or Off Everywhere', /switched off\.$/],
+    ]) {
       const ended = () => wire.entries().filter((entry) => entry.event === 'ended').length;
       const before = ended();
       await window.palette(title);
@@ -290,20 +341,33 @@ describe('editing', () => {
     await window.shot('doctor');
     await window.palette('Ondol: Index Now');
     await window.palette('Ondol: Show Output');
-    await window.page.waitForSelector('.output-view-container, .panel .pane-body, .panel .output-view', { timeout: 90_000 });
+    await window.page.waitForSelector('.output-view-container, .panel .pane-body, .panel .output-view', {
+      timeout: 90_000,
+    });
     assert.deepEqual([...bench.foreign], [], 'the page asked another host');
   });
 });
 
 describe('ten folders, and none under git', () => {
   let bench, wire, window;
-  const it = (name, body) => test(name, guarded(() => window, () => wire, body));
-  before(async () => {
-    bench = await Workbench.start({ settings: { 'ondol.precision': 0.4 } });
-    const server = bench.realServer();
-    wire = server.wire;
-    bench.writeSettings({}, { 'ondol.server.path': server.file });
-  }, { timeout: 600_000 });
+  const it = (name, body) =>
+    test(
+      name,
+      guarded(
+        () => window,
+        () => wire,
+        body,
+      ),
+    );
+  before(
+    async () => {
+      bench = await Workbench.start({ settings: { 'ondol.precision': 0.4 } });
+      const server = bench.realServer();
+      wire = server.wire;
+      bench.writeSettings({}, { 'ondol.server.path': server.file });
+    },
+    { timeout: 600_000 },
+  );
   after(() => bench?.stop());
 
   it('each of ten folders is completed from its own code, by one server', async () => {

@@ -9,13 +9,24 @@ import { head, REST, shop, START, write } from './repository.mjs';
 
 describe('faults', () => {
   let bench, wire, window, repo;
-  const it = (name, body) => test(name, guarded(() => window, () => wire, body));
+  const it = (name, body) =>
+    test(
+      name,
+      guarded(
+        () => window,
+        () => wire,
+        body,
+      ),
+    );
 
-  before(async () => {
-    bench = await Workbench.start();
-    repo = path.join(bench.folder, 'repo');
-    write(repo, { 'a.py': '# hello\n' });
-  }, { timeout: 600_000 });
+  before(
+    async () => {
+      bench = await Workbench.start();
+      repo = path.join(bench.folder, 'repo');
+      write(repo, { 'a.py': '# hello\n' });
+    },
+    { timeout: 600_000 },
+  );
   after(() => bench?.stop());
 
   const use = async (fault) => {
@@ -24,7 +35,13 @@ describe('faults', () => {
     bench.writeSettings({}, { 'ondol.server.path': server.file });
     await until(() => wire.starts().length > 0, `the server with the fault ${fault}`);
   };
-  const line = async (text) => { await window.key('Escape'); await window.key('Control+End'); await window.type('\n'); await window.pause(150); await window.type(text); };
+  const line = async (text) => {
+    await window.key('Escape');
+    await window.key('Control+End');
+    await window.type('\n');
+    await window.pause(150);
+    await window.type(text);
+  };
 
   it('not installed: one message with the exact command', async () => {
     window = await bench.open(repo);
@@ -39,11 +56,14 @@ describe('faults', () => {
     assert.equal((await window.toasts()).length, 1);
     await window.palette('Notifications: Show Notifications');
     await window.page.click('.notifications-center a:has-text("Copy Command")');
-    await until(async () => await window.page.evaluate(() => navigator.clipboard.readText()) === 'pipx install ondol', 'the command in the clipboard');
+    await until(
+      async () => (await window.page.evaluate(() => navigator.clipboard.readText())) === 'pipx install ondol',
+      'the command in the clipboard',
+    );
     await window.clear();
   });
 
-  it('installed later: found by itself, here in the workspace\'s interpreter environment', async () => {
+  it("installed later: found by itself, here in the workspace's interpreter environment", async () => {
     const environment = path.join(bench.folder, 'environment');
     const server = bench.fakeServer();
     wire = server.wire;
@@ -65,7 +85,13 @@ describe('faults', () => {
 
   it('a workspace cannot name the program', async () => {
     const evil = path.join(bench.folder, 'evil-ran');
-    write(repo, { '.vscode/settings.json': JSON.stringify({ 'ondol.server.path': path.join(repo, 'ondol'), 'ondol.server.arguments': ['--evil'] }), ondol: `#!/bin/sh\ntouch '${evil}'\n` });
+    write(repo, {
+      '.vscode/settings.json': JSON.stringify({
+        'ondol.server.path': path.join(repo, 'ondol'),
+        'ondol.server.arguments': ['--evil'],
+      }),
+      ondol: `#!/bin/sh\ntouch '${evil}'\n`,
+    });
     fs.chmodSync(path.join(repo, 'ondol'), 0o755);
     await use('');
     await window.ready();
@@ -76,7 +102,10 @@ describe('faults', () => {
 
   it('too old: a message with the command that updates it', async () => {
     await use('old');
-    assert.match(await window.toast(/too old/), /0\.0\.1 is too old .* needs 0\.1\.0 or later\. Run: .* install --upgrade ondol$/);
+    assert.match(
+      await window.toast(/too old/),
+      /0\.0\.1 is too old .* needs 0\.1\.0 or later\. Run: .* install --upgrade ondol$/,
+    );
     await window.statusIs((one) => one.icon === 'warning', 'a warning');
     await window.clear();
   });
@@ -123,7 +152,18 @@ describe('faults', () => {
     await use('ranges');
     await window.ready();
     await line('def add(');
-    await until(() => wire.entries().some((entry) => entry.from === 'server' && Array.isArray(entry.message.result?.items) && entry.message.result.items.length > 5), 'the wrong items');
+    await until(
+      () =>
+        wire
+          .entries()
+          .some(
+            (entry) =>
+              entry.from === 'server' &&
+              Array.isArray(entry.message.result?.items) &&
+              entry.message.result.items.length > 5,
+          ),
+      'the wrong items',
+    );
     await window.noGhost(800);
     assert.deepEqual(await window.toasts(), []);
     assert.equal(wire.count('textDocument/didShowCompletion'), 0);
@@ -157,7 +197,10 @@ describe('faults', () => {
     const server = bench.realServer();
     wire = server.wire;
     const own = shop(path.join(bench.folder, 'shop'), { git: false });
-    bench.writeSettings({}, { 'ondol.server.path': server.file, 'ondol.dataDirectory': path.join(bench.folder, 'a-file', 'data') });
+    bench.writeSettings(
+      {},
+      { 'ondol.server.path': server.file, 'ondol.dataDirectory': path.join(bench.folder, 'a-file', 'data') },
+    );
     window = await bench.open(own);
     const status = await window.statusIs((one) => one.warning, 'a warning');
     assert.match(status.label, /a-file/);
@@ -174,11 +217,21 @@ describe('faults', () => {
   it('Restricted Mode: nothing is started', async () => {
     const server = bench.fakeServer();
     wire = server.wire;
-    bench.writeSettings({ 'security.workspace.trust.enabled': true, 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' }, { 'ondol.server.path': server.file });
+    bench.writeSettings(
+      {
+        'security.workspace.trust.enabled': true,
+        'security.workspace.trust.startupPrompt': 'never',
+        'security.workspace.trust.banner': 'never',
+      },
+      { 'ondol.server.path': server.file },
+    );
     const strange = path.join(bench.folder, 'strange');
     write(strange, { 'a.py': '# hello\n' });
     window = await bench.open(strange);
-    await window.statusIs((one) => one.icon === 'circle-slash' && /Restricted Mode/.test(one.label), 'off in Restricted Mode');
+    await window.statusIs(
+      (one) => one.icon === 'circle-slash' && /Restricted Mode/.test(one.label),
+      'off in Restricted Mode',
+    );
     await window.openFile('a.py');
     await line('def add(');
     await window.noGhost(1500);

@@ -8,22 +8,48 @@ import { head, REST, shop, standardLibrary, START } from './repository.mjs';
 
 describe('the first minute', () => {
   let bench, wire, window, repo;
-  const it = (name, body) => test(name, guarded(() => window, () => wire, body));
-  before(async () => {
-    bench = await Workbench.start();
-    const server = bench.realServer();
-    wire = server.wire;
-    bench.writeSettings({}, { 'ondol.server.path': server.file });
-    repo = shop(path.join(bench.folder, 'large'), { git: false });
-    assert.ok(standardLibrary(path.join(repo, 'library')) >= 100_000);
-  }, { timeout: 600_000 });
+  const it = (name, body) =>
+    test(
+      name,
+      guarded(
+        () => window,
+        () => wire,
+        body,
+      ),
+    );
+  before(
+    async () => {
+      bench = await Workbench.start();
+      const server = bench.realServer();
+      wire = server.wire;
+      bench.writeSettings({}, { 'ondol.server.path': server.file });
+      repo = shop(path.join(bench.folder, 'large'), { git: false });
+      assert.ok(standardLibrary(path.join(repo, 'library')) >= 100_000);
+    },
+    { timeout: 600_000 },
+  );
   after(() => bench?.stop());
 
   it('progress with percent while a large repository is indexed, then grey text from it', async () => {
     window = await bench.open(repo);
     const seen = new Set();
-    await until(async () => { const status = await window.status(); if (status) { seen.add(status.text); } return status?.icon === 'flame' && wire.got('ondol/status').some((message) => message.params.state === 'indexing'); }, 'the end of indexing', 600_000);
-    assert.ok([...seen].some((text) => /indexing \d+ %/.test(text)), [...seen].join(', '));
+    await until(
+      async () => {
+        const status = await window.status();
+        if (status) {
+          seen.add(status.text);
+        }
+        return (
+          status?.icon === 'flame' && wire.got('ondol/status').some((message) => message.params.state === 'indexing')
+        );
+      },
+      'the end of indexing',
+      600_000,
+    );
+    assert.ok(
+      [...seen].some((text) => /indexing \d+ %/.test(text)),
+      [...seen].join(', '),
+    );
     await window.openFile('work.py');
     await window.insert(`\n\n${head('first')}`);
     await window.type(START);
@@ -35,9 +61,14 @@ describe('the first minute', () => {
 
   it('the walkthrough opens and its first steps are done', async () => {
     await window.palette('Ondol: Getting Started');
-    await window.page.waitForSelector('.gettingStartedContainer .step-title:has-text("Install the server")', { timeout: 120_000 });
+    await window.page.waitForSelector('.gettingStartedContainer .step-title:has-text("Install the server")', {
+      timeout: 120_000,
+    });
     for (const title of ['Install the server', 'Let it learn your repository']) {
-      await window.page.waitForSelector(`.getting-started-step:has(.step-title:has-text(${JSON.stringify(title)})) .codicon.complete`, { timeout: 90_000 });
+      await window.page.waitForSelector(
+        `.getting-started-step:has(.step-title:has-text(${JSON.stringify(title)})) .codicon.complete`,
+        { timeout: 90_000 },
+      );
     }
     await window.shot('walkthrough');
     assert.deepEqual(await window.toasts(), []);
@@ -46,17 +77,28 @@ describe('the first minute', () => {
 
 describe('in Korean', () => {
   let bench, wire, window;
-  const it = (name, body) => test(name, guarded(() => window, () => wire, body));
-  before(async () => {
-    bench = await Workbench.start({ locale: 'ko-KR' });
-    const server = bench.realServer();
-    wire = server.wire;
-    bench.writeSettings({}, { 'ondol.server.path': server.file });
-    const repo = shop(path.join(bench.folder, 'shop'));
-    bench.index(repo);
-    window = await bench.open(repo);
-    await window.ready();
-  }, { timeout: 600_000 });
+  const it = (name, body) =>
+    test(
+      name,
+      guarded(
+        () => window,
+        () => wire,
+        body,
+      ),
+    );
+  before(
+    async () => {
+      bench = await Workbench.start({ locale: 'ko-KR' });
+      const server = bench.realServer();
+      wire = server.wire;
+      bench.writeSettings({}, { 'ondol.server.path': server.file });
+      const repo = shop(path.join(bench.folder, 'shop'));
+      bench.index(repo);
+      window = await bench.open(repo);
+      await window.ready();
+    },
+    { timeout: 600_000 },
+  );
   after(() => bench?.stop());
 
   it('status, menu, commands and walkthrough', async () => {
@@ -67,7 +109,9 @@ describe('in Korean', () => {
     await window.shot('menu-korean');
     await window.key('Escape');
     await window.palette('Ondol: 시작하기');
-    await window.page.waitForSelector('.gettingStartedContainer .step-title:has-text("서버 설치")', { timeout: 120_000 });
+    await window.page.waitForSelector('.gettingStartedContainer .step-title:has-text("서버 설치")', {
+      timeout: 120_000,
+    });
     await window.page.click('.getting-started-step:has(.step-title:has-text("회색 텍스트"))');
     await window.pause(2000);
     await window.shot('walkthrough-korean');

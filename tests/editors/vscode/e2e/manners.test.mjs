@@ -6,13 +6,25 @@ import { after, before, describe, test } from 'node:test';
 import { guarded, until, Workbench } from './harness.mjs';
 import { HABIT, head, REST, shop, START } from './repository.mjs';
 
-const OUT_OF_THE_BOX = Object.fromEntries(['quickSuggestions', 'suggestOnTriggerCharacters', 'wordBasedSuggestions', 'autoClosingBrackets', 'autoClosingQuotes', 'autoIndent'].map((name) => [`editor.${name}`, undefined]));
+const OUT_OF_THE_BOX = Object.fromEntries(
+  [
+    'quickSuggestions',
+    'suggestOnTriggerCharacters',
+    'wordBasedSuggestions',
+    'autoClosingBrackets',
+    'autoClosingQuotes',
+    'autoIndent',
+  ].map((name) => [`editor.${name}`, undefined]),
+);
 
 /** Notes what each frame shows of the grey text, from now on. */
 function watchFrames() {
   window.ondolFrames = [];
   const look = () => {
-    window.ondolFrames.push(document.querySelector('.editor-instance .ghost-text-decoration, .editor-instance .suggest-preview-text') !== null);
+    window.ondolFrames.push(
+      document.querySelector('.editor-instance .ghost-text-decoration, .editor-instance .suggest-preview-text') !==
+        null,
+    );
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
@@ -20,7 +32,15 @@ function watchFrames() {
 
 describe('manners', () => {
   let bench, wire, window, repo;
-  const it = (name, body) => test(name, guarded(() => window, () => wire, body));
+  const it = (name, body) =>
+    test(
+      name,
+      guarded(
+        () => window,
+        () => wire,
+        body,
+      ),
+    );
   const text = () => window.saved(path.join(repo, 'work.py'));
   const definition = (noun) => head(noun).trimEnd();
   /** A new function in an empty file, typed as a user does: the editor indents. */
@@ -32,17 +52,20 @@ describe('manners', () => {
     }
   };
 
-  before(async () => {
-    bench = await Workbench.start({ settings: { ...OUT_OF_THE_BOX, 'ondol.precision': 0.4 } });
-    repo = shop(path.join(bench.folder, 'shop'));
-    const server = bench.realServer();
-    wire = server.wire;
-    bench.writeSettings({}, { 'ondol.server.path': server.file });
-    bench.index(repo);
-    window = await bench.open(repo);
-    await window.ready();
-    await window.openFile('work.py');
-  }, { timeout: 600_000 });
+  before(
+    async () => {
+      bench = await Workbench.start({ settings: { ...OUT_OF_THE_BOX, 'ondol.precision': 0.4 } });
+      repo = shop(path.join(bench.folder, 'shop'));
+      const server = bench.realServer();
+      wire = server.wire;
+      bench.writeSettings({}, { 'ondol.server.path': server.file });
+      bench.index(repo);
+      window = await bench.open(repo);
+      await window.ready();
+      await window.openFile('work.py');
+    },
+    { timeout: 600_000 },
+  );
   after(() => bench?.stop());
 
   it('a bracket that the editor closed is not closed again', async () => {
@@ -71,7 +94,11 @@ describe('manners', () => {
     await window.type(REST.slice(0, 20), 60);
     const frames = await window.page.evaluate(() => window.ondolFrames);
     assert.ok(frames.length > 10, `${frames.length} frames were seen`);
-    assert.deepEqual(frames.filter((shown) => !shown), [], 'the grey text flickered');
+    assert.deepEqual(
+      frames.filter((shown) => !shown),
+      [],
+      'the grey text flickered',
+    );
   });
 
   it('Tab belongs to the list of words while it is open', async () => {

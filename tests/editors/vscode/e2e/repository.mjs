@@ -17,12 +17,21 @@ export const START = 'connection = registry.';
 export const REST = HABIT[0].slice(START.length);
 
 /** The beginning of one more such function, up to where the habit starts. */
-export const head = (noun, indent = '    ') => `def load_${noun}(registry, settings, query):\n${indent}"""Load ${noun} that match a query."""\n${indent}`;
+export const head = (noun, indent = '    ') =>
+  `def load_${noun}(registry, settings, query):\n${indent}"""Load ${noun} that match a query."""\n${indent}`;
 
-const functions = (noun, indent, verbs) => verbs.map((verb) => [
-  `def ${verb}_${noun}(registry, settings, query):`, `${indent}"""${verb[0].toUpperCase()}${verb.slice(1)} ${noun} that match a query."""`,
-  ...HABIT.map((line) => indent + line.replace(/^ {4}/, indent)), '', '',
-].join('\n')).join('');
+const functions = (noun, indent, verbs) =>
+  verbs
+    .map((verb) =>
+      [
+        `def ${verb}_${noun}(registry, settings, query):`,
+        `${indent}"""${verb[0].toUpperCase()}${verb.slice(1)} ${noun} that match a query."""`,
+        ...HABIT.map((line) => indent + line.replace(/^ {4}/, indent)),
+        '',
+        '',
+      ].join('\n'),
+    )
+    .join('');
 
 export function write(folder, files) {
   for (const [name, text] of Object.entries(files)) {
@@ -32,8 +41,25 @@ export function write(folder, files) {
 }
 
 export function commit(folder, message) {
-  const git = (...args) => execFileSync('git', ['-C', folder, '-c', 'user.name=Test', '-c', 'user.email=test@example.invalid', '-c', 'commit.gpgsign=false', ...args], { stdio: 'pipe' });
-  if (!fs.existsSync(path.join(folder, '.git'))) { git('init', '-q'); }
+  const git = (...args) =>
+    execFileSync(
+      'git',
+      [
+        '-C',
+        folder,
+        '-c',
+        'user.name=Test',
+        '-c',
+        'user.email=test@example.invalid',
+        '-c',
+        'commit.gpgsign=false',
+        ...args,
+      ],
+      { stdio: 'pipe' },
+    );
+  if (!fs.existsSync(path.join(folder, '.git'))) {
+    git('init', '-q');
+  }
   git('add', '-A');
   git('commit', '-q', '-m', message);
 }
@@ -42,38 +68,72 @@ export function commit(folder, message) {
 export function shop(folder, { git = true } = {}) {
   fs.mkdirSync(folder, { recursive: true });
   for (const noun of NOUNS) {
-    write(folder, { [`shop/${noun}.py`]: `"""Queries on ${noun}."""\n\n\n${functions(noun, '    ', ['find', 'count', 'export'])}` });
+    write(folder, {
+      [`shop/${noun}.py`]: `"""Queries on ${noun}."""\n\n\n${functions(noun, '    ', ['find', 'count', 'export'])}`,
+    });
   }
   write(folder, {
-    'shop/__init__.py': '', 'work.py': '"""Work in progress."""\n',
+    'shop/__init__.py': '',
+    'work.py': '"""Work in progress."""\n',
     'tabs.py': `"""A file with tabs."""\n\n\n${functions('parcels', '\t', ['find', 'count'])}`,
-    'windows.py': `"""A file with CRLF."""\n\n\n${functions('pallets', '    ', ['find', 'count'])}`.replaceAll('\n', '\r\n'),
+    'windows.py': `"""A file with CRLF."""\n\n\n${functions('pallets', '    ', ['find', 'count'])}`.replaceAll(
+      '\n',
+      '\r\n',
+    ),
     'korean.py': `"""주문을 찾는 모듈입니다."""\n\n\n# 연결을 열고 행을 읽은 뒤 반드시 닫습니다. 😀\n${functions('coupons', '    ', ['find', 'count'])}`,
     'big.py': `"""A very long file."""\n${'x = 1\n'.repeat(100_000)}`,
-    'frozen.py': 'frozen = True\n', 'notes.md': '# Notes\n',
+    'frozen.py': 'frozen = True\n',
+    'notes.md': '# Notes\n',
     'book.ipynb': JSON.stringify({
       cells: [
         { cell_type: 'markdown', metadata: {}, source: ['# A notebook'] },
-        { cell_type: 'code', metadata: {}, source: ['def find_gifts(registry, settings, query):\n', ...HABIT.map((line, i) => `    ${line}${i < HABIT.length - 1 ? '\n' : ''}`)], outputs: [], execution_count: null },
+        {
+          cell_type: 'code',
+          metadata: {},
+          source: [
+            'def find_gifts(registry, settings, query):\n',
+            ...HABIT.map((line, i) => `    ${line}${i < HABIT.length - 1 ? '\n' : ''}`),
+          ],
+          outputs: [],
+          execution_count: null,
+        },
         { cell_type: 'code', metadata: {}, source: ['# second'], outputs: [], execution_count: null },
       ],
-      metadata: { kernelspec: { display_name: 'Python 3', language: 'python', name: 'python3' }, language_info: { name: 'python' } }, nbformat: 4, nbformat_minor: 5,
+      metadata: {
+        kernelspec: { display_name: 'Python 3', language: 'python', name: 'python3' },
+        language_info: { name: 'python' },
+      },
+      nbformat: 4,
+      nbformat_minor: 5,
     }),
   });
-  if (git) { commit(folder, 'The shop'); }
+  if (git) {
+    commit(folder, 'The shop');
+  }
   return folder;
 }
 
 export const FAMILY = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa'];
 
 /** What each of the family's repositories always does: its beginning and the rest. */
-export const trait = (name) => [`${name}_client.`, `send_${name}(context.${name}_message, retries=context.${name}_retries)`];
+export const trait = (name) => [
+  `${name}_client.`,
+  `send_${name}(context.${name}_message, retries=context.${name}_retries)`,
+];
 
 /** Repositories with habits that have nothing in common, and a workspace that opens them all. Returns the workspace's file. */
 export function family(folder) {
   for (const name of FAMILY) {
     const body = (verb, noun) => `def ${verb}_${noun}(context):\n    ${trait(name).join('')}\n    return context\n\n\n`;
-    write(path.join(folder, name), Object.fromEntries(NOUNS.slice(0, 5).map((noun) => [`${name}/${noun}.py`, ['send', 'retry', 'close'].map((verb) => body(verb, noun)).join('')])));
+    write(
+      path.join(folder, name),
+      Object.fromEntries(
+        NOUNS.slice(0, 5).map((noun) => [
+          `${name}/${noun}.py`,
+          ['send', 'retry', 'close'].map((verb) => body(verb, noun)).join(''),
+        ]),
+      ),
+    );
     write(path.join(folder, name), { [`${name}_work.py`]: '' });
     commit(path.join(folder, name), name);
   }
@@ -84,12 +144,16 @@ export function family(folder) {
 
 /** Modules of the Python standard library, at least `wanted` lines of them: size, and real code. Returns how many lines. */
 export function standardLibrary(folder, wanted = 100_000) {
-  const source = execFileSync('python3', ['-c', 'import sysconfig; print(sysconfig.get_path("stdlib"))']).toString().trim();
+  const source = execFileSync('python3', ['-c', 'import sysconfig; print(sysconfig.get_path("stdlib"))'])
+    .toString()
+    .trim();
   const skip = new Set(['site-packages', 'dist-packages', '__pycache__', 'config', 'test', 'tests', 'idlelib']);
   let lines = 0;
   const copy = (from, to) => {
     for (const entry of fs.readdirSync(from, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (entry.isDirectory() && !skip.has(entry.name)) { copy(path.join(from, entry.name), path.join(to, entry.name)); }
+      if (entry.isDirectory() && !skip.has(entry.name)) {
+        copy(path.join(from, entry.name), path.join(to, entry.name));
+      }
       if (entry.isFile() && entry.name.endsWith('.py') && lines < wanted) {
         const text = fs.readFileSync(path.join(from, entry.name));
         write(to, { [entry.name]: text });

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { caret, follow, type Ghost } from '../../../../editors/vscode/src/ghost';
 
 const at = (line: number, character: number) => ({ line, character });
-const insert = (line: number, character: number, text: string) => [{ start: at(line, character), end: at(line, character), text }];
+const insert = (line: number, character: number, text: string) => [
+  { start: at(line, character), end: at(line, character), text },
+];
 // "def add(" is typed from column 4 on; the suggestion replaces it from there.
 const ghost: Ghost = { text: 'def add(a, b):\n    return a + b', start: at(3, 4), taken: 8 };
 

@@ -15,23 +15,42 @@ test('every text of the manifest is there in English and in Korean, and none is 
 });
 
 test('every text in the code is there in Korean with the same places to fill, and none is left over', () => {
-  const source = fs.readdirSync(path.join(root, 'src')).map((name) => fs.readFileSync(path.join(root, 'src', name), 'utf8')).join('\n');
-  const used = [...new Set([...source.matchAll(/\bt\(\s*'((?:[^'\\]|\\.)*)'/g)].map((match) => match[1] as string))].sort();
+  const source = fs
+    .readdirSync(path.join(root, 'src'))
+    .map((name) => fs.readFileSync(path.join(root, 'src', name), 'utf8'))
+    .join('\n');
+  const used = [
+    ...new Set([...source.matchAll(/\bt\(\s*'((?:[^'\\]|\\.)*)'/g)].map((match) => match[1] as string)),
+  ].sort();
   const korean = json('l10n/bundle.l10n.ko.json') as Record<string, string>;
   assert.deepEqual(Object.keys(korean).sort(), used);
   const places = (text: string) => [...text.matchAll(/\{\d\}/g)].map((match) => match[0]).sort();
-  for (const [english, translated] of Object.entries(korean)) { assert.deepEqual(places(translated), places(english), english); }
+  for (const [english, translated] of Object.entries(korean)) {
+    assert.deepEqual(places(translated), places(english), english);
+  }
 });
 
 test('every page of the walkthrough is there in English and in Korean', () => {
   for (const match of manifest.matchAll(/"media\/([a-z]+)\.md"/g)) {
-    for (const name of [`${match[1]}.md`, `${match[1]}.nls.ko.md`]) { assert.ok(fs.existsSync(path.join(root, 'media', name)), name); }
+    for (const name of [`${match[1]}.md`, `${match[1]}.nls.ko.md`]) {
+      assert.ok(fs.existsSync(path.join(root, 'media', name)), name);
+    }
   }
 });
 
 test('programs, arguments, folders, models and addresses are settings of the machine', () => {
   const properties = json('package.json').contributes.configuration.properties as Record<string, { scope: string }>;
-  for (const key of ['server.path', 'server.arguments', 'dataDirectory', 'workers', 'backend', 'baseModel', 'remoteUrl', 'remoteModel', 'traceText']) {
+  for (const key of [
+    'server.path',
+    'server.arguments',
+    'dataDirectory',
+    'workers',
+    'backend',
+    'baseModel',
+    'remoteUrl',
+    'remoteModel',
+    'traceText',
+  ]) {
     assert.equal(properties[`ondol.${key}`]?.scope, 'machine', key);
   }
   assert.equal(json('package.json').capabilities.untrustedWorkspaces.supported, 'limited');
