@@ -7,10 +7,10 @@ VENV ?= .venv
 REPO ?= .
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-model test-llamacpp lint format benchmarks clean
+.PHONY: help demo test test-model test-llamacpp lint lint-editors format benchmarks clean
 
 help:  ## What can be made.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(VENV)/.laptop  ## Index REPO, start the language server and show completions where its last commits went on.
 	$(BIN)/ondol demo $(REPO)
@@ -29,6 +29,13 @@ lint: $(VENV)/.dev  ## Style, types and the direction of imports.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-editors: editors/vscode/node_modules/.package-lock.json  ## Style and types of the VS Code extension and the Neovim plugin.
+	npm --prefix editors/vscode run lint
+	tests/editors/neovim/lint.sh
+
+editors/vscode/node_modules/.package-lock.json: editors/vscode/package-lock.json
+	cd editors/vscode && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 format: $(VENV)/.dev  ## Bring the code into the house style.
 	$(BIN)/ruff check --fix .

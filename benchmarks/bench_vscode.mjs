@@ -1,10 +1,11 @@
-// How long a developer waits in the real VS Code: from the key to the grey text on screen, with the server's share of it; how much
-// the extension adds to the editor's start; how large it is; and how long the first minute lasts on an unindexed repository.
+// Measures the extension in the real VS Code: the time from a key press to ghost text on screen and the server's share
+// of it, the extension's share of the editor's start, its size, and the time to the first ghost text in an unindexed
+// repository.
 //
 //   tests/editors/vscode/run.sh --bench [--samples 60] [--out FILE]
 //
-// The key is the browser's keydown event, the screen is the frame after the grey text entered the page, the server's share is taken
-// between the editor's request and the answer on the wire. All clocks are this machine's. Prints JSON.
+// The measurement starts with the browser's keydown event and ends with the frame after the ghost text entered the
+// page. The server's share is the time between the editor's request and the answer. Prints JSON.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -12,14 +13,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
-import { until, Workbench } from '../tests/editors/vscode/e2e/harness.mjs';
+import { Workbench } from '../tests/editors/vscode/e2e/harness.mjs';
 import { head, shop, standardLibrary, START } from '../tests/editors/vscode/e2e/repository.mjs';
+import { until } from '../tests/editors/vscode/e2e/until.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
 const { values } = parseArgs({ options: { samples: { type: 'string', default: '60' }, out: { type: 'string' } } });
 const samples = Number(values.samples);
 const ACTIVATIONS = 12;
-const EMPTY = 'Nothing at all';
+const EMPTY = 'Empty extension';
 const KEY_DELAY_MS = 140; // some 85 words a minute
 
 const quantile = (numbers, share) => {
@@ -41,7 +43,7 @@ const git = (...args) =>
     .toString()
     .trim();
 
-/** Notes keys and the frames in which grey text came or changed, in milliseconds of the epoch. */
+/** Records the times of key presses and of frames with new ghost text, in milliseconds of the epoch. */
 function watch() {
   window.ondolKeys = [];
   window.ondolFrames = [];
@@ -69,10 +71,10 @@ function watch() {
   }).observe(document.body, { childList: true, subtree: true, characterData: true });
 }
 
-/** One waiting time for each grey text that appeared: the key before the answered request, the request, the answer, the frame. */
+/** Splits the time of each ghost text: from the key press to the request, to the answer, to the frame. */
 function waits(keys, frames, entries) {
-  const asked = new Map(),
-    answered = [];
+  const asked = new Map();
+  const answered = [];
   for (const { at, from, message } of entries) {
     if (from === 'editor' && message?.method === 'textDocument/inlineCompletion') {
       asked.set(message.id, at);
@@ -102,15 +104,16 @@ async function keyToScreen(window, wire, file) {
   let missing = 0;
   for (let i = 0; i < samples; i++) {
     await window.key('Escape', 'Control+A');
-    await window.insert(`${whole}\n\n\n${head(`parcels_${i}`)}`); // the unfinished line of the sample before would be learnt
+    // Replaces the whole text. Otherwise the unfinished line of the last sample would be suggested.
+    await window.insert(`${whole}\n\n\n${head(`parcels_${i}`)}`);
     await window.pause(500);
-    await window.key('Escape'); // what came unasked after the insertion is not what is measured
+    await window.key('Escape'); // dismiss any suggestion that followed the insertion
     await window.page.evaluate(() => {
       window.ondolKeys.length = 0;
       window.ondolFrames.length = 0;
     });
     await window.type(START, KEY_DELAY_MS);
-    // On a busy machine the server may miss its own deadline, and then stays silent: that is counted.
+    // On a busy machine the server may miss its deadline and suggest nothing. This is counted.
     await window.ghostAppears('', 5000).catch(() => {
       missing++;
     });
@@ -120,7 +123,7 @@ async function keyToScreen(window, wire, file) {
   const pick = (name) => summary(all.map((one) => one[name]));
   return {
     key_delay_ms: KEY_DELAY_MS,
-    without_grey_text: missing,
+    without_ghost_text: missing,
     key_to_screen_ms: pick('total'),
     of_which: {
       editor_before_request_ms: pick('before'),
@@ -132,8 +135,8 @@ async function keyToScreen(window, wire, file) {
 }
 
 /**
- * Packs an extension that does nothing, started by the same event. The editor's account of one extension holds the loading of
- * others: it reads the clock, waits a turn in which every extension of that event is begun, and loads them one after another.
+ * Packages an extension that does nothing and starts on the same event, for comparison. VS Code loads the extensions of
+ * one event one after another, and the activation time of each includes time spent on others.
  */
 async function emptyExtension(folder) {
   const { engines, activationEvents } = JSON.parse(
@@ -158,10 +161,13 @@ async function emptyExtension(folder) {
   return packagePath;
 }
 
-/** What the editor itself says about the activation of Ondol and of the empty extension (Developer: Show Running Extensions), and what Ondol says. */
+/**
+ * The activation times of Ondol and of the empty extension as VS Code reports them (Developer: Show Running
+ * Extensions), and Ondol's own measurement.
+ */
 async function activation(bench, repo) {
-  const editor = [],
-    empty = [],
+  const editor = [];
+  const empty = [],
     own = [];
   for (let i = 0; i < ACTIVATIONS; i++) {
     const window = await bench.open(repo);
@@ -236,7 +242,8 @@ async function firstMinute() {
           progress.push(status.text);
         }
         return (
-          status?.icon === 'flame' && server.wire.got('ondol/status').some((one) => one.params.state === 'indexing')
+          status?.icon === 'flame' &&
+          server.wire.received('ondol/status').some((one) => one.params.state === 'indexing')
         );
       },
       'the index',
@@ -251,7 +258,7 @@ async function firstMinute() {
       lines,
       workbench_s: workbench / 1000,
       indexed_s: indexed / 1000,
-      grey_text_s: (Date.now() - began) / 1000,
+      ghost_text_s: (Date.now() - began) / 1000,
       progress_seen: progress.filter((text) => /%/.test(text)).length,
     };
   } finally {
@@ -263,7 +270,7 @@ async function main() {
   assert.ok(samples > 0);
   const load = os.loadavg()[0];
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ondol-bench-'));
-  const bench = await Workbench.start({ beside: [await emptyExtension(folder)] });
+  const bench = await Workbench.start({ extensions: [await emptyExtension(folder)] });
   let warm, started;
   try {
     const server = bench.realServer();

@@ -1,8 +1,9 @@
-// Makes the pictures of the documentation in the real VS Code, and one short animation out of screenshots.
+// Creates the pictures of the documentation in the real VS Code, and a short animation from screenshots.
 //
-//   tests/editors/vscode/run.sh --screenshots        into docs/images/; needs ImageMagick (Debian's package imagemagick)
+//   tests/editors/vscode/run.sh --screenshots
 //
-// vscode-grey-text.png, vscode-menu.png, vscode-korean.png, vscode-walkthrough.png, vscode.gif (under 1 MB).
+// Writes into docs/images/: vscode-ghost-text.png, vscode-menu.png, vscode-korean.png, vscode-walkthrough.png and
+// vscode.gif (under 1 MB). Needs ImageMagick (Debian's package imagemagick).
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -36,7 +37,7 @@ function convert(...args) {
   execFileSync('convert', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** Few colours are enough for an editor, and make a picture a fifth of its size. */
+/** Reduces the number of colours, which makes the picture five times smaller. */
 function optimise(name) {
   fs.mkdirSync(images, { recursive: true });
   convert(
@@ -61,10 +62,10 @@ async function windowOn(bench, files = {}) {
     fs.rmSync(path.join(repo, name));
   }
   write(repo, files);
-  commit(repo, 'What the picture shows');
+  commit(repo, 'The file in the picture');
   const window = await bench.open(repo);
   await window.ready();
-  await window.clear();
+  await window.clearNotifications();
   return window;
 }
 
@@ -81,7 +82,7 @@ async function stills() {
     await window.type(START, 60);
     await window.ghostAppears();
     await window.pause(400);
-    await shoot(window, 'vscode-grey-text');
+    await shoot(window, 'vscode-ghost-text');
     await window.key('Escape');
     await window.page.setViewportSize({ width: 1080, height: 580 });
     await window.page.click('#ondol\\.ondol\\.ondol\\.status');
@@ -91,7 +92,7 @@ async function stills() {
     await window.key('Control+b');
     await window.palette('Ondol: Getting Started');
     await window.page.waitForSelector('.gettingStartedContainer .step-title');
-    await window.page.click('.getting-started-step:has(.step-title:has-text("grey text"))');
+    await window.page.click('.getting-started-step:has(.step-title:has-text("ghost text"))');
     await window.pause(2500);
     await shoot(window, 'vscode-walkthrough');
   } finally {
@@ -121,7 +122,7 @@ async function korean() {
   }
 }
 
-/** Typing, grey text that goes along, three words taken, then all of it with Tab: one frame for each step. */
+/** Records one frame per step: typing, ghost text, three accepted words, the rest accepted with Tab. */
 async function animation() {
   const bench = await Workbench.start({
     settings: { ...look, 'editor.fontSize': 15 },
@@ -160,7 +161,7 @@ async function animation() {
     await step(() => window.key('Tab'), 300);
     const gif = path.join(images, 'vscode.gif');
     fs.mkdirSync(images, { recursive: true });
-    // One palette for all frames, or the greys flicker.
+    // All frames share one palette. Otherwise the colours flicker.
     const palette = path.join(raw, 'palette.png');
     convert(
       ...frames.filter((part) => part.endsWith('.png')),
@@ -187,7 +188,7 @@ try {
   await stills();
   await korean();
   await animation();
-  for (const name of ['vscode-grey-text', 'vscode-menu', 'vscode-walkthrough', 'vscode-korean']) {
+  for (const name of ['vscode-ghost-text', 'vscode-menu', 'vscode-walkthrough', 'vscode-korean']) {
     optimise(name);
   }
 } finally {

@@ -1,6 +1,6 @@
 // Builds the two bundles of the extension, or with --tests the unit tests into out/.
-// Two bundles on purpose: extension.js is what the editor loads at its start and stays small; client.js holds the language
-// client (some 400 kB) and is required when a server is first started.
+// extension.js is loaded at every start of the editor and stays small. client.js contains the language client (some
+// 400 kB) and is loaded when the first server starts.
 import { build } from 'esbuild';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ const common = {
   absWorkingDir: here,
 };
 
-// The licences of the packages inside the bundle; their authors ask for their notice to go along.
+// The licences of the bundled packages. The licences require that their text is distributed with the code.
 function licences(inputs) {
   const names = new Set(
     inputs.flatMap((input) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules)/.exec(input)?.[0] ?? []),
@@ -64,7 +64,7 @@ if (process.argv.includes('--tests')) {
     outfile: 'dist/client.js',
   });
   fs.writeFileSync(path.join(here, 'dist/THIRD-PARTY.txt'), licences(Object.keys(client.metafile.inputs)));
-  // The extension's page in the editor cannot show the repository's pictures.
+  // The extension's page in the editor cannot show the pictures of the repository.
   fs.writeFileSync(
     path.join(here, 'dist/README.md'),
     fs.readFileSync(path.join(here, 'README.md'), 'utf8').replace(/^!\[.*\n\n/gm, ''),

@@ -1,5 +1,5 @@
-// The language client: one server process and the LSP connection to it. Built into its own bundle and loaded when a server is
-// first started. It decides nothing about restarting, shows no messages, and knows nothing of the status bar.
+// The language client: one server process and its LSP connection. It is a bundle of its own, which is loaded when the
+// first server starts. Restarts, messages and the status bar are the task of other modules.
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import * as readline from 'node:readline';
 import {
@@ -12,21 +12,26 @@ import {
   type LanguageClientOptions,
   type StaticFeature,
 } from 'vscode-languageclient/node';
-import type { ConnectOptions, Connection, Exit, ServerStatus, WireItem } from './types';
+import type { ConnectOptions, Connection, Exit, ServerStatus, ProtocolItem } from './types';
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 2_000;
 const WARNING = 2; // of LSP's MessageType: 1 error, 2 warning, 3 information, 4 log
 
-// The features that are left out: Ondol's own provider asks for inline completions (it needs the items as they came over the
-// wire, and wants no toast for a failed request), and its own commands call the server's, whose ids are the same.
-const LEFT_OUT = new Set(['workspace/executeCommand', 'textDocument/inlineCompletion', 'textDocument/completion']);
+// Features of the library that are not registered. The extension's own provider requests inline completions, because it
+// needs the items as the server sent them and no notification for a failed request. The extension registers the
+// commands itself, because their ids equal the server's.
+const UNUSED_FEATURES = new Set([
+  'workspace/executeCommand',
+  'textDocument/inlineCompletion',
+  'textDocument/completion',
+]);
 
-/** A language client that writes errors to the log and never to a toast. */
+/** A language client that writes errors to the log and never shows a notification. */
 class QuietClient extends LanguageClient {
   override registerFeature(feature: StaticFeature | DynamicFeature<unknown>): void {
     const method = (feature as Partial<DynamicFeature<unknown>>).registrationType?.method;
-    if (method !== undefined && LEFT_OUT.has(method)) {
+    if (method !== undefined && UNUSED_FEATURES.has(method)) {
       return;
     }
     super.registerFeature(feature);
@@ -44,7 +49,8 @@ class QuietClient extends LanguageClient {
 
 function clientOptions(options: ConnectOptions): LanguageClientOptions {
   return {
-    documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }], // notebooks come by the server's own notebookDocumentSync
+    // Notebooks are not listed: the server registers them with notebookDocumentSync.
+    documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }],
     outputChannel: options.output,
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     initializationOptions: options.settings,
@@ -55,19 +61,20 @@ function clientOptions(options: ConnectOptions): LanguageClientOptions {
     },
     middleware: {
       handleWorkDoneProgress: () => {
-        /* shown in Ondol's own status bar item, from ondol/status */
+        /* the status bar item shows progress, from ondol/status */
       },
       workspace: {
         configuration: (params) => params.items.map((item) => (item.section === 'ondol' ? options.settings() : null)),
         didChangeConfiguration: async () => {
-          /* sent by the server's keeper, and only what somebody set */
+          /* Server.configure sends only what the user set */
         },
       },
     },
   };
 }
 
-const announced: StaticFeature = {
+/** Announces the client's support for inline completion, since the library's own feature is not used. */
+const inlineCompletionCapability: StaticFeature = {
   getState: () => ({ kind: 'static' }),
   fillClientCapabilities: (capabilities) => {
     capabilities.textDocument = { ...capabilities.textDocument, inlineCompletion: { dynamicRegistration: false } };
@@ -93,10 +100,10 @@ function start(options: ConnectOptions): Promise<ChildProcessWithoutNullStreams>
   });
 }
 
-function timeout(ms: number, what: string): { promise: Promise<never>; clear: () => void } {
+function timeout(ms: number, message: string): { promise: Promise<never>; clear: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const promise = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(what)), ms);
+    timer = setTimeout(() => reject(new Error(message)), ms);
   });
   return { promise, clear: () => clearTimeout(timer) };
 }
@@ -117,11 +124,11 @@ class ClientConnection implements Connection {
     return this.stopping;
   }
 
-  async complete(...[params, token]: Parameters<Connection['complete']>): Promise<WireItem[]> {
-    const answer = (await this.client.sendRequest(InlineCompletionRequest.method, params, token)) as
-      { items?: unknown } | unknown[] | null;
+  async complete(...[params, token]: Parameters<Connection['complete']>): Promise<ProtocolItem[]> {
+    type Answer = { items?: unknown } | unknown[] | null;
+    const answer = await this.client.sendRequest<Answer>(InlineCompletionRequest.method, params, token);
     const items = Array.isArray(answer) ? answer : answer?.items;
-    return Array.isArray(items) ? (items as WireItem[]) : [];
+    return Array.isArray(items) ? (items as ProtocolItem[]) : [];
   }
 
   request<T>(method: string, params: unknown): Promise<T> {
@@ -131,7 +138,7 @@ class ClientConnection implements Connection {
   notify(method: string, params: unknown): void {
     if (this.client.isRunning()) {
       this.client.sendNotification(method, params).catch(() => {
-        /* the server is going down */
+        /* the server is stopping */
       });
     }
   }
@@ -145,7 +152,7 @@ class ClientConnection implements Connection {
   }
 }
 
-/** Ends a process that did not end by itself: asks, and a second later insists. */
+/** Ends a process: sends a termination signal, and a kill signal one second later. */
 function end(child: ChildProcessWithoutNullStreams): void {
   if (child.exitCode !== null || child.signalCode !== null) {
     return;
@@ -156,12 +163,15 @@ function end(child: ChildProcessWithoutNullStreams): void {
   child.once('exit', () => clearTimeout(timer));
 }
 
-/** Starts the server and waits until it answered `initialize`. Rejects if it cannot be started, ends, or does not answer. */
+/**
+ * Starts the server and waits for its answer to `initialize`.
+ * Rejects if the server cannot be started, ends, or does not answer in time.
+ */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const child = await start(options);
   const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
   child.stdin.on('error', () => {
-    /* the server died while it was written to; `exit` follows */
+    /* the server ended during a write; `exit` follows */
   });
   readline
     .createInterface({ input: child.stderr, crlfDelay: Infinity })
@@ -172,32 +182,32 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     () => Promise.resolve({ reader: child.stdout, writer: child.stdin }),
     clientOptions(options),
   );
-  client.registerFeature(announced);
-  // Of what the server tells, only troubles interrupt; the rest stands in the status bar already.
+  client.registerFeature(inlineCompletionCapability);
+  // Only warnings and errors become notifications. The status bar shows the rest.
   client.onNotification('window/showMessage', ({ type, message }: { type: number; message: string }) => {
-    options.output.info(`told: ${message}`);
+    options.output.info(`server message: ${message}`);
     if (type <= WARNING) {
-      options.onTrouble(message);
+      options.onWarning(message);
     }
   });
   client.onNotification('ondol/status', (status: ServerStatus) => options.onStatus(status));
-  const late = timeout(START_TIMEOUT_MS, `no answer to initialize within ${START_TIMEOUT_MS / 1000} s`);
+  const deadline = timeout(START_TIMEOUT_MS, `no answer to initialize within ${START_TIMEOUT_MS / 1000} s`);
   const died = exited.then((exit) => {
     throw new Error(`the server ended while starting (${exit.signal ?? `exit code ${exit.code}`})`);
   });
   died.catch(() => {
-    /* told by the race below, or later by onClosed */
+    /* handled by the race below, or later by onClosed */
   });
   try {
-    await Promise.race([client.start(), died, late.promise]);
+    await Promise.race([client.start(), died, deadline.promise]);
   } catch (error) {
     await client.dispose(100).catch(() => {
-      /* it never ran */
+      /* it was not running */
     });
     end(child);
     throw error;
   } finally {
-    late.clear();
+    deadline.clear();
   }
   const connection = new ClientConnection(client, child, client.initializeResult?.serverInfo?.version);
   void exited.then((exit) => {

@@ -1,24 +1,25 @@
-// Holds the window's server and the switches: decides whether the server runs, whether Ondol suggests in a document, and what the
-// status bar says.
+// Owns the window's server and the on/off state. Decides whether the server runs, whether Ondol suggests in a document,
+// and what the status bar shows.
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { Notices } from './notices';
-import type { Gate } from './provider';
-import { Server, type Host } from './server';
-import { choices, restartKey, type Choices } from './settings';
-import { view, type OffReason, type View } from './status';
-import { offReason, SCHEMES } from './switches';
+import { Notifications } from './notifications';
+import type { ProviderHost } from './completionProvider';
+import { Server, type ServerHost } from './server';
+import { readSettings, restartKey, type Settings } from './settings';
+import { statusBarView, type OffReason, type StatusBarView } from './statusBar';
+import { offReason, SCHEMES } from './enablement';
 import type { Connection } from './types';
 
 const t = vscode.l10n.t;
 const WORKSPACE_OFF = 'ondol.workspaceOff';
 
-export class Controller implements Host, Gate, vscode.Disposable {
-  readonly notices = new Notices();
+/** The state of the extension in one window. */
+export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
+  readonly notifications = new Notifications();
   readonly server = new Server(this);
   private restartKey = '';
-  private current: Choices | undefined;
+  private current: Settings | undefined;
   private readonly item: vscode.StatusBarItem;
   private readonly subscriptions: vscode.Disposable[] = [];
 
@@ -33,7 +34,7 @@ export class Controller implements Host, Gate, vscode.Disposable {
       this.item,
       vscode.window.onDidChangeActiveTextEditor(() => this.refresh()),
       vscode.workspace.onDidOpenTextDocument(() => this.apply()),
-      vscode.workspace.onDidChangeConfiguration((event) => this.configured(event)),
+      vscode.workspace.onDidChangeConfiguration((event) => this.onConfigurationChange(event)),
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.apply()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.apply()),
     );
@@ -47,33 +48,33 @@ export class Controller implements Host, Gate, vscode.Disposable {
     return this.context.globalStorageUri.fsPath;
   }
 
-  // --- the switches ---
+  // --- On and off ---
 
-  /** The settings as they are now; read anew only after a change, since every key press asks for them. */
-  choices(): Choices {
+  /** The current settings. Cached until they change, because every key press needs them. */
+  settings(): Settings {
     if (this.current === undefined) {
       const configuration = vscode.workspace.getConfiguration('ondol');
-      this.current = choices((key) => configuration.inspect(key));
+      this.current = readSettings((key) => configuration.inspect(key));
     }
     return this.current;
   }
 
   get isManual(): boolean {
-    return this.choices().manual;
+    return this.settings().manual;
   }
 
   get workspaceOff(): boolean {
     return this.context.workspaceState.get(WORKSPACE_OFF, false);
   }
 
-  /** Why nothing is suggested in `document`; without one, why nothing is suggested at all. */
+  /** Why nothing is suggested in `document`, or in the whole window if it is undefined. */
   offReason(document: vscode.TextDocument | undefined): OffReason | undefined {
-    const choice = this.choices();
+    const settings = this.settings();
     const reason = offReason({
       trusted: vscode.workspace.isTrusted,
-      enabled: choice.enabled,
+      enabled: settings.enabled,
       workspaceOff: this.workspaceOff,
-      disabledLanguages: choice.disabledLanguages,
+      disabledLanguages: settings.disabledLanguages,
       languageId: document?.languageId,
       scheme: document?.uri.scheme,
     });
@@ -91,19 +92,19 @@ export class Controller implements Host, Gate, vscode.Disposable {
     return reason === undefined || reason === 'editor' ? this.server.connection : undefined;
   }
 
-  private get mayRun(): boolean {
-    const wide = offReason({
+  private get shouldRun(): boolean {
+    const reason = offReason({
       trusted: vscode.workspace.isTrusted,
-      enabled: this.choices().enabled,
+      enabled: this.settings().enabled,
       workspaceOff: this.workspaceOff,
       disabledLanguages: [],
       languageId: undefined,
       scheme: undefined,
     });
-    return wide === undefined;
+    return reason === undefined;
   }
 
-  /** Whether there is anything to complete: a folder on the disk, or a document of a kind that Ondol suggests in. */
+  /** Whether there is something to complete: a folder on disk, or a document that Ondol supports. */
   private get hasWork(): boolean {
     return (
       (vscode.workspace.workspaceFolders ?? []).some((folder) => folder.uri.scheme === 'file') ||
@@ -111,22 +112,22 @@ export class Controller implements Host, Gate, vscode.Disposable {
     );
   }
 
-  /** Starts or stops the server, whichever the switches say. */
+  /** Starts or stops the server, as the settings require. */
   apply(): void {
-    if (!this.mayRun) {
+    if (!this.shouldRun) {
       if (this.server.isWanted) {
         void this.server.stop();
       }
     } else if (!this.server.isWanted && this.hasWork) {
-      this.restartKey = restartKey(this.choices());
+      this.restartKey = restartKey(this.settings());
       void this.server.start();
     }
     this.refresh();
   }
 
   async restart(): Promise<void> {
-    this.notices.reset();
-    if (this.mayRun) {
+    this.notifications.reset();
+    if (this.shouldRun) {
       await this.server.restart();
     }
   }
@@ -140,7 +141,7 @@ export class Controller implements Host, Gate, vscode.Disposable {
   async toggleLanguage(): Promise<void> {
     const language = vscode.window.activeTextEditor?.document.languageId;
     if (language === undefined) {
-      void vscode.window.showInformationMessage(t('Open a file first: its language is the one to switch.'));
+      void vscode.window.showInformationMessage(t('Open a file first. The command switches its language on or off.'));
       return;
     }
     const configuration = vscode.workspace.getConfiguration('ondol');
@@ -153,13 +154,13 @@ export class Controller implements Host, Gate, vscode.Disposable {
     );
   }
 
-  /** Kept in the editor's own storage: nothing is written into the repository. */
+  /** Stores the choice in the editor's storage, not in the repository. */
   async toggleWorkspace(): Promise<void> {
     await this.context.workspaceState.update(WORKSPACE_OFF, !this.workspaceOff);
     this.apply();
   }
 
-  private configured(event: vscode.ConfigurationChangeEvent): void {
+  private onConfigurationChange(event: vscode.ConfigurationChangeEvent): void {
     if (
       event.affectsConfiguration('python.defaultInterpreterPath') &&
       this.server.isWanted &&
@@ -168,12 +169,12 @@ export class Controller implements Host, Gate, vscode.Disposable {
       void this.server.restart();
     }
     if (event.affectsConfiguration('ondol')) {
-      const before = Object.keys(this.choices().options);
+      const before = Object.keys(this.settings().options);
       this.current = undefined;
-      const next = restartKey(this.choices());
-      // A setting that was taken back gets the server's own value again, which a fresh server knows.
-      const takenBack = before.some((key) => !(key in this.choices().options));
-      if (this.server.isWanted && this.mayRun && (takenBack || next !== this.restartKey)) {
+      const next = restartKey(this.settings());
+      // After a setting is removed the server's own value applies again, which only a new server process reads.
+      const removed = before.some((key) => !(key in this.settings().options));
+      if (this.server.isWanted && this.shouldRun && (removed || next !== this.restartKey)) {
         this.restartKey = next;
         void this.restart();
       } else {
@@ -185,7 +186,7 @@ export class Controller implements Host, Gate, vscode.Disposable {
     }
   }
 
-  // --- what people read ---
+  // --- Status bar ---
 
   changed(): void {
     if (this.server.status.state === 'ready') {
@@ -194,9 +195,9 @@ export class Controller implements Host, Gate, vscode.Disposable {
     this.refresh();
   }
 
-  private get view(): View {
+  private get view(): StatusBarView {
     const document = vscode.window.activeTextEditor?.document;
-    return view(this.server.status, this.offReason(document), document?.languageId ?? '', t);
+    return statusBarView(this.server.status, this.offReason(document), document?.languageId ?? '', t);
   }
 
   /** The sentence of the status bar, for the menu and the doctor. */
@@ -227,8 +228,8 @@ export class Controller implements Host, Gate, vscode.Disposable {
     return tip;
   }
 
-  /** The folder the doctor looks at: that of the document in front, else the first, else the home folder. */
-  get folderInFront(): string {
+  /** The folder for the doctor: that of the active document, else the first workspace folder, else the home folder. */
+  get activeFolder(): string {
     const document = vscode.window.activeTextEditor?.document;
     const folder =
       (document && vscode.workspace.getWorkspaceFolder(document.uri)) ?? vscode.workspace.workspaceFolders?.[0];

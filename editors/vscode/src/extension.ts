@@ -1,15 +1,15 @@
-// The editor's entry: puts the status bar item, the commands and the provider in place, and starts what is wanted. Loaded at
-// every start of the editor, so it requires nothing but the editor's own API; the language client comes with the first server.
+// The entry point: registers the status bar item, the commands and the provider, then starts the server. VS Code loads
+// this module at every start, so it imports nothing heavy; the language client is loaded with the first server.
 import * as vscode from 'vscode';
 import { Controller } from './controller';
 import { showMenu } from './menu';
-import { Provider } from './provider';
+import { CompletionProvider } from './completionProvider';
 import { Reports } from './reports';
 import type { Connection } from './types';
 
 const t = vscode.l10n.t;
-// The editor makes a walkthrough's steps a moment after it opened the page.
-const STEPS_EXIST_AFTER_MS = 1000;
+// VS Code creates the steps of a walkthrough shortly after it opens the page.
+const WALKTHROUGH_DELAY_MS = 1000;
 const SELECTOR: vscode.DocumentSelector = [
   { scheme: 'file' },
   { scheme: 'untitled' },
@@ -19,7 +19,7 @@ const SELECTOR: vscode.DocumentSelector = [
 let controller: Controller | undefined;
 let activationMs = 0;
 
-/** Runs `action` on the running server; says the state instead when there is none, and the reason when it fails. */
+/** Runs `action` on the server. Shows the state if no server runs, and the reason if the action fails. */
 async function withServer(current: Controller, action: (connection: Connection) => Promise<unknown>): Promise<void> {
   const { connection } = current.server;
   if (connection === undefined) {
@@ -34,44 +34,48 @@ async function withServer(current: Controller, action: (connection: Connection) 
 }
 
 function doctor(current: Controller, reports: Reports, version: string): Promise<void> {
-  const { server, folderInFront } = current;
-  return reports.doctor(server, folderInFront, [
+  const { server, activeFolder } = current;
+  return reports.doctor(server, activeFolder, [
     t('Extension {0}, {1} {2}', version, vscode.env.appName, vscode.version),
-    t('Folder: {0}', folderInFront),
+    t('Folder: {0}', activeFolder),
     t('Server: {0}, process {1}', server.version ?? '–', server.connection?.pid ?? '–'),
     t('State: {0}', current.sentence),
     t(
       'Start: extension {0} ms, language client {1} ms, server {2} ms',
       activationMs,
-      server.took.client,
-      server.took.server,
+      server.startTimes.client,
+      server.startTimes.server,
     ),
   ]);
 }
 
-/** Opens the walkthrough, and lets the steps that are done already come true again: they hear only changes that come after they exist. */
+/**
+ * Opens the walkthrough and marks the finished steps.
+ * A step only notices changes after it was created, so the context keys are reset first and set again afterwards.
+ */
 async function openWalkthrough(current: Controller, id: string): Promise<void> {
   const done = {
     'ondol.found': current.server.connection !== undefined,
     'ondol.ready': current.server.status.state === 'ready',
   };
-  const tell = (holds: (value: boolean) => boolean) =>
+  const setContext = (map: (value: boolean) => boolean) =>
     Promise.all(
-      Object.entries(done).map(([key, value]) => vscode.commands.executeCommand('setContext', key, holds(value))),
+      Object.entries(done).map(([key, value]) => vscode.commands.executeCommand('setContext', key, map(value))),
     );
-  await tell(() => false);
+  await setContext(() => false);
   await vscode.commands.executeCommand('workbench.action.openWalkthrough', id, false);
-  await new Promise((resolve) => setTimeout(resolve, STEPS_EXIST_AFTER_MS));
-  await tell((value) => value);
+  await new Promise((resolve) => setTimeout(resolve, WALKTHROUGH_DELAY_MS));
+  await setContext((value) => value);
 }
 
+/** Called by VS Code when the extension is activated. */
 export function activate(context: vscode.ExtensionContext): void {
   const began = performance.now();
   const output = vscode.window.createOutputChannel('Ondol', { log: true });
   const current = (controller = new Controller(context, output)),
     reports = new Reports();
-  const provider = new Provider(current, output);
-  const version = String(context.extension.packageJSON.version);
+  const provider = new CompletionProvider(current, output);
+  const { version } = context.extension.packageJSON as { version: string };
   const commands: Record<string, () => unknown> = {
     'ondol.menu': () => showMenu(current),
     'ondol.toggle': () => current.toggleEverywhere(),
@@ -97,12 +101,13 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.languages.registerInlineCompletionItemProvider(SELECTOR, provider),
     ...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, run)),
   );
-  // The rest waits until the editor has gone on: looking for the server and loading the language client are not part of its start.
-  const soon = setImmediate(() => current.apply());
-  context.subscriptions.push({ dispose: () => clearImmediate(soon) });
+  // Finding the server and loading the language client must not delay the start of the editor.
+  const later = setImmediate(() => current.apply());
+  context.subscriptions.push({ dispose: () => clearImmediate(later) });
   activationMs = Math.round(performance.now() - began);
 }
 
+/** Called by VS Code before the extension is unloaded. */
 export async function deactivate(): Promise<void> {
   await controller?.server.stop();
 }

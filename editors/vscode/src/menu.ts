@@ -1,4 +1,4 @@
-// The menu behind the status bar item: every command, with what it will do at this place.
+// The menu of the status bar item. Lists every command, named by its effect in the active document.
 import * as vscode from 'vscode';
 import type { Controller } from './controller';
 
@@ -10,17 +10,17 @@ interface Entry extends vscode.QuickPickItem {
 
 function entries(controller: Controller): Entry[] {
   const language = vscode.window.activeTextEditor?.document.languageId;
-  const choice = controller.choices();
+  const settings = controller.settings();
   const separator = (label: string): Entry => ({ label, kind: vscode.QuickPickItemKind.Separator });
   const list: Entry[] = [
     {
-      label: choice.enabled ? t('Switch Ondol off') : t('Switch Ondol on'),
-      iconPath: new vscode.ThemeIcon(choice.enabled ? 'circle-slash' : 'flame'),
+      label: settings.enabled ? t('Switch Ondol off') : t('Switch Ondol on'),
+      iconPath: new vscode.ThemeIcon(settings.enabled ? 'circle-slash' : 'flame'),
       run: 'ondol.toggle',
     },
   ];
   if (language !== undefined) {
-    const off = choice.disabledLanguages.includes(language);
+    const off = settings.disabledLanguages.includes(language);
     list.push({
       label: off ? t('Switch on for {0}', language) : t('Switch off for {0}', language),
       iconPath: new vscode.ThemeIcon('code'),
@@ -52,6 +52,7 @@ function entries(controller: Controller): Entry[] {
   return list;
 }
 
+/** Shows the menu and runs the chosen command. */
 export async function showMenu(controller: Controller): Promise<void> {
   const choice = await vscode.window.showQuickPick(entries(controller), { placeHolder: controller.sentence });
   if (choice?.run !== undefined) {

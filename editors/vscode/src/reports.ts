@@ -1,4 +1,4 @@
-// The pages a user asks for: why the last suggestion looked as it did, and what the doctor finds. Shown as read-only documents.
+// The two reports: the explanation of the last suggestion, and the doctor's findings. Both open as read-only documents.
 import { execFile } from 'node:child_process';
 import * as vscode from 'vscode';
 import type { Server } from './server';
@@ -8,6 +8,7 @@ const t = vscode.l10n.t;
 const SCHEME = 'ondol';
 const DOCTOR_TIMEOUT_MS = 120_000;
 
+/** Creates the reports and provides their text to the editor. */
 export class Reports implements vscode.TextDocumentContentProvider, vscode.Disposable {
   private readonly pages = new Map<string, string>();
   private readonly change = new vscode.EventEmitter<vscode.Uri>();

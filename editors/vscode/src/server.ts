@@ -1,24 +1,27 @@
-// The window's server: found, started, watched, restarted, given up. One server serves all folders of the window; it keeps an
-// index for each. Tells the controller of each change of state.
+// Runs the window's server: finds it, starts it, restarts it after a crash, and gives up after too many crashes. One
+// server handles all folders of the window, with one index per folder. Reports each change of state to the controller.
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as vscode from 'vscode';
-import { installCommand, interpreterPath, locate, type Located } from './locate';
-import type { Notices } from './notices';
-import { Restarts } from './restarts';
-import { serverArguments, type Choices } from './settings';
+import { installCommand, interpreterPath, locateServer, type Located } from './locateServer';
+import type { Notifications } from './notifications';
+import { RestartPolicy } from './restartPolicy';
+import { serverArguments, type Settings } from './settings';
 import type { ConnectOptions, Connection, Exit, ServerStatus } from './types';
-import { OLDEST_SERVER, tooOld } from './versions';
+import { OLDEST_SERVER, isTooOld } from './versions';
 
 const t = vscode.l10n.t;
-const SILENCE_MS = 2000;
+// A server that sent no status by then counts as ready.
+const STATUS_TIMEOUT_MS = 2000;
 
-export interface Host {
+/** What the server needs from the extension. */
+export interface ServerHost {
   readonly output: vscode.LogOutputChannel;
-  readonly notices: Notices;
-  choices(): Choices;
+  readonly notifications: Notifications;
+  settings(): Settings;
+  /** Called after each change of the server's state. */
   changed(): void;
-  /** A folder of the extension's own, where the server and its helpers run: never the user's repository. */
+  /** The extension's own folder. It is the working directory of the server, which is never the user's repository. */
   readonly ownFolder: string;
 }
 
@@ -31,51 +34,58 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** The interpreter that the workspace is set up with: what the Python extension says, else the setting that it reads. */
+/** The part of the Python extension's API that is used here. */
+interface PythonApi {
+  environments?: { getActiveEnvironmentPath?: (resource?: vscode.Uri) => { path?: unknown } | undefined };
+}
+
+/** The Python interpreter of the workspace, from the Python extension or else from the setting that it reads. */
 function interpreterOf(folder: vscode.WorkspaceFolder | undefined): string | undefined {
   try {
-    const extension = vscode.extensions.getExtension('ms-python.python');
+    const extension = vscode.extensions.getExtension<PythonApi>('ms-python.python');
     const api = extension?.isActive === true ? extension.exports : undefined;
-    const active: unknown = api?.environments?.getActiveEnvironmentPath?.(folder?.uri)?.path;
+    const active = api?.environments?.getActiveEnvironmentPath?.(folder?.uri)?.path;
     if (typeof active === 'string' && /[/\\]/.test(active)) {
       return active;
     }
   } catch {
-    /* another version of that extension; its setting is read instead */
+    /* an unknown version of that extension: use its setting */
   }
   const value = vscode.workspace.getConfiguration('python', folder).get('defaultInterpreterPath');
   return interpreterPath(typeof value === 'string' ? value : '', folder?.uri.fsPath, os.homedir(), process.platform);
 }
 
+/** The server process of one window. */
 export class Server {
   status: ServerStatus = { state: 'starting', message: '' };
   connection: Connection | undefined;
-  /** Milliseconds until the language client was loaded and until the server had answered, at the last start. */
-  readonly took = { client: 0, server: 0 };
-  private readonly restarts = new Restarts();
+  /** Milliseconds until the language client was loaded and until the server answered, at the last start. */
+  readonly startTimes = { client: 0, server: 0 };
+  private readonly restartPolicy = new RestartPolicy();
   private timer: NodeJS.Timeout | undefined;
   private attempt = 0;
   private wanted = false;
-  private spoke = false;
+  private hasStatus = false;
 
-  constructor(private readonly host: Host) {}
+  constructor(private readonly host: ServerHost) {}
 
   get version(): string | undefined {
     return this.connection?.version;
   }
 
-  /** Whether it is to run, even if it does not at this moment. */
+  /** Whether the server should run, even if it does not run at this moment. */
   get isWanted(): boolean {
     return this.wanted;
   }
 
-  /** Starts the server, as if for the first time. Never rejects. */
+  /** Starts the server and forgets earlier crashes. Never rejects. */
   async start(): Promise<void> {
     this.wanted = true;
-    this.restarts.reset();
+    this.restartPolicy.reset();
     await this.launch();
   }
 
+  /** Stops the server and starts it again. */
   async restart(): Promise<void> {
     this.wanted = true;
     await this.halt();
@@ -84,12 +94,12 @@ export class Server {
     }
   }
 
-  /** Tells a running server of changed settings. */
+  /** Sends changed settings to a running server. */
   configure(): void {
-    this.connection?.notify('workspace/didChangeConfiguration', { settings: { ondol: this.host.choices().options } });
+    this.connection?.notify('workspace/didChangeConfiguration', { settings: { ondol: this.host.settings().options } });
   }
 
-  /** Stops the server; it stays stopped until `start`. */
+  /** Stops the server until the next `start`. */
   async stop(): Promise<void> {
     this.wanted = false;
     await this.halt();
@@ -104,10 +114,11 @@ export class Server {
     await connection?.stop();
   }
 
+  /** Searches for the server program. */
   locate(): { located: Located; interpreter: string | undefined } {
     const interpreter = interpreterOf(vscode.workspace.workspaceFolders?.[0]);
-    const located = locate({
-      setting: this.host.choices().serverPath,
+    const located = locateServer({
+      setting: this.host.settings().serverPath,
       pathVariable: process.env['PATH'] ?? process.env['Path'] ?? '',
       interpreter,
       home: os.homedir(),
@@ -118,10 +129,10 @@ export class Server {
     return { located, interpreter };
   }
 
-  /** The environment of every process that is started. */
+  /** The environment variables of every process that the extension starts. */
   environment(): NodeJS.ProcessEnv {
-    const { dataDirectory } = this.host.choices();
-    // PYTHONSAFEPATH: nothing is ever imported from the working directory, which is the user's repository.
+    const { dataDirectory } = this.host.settings();
+    // PYTHONSAFEPATH keeps Python from importing modules out of the working directory.
     return {
       ...process.env,
       PYTHONSAFEPATH: '1',
@@ -137,7 +148,7 @@ export class Server {
 
   private async launch(): Promise<void> {
     const attempt = ++this.attempt;
-    this.spoke = false;
+    this.hasStatus = false;
     this.set({ state: 'starting', message: '' });
     const { located, interpreter } = this.locate();
     if (located.kind !== 'found') {
@@ -145,27 +156,28 @@ export class Server {
       return;
     }
     void vscode.commands.executeCommand('setContext', 'ondol.found', true);
-    const began = performance.now();
+    const startedAt = performance.now();
     const options = this.options(located.file, attempt);
-    this.host.output.info(`starting ${located.file} ${options.args.join(' ')} (found by ${located.origin})`);
+    this.host.output.info(`starting ${located.file} ${options.args.join(' ')} (found by ${located.foundBy})`);
     try {
       await vscode.workspace.fs.createDirectory(vscode.Uri.file(this.host.ownFolder));
-      // The bundle with the language client is loaded here, on first use, and not at the editor's start.
+      // The language client is loaded on first use, so that it does not delay the start of the editor.
+      // eslint-disable-next-line @typescript-eslint/no-require-imports -- the bundle stays a file of its own
       const { connect } = require('./client.js') as typeof import('./client');
-      this.took.client = Math.round(performance.now() - began);
+      this.startTimes.client = Math.round(performance.now() - startedAt);
       const connection = await connect(options);
       if (attempt !== this.attempt) {
         await connection.stop();
         return;
       }
-      this.took.server = Math.round(performance.now() - began);
+      this.startTimes.server = Math.round(performance.now() - startedAt);
       this.host.output.info(
-        `server ${connection.version ?? '?'} answered after ${this.took.server} ms, process ${connection.pid}`,
+        `server ${connection.version ?? '?'} answered after ${this.startTimes.server} ms, process ${connection.pid}`,
       );
       this.accept(connection, located.file);
     } catch (error) {
       if (attempt === this.attempt) {
-        this.ended(String(error instanceof Error ? error.message : error));
+        this.onEnd(String(error instanceof Error ? error.message : error));
       }
     }
   }
@@ -173,28 +185,28 @@ export class Server {
   private options(command: string, attempt: number): ConnectOptions {
     return {
       command,
-      args: serverArguments(this.host.choices()),
+      args: serverArguments(this.host.settings()),
       cwd: this.host.ownFolder,
       env: this.environment(),
       output: this.host.output,
-      settings: () => this.host.choices().options,
+      settings: () => this.host.settings().options,
       onStatus: (status) => {
         if (attempt === this.attempt) {
-          this.spoke = true;
+          this.hasStatus = true;
           this.set(status);
         }
       },
-      onTrouble: (message) => this.host.notices.trouble(message),
+      onWarning: (message) => this.host.notifications.serverWarning(message),
       onClosed: (exit) => {
         if (attempt === this.attempt) {
-          this.ended(describe(exit));
+          this.onEnd(describe(exit));
         }
       },
     };
   }
 
   private accept(connection: Connection, file: string): void {
-    if (tooOld(connection.version)) {
+    if (isTooOld(connection.version)) {
       this.attempt++;
       void connection.stop();
       const command = installCommand(undefined, file);
@@ -205,50 +217,46 @@ export class Server {
         command,
       );
       this.set({ state: 'problem', message });
-      this.host.notices.tooOld(message, command);
+      this.host.notifications.tooOld(message, command);
       return;
     }
     this.connection = connection;
     this.host.changed();
-    // A server that says nothing of its state is taken to be ready.
     this.timer = setTimeout(() => {
-      if (this.connection === connection && !this.spoke) {
+      if (this.connection === connection && !this.hasStatus) {
         this.set({ state: 'ready', message: '' });
       }
-    }, SILENCE_MS);
+    }, STATUS_TIMEOUT_MS);
   }
 
   private notFound(located: Located, interpreter: string | undefined): void {
     if (located.kind === 'bad-setting') {
-      const message = t(
-        'The setting ondol.server.path names {0}, which is not a program that can be run.',
-        located.file,
-      );
+      const message = t('The setting ondol.server.path names {0}, which is not an executable program.', located.file);
       this.set({ state: 'problem', message });
-      this.host.notices.badSetting(message);
+      this.host.notifications.badSetting(message);
       return;
     }
     const command = installCommand(interpreter);
     const message = t('Ondol is not installed on this machine. Run: {0}', command);
     this.set({ state: 'problem', message });
-    this.host.notices.notInstalled(message, command);
+    this.host.notifications.notInstalled(message, command);
   }
 
-  private ended(how: string): void {
+  private onEnd(reason: string): void {
     clearTimeout(this.timer);
     this.connection = undefined;
-    const delay = this.restarts.next(Date.now());
+    const delay = this.restartPolicy.nextDelay(Date.now());
     if (delay === undefined) {
       const message = t(
-        'The Ondol server stopped {0} times in three minutes and is not started again by itself.',
-        this.restarts.count,
+        'The Ondol server stopped {0} times in three minutes and will not be restarted automatically.',
+        this.restartPolicy.count,
       );
-      this.host.output.error(`${how}; giving up`);
+      this.host.output.error(`${reason}; giving up`);
       this.set({ state: 'problem', message });
-      this.host.notices.gaveUp(message);
+      this.host.notifications.gaveUp(message);
       return;
     }
-    this.host.output.warn(`${how}; starting again in ${delay} ms`);
+    this.host.output.warn(`${reason}; restarting in ${delay} ms`);
     this.set({ state: 'starting', message: '' });
     this.timer = setTimeout(() => void this.launch(), delay);
   }
@@ -257,5 +265,5 @@ export class Server {
 function describe(exit: Exit): string {
   return exit.signal === null
     ? `the server ended with exit code ${exit.code}`
-    : `the server was ended by ${exit.signal}`;
+    : `the server was ended by the signal ${exit.signal}`;
 }

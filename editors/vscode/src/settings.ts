@@ -1,17 +1,20 @@
-// Turns the editor's settings into what the extension and the server act on.
+// Reads the editor's settings.
 //
-// A workspace may narrow and never widen: it can switch Ondol off, add languages and patterns to leave out, and nothing else.
-// The server is sent only what somebody set, so that ondol.toml keeps its say over the rest. Pure: values come by `inspect`.
+// A workspace may only restrict Ondol: switch it off, disable more languages, exclude more files. The server receives
+// only the settings that the user changed, so ondol.toml still decides the others. Pure: the caller passes VS Code's
+// `inspect`.
 
-/** The values of one setting by the level they were set on, as VS Code's `inspect` gives them. */
-export interface Levels {
+/** The values of one setting per level, as VS Code's `inspect` returns them. */
+export interface SettingLevels {
   globalValue?: unknown;
   workspaceValue?: unknown;
   workspaceFolderValue?: unknown;
 }
-export type Inspect = (key: string) => Levels | undefined;
+/** Returns the values of one setting of the section `ondol`. */
+export type Inspect = (key: string) => SettingLevels | undefined;
 
-export interface Choices {
+/** The settings that apply in this window. */
+export interface Settings {
   enabled: boolean;
   disabledLanguages: string[];
   manual: boolean;
@@ -19,7 +22,7 @@ export interface Choices {
   serverArguments: string[];
   dataDirectory: string;
   backend: string;
-  /** initializationOptions, by the server's names in camel case. */
+  /** The initializationOptions: the server's option names in camel case. */
   options: Record<string, unknown>;
 }
 
@@ -41,12 +44,13 @@ const text = (value: unknown): string => (typeof value === 'string' ? value.trim
 const strings = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 
-function union(levels: Levels | undefined): string[] {
+function union(levels: SettingLevels | undefined): string[] {
   const all = [levels?.globalValue, levels?.workspaceValue, levels?.workspaceFolderValue].flatMap(strings);
   return [...new Set(all.map((item) => item.trim()).filter((item) => item !== ''))];
 }
 
-export function choices(inspect: Inspect): Choices {
+/** Combines the levels of all settings. Values of a wrong type are ignored. */
+export function readSettings(inspect: Inspect): Settings {
   const user = (key: string): unknown => inspect(key)?.globalValue;
   const enabled = inspect('enabled');
   const options: Record<string, unknown> = {};
@@ -77,24 +81,24 @@ export function choices(inspect: Inspect): Choices {
   };
 }
 
-/** The arguments of the server process. */
-export function serverArguments(choice: Choices): string[] {
+/** The command line arguments of the server process. */
+export function serverArguments(settings: Settings): string[] {
   return [
     'serve',
     '--stdio',
-    ...(choice.backend === '' ? [] : ['--backend', choice.backend]),
-    ...choice.serverArguments,
+    ...(settings.backend === '' ? [] : ['--backend', settings.backend]),
+    ...settings.serverArguments,
   ];
 }
 
-/** What a change of must restart the server; everything else it is told while it runs. */
-export function restartKey(choice: Choices): string {
-  const { baseModel, baseBits, remoteUrl, remoteModel, workers } = choice.options;
+/** A key that changes when the server must be restarted. Other settings are sent to the running server. */
+export function restartKey(settings: Settings): string {
+  const { baseModel, baseBits, remoteUrl, remoteModel, workers } = settings.options;
   return JSON.stringify([
-    choice.serverPath,
-    choice.serverArguments,
-    choice.dataDirectory,
-    choice.backend,
+    settings.serverPath,
+    settings.serverArguments,
+    settings.dataDirectory,
+    settings.backend,
     baseModel,
     baseBits,
     remoteUrl,

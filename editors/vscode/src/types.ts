@@ -1,9 +1,10 @@
-// The nouns the parts of the extension share. No behaviour, no imports at run time.
+// The types that several modules share. No code and no imports at run time.
 import type { CancellationToken, LogOutputChannel } from 'vscode';
 
+/** The states that the server reports. */
 export type ServerState = 'starting' | 'indexing' | 'ready' | 'model-loading' | 'off' | 'problem';
 
-/** What the server says about itself in `ondol/status`; `percent` runs from 0 to 100. */
+/** The content of an `ondol/status` notification. `percent` is between 0 and 100. */
 export interface ServerStatus {
   state: ServerState;
   message: string;
@@ -12,55 +13,58 @@ export interface ServerStatus {
   generation?: number;
 }
 
-/** A place in a document; `character` counts UTF-16 units, as in LSP and in VS Code. */
-export interface Place {
+/** A position in a document, from 0. `character` counts UTF-16 units, as in LSP and VS Code. */
+export interface Position {
   line: number;
   character: number;
 }
-export interface Span {
-  start: Place;
-  end: Place;
+/** A range in a document; `end` is exclusive. */
+export interface Range {
+  start: Position;
+  end: Position;
 }
 
-/** One suggestion as it came over the wire; sent back unchanged when it is shown or accepted. */
-export interface WireItem {
+/** A suggestion as the server sent it. It is sent back unchanged when it is shown or accepted. */
+export interface ProtocolItem {
   insertText: string | { kind: string; value: string };
   filterText?: string;
-  range?: Span;
+  range?: Range;
   command?: { title: string; command: string; arguments?: unknown[] };
 }
 
+/** The parameters of `textDocument/inlineCompletion`. triggerKind 1 is Invoked, 2 is Automatic. */
 export interface CompletionParams {
   textDocument: { uri: string };
-  position: Place;
-  context: { triggerKind: 1 | 2; selectedCompletionInfo?: { text: string; range: Span } };
+  position: Position;
+  context: { triggerKind: 1 | 2; selectedCompletionInfo?: { text: string; range: Range } };
 }
 
-/** How a server process ended: by itself with a code, or by a signal. */
+/** How a process ended: with an exit code or by a signal. */
 export interface Exit {
   code: number | null;
   signal: string | null;
 }
 
+/** What is needed to start a server and to connect to it. */
 export interface ConnectOptions {
   command: string;
   args: string[];
   cwd: string;
   env: NodeJS.ProcessEnv;
   output: LogOutputChannel;
-  /** What is sent as initializationOptions and again with every change of the settings. */
+  /** The settings that are sent as initializationOptions and after every change. */
   settings: () => Record<string, unknown>;
   onStatus: (status: ServerStatus) => void;
-  /** The server has something to tell that the user should not miss. */
-  onTrouble: (message: string) => void;
+  /** The server sent a warning or an error for the user. */
+  onWarning: (message: string) => void;
   onClosed: (exit: Exit) => void;
 }
 
-/** A running server. Requests reject when it dies; nothing here shows a message to the user. */
+/** A running server. Requests reject when it ends. No method shows a message to the user. */
 export interface Connection {
   readonly version: string | undefined;
   readonly pid: number | undefined;
-  complete(params: CompletionParams, token: CancellationToken): Promise<WireItem[]>;
+  complete(params: CompletionParams, token: CancellationToken): Promise<ProtocolItem[]>;
   request<T>(method: string, params: unknown): Promise<T>;
   notify(method: string, params: unknown): void;
   stop(): Promise<void>;

@@ -1,17 +1,18 @@
-// Compares versions of the server with the oldest one this extension can talk to. Pure.
+// Compares the server's version with the oldest supported one. Pure.
 
+/** The oldest server version that this extension supports. */
 export const OLDEST_SERVER = '0.1.0';
 
-/** The numbers of a version such as 0.1.0, 1.2 or 0.3.0.dev4+g1a2b; undefined if it does not begin with a number. */
-export function numbers(version: string): number[] | undefined {
+/** The leading numbers of a version such as 0.1.0, 1.2 or 0.3.0.dev4+g1a2b, or undefined if there are none. */
+export function versionNumbers(version: string): number[] | undefined {
   const match = /^\s*v?(\d+(?:\.\d+)*)/.exec(version);
   return match?.[1]?.split('.').map(Number);
 }
 
-/** Whether `version` is older than `oldest`. An unknown version is not called old: the protocol will show. */
-export function tooOld(version: string | undefined, oldest: string = OLDEST_SERVER): boolean {
-  const have = numbers(version ?? ''),
-    want = numbers(oldest);
+/** Whether `version` is older than `oldest`. An unknown version counts as new enough. */
+export function isTooOld(version: string | undefined, oldest: string = OLDEST_SERVER): boolean {
+  const have = versionNumbers(version ?? ''),
+    want = versionNumbers(oldest);
   if (have === undefined || want === undefined) {
     return false;
   }

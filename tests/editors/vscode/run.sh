@@ -1,11 +1,11 @@
 #!/bin/bash
-# The tests of the VS Code extension: unit tests, then the real workbench (code-server) in a headless Chromium with the real server.
+# Tests the VS Code extension: unit tests, then end-to-end tests in the real workbench (code-server) in a headless Chromium.
 #
 #   tests/editors/vscode/run.sh [--unit | --install | --only PATTERN | --screenshots | --bench [ARGUMENTS] ]
 #
-# Needs npm and, for the workbench, Chromium (installed with apt-get where that is allowed) and the console script `ondol`
-# (ONDOL_COMMAND, else .venv/bin/ondol, else the PATH). Everything else goes into ${ONDOL_EDITOR_CACHE:-~/.cache/ondol-editors}
-# (about 800 MB); nothing is downloaded while the tests run.
+# Needs npm. The end-to-end tests also need Chromium, which is installed with apt-get as root, and the console script `ondol`
+# from ONDOL_COMMAND, .venv/bin/ondol or the PATH. Everything else is installed into
+# ${ONDOL_EDITOR_CACHE:-~/.cache/ondol-editors} (about 800 MB). Nothing is downloaded while the tests run.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,21 +29,21 @@ install_chromium() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "no Chromium found; install the package chromium, or set ONDOL_CHROMIUM."
   echo "installing Chromium"
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-noto-cjk; } \
-    >"$cache/apt.log" 2>&1 || { tail -5 "$cache/apt.log" >&2; fail "Chromium could not be installed (the whole log: $cache/apt.log)."; }
-  find_chromium >/dev/null || fail "Chromium was installed and is not found on the PATH."
+    >"$cache/apt.log" 2>&1 || { tail -5 "$cache/apt.log" >&2; fail "Chromium could not be installed (full log: $cache/apt.log)."; }
+  find_chromium >/dev/null || fail "Chromium was installed but is not on the PATH."
 }
 
 install_workbench() {
   local wanted inner=$workbench/node_modules/code-server/lib/vscode
   wanted=$(sha256sum "$here/workbench/package-lock.json" | cut -d' ' -f1)
   [ "$(cat "$workbench/installed" 2>/dev/null)" = "$wanted" ] && return
-  [ "$(uname -sm)" = "Linux x86_64" ] || fail "the workbench is set up for Linux on x86_64 only, this is $(uname -sm)."
+  [ "$(uname -sm)" = "Linux x86_64" ] || fail "the workbench supports only Linux on x86_64, this is $(uname -sm)."
   echo "installing the workbench into $workbench"
   rm -rf "$workbench" && mkdir -p "$workbench"
   cp "$here/workbench/package.json" "$here/workbench/package-lock.json" "$workbench/"
-  # Without install scripts: they build native modules that nothing here needs. The inner package has its own lock.
-  (cd "$workbench" && npm ci "${npm_options[@]}") >"$cache/npm.log" 2>&1 || { tail -5 "$cache/npm.log" >&2; fail "npm could not install the workbench (the whole log: $cache/npm.log)."; }
-  (cd "$inner" && npm install --no-save --omit=dev "${npm_options[@]}") >>"$cache/npm.log" 2>&1 || { tail -5 "$cache/npm.log" >&2; fail "npm could not install the workbench's own packages (the whole log: $cache/npm.log)."; }
+  # Install scripts are skipped, because they build native modules that the tests do not need. The inner package has its own lock.
+  (cd "$workbench" && npm ci "${npm_options[@]}") >"$cache/npm.log" 2>&1 || { tail -5 "$cache/npm.log" >&2; fail "npm could not install the workbench (full log: $cache/npm.log)."; }
+  (cd "$inner" && npm install --no-save --omit=dev "${npm_options[@]}") >>"$cache/npm.log" 2>&1 || { tail -5 "$cache/npm.log" >&2; fail "npm could not install the workbench's own packages (full log: $cache/npm.log)."; }
   echo "$wanted" >"$workbench/installed"
 }
 
@@ -58,7 +58,7 @@ find_ondol() {
 build_extension() {
   cd "$root/editors/vscode"
   [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci "${npm_options[@]}" || fail "npm ci failed in editors/vscode."
-  npm run --silent package >"$cache/package.log" 2>&1 || { tail -20 "$cache/package.log" >&2; fail "the extension could not be packed."; }
+  npm run --silent package >"$cache/package.log" 2>&1 || { tail -20 "$cache/package.log" >&2; fail "the extension could not be packaged."; }
 }
 
 command -v npm >/dev/null && command -v node >/dev/null || fail "npm and node are needed."

@@ -1,25 +1,18 @@
-// What a developer meets: the real workbench, the real extension, the real server, a real repository.
+// What a developer sees while editing, with the real workbench, extension, server and repository.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { guarded, until, Workbench } from './harness.mjs';
-import { FAMILY, family, HABIT, head, REST, shop, START, trait } from './repository.mjs';
+import { after, before, describe } from 'node:test';
+import { testsWith, Workbench } from './harness.mjs';
+import { REPEATED, head, REST, shop, START } from './repository.mjs';
+import { until } from './until.mjs';
 
 describe('editing', () => {
   let bench, wire, window, repo;
-  const it = (name, body) =>
-    test(
-      name,
-      guarded(
-        () => window,
-        () => wire,
-        body,
-      ),
-    );
+  const it = testsWith(() => ({ window, wire }));
   const file = (name) => path.join(repo, name);
-  /** Empties the file in front but for a new function, so that no test meets what another left. */
-  const begin = async (noun, rest = '') => {
+  /** Replaces the text of the active file with a new function, so that the tests do not affect each other. */
+  const startFunction = async (noun, rest = '') => {
     await window.key('Escape', 'Control+a');
     await window.insert(`# Work in progress.\n\n\n${head(noun)}${rest}`);
   };
@@ -42,11 +35,11 @@ describe('editing', () => {
   );
   after(() => bench?.stop());
 
-  it('grey text appears, is not in the file, and Tab accepts it', async () => {
-    await begin('orders');
+  it('ghost text appears, is not in the file, and is accepted with Tab', async () => {
+    await startFunction('orders');
     await window.type(START);
     const ghost = await window.ghostAppears(REST);
-    await window.shot('grey-text');
+    await window.shot('ghost-text');
     assert.ok((await window.saved(file('work.py'))).endsWith(START));
     await until(() => wire.count('textDocument/didShowCompletion') > 0, 'the report that it was shown');
     await window.key('Tab');
@@ -56,38 +49,41 @@ describe('editing', () => {
     assert.deepEqual(wire.commands('ondol.accepted')[0].params.arguments, shown.command.arguments);
   });
 
-  it('undo takes an accepted suggestion back in one step', async () => {
-    await begin('undone');
+  it('undo removes an accepted suggestion in one step', async () => {
+    await startFunction('undone');
     await window.type(START);
     await window.ghostAppears(REST);
-    const before = await window.saved(file('work.py'));
+    const original = await window.saved(file('work.py'));
     await window.key('Tab');
-    assert.notEqual(await window.saved(file('work.py')), before);
+    assert.notEqual(await window.saved(file('work.py')), original);
     await window.key('Control+z');
-    assert.equal(await window.saved(file('work.py')), before);
+    assert.equal(await window.saved(file('work.py')), original);
   });
 
-  it("a word is accepted by the editor's own key", async () => {
-    await begin('words');
+  it("the editor's own key accepts a word", async () => {
+    await startFunction('words');
     await window.type(START);
-    const ghost = await window.ghostAppears(),
-      parts = wire.count('textDocument/didPartiallyAcceptCompletion');
+    const ghost = await window.ghostAppears();
+    const parts = wire.count('textDocument/didPartiallyAcceptCompletion');
     await window.key('Control+ArrowRight');
     await until(async () => {
       const now = await window.ghost();
       return now !== ghost && now !== '' && ghost.endsWith(now);
-    }, 'a shorter grey text');
-    const rest = await window.ghost(),
-      word = ghost.slice(0, ghost.length - rest.length);
+    }, 'a shorter ghost text');
+    const rest = await window.ghost();
+    const word = ghost.slice(0, ghost.length - rest.length);
     assert.match(word, /^open_?\w*\(?$/);
     assert.ok((await window.saved(file('work.py'))).endsWith(START + word));
-    await until(() => wire.count('textDocument/didPartiallyAcceptCompletion') > parts, 'the report of the part');
+    await until(
+      () => wire.count('textDocument/didPartiallyAcceptCompletion') > parts,
+      'the report of the partial acceptance',
+    );
     const report = wire.sent('textDocument/didPartiallyAcceptCompletion').at(-1).params;
     assert.ok(report.item.insertText.slice(0, report.acceptedLength).endsWith(word), JSON.stringify(report));
   });
 
-  it('a line is accepted', async () => {
-    await begin('lines');
+  it('a line can be accepted', async () => {
+    await startFunction('lines');
     await window.type(START);
     const ghost = await window.ghostAppears(REST);
     await window.key('F9');
@@ -97,8 +93,8 @@ describe('editing', () => {
     );
   });
 
-  it('Escape dismisses', async () => {
-    await begin('dismissed');
+  it('Escape dismisses the suggestion', async () => {
+    await startFunction('dismissed');
     await window.type(START);
     await window.ghostAppears(REST);
     await window.key('Escape');
@@ -106,8 +102,8 @@ describe('editing', () => {
     assert.ok((await window.saved(file('work.py'))).endsWith(START));
   });
 
-  it('typing through keeps it, typing something else takes it away', async () => {
-    await begin('typed');
+  it('typing the suggestion keeps the rest, typing something else removes it', async () => {
+    await startFunction('typed');
     await window.type(START);
     const ghost = await window.ghostAppears(REST);
     for (let i = 1; i <= 6; i++) {
@@ -115,31 +111,31 @@ describe('editing', () => {
       await window.ghostIs(ghost.slice(i));
     }
     await window.type('Q');
-    await until(async () => (await window.ghost()) !== ghost.slice(6), 'the end of the old grey text');
+    await until(async () => (await window.ghost()) !== ghost.slice(6), 'the end of the old ghost text');
     assert.ok((await window.saved(file('work.py'))).endsWith(`${START}${ghost.slice(0, 6)}Q`));
   });
 
-  it('mid-line: what stands after the cursor stays, once', async () => {
-    await begin('middle', `${START}open_connection(settings.)`);
+  it('text after the cursor is neither removed nor repeated', async () => {
+    await startFunction('middle', `${START}open_connection(settings.)`);
     await window.key('ArrowLeft');
     await window.key('F6');
     await window.ghostAppears('address');
     await window.shot('mid-line');
     await window.key('Tab');
     const line = (await window.saved(file('work.py'))).split(head('middle'))[1].split('\n')[0];
-    assert.equal(line, HABIT[0]);
+    assert.equal(line, REPEATED[0]);
   });
 
-  it('a file with CRLF keeps its line ends', async () => {
+  it('a CRLF file keeps its line ends', async () => {
     await window.openFile('windows.py');
-    const before = fs.readFileSync(file('windows.py'), 'utf8');
+    const original = fs.readFileSync(file('windows.py'), 'utf8');
     await window.insert(head('windows'));
     await window.type(START);
     const ghost = await window.ghostAppears(REST);
     await window.key('Tab');
     const text = await window.saved(file('windows.py'));
     assert.ok(!/[^\r]\n/.test(text), 'a bare line feed');
-    assert.ok(text.startsWith(before));
+    assert.ok(text.startsWith(original));
     assert.ok(text.endsWith(`${START}${ghost.replaceAll('\n', '\r\n')}`));
   });
 
@@ -154,7 +150,7 @@ describe('editing', () => {
     assert.ok(!text.includes('\n    '), 'indented with spaces');
   });
 
-  it('Korean text and emoji before the cursor', async () => {
+  it('there may be Korean text and emoji before the cursor', async () => {
     await window.openFile('korean.py');
     await window.insert(`${head('korean')}이름 = "한글 😀 é"; `);
     await window.type(START);
@@ -164,9 +160,9 @@ describe('editing', () => {
     assert.ok((await window.saved(file('korean.py'))).endsWith(`이름 = "한글 😀 é"; ${START}${ghost}`));
   });
 
-  it('nothing is drawn while an input method composes; afterwards it is', async () => {
+  it('no ghost text appears during the composition of an input method', async () => {
     const cdp = await bench.browser.newCDPSession(window.page);
-    await begin('composed');
+    await startFunction('composed');
     await window.type('connection = regist', 60);
     await window.key('Escape');
     const compose = (text) =>
@@ -189,7 +185,7 @@ describe('editing', () => {
     assert.ok((await window.saved(file('korean.py'))).endsWith('# 한'));
   });
 
-  it('a file of 100,000 lines', async () => {
+  it('a file of 100,000 lines is completed', async () => {
     await window.openFile('big.py');
     await window.insert(head('big'));
     await window.type(START);
@@ -199,14 +195,14 @@ describe('editing', () => {
     await window.page.click('.tab.active .codicon-close, .tab.active .codicon-close-small');
   });
 
-  it('cells of a notebook', async () => {
+  it('cells of a notebook are completed', async () => {
     await window.page.dblclick('.explorer-folders-view .monaco-list-row[aria-label="book.ipynb"]');
     await window.page.waitForSelector('.notebookOverlay .cell.code .view-lines', { timeout: 120_000 });
     await window.page.locator('.notebookOverlay .cell.code .view-lines').last().click();
     await window.key('Control+End');
     await window.insert(`\n${head('book')}`);
     await window.type(START);
-    const ghost = await window.ghostAppears(REST);
+    await window.ghostAppears(REST);
     await window.shot('notebook');
     await window.key('Tab');
     assert.ok(
@@ -214,10 +210,10 @@ describe('editing', () => {
         REST.slice(0, 30),
       ),
     );
-    assert.equal((await window.toasts()).length, 0);
+    assert.equal((await window.notifications()).length, 0);
   });
 
-  it('an untitled document is asked for, a read-only one is not', async () => {
+  it('an untitled document is completed, a read-only one is not', async () => {
     await window.palette('New Untitled Text File');
     await window.page.waitForSelector('.tab.active[data-resource-name^="Untitled"]');
     const answers = () =>
@@ -254,31 +250,31 @@ describe('editing', () => {
     assert.equal(fs.readFileSync(file('frozen.py'), 'utf8'), 'frozen = True\n');
   });
 
-  it('the server is killed and comes back', async () => {
+  it('the server restarts after it was killed', async () => {
     await window.openFile('work.py');
     const starts = wire.starts().length;
     process.kill(wire.starts().at(-1).pid, 'SIGKILL');
     await until(() => wire.starts().length > starts, 'a new server');
     await window.ready();
-    await begin('revived');
+    await startFunction('revived');
     await window.type(START);
     const ghost = await window.ghostAppears(REST);
     await window.key('Tab');
     assert.ok((await window.saved(file('work.py'))).endsWith(START + ghost));
-    assert.deepEqual(await window.toasts(), []);
+    assert.deepEqual(await window.notifications(), []);
   });
 
-  it('off means off: for a language, in this workspace, everywhere', async () => {
-    const quiet = async (why) => {
-      await begin('quiet');
+  it('nothing is requested when Ondol is off for a language, in the workspace or everywhere', async () => {
+    const expectNothing = async (why) => {
+      await startFunction('switched_off');
       const asked = wire.count('textDocument/inlineCompletion');
       await window.type(START);
       await window.noGhost();
       assert.equal(wire.count('textDocument/inlineCompletion'), asked, why);
     };
-    const speaks = async () => {
+    const expectSuggestion = async () => {
       await window.ready();
-      await begin('speaks');
+      await startFunction('switched_on');
       await window.type(START);
       await window.ghostAppears(REST);
       await window.key('Escape');
@@ -287,32 +283,32 @@ describe('editing', () => {
       window.statusIs((status) => status.icon === 'circle-slash' && label.test(status.label), `off, ${label}`);
     await window.palette('Ondol: Switch On or Off for This Language');
     await off(/python/);
-    await quiet('the language is off');
+    await expectNothing('the language is off');
     await window.shot('off');
     await window.palette('Ondol: Switch On or Off for This Language');
-    await speaks();
+    await expectSuggestion();
     for (const [title, label] of [
       ['Ondol: Switch On or Off in This Workspace', /workspace/],
       ['Ondol: Switch On or Off Everywhere', /switched off\.$/],
     ]) {
       const ended = () => wire.entries().filter((entry) => entry.event === 'ended').length;
-      const before = ended();
+      const endedBefore = ended();
       await window.palette(title);
       await off(label);
-      await until(() => ended() > before, 'the end of the server');
-      await quiet(title);
+      await until(() => ended() > endedBefore, 'the end of the server');
+      await expectNothing(title);
       await window.palette(title);
-      await speaks();
+      await expectSuggestion();
     }
     assert.ok(!fs.existsSync(file('.vscode')), 'something was written into the repository');
   });
 
-  it('manual: only when asked', async () => {
+  it('with the trigger manual, suggestions appear only on request', async () => {
     bench.writeSettings({ 'ondol.trigger': 'manual' });
     await window.reload();
     await window.ready();
     await window.openFile('work.py');
-    await begin('manual');
+    await startFunction('manual');
     const asked = wire.count('textDocument/inlineCompletion');
     await window.type(START);
     await window.noGhost();
@@ -325,7 +321,7 @@ describe('editing', () => {
     bench.writeSettings();
   });
 
-  it('the menu, the explanation, the doctor, the output', async () => {
+  it('the menu, the explanation, the doctor and the output open', async () => {
     await window.page.click('#ondol\\.ondol\\.ondol\\.status');
     await window.page.waitForSelector('.quick-input-list .monaco-list-row:has-text("Explain the last suggestion")');
     await window.pause(500);
@@ -344,62 +340,6 @@ describe('editing', () => {
     await window.page.waitForSelector('.output-view-container, .panel .pane-body, .panel .output-view', {
       timeout: 90_000,
     });
-    assert.deepEqual([...bench.foreign], [], 'the page asked another host');
-  });
-});
-
-describe('ten folders, and none under git', () => {
-  let bench, wire, window;
-  const it = (name, body) =>
-    test(
-      name,
-      guarded(
-        () => window,
-        () => wire,
-        body,
-      ),
-    );
-  before(
-    async () => {
-      bench = await Workbench.start({ settings: { 'ondol.precision': 0.4 } });
-      const server = bench.realServer();
-      wire = server.wire;
-      bench.writeSettings({}, { 'ondol.server.path': server.file });
-    },
-    { timeout: 600_000 },
-  );
-  after(() => bench?.stop());
-
-  it('each of ten folders is completed from its own code, by one server', async () => {
-    const folder = path.join(bench.folder, 'family');
-    window = await bench.open(family(folder));
-    await window.ready();
-    for (const name of [FAMILY[0], FAMILY.at(-1)]) {
-      const [typed, rest] = trait(name);
-      await window.openFile(`${name}/${name}_work.py`);
-      await window.insert('def work(context):\n    ');
-      await window.type(typed);
-      const ghost = await window.ghostAppears(rest);
-      await window.key('Tab');
-      assert.ok((await window.saved(path.join(folder, name, `${name}_work.py`))).endsWith(typed + ghost));
-    }
-    assert.equal(wire.starts().length, 1);
-    await window.insert('\n    ');
-    await window.type('gamma_client.');
-    await window.pause(1200);
-    assert.ok(!(await window.ghost()).includes('send_gamma'), 'one folder was completed from another');
-    await window.close();
-  });
-
-  it('a folder that is not a repository', async () => {
-    const folder = shop(path.join(bench.folder, 'plain'), { git: false });
-    bench.index(folder);
-    window = await bench.open(folder);
-    await window.ready();
-    await window.openFile('work.py');
-    await window.insert(`\n\n${head('plain')}`);
-    await window.type(START);
-    await window.ghostAppears(REST);
-    await window.close();
+    assert.deepEqual([...bench.foreignRequests], [], 'the page sent a request to another host');
   });
 });

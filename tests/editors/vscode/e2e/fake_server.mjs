@@ -1,8 +1,15 @@
 #!/usr/bin/env node
-// A small language server with known answers and known faults, for what the real one never does. FAULT chooses:
-// crash-at-start, crash-loop (answers initialize, then ends), silent (never answers), old (version 0.0.1), deaf (answers nothing
-// but initialize), late (answers after 4 s), slow (after 0.6 s), ranges (items that do not fit), error (every request fails),
-// states (goes through the states of ondol/status), none.
+// A small language server with known answers and known faults. The environment variable FAULT chooses the fault:
+//   crash-at-start   ends before it answers
+//   crash-loop       answers initialize, then ends
+//   silent           answers nothing
+//   deaf             answers only initialize
+//   old              has version 0.0.1
+//   slow, late       answers after 0.6 s, after 4 s
+//   ranges           sends items that do not fit the document
+//   error            answers every request with an error
+//   states           sends every state of ondol/status in turn
+// Without FAULT it has none.
 import process from 'node:process';
 
 const fault = process.env.FAULT ?? '';
@@ -23,10 +30,10 @@ const status = (state, rest = {}) => send({ method: 'ondol/status', params: { st
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function item(line, character, insertText) {
-  const place = { line, character };
+  const position = { line, character };
   return {
     insertText,
-    range: { start: place, end: place },
+    range: { start: position, end: position },
     command: { title: 'accepted', command: 'ondol.accepted', arguments: [{ id: `fake-${++number}` }] },
   };
 }
@@ -141,7 +148,7 @@ async function handle({ id, method, params }) {
     documents.set(params.textDocument.uri, whole);
   } else if (id !== undefined && fault !== 'deaf') {
     if (fault === 'error') {
-      send({ id, error: { code: -32603, message: 'a fault on purpose' } });
+      send({ id, error: { code: -32603, message: 'an intended fault' } });
       return;
     }
     if (method === 'textDocument/inlineCompletion') {

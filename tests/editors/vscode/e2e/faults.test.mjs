@@ -1,23 +1,16 @@
-// Bad input: a server that is missing, old, crashing, late or wrong; a workspace that is not trusted. A key press must never
-// produce a message, and every trouble exactly one, with the cure.
+// Faults: a server that is missing, old, crashing, late or wrong, and a workspace that is not trusted. A key press must
+// never produce a notification. Every fault produces exactly one, which says what to do.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { guarded, until, Workbench } from './harness.mjs';
+import { after, before, describe } from 'node:test';
+import { testsWith, Workbench } from './harness.mjs';
 import { head, REST, shop, START, write } from './repository.mjs';
+import { until } from './until.mjs';
 
 describe('faults', () => {
   let bench, wire, window, repo;
-  const it = (name, body) =>
-    test(
-      name,
-      guarded(
-        () => window,
-        () => wire,
-        body,
-      ),
-    );
+  const it = testsWith(() => ({ window, wire }));
 
   before(
     async () => {
@@ -43,9 +36,9 @@ describe('faults', () => {
     await window.type(text);
   };
 
-  it('not installed: one message with the exact command', async () => {
+  it('not installed: one notification with the exact command', async () => {
     window = await bench.open(repo);
-    const message = await window.toast(/not installed/);
+    const message = await window.notification(/not installed/);
     assert.match(message, /Run: pipx install ondol$/);
     const status = await window.statusIs((one) => one.icon === 'warning', 'a warning');
     assert.ok(status.warning);
@@ -53,17 +46,17 @@ describe('faults', () => {
     await window.openFile('a.py');
     await line('def add(');
     await window.noGhost(600);
-    assert.equal((await window.toasts()).length, 1);
+    assert.equal((await window.notifications()).length, 1);
     await window.palette('Notifications: Show Notifications');
     await window.page.click('.notifications-center a:has-text("Copy Command")');
     await until(
       async () => (await window.page.evaluate(() => navigator.clipboard.readText())) === 'pipx install ondol',
       'the command in the clipboard',
     );
-    await window.clear();
+    await window.clearNotifications();
   });
 
-  it("installed later: found by itself, here in the workspace's interpreter environment", async () => {
+  it("installed later: found automatically, here in the environment of the workspace's interpreter", async () => {
     const environment = path.join(bench.folder, 'environment');
     const server = bench.fakeServer();
     wire = server.wire;
@@ -77,13 +70,13 @@ describe('faults', () => {
     await window.key('Escape');
   });
 
-  it('a setting that names no program', async () => {
+  it('a setting that names no program: one notification', async () => {
     bench.writeSettings({}, { 'ondol.server.path': '/nowhere/ondol' });
-    assert.match(await window.toast(/ondol\.server\.path/), /\/nowhere\/ondol/);
-    await window.clear();
+    assert.match(await window.notification(/ondol\.server\.path/), /\/nowhere\/ondol/);
+    await window.clearNotifications();
   });
 
-  it('a workspace cannot name the program', async () => {
+  it('a workspace cannot choose the program', async () => {
     const evil = path.join(bench.folder, 'evil-ran');
     write(repo, {
       '.vscode/settings.json': JSON.stringify({
@@ -100,32 +93,32 @@ describe('faults', () => {
     fs.rmSync(path.join(repo, '.vscode'), { recursive: true });
   });
 
-  it('too old: a message with the command that updates it', async () => {
+  it('too old: one notification with the update command', async () => {
     await use('old');
     assert.match(
-      await window.toast(/too old/),
+      await window.notification(/too old/),
       /0\.0\.1 is too old .* needs 0\.1\.0 or later\. Run: .* install --upgrade ondol$/,
     );
     await window.statusIs((one) => one.icon === 'warning', 'a warning');
-    await window.clear();
+    await window.clearNotifications();
   });
 
   for (const fault of ['crash-at-start', 'crash-loop']) {
-    it(`${fault}: tried five times, then one message`, async () => {
+    it(`${fault}: five starts, then one notification`, async () => {
       await use(fault);
-      await window.toast(/stopped 5 times/);
+      await window.notification(/stopped 5 times/);
       assert.equal(wire.starts().length, 5);
-      assert.equal((await window.toasts()).length, 1);
+      assert.equal((await window.notifications()).length, 1);
       await window.shot(fault);
       await line('def add(');
       await window.noGhost(2500);
       assert.equal(wire.starts().length, 5, 'it was started again');
-      assert.equal((await window.toasts()).length, 1);
-      await window.clear();
+      assert.equal((await window.notifications()).length, 1);
+      await window.clearNotifications();
     });
   }
 
-  it('a late answer is not shown, one in time is', async () => {
+  it('an answer in time is shown, a late one is not', async () => {
     await use('slow');
     await window.ready();
     await line('def add(');
@@ -133,9 +126,9 @@ describe('faults', () => {
     await use('late');
     await window.ready();
     await line('def add(');
-    await until(() => wire.count('$/cancelRequest') > 0, 'the end of the patience', 10_000);
+    await until(() => wire.count('$/cancelRequest') > 0, 'the cancellation of the request', 10_000);
     await window.noGhost(2000);
-    assert.deepEqual(await window.toasts(), []);
+    assert.deepEqual(await window.notifications(), []);
   });
 
   it('an answer for an older text is not shown', async () => {
@@ -148,7 +141,7 @@ describe('faults', () => {
     assert.ok(wire.count('$/cancelRequest') > 0);
   });
 
-  it('items that do not fit are left out, and nothing is said', async () => {
+  it('items that do not fit are discarded without a notification', async () => {
     await use('ranges');
     await window.ready();
     await line('def add(');
@@ -165,22 +158,25 @@ describe('faults', () => {
       'the wrong items',
     );
     await window.noGhost(800);
-    assert.deepEqual(await window.toasts(), []);
+    assert.deepEqual(await window.notifications(), []);
     assert.equal(wire.count('textDocument/didShowCompletion'), 0);
   });
 
-  for (const fault of ['error', 'deaf']) {
-    it(`a server that answers ${fault === 'error' ? 'errors' : 'nothing'}: no message for a key press`, async () => {
+  for (const [fault, answer] of [
+    ['error', 'errors'],
+    ['deaf', 'nothing'],
+  ]) {
+    it(`a server that answers ${answer}: no notification for a key press`, async () => {
       await use(fault);
       await window.ready();
       await line('def add(a');
       await window.noGhost(800);
       assert.ok(wire.count('textDocument/inlineCompletion') > 0);
-      assert.deepEqual(await window.toasts(), []);
+      assert.deepEqual(await window.notifications(), []);
     });
   }
 
-  it('the status bar goes through the states of the server', async () => {
+  it('the status bar follows the states of the server', async () => {
     await use('states');
     await window.statusIs((one) => /indexing 7 %/.test(one.text) && one.icon === 'sync', '7 %');
     await window.shot('indexing');
@@ -192,7 +188,7 @@ describe('faults', () => {
     await window.close();
   });
 
-  it('a data directory that cannot be made: one message, and suggestions from what is open', async () => {
+  it('a data directory that cannot be created: one notification, and suggestions from open files', async () => {
     write(bench.folder, { 'a-file': '' });
     const server = bench.realServer();
     wire = server.wire;
@@ -209,7 +205,7 @@ describe('faults', () => {
     await window.insert(head('copied', '\t'));
     await window.type(START);
     await window.ghostAppears(REST);
-    assert.equal((await window.toasts()).length, 1, JSON.stringify(await window.toasts()));
+    assert.equal((await window.notifications()).length, 1, JSON.stringify(await window.notifications()));
     await window.close();
     bench.writeSettings({}, { 'ondol.dataDirectory': '' });
   });
@@ -225,9 +221,9 @@ describe('faults', () => {
       },
       { 'ondol.server.path': server.file },
     );
-    const strange = path.join(bench.folder, 'strange');
-    write(strange, { 'a.py': '# hello\n' });
-    window = await bench.open(strange);
+    const untrusted = path.join(bench.folder, 'untrusted');
+    write(untrusted, { 'a.py': '# hello\n' });
+    window = await bench.open(untrusted);
     await window.statusIs(
       (one) => one.icon === 'circle-slash' && /Restricted Mode/.test(one.label),
       'off in Restricted Mode',

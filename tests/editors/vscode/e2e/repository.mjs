@@ -1,12 +1,12 @@
-// Small repositories with habits, written by the tests: what the company's code always does is what Ondol is to suggest.
+// Small repositories for the tests. Their functions repeat the same lines, which Ondol should suggest.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
 const NOUNS = ['orders', 'invoices', 'customers', 'shipments', 'returns', 'payments', 'suppliers', 'warehouses'];
 
-/** The habit that the tests complete; the first line is long and always the same. */
-export const HABIT = [
+/** The repeated lines. The tests complete the first one. */
+export const REPEATED = [
   'connection = registry.open_connection(settings.address, timeout=settings.timeout)',
   'try:',
   '    return connection.fetch_rows(query)',
@@ -14,9 +14,9 @@ export const HABIT = [
   '    connection.close()',
 ];
 export const START = 'connection = registry.';
-export const REST = HABIT[0].slice(START.length);
+export const REST = REPEATED[0].slice(START.length);
 
-/** The beginning of one more such function, up to where the habit starts. */
+/** The beginning of another such function, up to the repeated lines. */
 export const head = (noun, indent = '    ') =>
   `def load_${noun}(registry, settings, query):\n${indent}"""Load ${noun} that match a query."""\n${indent}`;
 
@@ -26,7 +26,7 @@ const functions = (noun, indent, verbs) =>
       [
         `def ${verb}_${noun}(registry, settings, query):`,
         `${indent}"""${verb[0].toUpperCase()}${verb.slice(1)} ${noun} that match a query."""`,
-        ...HABIT.map((line) => indent + line.replace(/^ {4}/, indent)),
+        ...REPEATED.map((line) => indent + line.replace(/^ {4}/, indent)),
         '',
         '',
       ].join('\n'),
@@ -64,7 +64,7 @@ export function commit(folder, message) {
   git('commit', '-q', '-m', message);
 }
 
-/** A shop with eight modules of the same habits, and a file for each kind of trouble. */
+/** Creates a repository with eight modules of such functions, and a file for each special case. */
 export function shop(folder, { git = true } = {}) {
   fs.mkdirSync(folder, { recursive: true });
   for (const noun of NOUNS) {
@@ -80,7 +80,11 @@ export function shop(folder, { git = true } = {}) {
       '\n',
       '\r\n',
     ),
-    'korean.py': `"""주문을 찾는 모듈입니다."""\n\n\n# 연결을 열고 행을 읽은 뒤 반드시 닫습니다. 😀\n${functions('coupons', '    ', ['find', 'count'])}`,
+    'korean.py': [
+      '"""주문을 찾는 모듈입니다."""\n\n',
+      '# 연결을 열고 행을 읽은 뒤 반드시 닫습니다. 😀',
+      functions('coupons', '    ', ['find', 'count']),
+    ].join('\n'),
     'big.py': `"""A very long file."""\n${'x = 1\n'.repeat(100_000)}`,
     'frozen.py': 'frozen = True\n',
     'notes.md': '# Notes\n',
@@ -92,7 +96,7 @@ export function shop(folder, { git = true } = {}) {
           metadata: {},
           source: [
             'def find_gifts(registry, settings, query):\n',
-            ...HABIT.map((line, i) => `    ${line}${i < HABIT.length - 1 ? '\n' : ''}`),
+            ...REPEATED.map((line, i) => `    ${line}${i < REPEATED.length - 1 ? '\n' : ''}`),
           ],
           outputs: [],
           execution_count: null,
@@ -115,13 +119,13 @@ export function shop(folder, { git = true } = {}) {
 
 export const FAMILY = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa'];
 
-/** What each of the family's repositories always does: its beginning and the rest. */
+/** The repeated line of one repository of the family: its beginning and its rest. */
 export const trait = (name) => [
   `${name}_client.`,
   `send_${name}(context.${name}_message, retries=context.${name}_retries)`,
 ];
 
-/** Repositories with habits that have nothing in common, and a workspace that opens them all. Returns the workspace's file. */
+/** Creates repositories with nothing in common and a workspace that contains them all. Returns the workspace file. */
 export function family(folder) {
   for (const name of FAMILY) {
     const body = (verb, noun) => `def ${verb}_${noun}(context):\n    ${trait(name).join('')}\n    return context\n\n\n`;
@@ -142,7 +146,10 @@ export function family(folder) {
   return file;
 }
 
-/** Modules of the Python standard library, at least `wanted` lines of them: size, and real code. Returns how many lines. */
+/**
+ * Copies at least `wanted` lines of the Python standard library, as a large amount of real code. Returns the line
+ * count.
+ */
 export function standardLibrary(folder, wanted = 100_000) {
   const source = execFileSync('python3', ['-c', 'import sysconfig; print(sysconfig.get_path("stdlib"))'])
     .toString()

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
-// Stands between the editor and a language server and writes every message with its time into a log, one JSON object a line:
-// {at, from: 'editor' | 'server', message}. What goes through is not changed.   tap.mjs LOG COMMAND ARGUMENTS...
+// Runs a language server and logs every message between it and the editor, without changing any.
+//
+//   tap.mjs LOG COMMAND ARGUMENTS...
+//
+// Each line of LOG is one JSON object: {at, from: 'editor' | 'server', message}. `at` is in milliseconds of the epoch.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -10,7 +13,7 @@ const file = fs.openSync(log, 'a');
 const note = (entry) =>
   fs.writeSync(file, JSON.stringify({ at: performance.timeOrigin + performance.now(), ...entry }) + '\n');
 
-/** Calls `take` for every whole message in a stream of framed ones. */
+/** Returns a function that takes the chunks of a stream and calls `take` for every complete message. */
 function messages(take) {
   let buffer = Buffer.alloc(0);
   return (chunk) => {

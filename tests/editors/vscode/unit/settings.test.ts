@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choices, restartKey, serverArguments, type Levels } from '../../../../editors/vscode/src/settings';
+import { readSettings, restartKey, serverArguments, type SettingLevels } from '../../../../editors/vscode/src/settings';
 
-const from = (levels: Record<string, Levels>) => choices((key) => levels[key]);
+const from = (levels: Record<string, SettingLevels>) => readSettings((key) => levels[key]);
 
-test('nothing set: on, automatic, and nothing is sent to the server', () => {
-  const choice = from({});
-  assert.deepEqual(choice.options, {});
-  assert.equal(choice.enabled, true);
-  assert.equal(choice.manual, false);
-  assert.deepEqual(serverArguments(choice), ['serve', '--stdio']);
+test('the defaults are on and automatic, and the server receives no option', () => {
+  const settings = from({});
+  assert.deepEqual(settings.options, {});
+  assert.equal(settings.enabled, true);
+  assert.equal(settings.manual, false);
+  assert.deepEqual(serverArguments(settings), ['serve', '--stdio']);
 });
 
-test('a workspace narrows and never widens', () => {
+test('a workspace can only restrict', () => {
   assert.equal(
     from({ enabled: { globalValue: false, workspaceValue: true, workspaceFolderValue: true } }).enabled,
     false,
@@ -26,9 +26,9 @@ test('a workspace narrows and never widens', () => {
   ]);
 });
 
-test('a workspace sets no path, command, model or address', () => {
+test('a workspace cannot set a path, a command, a model or an address', () => {
   const evil = { workspaceValue: '/repo/evil', workspaceFolderValue: '/repo/evil' };
-  const choice = from({
+  const settings = from({
     'server.path': evil,
     'server.arguments': { workspaceValue: ['--evil'] },
     dataDirectory: evil,
@@ -40,11 +40,11 @@ test('a workspace sets no path, command, model or address', () => {
     traceText: { workspaceValue: true },
     precision: { workspaceValue: 0 },
   });
-  assert.deepEqual({ ...choice }, { ...from({}) });
+  assert.deepEqual({ ...settings }, { ...from({}) });
 });
 
-test('what the user set is sent under the names of the server', () => {
-  const choice = from({
+test('the settings of the user are sent under the names of the server', () => {
+  const settings = from({
     precision: { globalValue: 0.8 },
     multiLine: { globalValue: false },
     workers: { globalValue: 0 },
@@ -52,23 +52,23 @@ test('what the user set is sent under the names of the server', () => {
     backend: { globalValue: 'local' },
     baseModel: { globalValue: '/models/a' },
   });
-  assert.deepEqual(choice.options, { precision: 0.8, multiLine: false, baseModel: '/models/a' });
-  assert.deepEqual(serverArguments(choice), ['serve', '--stdio', '--backend', 'local']);
+  assert.deepEqual(settings.options, { precision: 0.8, multiLine: false, baseModel: '/models/a' });
+  assert.deepEqual(serverArguments(settings), ['serve', '--stdio', '--backend', 'local']);
 });
 
-test('values of a wrong kind are passed over', () => {
-  const choice = from({
+test('values of a wrong type are ignored', () => {
+  const settings = from({
     disabledLanguages: { globalValue: 'python' },
     exclude: { globalValue: [1, '  ', 'x'] },
     'server.path': { globalValue: 7 },
     backend: { globalValue: 'rm -rf' },
   });
-  assert.deepEqual(choice.options, { exclude: ['x'] });
-  assert.equal(choice.serverPath, '');
-  assert.equal(choice.backend, '');
+  assert.deepEqual(settings.options, { exclude: ['x'] });
+  assert.equal(settings.serverPath, '');
+  assert.equal(settings.backend, '');
 });
 
-test('only what the process is made of restarts it', () => {
+test('only settings that a running server cannot change restart it', () => {
   assert.equal(
     restartKey(from({})),
     restartKey(from({ precision: { globalValue: 0.9 }, disabledLanguages: { globalValue: ['c'] } })),

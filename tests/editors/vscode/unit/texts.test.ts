@@ -5,32 +5,37 @@ import { test } from 'node:test';
 
 // The bundled tests run from editors/vscode/out.
 const root = path.join(__dirname, '..');
-const json = (file: string) => JSON.parse(fs.readFileSync(path.join(root, file), 'utf8'));
+const json = <T>(file: string) => JSON.parse(fs.readFileSync(path.join(root, file), 'utf8')) as T;
+type Texts = Record<string, string>;
+
+interface Manifest {
+  capabilities: { untrustedWorkspaces: { supported: string } };
+  contributes: { configuration: { properties: Record<string, { scope: string }> }; keybindings?: unknown };
+}
+
 const manifest = fs.readFileSync(path.join(root, 'package.json'), 'utf8');
 
-test('every text of the manifest is there in English and in Korean, and none is left over', () => {
+test('every text of the manifest exists in English and in Korean, and no text is unused', () => {
   const keys = [...new Set([...manifest.matchAll(/"%([^%"]+)%"/g)].map((match) => match[1]))].sort();
-  assert.deepEqual(Object.keys(json('package.nls.json')).sort(), keys);
-  assert.deepEqual(Object.keys(json('package.nls.ko.json')).sort(), keys);
+  assert.deepEqual(Object.keys(json<Texts>('package.nls.json')).sort(), keys);
+  assert.deepEqual(Object.keys(json<Texts>('package.nls.ko.json')).sort(), keys);
 });
 
-test('every text in the code is there in Korean with the same places to fill, and none is left over', () => {
+test('every message in the code has a Korean translation with the same placeholders, and none is unused', () => {
   const source = fs
     .readdirSync(path.join(root, 'src'))
     .map((name) => fs.readFileSync(path.join(root, 'src', name), 'utf8'))
     .join('\n');
-  const used = [
-    ...new Set([...source.matchAll(/\bt\(\s*'((?:[^'\\]|\\.)*)'/g)].map((match) => match[1] as string)),
-  ].sort();
-  const korean = json('l10n/bundle.l10n.ko.json') as Record<string, string>;
+  const used = [...new Set([...source.matchAll(/\bt\(\s*'((?:[^'\\]|\\.)*)'/g)].map((match) => match[1]))].sort();
+  const korean = json<Texts>('l10n/bundle.l10n.ko.json');
   assert.deepEqual(Object.keys(korean).sort(), used);
-  const places = (text: string) => [...text.matchAll(/\{\d\}/g)].map((match) => match[0]).sort();
+  const placeholders = (text: string) => [...text.matchAll(/\{\d\}/g)].map((match) => match[0]).sort();
   for (const [english, translated] of Object.entries(korean)) {
-    assert.deepEqual(places(translated), places(english), english);
+    assert.deepEqual(placeholders(translated), placeholders(english), english);
   }
 });
 
-test('every page of the walkthrough is there in English and in Korean', () => {
+test('every page of the walkthrough exists in English and in Korean', () => {
   for (const match of manifest.matchAll(/"media\/([a-z]+)\.md"/g)) {
     for (const name of [`${match[1]}.md`, `${match[1]}.nls.ko.md`]) {
       assert.ok(fs.existsSync(path.join(root, 'media', name)), name);
@@ -38,8 +43,9 @@ test('every page of the walkthrough is there in English and in Korean', () => {
   }
 });
 
-test('programs, arguments, folders, models and addresses are settings of the machine', () => {
-  const properties = json('package.json').contributes.configuration.properties as Record<string, { scope: string }>;
+test('a workspace cannot set programs, arguments, folders, models and addresses', () => {
+  const { capabilities, contributes } = json<Manifest>('package.json');
+  const { properties } = contributes.configuration;
   for (const key of [
     'server.path',
     'server.arguments',
@@ -53,6 +59,6 @@ test('programs, arguments, folders, models and addresses are settings of the mac
   ]) {
     assert.equal(properties[`ondol.${key}`]?.scope, 'machine', key);
   }
-  assert.equal(json('package.json').capabilities.untrustedWorkspaces.supported, 'limited');
-  assert.equal(json('package.json').contributes.keybindings, undefined);
+  assert.equal(capabilities.untrustedWorkspaces.supported, 'limited');
+  assert.equal(contributes.keybindings, undefined);
 });

@@ -1,12 +1,13 @@
-// The few messages that interrupt the user, each shown once per cause and window, each with the next step as a button.
+// The notifications. Each is shown once per cause and window, with the next steps as buttons.
 import * as vscode from 'vscode';
 
 const t = vscode.l10n.t;
 
-export class Notices {
+/** Shows notifications, once per cause. */
+export class Notifications {
   private readonly shown = new Set<string>();
 
-  /** Lets every message be shown again, after the user asked for a new start. */
+  /** Allows every notification to appear again, after the user restarted the server. */
   reset(): void {
     this.shown.clear();
   }
@@ -41,8 +42,8 @@ export class Notices {
     });
   }
 
-  /** A trouble in the server's own words, once for each sentence. */
-  trouble(message: string): void {
+  /** Shows a warning that the server sent, once per text. */
+  serverWarning(message: string): void {
     this.once(message, message, {
       [t('Show Output')]: () => this.run('ondol.showOutput'),
       [t('Doctor')]: () => this.run('ondol.doctor'),

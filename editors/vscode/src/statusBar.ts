@@ -1,12 +1,14 @@
-// What the status bar says, as plain data: icon, text, sentence, whether it is a warning. Pure: `t` translates.
+// The content of the status bar item as plain data. Pure: the caller passes the translation function `t`.
 import type { ServerStatus } from './types';
 
+/** Translates a message and fills in its arguments. */
 export type Translate = (message: string, ...args: (string | number)[]) => string;
 
-/** Why nothing is suggested at this place. */
+/** Why nothing is suggested. */
 export type OffReason = 'everywhere' | 'workspace' | 'language' | 'document' | 'untrusted' | 'server' | 'editor';
 
-export interface View {
+/** The status bar item: icon, text, tooltip sentence, warning colour. */
+export interface StatusBarView {
   icon: string;
   label: string;
   sentence: string;
@@ -22,18 +24,23 @@ function offSentence(reason: OffReason, language: string, t: Translate): string 
     case 'language':
       return t('Ondol is switched off for {0}.', language);
     case 'document':
-      return t('Ondol does not suggest in this kind of document.');
+      return t('Ondol does not support this kind of document.');
     case 'untrusted':
-      return t('Ondol starts nothing in Restricted Mode. Trust this workspace to use it.');
+      return t('Ondol does not start in Restricted Mode. Trust this workspace to use it.');
     case 'server':
-      return t('Ondol is switched off here by its own settings.');
+      return t('The settings of the Ondol server switch it off here.');
     case 'editor':
-      return t('The editor itself shows no inline suggestions (setting editor.inlineSuggest.enabled).');
+      return t('Inline suggestions are switched off in the editor (setting editor.inlineSuggest.enabled).');
   }
 }
 
-/** What the status bar shows. `off` wins over the server's state, except that a problem is never hidden by an off document. */
-export function view(status: ServerStatus, off: OffReason | undefined, language: string, t: Translate): View {
+/** The status bar item. `off` hides the server's state, except that an unsupported document hides no problem. */
+export function statusBarView(
+  status: ServerStatus,
+  off: OffReason | undefined,
+  language: string,
+  t: Translate,
+): StatusBarView {
   if (off !== undefined && !(status.state === 'problem' && (off === 'document' || off === 'editor'))) {
     return { icon: '$(circle-slash)', label: 'Ondol', sentence: offSentence(off, language, t), warning: false };
   }
@@ -60,7 +67,7 @@ export function view(status: ServerStatus, off: OffReason | undefined, language:
       return {
         icon: '$(loading~spin)',
         label: t('Ondol: loading model'),
-        sentence: t('Ondol is loading the model; suggestions come from the index meanwhile.'),
+        sentence: t('Ondol is loading the model. Until then, suggestions come from the index.'),
         warning: false,
       };
     case 'off':

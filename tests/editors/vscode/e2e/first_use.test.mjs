@@ -1,22 +1,16 @@
-// The first minute, in two languages: an unindexed repository, the progress, the first grey text, the walkthrough, the menu.
+// The first use, in English and Korean: an unindexed repository, its progress, the first ghost text, the walkthrough,
+// the menu.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { guarded, until, Workbench } from './harness.mjs';
+import { after, before, describe } from 'node:test';
+import { testsWith, Workbench } from './harness.mjs';
 import { head, REST, shop, standardLibrary, START } from './repository.mjs';
+import { until } from './until.mjs';
 
-describe('the first minute', () => {
+describe('the first use', () => {
   let bench, wire, window, repo;
-  const it = (name, body) =>
-    test(
-      name,
-      guarded(
-        () => window,
-        () => wire,
-        body,
-      ),
-    );
+  const it = testsWith(() => ({ window, wire }));
   before(
     async () => {
       bench = await Workbench.start();
@@ -30,7 +24,7 @@ describe('the first minute', () => {
   );
   after(() => bench?.stop());
 
-  it('progress with percent while a large repository is indexed, then grey text from it', async () => {
+  it('the status bar shows the progress of a large index, then ghost text appears', async () => {
     window = await bench.open(repo);
     const seen = new Set();
     await until(
@@ -40,7 +34,8 @@ describe('the first minute', () => {
           seen.add(status.text);
         }
         return (
-          status?.icon === 'flame' && wire.got('ondol/status').some((message) => message.params.state === 'indexing')
+          status?.icon === 'flame' &&
+          wire.received('ondol/status').some((message) => message.params.state === 'indexing')
         );
       },
       'the end of indexing',
@@ -59,33 +54,25 @@ describe('the first minute', () => {
     assert.deepEqual(inside, [], 'something was written into the repository');
   });
 
-  it('the walkthrough opens and its first steps are done', async () => {
+  it('the walkthrough opens with its first steps completed', async () => {
     await window.palette('Ondol: Getting Started');
     await window.page.waitForSelector('.gettingStartedContainer .step-title:has-text("Install the server")', {
       timeout: 120_000,
     });
-    for (const title of ['Install the server', 'Let it learn your repository']) {
+    for (const title of ['Install the server', 'Index your repository']) {
       await window.page.waitForSelector(
         `.getting-started-step:has(.step-title:has-text(${JSON.stringify(title)})) .codicon.complete`,
         { timeout: 90_000 },
       );
     }
     await window.shot('walkthrough');
-    assert.deepEqual(await window.toasts(), []);
+    assert.deepEqual(await window.notifications(), []);
   });
 });
 
-describe('in Korean', () => {
+describe('the Korean texts', () => {
   let bench, wire, window;
-  const it = (name, body) =>
-    test(
-      name,
-      guarded(
-        () => window,
-        () => wire,
-        body,
-      ),
-    );
+  const it = testsWith(() => ({ window, wire }));
   before(
     async () => {
       bench = await Workbench.start({ locale: 'ko-KR' });
@@ -101,7 +88,7 @@ describe('in Korean', () => {
   );
   after(() => bench?.stop());
 
-  it('status, menu, commands and walkthrough', async () => {
+  it('status, menu, commands and walkthrough are in Korean', async () => {
     assert.match((await window.status()).label, /준비되었습니다/);
     await window.page.click('#ondol\\.ondol\\.ondol\\.status');
     await window.page.waitForSelector('.quick-input-list .monaco-list-row:has-text("마지막 제안 설명")');
@@ -112,7 +99,7 @@ describe('in Korean', () => {
     await window.page.waitForSelector('.gettingStartedContainer .step-title:has-text("서버 설치")', {
       timeout: 120_000,
     });
-    await window.page.click('.getting-started-step:has(.step-title:has-text("회색 텍스트"))');
+    await window.page.click('.getting-started-step:has(.step-title:has-text("고스트 텍스트"))');
     await window.pause(2000);
     await window.shot('walkthrough-korean');
   });

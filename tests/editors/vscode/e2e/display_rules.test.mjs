@@ -1,12 +1,13 @@
-// The manners that decide whether such a tool stays installed, with the editor's own settings as they are out of the box: brackets
-// close by themselves, lines are indented, the list of words opens while one types.
+// Display rules, with the editor's default settings: brackets close automatically, lines are indented, the completion
+// list opens while typing.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { guarded, until, Workbench } from './harness.mjs';
-import { HABIT, head, REST, shop, START } from './repository.mjs';
+import { after, before, describe } from 'node:test';
+import { testsWith, Workbench } from './harness.mjs';
+import { REPEATED, head, REST, shop, START } from './repository.mjs';
+import { until } from './until.mjs';
 
-const OUT_OF_THE_BOX = Object.fromEntries(
+const DEFAULT_SETTINGS = Object.fromEntries(
   [
     'quickSuggestions',
     'suggestOnTriggerCharacters',
@@ -17,7 +18,7 @@ const OUT_OF_THE_BOX = Object.fromEntries(
   ].map((name) => [`editor.${name}`, undefined]),
 );
 
-/** Notes what each frame shows of the grey text, from now on. */
+/** Records for each frame from now on whether it shows ghost text. */
 function watchFrames() {
   window.ondolFrames = [];
   const look = () => {
@@ -30,31 +31,23 @@ function watchFrames() {
   requestAnimationFrame(look);
 }
 
-describe('manners', () => {
+describe('display rules', () => {
   let bench, wire, window, repo;
-  const it = (name, body) =>
-    test(
-      name,
-      guarded(
-        () => window,
-        () => wire,
-        body,
-      ),
-    );
+  const it = testsWith(() => ({ window, wire }));
   const text = () => window.saved(path.join(repo, 'work.py'));
   const definition = (noun) => head(noun).trimEnd();
-  /** A new function in an empty file, typed as a user does: the editor indents. */
-  const begin = async (noun) => {
+  /** Types a new function into an empty file, as a user does. The editor indents. */
+  const startFunction = async (noun) => {
     await window.key('Escape', 'Control+a', 'Delete');
     for (const line of definition(noun).split('\n')) {
       await window.type(line.trimStart(), 5);
-      await window.key('Escape', 'Enter'); // Escape closes the list of words, which Enter would accept
+      await window.key('Escape', 'Enter'); // Escape closes the completion list, since Enter would accept its entry
     }
   };
 
   before(
     async () => {
-      bench = await Workbench.start({ settings: { ...OUT_OF_THE_BOX, 'ondol.precision': 0.4 } });
+      bench = await Workbench.start({ settings: { ...DEFAULT_SETTINGS, 'ondol.precision': 0.4 } });
       repo = shop(path.join(bench.folder, 'shop'));
       const server = bench.realServer();
       wire = server.wire;
@@ -69,25 +62,28 @@ describe('manners', () => {
   after(() => bench?.stop());
 
   it('a bracket that the editor closed is not closed again', async () => {
-    await begin('brackets');
+    await startFunction('brackets');
     await window.type(`${START}open_connection(`);
     await window.ghostAppears('settings.address');
     assert.ok((await text()).endsWith(`${START}open_connection()`), 'the editor has closed the bracket');
     await window.key('Tab');
-    assert.equal((await text()).split(head('brackets'))[1].split('\n')[0], HABIT[0]);
+    assert.equal((await text()).split(head('brackets'))[1].split('\n')[0], REPEATED[0]);
   });
 
   it('several lines are indented as in the repository', async () => {
-    await begin('lines');
+    await startFunction('lines');
     await window.type(START);
-    await until(async () => (await window.ghost()).split('\n').length >= HABIT.length, 'grey text of several lines');
+    await until(
+      async () => (await window.ghost()).split('\n').length >= REPEATED.length,
+      'ghost text of several lines',
+    );
     await window.shot('several-lines');
     await window.key('Tab');
-    assert.ok((await text()).endsWith(HABIT.join('\n    ')));
+    assert.ok((await text()).endsWith(REPEATED.join('\n    ')));
   });
 
-  it('typing through it shows it in every frame', async () => {
-    await begin('frames');
+  it('ghost text is visible in every frame while it is typed', async () => {
+    await startFunction('frames');
     await window.type(START);
     await window.ghostAppears(REST);
     await window.page.evaluate(watchFrames);
@@ -97,25 +93,25 @@ describe('manners', () => {
     assert.deepEqual(
       frames.filter((shown) => !shown),
       [],
-      'the grey text flickered',
+      'the ghost text flickered',
     );
   });
 
-  it('Tab belongs to the list of words while it is open', async () => {
-    await begin('popup');
+  it('Tab accepts from the completion list while it is open', async () => {
+    await startFunction('popup');
     await window.type('regis');
     await window.page.waitForSelector('.suggest-widget.visible .monaco-list-row.focused[aria-label^="registry"]');
-    await window.pause(500); // grey text may join in as a preview of the entry; the key is the list's all the same
-    await window.shot('list-of-words');
+    await window.pause(500); // ghost text may preview the entry, but Tab still accepts from the list
+    await window.shot('completion-list');
     await window.key('Tab');
     assert.equal((await text()).split(head('popup'))[1], 'registry');
   });
 
-  it('Tab belongs to the indentation on an empty line', async () => {
-    await begin('indent');
+  it('Tab indents an empty line', async () => {
+    await startFunction('indent');
     const asked = wire.count('textDocument/inlineCompletion');
     await window.key('Shift+Tab');
-    await until(() => wire.count('textDocument/inlineCompletion') > asked, 'the question at the start of the line');
+    await until(() => wire.count('textDocument/inlineCompletion') > asked, 'the request at the start of the line');
     await window.noGhost(600);
     await window.key('Tab');
     assert.equal((await text()).split(definition('indent'))[1], '\n    ');

@@ -1,9 +1,9 @@
-// Checks a suggestion from the server before the editor sees it. A server may be wrong, late or of another version: what does
-// not fit the document is left out, with a reason for the log, and never reaches the screen. Pure.
-import type { Place, WireItem } from './types';
+// Checks a suggestion from the server before it reaches the editor. The server may be faulty, late or of another
+// version, so suggestions that do not fit the document are discarded with a reason for the log. Pure.
+import type { Position, ProtocolItem } from './types';
 
-/** Why an item cannot be shown at `cursor` on a line that reads `line`; undefined if it can. */
-export function flaw(item: WireItem, cursor: Place, line: string): string | undefined {
+/** Why `item` cannot be shown at `cursor` in the text `line`, or undefined if it can. */
+export function invalidReason(item: ProtocolItem, cursor: Position, line: string): string | undefined {
   if (typeof item !== 'object' || item === null) {
     return 'it is not an object';
   }
@@ -15,15 +15,15 @@ export function flaw(item: WireItem, cursor: Place, line: string): string | unde
     return 'its text is empty';
   }
   if (text.includes('\u0000')) {
-    return 'its text holds a NUL character';
+    return 'its text contains a NUL character';
   }
   const range = item.range;
   if (range === undefined || range === null) {
     return undefined;
   }
-  for (const place of [range.start, range.end]) {
-    if (!Number.isInteger(place?.line) || !Number.isInteger(place?.character)) {
-      return 'its range is not made of numbers';
+  for (const position of [range.start, range.end]) {
+    if (!Number.isInteger(position?.line) || !Number.isInteger(position?.character)) {
+      return 'its range does not consist of whole numbers';
     }
   }
   const { start, end } = range;
@@ -31,13 +31,13 @@ export function flaw(item: WireItem, cursor: Place, line: string): string | unde
     return 'its range is not on the line of the cursor';
   }
   if (start.character < 0 || end.character > line.length || start.character > end.character) {
-    return 'its range lies outside the line';
+    return 'its range is outside the line';
   }
   if (cursor.character < start.character || cursor.character > end.character) {
-    return 'its range does not hold the cursor';
+    return 'its range does not contain the cursor';
   }
   if (!text.startsWith(line.slice(start.character, cursor.character))) {
-    return 'its text does not begin with what is typed';
+    return 'its text does not begin with the typed text';
   }
   if (text === line.slice(start.character, end.character)) {
     return 'it changes nothing';

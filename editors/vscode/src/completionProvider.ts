@@ -1,0 +1,225 @@
+// Requests suggestions from the server and passes them to the editor. Reports which suggestions were shown and which
+// were accepted in part. No method throws or shows a message, because a key press must never produce an error.
+import * as vscode from 'vscode';
+import { mayBeComposing } from './composition';
+import { follow, type GhostText } from './ghostText';
+import { invalidReason } from './itemCheck';
+import type { CompletionParams, Connection, Position, ProtocolItem } from './types';
+
+// Later answers are discarded. An answer to an automatic request would distract by then.
+const AUTOMATIC_TIMEOUT_MS = 3000;
+const INVOKED_TIMEOUT_MS = 30_000;
+// VS Code draws within a frame or two of the answer. A suggestion that is still valid after this time counts as shown.
+const SHOWN_AFTER_MS = 40;
+// VS Code draws nothing during the composition of an input method and does not report it. After this time it is over.
+const SHOWN_AFTER_COMPOSITION_MS = 800;
+
+const plainPosition = ({ line, character }: Position): Position => ({ line, character });
+
+/** The id of the internal command that the editor runs when a suggestion is accepted. */
+export const ACCEPTED_COMMAND = 'ondol.internal.accepted';
+
+/** What the provider needs to know from the extension. */
+export interface ProviderHost {
+  /** The server for this document, or undefined when Ondol is off here or no server runs. */
+  connectionFor(document: vscode.TextDocument): Connection | undefined;
+  readonly isManual: boolean;
+}
+
+/** The suggestions that were passed to the editor last. */
+interface Offer {
+  document: vscode.TextDocument;
+  connection: Connection;
+  candidates: { item: ProtocolItem; ghost: GhostText }[];
+}
+
+function completionParams(
+  document: vscode.TextDocument,
+  position: vscode.Position,
+  context: vscode.InlineCompletionContext,
+): CompletionParams {
+  const selected = context.selectedCompletionInfo;
+  return {
+    textDocument: { uri: document.uri.toString() },
+    position: plainPosition(position),
+    context: {
+      triggerKind: context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke ? 1 : 2,
+      ...(selected === undefined
+        ? {}
+        : {
+            selectedCompletionInfo: {
+              text: selected.text,
+              range: { start: plainPosition(selected.range.start), end: plainPosition(selected.range.end) },
+            },
+          }),
+    },
+  };
+}
+
+/** Provides the server's suggestions as VS Code inline completions. */
+export class CompletionProvider implements vscode.InlineCompletionItemProvider, vscode.Disposable {
+  private offer: Offer | undefined;
+  private lastReported = '';
+  private readonly subscriptions: vscode.Disposable;
+
+  constructor(
+    private readonly host: ProviderHost,
+    private readonly output: vscode.LogOutputChannel,
+  ) {
+    this.subscriptions = vscode.Disposable.from(
+      vscode.workspace.onDidChangeTextDocument((event) => this.onChange(event)),
+      vscode.commands.registerCommand(ACCEPTED_COMMAND, (connection: Connection, item: ProtocolItem) =>
+        this.onAccept(connection, item),
+      ),
+    );
+  }
+
+  dispose(): void {
+    this.subscriptions.dispose();
+  }
+
+  async provideInlineCompletionItems(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    context: vscode.InlineCompletionContext,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.InlineCompletionItem[]> {
+    try {
+      const connection = this.host.connectionFor(document);
+      if (connection === undefined || !this.shouldRequest(document, context)) {
+        return [];
+      }
+      const version = document.version;
+      const answer = await this.request(connection, completionParams(document, position, context), token);
+      if (answer === undefined || document.version !== version) {
+        return [];
+      }
+      const items = this.validItems(answer, document.lineAt(position.line).text, position);
+      this.remember({ document, connection, candidates: items }, position, token);
+      return items.map(({ item, range }) => {
+        const command = { title: 'Ondol', command: ACCEPTED_COMMAND, arguments: [connection, item] };
+        return new vscode.InlineCompletionItem(item.insertText as string, range, command);
+      });
+    } catch (error) {
+      this.output.debug(`no suggestions: ${String(error)}`);
+      return [];
+    }
+  }
+
+  /** Whether to send a request. Requests by key are always sent; automatic ones depend on the settings and cursors. */
+  private shouldRequest(document: vscode.TextDocument, context: vscode.InlineCompletionContext): boolean {
+    if (context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke) {
+      return true;
+    }
+    if (this.host.isManual) {
+      return false;
+    }
+    const editor = vscode.window.activeTextEditor;
+    return editor?.document !== document || editor.selections.length === 1;
+  }
+
+  /** The server's answer, or undefined when the request was cancelled or took too long. */
+  private async request(
+    connection: Connection,
+    params: CompletionParams,
+    token: vscode.CancellationToken,
+  ): Promise<ProtocolItem[] | undefined> {
+    const source = new vscode.CancellationTokenSource();
+    const link = token.onCancellationRequested(() => source.cancel());
+    const limit = params.context.triggerKind === 1 ? INVOKED_TIMEOUT_MS : AUTOMATIC_TIMEOUT_MS;
+    const timer = setTimeout(() => source.cancel(), limit);
+    try {
+      const answer = await connection.complete(params, source.token);
+      return source.token.isCancellationRequested ? undefined : answer;
+    } finally {
+      clearTimeout(timer);
+      link.dispose();
+    }
+  }
+
+  /** The items that can be shown on `line`, each with its range and its ghost text. Logs why the others cannot. */
+  private validItems(answer: ProtocolItem[], line: string, position: vscode.Position) {
+    return answer.flatMap((item) => {
+      const reason = invalidReason(item, position, line);
+      if (reason !== undefined) {
+        this.output.warn(`discarded a suggestion of the server: ${reason}`);
+        return [];
+      }
+      const start = item.range?.start ?? position;
+      const end = item.range?.end ?? position;
+      const taken = position.character - start.character;
+      const ghost: GhostText = { text: item.insertText as string, start: plainPosition(start), taken };
+      return [{ item, ghost, range: new vscode.Range(start.line, start.character, end.line, end.character) }];
+    });
+  }
+
+  /** Keeps the offer to follow the next edits, and reports it as shown unless it disappears at once. */
+  private remember(offer: Offer, position: vscode.Position, token: vscode.CancellationToken): void {
+    const first = offer.candidates[0];
+    // After an answer without items, an older ghost text that is being typed or accepted in parts stays on screen.
+    if (first === undefined) {
+      return;
+    }
+    this.offer = offer;
+    const { document } = offer;
+    const { version } = document;
+    const composing = mayBeComposing(document.lineAt(position.line).text.slice(0, position.character));
+    const report = () => {
+      // Typing the suggestion keeps it on screen. Any other change removed it before it was seen.
+      const unchanged = document.version === version && !token.isCancellationRequested;
+      if (unchanged || (this.offer === offer && !composing)) {
+        this.reportShown(offer.connection, first.item);
+      }
+    };
+    setTimeout(report, composing ? SHOWN_AFTER_COMPOSITION_MS : SHOWN_AFTER_MS);
+  }
+
+  /** Reports an item as shown, once. The rest of a partly typed or accepted item is the same item. */
+  private reportShown(connection: Connection, item: ProtocolItem): void {
+    const identity = JSON.stringify(item.command?.arguments ?? item.insertText);
+    if (identity === this.lastReported) {
+      return;
+    }
+    this.lastReported = identity;
+    connection.notify('textDocument/didShowCompletion', { item });
+  }
+
+  private onChange(event: vscode.TextDocumentChangeEvent): void {
+    const offer = this.offer;
+    if (offer === undefined || event.document !== offer.document || event.contentChanges.length === 0) {
+      return;
+    }
+    const edits = event.contentChanges.map(({ range, text }) => ({ start: range.start, end: range.end, text }));
+    const isUndoOrRedo = event.reason !== undefined;
+    const candidates: Offer['candidates'] = [];
+    let partial: { item: ProtocolItem; acceptedLength: number } | undefined;
+    for (const { item, ghost } of offer.candidates) {
+      const step = isUndoOrRedo ? { kind: 'gone' as const } : follow(ghost, edits);
+      if (step.kind === 'typed' || step.kind === 'partial') {
+        candidates.push({ item, ghost: step.ghost });
+      }
+      if (step.kind === 'partial') {
+        partial ??= { item, acceptedLength: step.acceptedLength };
+      }
+    }
+    offer.candidates = candidates;
+    if (candidates.length === 0) {
+      this.offer = undefined;
+    }
+    if (partial !== undefined) {
+      offer.connection.notify('textDocument/didPartiallyAcceptCompletion', partial);
+    }
+  }
+
+  private onAccept(connection: Connection, item: ProtocolItem): void {
+    this.offer = undefined;
+    void vscode.commands.executeCommand('setContext', 'ondol.accepted', true);
+    const command = item.command;
+    if (command === undefined) {
+      return;
+    }
+    connection
+      .request('workspace/executeCommand', { command: command.command, arguments: command.arguments ?? [] })
+      .catch((error) => this.output.debug(`the acceptance was not recorded: ${String(error)}`));
+  }
+}
