@@ -37,7 +37,7 @@ from finetune.evaluation.replay import request_of
 from indexer.config import Settings
 from indexer.prompt.renderer import Prompt
 from lsp_server.backends.base import Backend, Generation, Limits
-from lsp_server.backends.stop_rules import TextStops
+from lsp_server.backends.stop_rules import StopRules
 from lsp_server.commands.lsp_client import Client
 from lsp_server.model.prompt_context import IndexSource, Packer
 from lsp_server.retrieval.engine import RetrievalEngine
@@ -65,9 +65,9 @@ def torch_backend(base: Path, dtype: str) -> Any:
     """The torch path on a CPU, one thread."""
     import torch
 
-    from lsp_server.backends.torch_backend import TransformersBackend
+    from lsp_server.backends.torch_backend import TorchBackend
 
-    return TransformersBackend(base, PROMPT_TOKENS, "cpu", getattr(torch, dtype), threads=1)
+    return TorchBackend(base, PROMPT_TOKENS, "cpu", getattr(torch, dtype), threads=1)
 
 
 def gguf_backend(base: Path) -> Any:
@@ -183,7 +183,7 @@ def _greedy(backend: Any, prompt: Prompt, count: int, ends: list[int], clock: Cl
     vocabulary, size = backend.folder.vocabulary, len(prompt.ids)
 
     def held(ids: Any, scores: Any) -> Any:
-        unwritten = TextStops(Limits(), prompt.held).unwritten(vocabulary.decode(ids[0, size:].tolist()))
+        unwritten = StopRules(Limits(), prompt.held).unwritten(vocabulary.decode(ids[0, size:].tolist()))
         if not unwritten:
             return scores
         allowed = vocabulary.writing(unwritten)

@@ -34,7 +34,7 @@ from indexer.prompt.renderer import PROMPT_FORMAT, PromptInput, Renderer
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.backends.base import Limits
 from lsp_server.backends.decoding import decoder_for
-from lsp_server.backends.torch_llama import LeanLlama
+from lsp_server.backends.torch_llama import TorchLlama
 
 SEED = 20261
 CONTROLS = ["<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|fim_pad|>"]
@@ -272,7 +272,7 @@ def measure(work: Path, count: int, random_weights: bool, threads: int) -> dict[
     model, step = trained(work, random_weights)
     vocabulary, spec = Vocabulary.load(work), spec_named("small-llama")
     renderer = Renderer(spec, vocabulary, 512)
-    decoder = decoder_for(LeanLlama(model, CONFIG["max_position_embeddings"]), spec, vocabulary)
+    decoder = decoder_for(TorchLlama(model, CONFIG["max_position_embeddings"]), spec, vocabulary)
     hits = blank = 0
     for name, prefix, suffix, rest in cursors(json.loads((work / "held_out.json").read_text()), count):
         text = decoder.generate(renderer.render(PromptInput(name, prefix, suffix)), Limits(max_tokens=40)).text

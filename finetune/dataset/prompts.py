@@ -11,13 +11,11 @@ from typing import Any, Final
 
 from finetune.dataset.samples import DOCUMENT, RawSample
 from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
+from lsp_server.backends.base import RESERVE
 from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.prompt_context import IndexSource, Packer
 from lsp_server.types import Document
 from lsp_server.weights.base_model import ModelFolder
-
-RESERVE: Final = 128
-"""Tokens that both local backends keep free of a model's context for their answer; more where a set has more room."""
 
 DOCUMENT_WEIGHT: Final = 0.1
 """In the loss, of a token of a left-to-right document: it has some hundred times as many as a middle."""

@@ -1,25 +1,28 @@
-"""What a language model is to the rest of the server: limits in, generated text and honest counts out.
+"""What a language model offers to the rest of the server: limits go in, generated text and its counts come out.
 
 Knows neither torch nor llama.cpp nor HTTP, neither the engine nor the editor.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from indexer.prompt.renderer import Prompt, PromptInput
+
+RESERVE: Final = 128
+"""Tokens of a model's context that prompts leave free for what the model writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When a generation has to end.
 
-    :param max_tokens: tokens written at most.
-    :param deadline: a value of ``time.monotonic``; what is there by then is returned.
+    :param max_tokens: the most tokens to write.
+    :param deadline: a value of ``time.monotonic``; the generation returns what it has written by then.
     :param single_line: end before the first line end.
     :param max_lines: end after this many lines.
-    :param base_indent: width of the blanks at the start of the cursor's line; a later line indented less ends the text
-        before it.
+    :param base_indent: indentation of the cursor's line, in columns; a later line indented less ends the text before
+        it.
     """
 
     max_tokens: int = 64
@@ -33,13 +36,15 @@ class Limits:
 class Generation:
     """What the model wrote.
 
-    :param text: the text, with stops applied and what the prompt held back taken off.
+    :param text: the text up to its stop, without the text that token healing made the model write again.
     :param reason: ``end`` (the model closed it), ``line``, ``block``, ``lines``, ``tokens``, ``time``, ``cancelled``,
-        ``held`` (it did not go on with the blanks before the cursor).
+        ``held`` (the model did not write the text that token healing demands).
     :param logprobs: natural log-probability of each token written, in order; empty where a server gives none.
-    :param prompt_tokens, reused: length of the prompt, and how many of its tokens came from the cache.
+    :param prompt_tokens: length of the prompt.
+    :param reused: how many of the prompt's tokens came from the cache.
     :param forwards: passes through the model after the prompt.
-    :param drafted, accepted: tokens proposed by drafts, and those the model agreed with.
+    :param drafted: tokens proposed by drafts.
+    :param accepted: drafted tokens that the model agreed with.
     :param line_logprob: log-likelihood of the first line and of its end; None when the end was not reached.
     """
 
@@ -57,11 +62,11 @@ class Generation:
 
 
 Cancelled = Callable[[], bool]
-Progress = Callable[[str], None]
+ReportText = Callable[[str], None]
 
 
 def never() -> bool:
-    """The ``cancelled`` of work that nobody will stop."""
+    """The ``cancelled`` of work that is never cancelled."""
     return False
 
 
@@ -70,7 +75,7 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str:
-        """What statistics and ``doctor`` call it: base and adapter version."""
+        """Base and adapter version, as statistics and ``ondol doctor`` show them."""
         ...
 
     @property
@@ -88,11 +93,12 @@ class Backend(Protocol):
         limits: Limits,
         cancelled: Cancelled = never,
         drafts: Sequence[str] = (),
-        progress: Progress | None = None,
+        report: ReportText | None = None,
     ) -> Generation:
         """Write greedily until a stop, a limit or a cancel.
 
-        :param drafts: texts that may follow; they save time where the model agrees and change nothing else.
+        :param drafts: texts that may follow; they save time where the model agrees and never change the text.
+        :param report: called with the text so far.
         :raises BackendProblem: the model failed; later calls may work again.
         """
         ...
@@ -104,7 +110,7 @@ class Backend(Protocol):
         ...
 
     def score(self, prompt: Prompt, texts: Sequence[str], cancelled: Cancelled = never) -> list[float] | None:
-        """Natural log-likelihood of each text and its end, in one pass; None where it cannot be had."""
+        """Natural log-likelihood of each text and its end, in one pass; None where the backend cannot compute it."""
         ...
 
     def close(self) -> None:

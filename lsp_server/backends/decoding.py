@@ -1,6 +1,6 @@
-"""The one decode loop: prefix reuse, drafts verified in one pass, stops, cancellation and deadline at every token.
+"""The decode loop: prefix reuse, drafts verified in one pass, stops, cancellation and deadline at every token.
 
-Any model that can be fed tokens and cut back runs under it; the loop knows neither torch nor llama.cpp.
+It runs any model that can append tokens to its cache and cut the cache back. Knows neither torch nor llama.cpp.
 """
 
 import math
@@ -12,19 +12,19 @@ from typing import Protocol
 from indexer.prompt.formats import PromptSpec, stop_ids
 from indexer.prompt.renderer import Prompt
 from indexer.prompt.tokenizer import Vocabulary
-from lsp_server.backends.base import Cancelled, Generation, Limits, Progress, never
-from lsp_server.backends.draft_length import Pace
-from lsp_server.backends.draft_sources import Drafts
-from lsp_server.backends.stop_rules import TextStops
+from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
+from lsp_server.backends.draft_length import DraftLength
+from lsp_server.backends.draft_sources import DraftSources
+from lsp_server.backends.stop_rules import StopRules
 from lsp_server.errors import BackendProblem
 
 BEST = 3
 """How many of the likeliest next tokens a model reports."""
 
-_PREFILL = 256  # prompt tokens per pass: a cancel during a long prompt waits for one such pass at most
+_PREFILL = 256  # prompt tokens per pass; a cancel during a long prompt waits for one pass at most
 
 Predictions = tuple[list[list[int]], list[list[float]]]
-"""For each of some places the likeliest next ids, best first, and their log-probabilities."""
+"""For each of several positions the likeliest next ids, best first, and their log-probabilities."""
 
 
 class Model(Protocol):
@@ -38,14 +38,14 @@ class Model(Protocol):
     def feed(self, tokens: Sequence[int], last: int) -> Predictions:
         """Append tokens to the cache.
 
-        :returns: for each of the ``last`` final places the ``BEST`` likeliest next ids, and their log-probabilities.
+        :returns: for each of the ``last`` final positions the ``BEST`` likeliest next ids, and their log-probabilities.
         """
         ...
 
-    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
-        """The ``BEST`` likeliest of some ids, and their log-probabilities if it has to be one of them.
+    def among(self, position: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The ``BEST`` likeliest of the given ids, and their log-probabilities among these ids.
 
-        :param place: one of those that the last feed predicted, from 0.
+        :param position: one of those that the last feed predicted, from 0.
         """
         ...
 
@@ -54,9 +54,9 @@ class Model(Protocol):
         ...
 
     def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
-        """Log-likelihood of each continuation after the cache and ``token``, in one pass; the cache stays as it is.
+        """Log-likelihood of each continuation after the cache and ``token``, in one pass; the cache does not change.
 
-        :param given: ids of which the first has to be one; none: any may.
+        :param given: the ids that the first token is restricted to; empty for no restriction.
         """
         ...
 
@@ -65,7 +65,7 @@ class Model(Protocol):
 class _Run:
     """A generation in progress."""
 
-    stops: TextStops
+    stops: StopRules
     limits: Limits
     vocabulary: Vocabulary
     ends: frozenset[int]
@@ -112,7 +112,7 @@ class _Run:
             self.line_logprob = sum(self.logprobs) + end
 
     def interrupted(self, cancelled: Cancelled) -> bool:
-        """Whether time is up or nobody waits any more."""
+        """Whether the deadline has passed or the request was cancelled."""
         if cancelled():
             self.reason = "cancelled"
         elif time.monotonic() >= self.limits.deadline:
@@ -124,8 +124,8 @@ class Decoder:
     """Greedy generation by one model. Used by one thread at a time.
 
     :param ends: tokens that end a generation.
-    :param end: the one that closes a middle; None for models that go on to the next line instead.
-    :param clock: seconds, by which it is learnt what a pass costs.
+    :param end: the token that closes a middle; None for models that write the next line instead.
+    :param clock: seconds; measures the cost of a pass.
     """
 
     def __init__(
@@ -142,10 +142,10 @@ class Decoder:
         self._closing = vocabulary.encode("\n") if end is None else [end]
         self._fed: list[int] = []
         self._clock = clock
-        self._pace = Pace()
+        self._draft_length = DraftLength()
 
     def forget(self) -> None:
-        """Drop the cache: the weights have changed, or a pass has failed half way."""
+        """Drop the cache: the weights have changed, or a pass has failed."""
         self._fed = []
         self._model.keep(0)
 
@@ -155,17 +155,20 @@ class Decoder:
         limits: Limits,
         cancelled: Cancelled = never,
         drafts: Sequence[str] = (),
-        progress: Progress | None = None,
+        report: ReportText | None = None,
         rank: int = 0,
     ) -> Generation:
-        """Write after ``prompt``; ``rank`` takes another first token than the likeliest."""
+        """Write after ``prompt``.
+
+        :param rank: which of the likeliest first tokens to begin with, from 0.
+        """
         began = time.perf_counter()
-        run = _Run(TextStops(limits, prompt.held), limits, self._vocabulary, self._ends)
+        run = _Run(StopRules(limits, prompt.held), limits, self._vocabulary, self._ends)
         texts = [self._vocabulary.encode(prompt.held + text) for text in drafts]
         try:
-            self._write(run, list(prompt.ids), Drafts(texts, prompt.ids), cancelled, progress, rank)
+            self._write(run, DraftSources(texts, prompt.ids), cancelled, report, rank)
         except BaseException:
-            self._fed = []  # what the cache holds now is not known; the model is told at the next prompt
+            self._fed = []  # the state of the cache is not known; the next prompt empties it
             raise
         seconds = time.perf_counter() - began
         return Generation(
@@ -199,7 +202,7 @@ class Decoder:
         """Log-likelihood of each text *and its end* after the prompt; None when cancelled before it was computed."""
         ids = list(prompt.ids)
         limits = Limits()
-        run = _Run(TextStops(limits), limits, self._vocabulary, self._ends)
+        run = _Run(StopRules(limits), limits, self._vocabulary, self._ends)
         try:
             if len(ids) > 1 and self._prefill(run, ids[:-1], cancelled, all_but_last=False) is None:
                 return None
@@ -213,9 +216,10 @@ class Decoder:
             raise
 
     def _write(
-        self, run: _Run, ids: list[int], source: Drafts, cancelled: Cancelled, progress: Progress | None, rank: int
+        self, run: _Run, drafts: DraftSources, cancelled: Cancelled, report: ReportText | None, rank: int
     ) -> None:
-        ground, draft = ("", []) if rank else self._draft(run, source, len(ids))
+        ids = list(drafts.prompt)
+        source, draft = ("", []) if rank else self._draft(run, drafts, len(ids))
         found = self._prefill(run, ids, cancelled, draft)
         while found is not None:
             agreed, at = 0, rank
@@ -224,50 +228,53 @@ class Decoder:
                     break
                 agreed, at = agreed + 1, 0
             rank = 0
-            self._judge(run, ground, draft, agreed)
-            if progress and run.text:
-                progress(run.text)
+            self._keep_agreed(run, source, draft, agreed)
+            if report and run.text:
+                report(run.text)
             if run.reason or run.interrupted(cancelled):
                 return
             if len(self._fed) + 1 > self._model.context:
                 run.reason = "tokens"
                 return
             token = run.written[-1]
-            ground, draft = self._draft(run, source, len(self._fed))
+            source, draft = self._draft(run, drafts, len(self._fed))
             found = self._feed([token, *draft], len(draft) + 1)
             run.forwards += 1
 
-    def _take(self, run: _Run, found: Predictions, place: int, rank: int) -> bool:
-        """Accept the token of a rank at a place; where held text is to be written, only what writes it counts."""
+    def _take(self, run: _Run, found: Predictions, position: int, rank: int) -> bool:
+        """Accept the token of a rank at a position; during token healing, only tokens that write the demanded text."""
         unwritten = run.stops.unwritten(run.raw)
         if not unwritten:
-            return run.take(found[0][place][rank], found[1][place][rank])
+            return run.take(found[0][position][rank], found[1][position][rank])
         allowed = self._vocabulary.writing(unwritten)
-        ids, chances = self._model.among(place, allowed) if allowed else ([], [])
+        ids, chances = self._model.among(position, allowed) if allowed else ([], [])
         if rank < len(ids):
             return run.take(ids[rank], chances[rank])
         run.reason = "held"
         return True
 
-    def _draft(self, run: _Run, source: Drafts, held: int) -> tuple[str, list[int]]:
-        """What to verify in the next pass. :param held: tokens that the cache holds by then."""
-        room = min(run.limits.max_tokens - len(run.written) - 1, self._model.context - held - 2)
-        return source.propose(run.written, lambda ground: self._pace.length(ground, room))
+    def _draft(self, run: _Run, drafts: DraftSources, cached: int) -> tuple[str, list[int]]:
+        """The draft that the next pass verifies, and its source.
+
+        :param cached: tokens that the cache holds by then.
+        """
+        room = min(run.limits.max_tokens - len(run.written) - 1, self._model.context - cached - 2)
+        return drafts.propose(run.written, lambda source: self._draft_length.choose(source, room))
 
     def _feed(self, tokens: list[int], last: int) -> Predictions:
         began = self._clock()
         found = self._model.feed(tokens, last)
-        self._pace.passed(len(tokens), self._clock() - began)
+        self._draft_length.record_pass(len(tokens), self._clock() - began)
         self._fed += tokens
         return found
 
-    def _judge(self, run: _Run, ground: str, draft: Sequence[int], agreed: int) -> None:
-        """Keep what agreed of a draft, forget the rest."""
+    def _keep_agreed(self, run: _Run, source: str, draft: Sequence[int], agreed: int) -> None:
+        """Keep the first ``agreed`` tokens of a draft in the cache, and remove the rest."""
         if not draft:
             return
         run.drafted += len(draft)
         run.accepted += agreed
-        self._pace.drafted(ground, agreed, len(draft))
+        self._draft_length.record_draft(source, agreed, len(draft))
         if agreed < len(draft):
             del self._fed[len(self._fed) - len(draft) + agreed :]
             self._model.keep(len(self._fed))
@@ -275,10 +282,11 @@ class Decoder:
     def _prefill(
         self, run: _Run, ids: list[int], cancelled: Cancelled, draft: Sequence[int] = (), *, all_but_last: bool = True
     ) -> Predictions | None:
-        """Bring the cache to ``ids``, using what it already holds; the predictions after the last of them.
+        """Bring the cache to ``ids``, reusing the common prefix; returns the predictions after the last id.
 
-        :param draft: tokens that are verified in the last pass of the prompt.
-        :param all_but_last: the last token has to be fed, because its prediction is wanted.
+        :param draft: tokens to verify in the last pass of the prompt.
+        :param all_but_last: reuse at most all but the last token, whose prediction the caller needs.
+        :returns: None when interrupted.
         """
         if len(ids) >= self._model.context:
             raise BackendProblem(
@@ -304,7 +312,7 @@ class Decoder:
 
 
 def decoder_for(model: Model, spec: PromptSpec, vocabulary: Vocabulary) -> Decoder:
-    """The decoder of a model that is asked by ``spec``."""
-    vocabulary.writing(" ")  # spells all tokens out, now and not at the first key
+    """The decoder of a model whose prompts follow ``spec``."""
+    vocabulary.writing(" ")  # spell all tokens out now, so that the first keystroke does not wait for it
     end = vocabulary.control(spec.end) if spec.end else None
     return Decoder(model, vocabulary, stop_ids(spec, vocabulary), end)

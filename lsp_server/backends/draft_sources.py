@@ -1,18 +1,18 @@
-"""Guesses at the next tokens, to be verified by the model in one pass: copies from the index, and the text so far.
+"""Guesses at the next tokens: copies from the index, and repetitions of the text so far.
 
-A wrong guess costs a little time and never changes the text. Knows token ids only; how long a guess may be is told by
-``pace``.
+The model verifies a guess in one pass. A wrong guess costs a little time and never changes the text. Knows token ids
+only; ``draft_length`` chooses the length of a guess.
 """
 
 from collections.abc import Callable, Sequence
 
 UNCONFIRMED, CONFIRMED = "copy", "copy that began right"
 ECHOES = {3: "echo of three tokens", 2: "echo of two tokens", 1: "echo of one token"}
-"""Grounds of a guess, apart because they are right unequally often: a copy from its start, one whose first tokens the
-model has written, and what followed the last three, two or one tokens where they stood before."""
+"""Sources of a guess, apart because they are right at different rates: a copy from its start, a copy whose first tokens
+the model has written, and what followed an earlier occurrence of the last three, two or one tokens."""
 
 
-class Drafts:
+class DraftSources:
     """Proposes continuations of a growing list of tokens.
 
     :param texts: candidate continuations as ids, best first; they start where the generation starts.
@@ -20,32 +20,33 @@ class Drafts:
     """
 
     def __init__(self, texts: Sequence[Sequence[int]], prompt: Sequence[int] = ()) -> None:
+        self.prompt = prompt
         self._texts = [list(text) for text in texts if text]
         self._backwards = [list(reversed(source)) for source in (prompt, *self._texts)]
 
     def propose(self, written: Sequence[int], length: Callable[[str], int]) -> tuple[str, list[int]]:
-        """The ground of a guess, and tokens that may follow ``written``; none where there is no ground.
+        """The source of a guess, and tokens that may follow ``written``; no tokens where no source has any.
 
-        :param length: how many tokens to propose on a ground; 0 leaves it to the next one.
+        :param length: how many tokens to propose from a source; 0 passes on to the next source.
         """
         count = len(written)
         for text in self._texts:
             if len(text) > count and text[:count] == list(written):
-                ground = CONFIRMED if count else UNCONFIRMED
-                limit = length(ground)
+                source = CONFIRMED if count else UNCONFIRMED
+                limit = length(source)
                 if limit:
-                    return ground, text[count : count + limit]
+                    return source, text[count : count + limit]
                 break
-        for size, ground in ECHOES.items():
+        for size, source in ECHOES.items():
             if count >= size:
-                limit = length(ground)
+                limit = length(source)
                 found = self._followers(list(written), size, limit) if limit else []
                 if found:
-                    return ground, found
+                    return source, found
         return "", []
 
     def _followers(self, written: list[int], size: int, limit: int) -> list[int]:
-        """What followed the last ``size`` tokens where they stood before, in the text itself or in a source."""
+        """What followed an earlier occurrence of the last ``size`` tokens, in the text itself or in a source."""
         tail = written[: -size - 1 : -1]
         for backwards in (written[::-1], *self._backwards):
             at = 0

@@ -1,54 +1,58 @@
-"""The remote model: ``/v1/completions`` (vLLM, llama.cpp's server, Ollama) or llama.cpp's ``/infill``.
+"""The model behind HTTP: ``/v1/completions`` (vLLM, llama.cpp's server, Ollama) or llama.cpp's ``/infill``.
 
-The address comes from the user's settings alone. One connection per request, streamed; a cancel or a deadline closes
-it, which every such server takes as the end of the generation. Redirects are not followed, certificates are verified,
-answers are bounded. Where the model's folder is known, prompts are sent as token ids, so that no text of a file can
-become a control token; without it, and to a server that takes no ids, control strings of the known families are taken
-out of the text.
+The address comes from the user's settings alone. Each request has a connection of its own and is streamed; a cancel or
+a deadline closes the connection, which ends the generation on such servers. Redirects are not followed, proxies of the
+environment are not used, certificates are verified, answers are bounded. Where the model's folder is known, prompts are
+sent as token ids, so text of a file cannot become a control token. Without the folder, and to a server that takes no
+ids, prompts go as text, from which the control strings of the known families are removed.
 """
 
+import asyncio
 import contextlib
-import http.client
 import json
 import logging
 import queue
 import re
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+import httpx2
 
 from indexer.prompt.formats import SPECS
 from indexer.prompt.renderer import Prompt, PromptInput, Renderer
-from lsp_server.backends.base import Cancelled, Generation, Limits, Progress, never
-from lsp_server.backends.stop_rules import TextStops
+from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
+from lsp_server.backends.stop_rules import StopRules
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.base_model import open_format
 
 log = logging.getLogger(__name__)
 
-_MAX_ANSWER = 1_000_000  # bytes; a completion of 256 tokens streams as about 60,000
-_CONNECT_SECONDS = 2.0
-_POLL_SECONDS = 0.01
-_SILENCE_SECONDS = 30.0  # a reader nobody waits for any more ends after this
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_MAX_ANSWER: Final = 1_000_000  # bytes; a completion of 256 tokens streams as about 60,000
+_MAX_ERROR: Final = 2000  # bytes read of an error's page
+_CONNECT_SECONDS: Final = 2.0
+_SILENCE_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.01
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _CONTROLS = re.compile("|".join(re.escape(c.strip("▁")) for s in SPECS for c in (*s.controls, s.end, *s.stops) if c))
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """Where the model is and how it is asked.
+class ModelServer:
+    """Address and protocol of a model's server.
 
     :param url: up to and without ``/v1/completions`` or ``/infill``.
-    :param model: name the server knows the model (or its adapter) by.
+    :param model: name by which the server knows the model (or its adapter).
     :param protocol: ``completions`` or ``infill``.
     :param folder: the model's folder with config and tokenizer, for prompts as token ids.
     :param token: sent as a bearer token.
+    :param limit: tokens a prompt may have.
     """
 
     url: str
@@ -59,26 +63,31 @@ class Server:
     limit: int = 2048
 
 
-class RemoteBackend:
+class HttpBackend:
     """A model behind HTTP. ``generate`` is called from one thread at a time.
 
     :raises BackendProblem: the address cannot be used.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ModelServer) -> None:
         parts = urlsplit(server.url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise BackendProblem(f"{server.url!r} is no address of a server", "set remote_url to http(s)://host:port")
         if server.protocol not in ("completions", "infill"):
             raise BackendProblem(f"there is no protocol {server.protocol!r}", "use completions or infill")
         self._server, self._host, self._secure = server, parts.hostname, parts.scheme == "https"
-        self._port = parts.port or (443 if self._secure else 80)
-        self._path = parts.path.rstrip("/").removesuffix("/v1/completions").removesuffix("/infill").removesuffix("/v1")
+        port = parts.port or (443 if self._secure else 80)
+        self._address = f"{self._host}:{port}"
+        path = parts.path.rstrip("/").removesuffix("/v1/completions").removesuffix("/infill").removesuffix("/v1")
+        endpoint = "/infill" if server.protocol == "infill" else "/v1/completions"
+        self._url = parts._replace(path=path + endpoint, query="", fragment="").geturl()
+        self._client = _Client(trusts_system=self._secure)
         self._renderer: Renderer | None = None
         self._takes_ids = server.protocol == "completions"
         if server.folder is not None:
             vocabulary, spec = open_format(server.folder)
-            self._renderer = Renderer(spec, vocabulary, server.limit, heal=False)  # no server can be made to write it
+            # No server can be made to write the beginning of a token, so token healing is off.
+            self._renderer = Renderer(spec, vocabulary, server.limit, heal=False)
 
     @property
     def name(self) -> str:
@@ -87,21 +96,21 @@ class RemoteBackend:
 
     @property
     def about(self) -> dict[str, str]:
-        """See :class:`~lsp_server.backends.base.Backend`; the server loads adapters under names of its own."""
+        """See :class:`~lsp_server.backends.base.Backend`; an adapter is part of the model's name on the server."""
         ours = self._renderer.spec.name if self._renderer and self._takes_ids else "the server's"
-        return {"base": self.name, "format": ours, "runs_on": f"{self._host}:{self._port}", "adapter": ""}
+        return {"base": self.name, "format": ours, "runs_on": self._address, "adapter": ""}
 
     @property
     def unencrypted(self) -> bool:
-        """Whether code travels over a network in the clear, which ``doctor`` tells."""
+        """Whether code travels over a network without encryption, which ``ondol doctor`` reports."""
         return not self._secure and self._host not in _LOOPBACK
 
-    def render(self, parts: PromptInput) -> "RemotePrompt":
-        """The prompt as token ids, or an empty one when the server has to build it (see :meth:`generate`)."""
+    def render(self, parts: PromptInput) -> "HttpPrompt":
+        """The prompt as token ids; without ids where the server builds the prompt itself (see :meth:`generate`)."""
         if self._renderer is not None and self._takes_ids:
             made = self._renderer.render(parts)
-            return RemotePrompt(made.ids, made.held, made.pieces, made.counts, parts)
-        return RemotePrompt((), "", len(parts.context), {}, parts)
+            return HttpPrompt(made.ids, made.held, made.pieces, made.counts, parts)
+        return HttpPrompt((), "", len(parts.context), {}, parts)
 
     def generate(
         self,
@@ -109,27 +118,29 @@ class RemoteBackend:
         limits: Limits,
         cancelled: Cancelled = never,
         drafts: Sequence[str] = (),
-        progress: Progress | None = None,
+        report: ReportText | None = None,
     ) -> Generation:
-        """Ask the server; ``drafts`` are not sent. One that takes no ids is asked once more, and then always, in text:
-        it has written nothing yet, so asking again is harmless.
+        """Request a completion; ``drafts`` are not sent.
 
-        :raises BackendProblem: it cannot be reached, or answers anything but a completion.
+        A server that takes no token ids gets the request again as text, and every later prompt as text. It has written
+        nothing yet, so the second request is harmless.
+
+        :raises BackendProblem: the server cannot be reached, or its answer is no completion.
         """
-        assert isinstance(prompt, RemotePrompt)
+        assert isinstance(prompt, HttpPrompt)
         try:
-            return self._generate(prompt, limits, cancelled, progress)
+            return self._generate(prompt, limits, cancelled, report)
         except _NoIds:
             self._takes_ids = False
             log.info("%s takes no token ids; prompts go as text", self._host)
-            return self._generate(self.render(prompt.parts), limits, cancelled, progress)
+            return self._generate(self.render(prompt.parts), limits, cancelled, report)
 
     def _generate(
-        self, prompt: "RemotePrompt", limits: Limits, cancelled: Cancelled, progress: Progress | None
+        self, prompt: "HttpPrompt", limits: Limits, cancelled: Cancelled, report: ReportText | None
     ) -> Generation:
         began = time.perf_counter()
-        stops, text, reason, raw = TextStops(limits, prompt.held), "", "", ""
-        exchange = _Exchange(self._connect(), self._request_path(), self._body(prompt, limits), self._server.token)
+        stops, text, reason, raw = StopRules(limits, prompt.held), "", "", ""
+        exchange = self._send(prompt, limits)
         try:
             for piece in exchange.pieces(limits.deadline, cancelled):
                 if piece is None:
@@ -145,13 +156,13 @@ class RemoteBackend:
                 if stop is not None:
                     text, reason = text[: stop[0]], stop[1]
                     break
-                if progress:
-                    progress(text)
+                if report:
+                    report(text)
         finally:
             exchange.close()
         return Generation(
             text,
-            reason or exchange.reason,
+            reason or "end",
             prompt_tokens=len(prompt.ids),
             forwards=exchange.received,
             seconds=time.perf_counter() - began,
@@ -165,22 +176,22 @@ class RemoteBackend:
         return [made] if made.text else []
 
     def score(self, prompt: Prompt, texts: Sequence[str], cancelled: Cancelled = never) -> list[float] | None:
-        """None: the protocol has no portable way to ask for likelihoods of given texts."""
+        """None: the protocol has no portable request for the likelihood of a given text."""
         return None
 
     def close(self) -> None:
-        """Nothing is kept open between requests."""
+        """End the thread that reads."""
+        self._client.close()
 
-    def _connect(self) -> http.client.HTTPConnection:
-        if not self._secure:
-            return http.client.HTTPConnection(self._host, self._port, timeout=_CONNECT_SECONDS)
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(self._host, self._port, timeout=_CONNECT_SECONDS, context=context)
+    def _send(self, prompt: "HttpPrompt", limits: Limits) -> "_Exchange":
+        """Start a request; its answer is read on a thread of its own."""
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Connection": "close"}
+        if self._server.token:
+            headers["Authorization"] = f"Bearer {self._server.token}"
+        request = self._client.http.build_request("POST", self._url, json=self._body(prompt, limits), headers=headers)
+        return _Exchange(self._client, request, as_ids=bool(prompt.ids))
 
-    def _request_path(self) -> str:
-        return self._path + ("/infill" if self._server.protocol == "infill" else "/v1/completions")
-
-    def _body(self, prompt: "RemotePrompt", limits: Limits) -> dict[str, Any]:
+    def _body(self, prompt: "HttpPrompt", limits: Limits) -> dict[str, Any]:
         body: dict[str, Any] = {"temperature": 0, "stream": True}
         if limits.single_line:
             body["stop"] = ["\n"]
@@ -209,8 +220,8 @@ class RemoteBackend:
         }
 
 
-class RemotePrompt(Prompt):
-    """A prompt and its parts, from which the server builds it itself where ``ids`` is empty."""
+class HttpPrompt(Prompt):
+    """A prompt and its parts, from which the server builds the prompt where ``ids`` is empty."""
 
     __slots__ = ("parts",)
 
@@ -224,98 +235,139 @@ class RemotePrompt(Prompt):
 
 
 def plain(text: str) -> str:
-    """``text`` without the control strings of any known family, for servers that parse them out of text."""
+    """Remove the control strings of every known family, for servers that parse them out of text."""
     return _CONTROLS.sub("", text).encode("utf-8", "replace").decode("utf-8")
 
 
-class _Exchange:
-    """One request in flight: a thread reads, the caller waits with a deadline and may stop at any time."""
+class _Client:
+    """An HTTP client and the thread on which it reads.
 
-    def __init__(self, connection: http.client.HTTPConnection, path: str, body: dict[str, Any], token: str) -> None:
-        self._connection = connection
-        self._queue: queue.SimpleQueue[str | BackendProblem | None] = queue.SimpleQueue()
-        self._closed = threading.Event()
-        self._socket: socket.socket | None = None
-        self.reason = "end"
+    :param trusts_system: whether to load the system's certificates (0.1 s), which only TLS needs; without them no
+        certificate is trusted.
+    """
+
+    def __init__(self, *, trusts_system: bool) -> None:
+        tls = ssl.create_default_context() if trusts_system else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.http = httpx2.AsyncClient(
+            trust_env=False,
+            follow_redirects=False,
+            verify=tls,
+            timeout=httpx2.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS),
+            limits=httpx2.Limits(max_keepalive_connections=0),
+        )
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._run, name="http", daemon=True).start()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> "Future[None]":
+        """Run work on the thread; cancelling the future cancels the work."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def close(self) -> None:
+        """End the thread."""
+        with contextlib.suppress(RuntimeError):  # closed before
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
+
+class _Exchange:
+    """One request in flight. The client's thread reads the answer; the caller takes its pieces and may hang up.
+
+    :param as_ids: whether the prompt was sent as token ids.
+    """
+
+    def __init__(self, client: _Client, request: httpx2.Request, *, as_ids: bool) -> None:
+        self._http, self._request, self._as_ids = client.http, request, as_ids
+        self._arrived: queue.SimpleQueue[str | BackendProblem | None] = queue.SimpleQueue()
         self.received = 0
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Connection": "close"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        arguments = (path, body, headers)
-        threading.Thread(target=self._read, args=arguments, name="remote-read", daemon=True).start()
+        self._reading = client.start(self._read())
 
     def pieces(self, deadline: float, cancelled: Cancelled) -> Iterator[str | None]:
-        """Texts as they arrive; None once when time is up or nobody waits any more."""
+        """The pieces of text as they arrive; a final None when the time is up or the request was cancelled.
+
+        :raises BackendProblem: see :meth:`HttpBackend.generate`.
+        """
         while True:
             try:
-                item = self._queue.get(timeout=_POLL_SECONDS)
+                item = self._arrived.get(timeout=_POLL_SECONDS)
             except queue.Empty:
-                if cancelled() or time.monotonic() >= deadline:
-                    yield None
-                    return
-                continue
+                item = ""
             if item is None:
                 return
             if isinstance(item, BackendProblem):
                 raise item
-            self.received += 1
-            yield item
+            if item:
+                self.received += 1
+                yield item
             if cancelled() or time.monotonic() >= deadline:
                 yield None
                 return
 
     def close(self) -> None:
-        """Hang up, which stops the generation at the other end."""
-        self._closed.set()
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-        self._connection.close()
+        """Hang up, which ends the generation on the server."""
+        self._reading.cancel()
 
-    def _read(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> None:
-        host = self._connection.host
+    async def _read(self) -> None:
+        host = self._request.url.host
         try:
-            self._connection.connect()
-            self._socket = self._connection.sock  # the response takes it over, and http.client forgets it
-            if self._closed.is_set() or self._socket is None:
-                return
-            self._socket.settimeout(_SILENCE_SECONDS)
-            self._connection.request("POST", path, json.dumps(body).encode(), headers)
-            response = self._connection.getresponse()
-            if response.status != 200:
-                ids = isinstance(body.get("prompt"), list)
-                self._queue.put(_status_problem(host, response.status, response.read(2000), ids))
-                return
-            if "event-stream" in (response.getheader("Content-Type") or ""):
-                self._read_stream(response)
-            else:
-                self._queue.put(_piece(response.read(_MAX_ANSWER)) or "")
-            self._queue.put(None)
-        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
-            if not self._closed.is_set():
-                self._queue.put(_transport_problem(host, error))
+            response = await self._http.send(self._request, stream=True)
+            async with contextlib.aclosing(response):
+                await self._read_response(host, response)
+            self._arrived.put(None)
+        except BackendProblem as problem:
+            self._arrived.put(problem)
+        except Exception as error:
+            self._arrived.put(_transport_problem(host, error))
 
-    def _read_stream(self, response: http.client.HTTPResponse) -> None:
-        total = 0
-        for line in iter(lambda: response.readline(_MAX_ANSWER), b""):
-            total += len(line)
-            if total >= _MAX_ANSWER:
-                raise ValueError("answer too long")
+    async def _read_response(self, host: str, response: httpx2.Response) -> None:
+        if response.status_code != 200:
+            raise _status_problem(host, response.status_code, await _start_of(response, _MAX_ERROR), self._as_ids)
+        if "event-stream" not in response.headers.get("Content-Type", ""):
+            self._arrived.put(_text_of(await _start_of(response, _MAX_ANSWER)) or "")
+            return
+        async for line in _lines(response):
             if not line.strip() or line.startswith((b":", b"event:", b"id:", b"retry:")):
                 continue
             if not line.startswith(b"data:"):
                 raise ValueError("no event stream")
-            text = None if line[5:].strip() == b"[DONE]" else _piece(line[5:])
+            text = None if line[5:].strip() == b"[DONE]" else _text_of(line[5:])
             if text is None:
                 return
-            if text:
-                self._queue.put(text)
+            self._arrived.put(text)
 
 
-def _piece(raw: bytes) -> str | None:
-    """The text in one event of an answer: "" when there is none, None after the last.
+async def _start_of(response: httpx2.Response, limit: int) -> bytes:
+    """The first ``limit`` bytes of an answer, as they were sent."""
+    found = bytearray()
+    async for part in response.aiter_raw():
+        found += part
+        if len(found) >= limit:
+            break
+    return bytes(found[:limit])
 
-    :raises ValueError: it is nothing a completion server says.
+
+async def _lines(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """The lines of an answer, as they were sent.
+
+    :raises ValueError: the answer is too long.
+    """
+    rest, total = b"", 0
+    async for part in response.aiter_raw():
+        total += len(part)
+        if total >= _MAX_ANSWER:
+            raise ValueError("answer too long")
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line
+    yield rest
+
+
+def _text_of(raw: bytes) -> str | None:
+    """The text in one event of an answer: "" when it holds none, None when it is the end.
+
+    :raises ValueError: a completion server sends no such event.
     """
     data = json.loads(raw.decode("utf-8"))
     if not isinstance(data, dict):
@@ -335,16 +387,16 @@ def _piece(raw: bytes) -> str | None:
 
 
 class _NoIds(BackendProblem):
-    """The server wants prompts as text."""
+    """The server takes prompts as text only."""
 
 
-def _status_problem(host: str, status: int, body: bytes, ids: bool = False) -> BackendProblem:
-    """What an answer that is none means.
+def _status_problem(host: str, status: int, body: bytes, as_ids: bool) -> BackendProblem:
+    """The problem that a status other than 200 stands for.
 
-    :param ids: whether the prompt was token ids. llama-cpp-python's server says 500 to them and lists what is wrong,
-        others 400 or 422.
+    :param as_ids: whether the prompt was token ids. llama-cpp-python's server answers them with 500 and lists what is
+        wrong, others with 400 or 422.
     """
-    if ids and status in (400, 422, 500) and b"prompt" in body and b"str" in body:
+    if as_ids and status in (400, 422, 500) and b"prompt" in body and b"str" in body:
         return _NoIds(f"{host} takes no token ids", "unset base_model, so that prompts go as text")
     if 300 <= status < 400:
         return BackendProblem(f"{host} answers with a redirect, which is not followed", "set remote_url to its target")
@@ -356,10 +408,15 @@ def _status_problem(host: str, status: int, body: bytes, ids: bool = False) -> B
 
 
 def _transport_problem(host: str, error: Exception) -> BackendProblem:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return BackendProblem(f"the certificate of {host} is not valid", "install its authority in the system's store")
-    if isinstance(error, ConnectionRefusedError | socket.gaierror):
+    """The problem that an error of the connection stands for."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            what = f"the certificate of {host} is not valid"
+            return BackendProblem(what, "install its authority in the system's store")
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx2.ConnectError):
         return BackendProblem(f"{host} cannot be reached", "start the server, or check remote_url")
-    if isinstance(error, TimeoutError):
+    if isinstance(error, httpx2.TimeoutException):
         return BackendProblem(f"{host} does not answer", "look at the server's log")
     return BackendProblem(f"{host} gave no usable answer ({type(error).__name__})", "look at the server's log")

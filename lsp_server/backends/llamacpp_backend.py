@@ -1,8 +1,8 @@
-"""The local model on a CPU: llama.cpp through ``llama-cpp-python``, run by our own decode loop.
+"""The local model on a CPU: llama.cpp through ``llama-cpp-python``, run by Ondol's decode loop.
 
-Uses the library's C interface: tokens in, logits out, the cache cut where the prompt changed. The tokenizer is the
-folder's ``tokenizer.json``, so prompts are the same ids as everywhere else. Adapters of the registry are written as a
-GGUF file into a temporary folder and attached; the base stays as it is. Importing this module is cheap; the library is
+It uses the library's C interface: tokens in, logits out, the cache cut where the prompt changed. The tokenizer is the
+folder's ``tokenizer.json``, so prompts are the same ids as everywhere else. An adapter of the registry is written as a
+GGUF file into a temporary folder and attached; the base does not change. Importing this module is cheap; the library is
 loaded with the model.
 """
 
@@ -16,24 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.prompt.formats import PromptSpec
-from indexer.prompt.renderer import Prompt, PromptInput, Renderer
-from lsp_server.backends.base import Cancelled, Generation, Limits, Progress, never
-from lsp_server.backends.decoding import BEST, decoder_for
+from lsp_server.backends.decoding import BEST
+from lsp_server.backends.local_backend import LocalBackend, context_of
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion
 from lsp_server.weights.base_model import open_folder
 
-RESERVE = 128
-"""Tokens of the context kept free for what the model writes."""
-
-_SIDE_BY_SIDE = 8  # texts scored in one pass
-_PART = 128  # a prompt of 448 tokens takes 35 ms in parts of it, 46 as a whole: the first parts attend to less
+_SCORED_AT_ONCE = 8  # texts scored in one pass
+_PART = 128  # a prompt of 448 tokens takes 35 ms in parts of 128, 46 ms as a whole: the first parts attend to less
 _PREFERRED = ("q8_0", "q4_k_m", "f16", "f32")
 
 
 def library() -> Any:
-    """The low-level module of llama-cpp-python, its log silenced.
+    """Import the low-level module of llama-cpp-python and silence its log.
 
     :raises BackendProblem: it is not installed.
     """
@@ -45,14 +40,14 @@ def library() -> Any:
         ) from error
     if not hasattr(llama_cpp, "_ondol_quiet"):
         quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
-        llama_cpp._ondol_quiet = quiet  # the library keeps the pointer, so it has to live as long
+        llama_cpp._ondol_quiet = quiet  # the library keeps the pointer, so the object must live as long
         llama_cpp.llama_log_set(quiet, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
     return llama_cpp
 
 
 def pick_file(files: Sequence[Path]) -> Path:
-    """The file to run when a folder holds several: 8-bit before 4-bit (as fast on a CPU up to 30M, and exact)."""
+    """The file to run when a folder holds several: 8-bit before 4-bit (up to 30M as fast on a CPU, and more exact)."""
     for kind in _PREFERRED:
         for file in files:
             if kind in file.name.lower():
@@ -76,9 +71,9 @@ class LlamaCppModel:
             raise BackendProblem(f"{file} cannot be loaded by llama.cpp", "write it again with `ondol models export`")
         options = self._c.llama_context_default_params()
         options.n_ctx, options.n_batch, options.n_ubatch = context, context, min(context, _PART)
-        options.n_seq_max, options.kv_unified = _SIDE_BY_SIDE + 1, True
+        options.n_seq_max, options.kv_unified = _SCORED_AT_ONCE + 1, True
         options.n_threads = options.n_threads_batch = count
-        # On a CPU its flash attention makes 1 token 1.5 times and 5 tokens 5 times as slow (a prompt a third faster).
+        # On a CPU its flash attention makes 1 token 1.5 and 5 tokens 5 times as slow, and a prompt a third faster.
         options.flash_attn_type = 0
         self._context = self._c.llama_init_from_model(self._model, options)
         if not self._context:
@@ -108,42 +103,42 @@ class LlamaCppModel:
             self._length = length
 
     def feed(self, tokens: Sequence[int], last: int) -> tuple[list[list[int]], list[list[float]]]:
-        """Append tokens; the likeliest next ids and their log-probabilities at the ``last`` final places."""
+        """Append tokens; returns the likeliest next ids and their log-probabilities at the ``last`` final positions."""
         logits = self._append(tokens, last)
-        places = range(last)
+        positions = range(last)
         most = logits.max(axis=1)
         total = most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
-        best: list[list[int]] = [[] for _ in places]
-        chances: list[list[float]] = [[] for _ in places]
-        for _ in range(BEST):  # three argmax are a fifth of the time of one argpartition
-            for place, token in enumerate(logits.argmax(axis=1).tolist()):
-                best[place].append(token)
-                chances[place].append(float(logits[place, token] - total[place]))
-                logits[place, token] = -np.inf
-        for place in places:
-            logits[place, best[place]] = np.array(chances[place], np.float32) + total[place]
+        best: list[list[int]] = [[] for _ in positions]
+        chances: list[list[float]] = [[] for _ in positions]
+        for _ in range(BEST):  # three argmax take a fifth of the time of one argpartition
+            for position, token in enumerate(logits.argmax(axis=1).tolist()):
+                best[position].append(token)
+                chances[position].append(float(logits[position, token] - total[position]))
+                logits[position, token] = -np.inf
+        for position in positions:
+            logits[position, best[position]] = np.array(chances[position], np.float32) + total[position]
         self._predicted = logits
         return best, chances
 
-    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
-        """The likeliest of some ids at a place of the last feed, and their log-probabilities among these."""
-        chances = _log_softmax(self._predicted[place : place + 1, list(ids)])[0]
+    def among(self, position: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The likeliest of the given ids at a position of the last feed, and their log-probabilities among these."""
+        chances = _log_softmax(self._predicted[position : position + 1, list(ids)])[0]
         order = np.argsort(-chances, kind="stable")[:BEST].tolist()
         return [ids[at] for at in order], [float(chances[at]) for at in order]
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
-        """Logits (places, vocabulary) of a whole text, from an empty cache; for checks."""
+        """Logits (positions, vocabulary) of a whole text, from an empty cache; for checks."""
         self.keep(0)
         return self._append(tokens, len(tokens)).copy()
 
     def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
-        """Continuations as sequences of their own over the shared cache, several in one pass."""
+        """Score the continuations as separate sequences over the shared cache, several in one pass."""
         out: list[float] = []
         at = 0
         while at < len(continuations):
             group: list[Sequence[int]] = []
             size = 0
-            while at < len(continuations) and len(group) < _SIDE_BY_SIDE:
+            while at < len(continuations) and len(group) < _SCORED_AT_ONCE:
                 if group and self._length + size + len(continuations[at]) + 1 > self._limit:
                     break
                 group.append(continuations[at])
@@ -154,7 +149,7 @@ class LlamaCppModel:
         return out
 
     def set_adapter(self, file: Path | None, scale: float = 1.0) -> None:
-        """Attach a LoRA file in place of the one before; the cache has to be forgotten by the caller."""
+        """Attach a LoRA file in place of the previous one; the caller has to drop the cache."""
         adapter = None
         if file is not None:
             adapter = self._c.llama_adapter_lora_init(self._model, os.fsencode(file))
@@ -170,7 +165,7 @@ class LlamaCppModel:
             self._c.llama_adapter_lora_free(previous)
 
     def close(self) -> None:
-        """Free the library's memory; the object is of no use afterwards."""
+        """Free the library's memory; the object cannot be used afterwards."""
         if self._context:
             self._c.llama_free(self._context)
             self._c.llama_model_free(self._model)
@@ -178,22 +173,22 @@ class LlamaCppModel:
 
     def _scored(self, token: int, group: Sequence[Sequence[int]], given: list[int]) -> list[float]:
         fed: list[int] = []
-        places: list[int] = []
+        positions: list[int] = []
         owners: list[int] = []
         for number, continuation in enumerate(group, start=1):
             self._c.llama_memory_seq_cp(self._memory, 0, number, 0, -1)
             own = [token, *continuation[:-1]] if continuation else []
             fed += own
-            places += range(self._length, self._length + len(own))
+            positions += range(self._length, self._length + len(own))
             owners += [number] * len(own)
         try:
-            self._rows.write(fed, places, owners, len(fed))
+            self._rows.write(fed, positions, owners, len(fed))
             chances = _log_softmax(self._decode(len(fed))) if fed else np.zeros((0, 1))
         finally:
             for number in range(1, len(group) + 1):
                 self._c.llama_memory_seq_rm(self._memory, number, -1, -1)
         if given and len(chances):
-            starts = [at for at, place in enumerate(places) if place == self._length]
+            starts = [at for at, position in enumerate(positions) if position == self._length]
             chances[starts] -= np.logaddexp.reduce(chances[starts][:, given], axis=1)[:, None]
         wanted = [t for continuation in group for t in continuation]
         picked = chances[np.arange(len(wanted)), wanted] if wanted else np.zeros(0)
@@ -201,14 +196,14 @@ class LlamaCppModel:
         return [float(picked[end - len(c) : end].sum()) for c, end in zip(group, ends, strict=True)]
 
     def _append(self, tokens: Sequence[int], last: int) -> NDArray[np.float32]:
-        """Logits at the ``last`` final places after tokens are appended; valid until the next pass."""
+        """Append tokens; returns the logits at the ``last`` final positions, valid until the next pass."""
         self._rows.write(tokens, range(self._length, self._length + len(tokens)), 0, last)
         logits = self._decode(last)
         self._length += len(tokens)
         return logits
 
     def _decode(self, wanted: int) -> NDArray[np.float32]:
-        """One pass over what the batch holds; a view of the library's logits, (wanted, vocabulary)."""
+        """Run one pass over the batch; returns a view of the library's logits, (wanted, vocabulary)."""
         status = self._c.llama_decode(self._context, self._rows.batch)
         if status:
             raise BackendProblem(f"llama.cpp failed to decode ({status})", "lower the context size, or restart")
@@ -219,20 +214,20 @@ class LlamaCppModel:
 
 
 class _Rows:
-    """A batch whose arrays are numpy's: filling them one number at a time through ctypes takes longer than a token.
+    """A batch of numpy arrays: filling ctypes arrays number by number takes longer than a token.
 
     :param size: rows it can hold.
     """
 
     def __init__(self, c: Any, size: int) -> None:
-        self._tokens, self._places, self._counts, self._owners = (np.zeros(size, np.int32) for _ in range(4))
+        self._tokens, self._positions, self._counts, self._owners = (np.zeros(size, np.int32) for _ in range(4))
         self._wanted = np.zeros(size, np.int8)
         self._counts[:] = 1
         self._each = self._owners.ctypes.data + np.arange(size, dtype=np.uintp) * self._owners.itemsize
         self.batch = c.llama_batch()
         for name, values in (
             ("token", self._tokens),
-            ("pos", self._places),
+            ("pos", self._positions),
             ("n_seq_id", self._counts),
             ("seq_id", self._each),
             ("logits", self._wanted),
@@ -240,89 +235,36 @@ class _Rows:
             kind = type(getattr(self.batch, name))
             setattr(self.batch, name, ctypes.cast(values.ctypes.data, kind))
 
-    def write(self, tokens: Sequence[int], places: Sequence[int], owners: Sequence[int] | int, last: int) -> None:
-        """Fill the batch; the logits of its ``last`` final rows are wanted."""
+    def write(self, tokens: Sequence[int], positions: Sequence[int], owners: Sequence[int] | int, last: int) -> None:
+        """Fill the batch; the pass computes the logits of its ``last`` final rows."""
         count = len(tokens)
         self.batch.n_tokens = count
-        self._tokens[:count], self._places[:count], self._owners[:count] = tokens, places, owners
+        self._tokens[:count], self._positions[:count], self._owners[:count] = tokens, positions, owners
         self._wanted[: count - last], self._wanted[count - last : count] = 0, 1
 
 
-class LlamaCppBackend:
-    """A GGUF base with at most one adapter attached. One thread at a time.
+class LlamaCppBackend(LocalBackend):
+    """A GGUF base. Its adapter is attached to it.
 
-    :param base: a folder with a GGUF file beside config.json and tokenizer.json, or such a file.
-    :param limit: tokens a prompt may have; smaller where the model's context is.
-    :raises BackendProblem: the folder is refused, or the library is not there.
+    :param base: a folder with a GGUF file, config.json and tokenizer.json, or the GGUF file in such a folder.
+    :param limit: tokens a prompt may have; less where the model's context is smaller.
+    :raises BackendProblem: the folder is refused, or the library is not installed.
     """
 
+    _model: LlamaCppModel
+
     def __init__(self, base: Path, limit: int = 2048, threads: int | None = None) -> None:
-        self.folder = open_folder(base.parent if base.is_file() else base)
-        if not self.folder.gguf:
+        folder = open_folder(base.parent if base.is_file() else base)
+        if not folder.gguf:
             raise BackendProblem(f"{base} holds no GGUF file", "write one with `ondol models export`")
-        file = base if base.is_file() else pick_file(self.folder.gguf)
-        context = min(self.folder.context, limit + RESERVE)
-        self._renderer = Renderer(self.folder.spec, self.folder.vocabulary, context - RESERVE)
-        self._file = file
-        self._model = LlamaCppModel(file, context, threads)
-        if self._model.vocabulary_size < self.folder.vocabulary.size:
-            raise BackendProblem(f"the tokenizer beside {file} does not belong to it", "export the model again")
-        self._decoder = decoder_for(self._model, self.folder.spec, self.folder.vocabulary)
-        self._adapter: AdapterVersion | None = None
-
-    @property
-    def name(self) -> str:
-        """Base and adapter, as statistics show them."""
-        return self.folder.name + (f"+{self._adapter.label}" if self._adapter else "")
-
-    @property
-    def about(self) -> dict[str, str]:
-        """See :class:`~lsp_server.backends.base.Backend`."""
-        return {
-            "base": self.folder.name,
-            "format": self._renderer.spec.name,
-            "runs_on": f"llama.cpp, {self._file.name}",
-            "adapter": self._adapter.label if self._adapter else "",
-        }
-
-    def use_spec(self, spec: PromptSpec) -> None:
-        """Ask in another way from now on (left to right, when the model's own way has turned out not to work)."""
-        self._renderer = Renderer(spec, self.folder.vocabulary, self._renderer.limit)
-        self._decoder = decoder_for(self._model, spec, self.folder.vocabulary)
-        self._decoder.forget()
-
-    @property
-    def adapter(self) -> AdapterVersion | None:
-        """The adapter in use."""
-        return self._adapter
-
-    def render(self, parts: PromptInput) -> Prompt:
-        """The prompt for these parts."""
-        return self._renderer.render(parts)
-
-    def generate(
-        self,
-        prompt: Prompt,
-        limits: Limits,
-        cancelled: Cancelled = never,
-        drafts: Sequence[str] = (),
-        progress: Progress | None = None,
-    ) -> Generation:
-        """See :class:`~lsp_server.backends.base.Backend`."""
-        return self._decoder.generate(prompt, limits, cancelled, drafts, progress)
-
-    def alternatives(
-        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never
-    ) -> list[Generation]:
-        """See :class:`~lsp_server.backends.base.Backend`."""
-        return self._decoder.alternatives(prompt, limits, count, cancelled)
-
-    def score(self, prompt: Prompt, texts: Sequence[str], cancelled: Cancelled = never) -> list[float] | None:
-        """See :class:`~lsp_server.backends.base.Backend`."""
-        return self._decoder.score(prompt, texts, cancelled)
+        file = base if base.is_file() else pick_file(folder.gguf)
+        model = LlamaCppModel(file, context_of(folder, limit), threads)
+        if model.vocabulary_size < folder.vocabulary.size:
+            raise BackendProblem(f"the tokenizer next to {file} does not belong to it", "export the model again")
+        super().__init__(folder, model, limit, f"llama.cpp, {file.name}")
 
     def set_adapter(self, version: AdapterVersion | None) -> None:
-        """Attach a verified adapter in place of the one before; None goes back to the bare base.
+        """Attach a verified adapter in place of the previous one; None for the bare base.
 
         :raises BackendProblem: it holds NaN, or the library refuses it; the previous one stays.
         """
@@ -335,7 +277,7 @@ class LlamaCppBackend:
                 file = Path(folder) / "adapter.gguf"
                 write_adapter(self.folder.config, version, file)
                 self._model.set_adapter(file)
-        self._adapter = version
+        self.adapter = version
         self._decoder.forget()
 
     def close(self) -> None:

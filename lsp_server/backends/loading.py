@@ -1,4 +1,4 @@
-"""From settings to a model: which backend, from which folder, and whether the model does what its prompt format says.
+"""Loads the model that the settings name: chooses the backend and checks that the model follows its prompt format.
 
 Runs on the model's thread, because the torch backend takes seconds to import. Fetches nothing.
 """
@@ -16,17 +16,18 @@ from lsp_server.backends.base import Backend, Limits
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.base_model import ModelFolder, open_folder
 
-_SMOKE = (
+_EASY = (
     ("def add(first, second):\n    return first + second\n\n\ntotal = add(", ")\nprint(total)\n"),
     ("class Point:\n    def __init__(self, x, y):\n        self.x = x\n        self.y = ", "\n\n    def move(self):\n"),
     ("names = ['a', 'b']\nfor name in ", ":\n    print(name)\n"),
 )
-_SMOKE_TOKENS = 48
+_EASY_TOKENS = 48
 
 
 def find_base(base: str) -> Path:
-    """The folder of a base model: a path, or a public model's name that stands in the local cache.
+    """The folder of a base model.
 
+    :param base: a path, or the name of a public model in the local cache.
     :raises BackendProblem: there is none; the sentence names the folder to fill.
     """
     if not base:
@@ -49,64 +50,66 @@ def find_base(base: str) -> Path:
 
 
 def open_base(base: str) -> ModelFolder:
-    """The checked folder of a base model; ``base`` may name a GGUF file in it. Imports nothing heavy.
+    """Open and check the folder of a base model. Imports nothing heavy.
 
+    :param base: see :func:`find_base`; may name a GGUF file in the folder.
     :raises BackendProblem: there is none, or it is refused.
     """
     path = find_base(base)
     return open_folder(path.parent if path.is_file() else path)
 
 
-def load_local(settings: Settings, limit: int, tell: Callable[[str], None]) -> Backend:
-    """Load the base on what suits the machine: llama.cpp where a GGUF file is and no GPU, torch otherwise.
+def load_local(settings: Settings, limit: int, report: Callable[[str], None]) -> Backend:
+    """Load the base: on llama.cpp where there is a GGUF file and no GPU, on torch otherwise.
 
-    :param tell: called when the model is used in a lesser way than asked for.
+    :param limit: tokens a prompt may have.
+    :param report: called with a sentence for everything that the settings ask for and the model cannot do.
     """
     path, folder = find_base(settings.base_model), open_base(settings.base_model)
     if folder.note:
-        tell(f"{folder.name}: {folder.note}")
+        report(f"{folder.name}: {folder.note}")
     backend: Any
     if folder.gguf and (not folder.weights or path.is_file() or (_has_llama_cpp() and not _has_gpu())):
         from lsp_server.backends.llamacpp_backend import LlamaCppBackend
 
         if settings.base_bits != 16:
-            tell(f"{folder.name}: base_bits is for torch; the bits of a GGUF file are its own")
+            report(f"{folder.name}: base_bits is for torch; a GGUF file has bits of its own")
         backend = LlamaCppBackend(path, limit)
     elif importlib.util.find_spec("torch") is None:
         raise BackendProblem("torch is not installed", "pip install 'ondol[model]', or name a folder with a GGUF file")
     else:
-        from lsp_server.backends.torch_backend import TransformersBackend
+        from lsp_server.backends.torch_backend import TorchBackend
 
-        backend = TransformersBackend(path, limit, bits=settings.base_bits)
+        backend = TorchBackend(path, limit, bits=settings.base_bits)
     if folder.spec is not LEFT_TO_RIGHT:
-        problem = smoke(backend)
+        problem = check_format(backend)
         if problem:
             backend.use_spec(LEFT_TO_RIGHT)
-            tell(f"{folder.name}: {problem}; the text after the cursor is not used")
+            report(f"{folder.name}: {problem}; the text after the cursor is not used")
     loaded: Backend = backend
     return loaded
 
 
 def load_remote(settings: Settings) -> Backend:
-    """The remote backend of the settings. A base model's folder, where one is set, lets prompts go as token ids."""
-    from lsp_server.backends.http_backend import RemoteBackend, Server
+    """The HTTP backend of the settings. With a base model's folder, prompts are sent as token ids."""
+    from lsp_server.backends.http_backend import HttpBackend, ModelServer
 
     if not settings.remote_url:
         raise BackendProblem("no server is set", "set remote_url in your own ondol.toml")
     protocol = "infill" if settings.remote_url.rstrip("/").endswith("/infill") else "completions"
     folder = find_base(settings.base_model) if settings.base_model else None
     token = os.environ.get("ONDOL_REMOTE_TOKEN", "")
-    return RemoteBackend(Server(settings.remote_url, settings.remote_model, protocol, folder, token))
+    return HttpBackend(ModelServer(settings.remote_url, settings.remote_model, protocol, folder, token))
 
 
-def smoke(backend: Backend) -> str | None:
-    """Ask three easy questions: a model that knows its prompt format ends its answer before running into the suffix.
+def check_format(backend: Backend) -> str | None:
+    """Generate three easy answers: a model that knows its prompt format ends them before it repeats the suffix.
 
-    :returns: what is wrong, or None. One of the three may run on.
+    :returns: what is wrong, or None. One of the three answers may run on.
     """
-    limits = Limits(max_tokens=_SMOKE_TOKENS, single_line=False, max_lines=8)
+    limits = Limits(max_tokens=_EASY_TOKENS, single_line=False, max_lines=8)
     ended = 0
-    for prefix, suffix in _SMOKE:
+    for prefix, suffix in _EASY:
         made = backend.generate(backend.render(PromptInput("example.py", prefix, suffix)), limits)
         ended += made.reason == "end"
     if ended >= 2:
@@ -119,5 +122,5 @@ def _has_llama_cpp() -> bool:
 
 
 def _has_gpu() -> bool:
-    """Whether an NVIDIA GPU is there, without importing torch to ask."""
+    """Whether there is an NVIDIA GPU, found without an import of torch."""
     return Path("/dev/nvidia0").exists() or Path("/dev/dxg").exists()

@@ -1,8 +1,8 @@
-"""One loaded model for all repositories of a process: each has a lease, with the adapter of its own team.
+"""One loaded model for all repositories of a process. Each repository has a lease, with an adapter of its own.
 
-An editor may open several folders, and a changed setting makes an engine anew; neither may load a model twice. The
-leases are used in turn: one that finds another's adapter on the model puts its own on first. The last one to be closed
-frees the model. Knows no settings and no engine.
+An editor may open several folders, and a changed setting rebuilds an engine; neither loads a model twice. One lease
+uses the model at a time and first sets its own adapter, if another one is set. The model is freed when the last lease
+is closed. Knows no settings and no engine.
 """
 
 import threading
@@ -11,50 +11,50 @@ from contextlib import contextmanager
 from typing import Any
 
 from indexer.prompt.renderer import Prompt, PromptInput
-from lsp_server.backends.base import Backend, Cancelled, Generation, Limits, Progress, never
+from lsp_server.backends.base import Backend, Cancelled, Generation, Limits, ReportText, never
 from lsp_server.weights.adapter_registry import AdapterVersion
 
 
-class Shared:
-    """A model that is loaded when the first lease is taken. Leases may be taken and closed on any thread.
+class SharedModel:
+    """A model that is loaded for its first lease. Leases may be taken and closed on any thread.
 
-    :param load: makes the backend; called again for the next lease if it raises.
+    :param load: loads the backend; if it raises, the next lease calls it again.
     """
 
     def __init__(self, load: Callable[[], Backend]) -> None:
         self._load = load
         self._turn = threading.RLock()
         self._backend: Any = None
-        self._on: AdapterVersion | None = None
+        self._adapter: AdapterVersion | None = None
         self._leases = 0
 
     def lease(self) -> "Lease":
-        """The right to use the model, which is loaded now if it is not.
+        """Take a lease; loads the model if it is not loaded.
 
         :raises BackendProblem: it cannot be loaded.
         """
         with self._turn:
             if self._backend is None:
-                self._backend, self._on = self._load(), None
+                self._backend, self._adapter = self._load(), None
             self._leases += 1
             return Lease(self, self._backend)
 
     @contextmanager
     def turn(self, adapter: AdapterVersion | None) -> Iterator[Any]:
-        """The model with this adapter on, for this thread alone."""
+        """The model with this adapter, for this thread alone."""
         with self._turn:
-            if self._on is not adapter:
-                self.put(adapter)
+            if self._adapter is not adapter:
+                self.set_adapter(adapter)
             yield self._backend
 
-    def put(self, adapter: AdapterVersion | None) -> None:
-        """Put an adapter on; if it is refused, the one before stays."""
+    def set_adapter(self, adapter: AdapterVersion | None) -> None:
+        """Set an adapter; if it is refused, the previous one stays."""
         with self._turn:
             self._backend.set_adapter(adapter)
-            self._on = adapter
+            self._adapter = adapter
 
-    def give_back(self) -> None:
-        """One lease less."""
+    def release(self) -> None:
+        """Count one lease less; frees the model after the last one."""
         with self._turn:
             self._leases -= 1
             if not self._leases:
@@ -65,7 +65,7 @@ class Shared:
 class Lease:
     """The :class:`~lsp_server.backends.base.Backend` of one repository."""
 
-    def __init__(self, shared: Shared, backend: Any) -> None:
+    def __init__(self, shared: SharedModel, backend: Any) -> None:
         self._shared = shared
         self._backend = backend
         self._adapter: AdapterVersion | None = None
@@ -73,7 +73,7 @@ class Lease:
 
     @property
     def folder(self) -> Any:
-        """The base's folder, of backends that have one."""
+        """The base's folder."""
         return self._backend.folder
 
     @property
@@ -98,11 +98,11 @@ class Lease:
         limits: Limits,
         cancelled: Cancelled = never,
         drafts: Sequence[str] = (),
-        progress: Progress | None = None,
+        report: ReportText | None = None,
     ) -> Generation:
         """See :class:`~lsp_server.backends.base.Backend`."""
         with self._shared.turn(self._adapter) as backend:
-            made: Generation = backend.generate(prompt, limits, cancelled, drafts, progress)
+            made: Generation = backend.generate(prompt, limits, cancelled, drafts, report)
             return made
 
     def alternatives(
@@ -120,15 +120,15 @@ class Lease:
             return scores
 
     def set_adapter(self, version: AdapterVersion | None) -> None:
-        """Put a verified adapter on, for this repository.
+        """Set a verified adapter for this repository; None for the bare base.
 
-        :raises BackendProblem: it is refused; the one before stays.
+        :raises BackendProblem: it is refused; the previous one stays.
         """
-        self._shared.put(version)
+        self._shared.set_adapter(version)
         self._adapter = version
 
     def close(self) -> None:
-        """Use it no more."""
+        """Give the lease up."""
         if self._open:
             self._open = False
-            self._shared.give_back()
+            self._shared.release()

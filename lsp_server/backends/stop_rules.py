@@ -1,4 +1,4 @@
-"""Where a generated text ends, decided while it is being written, from the text alone.
+"""Stop rules: where a generated text ends, decided from the text while it is written.
 
 Knows indentation and line ends; knows no language and no model.
 """
@@ -14,28 +14,28 @@ def indent_of(line: str) -> int:
     return columns(leading_blanks(line))
 
 
-class TextStops:
+class StopRules:
     """Finds the end of a text that grows token by token.
 
-    :param held: what the text has to begin with, because the prompt ends before it.
+    :param demanded: the text that token healing makes the model write first, because the prompt ends before it.
     """
 
-    def __init__(self, limits: Limits, held: str = "") -> None:
+    def __init__(self, limits: Limits, demanded: str = "") -> None:
         self._limits = limits
-        self._held = held
+        self._demanded = demanded
 
     def visible(self, raw: str) -> tuple[str, bool]:
-        """The text without what is held, and whether it (still) agrees with that."""
-        if raw.startswith(self._held):
-            return raw[len(self._held) :], True
-        return "", self._held.startswith(raw)
+        """The text after the demanded text, and whether ``raw`` agrees with the demanded text so far."""
+        if raw.startswith(self._demanded):
+            return raw[len(self._demanded) :], True
+        return "", self._demanded.startswith(raw)
 
     def unwritten(self, raw: str) -> str:
-        """What is left to be written of what is held."""
-        return self._held[len(raw) :] if self._held.startswith(raw) else ""
+        """The part of the demanded text that is not written yet."""
+        return self._demanded[len(raw) :] if self._demanded.startswith(raw) else ""
 
     def check(self, text: str) -> tuple[int, str] | None:
-        """Where to cut ``text`` and why, or None to go on. Only complete lines are judged by indentation."""
+        """Where to cut ``text`` and why; None to go on. Only complete lines are judged by indentation."""
         first = text.find("\n")
         if first < 0:
             return None
@@ -62,7 +62,7 @@ class TextStops:
 
     @staticmethod
     def without_echo(text: str, suffix: str) -> str:
-        """Take off final lines that the file already has right after the cursor."""
+        """Remove a final line that the file already has right after the cursor."""
         after = next((line.strip() for line in suffix.split("\n")[1:] if line.strip()), "")
         lines = text.split("\n")
         if after and len(lines) > 1 and lines[-1].strip() == after:

@@ -1,30 +1,25 @@
-"""The local model on torch: loaded through transformers, run by our own decode loop, with the team's adapter in it.
+"""The local model on torch: transformers loads it, Ondol's decode loop runs it, the team's adapter is merged into it.
 
-Importing this module imports torch and transformers (seconds): only the model's own thread does so. Weights are read
-from safetensors only, no code comes from a model's folder, and nothing is fetched.
+Importing this module imports torch and transformers (seconds), so only the model's own thread does it. Weights are read
+from safetensors only, no code of a model's folder is run, and nothing is fetched.
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
 
-from indexer.prompt.formats import PromptSpec
-from indexer.prompt.renderer import Prompt, PromptInput, Renderer
 from lsp_server.backends import torch_llama
-from lsp_server.backends.base import Cancelled, Generation, Limits, Progress, never
-from lsp_server.backends.decoding import Model, decoder_for
-from lsp_server.backends.torch_quantized import WHOLE, Beside, quantization, refused
+from lsp_server.backends.decoding import Model
+from lsp_server.backends.local_backend import LocalBackend, context_of
+from lsp_server.backends.torch_quantized import UNQUANTIZED, SeparateAdapter, quantization, refused
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion
-from lsp_server.weights.base_model import ModelFolder, open_folder
-
-RESERVE = 128
-"""Tokens of the context kept free for what the model writes."""
+from lsp_server.weights.base_model import open_folder
 
 
 def pick_device(wanted: str = "auto") -> torch.device:
@@ -46,10 +41,10 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast() else torch.float32
 
 
-class TransformersBackend:
-    """A loaded base with at most one adapter merged into it, or beside a quantized one. One thread at a time.
+class TorchBackend(LocalBackend):
+    """A base on torch. Its adapter is merged into the base, or computed separately where the base is quantized.
 
-    :param limit: tokens a prompt may have; smaller where the model's context is.
+    :param limit: tokens a prompt may have; less where the model's context is smaller.
     :param bits: of the base's matrices: 16 (as ``dtype`` says), 8 or 4.
     :raises BackendProblem: the folder is refused, or memory does not suffice.
     """
@@ -61,9 +56,9 @@ class TransformersBackend:
         device: str = "auto",
         dtype: torch.dtype | None = None,
         threads: int | None = None,
-        bits: int = WHOLE,
+        bits: int = UNQUANTIZED,
     ) -> None:
-        self.folder: ModelFolder = open_folder(base)
+        self.folder = open_folder(base)
         if not self.folder.weights:
             raise BackendProblem(
                 f"{base} holds GGUF only", "install llama-cpp-python, or fetch the safetensors weights"
@@ -72,92 +67,38 @@ class TransformersBackend:
         self._device = pick_device(device)
         self._dtype = dtype or pick_dtype(self._device)
         self._bits = bits
-        context = min(self.folder.context, limit + RESERVE)
-        self._renderer = Renderer(self.folder.spec, self.folder.vocabulary, context - RESERVE)
         self._module = self._load()
-        self._beside = Beside(self._module) if bits < WHOLE else None
-        self._model: Model = _computing(self._module, context, whole=bits == WHOLE)
-        self._decoder = decoder_for(self._model, self.folder.spec, self.folder.vocabulary)
-        self._adapter: AdapterVersion | None = None
-
-    @property
-    def name(self) -> str:
-        """Base and adapter, as statistics show them."""
-        return self.folder.name + (f"+{self._adapter.label}" if self._adapter else "")
-
-    @property
-    def about(self) -> dict[str, str]:
-        """See :class:`~lsp_server.backends.base.Backend`."""
-        number = str(self._dtype).removeprefix("torch.") if self._bits == WHOLE else f"{self._bits} bits"
-        return {
-            "base": self.folder.name,
-            "format": self._renderer.spec.name,
-            "runs_on": f"torch, {self._device}, {number}",
-            "adapter": self._adapter.label if self._adapter else "",
-        }
-
-    def use_spec(self, spec: PromptSpec) -> None:
-        """Ask in another way from now on (left to right, when the model's own way has turned out not to work)."""
-        self._renderer = Renderer(spec, self.folder.vocabulary, self._renderer.limit)
-        self._decoder = decoder_for(self._model, spec, self.folder.vocabulary)
-        self._decoder.forget()
-
-    @property
-    def adapter(self) -> AdapterVersion | None:
-        """The adapter in use."""
-        return self._adapter
-
-    def render(self, parts: PromptInput) -> Prompt:
-        """The prompt for these parts."""
-        return self._renderer.render(parts)
-
-    def generate(
-        self,
-        prompt: Prompt,
-        limits: Limits,
-        cancelled: Cancelled = never,
-        drafts: Sequence[str] = (),
-        progress: Progress | None = None,
-    ) -> Generation:
-        """See :class:`~lsp_server.backends.base.Backend`."""
-        with _as_problem():
-            return self._decoder.generate(prompt, limits, cancelled, drafts, progress)
-
-    def alternatives(
-        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never
-    ) -> list[Generation]:
-        """See :class:`~lsp_server.backends.base.Backend`."""
-        with _as_problem():
-            return self._decoder.alternatives(prompt, limits, count, cancelled)
-
-    def score(self, prompt: Prompt, texts: Sequence[str], cancelled: Cancelled = never) -> list[float] | None:
-        """See :class:`~lsp_server.backends.base.Backend`."""
-        with _as_problem():
-            return self._decoder.score(prompt, texts, cancelled)
+        self._separate = SeparateAdapter(self._module) if bits < UNQUANTIZED else None
+        number = str(self._dtype).removeprefix("torch.") if bits == UNQUANTIZED else f"{bits} bits"
+        model = _computing(self._module, context_of(self.folder, limit), whole=bits == UNQUANTIZED)
+        super().__init__(self.folder, model, limit, f"torch, {self._device}, {number}")
 
     def set_adapter(self, version: AdapterVersion | None) -> None:
-        """Use a verified adapter, in place of the one before; None goes back to the bare base.
+        """Set a verified adapter in place of the previous one; None for the bare base.
 
-        It is merged into the base. Every changed matrix is computed anew from the base's file, so nothing drifts. All
-        are computed and checked before the first one is replaced: a bad adapter leaves the previous one in place.
+        Every changed matrix is computed again from the base's file, so rounding errors do not add up. All matrices are
+        computed and checked before the first one is replaced: a bad adapter leaves the previous one in place.
 
         :raises BackendProblem: the adapter holds NaN or infinite numbers, or memory does not suffice.
         """
         with _as_problem():
-            if self._beside is not None:
-                self._beside.set(version)
+            if self._separate is not None:
+                self._separate.set(version)
             else:
-                changed = {*(self._adapter.pairs if self._adapter else ()), *(version.pairs if version else ())}
+                changed = {*(self.adapter.pairs if self.adapter else ()), *(version.pairs if version else ())}
                 for module, weight in self._merged(sorted(changed), version).items():
                     self._module.get_submodule(module).weight.data.copy_(weight)
-            self._adapter = version
+            self.adapter = version
             self._decoder.forget()
 
     def close(self) -> None:
         """Free the model."""
-        del self._decoder, self._model, self._module, self._beside
+        del self._decoder, self._model, self._module, self._separate
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return _as_problem()
 
     def _load(self) -> Any:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is imported
@@ -167,7 +108,7 @@ class TransformersBackend:
 
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
         lesser: dict[str, Any] = {}
-        if self._bits < WHOLE:
+        if self._bits < UNQUANTIZED:
             lesser = {"quantization_config": quantization(self._bits, self._dtype), "device_map": {"": self._device}}
         with _as_problem():
             module = AutoModelForCausalLM.from_pretrained(
@@ -183,7 +124,7 @@ class TransformersBackend:
             return module if lesser else module.to(self._device)
 
     def _merged(self, modules: Sequence[str], version: AdapterVersion | None) -> dict[str, torch.Tensor]:
-        """The matrices of ``modules`` with ``version`` on them, on the CPU, computed in float32."""
+        """The matrices of ``modules`` with an adapter merged in, on the CPU, computed in float32."""
         out: dict[str, torch.Tensor] = {}
         pairs = version.pairs if version else {}
         for module in modules:
@@ -207,16 +148,17 @@ class TransformersBackend:
 
 
 def _computing(module: Any, context: int, *, whole: bool) -> Model:
+    """The forward pass for a model: Ondol's own where it supports the model and no matrix is quantized."""
     if whole and torch_llama.supports(module.config):
-        return torch_llama.LeanLlama(module, context)
-    from lsp_server.backends.torch_generic import TransformersModel
+        return torch_llama.TorchLlama(module, context)
+    from lsp_server.backends.torch_generic import TorchGenericModel
 
-    return TransformersModel(module, context)
+    return TorchGenericModel(module, context)
 
 
 @contextmanager
 def _as_problem() -> Iterator[None]:
-    """Turn what torch raises into a sentence for people; a BackendProblem passes unchanged."""
+    """Turn torch's errors into a :class:`BackendProblem`."""
     try:
         yield
     except torch.OutOfMemoryError as error:

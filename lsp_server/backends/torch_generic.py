@@ -1,6 +1,6 @@
 """Any causal model of transformers under our decode loop, with transformers' own forward pass and growing cache.
 
-For what ``lean_llama`` does not compute itself (StarCoder2, sliding windows, quantized matrices). Knows no prompts.
+For models that ``torch_llama`` does not compute (StarCoder2, sliding windows, quantized matrices). Knows no prompts.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from lsp_server.backends.decoding import BEST
 from lsp_server.backends.torch_llama import likeliest
 
 
-class TransformersModel:
+class TorchGenericModel:
     """The :class:`~lsp_server.backends.decoding.Model` of a transformers ``*ForCausalLM``."""
 
     def __init__(self, module: Any, context: int) -> None:
@@ -36,17 +36,17 @@ class TransformersModel:
             self._cache.crop(length - have)
 
     def feed(self, tokens: Sequence[int], last: int) -> tuple[list[list[int]], list[list[float]]]:
-        """Append tokens; the likeliest next ids and their log-probabilities at the ``last`` final places."""
+        """Append tokens; returns the likeliest next ids and their log-probabilities at the ``last`` final positions."""
         self._predicted = self._log_probabilities(tokens, last)
         values, indices = torch.topk(self._predicted, BEST, dim=-1)
         return indices.tolist(), values.tolist()
 
-    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
-        """The likeliest of some ids at a place of the last feed, and their log-probabilities among these."""
-        return likeliest(self._predicted[place], ids)
+    def among(self, position: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The likeliest of the given ids at a position of the last feed, and their log-probabilities among these."""
+        return likeliest(self._predicted[position], ids)
 
     def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
-        """One after the other: the general cache cannot hold them side by side."""
+        """Score the continuations one after the other: the general cache cannot hold several at once."""
         start = self._cache.get_seq_length()
         out = []
         for continuation in continuations:

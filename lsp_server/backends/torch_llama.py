@@ -1,10 +1,10 @@
-"""A LLaMA forward pass made for one user typing: a cache that is cut and extended in place, and nothing else.
+"""A LLaMA forward pass for one user who types: its cache is cut and extended in place.
 
-Takes its weights from a loaded transformers model without copying them (the query, key and value matrices are joined,
-and the model's own parameters become views of the joined ones). Covers what Llama, Mistral and Qwen2 files hold:
-grouped heads, biases, tied embeddings, every rope scaling transformers knows. Other shapes run under
-``transformers_model``. Measured on a CPU against transformers' own forward by ``benchmarks/bench_model.py``; the CUDA
-path (CUDA graphs over a static cache) is written and checked for equal results on a CPU, and not measured.
+It takes its weights from a loaded transformers model without a copy: query, key and value matrices are joined, and the
+model's own parameters become views of the joined matrix. It covers the features of Llama, Mistral and Qwen2: grouped
+heads, biases, tied embeddings, every rope scaling of transformers. Other models run under ``torch_generic``.
+``benchmarks/bench_model.py`` measures it on a CPU against transformers' own forward pass. The CUDA path (CUDA graphs
+over a static cache) gives equal results in tests on a CPU; its speed has not been measured.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from lsp_server.backends.decoding import BEST
 
 MODEL_TYPES = frozenset({"llama", "mistral", "qwen2"})
 _FEW = 16
-"""Queries up to which grouped products beat scaled_dot_product_attention on a CPU; a prompt of 445 tokens takes half
-the time with the latter."""
+"""Up to this many queries, grouped products beat scaled_dot_product_attention on a CPU; a prompt of 445 tokens takes
+half the time with the latter."""
 
 _GRAPH_WIDTHS = (1, 5, 13)  # one token, a short draft, the longest draft
 
@@ -32,7 +32,7 @@ def supports(config: Any) -> bool:
 
 
 def likeliest(logits: Tensor, ids: Sequence[int]) -> tuple[list[int], list[float]]:
-    """The ``BEST`` likeliest of some ids at one place, and their log-probabilities among these.
+    """The ``BEST`` likeliest of the given ids at one position, and their log-probabilities among these.
 
     :param logits: float ``(vocabulary,)``.
     """
@@ -43,7 +43,7 @@ def likeliest(logits: Tensor, ids: Sequence[int]) -> tuple[list[int], list[float
 
 
 class _Layer:
-    """Weights of one layer; q, k, v and gate, up are joined, so a token costs four products instead of seven."""
+    """Weights of one layer. q, k, v are joined, and gate, up: a token costs four products instead of seven."""
 
     def __init__(self, module: Any) -> None:
         attention, mlp = module.self_attn, module.mlp
@@ -55,7 +55,7 @@ class _Layer:
 
 
 def _join(*modules: Any) -> tuple[Tensor, Tensor | None]:
-    """One matrix of several linear layers; their own weights become views of it."""
+    """Join the matrices of several linear layers; the layers' own weights become views of the result."""
     joined = torch.cat([m.weight.data for m in modules])
     bias = torch.cat([m.bias.data for m in modules]) if modules[0].bias is not None else None
     at = 0
@@ -68,11 +68,11 @@ def _join(*modules: Any) -> tuple[Tensor, Tensor | None]:
     return joined, bias
 
 
-class LeanLlama:
+class TorchLlama:
     """The :class:`~lsp_server.backends.decoding.Model` of LLaMA-shaped weights.
 
     :param module: a transformers ``*ForCausalLM`` for which :func:`supports` holds, on its device, in evaluation mode.
-    :param context: tokens the cache shall hold.
+    :param context: tokens the cache can hold.
     """
 
     def __init__(self, module: Any, context: int) -> None:
@@ -87,7 +87,7 @@ class LeanLlama:
         self._cos, self._sin = _rotations(module.model.rotary_emb, context, self._embed)
         shape = (len(self._layers), 2, self._groups, context, self._size)
         self._cache = torch.zeros(shape, dtype=self._dtype, device=self._device)
-        self._places = torch.arange(context, device=self._device)
+        self._positions = torch.arange(context, device=self._device)
         self._length = 0
         self._graphs: dict[int, _Graph] = {}
 
@@ -101,7 +101,7 @@ class LeanLlama:
         self._length = min(self._length, length)
 
     def feed(self, tokens: Sequence[int], last: int) -> tuple[list[list[int]], list[list[float]]]:
-        """Append tokens; the likeliest next ids and their log-probabilities at the ``last`` final places."""
+        """Append tokens; returns the likeliest next ids and their log-probabilities at the ``last`` final positions."""
         count = len(tokens)
         with torch.inference_mode():
             graph = self._graph_for(count)
@@ -114,12 +114,12 @@ class LeanLlama:
             values, indices = torch.topk(torch.log_softmax(logits.float(), dim=-1), BEST, dim=-1)
         return indices.tolist(), values.tolist()
 
-    def among(self, place: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
-        """The likeliest of some ids at a place of the last feed, and their log-probabilities among these."""
-        return likeliest(self._predicted[place], ids)
+    def among(self, position: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The likeliest of the given ids at a position of the last feed, and their log-probabilities among these."""
+        return likeliest(self._predicted[position], ids)
 
     def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
-        """All continuations side by side in one pass: each sees the cache, ``token`` and itself."""
+        """Score all continuations in one pass; each attends to the cache, ``token`` and itself."""
         with torch.inference_mode():
             return self._side_by_side(token, continuations, list(given))
 
@@ -132,16 +132,16 @@ class LeanLlama:
                 return [float("-inf")] * len(continuations)
             halves = continuations[:half], continuations[half:]
             return [one for part in halves for one in self._side_by_side(token, part, given)]
-        places, owner = [start], [0]
+        positions, owner = [start], [0]
         for number, continuation in enumerate(continuations, start=1):
-            places += range(start + 1, start + 1 + len(continuation))
+            positions += range(start + 1, start + 1 + len(continuation))
             owner += [number] * len(continuation)
         own = torch.tensor(owner, device=self._device)
         row = torch.arange(len(flat), device=self._device)
         seen = ((own[:, None] == own[None, :]) | (own[None, :] == 0)) & (row[:, None] >= row[None, :])
         mask = torch.cat([torch.ones(len(flat), start, dtype=torch.bool, device=self._device), seen], dim=1)
         ids = torch.tensor(flat, device=self._device)
-        where = torch.tensor(places, device=self._device)
+        where = torch.tensor(positions, device=self._device)
         hidden = self._layers_over(ids, where, start, total, mask, len(flat))
         chances = torch.log_softmax(functional.linear(hidden, self._head).float(), dim=-1)
         if given:
@@ -158,15 +158,18 @@ class LeanLlama:
         count, start = len(tokens), self._length
         total = start + count
         ids = torch.tensor(tokens, device=self._device)
-        where = self._places[start:total]
-        mask = None if count == 1 else where[:, None] >= self._places[None, :total]
+        where = self._positions[start:total]
+        mask = None if count == 1 else where[:, None] >= self._positions[None, :total]
         return functional.linear(self._layers_over(ids, where, start, total, mask, last), self._head)
 
     def _layers_over(
         self, ids: Tensor, where: Tensor, start: int, total: int, mask: Tensor | None, last: int
     ) -> Tensor:
-        """Hidden states of the ``last`` final tokens after the final norm; keys and values of all are written to places
-        ``[start, total)`` of the cache. The other tokens need no more of the last layer than those."""
+        """Hidden states of the ``last`` final tokens after the final norm.
+
+        Keys and values of all tokens are written to positions ``[start, total)`` of the cache. In the last layer the
+        other tokens need only these.
+        """
         x = functional.embedding(ids, self._embed)
         cos, sin = self._cos[where], self._sin[where]
         for layer, cache in zip(self._layers, self._cache, strict=True):
@@ -197,7 +200,7 @@ class LeanLlama:
             weights = torch.softmax(scores, dim=-1).to(q.dtype)
             mixed = torch.matmul(weights, values).view(self._heads, n, self._size)
         else:
-            whole = n == keys.shape[1]  # nothing before: half of the products need not be computed
+            whole = n == keys.shape[1]  # no token before these: a causal mask saves half of the products
             mixed = functional.scaled_dot_product_attention(
                 q[None],
                 keys[None],
@@ -214,13 +217,14 @@ class LeanLlama:
         return functional.linear(functional.silu(gate) * up, layer.down, layer.down_bias)
 
     def static_step(self, ids: Tensor, start: Tensor) -> Tensor:
-        """Logits of a step of fixed width whose place is data, not shape: what a CUDA graph can record.
+        """Logits of a step of fixed width whose position is data, not shape, so that a CUDA graph can record it.
 
-        :param ids: (width,) token ids. :param start: (1,) the first place; places after the real tokens are overwritten
-            by the next step before they are ever attended to.
+        :param ids: (width,) token ids.
+        :param start: (1,) the first position. The next step overwrites positions after the real tokens before any token
+            attends to them.
         """
         where = start + torch.arange(ids.shape[0], device=self._device)
-        mask = where[:, None] >= self._places[None, :]
+        mask = where[:, None] >= self._positions[None, :]
         x = functional.embedding(ids, self._embed)
         cos, sin = self._cos.index_select(0, where), self._sin.index_select(0, where)
         for layer, cache in zip(self._layers, self._cache, strict=True):
@@ -233,7 +237,7 @@ class LeanLlama:
         return functional.linear(x, self._head)
 
     def _graph_for(self, count: int) -> "_Graph | None":
-        """The recorded step that ``count`` tokens fit into. None on a CPU and for prompts."""
+        """The recorded step that ``count`` tokens fit into; None on a CPU and for prompts."""
         width = next((w for w in _GRAPH_WIDTHS if count <= w), 0)
         if self._device.type != "cuda" or not width:
             return None
@@ -245,11 +249,11 @@ class LeanLlama:
 class _Graph:
     """One step of fixed width, recorded once and replayed without Python between the kernels. Not measured yet."""
 
-    def __init__(self, model: LeanLlama, width: int, device: torch.device) -> None:
+    def __init__(self, model: TorchLlama, width: int, device: torch.device) -> None:
         self.width = width
         self._ids = torch.zeros(width, dtype=torch.long, device=device)
         self._start = torch.zeros(1, dtype=torch.long, device=device)
-        saved = model._cache[:, :, :, :width].clone()  # the warm-up writes to the first places
+        saved = model._cache[:, :, :, :width].clone()  # the warm-up writes to the first positions
         stream = torch.cuda.Stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(stream):
@@ -273,11 +277,10 @@ class _Graph:
 def _rotations(rotary: Any, context: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines and sines (context, size), computed by the model's own rotary module so that any scaling is right.
 
-    The sines of the first half are negative: what a rotation subtracts, so that it needs no other vector than a rolled
-    one.
+    The sines of the first half are negated: a rotation then needs only the rolled vector.
     """
-    places = torch.arange(context, device=like.device)[None]
+    positions = torch.arange(context, device=like.device)[None]
     with torch.no_grad():
-        cos, sin = rotary(like, places)
+        cos, sin = rotary(like, positions)
     half = sin.shape[-1] // 2
     return cos[0].clone(), torch.cat((-sin[0, :, :half], sin[0, :, half:]), dim=-1)

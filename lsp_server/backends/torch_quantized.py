@@ -1,7 +1,7 @@
-"""A base held in 8 or 4 bits by bitsandbytes, so that a model twice or four times as big fits a card.
+"""A base in 8 or 4 bits by bitsandbytes, so that a model twice or four times as big fits a card.
 
-Such a matrix cannot take an adapter in without being rounded again, so the adapter's products are computed beside it,
-as in training. Knows nothing of prompts or of folders of models.
+Merging an adapter into such a matrix would round it again, so the adapter's products are computed separately, as in
+training. Knows nothing of prompts or of folders of models.
 """
 
 import importlib.util
@@ -16,22 +16,23 @@ from safetensors import safe_open
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion
 
-WHOLE: Final = 16
+UNQUANTIZED: Final = 16
 """Bits of a base that is not quantized."""
 
 
 def quantization(bits: int, dtype: torch.dtype) -> Any:
-    """How transformers is told to load a base: LLM.int8, or the NF4 of QLoRA with its constants quantized as well.
+    """The settings by which transformers loads a base: LLM.int8, or QLoRA's NF4 with its constants quantized as well.
 
-    :param bits: 8 or 4. :param dtype: of everything that is not quantized.
+    :param bits: 8 or 4.
+    :param dtype: of everything that is not quantized.
     :raises BackendProblem: bitsandbytes is not installed.
     """
     if importlib.util.find_spec("bitsandbytes") is None:
         raise BackendProblem(
             f"a base in {bits} bits needs bitsandbytes", "pip install 'ondol[quantized]', or set base_bits to 16"
         )
-    os.environ["HF_HUB_OFFLINE"] = "1"  # on some CPUs it would ask for a faster kernel there
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says at every product that it converts numbers
+    os.environ["HF_HUB_OFFLINE"] = "1"  # on some CPUs bitsandbytes would look for a faster kernel there
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it logs the conversion of numbers at every product
     from transformers import BitsAndBytesConfig
 
     if bits == 8:
@@ -41,15 +42,15 @@ def quantization(bits: int, dtype: torch.dtype) -> Any:
     )
 
 
-class Beside:
-    """The adapter that is computed beside the matrices of a model; at most one."""
+class SeparateAdapter:
+    """At most one adapter, computed in addition to the matrices of a model."""
 
     def __init__(self, module: Any) -> None:
         self._module = module
         self._hooks: list[Any] = []
 
     def set(self, version: AdapterVersion | None) -> None:
-        """Use an adapter in place of the one before; a bad one leaves the previous one in place.
+        """Replace the adapter; a bad one leaves the previous one in place.
 
         :raises BackendProblem: it holds NaN or infinite numbers.
         """
@@ -71,7 +72,7 @@ class Beside:
 
 
 class _Product:
-    """Adds what one pair of an adapter's matrices makes of a layer's input to its output."""
+    """Adds the product of a layer's input and one pair of an adapter's matrices to the layer's output."""
 
     def __init__(self, a: torch.Tensor, b: torch.Tensor, device: torch.device) -> None:
         self._a, self._b = a.T.to(device), b.T.to(device)
@@ -82,7 +83,7 @@ class _Product:
 
 
 def refused(version: AdapterVersion) -> BackendProblem:
-    """What is said of an adapter with broken numbers."""
+    """The problem of an adapter with broken numbers."""
     return BackendProblem(
         f"adapter version {version.label} is refused: it holds NaN or infinite numbers",
         "promote another version, or train again",

@@ -11,7 +11,7 @@ from typing import Any, Final
 from indexer.config import Settings
 from indexer.data_layout import registry_directory
 from lsp_server.backends.loading import load_local, load_remote
-from lsp_server.backends.shared_model import Shared
+from lsp_server.backends.shared_model import SharedModel
 from lsp_server.model.hybrid_engine import HybridEngine
 from lsp_server.model.prompt_context import Packer
 from lsp_server.model.runner import ModelRunner
@@ -25,7 +25,7 @@ class Models:
     """The models of a process, one for each set of settings that names one. Used from one thread."""
 
     def __init__(self) -> None:
-        self._shared: dict[tuple[str, ...], Shared] = {}
+        self._shared: dict[tuple[str, ...], SharedModel] = {}
 
     def beside(
         self,
@@ -48,7 +48,7 @@ class Models:
         def load() -> Any:
             return load_local(settings, PROMPT_TOKENS, tell) if local else load_remote(settings)
 
-        shared = self._shared.setdefault((settings.backend, settings.base_model, *asked), Shared(load))
+        shared = self._shared.setdefault((settings.backend, settings.base_model, *asked), SharedModel(load))
         registry = registry_directory(settings, root) if root is not None and local else None
         packer = Packer(None, root.name if root is not None else "repository")
         return HybridEngine(settings, copier, ModelRunner(shared.lease, packer, registry, tell, changed=changed))

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 from indexer.errors import OndolError, UserError
 from lsp_server.backends.base import Backend, Limits
-from lsp_server.backends.stop_rules import TextStops, indent_of
+from lsp_server.backends.stop_rules import StopRules, indent_of
 from lsp_server.errors import BackendProblem
 from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, Packed, Packer
 from lsp_server.model.requests import Job, ModelAnswer, Question, Ticket
@@ -215,7 +215,7 @@ class ModelRunner:
             made = backend.alternatives(prompt, limits, question.count, job.stop.is_set)
         else:
             made = [backend.generate(prompt, limits, job.stop.is_set, question.copies, lambda t: _note(job, t))]
-        texts = [TextStops.without_echo(m.text, question.suffix) for m in made]
+        texts = [StopRules.without_echo(m.text, question.suffix) for m in made]
         first = made[0] if made else None
         return ModelAnswer(
             tuple(t for t in texts if t.strip()),

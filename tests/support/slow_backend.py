@@ -26,14 +26,14 @@ class SlowBackend:
         return Prompt(tuple(parts.prefix.encode()), "", 0, {})
 
     def generate(
-        self, prompt: Prompt, limits: Limits, cancelled=lambda: False, drafts: Sequence[str] = (), progress=None
+        self, prompt: Prompt, limits: Limits, cancelled=lambda: False, drafts: Sequence[str] = (), report=None
     ):
         self.generations += 1
         if self.error:
             raise self.error
         for at in range(len(self.text)):
-            if progress and at:
-                progress(self.text[:at])
+            if report and at:
+                report(self.text[:at])
             while not self.gate.wait(0.005):
                 if cancelled():
                     break

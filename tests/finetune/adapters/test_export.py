@@ -16,7 +16,7 @@ from indexer.errors import UserError
 from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.base import Limits
 from lsp_server.backends.llamacpp_backend import LlamaCppBackend, LlamaCppModel
-from lsp_server.backends.torch_backend import TransformersBackend
+from lsp_server.backends.torch_backend import TorchBackend
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import read_version
 from lsp_server.weights.base_model import ModelFolder, open_folder
@@ -84,11 +84,11 @@ def test_an_adapter_merged_attached_and_on_torch_is_the_same(tmp_path: Path) -> 
     export_safetensors(base, tmp_path / "safe", version)
     prompt_of = PromptInput("a.py", "def total(price):\n    return ", "\n")
     limits = Limits(single_line=False, max_tokens=24, max_lines=99)
-    on_torch = TransformersBackend(tmp_path / "base", 200, "cpu", torch.float32, threads=1)
+    on_torch = TorchBackend(tmp_path / "base", 200, "cpu", torch.float32, threads=1)
     bare = on_torch.generate(on_torch.render(prompt_of), limits).tokens
     on_torch.set_adapter(version)
     wanted = on_torch.generate(on_torch.render(prompt_of), limits).tokens
-    safe = TransformersBackend(tmp_path / "safe", 200, "cpu", torch.float32, threads=1)
+    safe = TorchBackend(tmp_path / "safe", 200, "cpu", torch.float32, threads=1)
     assert safe.generate(safe.render(prompt_of), limits).tokens == wanted != bare
     merged = LlamaCppBackend(tmp_path / "merged", 200, threads=1)
     attached = LlamaCppBackend(tmp_path / "plain", 200, threads=1)
@@ -123,7 +123,7 @@ def test_llama_cpp_under_our_loop(tmp_path: Path) -> None:
     assert [s[0] for s in one_by_one if s] == pytest.approx(scores[:2], abs=0.05)
     held = backend.render(PromptInput("a.py", TEXT + "    return fo", "\n"))
     assert held.held == " fo"
-    on_torch = TransformersBackend(tmp_path / "base", 200, "cpu", torch.float32, threads=1)
+    on_torch = TorchBackend(tmp_path / "base", 200, "cpu", torch.float32, threads=1)
     wanted = on_torch.generate(held, limits)
     for drafts in ((), ("r i in x",)):
         made = backend.generate(held, limits, drafts=drafts)

@@ -16,7 +16,7 @@ from finetune.commits.stages import ProgressReporter, index_of
 from finetune.commits.windows import SkipReport, divided, edits
 from finetune.dataset.build import DatasetOptions, Manifest, build, path_key
 from finetune.dataset.filters import HOLDS_SECRET, Filter, NearDuplicates, author, capped
-from finetune.dataset.prompts import RESERVE, TOO_LONG, Prompts
+from finetune.dataset.prompts import TOO_LONG, Prompts
 from finetune.dataset.samples import RawSample, added_spans, older, typed
 from finetune.dataset.shards import TRAIN, VALIDATION, read
 from finetune.dataset.spans import LONGEST, Spans
@@ -27,7 +27,7 @@ from indexer.prompt.renderer import PromptInput, Renderer
 from indexer.prompt.tokenizer import Vocabulary
 from indexer.repository import history
 from indexer.secrets.masking import PLACEHOLDER
-from lsp_server.backends.base import Generation
+from lsp_server.backends.base import RESERVE, Generation
 from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.prompt_context import IndexSource, Packed, Packer
 from lsp_server.model.runner import ModelRunner, Question
@@ -135,12 +135,13 @@ def test_a_thousand_cursors_have_the_token_ids_that_the_server_sends(
         source.close()
 
 
-def test_the_local_backends_keep_the_same_room_for_their_answer() -> None:
-    llamacpp = (Path(__file__).parents[3] / "lsp_server/backends/llamacpp_backend.py").read_text()
-    local = (Path(__file__).parents[3] / "lsp_server/backends/torch_backend.py").read_text()
-    for text in (llamacpp, local):
-        kept = re.findall(r"^RESERVE = (\d+)$", text, re.M) or re.findall(r"import .*RESERVE", text)
-        assert kept and all(one == str(RESERVE) or "RESERVE" in one for one in kept)
+def test_data_set_and_local_backends_leave_the_same_room_for_the_answer() -> None:
+    folder = Path(__file__).parents[3]
+    for module in ("finetune/dataset/prompts.py", "lsp_server/backends/local_backend.py"):
+        text = (folder / module).read_text()
+        assert re.search(r"from lsp_server\.backends\.base import .*\bRESERVE\b", text) and "- RESERVE" in text
+    for module in ("torch_backend.py", "llamacpp_backend.py"):
+        assert "context_of(" in (folder / "lsp_server/backends" / module).read_text()
 
 
 def whole_nodes(text: str, language: str) -> set[tuple[int, int]]:

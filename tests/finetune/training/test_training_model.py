@@ -29,7 +29,7 @@ from finetune.training.train import train
 from indexer import fsio
 from indexer.errors import UserError
 from indexer.prompt.renderer import PromptInput
-from lsp_server.backends.torch_backend import TransformersBackend
+from lsp_server.backends.torch_backend import TorchBackend
 from lsp_server.weights.adapter_registry import read_version
 from lsp_server.weights.base_model import open_folder
 from tests.support.adapters import write_version
@@ -162,7 +162,7 @@ def test_training_learns_and_the_server_takes_its_adapter(base: Path, dataset: P
     (version / "manifest.json").write_text(json.dumps(manifest))
     taken = read_version(tmp_path / "registry", 1, folder.identity, folder.spec.name, folder.tensors)
     assert len(taken.pairs) == 7 * 2 and taken.scale == 2.0  # every linear layer of both blocks
-    backend = TransformersBackend(base, dtype=torch.float32, threads=1)
+    backend = TorchBackend(base, dtype=torch.float32, threads=1)
     prompt = backend.render(PromptInput("lynx.py", "def feed_lynx(fish):\n    ", "\n\n# 3\n"))
     before = backend.score(prompt, ['return "lynx"'])
     backend.set_adapter(taken)

@@ -14,7 +14,7 @@ from indexer.prompt.renderer import Prompt
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.backends.base import Limits
 from lsp_server.backends.decoding import Decoder
-from lsp_server.backends.stop_rules import TextStops, indent_of
+from lsp_server.backends.stop_rules import StopRules, indent_of
 from lsp_server.errors import BackendProblem
 
 END = 256
@@ -266,6 +266,6 @@ def test_random_walks_over_one_cache_agree_with_fresh_ones() -> None:
 
 
 def test_echo_of_the_following_line_is_taken_off() -> None:
-    assert TextStops.without_echo("a\n    return b", "\n    return b\n") == "a"
-    assert TextStops.without_echo("a\n    return b", "\n    return c\n") == "a\n    return b"
+    assert StopRules.without_echo("a\n    return b", "\n    return b\n") == "a"
+    assert StopRules.without_echo("a\n    return b", "\n    return c\n") == "a\n    return b"
     assert indent_of("\t x") == 5

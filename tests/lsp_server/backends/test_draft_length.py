@@ -2,17 +2,17 @@
 
 import pytest
 
-from lsp_server.backends.draft_length import LENGTHS, Pace
+from lsp_server.backends.draft_length import LENGTHS, DraftLength
 
 
-def paced(costs: dict[int, float], agreed: int, length: int) -> Pace:
+def measured(costs: dict[int, float], agreed: int, length: int) -> DraftLength:
     """Costs of widths known, and fifty drafts of one length of which so many tokens agreed."""
-    pace = Pace()
+    lengths = DraftLength()
     for _ in range(50):
         for width, seconds in costs.items():
-            pace.passed(width, seconds)
-        pace.drafted("copy", agreed, length)
-    return pace
+            lengths.record_pass(width, seconds)
+        lengths.record_draft("copy", agreed, length)
+    return lengths
 
 
 @pytest.mark.parametrize(
@@ -27,26 +27,26 @@ def paced(costs: dict[int, float], agreed: int, length: int) -> Pace:
     ],
 )
 def test_what_gives_the_most_tokens_a_second(costs: dict[int, float], agreed: int, length: int, expected: int) -> None:
-    assert paced(costs, agreed, length).length("copy", 12) == expected
+    assert measured(costs, agreed, length).choose("copy", 12) == expected
 
 
 def test_there_is_never_more_than_there_is_room_for() -> None:
-    pace = paced({w + 1: 1.0 for w in LENGTHS}, 3, 3)
-    assert [pace.length("copy", most) for most in (12, 7, 1, 0, -3)] == [12, 7, 1, 0, 0]
+    lengths = measured({w + 1: 1.0 for w in LENGTHS}, 3, 3)
+    assert [lengths.choose("copy", most) for most in (12, 7, 1, 0, -3)] == [12, 7, 1, 0, 0]
 
 
 def test_one_slow_pass_is_not_believed() -> None:
-    pace = paced({w + 1: 1.0 for w in LENGTHS}, 3, 3)
+    lengths = measured({w + 1: 1.0 for w in LENGTHS}, 3, 3)
     for seconds in (90.0, 1.0):
-        pace.passed(13, seconds)
-    assert pace.length("copy", 12) == 12
+        lengths.record_pass(13, seconds)
+    assert lengths.choose("copy", 12) == 12
 
 
 def test_what_drafts_are_worth_is_forgotten() -> None:
     costs = {w + 1: 1.0 + 0.2 * w for w in LENGTHS}
-    pace = paced(costs, 0, 3)
-    assert pace.length("copy", 12) <= 1
+    lengths = measured(costs, 0, 3)
+    assert lengths.choose("copy", 12) <= 1
     for _ in range(60):
-        pace.passed(1, 1.0)
-        pace.drafted("copy", 3, 3)
-    assert pace.length("copy", 12) >= 3
+        lengths.record_pass(1, 1.0)
+        lengths.record_draft("copy", 3, 3)
+    assert lengths.choose("copy", 12) >= 3

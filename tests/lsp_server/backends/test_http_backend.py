@@ -13,7 +13,7 @@ import pytest
 
 from indexer.prompt.renderer import ContextPiece, PromptInput
 from lsp_server.backends.base import Generation, Limits
-from lsp_server.backends.http_backend import RemoteBackend, Server, plain
+from lsp_server.backends.http_backend import HttpBackend, ModelServer, plain
 from lsp_server.errors import BackendProblem
 from tests.support.http_model_server import STREAM, Answer, Handler, serving
 from tests.support.tokenizers import bytes_tokenizer
@@ -22,7 +22,7 @@ PARTS = PromptInput("a.py", "x = ", "\ny = 2\n", (ContextPiece("b.py", "z = 1\n"
 
 
 def ask(url: str, limits: Limits | None = None, **options: Any) -> Generation:
-    backend = RemoteBackend(Server(url, **options))
+    backend = HttpBackend(ModelServer(url, **options))
     return backend.generate(backend.render(PARTS), limits or Limits(deadline=time.monotonic() + 5))
 
 
@@ -104,7 +104,7 @@ def test_a_server_that_takes_no_ids_is_asked_in_text_from_then_on(tmp_path: Path
             handler.stream("f(1)")
 
     with serving(answer) as (url, handler):
-        backend = RemoteBackend(Server(url, folder=tmp_path))
+        backend = HttpBackend(ModelServer(url, folder=tmp_path))
         made = [backend.generate(backend.render(PARTS), Limits(deadline=time.monotonic() + 5)) for _ in range(2)]
     assert [m.text for m in made] == ["f(1)", "f(1)"]
     assert [type(request["prompt"]) for request in handler.seen] == [list, str, str]
@@ -134,7 +134,7 @@ def test_a_stop_hangs_up() -> None:
 
 def test_a_cancel_hangs_up() -> None:
     with serving(lambda h: h.stream(*["a"] * 500, pause=0.01)) as (url, handler):
-        backend = RemoteBackend(Server(url))
+        backend = HttpBackend(ModelServer(url))
         at = time.monotonic() + 0.2
         made = backend.generate(backend.render(PARTS), Limits(), lambda: time.monotonic() > at)
         assert made.reason == "cancelled"
@@ -203,13 +203,13 @@ def test_a_server_that_is_not_there() -> None:
 @pytest.mark.parametrize("url", ["ftp://a", "http://", "localhost:8000", "http://user:pw@host", ""])
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(BackendProblem, match="no address"):
-        RemoteBackend(Server(url))
+        HttpBackend(ModelServer(url))
 
 
 def test_encryption_is_told() -> None:
-    assert RemoteBackend(Server("http://10.0.0.5:8000")).unencrypted
-    assert not RemoteBackend(Server("http://localhost:8000")).unencrypted
-    assert not RemoteBackend(Server("https://models.house")).unencrypted
+    assert HttpBackend(ModelServer("http://10.0.0.5:8000")).unencrypted
+    assert not HttpBackend(ModelServer("http://localhost:8000")).unencrypted
+    assert not HttpBackend(ModelServer("https://models.house")).unencrypted
 
 
 def test_control_strings_are_taken_out_of_text() -> None:

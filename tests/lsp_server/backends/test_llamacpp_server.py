@@ -23,7 +23,7 @@ pytestmark = [
 
 from indexer.prompt.renderer import ContextPiece, PromptInput
 from lsp_server.backends.base import Limits
-from lsp_server.backends.http_backend import RemoteBackend, Server
+from lsp_server.backends.http_backend import HttpBackend, ModelServer
 from lsp_server.errors import BackendProblem
 from tests.support.lsp_client import explanation, real
 from tests.support.shop import shop
@@ -90,9 +90,9 @@ def soon() -> Limits:
 
 
 def test_it_completes_streams_and_stops_at_the_line(server: tuple[str, Path]) -> None:
-    backend = RemoteBackend(Server(server[0], "team"))
+    backend = HttpBackend(ModelServer(server[0], "team"))
     told: list[str] = []
-    made = backend.generate(backend.render(PARTS), soon(), progress=told.append)
+    made = backend.generate(backend.render(PARTS), soon(), report=told.append)
     assert "\n" not in made.text
     assert made.reason in ("end", "line", "tokens")
     assert all(made.text.startswith(text) for text in told)
@@ -102,17 +102,17 @@ def test_it_completes_streams_and_stops_at_the_line(server: tuple[str, Path]) ->
 
 def test_it_takes_no_ids_and_is_asked_in_text(server: tuple[str, Path]) -> None:
     url, folder = server
-    backend = RemoteBackend(Server(url, "team", folder=folder))
+    backend = HttpBackend(ModelServer(url, "team", folder=folder))
     assert backend.about["format"] != "the server's"
     made = backend.generate(backend.render(PARTS), soon())
     assert made.reason in ("end", "line", "tokens")
     assert backend.about["format"] == "the server's"
-    plain = RemoteBackend(Server(url, "team"))
+    plain = HttpBackend(ModelServer(url, "team"))
     assert plain.generate(plain.render(PARTS), soon()).text == made.text
 
 
 def test_a_cancel_and_a_deadline_hang_up_and_the_next_request_is_answered(server: tuple[str, Path]) -> None:
-    backend = RemoteBackend(Server(server[0], "team"))
+    backend = HttpBackend(ModelServer(server[0], "team"))
     prompt = backend.render(PARTS)
     long = Limits(max_tokens=400, single_line=False, max_lines=999)
     assert backend.generate(prompt, long, lambda: True).reason in ("cancelled", "end", "block")
@@ -123,7 +123,7 @@ def test_a_cancel_and_a_deadline_hang_up_and_the_next_request_is_answered(server
 
 def test_a_path_that_it_does_not_have_is_one_sentence(server: tuple[str, Path]) -> None:
     """This server has no ``/infill``; llama.cpp's other one has."""
-    backend = RemoteBackend(Server(server[0], protocol="infill"))
+    backend = HttpBackend(ModelServer(server[0], protocol="infill"))
     with pytest.raises(BackendProblem, match=r"does not know the model or the path \(404\)"):
         backend.generate(backend.render(PARTS), soon())
 

@@ -8,7 +8,7 @@ import pytest
 from indexer.config import Settings
 from indexer.prompt.renderer import Prompt, PromptInput
 from lsp_server.backends.base import Generation, Limits
-from lsp_server.backends.loading import find_base, load_local, load_remote, smoke
+from lsp_server.backends.loading import check_format, find_base, load_local, load_remote
 from lsp_server.errors import BackendProblem
 from tests.support.adapters import tiny_base
 
@@ -68,6 +68,6 @@ class Talker:
 
 
 def test_three_smoke_prompts_have_to_end_but_for_one() -> None:
-    assert smoke(Talker(3)) is None  # type: ignore[arg-type]
-    assert smoke(Talker(2)) is None  # type: ignore[arg-type]
-    assert smoke(Talker(1)) == "only 1 of 3 easy fill-in-the-middle answers ended"  # type: ignore[arg-type]
+    assert check_format(Talker(3)) is None  # type: ignore[arg-type]
+    assert check_format(Talker(2)) is None  # type: ignore[arg-type]
+    assert check_format(Talker(1)) == "only 1 of 3 easy fill-in-the-middle answers ended"  # type: ignore[arg-type]

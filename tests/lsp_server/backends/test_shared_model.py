@@ -6,7 +6,7 @@ import pytest
 
 from indexer.prompt.renderer import Prompt
 from lsp_server.backends.base import Generation, Limits
-from lsp_server.backends.shared_model import Shared
+from lsp_server.backends.shared_model import SharedModel
 from lsp_server.errors import BackendProblem
 
 PROMPT = Prompt((1,), "", 0, {})
@@ -44,7 +44,7 @@ class Version(str):
 
 def test_leases_share_a_model_and_keep_their_adapters() -> None:
     made: list[Adapted] = []
-    shared = Shared(lambda: made.append(Adapted()) or made[-1])  # type: ignore[arg-type, func-returns-value]
+    shared = SharedModel(lambda: made.append(Adapted()) or made[-1])  # type: ignore[arg-type, func-returns-value]
     one, two = shared.lease(), shared.lease()
     assert len(made) == 1
     one.set_adapter(Version("first"))  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ def test_a_model_that_cannot_be_loaded_is_tried_again_for_the_next_lease() -> No
             raise BackendProblem("half downloaded", "fetch the rest")
         return Adapted()
 
-    shared = Shared(load)  # type: ignore[arg-type]
+    shared = SharedModel(load)  # type: ignore[arg-type]
     with pytest.raises(BackendProblem):
         shared.lease()
     assert shared.lease().generate(PROMPT, Limits()).text == "None"

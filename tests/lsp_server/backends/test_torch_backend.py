@@ -14,10 +14,10 @@ pytest.importorskip("transformers", reason="transformers is not installed: the l
 
 from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
 from lsp_server.backends.base import Limits
-from lsp_server.backends.draft_length import Pace
-from lsp_server.backends.torch_backend import TransformersBackend
-from lsp_server.backends.torch_generic import TransformersModel
-from lsp_server.backends.torch_llama import LeanLlama, supports
+from lsp_server.backends.draft_length import DraftLength
+from lsp_server.backends.torch_backend import TorchBackend
+from lsp_server.backends.torch_generic import TorchGenericModel
+from lsp_server.backends.torch_llama import TorchLlama, supports
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import read_version
 from lsp_server.weights.base_model import open_folder
@@ -67,7 +67,7 @@ def test_the_lean_forward_pass_computes_what_transformers_computes(shape: str) -
     assert supports(model.config)
     ids = torch.randint(0, 256, (90,)).tolist()
     expected = torch.log_softmax(model(torch.tensor([ids])).logits[0], -1)
-    lean = LeanLlama(model, 200)
+    lean = TorchLlama(model, 200)
     for at in (0, 40, 41, 60):  # a prompt, one token, a draft, the rest
         end = {0: 40, 40: 41, 41: 60, 60: 90}[at]
         best, chances = lean.feed(ids[at:end], end - at)
@@ -86,7 +86,7 @@ def test_starcoder2_runs_under_transformers_own_forward_pass() -> None:
     assert not supports(model.config)
     ids = torch.randint(0, 256, (60,)).tolist()
     expected = torch.log_softmax(model(torch.tensor([ids])).logits[0], -1)
-    general = TransformersModel(model, 200)
+    general = TorchGenericModel(model, 200)
     general.feed(ids[:40], 1)
     general.feed([1, 2, 3], 1)
     general.keep(40)
@@ -101,7 +101,7 @@ def test_likelihoods_side_by_side_are_those_one_by_one() -> None:
     model = make_model()
     ids = torch.randint(0, 256, (30,)).tolist()
     texts = [torch.randint(0, 256, (n,)).tolist() for n in (1, 7, 0, 12)]
-    lean = LeanLlama(model, 100)
+    lean = TorchLlama(model, 100)
     lean.feed(ids[:-1], 1)
     got = lean.likelihoods(ids[-1], texts)
     for text, value in zip(texts, got, strict=True):
@@ -114,7 +114,7 @@ def test_likelihoods_side_by_side_are_those_one_by_one() -> None:
     mass = float(first[given].logsumexp(-1))
     wanted = [value - mass if text else 0 for text, value in zip(texts, got, strict=True)]
     assert lean.likelihoods(ids[-1], texts, given) == pytest.approx(wanted, abs=1e-3)
-    general = TransformersModel(model, 100)
+    general = TorchGenericModel(model, 100)
     general.feed(ids[:-1], 1)
     assert general.likelihoods(ids[-1], texts, given) == pytest.approx(wanted, abs=1e-3)
     for one in (lean, general):
@@ -131,7 +131,7 @@ def test_the_static_step_of_the_cuda_path_gives_the_same_numbers() -> None:
     model = make_model()
     ids = torch.randint(0, 256, (40,)).tolist()
     expected = model(torch.tensor([ids])).logits[0]
-    lean = LeanLlama(model, 100)
+    lean = TorchLlama(model, 100)
     lean.feed(ids[:20], 1)
     with torch.inference_mode():
         for at in range(20, 40, 4):  # four real tokens in a step of five
@@ -145,15 +145,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def backend(folder: Path) -> TransformersBackend:
-    return TransformersBackend(folder, limit=256, device="cpu", dtype=torch.float32, threads=1)
+def backend(folder: Path) -> TorchBackend:
+    return TorchBackend(folder, limit=256, device="cpu", dtype=torch.float32, threads=1)
 
 
 PARTS = PromptInput("a.py", "def total(price, amount):\n    return ", "\n\nprint(total(1, 2))\n")
 LONG = Limits(single_line=False, max_tokens=40, max_lines=99)
 
 
-def test_generation_equals_transformers_generate(backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generation_equals_transformers_generate(backend: TorchBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     prompt = backend.render(PARTS)
     made = backend.generate(prompt, LONG)
     ids = torch.tensor([prompt.ids])
@@ -164,7 +164,7 @@ def test_generation_equals_transformers_generate(backend: TransformersBackend, m
     wanted = [t for t in out[0, ids.shape[1] :].tolist() if t not in ends]
     assert list(made.tokens) == wanted[: len(made.tokens)]
     assert len(made.tokens) > 20
-    monkeypatch.setattr(backend._decoder, "_pace", Pace())
+    monkeypatch.setattr(backend._decoder, "_draft_length", DraftLength())
     monkeypatch.setattr(backend._decoder, "_clock", itertools.count().__next__)  # passes cost the same
     drafted = backend.generate(prompt, LONG, drafts=[made.text, "price * amount"])
     assert drafted.tokens == made.tokens
@@ -173,7 +173,7 @@ def test_generation_equals_transformers_generate(backend: TransformersBackend, m
 
 def test_a_word_of_the_context_is_finished_wherever_it_is_cut() -> None:
     """Cut in a word, a prompt without its last token's beginning is one that the model knows; with it, it is not."""
-    small = TransformersBackend(SMALL, limit=512, device="cpu", dtype=torch.float32, threads=1)
+    small = TorchBackend(SMALL, limit=512, device="cpu", dtype=torch.float32, threads=1)
     unhealed = Renderer(small.folder.spec, small.folder.vocabulary, 512, heal=False)
     lines = [
         "ledger.append_entry(amount, currency)",
@@ -191,7 +191,7 @@ def test_a_word_of_the_context_is_finished_wherever_it_is_cut() -> None:
     assert right[True] > max(0.6 * len(cuts), 1.5 * right[False]), (right, len(cuts))
 
 
-def test_the_likeliest_of_some_texts_is_the_generated_one(backend: TransformersBackend) -> None:
+def test_the_likeliest_of_some_texts_is_the_generated_one(backend: TorchBackend) -> None:
     prompt = backend.render(PARTS)
     made = backend.generate(prompt, dataclasses.replace(LONG, max_tokens=6))
     scores = backend.score(prompt, [made.text, "price * amount", "zzzzzz"])
@@ -199,7 +199,7 @@ def test_the_likeliest_of_some_texts_is_the_generated_one(backend: TransformersB
     assert scores[0] < sum(made.logprobs)  # its end counts too
 
 
-def test_a_cancel_from_another_thread_ends_the_generation(backend: TransformersBackend) -> None:
+def test_a_cancel_from_another_thread_ends_the_generation(backend: TorchBackend) -> None:
     stop = threading.Event()
     made = []
     limits = Limits(single_line=False, max_tokens=10**6, max_lines=10**6)
@@ -211,13 +211,13 @@ def test_a_cancel_from_another_thread_ends_the_generation(backend: TransformersB
     assert made[0].reason in ("cancelled", "end", "tokens")
 
 
-def test_a_deadline_in_the_past_answers_at_once(backend: TransformersBackend) -> None:
+def test_a_deadline_in_the_past_answers_at_once(backend: TorchBackend) -> None:
     made = backend.generate(backend.render(PARTS), dataclasses.replace(LONG, deadline=time.monotonic()))
     assert made.reason == "time"
 
 
 def test_nan_weights_are_a_problem_in_one_sentence(tmp_path: Path) -> None:
-    backend = TransformersBackend(write_folder(tmp_path), limit=100, device="cpu", dtype=torch.float32)
+    backend = TorchBackend(write_folder(tmp_path), limit=100, device="cpu", dtype=torch.float32)
     backend._module.model.norm.weight.data.fill_(float("nan"))
     with pytest.raises(BackendProblem, match="NaN"):
         backend.generate(backend.render(PARTS), LONG)
@@ -234,7 +234,7 @@ def test_nan_weights_are_a_problem_in_one_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_what_torch_raises_is_a_sentence_and_the_next_request_works(
-    backend: TransformersBackend, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+    backend: TorchBackend, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     """A GPU without memory, or lost, as torch says it; there is none here."""
     prompt = backend.render(PARTS)
@@ -255,7 +255,7 @@ def test_what_torch_raises_is_a_sentence_and_the_next_request_works(
 
 
 def test_an_adapter_is_merged_swapped_and_taken_off(folder: Path, tmp_path: Path) -> None:
-    backend = TransformersBackend(folder, limit=256, device="cpu", dtype=torch.float32, threads=1)
+    backend = TorchBackend(folder, limit=256, device="cpu", dtype=torch.float32, threads=1)
     base = open_folder(folder)
     write_version(tmp_path, 1, base)
     write_version(tmp_path, 2, base, tensors=lora(base, seed=2))
@@ -289,7 +289,7 @@ def test_an_adapter_is_merged_swapped_and_taken_off(folder: Path, tmp_path: Path
 
 
 def test_an_adapter_with_nan_leaves_the_previous_one_in_place(folder: Path, tmp_path: Path) -> None:
-    backend = TransformersBackend(folder, limit=256, device="cpu", dtype=torch.float32, threads=1)
+    backend = TorchBackend(folder, limit=256, device="cpu", dtype=torch.float32, threads=1)
     base = open_folder(folder)
     write_version(tmp_path, 1, base)
     bad = lora(base, seed=2)
@@ -304,13 +304,13 @@ def test_an_adapter_with_nan_leaves_the_previous_one_in_place(folder: Path, tmp_
 
 
 @pytest.fixture(scope="module", params=[8, 4])
-def quantized(request: pytest.FixtureRequest) -> TransformersBackend:
+def quantized(request: pytest.FixtureRequest) -> TorchBackend:
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: bases in 8 and 4 bits are NOT tested")
-    return TransformersBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, threads=1, bits=request.param)
+    return TorchBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, threads=1, bits=request.param)
 
 
-def test_a_base_in_8_or_4_bits_takes_less_and_writes_nearly_the_same(quantized: TransformersBackend) -> None:
-    whole = TransformersBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, threads=1)
+def test_a_base_in_8_or_4_bits_takes_less_and_writes_nearly_the_same(quantized: TorchBackend) -> None:
+    whole = TorchBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, threads=1)
     bits = int(quantized.about["runs_on"].split()[-2])
     layers = [sum(p.nbytes for p in backend._module.model.layers.parameters()) for backend in (whole, quantized)]
     assert layers[1] < layers[0] * (bits + 1) / 32
@@ -323,9 +323,7 @@ def test_a_base_in_8_or_4_bits_takes_less_and_writes_nearly_the_same(quantized: 
     assert quantized.generate(prompt, LONG).tokens == quantized.generate(prompt, LONG).tokens
 
 
-def test_an_adapter_beside_a_quantized_base_is_what_peft_makes_of_it(
-    quantized: TransformersBackend, tmp_path: Path
-) -> None:
+def test_an_adapter_beside_a_quantized_base_is_what_peft_makes_of_it(quantized: TorchBackend, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft", reason="peft is not installed: adapters beside quantized bases are NOT tested")
     base = open_folder(SMALL)
     folder = write_version(tmp_path, 1, base, tensors=lora(base, size=0.1))
@@ -344,7 +342,7 @@ def test_an_adapter_beside_a_quantized_base_is_what_peft_makes_of_it(
     finally:
         quantized.set_adapter(None)
     assert quantized.generate(prompt, LONG).tokens == bare
-    other = TransformersBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, bits=int(quantized._bits))
+    other = TorchBackend(SMALL, limit=256, device="cpu", dtype=torch.float32, bits=int(quantized._bits))
     with torch.inference_mode():
         plain = other._module(ids).logits
         wanted = peft.PeftModel.from_pretrained(other._module, str(folder)).eval()(ids).logits
@@ -358,4 +356,4 @@ def test_a_quantized_base_without_bitsandbytes_is_refused(monkeypatch: pytest.Mo
     with pytest.raises(
         BackendProblem, match=r"4 bits needs bitsandbytes; pip install 'ondol\[quantized\]', or set base_bits"
     ):
-        TransformersBackend(SMALL, limit=256, device="cpu", bits=4)
+        TorchBackend(SMALL, limit=256, device="cpu", bits=4)
