@@ -20,7 +20,7 @@ from finetune.evaluation.intervals import calibration, wilson
 from finetune.evaluation.replay import documents_of, request_of
 from indexer import fsio
 from indexer.config import Settings
-from indexer.data_layout import own_gate_file
+from indexer.data_layout import own_gate_file, repository_directory
 from indexer.errors import UserError
 from lsp_server.retrieval import gate
 from lsp_server.retrieval.gate import Gate
@@ -120,6 +120,7 @@ def refit(collected: list[tuple[GateExamples, dict[str, Any]]], settings: Settin
     gain, noise = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
     path = None
     if gain > noise:
+        repository_directory(settings, root)
         path = own_gate_file(settings, root)
         about = {
             "fitted_until": collected[-2][1].get("newest"),
