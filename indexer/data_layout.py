@@ -13,6 +13,10 @@
         night/, nights/, night.lock   nightly run: work folder, reports, lock
         traces.jsonl, stats.jsonl     what the server recorded (``telemetry``)
 
+    the platform's cache folder for ``ondol``
+      shape                           the hash of the code that shapes documents (``storage.fingerprint``)
+      kingfisher/                     compiled rules of the secret detector
+
 A function gives a path whether or not there is something; those that create a folder say so.
 """
 
@@ -27,6 +31,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+import platformdirs
 
 from indexer.config import Settings
 from indexer.errors import UserError
@@ -156,6 +162,23 @@ def registry_lock_file(registry: Path) -> Path:
 def stale_data_cache_file(registry: Path) -> Path:
     """Which adapters saw files that have since been deleted or excluded."""
     return registry / "marks.json"
+
+
+# Outside the data directory: what can be made again at any time
+
+
+def code_hash_cache_file() -> Path:
+    """The hash of this installation's code that shapes documents."""
+    return _cache_directory() / "shape"
+
+
+def secret_rules_cache_directory() -> Path:
+    """The compiled rules of the secret detector."""
+    return _cache_directory() / "kingfisher"
+
+
+def _cache_directory() -> Path:
+    return platformdirs.user_cache_path("ondol", appauthor=False)
 
 
 # Work folders

@@ -17,8 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import platformdirs
-
+from indexer.data_layout import secret_rules_cache_directory
 from indexer.errors import UserError
 from indexer.secrets import rules
 
@@ -347,5 +346,4 @@ def _load_kingfisher() -> Callable[[bytes], Any]:
         raise UserError(
             f"the secret detector cannot be loaded ({error})", "run: pip install kingfisher-secret-scanner"
         ) from error
-    cache = platformdirs.user_cache_path("ondol", appauthor=False) / "kingfisher"
-    return Scanner(Rules(confidence="medium", cache_dir=str(cache))).scan
+    return Scanner(Rules(confidence="medium", cache_dir=str(secret_rules_cache_directory()))).scan

@@ -1,18 +1,25 @@
-"""Two hashes that say whether an index still fits: one of the code that shapes documents, one of the user's choices.
+"""Two hashes that say whether an index still fits: one of the code that shapes documents, one of the user's settings.
 
-The code's hash is taken from the sources and data files themselves, so that nobody has to remember to raise a version
-number: a changed chunker makes a new index, at the price of one needless rebuild for a changed comment.
+The first hash is taken from the code, so nobody has to raise a version number when the chunker changes. It covers
+the syntax trees without docstrings and comments: only a change of code, of a data file or of a grammar's version makes
+Ondol rebuild its indexes. Another version of Python may give other trees and then costs one rebuild too.
 """
 
+import ast
+import contextlib
 import hashlib
 import importlib.util
 import json
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from indexer.config import Settings
+from indexer.data_layout import code_hash_cache_file
 from indexer.storage import generations
 
+_PACKAGE: Final = Path(__file__).parents[1]
 _SHAPING_MODULES: Final = (
     "building/prepare",
     "languages/chunking",
@@ -35,16 +42,13 @@ _SHAPING_MODULES: Final = (
 _CHOOSING_SETTINGS: Final = ("exclude", "include_vendored", "include_generated", "max_file_bytes", "max_line_chars")
 
 
+@cache
 def shape() -> str:
-    """Hash of everything that shapes a document: our modules, the shipped embedding, versions of the grammars."""
-    here = Path(__file__).parents[1]
-    digest = hashlib.sha256(f"format {generations.FORMAT}".encode())
-    paths = [here / f"{name}.py" for name in _SHAPING_MODULES]
-    paths += sorted(path for path in (here / "data").rglob("*") if path.is_file())
-    for path in paths:
-        if path.exists():
-            digest.update(f"\0{path.relative_to(here).as_posix()}\0".encode())
-            digest.update(path.read_bytes())
+    """Hash of everything that shapes a document: code, the shipped embedding, versions of the grammars."""
+    digest = hashlib.sha256(f"format {generations.FORMAT} {_code_hash()}".encode())
+    for path in sorted(path for path in (_PACKAGE / "data").rglob("*") if path.is_file()):
+        digest.update(f"\0{path.relative_to(_PACKAGE).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
     found = importlib.util.find_spec("tree_sitter")
     if found is not None and found.origin is not None:
         installed = Path(found.origin).parent.parent
@@ -52,7 +56,37 @@ def shape() -> str:
     return digest.hexdigest()
 
 
+def _code_hash() -> str:
+    """Hash of the shaping code. Parsing takes about 0.3 s, so the result is cached under the hash of the sources."""
+    sources = [(_PACKAGE / f"{name}.py").read_bytes() for name in _SHAPING_MODULES]
+    key = hashlib.sha256(b"\0".join([sys.version.encode(), *sources])).hexdigest()
+    file = code_hash_cache_file()
+    known = generations.read_cache(file).get(key)
+    if isinstance(known, str):
+        return known
+    code = "\0".join(code_of(source.decode("utf-8")) for source in sources)
+    found = hashlib.sha256(code.encode()).hexdigest()
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        generations.write_cache(file, {key: found})
+    return found
+
+
+def code_of(source: str) -> str:
+    """A Python module's syntax tree as text, without comments, docstrings, layout and other bare strings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not _is_bare_string(one)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
 def settings(chosen: Settings) -> str:
     """Hash of the settings that choose which files are read."""
     values = {name: getattr(chosen, name) for name in _CHOOSING_SETTINGS}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _is_bare_string(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

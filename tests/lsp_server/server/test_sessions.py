@@ -15,6 +15,7 @@ from indexer.data_layout import index_directory
 from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.server.index_process import console_script
 from tests.support.console import environment
+from tests.support.indexes import updated
 from tests.support.lsp_client import double
 from tests.support.repositories import repository
 from tests.support.waiting import eventually
@@ -181,7 +182,7 @@ def test_the_indexing_child_ends_with_the_server(tmp_path: Path) -> None:
 
 
 def test_another_writer_is_waited_for_and_is_no_problem(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", a="x = 1\n")
+    root = repository(tmp_path / "shop", {"a.py": "x = 1\n"}, commit=False)
     directory = index_directory(Settings(data_dir=tmp_path / "data"), root)
     directory.mkdir(parents=True)
     with (
@@ -192,6 +193,29 @@ def test_another_writer_is_waited_for_and_is_no_problem(tmp_path: Path) -> None:
         client.wait_for(
             lambda m: m.get("method") == "ondol/status" and "another Ondol process" in m["params"]["message"]
         )
+        assert "problem" not in [status["state"] for status in client.of("ondol/status")]
+
+
+def test_an_index_of_another_version_is_served_until_its_rebuild_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "def price(amount):\n    return quarterly_ledger.append_entry(amount, currency)\n"
+    root = repository(tmp_path / "shop", {"a.py": text}, commit=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.storage.fingerprint.shape", lambda: "the shape of version 0.1.0")
+        updated(root, tmp_path / "data")
+    directory = index_directory(Settings(data_dir=tmp_path / "data"), root)
+    uri = (root / "b.py").as_uri()
+    command = [*console_script(), "serve", "--stdio"]
+    with lock.hold(directory / "LOCK"), Client(command, env=environment(tmp_path)) as client:  # no rebuild can begin
+        client.initialize([root])
+        assert client.wait_state("ready")["generation"] == 1
+        client.open(uri, "def cost(amount):\n    return quarterly_ledger.")
+        assert client.complete(uri, 1, 28)[0]["insertText"].startswith("append_entry(amount, currency)")
+    with Client(command, env=environment(tmp_path)) as client:
+        client.initialize([root])
+        rebuilt = client.wait_for(lambda m: m.get("method") == "ondol/status" and m["params"].get("generation", 0) > 1)
+        assert rebuilt["params"]["documents"] == 1
         assert "problem" not in [status["state"] for status in client.of("ondol/status")]
 
 
