@@ -7,7 +7,10 @@ VENV ?= .venv
 REPO ?= .
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-model test-llamacpp lint lint-editors format benchmarks clean
+# As many processes as there are cores; each runs whole files, so that fixtures of a file are made once.
+PYTEST = $(BIN)/python -m pytest -q -rs -n auto --dist loadfile
+
+.PHONY: help demo test test-fast test-model test-llamacpp lint lint-editors format benchmarks dist clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -15,20 +18,24 @@ help:  ## What can be made.
 demo: $(VENV)/.laptop  ## Index REPO, start the language server and show completions where its last commits went on.
 	$(BIN)/ondol demo $(REPO)
 
-test: $(VENV)/.test  ## Install what the tests need and run them.
-	$(BIN)/python -m pytest -q $(TESTS)
+test: $(VENV)/.test  ## Install what the tests need and run all of them; TESTS names some, or holds options of pytest.
+	$(PYTEST) $(TESTS)
 
-test-model: $(VENV)/.model  ## The tests that need torch, on the CPU.
-	$(BIN)/python -m pytest -q -rs tests/lsp_server tests/finetune -k "model or export or decoding or duet or training or dashboard"
+test-fast: $(VENV)/.test  ## The tests that take no more than a few seconds each.
+	$(PYTEST) -m "not slow and not model and not llamacpp" $(TESTS)
+
+test-model: $(VENV)/.model  ## Only the tests that need torch, on the CPU.
+	$(PYTEST) -m "model and not llamacpp" $(TESTS)
 
 test-llamacpp: $(VENV)/.llamacpp  ## GGUF exports, llama.cpp in process and its own server; compiles it first.
-	$(BIN)/python -m pytest -q -rs tests/finetune/adapters/test_export.py tests/lsp_server/backends/test_llamacpp_server.py
+	$(PYTEST) -m llamacpp $(TESTS)
 
-lint: $(VENV)/.dev  ## Style, types and the direction of imports.
+lint: $(VENV)/.dev  ## Style, types, the direction of imports and the words.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_words.py
 
 lint-editors: editors/vscode/node_modules/.package-lock.json  ## Style and types of the VS Code extension and the Neovim plugin.
 	npm --prefix editors/vscode run lint
@@ -45,6 +52,9 @@ benchmarks: $(VENV)/.test  ## Measure; results go to benchmarks/results/ as JSON
 	$(BIN)/python benchmarks/bench_index.py
 	$(BIN)/python benchmarks/bench_server.py
 
+dist: $(VENV)/.dev  ## Build the release into dist/: sdist, wheel, VS Code extension, software bills of materials, SHA256SUMS.
+	PYTHON=$(BIN)/python .ci/dist
+
 clean:  ## Remove what was made here.
 	rm -rf $(VENV) build dist *.egg-info artifacts
 
@@ -59,13 +69,13 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
 	@touch $@
 
-# This version has a wheel for the CPU alone; the package itself allows newer ones.
+# This version has a wheel for CPUs only; the package itself allows newer ones.
 $(VENV)/.model: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,model,quantized,dashboard]' gguf
 	@touch $@
 
-# There is no wheel of it: six minutes of one core's work.
+# It has no wheel: compiling it takes one core six minutes.
 $(VENV)/.llamacpp: $(VENV)/.model
 	CMAKE_ARGS="-DLLAVA_BUILD=OFF -DLLAMA_BUILD_COMMON=OFF" \
 		$(BIN)/python -m pip install -q --disable-pip-version-check 'llama-cpp-python[server]>=0.3.16'

@@ -1,4 +1,4 @@
-"""Fixtures for all tests."""
+"""Fixtures and the settings of hypothesis for all tests."""
 
 import os
 import tempfile
@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A loaded machine is no fault of the code: no deadline, and slow generation of examples is fine. A failure prints how to repeat it.
+settings.register_profile("ondol", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("ondol")
 
 
 @pytest.fixture

@@ -15,4 +15,4 @@ export ONDOL ONDOL_EDITOR_TESTS=1 PYTHONDONTWRITEBYTECODE=1
 if [ "${1:-}" = --screenshot ]; then
     exec "$cache/venv/bin/python" "$here/screenshot.py" "$(realpath -m "$2")"
 fi
-exec "$cache/venv/bin/python" -m pytest -q -p no:cacheprovider -c /dev/null --rootdir "$here" "$here" "$@"
+exec "$cache/venv/bin/python" -m pytest -q -p no:cacheprovider -c /dev/null --rootdir "$here" --confcutdir "$here" "$here" "$@"

@@ -23,7 +23,7 @@ from lsp_server.weights.base_model import ModelFolder, open_folder
 from tests.support.adapters import lora, write_version
 from tests.support.models import write_split_folder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.llamacpp, pytest.mark.slow]
 
 SHAPES = {
     "granite: biases": {"attention_bias": True, "mlp_bias": True},

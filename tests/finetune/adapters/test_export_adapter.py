@@ -19,6 +19,8 @@ from lsp_server.weights.base_model import open_folder
 from tests.support.adapters import lora, write_version
 from tests.support.models import write_split_folder
 
+pytestmark = pytest.mark.llamacpp
+
 
 def test_attached_to_the_base_it_changes_what_the_base_chooses(tmp_path: Path) -> None:
     base = open_folder(write_split_folder(tmp_path / "base"))

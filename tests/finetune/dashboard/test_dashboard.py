@@ -25,6 +25,8 @@ from lsp_server.weights import adapter_registry_writer
 from tests.support import console, indexes, repositories
 from tests.support.adapters import trained_adapter, version_record
 
+pytestmark = pytest.mark.model
+
 PAGE = Path(dashboard.__file__).parent / "page.py"
 
 

@@ -60,6 +60,7 @@ def test_the_option_adapter_needs_a_system_with_an_adapter(root: Path, tmp_path:
     assert "--adapter needs one of the systems adapter, adapter_with_retrieval, hybrid_adapter" in done.stderr
 
 
+@pytest.mark.model
 def test_the_command_replays_models_with_and_without_adapter(root: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed: systems with a local model are NOT tested")
     from lsp_server.weights.base_model import open_folder

@@ -16,7 +16,7 @@ from indexer.prompt.renderer import PROMPT_FORMAT
 from lsp_server.weights.base_model import open_folder
 from tests.support import indexes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.model, pytest.mark.slow]
 BASE = Path(__file__).parents[2] / "fixtures" / "small_llama"
 SEED = 5
 

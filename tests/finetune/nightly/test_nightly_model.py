@@ -25,7 +25,7 @@ from tests.support import console, indexes, repositories
 from tests.support.commit_histories import commit, growing
 from tests.support.models import write_folder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 ARMS = {
     "retrieval",

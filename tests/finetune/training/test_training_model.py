@@ -36,6 +36,8 @@ from tests.support.adapters import write_version
 from tests.support.models import write_folder
 from tests.support.training_sets import made_set
 
+pytestmark = pytest.mark.model
+
 WEIGHTS = "adapter_model.safetensors"
 QUICK = TrainingOptions(
     rank=4,

@@ -4,7 +4,7 @@ import random
 import textwrap
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.languages import chunking
@@ -80,7 +80,7 @@ def check(text: str, chunks: list[Chunk]) -> None:
 
 
 @pytest.mark.parametrize("language", sorted(FRAGMENTS))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_chunks_cover_any_text(language: str, data: st.DataObject) -> None:
     pieces = st.sampled_from([*FRAGMENTS[language], *_ODD])
@@ -88,7 +88,7 @@ def test_chunks_cover_any_text(language: str, data: st.DataObject) -> None:
     check(text, chunk(text, language, f"a/b.{language}"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(max_size=400), language=st.sampled_from(["python", "systemverilog", "cpp", "markdown", "text"]))
 def test_chunks_cover_arbitrary_characters(text: str, language: str) -> None:
     check(text, chunk(text, language, "x"))

@@ -81,7 +81,7 @@ def run(text: str, limits: Limits | None = None, drafts: Sequence[str] = (), hel
     return decoder.generate(prompt_of(PROMPT, held), limits or Limits(single_line=False), drafts=drafts), model
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.text("ab =\n(", max_size=40),
     st.lists(st.text("ab =\n(", max_size=40), max_size=3),

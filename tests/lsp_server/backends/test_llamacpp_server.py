@@ -17,6 +17,7 @@ import pytest
 
 MISSING = [name for name in ("llama_cpp", "gguf", "fastapi", "sse_starlette") if importlib.util.find_spec(name) is None]
 pytestmark = [
+    pytest.mark.llamacpp,
     pytest.mark.slow,
     pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not installed: llama.cpp's server is NOT tested"),
 ]

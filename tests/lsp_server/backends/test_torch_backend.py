@@ -24,6 +24,8 @@ from lsp_server.weights.base_model import open_folder
 from tests.support.adapters import PREFIX, lora, write_version
 from tests.support.models import make_model, write_folder
 
+pytestmark = pytest.mark.model
+
 SMALL = Path(__file__).parents[2] / "fixtures" / "small_llama"
 SHAPES = {
     "llama": ("LlamaConfig", {}),

@@ -136,6 +136,7 @@ def opened(client: Client, place: Path, name: str, text: str) -> str:
     return uri
 
 
+@pytest.mark.model
 def test_while_the_model_loads_the_editor_is_told_and_copies_answer(client: Client, place: Path) -> None:
     status = client.wait_state("model-loading")
     assert "5 files indexed; the model is being loaded" in status["message"]
@@ -149,6 +150,7 @@ def test_while_the_model_loads_the_editor_is_told_and_copies_answer(client: Clie
     assert len(messages(client, "easy fill-in-the-middle answers ended")) == 1  # it is random: left to right, and told
 
 
+@pytest.mark.model
 def test_the_model_writes_and_what_it_wrote_is_used_again(client: Client, place: Path) -> None:
     (place / "go").touch()
     uri = opened(client, place, "late.py", "def zzqv(a):\n    return 7 *")
@@ -167,6 +169,7 @@ def test_the_model_writes_and_what_it_wrote_is_used_again(client: Client, place:
         assert "model_reused: True" in explanation(client)
 
 
+@pytest.mark.model
 def test_an_accept_begins_the_next_completion(client: Client, place: Path) -> None:
     (place / "go").touch()
     for number in range(2, 60):  # random text may end within a word or a number, where nothing is suggested unasked
@@ -186,6 +189,7 @@ def test_an_accept_begins_the_next_completion(client: Client, place: Path) -> No
     eventually(answered, 60)
 
 
+@pytest.mark.model
 def test_an_adapter_is_swapped_while_serving_and_told_by_version(client: Client, place: Path) -> None:
     """A refused version is one message; the next good one is taken up, and no request goes without an answer."""
     from lsp_server.weights.base_model import open_folder
@@ -222,6 +226,7 @@ def test_an_adapter_is_swapped_while_serving_and_told_by_version(client: Client,
     assert "adapter: 2" in printed(place, "explain", "--repo", str(place / "shop"))
 
 
+@pytest.mark.model
 def test_a_prompt_longer_than_the_context_and_an_enormous_line(client: Client, place: Path) -> None:
     (place / "go").touch()
     eventually(lambda: client.of("ondol/status")[-1]["state"] == "ready")
@@ -242,6 +247,7 @@ def test_a_prompt_longer_than_the_context_and_an_enormous_line(client: Client, p
     assert client.command("ondol.status")["faults"] == 0
 
 
+@pytest.mark.model
 def test_the_doctor_says_what_is_loaded_how_it_is_asked_and_why(place: Path) -> None:
     (place / "go").touch()
     base = str(place / "base")
@@ -260,6 +266,7 @@ def test_the_doctor_says_what_is_loaded_how_it_is_asked_and_why(place: Path) -> 
     assert done.returncode == 1
 
 
+@pytest.mark.model
 def test_a_base_in_fewer_bits_is_loaded_by_the_setting(place: Path) -> None:
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: bases in 8 and 4 bits are NOT tested")
     (place / "go").touch()
@@ -270,6 +277,7 @@ def test_a_base_in_fewer_bits_is_loaded_by_the_setting(place: Path) -> None:
     assert json.loads(done.stdout)["model"]["runs on"] == "torch, cpu, 8 bits"
 
 
+@pytest.mark.model
 def test_the_command_complete_waits_for_the_model(place: Path) -> None:
     (place / "go").touch()
     base = str(place / "base")
@@ -296,6 +304,7 @@ def test_the_doctor_names_what_is_missing_and_the_cure(tmp_path: Path) -> None:
         assert any(what in wrong and cure in right for wrong, right in problems), problems
 
 
+@pytest.mark.model
 def test_nan_and_a_tokenizer_without_middles(place: Path, tmp_path: Path) -> None:
     """Two bad things of one folder: left to right is told, NaN is told, and copies go on."""
     import torch
