@@ -30,6 +30,7 @@ DATA_TABLES = {"indexer.languages.table", "indexer.languages.names", "indexer.se
 LONG_MODULES: set[str] = {
     "finetune.training.loop",
     "lsp_server.retrieval.match_finder",
+    "lsp_server.server.session",
 }
 LONG_FUNCTIONS: set[str] = {
     "finetune.evaluation.command.evaluate",
