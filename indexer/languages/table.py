@@ -1,26 +1,19 @@
-"""The languages Ondol knows: file names, comment signs, block style, and which wheel carries each one's grammar.
+"""The languages Ondol knows: file names, the module that carries each grammar, and the nodes that open a scope.
 
-Data alone: finding a file's language and loading its grammar is for ``languages``.
+This module is data; ``grammars`` finds a file's language and loads its grammar.
 """
 
 from dataclasses import dataclass
-from typing import Literal
-
-BlockStyle = Literal["indent", "brace", "keyword", "markup", "data", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What Ondol has to know about one language.
+    """One language.
 
     :param extensions: file endings with their dot, lower case.
     :param file_names: whole file names, as they are written.
     :param module: the Python module that carries the grammar, or None for a language without one.
     :param function: the function of ``module`` that returns the grammar.
-    :param line_comments: signs that start a comment up to the end of the line.
-    :param block_comments: pairs of signs around a comment.
-    :param block: how a block ends: by indentation, by a brace, by a word (``end``), by a tag; ``data`` and ``none``
-        have no blocks of statements.
     :param definitions: the grammar's node kinds whose first lines name a scope (class, function, module, section).
     :param editor_ids: the LSP ``languageId`` names that mean this language, beyond its own name.
     """
@@ -30,9 +23,6 @@ class Language:
     file_names: tuple[str, ...] = ()
     module: str | None = None
     function: str = "language"
-    line_comments: tuple[str, ...] = ()
-    block_comments: tuple[tuple[str, str], ...] = ()
-    block: BlockStyle = "brace"
     definitions: tuple[str, ...] = ()
     editor_ids: tuple[str, ...] = ()
 
@@ -41,8 +31,6 @@ def _kinds(names: str) -> tuple[str, ...]:
     return tuple(names.split())
 
 
-_C_BLOCK = (("/*", "*/"),)
-_TAGS = (("<!--", "-->"),)
 _ECMA = _kinds(
     "class_declaration class function_declaration generator_function_declaration function_expression method_definition"
 )
@@ -70,8 +58,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".py", ".pyi", ".pyw"),
         ("SConstruct", "SConscript", "wscript"),
         "tree_sitter_python",
-        line_comments=("#",),
-        block="indent",
         definitions=("class_definition", "function_definition"),
     ),
     Language(
@@ -79,8 +65,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".js", ".jsx", ".mjs", ".cjs"),
         ("Jakefile",),
         "tree_sitter_javascript",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_ECMA,
         editor_ids=("javascriptreact",),
     ),
@@ -89,8 +73,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".ts", ".mts", ".cts"),
         module="tree_sitter_typescript",
         function="language_typescript",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_TYPED_ECMA,
     ),
     Language(
@@ -98,8 +80,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".tsx",),
         module="tree_sitter_typescript",
         function="language_tsx",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_TYPED_ECMA,
         editor_ids=("typescriptreact",),
     ),
@@ -107,8 +87,6 @@ LANGUAGES: dict[str, Language] = _table(
         "java",
         (".java",),
         module="tree_sitter_java",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_kinds(
             "class_declaration interface_declaration enum_declaration record_declaration "
             "annotation_type_declaration method_declaration constructor_declaration "
@@ -119,16 +97,12 @@ LANGUAGES: dict[str, Language] = _table(
         "kotlin",
         (".kt", ".kts"),
         module="tree_sitter_kotlin",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=("class_declaration", "object_declaration", "companion_object", "function_declaration"),
     ),
     Language(
         "scala",
         (".scala", ".sc", ".sbt"),
         module="tree_sitter_scala",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_kinds(
             "class_definition object_definition trait_definition enum_definition function_definition "
             "package_object extension_definition given_definition"
@@ -138,16 +112,12 @@ LANGUAGES: dict[str, Language] = _table(
         "c",
         (".c", ".h"),
         module="tree_sitter_c",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_C_SCOPES,
     ),
     Language(
         "cpp",
         (".cc", ".cpp", ".cxx", ".c++", ".hh", ".hpp", ".hxx", ".h++", ".ipp", ".inl", ".tpp", ".cu", ".cuh"),
         module="tree_sitter_cpp",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=(*_C_SCOPES, "class_specifier", "namespace_definition"),
         editor_ids=("cuda-cpp",),
     ),
@@ -155,8 +125,6 @@ LANGUAGES: dict[str, Language] = _table(
         "csharp",
         (".cs", ".csx"),
         module="tree_sitter_c_sharp",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_kinds(
             "namespace_declaration class_declaration struct_declaration interface_declaration "
             "enum_declaration record_declaration method_declaration constructor_declaration "
@@ -167,16 +135,12 @@ LANGUAGES: dict[str, Language] = _table(
         "go",
         (".go",),
         module="tree_sitter_go",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=("function_declaration", "method_declaration", "type_declaration"),
     ),
     Language(
         "rust",
         (".rs",),
         module="tree_sitter_rust",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_kinds(
             "function_item impl_item trait_item mod_item struct_item enum_item union_item "
             "macro_definition foreign_mod_item"
@@ -187,9 +151,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".rb", ".rake", ".gemspec", ".ru", ".podspec"),
         ("Rakefile", "Gemfile", "Podfile", "Vagrantfile", "Fastfile", "Brewfile"),
         "tree_sitter_ruby",
-        line_comments=("#",),
-        block_comments=(("=begin", "=end"),),
-        block="keyword",
         definitions=("class", "module", "method", "singleton_method", "singleton_class"),
     ),
     Language(
@@ -197,8 +158,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".php", ".phtml"),
         module="tree_sitter_php",
         function="language_php",
-        line_comments=("//", "#"),
-        block_comments=_C_BLOCK,
         definitions=_kinds(
             "namespace_definition class_declaration interface_declaration trait_declaration "
             "enum_declaration function_definition method_declaration"
@@ -208,8 +167,6 @@ LANGUAGES: dict[str, Language] = _table(
         "swift",
         (".swift",),
         module="tree_sitter_swift",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_kinds(
             "class_declaration protocol_declaration function_declaration init_declaration "
             "deinit_declaration subscript_declaration macro_declaration"
@@ -219,9 +176,6 @@ LANGUAGES: dict[str, Language] = _table(
         "lua",
         (".lua",),
         module="tree_sitter_lua",
-        line_comments=("--",),
-        block_comments=(("--[[", "]]"),),
-        block="keyword",
         definitions=("function_declaration", "function_definition"),
     ),
     Language(
@@ -229,8 +183,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".sh", ".bash", ".zsh", ".ksh", ".bats"),
         (".bashrc", ".bash_profile", ".profile", ".zshrc", "PKGBUILD"),
         "tree_sitter_bash",
-        line_comments=("#",),
-        block="keyword",
         definitions=("function_definition",),
         editor_ids=("shellscript", "sh", "zsh"),
     ),
@@ -238,17 +190,12 @@ LANGUAGES: dict[str, Language] = _table(
         "sql",
         (".sql", ".ddl", ".dml", ".psql"),
         module="tree_sitter_sql",
-        line_comments=("--",),
-        block_comments=_C_BLOCK,
-        block="keyword",
         definitions=("create_table", "create_function", "create_procedure", "create_view", "create_trigger"),
     ),
     Language(
         "html",
         (".html", ".htm", ".xhtml", ".vue", ".svelte"),
         module="tree_sitter_html",
-        block_comments=_TAGS,
-        block="markup",
         definitions=("element", "script_element", "style_element"),
         editor_ids=("vue", "svelte"),
     ),
@@ -256,7 +203,6 @@ LANGUAGES: dict[str, Language] = _table(
         "css",
         (".css", ".scss", ".less"),
         module="tree_sitter_css",
-        block_comments=_C_BLOCK,
         definitions=("rule_set", "media_statement", "supports_statement", "keyframes_statement"),
         editor_ids=("scss", "less"),
     ),
@@ -265,7 +211,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".json", ".jsonc", ".json5", ".hjson"),
         (".eslintrc", ".prettierrc", ".babelrc"),
         "tree_sitter_json",
-        block="data",
         definitions=("pair",),
         editor_ids=("jsonc",),
     ),
@@ -274,8 +219,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".yaml", ".yml"),
         (".clang-format", ".clang-tidy"),
         "tree_sitter_yaml",
-        line_comments=("#",),
-        block="data",
         definitions=("block_mapping_pair",),
         editor_ids=("dockercompose",),
     ),
@@ -284,43 +227,30 @@ LANGUAGES: dict[str, Language] = _table(
         (".toml",),
         ("Cargo.lock", "poetry.lock", "Pipfile"),
         "tree_sitter_toml",
-        line_comments=("#",),
-        block="data",
         definitions=("table", "table_array_element"),
     ),
     Language(
         "markdown",
         (".md", ".markdown", ".mdx"),
         module="tree_sitter_markdown",
-        block_comments=_TAGS,
-        block="none",
         definitions=("section",),
     ),
     Language(
         "verilog",
         (".v", ".vh"),
         module="tree_sitter_systemverilog",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
-        block="keyword",
         definitions=_SYSTEMVERILOG_SCOPES,
     ),
     Language(
         "systemverilog",
         (".sv", ".svh", ".svi", ".sva"),
         module="tree_sitter_systemverilog",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
-        block="keyword",
         definitions=_SYSTEMVERILOG_SCOPES,
     ),
     Language(
         "vhdl",
         (".vhd", ".vhdl"),
         module="tree_sitter_vhdl",
-        line_comments=("--",),
-        block_comments=_C_BLOCK,
-        block="keyword",
         definitions=_kinds(
             "entity_declaration architecture_definition package_declaration package_definition "
             "process_statement subprogram_definition component_declaration configuration_declaration "
@@ -332,8 +262,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".bzl", ".star"),
         ("BUILD", "BUILD.bazel", "WORKSPACE", "WORKSPACE.bazel", "MODULE.bazel"),
         "tree_sitter_python",
-        line_comments=("#",),
-        block="indent",
         definitions=("function_definition",),
         editor_ids=("bazel",),
     ),
@@ -341,8 +269,6 @@ LANGUAGES: dict[str, Language] = _table(
         "hcl",
         (".tf", ".tfvars", ".hcl"),
         module="tree_sitter_hcl",
-        line_comments=("#", "//"),
-        block_comments=_C_BLOCK,
         definitions=("block",),
         editor_ids=("terraform", "terraform-vars"),
     ),
@@ -351,8 +277,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".mk", ".mak"),
         ("Makefile", "makefile", "GNUmakefile"),
         "tree_sitter_make",
-        line_comments=("#",),
-        block="indent",
         definitions=("rule", "define_directive"),
         editor_ids=("makefile",),
     ),
@@ -360,41 +284,30 @@ LANGUAGES: dict[str, Language] = _table(
         "nix",
         (".nix",),
         module="tree_sitter_nix",
-        line_comments=("#",),
-        block_comments=_C_BLOCK,
         definitions=("binding", "function_expression", "let_expression"),
     ),
     Language(
         "elixir",
         (".ex", ".exs"),
         module="tree_sitter_elixir",
-        line_comments=("#",),
-        block="keyword",
         definitions=("do_block",),  # `def` and `defmodule` are calls like any other
     ),
     Language(
         "haskell",
         (".hs",),
         module="tree_sitter_haskell",
-        line_comments=("--",),
-        block_comments=(("{-", "-}"),),
-        block="indent",
         definitions=("class", "instance", "data_type", "newtype", "function"),
     ),
     Language(
         "julia",
         (".jl",),
         module="tree_sitter_julia",
-        line_comments=("#",),
-        block_comments=(("#=", "=#"),),
-        block="keyword",
         definitions=("module_definition", "struct_definition", "function_definition", "macro_definition"),
     ),
     Language(
         "zig",
         (".zig",),
         module="tree_sitter_zig",
-        line_comments=("//",),
         definitions=_kinds(
             "function_declaration struct_declaration enum_declaration union_declaration test_declaration"
         ),
@@ -403,8 +316,6 @@ LANGUAGES: dict[str, Language] = _table(
         "objc",
         (".m", ".mm"),
         module="tree_sitter_objc",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_kinds(
             "class_interface class_implementation protocol_declaration method_definition function_definition "
             "struct_specifier"
@@ -416,8 +327,6 @@ LANGUAGES: dict[str, Language] = _table(
         (".groovy", ".gradle"),
         ("Jenkinsfile",),
         "tree_sitter_groovy",
-        line_comments=("//",),
-        block_comments=_C_BLOCK,
         definitions=_kinds(
             "class_declaration interface_declaration enum_declaration method_declaration constructor_declaration "
             "function_definition"
@@ -427,48 +336,42 @@ LANGUAGES: dict[str, Language] = _table(
         "powershell",
         (".ps1", ".psm1"),
         module="tree_sitter_powershell",
-        line_comments=("#",),
-        block_comments=(("<#", "#>"),),
         definitions=("function_statement", "class_statement", "class_method_definition"),
     ),
     # Known by name only: no wheel carries a grammar that earns its weight, so these are cut into line windows.
-    Language("dockerfile", (".dockerfile",), ("Dockerfile", "Containerfile"), line_comments=("#",), block="none"),
-    Language("cmake", (".cmake",), ("CMakeLists.txt",), line_comments=("#",), block="keyword"),
-    Language("tcl", (".tcl", ".sdc", ".xdc", ".do"), line_comments=("#",)),
-    Language("perl", (".pl", ".pm", ".t"), line_comments=("#",)),
-    Language("proto", (".proto",), line_comments=("//",), block_comments=_C_BLOCK, editor_ids=("proto3",)),
-    Language("xml", (".xml", ".xsd", ".xsl", ".svg"), block_comments=_TAGS, block="markup"),
-    Language("dart", (".dart",), line_comments=("//",), block_comments=_C_BLOCK),
-    Language("r", (".r",), line_comments=("#",)),
-    Language("ocaml", (".ml", ".mli"), block_comments=(("(*", "*)"),), block="keyword"),
-    Language("fsharp", (".fs", ".fsi", ".fsx"), line_comments=("//",), block_comments=(("(*", "*)"),), block="indent"),
-    Language("erlang", (".erl", ".hrl"), line_comments=("%",), block="keyword"),
-    Language("clojure", (".clj", ".cljs", ".cljc", ".edn"), line_comments=(";",)),
+    Language("dockerfile", (".dockerfile",), ("Dockerfile", "Containerfile")),
+    Language("cmake", (".cmake",), ("CMakeLists.txt",)),
+    Language("tcl", (".tcl", ".sdc", ".xdc", ".do")),
+    Language("perl", (".pl", ".pm", ".t")),
+    Language("proto", (".proto",), editor_ids=("proto3",)),
+    Language("xml", (".xml", ".xsd", ".xsl", ".svg")),
+    Language("dart", (".dart",)),
+    Language("r", (".r",)),
+    Language("ocaml", (".ml", ".mli")),
+    Language("fsharp", (".fs", ".fsi", ".fsx")),
+    Language("erlang", (".erl", ".hrl")),
+    Language("clojure", (".clj", ".cljs", ".cljc", ".edn")),
     Language(
         "lisp",
         (".lisp", ".el", ".scm", ".ss", ".rkt"),
-        line_comments=(";",),
-        block_comments=(("#|", "|#"),),
         editor_ids=("commonlisp", "emacs-lisp", "scheme", "racket"),
     ),
     Language(
         "fortran",
         (".f", ".for", ".f77", ".f90", ".f95", ".f03", ".f08"),
-        line_comments=("!",),
-        block="keyword",
         editor_ids=("fortran-modern", "FortranFreeForm", "fortran_fixed-form"),
     ),
-    Language("solidity", (".sol",), line_comments=("//",), block_comments=_C_BLOCK),
-    Language("ada", (".adb", ".ads"), line_comments=("--",), block="keyword"),
-    Language("nim", (".nim", ".nims"), line_comments=("#",), block="indent"),
-    Language("assembly", (".s", ".asm"), line_comments=("#", ";", "//"), block_comments=_C_BLOCK, editor_ids=("asm",)),
-    Language("glsl", (".glsl", ".vert", ".frag", ".comp"), line_comments=("//",), block_comments=_C_BLOCK),
-    Language("graphql", (".graphql", ".gql"), line_comments=("#",)),
-    Language("vim", (".vim",), (".vimrc",), line_comments=('"',), block="keyword"),
-    Language("meson", (), ("meson.build", "meson_options.txt"), line_comments=("#",), block="keyword"),
-    Language("gn", (".gn", ".gni"), line_comments=("#",)),
-    Language("systemrdl", (".rdl",), line_comments=("//",), block_comments=_C_BLOCK),
-    Language("ini", (".ini", ".cfg", ".conf"), (".editorconfig",), line_comments=("#", ";"), block="data"),
-    Language("rst", (".rst",), block="none", editor_ids=("restructuredtext",)),
-    Language("hocon", (".hocon",), line_comments=("#",), block="data"),
+    Language("solidity", (".sol",)),
+    Language("ada", (".adb", ".ads")),
+    Language("nim", (".nim", ".nims")),
+    Language("assembly", (".s", ".asm"), editor_ids=("asm",)),
+    Language("glsl", (".glsl", ".vert", ".frag", ".comp")),
+    Language("graphql", (".graphql", ".gql")),
+    Language("vim", (".vim",), (".vimrc",)),
+    Language("meson", (), ("meson.build", "meson_options.txt")),
+    Language("gn", (".gn", ".gni")),
+    Language("systemrdl", (".rdl",)),
+    Language("ini", (".ini", ".cfg", ".conf"), (".editorconfig",)),
+    Language("rst", (".rst",), editor_ids=("restructuredtext",)),
+    Language("hocon", (".hocon",)),
 )

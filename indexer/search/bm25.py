@@ -1,7 +1,7 @@
 """BM25 over chunks: a thin, strict use of tantivy.
 
 One tantivy directory holds one generation. Its segment files are written once; ``meta.json`` and ``.managed.json`` are
-replaced by rename, so a new generation may start from hard links to the files of the one before (``clone``) without
+replaced by rename, so a new generation may start from hard links to the files of the one before without
 touching it. Queries are built from plain terms, never parsed from text. This module knows neither files of source nor
 chunks: only a document's key, a chunk's number and terms.
 
@@ -12,7 +12,6 @@ a directory holds what its manifest lists. An open index keeps one sleeping thre
 """
 
 import contextlib
-import os
 from pathlib import Path
 
 import tantivy
@@ -49,19 +48,6 @@ def _unlock(directory: Path) -> None:
     for name in _LOCKS:
         with contextlib.suppress(OSError):
             (directory / name).unlink()
-
-
-def clone(source: Path, target: Path) -> None:
-    """Make ``target`` a new directory with hard links to every file of a committed directory (copies where the file
-    system has no links)."""
-    target.mkdir(parents=True)
-    for name in sorted(entry.name for entry in os.scandir(source) if entry.is_file(follow_symlinks=False)):
-        if name in _LOCKS:
-            continue
-        try:
-            os.link(source / name, target / name)
-        except OSError:
-            (target / name).write_bytes((source / name).read_bytes())
 
 
 class Bm25Writer:

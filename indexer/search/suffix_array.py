@@ -25,9 +25,6 @@ from indexer.text.tokens import BLANK_LINE, END, NEWLINE, WIDTH, WORD, Lexed, pa
 
 Buffer = bytes | memoryview | mmap
 
-FORMAT: Final = 1
-"""Version of the files; part of the index's settings hash."""
-
 DEPTH: Final = 32
 """Tokens of context that the order distinguishes. A match of 32 tokens is as good as certain already."""
 

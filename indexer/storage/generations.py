@@ -337,18 +337,13 @@ def explained(directory: Path, what: str = "index") -> Iterator[None]:
         ) from error
 
 
-def record_files(directory: Path, below: Path, *, known: dict[str, FileRecord] | None = None) -> dict[str, FileRecord]:
-    """Hashes the files under ``below`` (a part of ``directory``): path relative to ``directory`` to record.
-
-    :param known: records that need not be made again.
-    """
-    found: dict[str, FileRecord] = {}
-    for path in sorted(below.rglob("*")):
-        if path.is_file():
-            name = path.relative_to(directory).as_posix()
-            record = (known or {}).get(name)
-            found[name] = record if record is not None else FileRecord(*fsio.hash_file(path))
-    return found
+def record_files(directory: Path, below: Path) -> dict[str, FileRecord]:
+    """Hash the files under ``below``, a folder in ``directory``; keys are POSIX paths relative to ``directory``."""
+    return {
+        path.relative_to(directory).as_posix(): FileRecord(*fsio.hash_file(path))
+        for path in sorted(below.rglob("*"))
+        if path.is_file()
+    }
 
 
 def read_cache(path: Path) -> dict[str, Any]:

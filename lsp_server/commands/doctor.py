@@ -20,6 +20,7 @@ from indexer.cli_options import data_dir_option, printable, settings_for
 from indexer.config import Settings, load
 from indexer.data_layout import build_report_file, index_directory, repositories_directory
 from indexer.errors import UserError
+from indexer.languages.grammars import missing_grammars
 from indexer.repository import git
 from indexer.storage import fingerprint, generations
 from indexer.storage.generations import Store
@@ -82,6 +83,9 @@ def _packages(problems: list[tuple[str, str]]) -> dict[str, dict[str, str | None
     missing = [name for name, version in found["core"].items() if version is None]
     if missing:
         problems.append((f"{', '.join(missing)} is not installed", "install Ondol again with its dependencies"))
+    unreadable = missing_grammars()
+    if unreadable:
+        problems.append((f"no grammar can be loaded for {', '.join(unreadable)}", "install Ondol again"))
     return found
 
 

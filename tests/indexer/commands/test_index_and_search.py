@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.commands import egress
 from tests.support import console, indexes, repositories
 
 HEAVY = ("numpy", "faiss", "tree_sitter", "tantivy", "tokenizers", "pygls", "lsprotocol", "torch", "rich")
@@ -280,56 +279,11 @@ def test_version():
     assert console.run("--version").stdout.startswith("ondol 0.")
 
 
-def test_doctor_says_what_is_there_and_what_is_wrong(tmp_path, data):
-    root = repositories.repository(tmp_path / "repo", {**repositories.FILES, "x.png": b"1"})
-    before = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)
-    assert before["index"]["generation"] is None
-    assert any("run `ondol index`" in cure for _, cure in before["problems"])
-    console.run("index", root, data=data)
-    done = console.run("doctor", "--repo", root, "--verify", "--json", data=data)
-    found = json.loads(done.stdout)
-    assert (done.returncode, found["problems"]) == (0, [])
-    assert (found["index"]["counts"]["files"], found["index"]["skipped"]) == (4, {"binary": 1})
-    assert found["repository"]["branch"] == "main"
-    assert found["packages"]["core"]["tantivy"]
-    texts = next(indexes.directory(root, data).rglob("texts.bin"))
-    texts.write_bytes(texts.read_bytes()[:-1] + b"\xff")
-    broken = console.run("doctor", "--repo", root, "--verify", data=data)
-    assert broken.returncode == 1
-    assert "texts.bin of the index does not match its hash" in broken.stdout
-    assert "cure      rebuild it with `ondol index --full`" in broken.stdout
-    assert "is built anew" in console.run("index", root, data=data).stderr
-    assert console.run("doctor", "--repo", root, "--verify", data=data).returncode == 0
-
-
-def test_bad_settings_are_told_with_the_default(tmp_path, data):
+def test_bad_settings_are_reported_with_the_default(tmp_path, data):
     root = repositories.repository(tmp_path / "repo", {".ondol.toml": "data_dir = '/tmp/x'\nmax_file_bytes = -1\n"})
     said = console.run("index", root, data=data).stderr
     assert "data_dir may not be set by a repository" in said
-    problems = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)["problems"]
-    assert any("data_dir" in what for what, _ in problems)
-
-
-def test_nothing_leaves_the_machine(tmp_path):
-    root = repositories.repository(tmp_path / "repo")
-    proof = egress.prove(root)
-    assert proof["attempts"] == []
-    assert [(step["command"], step["ok"]) for step in proof["steps"]] == [
-        ("index", True),
-        ("search", True),
-        ("serve", True),
-    ]
-
-
-def test_the_guard_counts_and_refuses_what_would_leave(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(egress._HOOK)
-    log = tmp_path / "log"
-    code = "import socket\ntry: socket.create_connection(('192.0.2.1', 9), 1)\nexcept PermissionError: print('refused')"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "ONDOL_EGRESS_LOG": str(log)}
-    inner = f"import subprocess, sys; subprocess.run([sys.executable, '-P', '-c', {code!r}])"
-    done = subprocess.run([sys.executable, "-c", inner], env=environment, capture_output=True, text=True)
-    assert done.stdout == "refused\n"
-    assert log.read_text() == "socket.getaddrinfo 192.0.2.1\n"
+    assert "max_file_bytes must be more than 0, not -1; 1000000 is used" in said
 
 
 def test_a_hostile_repository_runs_nothing(tmp_path, data):

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer.search.bm25 import QUERY_TERMS, Bm25, Bm25Writer, clone
+from indexer.search.bm25 import QUERY_TERMS, Bm25, Bm25Writer
+
+
+def clone(source: Path, target: Path) -> None:
+    """A new directory with hard links to the files of a committed one, as an update makes it."""
+    target.mkdir()
+    for path in source.iterdir():
+        (target / path.name).hardlink_to(path)
 
 
 def write(directory: Path, documents: dict[str, list[tuple[int, str]]]) -> Path:

@@ -1,0 +1,73 @@
+"""``ondol doctor`` on good and damaged installations, and its proof that nothing leaves the machine."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from indexer.config import Settings
+from lsp_server.commands import doctor, egress
+from tests.support import console, indexes, repositories
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+def test_doctor_reports_what_is_installed_and_indexed_and_what_is_wrong(tmp_path, data):
+    root = repositories.repository(tmp_path / "repo", {**repositories.FILES, "x.png": b"1"})
+    before = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)
+    assert before["index"]["generation"] is None
+    assert any("run `ondol index`" in cure for _, cure in before["problems"])
+    console.run("index", root, data=data)
+    done = console.run("doctor", "--repo", root, "--verify", "--json", data=data)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["problems"]) == (0, [])
+    assert (found["index"]["counts"]["files"], found["index"]["skipped"]) == (4, {"binary": 1})
+    assert found["repository"]["branch"] == "main"
+    assert found["packages"]["core"]["tantivy"]
+    texts = next(indexes.directory(root, data).rglob("texts.bin"))
+    texts.write_bytes(texts.read_bytes()[:-1] + b"\xff")
+    broken = console.run("doctor", "--repo", root, "--verify", data=data)
+    assert broken.returncode == 1
+    assert "texts.bin of the index does not match its hash" in broken.stdout
+    assert "cure      rebuild it with `ondol index --full`" in broken.stdout
+    assert "is built anew" in console.run("index", root, data=data).stderr
+    assert console.run("doctor", "--repo", root, "--verify", data=data).returncode == 0
+
+
+def test_doctor_reports_settings_that_are_not_used(tmp_path, data):
+    root = repositories.repository(tmp_path / "repo", {".ondol.toml": "data_dir = '/tmp/x'\n"})
+    problems = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)["problems"]
+    assert any("data_dir" in what for what, _ in problems)
+
+
+def test_doctor_names_languages_whose_grammar_cannot_be_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "missing_grammars", lambda: ["ruby", "scala"])
+    problems = doctor.examine(tmp_path, Settings(data_dir=tmp_path / "data"))["problems"]
+    assert ("no grammar can be loaded for ruby, scala", "install Ondol again") in problems
+
+
+def test_nothing_leaves_the_machine(tmp_path):
+    root = repositories.repository(tmp_path / "repo")
+    proof = egress.prove(root)
+    assert proof["attempts"] == []
+    assert [(step["command"], step["ok"]) for step in proof["steps"]] == [
+        ("index", True),
+        ("search", True),
+        ("serve", True),
+    ]
+
+
+def test_the_guard_counts_and_refuses_what_would_leave(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(egress._HOOK)
+    log = tmp_path / "log"
+    code = "import socket\ntry: socket.create_connection(('192.0.2.1', 9), 1)\nexcept PermissionError: print('refused')"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "ONDOL_EGRESS_LOG": str(log)}
+    inner = f"import subprocess, sys; subprocess.run([sys.executable, '-P', '-c', {code!r}])"
+    done = subprocess.run([sys.executable, "-c", inner], env=environment, capture_output=True, text=True)
+    assert done.stdout == "refused\n"
+    assert log.read_text() == "socket.getaddrinfo 192.0.2.1\n"
