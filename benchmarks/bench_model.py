@@ -39,7 +39,7 @@ from indexer.prompt.renderer import Prompt
 from lsp_server.backends.base import Backend, Generation, Limits
 from lsp_server.backends.stop_rules import StopRules
 from lsp_server.commands.lsp_client import Client
-from lsp_server.model.prompt_context import IndexSource, Packer
+from lsp_server.model.prompt_context import IndexSource, PromptContextBuilder
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.server.index_process import console_script
 from lsp_server.types import Document, Request
@@ -80,14 +80,14 @@ def gguf_backend(base: Path) -> Any:
 def prompts_of(stage: Stage, backend: Backend) -> list[tuple[Prompt, list[str]]]:
     """Each cursor's prompt, and what the copier would put there."""
     engine = RetrievalEngine(Settings(), stage.index)
-    packer = Packer(IndexSource(stage.index))
+    packer = PromptContextBuilder(IndexSource(stage.index))
     out = []
     for case in stage.cases:
         request = request_of(case, automatic=False)
         engine.update(request.document)
         copies = [s.text for s in engine.complete(request, lambda: False).suggestions]
         engine.close(request.document.uri)
-        out.append((backend.render(packer.pack(request.document, request.offset, None).parts), copies))
+        out.append((backend.render(packer.build(request.document, request.offset, None).parts), copies))
         packer.close(request.document.uri)
     return out
 
@@ -240,7 +240,7 @@ def served(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     asked = 0
     with tempfile.TemporaryDirectory() as folder:
         for stage in stages(repo, ReplayPlan(a.cases, 0, SEED), a.commits, Path(folder)):
-            engine, packer = RetrievalEngine(Settings(), stage.index), Packer(IndexSource(stage.index))
+            engine, packer = RetrievalEngine(Settings(), stage.index), PromptContextBuilder(IndexSource(stage.index))
             for case in stage.cases:
                 for typed in range(min(len(case.rest), 40)):
                     text = case.text[: case.offset] + case.rest[:typed] + case.text[case.offset :]
@@ -248,7 +248,7 @@ def served(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
                     request = Request(document, case.offset + typed, False)
                     engine.update(document)
                     copies = [s.text.split("\n")[0] for s in engine.complete(request, lambda: False).suggestions]
-                    prompt = torch.render(packer.pack(document, request.offset, None).parts)
+                    prompt = torch.render(packer.build(document, request.offset, None).parts)
                     compared = typed % 4 == 1
                     asked += compared
                     wanted = _greedy(torch, prompt, 24, ends, clocks["generate"]) if compared else []
@@ -271,14 +271,14 @@ def _typed(repo: Path, backend: Any, a: argparse.Namespace) -> dict[str, Any]:
     recomputed, lengths, clock, after = [], [], Clock(), []
     with tempfile.TemporaryDirectory() as folder:
         for stage in stages(repo, ReplayPlan(a.cases, 0, SEED), a.commits, Path(folder)):
-            packer = Packer(IndexSource(stage.index))
+            packer = PromptContextBuilder(IndexSource(stage.index))
             for case in stage.cases:
                 for typed in range(min(len(case.rest), 40)):
                     text = case.text[: case.offset] + case.rest[:typed] + case.text[case.offset :]
                     document = Document(f"file:///{case.path}/{case.line}", case.path, "python", typed, text)
                     timed = clock if typed else Clock()  # the first key of a line computes the whole prompt
                     with timed:
-                        prompt = backend.render(packer.pack(document, case.offset + typed, None).parts)
+                        prompt = backend.render(packer.build(document, case.offset + typed, None).parts)
                         made = backend.generate(prompt, Limits(max_tokens=24))
                     if typed:
                         recomputed.append((made.prompt_tokens - made.reused) / made.prompt_tokens)

@@ -27,7 +27,7 @@ from finetune.evaluation.replay import documents_of, request_of
 from indexer.config import Settings
 from lsp_server.retrieval import gate, ranker
 from lsp_server.retrieval.ranker_features import FEATURES
-from lsp_server.retrieval.trees import Forest
+from lsp_server.retrieval.trees import TreeEnsemble, sigmoid
 
 DATA = Path(__file__).parent.parent / "lsp_server" / "data"
 SEED = 20261121
@@ -81,7 +81,7 @@ def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> Non
                 if case.moved:  # nobody typed it, and it would make the gate too bold
                     continue
                 total[case.kind == "start"] += 1
-                found = evidence(case, index)
+                found = features(case, index)
                 if found is None:
                     continue
                 evidence_rows, spelled = found
@@ -112,14 +112,14 @@ def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> Non
     )
 
 
-def evidence(case: Case, index: Any) -> tuple[Any, list[str | None]] | None:
+def features(case: Case, index: Any) -> tuple[Any, list[str | None]] | None:
     """The evidence rows of a case's candidates and their texts (None where one does not continue the line)."""
-    engine = ranker.Retrieval(None)
+    engine = ranker.Ranker(None)
     engine.set_index(index)
     for document in documents_of(case):
         engine.update(document)
     request = request_of(case, automatic=False)
-    gathered = engine.gather(request.document, request.offset, lambda: False)
+    gathered = engine.retrieve(request.document, request.offset, lambda: False)
     if gathered is None:
         return None
     return gathered.candidates.rows, [gathered.text(number) for number in range(len(gathered.candidates.best))]
@@ -170,7 +170,7 @@ def best_options(one: dict[str, Any], scores: Any) -> list[tuple[bool, bool, Any
 
 class _Option:
     def __init__(self, score: float, text: str, row: Any) -> None:
-        self.score, self.text, self.evidence = score, text, row
+        self.score, self.text, self.features = score, text, row
 
 
 class _Ranked:
@@ -178,7 +178,7 @@ class _Ranked:
         self.options, self.ends = options, ends[0] if ends else None
 
 
-def forest_of(booster: Any, names: tuple[str, ...] = FEATURES) -> Forest:
+def trees_of(booster: Any, names: tuple[str, ...] = FEATURES) -> TreeEnsemble:
     """A LightGBM model as a plain forest."""
     feature, threshold, left, right, value, roots = [], [], [], [], [], []
     deepest = 0
@@ -200,7 +200,7 @@ def forest_of(booster: Any, names: tuple[str, ...] = FEATURES) -> Forest:
 
     for tree in booster.dump_model()["tree_info"]:
         roots.append(add(tree["tree_structure"], 0))
-    return Forest(
+    return TreeEnsemble(
         names,
         np.array(feature),
         np.array(threshold),
@@ -218,23 +218,23 @@ def fit_gate(judged: dict[str, tuple[Any, Any]], folds: int) -> gate.Gate:
     scores, right = [], []
     for fold in range(folds):
         seen = [judged[name] for number, name in enumerate(names) if (number // 2) % folds != fold]
-        forest = gate_forest(seen)
+        trees = gate_trees(seen)
         for number, name in enumerate(names):
             if (number // 2) % folds == fold:
-                scores.append(forest.scores(judged[name][0]))
+                scores.append(trees.scores(judged[name][0]))
                 right.append(judged[name][1])
     outcome = np.concatenate(right)
     slope, bias = gate.calibrate(np.concatenate(scores), outcome)
-    probability = 1 / (1 + np.exp(-(slope * np.concatenate(scores) + bias)))
-    return gate.Gate(gate_forest(list(judged.values())), slope, bias, gate.thresholds(probability, outcome))
+    probability = sigmoid(slope * np.concatenate(scores) + bias)
+    return gate.Gate(gate_trees(list(judged.values())), slope, bias, gate.thresholds(probability, outcome))
 
 
-def gate_forest(sets: list[tuple[Any, Any]]) -> Forest:
+def gate_trees(sets: list[tuple[Any, Any]]) -> TreeEnsemble:
     """A forest over the gate's inputs."""
     import lightgbm
 
     rows, right = np.concatenate([x for x, _ in sets]), np.concatenate([y for _, y in sets])
-    return forest_of(
+    return trees_of(
         lightgbm.train(GATE_PARAMETERS, lightgbm.Dataset(rows, right.astype(int)), GATE_ROUNDS), gate.INPUTS
     )
 
@@ -288,11 +288,11 @@ def fit(work: Path, held_out: list[str], folds: int) -> None:
             told = [(x, r) for _, r, x in best_options(sets[name], scores) if x is not None]
             judged[name] = np.array([x for x, _ in told]), np.array([r for _, r in told])
     fitted = fit_gate(judged, folds)
-    (DATA / "gate-forest.json").write_text(fitted.forest.dumps())
+    (DATA / "gate-trees.json").write_text(fitted.trees.dumps())
     booster = train(list(sets.values()))
-    forest = forest_of(booster)
+    trees = trees_of(booster)
     DATA.mkdir(exist_ok=True)
-    (DATA / "ranker.json").write_text(forest.dumps())
+    (DATA / "ranker.json").write_text(trees.dumps())
     (DATA / "gate.json").write_text(fitted.dumps())
     lines = [
         report(n, one, booster.predict(one["rows"], raw_score=True, num_threads=1), fitted)

@@ -30,7 +30,6 @@ DATA_TABLES = {"indexer.languages.table", "indexer.languages.names", "indexer.se
 LONG_MODULES: set[str] = {
     "finetune.training.loop",
     "lsp_server.backends.http_backend",
-    "lsp_server.retrieval.match_finder",
     "lsp_server.server.session",
 }
 LONG_FUNCTIONS: set[str] = {
@@ -41,8 +40,6 @@ LONG_FUNCTIONS: set[str] = {
 MANY_PARAMETERS: set[str] = {
     "finetune.nightly.replay.judge",
     "finetune.training.loop.run",
-    "lsp_server.retrieval.match_finder._add",
-    "lsp_server.retrieval.match_finder._in_chunk",
 }
 MODULE_CIRCLES: set[tuple[str, ...]] = set()
 FOLDER_CIRCLES: set[tuple[str, ...]] = set()

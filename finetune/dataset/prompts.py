@@ -13,7 +13,7 @@ from finetune.dataset.samples import DOCUMENT, RawSample
 from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
 from lsp_server.backends.base import RESERVE
 from lsp_server.model.factory import PROMPT_TOKENS
-from lsp_server.model.prompt_context import IndexSource, Packer
+from lsp_server.model.prompt_context import IndexSource, PromptContextBuilder
 from lsp_server.types import Document
 from lsp_server.weights.base_model import ModelFolder
 
@@ -64,8 +64,8 @@ class Prompts:
         longest = max(16, min(self._limit - RESERVE, PROMPT_TOKENS))
         self._renderer = Renderer(base.spec, base.vocabulary, longest)
         self._repository = repository
-        self._packer = Packer(None, repository)
-        self._bare = Packer(None, repository)
+        self._packer = PromptContextBuilder(None, repository)
+        self._bare = PromptContextBuilder(None, repository)
         self._distractor_share = distractor_share
         self._rng = random.Random(f"{seed}:context")
         self._others: deque[tuple[ContextPiece, ...]] = deque(maxlen=_REMEMBERED)
@@ -96,13 +96,13 @@ class Prompts:
         document = Document(uri, draft.path, draft.language, 1, text)
         draw = self._rng.random()
         if draw >= self._distractor_share:
-            packed = self._packer.pack(document, offset, None)
+            packed = self._packer.build(document, offset, None)
             # Far parts of the file itself are as new as its commit, and newer than the next sample may be.
             away = tuple(piece for piece in packed.parts.context if piece.path != draft.path)
             if away:
                 self._others.append(away)
             return packed.parts, packed.reason
-        parts = self._bare.pack(document, offset, None).parts
+        parts = self._bare.build(document, offset, None).parts
         if draw < self._distractor_share / 2 and self._others:
             pieces = tuple(piece for piece in self._rng.choice(self._others) if piece.path != draft.path)
             return replace(parts, context=pieces), "other" if pieces else "none"

@@ -24,7 +24,7 @@ from indexer.data_layout import own_gate_file, repository_directory
 from indexer.errors import UserError
 from lsp_server.retrieval import gate
 from lsp_server.retrieval.gate import Gate
-from lsp_server.retrieval.ranker import Retrieval, load_forest
+from lsp_server.retrieval.ranker import Ranker, load_trees
 
 MINIMUM: Final = 60
 """Suggestions that fitting and judging need, each."""
@@ -75,7 +75,7 @@ class Refit:
 
 def collect(stages: Iterable[Stage], reporter: ProgressReporter) -> list[tuple[GateExamples, dict[str, Any]]]:
     """Return the examples of each stage, without moved lines, and the facts about the stage."""
-    retrieval = Retrieval(load_forest())
+    retrieval = Ranker(load_trees())
     found = []
     for stage in stages:
         reporter.phase("replaying", 0, 0)

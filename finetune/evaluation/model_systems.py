@@ -18,7 +18,7 @@ from lsp_server.backends.loading import load_local, load_remote, open_base
 from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.hybrid_engine import HybridEngine
 from lsp_server.model.model_only_engine import ModelOnlyEngine
-from lsp_server.model.prompt_context import Packer
+from lsp_server.model.prompt_context import PromptContextBuilder
 from lsp_server.model.runner import UNHURRIED, ModelRunner
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.types import Engine
@@ -57,7 +57,7 @@ def model_system(
             backend.set_adapter(version)
         return backend
 
-    source = ModelRunner(load, Packer(None, root.name), tell=problems.append, patience=UNHURRIED)
+    source = ModelRunner(load, PromptContextBuilder(None, root.name), report=problems.append, time_limits=UNHURRIED)
     about: dict[str, Any] = {**source.loaded(), "waits": WAITS}
     about["context"] = "from the index" if context or hybrid else "none"
     if problems:

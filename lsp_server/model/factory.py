@@ -1,7 +1,6 @@
-"""Puts the model's parts together for a repository: packer, backend, its thread, and the duet with the copier.
+"""Assembles the hybrid engine: prompt context, backend, the model's thread, and retrieval.
 
-Importing it is cheap; torch and llama.cpp are imported on the model's own thread. Knows settings and folders, no
-protocol.
+Importing this module is cheap; torch and llama.cpp are imported on the model's thread. It knows no protocol.
 """
 
 from collections.abc import Callable
@@ -13,8 +12,9 @@ from indexer.data_layout import registry_directory
 from lsp_server.backends.loading import load_local, load_remote
 from lsp_server.backends.shared_model import SharedModel
 from lsp_server.model.hybrid_engine import HybridEngine
-from lsp_server.model.prompt_context import Packer
+from lsp_server.model.prompt_context import PromptContextBuilder
 from lsp_server.model.runner import ModelRunner
+from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.types import Engine
 
 PROMPT_TOKENS: Final = 2048
@@ -22,33 +22,34 @@ PROMPT_TOKENS: Final = 2048
 
 
 class Models:
-    """The models of a process, one for each set of settings that names one. Used from one thread."""
+    """The models of a process, one for each set of settings that names one. For one thread."""
 
     def __init__(self) -> None:
         self._shared: dict[tuple[str, ...], SharedModel] = {}
 
-    def beside(
+    def with_model(
         self,
         settings: Settings,
         root: Path | None,
-        copier: Engine,
-        tell: Callable[[str], None] = lambda message: None,
+        retrieval: RetrievalEngine,
+        report: Callable[[str], None] = lambda message: None,
         changed: Callable[[], None] = lambda: None,
     ) -> Engine:
-        """The engine that the settings ask for: the copier alone, or with a model beside it, loading in the background.
+        """Return the engine that the settings ask for: retrieval alone, or with a model that loads in the background.
 
-        :param tell: called with each new problem, from the model's thread.
+        :param report: called with each new problem, from the model's thread.
         :param changed: called when the model's state has changed, from that thread too.
         """
         if settings.backend == "retrieval":
-            return copier
+            return retrieval
         local = settings.backend == "local"
-        asked = (str(settings.base_bits),) if local else (settings.remote_url, settings.remote_model)
+        key = (str(settings.base_bits),) if local else (settings.remote_url, settings.remote_model)
 
         def load() -> Any:
-            return load_local(settings, PROMPT_TOKENS, tell) if local else load_remote(settings)
+            return load_local(settings, PROMPT_TOKENS, report) if local else load_remote(settings)
 
-        shared = self._shared.setdefault((settings.backend, settings.base_model, *asked), SharedModel(load))
+        shared = self._shared.setdefault((settings.backend, settings.base_model, *key), SharedModel(load))
         registry = registry_directory(settings, root) if root is not None and local else None
-        packer = Packer(None, root.name if root is not None else "repository")
-        return HybridEngine(settings, copier, ModelRunner(shared.lease, packer, registry, tell, changed=changed))
+        builder = PromptContextBuilder(None, root.name if root is not None else "repository")
+        runner = ModelRunner(shared.lease, builder, registry, report, changed=changed)
+        return HybridEngine(settings, retrieval, runner)

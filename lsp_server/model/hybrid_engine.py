@@ -1,16 +1,15 @@
-"""The copier and the model together: who is asked, who is believed, and what goes out in time.
+"""The hybrid engine: retrieval and a model together.
 
-Where the copier is nearly certain, the model is not asked. Elsewhere the model writes its own line and says how likely
-it finds the copies; two small regressions turn both opinions into one probability for each line, fitted by
-``scripts/fit_duet.py`` on replayed commits of public repositories. A model that is late costs nothing: the copier's
-answer goes out, and the generation goes on for the next keystroke.
+Where retrieval is nearly certain, the model is not asked. Elsewhere the model writes a line of its own and scores how
+likely it finds the copies. Two small regressions turn both into one probability for each line;
+``scripts/fit_hybrid.py`` fits them on replayed commits of public repositories. If the model is late, the answer of
+retrieval is sent, and the generation goes on for the next keystroke.
 
-Has the engine's interface and is put in its place; knows neither protocol nor editor nor torch.
+This module knows neither protocol nor editor nor torch.
 """
 
 import json
 import math
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,35 +20,37 @@ from indexer.config import Settings
 from indexer.secrets.masking import mask
 from indexer.text.lines import line_end
 from lsp_server.model.prompt_context import IndexSource
-from lsp_server.model.requests import ModelAnswer, Question
+from lsp_server.model.requests import ModelAnswer, model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
 from lsp_server.retrieval import fit_line
-from lsp_server.types import Answer, Document, Engine, ModelState, Request, Suggestion
+from lsp_server.retrieval.engine import RetrievalEngine
+from lsp_server.retrieval.trees import sigmoid
+from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
 
 CERTAIN: Final = 0.9
-"""Probability from which on the copier is believed without asking; its gate is calibrated, so one in ten is wrong."""
+"""Probability of a copy from which the model is not asked; the gate is calibrated, so one copy in ten is wrong."""
 
 FINAL_REASONS: Final = frozenset(
     {Reason.IN_WORD, Reason.IN_NUMBER, Reason.FINISHES_WORD, Reason.INDENT_FIRST, Reason.CANCELLED}
 )
 """Reasons for no suggestion that hold for the model too: they are about the cursor, not about the text."""
 
-_OPENERS = re.compile(r"[:{(\[]\s*$")
-_FLOOR: Final = -25.0
-_SHIPPED: Final = Path(__file__).parents[1] / "data" / "duet.json"
+_LOWEST_LOGPROB: Final = -25.0
+_UNKNOWN_LOGPROB: Final = -3.0
+_SHIPPED: Final = Path(__file__).parents[1] / "data" / "hybrid.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What is believed, for each kind of line ``(constant, copier's log-odds, how likely the model finds it)``.
+    """Coefficients of the regressions.
 
-    :param copy: a copy that the model would not have written first; see :func:`likely`.
-    :param both: a copy that is also the model's own line.
-    :param own: the model's own line that is no copy: (constant, log of its length, its log-likelihood).
+    :param copy: for a copy that the model would not write: (constant, retrieval's log-odds, :func:`likelihood`).
+    :param both: the same for a copy that is also the model's own line.
+    :param own: for the model's own line that is no copy: (constant, log of its length, its log-likelihood).
     """
 
     copy: tuple[float, float, float]
@@ -58,17 +59,26 @@ class Weights:
 
     @classmethod
     def load(cls, path: Path = _SHIPPED) -> "Weights":
-        """Those that were fitted."""
+        """Return the fitted coefficients in a JSON file."""
         data = json.loads(path.read_text("utf-8"))
         return cls(*(tuple(map(float, data[name])) for name in ("copy", "both", "own")))  # type: ignore[arg-type]
+
+    def own_probability(self, line: str, logprob: float | None) -> float:
+        """Return the probability of a line that the model alone proposes.
+
+        :param logprob: its log-likelihood; None where it is not known.
+        """
+        constant, by_length, by_model = self.own
+        likely = max(_LOWEST_LOGPROB, logprob) if logprob is not None else _UNKNOWN_LOGPROB
+        return sigmoid(constant + by_length * math.log1p(len(line)) + by_model * likely)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredLine:
     """One line that could be shown.
 
-    :param text: the line's rest, without what stands behind the cursor already. :param copy: number of the copy that
-        says so, or None. :param own: whether the model wrote it.
+    :param text: the rest of the line, without what stands behind the cursor already.
+    :param copy: number of the copy with this text, or None. :param own: whether the model wrote it.
     """
 
     text: str
@@ -77,53 +87,52 @@ class ScoredLine:
     own: bool
 
 
-def likely(copy: str, score: float) -> float:
-    """A copy's log-likelihood by the root of its length: as a whole it puts short copies first, by the character long
-    ones. On other histories than those it was fitted on, it tells right copies from wrong ones a little better."""
-    return max(_FLOOR, score) / math.sqrt(len(copy) + 1)
+def likelihood(copy: str, score: float) -> float:
+    """Return a copy's log-likelihood, divided by the root of its length.
+
+    The whole log-likelihood prefers short copies, that by character long ones; this was a little better than both on
+    histories that it was not fitted on.
+    """
+    return max(_LOWEST_LOGPROB, score) / math.sqrt(len(copy) + 1)
 
 
 def blend(copies: Sequence[tuple[str, float]], answer: ModelAnswer, weights: Weights) -> list[ScoredLine]:
-    """Every line that copier or model propose, the most probable first.
+    """Return every line that retrieval or the model proposes, the most probable first.
 
-    :param copies: (line, probability) of the copier, best first.
+    :param copies: (line, probability) of retrieval, best first.
     """
     own = answer.texts[0].split("\n")[0] if answer.texts else ""
     scores = answer.copy_scores if len(answer.copy_scores) == len(copies) else ()
-    voices = []
+    lines = []
     for number, (line, probability) in enumerate(copies):
         odds = math.log(max(probability, 1e-4) / max(1 - probability, 1e-4))
-        if not scores and not own:  # the model said nothing: the copier alone
-            voices.append(ScoredLine(line, probability, number, False))
+        if not scores and not own:  # the model did not answer
+            lines.append(ScoredLine(line, probability, number, False))
             continue
-        constant, by_copier, by_model = weights.both if line == own else weights.copy
-        found = constant + by_model * likely(line, scores[number]) if scores else 0.0
-        voices.append(ScoredLine(line, _sigmoid(found + by_copier * odds), number, line == own))
-    if own.strip() and all(voice.text != own for voice in voices):
-        chance = max(_FLOOR, answer.line_logprob) if answer.line_logprob is not None else -3.0
-        constant, by_length, by_model = weights.own
-        voices.append(
-            ScoredLine(own, _sigmoid(constant + by_length * math.log1p(len(own)) + by_model * chance), None, True)
-        )
-    return sorted(voices, key=lambda voice: -voice.probability)
+        constant, by_retrieval, by_model = weights.both if line == own else weights.copy
+        by_score = constant + by_model * likelihood(line, scores[number]) if scores else 0.0
+        lines.append(ScoredLine(line, sigmoid(by_score + by_retrieval * odds), number, line == own))
+    if own.strip() and all(line.text != own for line in lines):
+        lines.append(ScoredLine(own, weights.own_probability(own, answer.line_logprob), None, True))
+    return sorted(lines, key=lambda line: -line.probability)
 
 
 class HybridEngine:
-    """The engine with a model beside it.
+    """Retrieval together with a model.
 
-    :param threshold: probability from which on a line is shown unasked when the copier named none.
+    :param threshold: probability from which a line is shown automatically where retrieval names no threshold.
     """
 
     def __init__(
         self,
         settings: Settings,
-        copier: Engine,
+        retrieval: RetrievalEngine,
         runner: ModelRunner,
         weights: Weights | None = None,
         threshold: float = 0.5,
     ) -> None:
         self._settings = settings
-        self._copier = copier
+        self._retrieval = retrieval
         self._runner = runner
         self._weights = weights or Weights.load()
         self._threshold = threshold
@@ -139,107 +148,97 @@ class HybridEngine:
         return self._runner.state
 
     def set_index(self, index: "Index | None") -> None:
-        """Uses another generation from the next request on; may be called from any thread."""
-        self._copier.set_index(index)
-        self._runner.packer.set_source(IndexSource(index) if index is not None else None)
+        """Use another generation from the next request on; may be called from any thread."""
+        self._retrieval.set_index(index)
+        self._runner.context_builder.set_source(IndexSource(index) if index is not None else None)
         self._runner.forget()
 
     def update(self, document: Document) -> None:
-        """A document was opened or changed."""
-        self._copier.update(document)
-        self._runner.packer.edits.note(document)
+        """Take the new text of a document that was opened or changed."""
+        self._retrieval.update(document)
+        self._runner.context_builder.edits.note(document)
 
     def close(self, uri: str) -> None:
-        """A document was closed."""
-        self._copier.close(uri)
-        self._runner.packer.close(uri)
+        """Forget a document that was closed."""
+        self._retrieval.close(uri)
+        self._runner.context_builder.close(uri)
 
     def stop(self) -> None:
-        """End the model's thread, at its next token; the copier goes on."""
+        """End the model's thread at its next token; retrieval still answers."""
         self._runner.close()
 
     def accepted(self, document: Document, offset: int) -> None:
-        """A suggestion was accepted: begin the next one, unless there is something to do already."""
-        self._runner.ask(self._question(Request(document, offset, True), ()), prefetch=True)
+        """Begin the next generation after a suggestion was accepted, unless the model is busy."""
+        self._runner.ask(model_request(self._settings, Request(document, offset, True)), prefetch=True)
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
-        """As the engine's own: at most one suggestion for an automatic request, up to three for one the user made."""
+        """Return at most one suggestion for an automatic request, up to three for an invoked one."""
         until = time.monotonic() + self._settings.deadline_ms / 1000
-        first = self._copier.complete(request, cancelled)
+        proposals = self._retrieval.propose(request, cancelled)
+        first = proposals.automatic() if request.automatic else proposals.invoked()
         if cancelled() or (request.automatic and first.reason in FINAL_REASONS) or request.popup is not None:
             return first
         if request.automatic and first.suggestions and first.suggestions[0].probability >= CERTAIN:
             return replace(first, trace={**first.trace, "model_reason": Reason.RETRIEVAL_CERTAIN})
         copies = first.suggestions
-        if request.automatic and not copies and first.reason is not Reason.NO_MATCH:
-            copies = self._copier.complete(replace(request, automatic=False), cancelled).suggestions
+        if request.automatic and not copies:
+            copies = proposals.invoked().suggestions
         lines = tuple(_line(request, copy) for copy in copies)
-        ticket = self._runner.ask(self._question(request, lines))
+        ticket = self._runner.ask(model_request(self._settings, request, lines))
         answer = ticket.wait(until, cancelled)
         trace = {**first.trace, "model_reason": answer.reason, "model_reused": ticket.reused, **answer.trace}
         if cancelled():
             return Answer((), Reason.CANCELLED, trace)
         if not answer.texts and not answer.copy_scores:
             return replace(first, trace=trace)
-        voices = blend([(line, c.probability) for line, c in zip(lines, copies, strict=True)], answer, self._weights)
-        return self._answer(request, first, voices, copies, answer, trace)
+        scored = blend([(line, c.probability) for line, c in zip(lines, copies, strict=True)], answer, self._weights)
+        return self._answer(request, scored, copies, answer, trace)
 
     def _answer(
         self,
         request: Request,
-        first: Answer,
-        voices: Sequence[ScoredLine],
+        scored: Sequence[ScoredLine],
         copies: Sequence[Suggestion],
         answer: ModelAnswer,
         trace: dict[str, Any],
     ) -> Answer:
-        threshold = float(first.trace.get("threshold", self._threshold))
+        threshold = float(trace.get("threshold", self._threshold))
         limit = 1 if request.automatic else 3
         made: list[Suggestion] = []
-        for voice in voices:
-            if len(made) == limit or (request.automatic and voice.probability < threshold):
+        for line in scored:
+            if len(made) == limit or (request.automatic and line.probability < threshold):
                 break
-            suggestion = self._suggestion(request, voice, copies, answer)
+            suggestion = _suggestion(request, line, copies, answer)
             if suggestion is not None:
                 made.append(suggestion)
-        for text in () if request.automatic else answer.texts[1:]:  # an answer to a request by hand is used again
-            other = shaped(request, text, made[-1].probability if made else 0.0)
+        # An automatic request may reuse the answer to an invoked one, but not its doubtful alternatives.
+        for text in () if request.automatic else answer.texts[1:]:
+            other = suggestion_of(request, text, made[-1].probability if made else 0.0)
             if other is not None and len(made) < limit and all(m.text != other.text for m in made):
                 made.append(other)
-        trace |= {"blended": [round(v.probability, 4) for v in voices[:3]], "threshold": round(threshold, 4)}
+        trace |= {"blended": [round(line.probability, 4) for line in scored[:3]], "threshold": round(threshold, 4)}
         if made and request.automatic and _indents(request, made[0]):
             return Answer((), Reason.INDENT_FIRST, trace)
         if made:
             return Answer(tuple(made), Reason.SHOWN, trace)
-        return Answer((), Reason.GATE if voices and request.automatic else Reason.DOES_NOT_FIT, trace)
-
-    def _suggestion(
-        self, request: Request, voice: ScoredLine, copies: Sequence[Suggestion], answer: ModelAnswer
-    ) -> Suggestion | None:
-        """The voice as the editor gets it: a copy as it was, the model's text with all its lines."""
-        if voice.copy is not None:
-            engine = "both" if voice.own else "retrieval"
-            return replace(copies[voice.copy], probability=voice.probability, engine=engine)
-        return shaped(request, answer.texts[0], voice.probability)
-
-    def _question(self, request: Request, lines: tuple[str, ...]) -> Question:
-        return self.question(self._settings, request, lines)
-
-    @staticmethod
-    def question(settings: Settings, request: Request, lines: tuple[str, ...]) -> Question:
-        """What the model is asked at a cursor: one line where text follows or the line goes on, else a block."""
-        text, offset = request.document.text, request.offset
-        before = text[:offset].rpartition("\n")[2]
-        behind = text[offset:].split("\n", 1)[0]
-        opens = not before.strip() or _OPENERS.search(before) is not None
-        single = not settings.multi_line or bool(behind.strip()) or not opens
-        count = 1 if request.automatic else 3
-        return Question(request.document, offset, single, lines, max_lines=settings.max_lines, count=count)
+        return Answer((), Reason.GATE if scored and request.automatic else Reason.DOES_NOT_FIT, trace)
 
 
-def shaped(request: Request, text: str, probability: float) -> Suggestion | None:
-    """The model's text as the editor gets it: without what stands behind the cursor already, with the document's line
-    ends; None where it does not fit, says nothing, or would write out a secret."""
+def _suggestion(
+    request: Request, line: ScoredLine, copies: Sequence[Suggestion], answer: ModelAnswer
+) -> Suggestion | None:
+    """Return a scored line as a suggestion: a copy as retrieval made it, the model's text with all its lines."""
+    if line.copy is not None:
+        engine = "both" if line.own else "retrieval"
+        return replace(copies[line.copy], probability=line.probability, engine=engine)
+    return suggestion_of(request, answer.texts[0], line.probability)
+
+
+def suggestion_of(request: Request, text: str, probability: float) -> Suggestion | None:
+    """Return the model's text as a suggestion, without what stands behind the cursor, with the document's line ends.
+
+    None where it does not fit, is blank, or would write out a secret.
+    """
     end = request.offset
     if "\n" not in text:
         fitting = fit_line.fit(text, request.document.text[request.offset :].split("\n", 1)[0].rstrip("\r"))
@@ -254,16 +253,12 @@ def shaped(request: Request, text: str, probability: float) -> Suggestion | None
 
 
 def _indents(request: Request, suggestion: Suggestion) -> bool:
-    """Whether it begins with the indentation of a line that has none yet: there Tab is wanted for just that."""
+    """Return whether a suggestion begins with the indentation of a line that has none yet; Tab is for that."""
     return suggestion.text[:1] in (" ", "\t") and request.document.text[: suggestion.start][-1:] in ("", "\n", "\r")
 
 
 def _line(request: Request, copy: Suggestion) -> str:
-    """The first line of a copy, without what it puts in the place of text behind the cursor."""
+    """Return the first line of a copy, without what it puts in the place of text behind the cursor."""
     text = copy.text.split("\n")[0].rstrip("\r")
     replaced = request.document.text[request.offset : copy.end]
     return text.removesuffix(replaced) if replaced else text
-
-
-def _sigmoid(value: float) -> float:
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))

@@ -24,13 +24,13 @@ from indexer.text.lines import lines_of
 from indexer.types import Chunk, Hit
 from lsp_server.model.imported_definitions import Modules, definitions
 from lsp_server.model.recent_edits import RecentEdits
-from lsp_server.model.similar_context import Place, alike
+from lsp_server.model.similar_context import SimilarLine, similar_lines
 from lsp_server.types import Document
 
 RETRIEVAL_SECONDS = 0.1
 _QUERY_BEFORE, _QUERY_AFTER = 12, 4  # lines around the cursor that are searched for
 _HITS = 6
-_ALIKE, _ABOVE = 3, 4  # pieces of that kind, and lines above the place in each
+_SIMILAR, _ABOVE = 3, 4  # pieces of that kind, and lines above the place in each
 _LOOKED_AT = 64  # places of each segment
 _SAME_PLACE_LINES = 3
 _KEPT_SECONDS = 60.0
@@ -39,7 +39,7 @@ _SUFFIX_CHARS = 12_000
 _WORD = re.compile(r"[A-Za-z_]\w{2,}")
 
 
-class Source(Protocol):
+class ContextSource(Protocol):
     """What packing needs of an index (``indexer.storage.reader.Index`` through :class:`IndexSource`)."""
 
     @property
@@ -56,7 +56,7 @@ class Source(Protocol):
         """Chunks that fit ``text``, best first, none of ``path``."""
         ...
 
-    def places(self, ids: Sequence[int], limit: int, path: str) -> list[Place]:
+    def similar(self, ids: Sequence[int], limit: int, path: str) -> list[SimilarLine]:
         """Places, in files other than ``path``, that follow these token ids; the longest agreement first."""
         ...
 
@@ -78,13 +78,13 @@ class IndexSource:
         self.paths: list[str] = list(index.documents)
 
     def search(self, text: str, limit: int, path: str) -> list[Hit]:
-        """See :class:`Source`."""
+        """See :class:`ContextSource`."""
         from indexer.search.hybrid import search
 
         return search(self._index, text, limit, exclude_path=path, near_path=path)
 
-    def places(self, ids: Sequence[int], limit: int, path: str) -> list[Place]:
-        """See :class:`Source`."""
+    def similar(self, ids: Sequence[int], limit: int, path: str) -> list[SimilarLine]:
+        """See :class:`ContextSource`."""
         found = []
         for segment in self._index.segments.values():
             matches = segment.suffix.find(ids, _LOOKED_AT)
@@ -93,25 +93,25 @@ class IndexSource:
             for document, line, length in rows:
                 about = segment.documents[document]
                 if about.live and about.path != path:
-                    found.append(Place(about.path, line, length))
+                    found.append(SimilarLine(about.path, line, length))
         near = path.rpartition("/")[0]
         found.sort(key=lambda one: (-one.agreement, one.path.rpartition("/")[0] != near, one.path, one.line))
         return found[:limit]
 
     def after(self, chunk: Chunk) -> Chunk | None:
-        """See :class:`Source`."""
+        """See :class:`ContextSource`."""
         document = self._index.document(chunk.path)
         chunks = self._index.chunks(document) if document else []
         return next((c for c in chunks if c.start_line >= chunk.end_line), None)
 
     def text(self, path: str) -> str | None:
-        """See :class:`Source`."""
+        """See :class:`ContextSource`."""
         document = self._index.document(path)
         return None if document is None else str(self._index.text(document))
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PromptContext:
     """The parts of a prompt, and how the context came about.
 
     :param reason: ``found``, ``kept``, or why the context is empty: ``no-index``, ``no-hits``, ``late``, ``failed``.
@@ -131,13 +131,13 @@ class _Choice:
     context: tuple[ContextPiece, ...]
 
 
-class Packer:
+class PromptContextBuilder:
     """Chooses context. One per session; called by one thread at a time.
 
     :param lines: lines of a piece; fewer for models with a short context.
     """
 
-    def __init__(self, source: Source | None, repository: str = "repository", lines: int = 16) -> None:
+    def __init__(self, source: ContextSource | None, repository: str = "repository", lines: int = 16) -> None:
         self._source = source
         self._modules = Modules(source.paths) if source else None
         self._repository = repository
@@ -147,7 +147,7 @@ class Packer:
         self._pool: ThreadPoolExecutor | None = None
         self.edits = RecentEdits()
 
-    def set_source(self, source: Source | None) -> None:
+    def set_source(self, source: ContextSource | None) -> None:
         """Use another index from now on."""
         self._source, self._modules, self._choice = source, Modules(source.paths) if source else None, None
 
@@ -157,7 +157,7 @@ class Packer:
         if self._choice is not None and self._choice.uri == uri:
             self._choice = None
 
-    def pack(self, document: Document, offset: int, seconds: float | None = RETRIEVAL_SECONDS) -> Packed:
+    def build(self, document: Document, offset: int, seconds: float | None = RETRIEVAL_SECONDS) -> PromptContext:
         """The parts of the prompt at ``offset``.
 
         :param seconds: how long to wait for the search; what arrives later serves the next request. None: no limit.
@@ -166,14 +166,14 @@ class Packer:
         line = document.text.count("\n", 0, offset)
         kept = self._kept(document.uri, line)
         if kept is not None:
-            return Packed(self._parts(document, offset, path, kept), "kept", {"pieces": len(kept)})
+            return PromptContext(self._parts(document, offset, path, kept), "kept", {"pieces": len(kept)})
         began = time.perf_counter()
         reason, context = self._chosen(document, offset, path, line, seconds)
         if context:
             generation = self._source.generation if self._source else 0
             self._choice = _Choice(document.uri, line, generation, time.monotonic(), context)
         trace = {"pieces": len(context), "seconds": round(time.perf_counter() - began, 4)}
-        return Packed(self._parts(document, offset, path, context), reason, trace)
+        return PromptContext(self._parts(document, offset, path, context), reason, trace)
 
     def _kept(self, uri: str, line: int) -> tuple[ContextPiece, ...] | None:
         choice = self._choice
@@ -223,14 +223,14 @@ def _unix(text: str) -> str:
 
 
 def _retrieve(
-    source: Source, modules: Modules | None, text: str, offset: int, path: str, lines: int
+    source: ContextSource, modules: Modules | None, text: str, offset: int, path: str, lines: int
 ) -> tuple[ContextPiece, ...]:
     """Pieces from the repository, most useful first."""
     before = text[max(0, offset - 4_000) : offset].split("\n")[-_QUERY_BEFORE:]
     after = text[offset : offset + 2_000].split("\n")[:_QUERY_AFTER]
     query = "\n".join([*before, *after])
     taken: set[tuple[str, int]] = set()
-    likest = _alike(source, text, offset, path, lines, taken)
+    likest = _similar_pieces(source, text, offset, path, lines, taken)
     pieces: list[ContextPiece] = []
     for hit in source.search(query, _HITS, path):
         start, body = focus(hit.chunk, source.after(hit.chunk), query, lines)
@@ -245,13 +245,13 @@ def _retrieve(
     return (*likest, *pieces[:2], *known[:3], *pieces[2:])
 
 
-def _alike(
-    source: Source, text: str, offset: int, path: str, lines: int, taken: set[tuple[str, int]]
+def _similar_pieces(
+    source: ContextSource, text: str, offset: int, path: str, lines: int, taken: set[tuple[str, int]]
 ) -> list[ContextPiece]:
     """Pieces around the places where what stands before the cursor stands as well."""
     pieces: list[ContextPiece] = []
     chosen: list[tuple[str, int]] = []
-    for place in alike(text, offset, path, lambda ids, limit: source.places(ids, limit, path)):
+    for place in similar_lines(text, offset, path, lambda ids, limit: source.similar(ids, limit, path)):
         first = max(0, place.line - _ABOVE)
         if any(other == place.path and abs(line - first) < lines for other, line in chosen):
             continue
@@ -262,7 +262,7 @@ def _alike(
         pieces.append(ContextPiece(place.path, mask(rows)[0] + "\n"))
         chosen.append((place.path, first))
         taken.add((place.path, first // max(1, lines // 2)))
-        if len(pieces) == _ALIKE:
+        if len(pieces) == _SIMILAR:
             break
     return pieces
 

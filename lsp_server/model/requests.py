@@ -1,24 +1,29 @@
-"""A question to a language model, the work on it, and the claim to its answer.
+"""Requests to a language model, the jobs that answer them, and tickets for the answers.
 
-A job answers later questions as well: when the user types what it predicted, the rest of its text is the answer. Knows
-documents; knows neither the model nor the thread that asks it.
+A job may answer later requests as well: when the user types what it predicted, the rest of its text is the answer. This
+module knows neither the model nor the thread that runs it.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from indexer.config import Settings
 from lsp_server.reasons import Reason
-from lsp_server.types import Document
+from lsp_server.types import Document, Request
+
+_OPENS_BLOCK = re.compile(r"[:{(\[]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A cursor, and what the copier has found there.
+class ModelRequest:
+    """What the model is asked at a cursor.
 
-    :param copies: texts the copier proposes, best first; they are ranked by likelihood, and are drafts.
+    :param copies: lines that retrieval proposes, best first; the model scores them, and they are drafts.
+    :param single_line: whether the text ends with the line. :param count: alternatives that are wanted.
     """
 
     document: Document
@@ -40,15 +45,26 @@ class Question:
         return self.document.text[self.offset :]
 
 
+def model_request(settings: Settings, request: Request, copies: tuple[str, ...] = ()) -> ModelRequest:
+    """Return what the model is asked at a cursor: one line where text follows or the line goes on, else a block."""
+    text, offset = request.document.text, request.offset
+    before = text[:offset].rpartition("\n")[2]
+    behind = text[offset:].split("\n", 1)[0]
+    opens = not before.strip() or _OPENS_BLOCK.search(before) is not None
+    single = not settings.multi_line or bool(behind.strip()) or not opens
+    count = 1 if request.automatic else 3
+    return ModelRequest(request.document, offset, single, copies, max_lines=settings.max_lines, count=count)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What the model has to say.
+    """The model's answer.
 
     :param texts: its own texts, best first; empty when it wrote nothing in time.
     :param reason: why the text ended (``Generation.reason``), or the :class:`Reason` why there is none.
     :param line_logprob: log-likelihood of the first text's first line and its end; None where it is not known.
-    :param copy_scores: log-likelihood of each copy that was handed over, and its end; empty where it was not computed.
-    :param complete: False while the generation still goes on.
+    :param copy_scores: log-likelihood of each requested copy and its end; empty where it was not computed.
+    :param complete: False while the generation still runs.
     """
 
     texts: tuple[str, ...]
@@ -60,53 +76,54 @@ class ModelAnswer:
 
 
 class Job:
-    """One generation, from its question to its end.
+    """One generation, from its request to its end.
 
-    :param epoch: rises with index and adapter; an answer of an older one is not used again.
+    :param epoch: grows with each new index and adapter; an answer of an older epoch is not reused.
     """
 
-    def __init__(self, question: Question, epoch: int) -> None:
-        self.question = question
+    def __init__(self, request: ModelRequest, epoch: int) -> None:
+        self.request = request
         self.epoch = epoch
-        self.prefix, self.suffix = question.prefix, question.suffix
+        self.prefix, self.suffix = request.prefix, request.suffix
         self.stop = threading.Event()
         self.ended = threading.Event()
         self.partial = ""
         self.answer = ModelAnswer((), Reason.LATE, complete=False)
 
     def text(self) -> str:
-        """What is written so far."""
+        """Return what is written so far."""
         return self.answer.texts[0] if self.answer.texts else self.partial
 
     def scores_of(self, copies: tuple[str, ...]) -> tuple[float, ...]:
-        """The likelihoods of these copies; empty where one of them was not asked about."""
-        known = dict(zip(self.question.copies, self.answer.copy_scores, strict=False))
+        """Return the log-likelihoods of these copies; empty where one of them was not requested."""
+        known = dict(zip(self.request.copies, self.answer.copy_scores, strict=False))
         return tuple(known[copy] for copy in copies) if all(copy in known for copy in copies) else ()
 
-    def covers(self, question: Question) -> int | None:
-        """How much of this job's text the user has typed since, if it answers the new question as well."""
-        same = self.question.document.uri == question.document.uri and self.question.single_line == question.single_line
-        prefix = question.prefix
+    def covers(self, request: ModelRequest) -> int | None:
+        """Return how many characters of this job's text were typed since, if it answers the new request too."""
+        same = self.request.document.uri == request.document.uri and self.request.single_line == request.single_line
+        prefix = request.prefix
         if (
             not same
-            or self.question.count < question.count
-            or self.suffix != question.suffix
+            or self.request.count < request.count
+            or self.suffix != request.suffix
             or not prefix.startswith(self.prefix)
         ):
             return None
         typed = prefix[len(self.prefix) :]
         text = self.text()
         if not typed:
-            scored = set(question.copies) <= set(self.question.copies)
+            scored = set(request.copies) <= set(self.request.copies)
             return 0 if scored or text or not self.ended.is_set() else None
         return len(typed) if text.startswith(typed) and len(text) > len(typed) else None
 
 
 class Ticket:
-    """The claim to an answer.
+    """A claim to an answer.
 
-    :param copies: what the copier proposes now; a job that is used again was asked about others.
-    :param typed: characters of the job's text that have been typed since.
+    :param job: None where there will be no answer, for ``reason``.
+    :param copies: what retrieval proposes now; a reused job may have scored others.
+    :param typed: characters of the job's text that were typed since. :param reused: whether the job is an earlier one.
     """
 
     def __init__(
@@ -124,15 +141,15 @@ class Ticket:
         self.reused = reused
 
     def wait(self, until: float, cancelled: Callable[[], bool] | None = None) -> ModelAnswer:
-        """The answer, or what there is of it at ``until`` (``time.monotonic``)."""
+        """Return the answer, or an empty one if it is not there at ``until`` (``time.monotonic``)."""
         job = self._job
         if job is None:
             return ModelAnswer((), self._reason)
         while not job.ended.is_set():
-            left = until - time.monotonic()
-            if left <= 0 or (cancelled is not None and cancelled()):
+            remaining = until - time.monotonic()
+            if remaining <= 0 or (cancelled is not None and cancelled()):
                 break
-            job.ended.wait(min(left, 0.01))
+            job.ended.wait(min(remaining, 0.01))
         answer = job.answer
         if not job.ended.is_set():
             return ModelAnswer((), Reason.LATE, complete=False)

@@ -1,11 +1,11 @@
-"""A language model beside the copier: one thread that owns it, and the newest question wins.
+"""Runs a language model on a thread of its own, where the newest request wins.
 
-The engine asks without waiting, does its own work, and takes what the model has by its deadline. A generation goes on
-after its question was answered late: when the user types what it predicted, its text is the answer to the next question
-without another pass. Loading happens here in the background; until the model is there, and whenever it fails, questions
-are answered by nothing, with the reason.
+An engine asks without waiting, does its own work, and takes what the model has by its deadline. A generation whose
+request was answered without it goes on: when the user types what it predicted, its text answers the next request
+without another pass. The model is loaded on this thread too; until it is loaded, and whenever it fails, requests are
+answered with the reason and no text.
 
-Knows backends and packing; knows neither the engine nor the editor.
+This module knows neither engine nor editor.
 """
 
 import logging
@@ -21,8 +21,8 @@ from indexer.errors import OndolError, UserError
 from lsp_server.backends.base import Backend, Limits
 from lsp_server.backends.stop_rules import StopRules, indent_of
 from lsp_server.errors import BackendProblem
-from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, Packed, Packer
-from lsp_server.model.requests import Job, ModelAnswer, Question, Ticket
+from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, PromptContext, PromptContextBuilder
+from lsp_server.model.requests import Job, ModelAnswer, ModelRequest, Ticket
 from lsp_server.reasons import Reason
 from lsp_server.types import ModelPhase, ModelState
 from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_version
@@ -40,51 +40,51 @@ class Adaptable(Protocol):
     folder: ModelFolder
 
     def set_adapter(self, version: AdapterVersion | None) -> None:
-        """Merge, or take off."""
+        """Merge an adapter; None removes the current one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class TimeLimits:
     """How long the model may take.
 
     :param retrieval: seconds for the search of context; None: as long as it takes.
-    :param generation: seconds after which a generation ends, though it goes on when nobody waits for it any more.
+    :param generation: seconds after which a generation ends, even if its request has been answered without it.
     """
 
     retrieval: float | None = RETRIEVAL_SECONDS
     generation: float = 5.0
 
 
-UNHURRIED: Final = Patience(None, 120.0)
-"""For commands and replays, where nobody types."""
+UNHURRIED: Final = TimeLimits(None, 120.0)
+"""For commands and replays, which may wait."""
 
 
 class ModelRunner:
-    """The model's thread. Safe to call from any one thread.
+    """Runs a model on its thread; called from one thread.
 
     :param load: makes the backend, on the model's thread; raises BackendProblem.
-    :param registry: folder of the adapter registry, looked at between questions; None for backends without adapters.
-    :param tell: called once with each new problem, from the model's thread.
-    :param patience: how long context and generation may take.
+    :param registry: folder of the adapter registry, looked at between requests; None for backends without adapters.
+    :param report: called once with each new problem, from the model's thread.
+    :param time_limits: how long context and generation may take.
     :param changed: called when :attr:`state` has changed, from the model's thread.
     """
 
     def __init__(
         self,
         load: Callable[[], Backend],
-        packer: Packer,
+        context_builder: PromptContextBuilder,
         registry: Path | None = None,
-        tell: Callable[[str], None] | None = None,
-        patience: Patience | None = None,
+        report: Callable[[str], None] | None = None,
+        time_limits: TimeLimits | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._load = load
-        self._packer = packer
+        self._context_builder = context_builder
         self._registry = registry
-        self._tell = tell or (lambda message: log.warning("%s", message))
-        self._told: set[str] = set()
-        self._patience = patience or Patience()
+        self._report = report or (lambda message: log.warning("%s", message))
+        self._reported: set[str] = set()
+        self._time_limits = time_limits or TimeLimits()
         self._changed = changed
         self._epoch = 0
         self._trouble: OndolError | None = None
@@ -110,7 +110,7 @@ class ModelRunner:
         return ModelState(self._phase, self._backend.name if self._backend else "")
 
     def loaded(self, seconds: float = 600.0) -> dict[str, str]:
-        """Wait until the model is there, and say what it is made of. For commands, not for a server.
+        """Wait until the model is loaded, and return ``Backend.about``. For commands, not for a server.
 
         :raises BackendProblem: it cannot be loaded.
         """
@@ -122,39 +122,45 @@ class ModelRunner:
         return dict(self._backend.about)
 
     @property
-    def packer(self) -> Packer:
-        """The packer; ``set_source`` and ``edits.note`` may be called between questions."""
-        return self._packer
+    def context_builder(self) -> PromptContextBuilder:
+        """The builder of prompt contexts; ``set_source`` and ``edits.note`` may be called between requests."""
+        return self._context_builder
 
-    def ask(self, question: Question, *, prefetch: bool = False) -> Ticket:
-        """Put a question; an older one that it does not continue is dropped, at the next token if it is running."""
+    def ask(self, request: ModelRequest, *, prefetch: bool = False) -> Ticket:
+        """Queue a request and return a ticket for its answer.
+
+        A generation that answers it already is reused. An older request that does not is dropped, at the next token if
+        it is running.
+
+        :param prefetch: only if the model is idle.
+        """
         with self._wake:
             if self._phase is not ModelPhase.READY:
                 return Ticket(None, reason=Reason(self._phase.value))
             for job in (*reversed(self._done.values()), *((self._running,) if self._running else ())):
                 usable = job.epoch == self._epoch and not job.stop.is_set()
-                typed = job.covers(question) if usable else None
+                typed = job.covers(request) if usable else None
                 if typed is not None:
-                    return Ticket(job, question.copies, typed, reused=True)
+                    return Ticket(job, request.copies, typed, reused=True)
             if prefetch and (self._waiting or self._running):
                 return Ticket(None, reason=Reason.MODEL_BUSY)
-            job = Job(question, self._epoch)
+            job = Job(request, self._epoch)
             if self._waiting is not None:
                 self._end(self._waiting, ModelAnswer((), Reason.SUPERSEDED))
             if self._running is not None:
                 self._running.stop.set()
             self._waiting = job
             self._wake.notify()
-            return Ticket(job, question.copies)
+            return Ticket(job, request.copies)
 
     def forget(self) -> None:
-        """Drop remembered answers, and those in the making: the index or the adapter has changed."""
+        """Reuse no earlier answer from now on, because the index or the adapter has changed."""
         with self._wake:
             self._epoch += 1
             self._done.clear()
 
     def close(self) -> None:
-        """Stop; a running generation ends at its next token."""
+        """Stop the thread; a running generation ends at its next token."""
         with self._wake:
             self._closed, self._phase = True, ModelPhase.CLOSED
             if self._running is not None:
@@ -204,18 +210,18 @@ class ModelRunner:
                     self._done.popitem(last=False)
 
     def _generate(self, backend: Backend, job: Job) -> ModelAnswer:
-        question = job.question
-        packed = self._packer.pack(question.document, question.offset, self._patience.retrieval)
-        prompt = backend.render(packed.parts)
+        request = job.request
+        context = self._context_builder.build(request.document, request.offset, self._time_limits.retrieval)
+        prompt = backend.render(context.parts)
         scores: list[float] | None = None
-        if question.copies:
-            scores = backend.score(prompt, question.copies, job.stop.is_set)
-        limits = self._limits(question)
-        if question.count > 1:
-            made = backend.alternatives(prompt, limits, question.count, job.stop.is_set)
+        if request.copies:
+            scores = backend.score(prompt, request.copies, job.stop.is_set)
+        limits = self._limits(request)
+        if request.count > 1:
+            made = backend.alternatives(prompt, limits, request.count, job.stop.is_set)
         else:
-            made = [backend.generate(prompt, limits, job.stop.is_set, question.copies, lambda t: _note(job, t))]
-        texts = [StopRules.without_echo(m.text, question.suffix) for m in made]
+            made = [backend.generate(prompt, limits, job.stop.is_set, request.copies, lambda t: _note(job, t))]
+        texts = [StopRules.without_echo(m.text, request.suffix) for m in made]
         first = made[0] if made else None
         return ModelAnswer(
             tuple(t for t in texts if t.strip()),
@@ -223,21 +229,21 @@ class ModelRunner:
             first.line_logprob if first else None,
             tuple(scores or ()),
             True,
-            _trace(backend, packed, first),
+            _trace(backend, context, first),
         )
 
-    def _limits(self, question: Question) -> Limits:
-        line = question.prefix.rpartition("\n")[2]
+    def _limits(self, request: ModelRequest) -> Limits:
+        line = request.prefix.rpartition("\n")[2]
         return Limits(
-            max_tokens=question.max_tokens,
-            deadline=time.monotonic() + self._patience.generation,
-            single_line=question.single_line,
-            max_lines=question.max_lines,
+            max_tokens=request.max_tokens,
+            deadline=time.monotonic() + self._time_limits.generation,
+            single_line=request.single_line,
+            max_lines=request.max_lines,
             base_indent=indent_of(line),
         )
 
     def _swap_adapter(self) -> None:
-        """Follow the registry's ``current``; what is refused is told once, and the adapter before it stays."""
+        """Load the registry's current adapter; one that fails is reported once and not tried again."""
         if self._registry is None or time.monotonic() - self._looked < _LOOK_FOR_ADAPTER_SECONDS:
             return
         self._looked = time.monotonic()
@@ -266,10 +272,10 @@ class ModelRunner:
     def _problem(self, error: Exception) -> None:
         message = str(error) if isinstance(error, OndolError) else f"the model failed ({type(error).__name__})"
         if not isinstance(error, OndolError):
-            log.error("the model's thread met %s", type(error).__name__, exc_info=error)
-        if message not in self._told:
-            self._told.add(message)
-            self._tell(message)
+            log.error("the model's thread failed with %s", type(error).__name__, exc_info=error)
+        if message not in self._reported:
+            self._reported.add(message)
+            self._report(message)
 
     @staticmethod
     def _end(job: Job, answer: ModelAnswer) -> None:
@@ -281,10 +287,10 @@ def _note(job: Job, text: str) -> None:
     job.partial = text
 
 
-def _trace(backend: Backend, packed: Packed, made: Any) -> dict[str, Any]:
-    """Numbers for ``ondol explain``; no text."""
+def _trace(backend: Backend, context: PromptContext, made: Any) -> dict[str, Any]:
+    """Return numbers for ``ondol explain``; no text."""
     about = backend.about
-    out: dict[str, Any] = {"model": backend.name, "context": packed.reason, **packed.trace}
+    out: dict[str, Any] = {"model": backend.name, "context": context.reason, **context.trace}
     if about["adapter"]:
         out["adapter"] = about["adapter"]
     if made is not None:

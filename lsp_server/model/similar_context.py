@@ -32,7 +32,7 @@ _UNFINISHED: Final = re.compile(r"\w+\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SimilarLine:
     """A line, from 0, of a file, and how many tokens before it, or in it, agree with those before the cursor."""
 
     path: str
@@ -40,15 +40,15 @@ class Place:
     agreement: int
 
 
-Ask = Callable[[Sequence[int], int], Sequence[Place]]
+Ask = Callable[[Sequence[int], int], Sequence[SimilarLine]]
 """Gives the places of the repository that follow these token ids, at most so many, the longest agreement first."""
 
 
-def alike(text: str, offset: int, path: str, ask: Ask) -> list[Place]:
+def similar_lines(text: str, offset: int, path: str, ask: Ask) -> list[SimilarLine]:
     """Places like the one before the cursor, the likest first; those of the open document have its ``path``."""
     prefix = text[max(0, offset - _CONTEXT) : offset]
     typed, started = _UNFINISHED.sub("", prefix), prefix[: prefix.rfind("\n") + 1]
-    found: dict[tuple[str, int], Place] = {}
+    found: dict[tuple[str, int], SimilarLine] = {}
     for context in {typed: None, started: None}:
         ids = _ids(context)[-DEPTH:]
         if not ids:
@@ -66,7 +66,7 @@ def _ids(text: str) -> list[int]:
     return ids if text.endswith(("\n", "\r")) else ids[:-1]
 
 
-def _in_document(text: str, offset: int, path: str, ids: Sequence[int]) -> list[Place]:
+def _in_document(text: str, offset: int, path: str, ids: Sequence[int]) -> list[SimilarLine]:
     """The places of the open document that lie too far from the cursor to be in the prompt."""
     found = []
     before = text[: max(0, offset - _BEFORE)]
@@ -76,9 +76,9 @@ def _in_document(text: str, offset: int, path: str, ids: Sequence[int]) -> list[
         if not part:
             continue
         lexed = lex(part)
-        places, lengths = agreements(lexed.ids, list(ids))
+        similar, lengths = agreements(lexed.ids, list(ids))
         ends, first = np.cumsum(lexed.counts), len(lines_of(text[:start])) - 1
         for best in np.argsort(-lengths, kind="stable")[:_MOST].tolist():
-            line = first + int(np.searchsorted(ends, places[best], side="right"))
-            found.append(Place(path, line, int(lengths[best])))
+            line = first + int(np.searchsorted(ends, similar[best], side="right"))
+            found.append(SimilarLine(path, line, int(lengths[best])))
     return found

@@ -1,7 +1,7 @@
-"""Sets a copied line's blanks as the lines around the cursor have theirs: tokens in columns, where people keep columns.
+"""Aligns a copied line with the columns that the lines around the cursor keep.
 
-Copies are found by their tokens, so one may come from a table with other columns. The new line is laid beside the
-nearest line above it, token by token; where either has a wide gap, the token goes to the column it has there.
+A copy may come from a table with other columns. The new line is compared with the lines above it, token by token; where
+one of them has a wide gap, the token moves to the column it has there.
 
 This module knows strings alone and changes nothing but blanks behind the cursor.
 """
@@ -15,13 +15,13 @@ from indexer.text.lines import leading_blanks
 from indexer.text.tokens import TOKEN
 
 TABLES: Final = 4
-"""Lines above that are looked at for columns."""
+"""Lines above that columns are taken from, at most."""
 
 LINES: Final = 14
-"""Lines above among which they are looked for: groups of rows are parted by blank lines and comments."""
+"""Lines above among which these are looked for, since blank lines and comments separate groups of rows."""
 
 LONGEST: Final = 400
-"""Characters of a line from which on it is no row of a table."""
+"""Characters of the longest line that counts as a row of a table."""
 
 _WIDE = re.compile(r"\S  +\S")
 _CLOSING: Final = frozenset(")]},;")
@@ -33,7 +33,7 @@ Tokens = list[tuple[str, int, int]]
 
 
 class Columns:
-    """The columns of the lines above a cursor.
+    """The columns that the lines above a cursor keep.
 
     :param above: nearest first. :param indent: the leading blanks of the cursor's line; lines with others are skipped.
     """
@@ -45,7 +45,7 @@ class Columns:
         self._tables = [_tokens(line) for line in rows] if any(map(_WIDE.search, rows)) else []
 
     def set(self, prefix: str, text: str) -> str:
-        """The text with its blanks changed, so that ``prefix + text`` stands in columns."""
+        """Return the text with its blanks changed, so that ``prefix + text`` is aligned."""
         if not self._tables or "\t" in text or len(prefix) + len(text) > LONGEST:
             return text
         whole = prefix + text
@@ -73,44 +73,46 @@ class Columns:
         return (out + whole[place:])[len(prefix) :]
 
     def _wanted(self, line: Tokens, number: int, common: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
-        """The column of each of the line's tokens that has one; and the blanks beside brackets, as far as the lines
-        have one form."""
+        """Return the column of each of the line's tokens that has one, and the blanks next to brackets.
+
+        Blanks are taken over as far as the lines have one form.
+        """
         table = self._tables[number]
         wanted: dict[int, int] = {}
         gaps: dict[int, int] = {}
         parted = False
         quoted = _quoted(line)
-        mine = theirs = 0
-        while mine < len(line) and theirs < len(table):
-            if not _same_place(line, table, mine, theirs):
-                met = _meet(line, table, mine, theirs)
+        own = above = 0
+        while own < len(line) and above < len(table):
+            if not _same_place(line, table, own, above):
+                met = _meet(line, table, own, above)
                 if met is None:
                     break
-                mine, theirs = met
+                own, above = met
                 parted = True
-            if mine and theirs and mine not in quoted:
-                column = self._column(number, theirs, line[mine][1] - line[mine - 1][2], common)
+            if own and above and own not in quoted:
+                column = self._column(number, above, line[own][1] - line[own - 1][2], common)
                 if column is not None:
-                    wanted[mine] = column
-                elif not parted and _BRACKETS & {line[mine - 1][0], line[mine][0]}:
-                    gaps[mine] = table[theirs][1] - table[theirs - 1][2]
-            mine, theirs = mine + 1, theirs + 1
+                    wanted[own] = column
+                elif not parted and _BRACKETS & {line[own - 1][0], line[own][0]}:
+                    gaps[own] = table[above][1] - table[above - 1][2]
+            own, above = own + 1, above + 1
         return wanted, gaps
 
-    def _column(self, number: int, theirs: int, gap: int, common: Sequence[int]) -> int | None:
-        """The column that a token of a row gives to the new line's, which has stood behind ``gap`` blanks; or None."""
-        token = self._tables[number][theirs]
-        there = token[1] - self._tables[number][theirs - 1][2]
-        # Two blanks before a comment are a habit of many and no column, until rows of other lengths share it.
+    def _column(self, number: int, above: int, gap: int, common: Sequence[int]) -> int | None:
+        """Return the column that a token of a row gives to the new line's token, which had ``gap`` blanks before it."""
+        token = self._tables[number][above]
+        there = token[1] - self._tables[number][above - 1][2]
+        # Two blanks before a comment are common and no column, unless rows of other lengths share it.
         habit = there <= 2 and token[0] in _COMMENTS
         if (habit or max(there, gap) <= 1) and not self._shared(token, number, there):
             return None
-        # Nearer rows of the form that do not keep the column have given it up.
-        kept = all(self._tables[n][theirs][1] == token[1] for n in range(number) if common[n] > theirs)
+        # A nearer row of the same form without this column shows that the column has ended.
+        kept = all(self._tables[n][above][1] == token[1] for n in range(number) if common[n] > above)
         return token[1] if kept else None
 
     def _shared(self, token: tuple[str, int, int], number: int, gap: int) -> bool:
-        """Whether another row has such a token in this column, behind another and wide gap."""
+        """Return whether another row has such a token in this column, behind a wide gap of another width."""
         return any(
             after[1] == token[1] and gap != after[1] - before[2] > 1 and _alike(after[0], token[0])
             for other, table in enumerate(self._tables)
@@ -124,9 +126,9 @@ def _tokens(line: str) -> Tokens:
 
 
 def _quoted(line: Tokens) -> set[int]:
-    """Numbers of the tokens within quotes, the closing one included: the blanks before these are what somebody said.
+    """Return the numbers of the tokens within quotes, the closing one included: blanks before these belong to a text.
 
-    A quote that is not closed on the line is none (a macro's in SystemVerilog), nor is one behind a digit (``4'b1``).
+    A mark that is not closed on the line is no quote (macros in SystemVerilog), nor is one behind a digit (``4'b1``).
     """
     quoted: set[int] = set()
     number = 0
@@ -143,37 +145,37 @@ def _quoted(line: Tokens) -> set[int]:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether two tokens may stand in one column: the same mark, or two words, or two numbers."""
+    """Return whether two tokens have one form: the same mark, or both a word or a number."""
     if one == other:
         return True
     a, b = one[0], other[0]
     return (a.isalnum() or a == "_") and (b.isalnum() or b == "_")
 
 
-def _same_place(line: Tokens, table: Tokens, mine: int, theirs: int) -> bool:
-    """Whether two tokens stand in one column: alike, and of unlike words as many before the next mark."""
-    one, other = line[mine][0], table[theirs][0]
-    return one == other or (_alike(one, other) and _words_from(line, mine) == _words_from(table, theirs))
+def _same_place(line: Tokens, table: Tokens, own: int, above: int) -> bool:
+    """Return whether two tokens correspond: equal, or of one form with as many words before the next mark."""
+    one, other = line[own][0], table[above][0]
+    return one == other or (_alike(one, other) and _words_from(line, own) == _words_from(table, above))
 
 
 def _words_from(tokens: Tokens, number: int) -> int:
-    """How many words and numbers stand in a row."""
+    """Return how many words and numbers follow one another."""
     return next((n for n, token in enumerate(tokens[number:]) if not _alike(token[0], "_")), len(tokens) - number)
 
 
 def _common(line: Tokens, table: Tokens) -> int:
-    """How many tokens from the start are alike."""
+    """Return how many tokens from the start have one form."""
     pairs = enumerate(zip(line, table, strict=False))
     return next((n for n, (one, other) in pairs if not _alike(one[0], other[0])), min(len(line), len(table)))
 
 
-def _meet(line: Tokens, table: Tokens, mine: int, theirs: int) -> tuple[int, int] | None:
-    """Where the two go on together after they have parted: at the next mark behind a wide gap of the table."""
-    for there in range(theirs, len(table)):
+def _meet(line: Tokens, table: Tokens, own: int, above: int) -> tuple[int, int] | None:
+    """Return where two lines correspond again after they differed: at the next mark behind a wide gap of the table."""
+    for there in range(above, len(table)):
         mark = table[there][0]
         if mark[0].isalnum() or mark[0] == "_" or table[there][1] - table[there - 1][2] < 2:
             continue
-        for here in range(mine, len(line)):
+        for here in range(own, len(line)):
             if line[here][0] == mark:
                 return here, there
     return None

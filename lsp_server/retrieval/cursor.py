@@ -1,11 +1,11 @@
-"""What stands around a cursor, as token ids: the view that the retrieval engine works on.
+"""The text around a cursor as token ids: what the retrieval engine works on.
 
-A scene holds the open document split at the cursor's line, its tokens before and after, the words and pairs of words
-that it already uses, and two readings of the cursor: behind a finished word, and within one (``Reading``). Everything
-that does not change while one goes on typing in a line is kept from the scene before (:class:`SceneCache`), so that a
-keystroke costs no lexing but that of its own line.
+A :class:`CursorContext` holds the open document split at the cursor's line, its tokens before and after that line, the
+words and pairs of words in it, and two readings of the cursor: behind a whole word, and inside one (:class:`Reading`).
+What does not change while one types in a line is its :class:`LineContext`; it is kept from key to key, so that a
+keystroke costs the lexing of one line.
 
-This module knows one document and no index; it makes no suggestion.
+This module knows one document and no index.
 """
 
 import re
@@ -24,7 +24,7 @@ Ids = NDArray[np.uint32]
 Keys = NDArray[np.uint64]
 
 WINDOW = 40
-"""Tokens of a continuation that are compared; a longer rest of a line is cut by eye only."""
+"""Tokens of a continuation that are compared; a longer rest of a line is compared no further."""
 
 NEAR_TOKENS = 300
 """Tokens before the cursor whose words count as near (half as many after it)."""
@@ -47,7 +47,7 @@ _EMPTY = np.zeros(0, np.uint32)
 class Reading:
     """One way to read the cursor.
 
-    :param partial: the letters of the unfinished word, which a continuation has to begin with; "" behind a whole one.
+    :param partial: the letters of the unfinished word that a continuation has to begin with; "" behind a whole word.
     :param typed: the ids of the whole tokens of the line before the cursor.
     """
 
@@ -56,23 +56,23 @@ class Reading:
 
 
 def pairs(ids: Ids) -> Keys:
-    """The distinct pairs of neighbours."""
+    """Return the distinct pairs of neighbouring tokens, as keys in order."""
     wide = ids.astype(np.uint64)
     return np.unique((wide[:-1] << PAIR) | wide[1:])
 
 
 def pair_keys(before: Ids, ids: Ids) -> Keys:
-    """Keys as in :func:`pairs` for aligned arrays of any shape."""
+    """Return keys as in :func:`pairs` for aligned arrays of any shape."""
     return (before.astype(np.uint64) << PAIR) | ids
 
 
 def triple_keys(before: Ids, pair: Keys) -> Keys:
-    """Keys for three neighbours from the first of them and the pair after it."""
+    """Return keys for three neighbouring tokens, from the first of them and the pair after it."""
     return (before.astype(np.uint64) * _TRIPLE_A) ^ (pair * _TRIPLE_B)
 
 
-class Side:
-    """The document's text on one side of the cursor's line, with its tokens."""
+class LexedText:
+    """A text with its tokens: a document, or the part of one on one side of the cursor's line."""
 
     def __init__(self, text: str, lexed: Lexed | None = None) -> None:
         self.text = text
@@ -86,11 +86,11 @@ class Side:
         lines = lines_of(self.text)
         return lines[:-1] if lines and not lines[-1] else lines
 
-    def grown(self, text: str) -> "Side":
-        """The side of a text that begins with this one's, lexing only what is new."""
+    def grown(self, text: str) -> "LexedText":
+        """Return a longer text that begins with this one, lexing only what is new."""
         fresh = lex(text[len(self.text) :])
         old = self.lexed
-        return Side(
+        return LexedText(
             text,
             Lexed(
                 np.concatenate((old.ids, fresh.ids)),
@@ -101,16 +101,16 @@ class Side:
 
 
 @dataclass
-class Frame:
-    """The parts of a scene that typing within the line leaves alone."""
+class LineContext:
+    """The parts of a cursor context that do not change while one types in a line."""
 
-    before: Side
-    after: Side
+    before: LexedText
+    after: LexedText
     tokens: Ids = field(init=False)
-    """All tokens but those of the cursor's line, with one ``END`` in the line's place and windows' room at the end."""
+    """All tokens but those of the cursor's line, with one ``END`` instead of it, and room for a window at the end."""
 
     followers: dict[str, list[str]] = field(default_factory=dict)
-    """Words that stand below others, as ``slots`` found them: looked for once while one types in a line."""
+    """For words of the document, the words that stand below them; ``series`` fills it."""
 
     def __post_init__(self) -> None:
         gap = np.array([END], np.uint32)
@@ -118,7 +118,7 @@ class Frame:
 
     @property
     def here(self) -> int:
-        """The place of the cursor's line in ``tokens``."""
+        """The position of the cursor's line in ``tokens``."""
         return len(self.before.ids)
 
     @cached_property
@@ -138,12 +138,12 @@ class Frame:
 
     @cached_property
     def pairs(self) -> Keys:
-        """Distinct pairs of neighbours."""
+        """Distinct pairs of neighbouring tokens."""
         return pairs(self.searchable)
 
     @cached_property
     def triples(self) -> Keys:
-        """Distinct triples of neighbours."""
+        """Distinct triples of neighbouring tokens."""
         ids = self.searchable
         return (
             np.unique(triple_keys(ids[:-2], pair_keys(ids[1:-1], ids[2:]))) if len(ids) > 2 else np.zeros(0, np.uint64)
@@ -201,8 +201,8 @@ class Frame:
 
 
 @dataclass
-class Scene:
-    """A cursor and what stands around it.
+class CursorContext:
+    """A cursor and the text around it.
 
     :param prefix: the line's text before the cursor. :param rest: its text behind the cursor.
     :param line: the line's number, from 0. :param indent: columns of the line's leading blanks.
@@ -210,7 +210,7 @@ class Scene:
 
     document: Document
     offset: int
-    frame: Frame
+    line_context: LineContext
     prefix: str
     rest: str
     line: int
@@ -219,43 +219,37 @@ class Scene:
 
     @property
     def at_start(self) -> bool:
-        """Whether nothing but blanks stands before the cursor on its line."""
+        """Whether only blanks stand before the cursor on its line."""
         return not self.prefix.strip()
 
     def context(self, reading: Reading, depth: int) -> list[int]:
-        """The last ``depth`` tokens before the cursor under a reading, the nearest last."""
+        """Return the last ``depth`` tokens before the cursor under a reading, the nearest last."""
         typed = list(reading.typed)
         room = max(0, depth - len(typed))
-        return (self.frame.before.ids[-room:].tolist() if room else []) + typed
+        return (self.line_context.before.ids[-room:].tolist() if room else []) + typed
 
     @cached_property
     def columns(self) -> Columns:
-        """The columns that the lines above keep."""
-        above = self.frame.before.lines[: -LINES - 1 : -1]
+        """The columns that the lines above are aligned to."""
+        above = self.line_context.before.lines[: -LINES - 1 : -1]
         return Columns(above, leading_blanks(self.prefix))
 
-    def line_text(self, line: int) -> str:
-        """The text of another line of the document."""
-        if line < self.line:
-            return self.frame.before.lines[line]
-        return self.frame.after.lines[line - self.line - 1]
 
-
-class SceneCache:
-    """Makes scenes, keeping from each document's last one what still holds."""
+class CursorContexts:
+    """Makes cursor contexts, and keeps the line context of each document's last one."""
 
     def __init__(self, size: int = 16) -> None:
-        self._frames: dict[str, Frame] = {}
+        self._line_contexts: dict[str, LineContext] = {}
         self._size = size
 
-    def scene(self, document: Document, offset: int) -> Scene:
-        """The scene at an offset of a document."""
+    def at(self, document: Document, offset: int) -> CursorContext:
+        """Return the context of an offset of a document."""
         text = document.text
         start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
-        ends = [place for place in (text.find("\n", offset), text.find("\r", offset)) if place >= 0]
+        ends = [end for end in (text.find("\n", offset), text.find("\r", offset)) if end >= 0]
         end = min(ends, default=len(text))
         behind = end + 2 if text[end : end + 2] == "\r\n" else end + 1
-        frame = self._frame(document.uri, text[:start], text[behind:])
+        context = self._line_context(document.uri, text[:start], text[behind:])
         prefix, rest = text[start:offset], text[offset:end]
         typed = token_ids(prefix)
         readings = [Reading("", tuple(typed))]
@@ -263,34 +257,34 @@ class SceneCache:
         if word:
             readings.append(Reading(word[0], tuple(typed[:-1])))
         indent = columns(leading_blanks(prefix))
-        line = len(frame.before.lexed.counts)
-        return Scene(document, offset, frame, prefix, rest, line, indent, tuple(readings))
+        line = len(context.before.lexed.counts)
+        return CursorContext(document, offset, context, prefix, rest, line, indent, tuple(readings))
 
     def forget(self, uri: str) -> None:
-        """The document was closed."""
-        self._frames.pop(uri, None)
+        """Forget a document that was closed."""
+        self._line_contexts.pop(uri, None)
 
-    def _frame(self, uri: str, before: str, after: str) -> Frame:
-        old = self._frames.pop(uri, None)
+    def _line_context(self, uri: str, before: str, after: str) -> LineContext:
+        old = self._line_contexts.pop(uri, None)
         if old is None or old.before.text != before or old.after.text != after:
-            old = Frame(_side(before, old.before if old else None), _side(after, old.after if old else None))
-        self._frames[uri] = old
-        while len(self._frames) > self._size:
-            self._frames.pop(next(iter(self._frames)))
+            old = LineContext(_lexed(before, old.before if old else None), _lexed(after, old.after if old else None))
+        self._line_contexts[uri] = old
+        while len(self._line_contexts) > self._size:
+            self._line_contexts.pop(next(iter(self._line_contexts)))
         return old
 
 
-def _side(text: str, old: Side | None) -> Side:
+def _lexed(text: str, old: LexedText | None) -> LexedText:
     if old is None:
-        return Side(text)
+        return LexedText(text)
     if old.text == text:
         return old
-    # Enter was pressed: the line that was typed joins the text above.
+    # Enter was pressed: the typed line joins the text above.
     if old.text.endswith("\n") and text.startswith(old.text) and old.text:
         return old.grown(text)
-    return Side(text)
+    return LexedText(text)
 
 
 def first_tokens(line: str) -> list[tuple[int, int]]:
-    """Start and end of each token of a line."""
+    """Return start and end of each token of a line."""
     return [match.span() for match in TOKEN.finditer(line)]

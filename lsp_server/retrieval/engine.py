@@ -1,13 +1,16 @@
-"""The completion engine: a cursor in, suggestions out, with the reason for each and for their absence.
+"""The retrieval engine: completes at a cursor without a language model, and says why it shows something or nothing.
 
-It puts the parts together: retrieval ranks continuations, the gate says how sure that is, and manners decide what of it
-is shown unasked. It knows no protocol and no editor. One thread uses it; ``set_index`` may come from another.
+The ranker retrieves and ranks options, the gate estimates how probable the best one is, and display rules decide
+whether an automatic request gets it. This module knows no protocol and no editor. One thread uses an engine; only
+``set_index`` may be called from another.
 """
 
 import logging
+import math
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +21,9 @@ from indexer.text.lines import line_end
 from lsp_server.reasons import Reason
 from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.gate import Gate, inputs
-from lsp_server.retrieval.next_lines import carry_on, indentation
-from lsp_server.retrieval.ranker import Option, Ranked, Retrieval, load_forest
-from lsp_server.types import Answer, Document, ModelState, Provenance, Request, Suggestion
+from lsp_server.retrieval.next_lines import indentation, next_lines
+from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
+from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
@@ -28,11 +31,9 @@ if TYPE_CHECKING:
 """A gate fitted on the repository's own history, in its data directory."""
 
 INVOKED_LIMIT: Final = 3
-CARRY_ON: Final = 0.5
-"""Probability of the first line from which the following ones are worth a look."""
 
-SOURCES: Final = ("live", "open", "copy", "search", "pattern", "earlier", "series")
-"""How ``Provenance.kind`` calls the sources of places."""
+MULTI_LINE_PROBABILITY: Final = 0.5
+"""Probability of the first line from which following lines are added."""
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +42,59 @@ _WORD = re.compile(r"\w")
 _REST_OF_WORD = re.compile(r"\w+[\s)\]},;:]*$")
 
 
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """The result of one retrieval.
+
+    :param verdict: why an automatic request gets nothing; None if it gets the best option.
+    :param count: options that were found. :param suggest: makes an option's suggestion by its number, best first; None
+        where the option does not fit.
+    :param trace: as in :class:`Answer`.
+    """
+
+    verdict: Reason | None
+    trace: dict[str, Any] = field(default_factory=dict)
+    count: int = 0
+    suggest: Callable[[int], Suggestion | None] = lambda number: None
+
+    def automatic(self) -> Answer:
+        """Return the answer to an automatic request: the best option, or nothing."""
+        best = self.suggest(0) if self.verdict is None else None
+        if best is None:
+            return Answer((), self.verdict or Reason.DOES_NOT_FIT, self.trace)
+        return Answer((best,), Reason.SHOWN, self.trace)
+
+    def invoked(self) -> Answer:
+        """Return the answer to an invoked request: the best options that fit, whatever their probability."""
+        found: list[Suggestion] = []
+        for number in range(self.count):
+            suggestion = self.suggest(number)
+            if suggestion is not None:
+                found.append(suggestion)
+            if len(found) == INVOKED_LIMIT:
+                break
+        if found:
+            return Answer(tuple(found), Reason.SHOWN, self.trace)
+        missing = Reason.DOES_NOT_FIT if self.count else self.verdict or Reason.NO_MATCH
+        return Answer((), missing, self.trace)
+
+
 @cache
 def _shipped() -> tuple[Any, Gate]:
-    return load_forest(), Gate.load()
+    return load_trees(), Gate.load()
 
 
 class RetrievalEngine:
-    """Completes at cursors of one repository."""
+    """Completes at cursors of one repository without a model.
+
+    :param gate: used where the repository has no gate of its own; None for the shipped one.
+    """
 
     def __init__(self, settings: Settings, index: "Index | None", *, gate: Gate | None = None) -> None:
-        forest, shipped = _shipped()
+        trees, shipped = _shipped()
         self._settings = settings
-        self._gate = self._shipped_gate = gate or shipped
-        self._retrieval = Retrieval(forest)
+        self._gate = self._default_gate = gate or shipped
+        self._ranker = Ranker(trees)
         self._pending: list[Index | None] = [index]
 
     @property
@@ -62,16 +103,16 @@ class RetrievalEngine:
         return None
 
     def set_index(self, index: "Index | None") -> None:
-        """Uses another generation from the next request on; may be called from any thread."""
+        """Use another generation from the next request on; may be called from any thread."""
         self._pending.append(index)
 
     def update(self, document: Document) -> None:
-        """A document was opened or changed; what it says can be found from now on."""
-        self._retrieval.update(document)
+        """Take the new text of a document that was opened or changed."""
+        self._ranker.update(document)
 
     def close(self, uri: str) -> None:
-        """A document was closed."""
-        self._retrieval.close(uri)
+        """Forget a document that was closed."""
+        self._ranker.close(uri)
 
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: retrieval is fast enough to begin with the request."""
@@ -80,128 +121,103 @@ class RetrievalEngine:
         """Do nothing: there is no model to free."""
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
-        """Suggestions for a request: at most one for an automatic one, up to three for one that the user made."""
+        """Return at most one suggestion for an automatic request, up to three for an invoked one."""
+        proposals = self.propose(request, cancelled)
+        return proposals.automatic() if request.automatic else proposals.invoked()
+
+    def propose(self, request: Request, cancelled: Callable[[], bool]) -> Proposals:
+        """Retrieve and rank options, and judge whether an automatic request gets the best one."""
         started = time.perf_counter()
         while self._pending:
             self._use(self._pending.pop(0))
-        if request.automatic and (reason := _unwelcome(request)):
-            return Answer((), reason)
-        ranked = self._retrieval.rank(request.document, request.offset, cancelled)
-        trace: dict[str, Any] = {"retrieve_ms": _milliseconds(started)}
+        if request.automatic and (reason := _rule_before_search(request)):
+            return Proposals(reason)
+        ranked = self._ranker.rank(request.document, request.offset, cancelled)
+        trace: dict[str, Any] = {"retrieve_ms": round(1e3 * (time.perf_counter() - started), 2)}
         if cancelled():
-            return Answer((), Reason.CANCELLED, trace)
+            return Proposals(Reason.CANCELLED, trace)
         if ranked is None or not ranked.options:
-            return Answer((), Reason.NO_MATCH, trace)
+            return Proposals(Reason.NO_MATCH, trace)
         probability = self._gate.probability(inputs(ranked))
         threshold = self._gate.threshold(self._settings.precision)
         trace |= {
-            "places": len(ranked.places),
+            "matches": len(ranked.matches),
             "candidates": len(ranked.candidates.best),
-            "longest": int(ranked.places.length.max()),
+            "longest": int(ranked.matches.length.max()),
             "probability": round(probability, 4),
             "threshold": round(threshold, 4),
         }
-        if request.automatic:
-            reason = _silence(request, ranked, probability, threshold)
-            if reason:
-                return Answer((), reason, trace)
-        suggestions = self._suggestions(request, ranked, probability)
-        trace["total_ms"] = _milliseconds(started)
-        return Answer(suggestions, Reason.SHOWN if suggestions else Reason.DOES_NOT_FIT, trace)
+        verdict = Reason.GATE if probability < threshold else _rule_after_ranking(request, ranked)
+
+        def suggest(number: int) -> Suggestion | None:
+            option = ranked.options[number]
+            return self._suggestion(request, ranked, option, _option_probability(ranked, option, probability))
+
+        return Proposals(verdict, trace, len(ranked.options), suggest)
 
     def _use(self, index: "Index | None") -> None:
-        """Takes an index, and the repository's own gate where ``ondol eval --fit-gate`` has made one."""
-        self._retrieval.set_index(index)
+        """Take an index, and the repository's own gate where ``ondol eval --fit-gate`` has made one."""
+        self._ranker.set_index(index)
         if index is None:
             return
         own = own_gate_file(self._settings, index.root)
         try:
             self._gate = Gate.load(own)
         except FileNotFoundError:
-            self._gate = self._shipped_gate
+            self._gate = self._default_gate
         except (OSError, ValueError) as error:
             log.warning("the repository's own gate is not used: %s", error)
-            self._gate = self._shipped_gate
-
-    def _suggestions(self, request: Request, ranked: Ranked, probability: float) -> tuple[Suggestion, ...]:
-        limit = 1 if request.automatic else INVOKED_LIMIT
-        made: list[Suggestion] = []
-        for option in ranked.options:
-            if len(made) == limit:
-                break
-            # The gate judges the best option; each later one is less probable by its distance in log-odds.
-            odds = probability / max(1 - probability, 1e-9) * 2.718281828 ** (option.score - ranked.options[0].score)
-            suggestion = self._suggestion(request, ranked, option, min(odds / (1 + odds), probability))
-            if suggestion is not None:
-                made.append(suggestion)
-            elif request.automatic:
-                break
-        return tuple(made)
+            self._gate = self._default_gate
 
     def _suggestion(self, request: Request, ranked: Ranked, option: Option, probability: float) -> Suggestion | None:
-        """An option as a suggestion, if it fits the text behind the cursor and the editor's popup."""
-        scene = ranked.scene
-        fitting = fit_line.fit(option.text, scene.rest)
+        """Return an option as a suggestion, if it fits the text behind the cursor and the editor's popup."""
+        cursor = ranked.cursor
+        fitting = fit_line.fit(option.text, cursor.rest)
         if fitting is None:
             return None
         text, replaced = fitting
-        # The index holds no secret that the rules know; open documents may, and what is copied from them is not shown.
+        # The index holds no secret that the rules know, but open documents may; such a copy is not shown.
         path = request.document.path or ""
-        if not text.strip() or mask(scene.prefix + text, path)[1] > 0:
+        if not text.strip() or mask(cursor.prefix + text, path)[1] > 0:
             return None
-        if self._settings.multi_line and probability >= CARRY_ON and not scene.rest.strip() and not replaced:
-            lines = carry_on(ranked, option, self._settings.max_lines - 1)
+        multi_line = self._settings.multi_line and probability >= MULTI_LINE_PROBABILITY
+        if multi_line and not cursor.rest.strip() and not replaced:
+            lines = next_lines(ranked, option, self._settings.max_lines - 1)
             if lines and not mask("\n".join(lines), path)[1]:
                 text = line_end(request.document.text).join([text, *lines])
-        step = _steps_in(ranked, option)
-        if step > 0:  # asked for on a line that is not indented yet
-            blanks = indentation(scene.prefix, scene.frame.before.lines, step)
+        width = ranked.indentation(option)
+        if width:  # invoked on a line that is not indented yet
+            blanks = indentation(cursor.prefix, cursor.line_context.before.lines, width)
             text = "\n".join(blanks + line if line.strip() else line for line in text.split("\n"))
         start = request.offset
         if request.popup is not None:
             typed = request.document.text[request.popup.start : request.offset]
-            whole = typed + text
-            if not whole.startswith(request.popup.text):
+            if not (typed + text).startswith(request.popup.text):
                 return None
-            start, text = request.popup.start, whole
-        return Suggestion(text, start, request.offset + replaced, probability, "retrieval", _provenance(ranked, option))
+            start, text = request.popup.start, typed + text
+        source = (ranked.provenance(option),)
+        return Suggestion(text, start, request.offset + replaced, probability, "retrieval", source)
 
 
-def _unwelcome(request: Request) -> Reason | None:
-    """Why nothing is shown unasked at such a cursor, whatever it might be; None if something may be."""
+def _rule_before_search(request: Request) -> Reason | None:
+    """Return the display rule that keeps an automatic request at this cursor silent, whatever is found."""
     text, offset = request.document.text, request.offset
     if _WORD.match(text[offset : offset + 1]) and _WORD.match(text[max(offset - 1, 0) : offset]):
         return Reason.IN_WORD
     return Reason.IN_NUMBER if _NUMBER.search(text[max(offset - 40, 0) : offset]) else None
 
 
-def _silence(request: Request, ranked: Ranked, probability: float, threshold: float) -> Reason | None:
-    """Why the best option is not shown unasked; None if it is."""
+def _rule_after_ranking(request: Request, ranked: Ranked) -> Reason | None:
+    """Return the display rule that keeps the best option from being shown automatically."""
     best = ranked.options[0]
-    if probability < threshold:
-        return Reason.GATE
     if ranked.ends is not None and ranked.ends > best.score:
         return Reason.LINE_ENDS
-    if ranked.scene.readings[-1].partial and request.popup is None and _REST_OF_WORD.fullmatch(best.text):
+    if ranked.cursor.readings[-1].partial and request.popup is None and _REST_OF_WORD.fullmatch(best.text):
         return Reason.FINISHES_WORD
-    return Reason.INDENT_FIRST if _steps_in(ranked, best) else None
+    return Reason.INDENT_FIRST if ranked.indentation(best) else None
 
 
-def _steps_in(ranked: Ranked, option: Option) -> int:
-    """Columns of the indentation that a line which has none yet belongs at."""
-    scene, places = ranked.scene, ranked.places
-    if scene.prefix:
-        return 0
-    step = int(places.indent[option.place] - places.previous[option.place])
-    return max(0, int(scene.frame.previous_indents[scene.line]) + step)
-
-
-def _provenance(ranked: Ranked, option: Option) -> tuple[Provenance, ...]:
-    places = ranked.places
-    origin = ranked.origins.origin(int(places.origin[option.place]))
-    kind = SOURCES[int(places.source[option.place])]
-    return (Provenance(origin.path, origin.first + int(places.line[option.place]) + 1, kind),)
-
-
-def _milliseconds(started: float) -> float:
-    return round(1e3 * (time.perf_counter() - started), 2)
+def _option_probability(ranked: Ranked, option: Option, probability: float) -> float:
+    """Return an option's probability: the gate's for the best one, less for later ones by the ranker's log-odds."""
+    odds = probability / max(1 - probability, 1e-9) * math.exp(option.score - ranked.options[0].score)
+    return min(odds / (1 + odds), probability)

@@ -1,4 +1,4 @@
-"""Makes a continuation fit the line it goes into: what is typed already, and what stands behind the cursor.
+"""Fits a continuation to its line: to the typed text and to the text behind the cursor.
 
 This module knows strings alone.
 """
@@ -11,7 +11,7 @@ _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
 def continuation(text: str, prefix: str, partial: str) -> str | None:
-    """What of a copied line's rest is still to be written.
+    """Return what of a copied line's rest is still to be written.
 
     :param text: the rest of the line that is copied. :param prefix: the line before the cursor.
     :param partial: the unfinished word that ``text`` has to begin with; "" behind a whole word.
@@ -28,7 +28,7 @@ def continuation(text: str, prefix: str, partial: str) -> str | None:
 
 
 def fit(text: str, behind: str) -> tuple[str, int] | None:
-    """A continuation for a line with text behind the cursor.
+    """Fit a continuation to the text behind the cursor.
 
     :returns: the text to insert and how many characters behind the cursor it replaces; None if the two do not fit.
     """
@@ -41,15 +41,15 @@ def fit(text: str, behind: str) -> tuple[str, int] | None:
         return text, len(rest)
     if _CLOSERS.fullmatch(rest):
         return _close(text, rest)
-    # Mid-line: only what leads up to the text behind.
-    place = text.find(rest)
-    if place > 0:
-        return text[:place], 0
+    # Mid-line: only what comes before the text behind.
+    at = text.find(rest)
+    if at > 0:
+        return text[:at], 0
     return None
 
 
 def _close(text: str, closers: str) -> tuple[str, int] | None:
-    """For closing marks behind the cursor: those that the text closes itself are replaced."""
+    """Fit a text to closing marks behind the cursor: those that the text closes itself are replaced."""
     surplus = _unopened(text)
     if not surplus:
         return text, 0
@@ -61,7 +61,7 @@ def _close(text: str, closers: str) -> tuple[str, int] | None:
 
 
 def _unopened(text: str) -> str:
-    """The closing brackets of a text that it has not opened."""
+    """Return the closing brackets of a text that it has not opened."""
     depth: list[str] = []
     surplus = []
     for mark in text:

@@ -1,11 +1,11 @@
-"""Says how probable it is that a suggestion is right, and whether that is enough to show it unasked.
+"""Estimates how probable it is that the best suggestion is right, and from which probability it is shown automatically.
 
-A small forest of trees judges the best option by the ranker's scores and its evidence; two numbers, a slope and a bias,
-turn the forest's log-odds into a probability. The forest is fitted by ``scripts/fit_ranker.py`` on public histories;
-the two numbers too, and ``ondol eval --fit-gate`` fits them again on a team's own. The user's one setting is the
-precision that the shown suggestions shall have; the threshold for it comes from the same fit. All of it is JSON.
+A tree ensemble judges the best option by the ranker's scores and its features. Two numbers, a slope and a bias, turn
+its log-odds into a probability (Platt scaling). ``scripts/fit_ranker.py`` fits both on public histories, and
+``ondol eval --fit-gate`` fits the two numbers again on a repository's own. The user sets the precision that shown
+suggestions shall have; the threshold for it comes from the same fit.
 
-This module knows no text: rules about manners (numbers, popups) are the engine's.
+This module knows no text; the display rules (inside a word, inside a number) are in ``engine``.
 """
 
 import json
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from lsp_server.retrieval.ranker import Ranked
 from lsp_server.retrieval.ranker_features import FEATURES
-from lsp_server.retrieval.trees import Forest
+from lsp_server.retrieval.trees import TreeEnsemble, sigmoid
 
 SHIPPED: Final = Path(__file__).parents[1] / "data" / "gate.json"
-FOREST: Final = Path(__file__).parents[1] / "data" / "gate-forest.json"
+TREES: Final = Path(__file__).parents[1] / "data" / "gate-trees.json"
 
 INPUTS: Final = (
     "score",
@@ -41,11 +41,11 @@ _LATER: Final = 3
 
 
 def inputs(ranked: Ranked) -> NDArray[np.float64]:
-    """What the gate judges the best option by, ``(len(INPUTS),)``."""
+    """Return the gate's inputs for the best option, ``(len(INPUTS),)``."""
     best = ranked.options[0]
     scores = [option.score - best.score for option in ranked.options[1:]]
     ends = ranked.ends if ranked.ends is not None else best.score - _FAR
-    others = sum(1 / (1 + math.exp(-option.score)) for option in ranked.options[1:])
+    others = sum(sigmoid(option.score) for option in ranked.options[1:])
     head = [
         best.score,
         min(-scores[0], _FAR) if scores else _FAR,
@@ -54,77 +54,83 @@ def inputs(ranked: Ranked) -> NDArray[np.float64]:
         math.log1p(len(best.text)),
         *(scores + [-2 * _FAR] * _LATER)[:_LATER],
     ]
-    return np.concatenate((head, best.evidence))
+    return np.concatenate((head, best.features))
 
 
 @cache
-def shipped_forest() -> Forest:
-    """The forest that is shipped. :raises ValueError: it was fitted for other inputs."""
-    forest = Forest.load(FOREST)
-    if forest.names != INPUTS:
-        raise ValueError(f"{FOREST.name} was fitted for other inputs; run scripts/fit_ranker.py")
-    return forest
+def shipped_trees() -> TreeEnsemble:
+    """Return the shipped ensemble.
+
+    :raises ValueError: it was fitted for other inputs.
+    """
+    trees = TreeEnsemble.load(TREES)
+    if trees.names != INPUTS:
+        raise ValueError(f"{TREES.name} was fitted for other inputs; run scripts/fit_ranker.py")
+    return trees
 
 
 @dataclass(frozen=True, eq=False)
 class Gate:
     """A calibrated gate.
 
-    :param slope, bias: probability = 1 / (1 + exp(-(slope * forest + bias))).
+    :param slope, bias: probability = sigmoid(slope * score of the trees + bias).
     :param table: rows of (precision, threshold): suggestions above the threshold were right that often.
     """
 
-    forest: Forest
+    trees: TreeEnsemble
     slope: float
     bias: float
     table: tuple[tuple[float, float], ...]
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> "Gate":
-        """The gate in a JSON file. :raises ValueError: the file is no gate."""
+        """Return the gate in a JSON file.
+
+        :raises ValueError: the file is no gate.
+        """
         data = json.loads(path.read_text("utf-8"))
         try:
             table = tuple((float(a), float(b)) for a, b in data["table"])
-            return cls(shipped_forest(), float(data["slope"]), float(data["bias"]), table)
+            return cls(shipped_trees(), float(data["slope"]), float(data["bias"]), table)
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path} is no gate of this version; fit it again with ondol eval --fit-gate") from error
 
     def dumps(self) -> str:
-        """The calibration as JSON; the forest is not in it."""
+        """Return the calibration as JSON, without the trees."""
         parts = {"slope": round(self.slope, 6), "bias": round(self.bias, 6), "table": self.table}
         return json.dumps(parts) + "\n"
 
     def probability(self, values: NDArray[np.float64]) -> float:
-        """The probability that the suggestion is right."""
+        """Return the probability that the suggestion is right."""
         return float(self.probabilities(values[None, :])[0])
 
     def probabilities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same for many, ``(cases, len(INPUTS))``."""
-        return _sigmoid(self.slope * self.forest.scores(values) + self.bias)
+        """Return the probabilities of many suggestions, ``(cases, len(INPUTS))``."""
+        return sigmoid(self.slope * self.trees.scores(values) + self.bias)
 
     def threshold(self, precision: float) -> float:
-        """The probability from which on suggestions are shown, for a wanted precision of what is shown."""
+        """Return the probability from which suggestions are shown, for the wanted precision of what is shown."""
         precisions = [row[0] for row in self.table]
         thresholds = [row[1] for row in self.table]
         return float(np.interp(precision, precisions, thresholds))
 
 
-def fit(values: NDArray[np.float64], right: NDArray[np.bool_], forest: Forest | None = None) -> Gate:
-    """A gate for suggestions with known outcome: slope and bias by Newton's method, drawn a little towards 1 and 0.
+def fit(values: NDArray[np.float64], right: NDArray[np.bool_], trees: TreeEnsemble | None = None) -> Gate:
+    """Fit a gate to suggestions with known outcome.
 
     :param values: ``(cases, len(INPUTS))``. :param right: ``(cases,)``.
-    :param forest: the shipped one when not given.
+    :param trees: None for the shipped ones.
     """
-    forest = forest or shipped_forest()
-    scores = forest.scores(values)
+    trees = trees or shipped_trees()
+    scores = trees.scores(values)
     slope, bias = calibrate(scores, right)
-    return Gate(forest, slope, bias, thresholds(_sigmoid(slope * scores + bias), right))
+    return Gate(trees, slope, bias, thresholds(sigmoid(slope * scores + bias), right))
 
 
 def calibrate(scores: NDArray[np.float64], right: NDArray[np.bool_], pull: float = 2.0) -> tuple[float, float]:
-    """Slope and bias that turn log-odds into probabilities of these outcomes.
+    """Fit slope and bias that turn log-odds into probabilities of these outcomes, by Newton's method.
 
-    :param pull: weight of the prior that the scores are right as they are.
+    :param pull: weight of the prior that slope and bias are 1 and 0.
     """
     x = np.column_stack((scores, np.ones(len(scores))))
     prior = np.array([1.0, 0.0])
@@ -135,10 +141,10 @@ def calibrate(scores: NDArray[np.float64], right: NDArray[np.bool_], pull: float
         return float(np.logaddexp(0, z).sum() - z @ right + pull / 2 * ((at - prior) ** 2).sum())
 
     for _ in range(50):
-        p = _sigmoid(x @ beta)
+        p = sigmoid(x @ beta)
         curvature = (x * (p * (1 - p))[:, None]).T @ x + pull * np.eye(2)
         step = np.linalg.solve(curvature, x.T @ (right - p) - pull * (beta - prior))
-        # A whole step may lead away where all scores are alike and the prior is far off.
+        # A whole step may increase the loss where all scores are nearly equal and the prior is far off.
         while np.abs(step).max() >= 1e-8 and loss(beta + step) > loss(beta):
             step /= 2
         beta += step
@@ -148,7 +154,7 @@ def calibrate(scores: NDArray[np.float64], right: NDArray[np.bool_], pull: float
 
 
 def thresholds(probability: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
-    """For precisions from 0.3 to 0.95 the lowest threshold above which suggestions are right at least that often."""
+    """Return, for precisions from 0.3 to 0.95, the lowest threshold above which suggestions are right that often."""
     order = np.argsort(-probability)
     running = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     table = []
@@ -158,7 +164,3 @@ def thresholds(probability: NDArray[np.float64], right: NDArray[np.bool_]) -> tu
         place = int(enough[-1]) if len(enough) else 0
         table.append((round(float(precision), 2), round(float(probability[order[place]]), 4)))
     return tuple(table)
-
-
-def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-np.clip(values, -30, 30)))

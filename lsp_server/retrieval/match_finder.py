@@ -1,14 +1,14 @@
-"""Finds the places where code like that before the cursor stands: in the document, in other open ones, in the index.
+"""Finds matches: positions where code like that before the cursor stands.
 
-Five sources: the document itself, with what was typed a moment ago; the lines it had when it was opened and has no
-longer; other open documents; the repository's token suffix index, longest agreement first; and the lines of the chunks
-that search finds for the lines around the cursor, where nothing before the cursor need agree by more than a token.
+There are five sources: the document itself; the lines it had when it was opened and has no longer; other open
+documents; the repository's token suffix index, longest agreement first; and the lines of the chunks that search finds,
+where one token of agreement is enough.
 
-This module ranks nothing and shows no text.
+This module ranks nothing.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,309 +16,264 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.search.suffix_array import DEPTH, among
-from indexer.text.terms import terms
 from indexer.text.tokens import END, WORD
-from lsp_server.retrieval.cursor import WINDOW, Ids, Scene, pairs
-from lsp_server.retrieval.matches import (
-    CURRENT,
-    EARLIER,
-    OPEN,
-    REPOSITORY,
-    SEARCH,
-    SEARCH_RANK_NONE,
-    Ints,
-    Origin,
-    Origins,
-    Places,
-)
+from lsp_server.retrieval.cursor import WINDOW, CursorContext, Ids
+from lsp_server.retrieval.matches import NO_SEARCH_RANK, Ints, Matches, MatchSource, SourceText, SourceTexts, joined
+from lsp_server.retrieval.search_hits import FoundChunk, SearchHits
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
     from indexer.storage.segment import Segment
-    from lsp_server.retrieval.cursor import Side
-    from lsp_server.retrieval.removed_lines import Earlier
+    from lsp_server.retrieval.cursor import LexedText
+    from lsp_server.retrieval.removed_lines import RemovedLines
 
 FORM: Final = 24
-"""Tokens before a place whose form is compared with that of the tokens before the cursor."""
+"""Tokens before a match whose form is compared with that of the tokens before the cursor."""
 
 CURRENT_LIMIT: Final = 400
 REPOSITORY_LIMIT: Final = 256
 UNFINISHED_LIMIT: Final = 600
-"""Places of the repository within a word: those that agree least are often the only ones with a rare word."""
+"""Matches of the repository within a word: those that agree least are often the only ones with a rare word."""
 
-INDEXED: Final = (REPOSITORY, SEARCH)
-"""Sources whose words are those of a segment."""
+INDEXED: Final = (MatchSource.REPOSITORY, MatchSource.SEARCH)
+"""Sources whose unfinished words are looked up in the segment."""
 
 OPEN_LIMIT: Final = 60
-OPEN_DOCUMENTS: Final = 6
-SEARCH_CHUNKS: Final = 8
 SPELLINGS_KEPT: Final = 200_000
-
-QUERY_LINES: Final = 14
-"""Lines before the cursor whose terms are searched for; more of them drift away from what is being written."""
 
 
 def agreements(ids: Ids, context: Sequence[int]) -> tuple[Ints, Ints]:
-    """Every place of ``ids`` that follows the context's last token, and in how many tokens the two agree."""
+    """Return every position of ``ids`` behind the context's last token, and in how many tokens it agrees."""
     if not context or len(ids) < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    places = np.flatnonzero(ids[:-1] == context[-1]) + 1
-    lengths = np.ones(len(places), np.int64)
-    rows = np.arange(len(places))
+    positions = np.flatnonzero(ids[:-1] == context[-1]) + 1
+    lengths = np.ones(len(positions), np.int64)
+    rows = np.arange(len(positions))
     for back in range(1, min(DEPTH, len(context))):
-        at = places[rows] - 1 - back
+        at = positions[rows] - 1 - back
         rows = rows[(at >= 0) & (ids[at] == context[-1 - back])]
         if not len(rows):
             break
         lengths[rows] += 1
-    return places, lengths
+    return positions, lengths
 
 
-@dataclass
-class Found:
-    """What search found for the lines around a cursor; kept while one types within the line."""
+class FinderMemory:
+    """What finders keep from one request to the next, for one generation of the index.
 
-    chunks: "list[tuple[Segment, int, int, int, Ids, int]]"
-    """Segment, local document, first and last position, tokens from ``start`` on, ``start``."""
-    pairs: NDArray[np.uint64]
-
-
-NOTHING_FOUND = Found([], np.zeros(0, np.uint64))
-
-
-def look_up(scene: Scene, index: "Index", hidden: frozenset[str]) -> Found:
-    """Searches the index for the lines around the cursor.
-
-    :param hidden: paths whose indexed form does not count, because the documents are open.
-    """
-    lines = [*scene.frame.before.lines[-QUERY_LINES:], *scene.frame.after.lines[:4]]
-    query = terms("\n".join(line[:300] for line in lines))
-    if not query:
-        return NOTHING_FOUND
-    chunks: list[tuple[Segment, int, int, int, Ids, int]] = []
-    seen = []
-    for key, _ in index.bm25_search(query, SEARCH_CHUNKS + 8):
-        document, first, last = index.span(key)
-        if document.path in hidden:
-            continue
-        segment = index.segments[document.segment]
-        low, high = segment.suffix.line_range(document.local, first, last)
-        start = max(segment.suffix.document_start(document.local), low - DEPTH)
-        ids = segment.suffix.run(start, high)
-        chunks.append((segment, document.local, low, high, ids, start))
-        seen.append(pairs(ids[low - start :]))
-        if len(chunks) == SEARCH_CHUNKS:
-            break
-    return Found(chunks, np.unique(np.concatenate(seen)) if seen else NOTHING_FOUND.pairs)
-
-
-class Memory:
-    """What finders remember from one request to the next, for one generation of the index.
-
-    :ivar spellings: words by their ids. :ivar origins: texts by their documents' ids.
+    :ivar spellings: words by their ids. :ivar texts: texts of the index by their documents' ids.
     """
 
     def __init__(self) -> None:
         self.spellings: dict[int, str] = {}
-        self.origins: OrderedDict[int, Origin] = OrderedDict()
+        self.texts: OrderedDict[int, SourceText] = OrderedDict()
 
 
-class Finder:
-    """Finds the places for one request."""
+@dataclass(frozen=True, slots=True)
+class MatchQuery:
+    """What is looked for: the tokens before the cursor, under one reading of it.
 
-    def __init__(
-        self,
-        scene: Scene,
-        index: "Index | None",
-        found: Found,
-        others: Sequence[tuple[str, "Side"]],
-        hidden: frozenset[str],
-        memory: "Memory",
-        earlier: "Earlier | None" = None,
-    ) -> None:
-        self._earlier = earlier
-        self._spellings = memory.spellings
-        self._beginning: dict[tuple[int, str], Ids] = {}
-        self._scene = scene
-        self._index = index
-        self._found = found
-        self._others = others
-        self._hidden = hidden
-        self.origins = Origins(scene, index, memory.origins)
-        self._columns: list[tuple[NDArray[np.generic], ...]] = []
-        self._partial = ""
-        self._context: list[int] = []
+    :param reading: number of the reading. :param context: token ids, the nearest last.
+    :param partial: the unfinished word that a match has to continue; "" behind a whole word.
+    """
 
-    def find(self) -> Places | None:
-        """All places for all readings of the cursor; None where there are none."""
-        open_numbers = [self.origins.add_open(path, side) for path, side in self._others]
-        earlier = self._earlier
-        if earlier is not None:
-            earlier_number = self.origins.add_open(self.origins.paths[0], earlier.side, earlier.first)
-        for number, reading in enumerate(self._scene.readings):
-            context = self._scene.context(reading, DEPTH)
-            if not context:
-                continue
-            self._partial, self._context = reading.partial, context
-            self._in_document(number, context)
-            for origin, (_, side) in zip(open_numbers, self._others, strict=True):
-                self._in_side(number, OPEN, context, origin, side)
-            if earlier is not None:
-                self._in_side(number, EARLIER, context, earlier_number, earlier.side)
-            if self._index is not None:
-                self._in_segments(number, context)
-                for rank, chunk in enumerate(self._found.chunks):
-                    self._in_chunk(number, context, rank, *chunk)
-        if not any(len(column[0]) for column in self._columns):
-            return None
-        return Places(*[np.concatenate(column) for column in zip(*self._columns, strict=True)])
+    reading: int
+    context: list[int]
+    partial: str
 
-    def _add(
-        self,
-        reading: int,
-        source: int,
-        length: Ints,
-        weight: NDArray[np.float64],
-        origin: Ints,
-        line: Ints,
-        token: Ints,
-        hit: Ints | int,
-        indent: Ints,
-        previous: Ints,
-        window: Ids,
-        before: Ids,
-    ) -> None:
-        size = len(length)
-        columns: tuple[NDArray[np.generic], ...] = (
-            np.full(size, reading),
-            np.full(size, source),
-            length,
-            weight,
-            origin,
-            line,
-            token,
-            np.broadcast_to(hit, size),
-            indent,
-            previous,
-            self._form(before),
-            np.zeros(size, np.int64),
-            window,
-        )
-        if self._partial and source not in INDEXED:
-            goes_on = self._goes_on(window[:, 0], origin, line, token)
-            columns = tuple(column[goes_on] for column in columns)
-        self._columns.append(columns)
+    def form(self, before: Ids) -> Ints:
+        """Return in how many tokens before each match the form is the cursor's.
 
-    def _form(self, before: Ids) -> Ints:
-        """In how many of the tokens before each place its form is the cursor's; ``before`` is ``(places, FORM)``."""
-        context = self._context[-FORM:]
-        if not context:
-            return np.zeros(len(before), np.int64)
-        mine = np.array(context, np.uint32)
+        :param before: ``(matches, FORM)``; the tokens before each match, the nearest last.
+        """
+        context = self.context[-FORM:]
+        own = np.array(context, np.uint32)
         before = before[:, FORM - len(context) :]
-        alike = (before == mine) | (((before & mine & WORD) == WORD) & (before != END))
+        alike = (before == own) | (((before & own & WORD) == WORD) & (before != END))
         form: Ints = np.cumprod(alike[:, ::-1], axis=1).sum(axis=1)
         return form
 
-    def _goes_on(self, ids: Ids, origin: Ints, line: Ints, token: Ints) -> NDArray[np.bool_]:
-        """Which places of open documents go on with a word that begins with the unfinished one and is longer."""
-        distinct, first = np.unique(ids, return_index=True)
+
+@dataclass(frozen=True, slots=True)
+class FoundColumns:
+    """Matches of one source as columns, as in ``Matches``; a single number stands for a whole column.
+
+    :param before: uint32 ``(matches, FORM)``; the tokens before each match.
+    """
+
+    source: MatchSource
+    length: Ints
+    weight: NDArray[np.float64] | float
+    text: Ints | int
+    line: Ints
+    token: Ints
+    hit: Ints | int
+    indent: Ints
+    previous: Ints
+    window: Ids
+    before: Ids
+
+    def as_matches(self, query: MatchQuery) -> Matches:
+        """Return the matches, with their form compared with the query's."""
+        size = len(self.length)
+        return Matches(
+            reading=np.full(size, query.reading),
+            source=np.full(size, int(self.source)),
+            length=self.length,
+            weight=np.broadcast_to(self.weight, size),
+            text=np.broadcast_to(self.text, size),
+            line=self.line,
+            token=self.token,
+            hit=np.broadcast_to(self.hit, size),
+            indent=self.indent,
+            previous=self.previous,
+            form=query.form(self.before),
+            changes=np.zeros(size, np.int64),
+            window=self.window,
+        )
+
+
+class MatchFinder:
+    """Finds the matches of one request.
+
+    :param others: paths and texts of other open documents.
+    :param hidden: paths of open documents; their indexed form does not count.
+    :ivar texts: the texts that the matches stand in.
+    """
+
+    def __init__(
+        self,
+        cursor: CursorContext,
+        index: "Index | None",
+        hits: SearchHits,
+        others: "Sequence[tuple[str, LexedText]]",
+        hidden: frozenset[str],
+        memory: FinderMemory,
+        removed: "RemovedLines | None" = None,
+    ) -> None:
+        self._cursor = cursor
+        self._index = index
+        self._hits = hits
+        self._hidden = hidden
+        self._spellings = memory.spellings
+        self._removed = removed
+        self._word_ids: dict[tuple[int, str], Ids] = {}
+        self.texts = SourceTexts(cursor, index, memory.texts)
+        self._others = [(self.texts.add(path, text), text) for path, text in others]
+        self._removed_number = self.texts.add(self.texts.paths[0], removed.text, removed.first) if removed else 0
+
+    def find(self) -> Matches | None:
+        """Return all matches for all readings of the cursor; None where there are none."""
+        parts: list[Matches] = []
+        for number, reading in enumerate(self._cursor.readings):
+            context = self._cursor.context(reading, DEPTH)
+            if not context:
+                continue
+            query = MatchQuery(number, context, reading.partial)
+            for columns in self._sources(query):
+                matches = columns.as_matches(query)
+                if query.partial and columns.source not in INDEXED:
+                    matches = matches.where(self._continues(query.partial, matches))
+                parts.append(matches)
+        return joined(parts) if any(len(part) for part in parts) else None
+
+    def _sources(self, query: MatchQuery) -> Iterator[FoundColumns]:
+        found = [self._in_document(query)]
+        found += [self._in_open(query, number, text) for number, text in self._others]
+        if self._removed is not None:
+            found.append(self._in_removed(query, self._removed))
+        if self._index is not None:
+            found += self._in_segments(query, self._index)
+            found += [self._in_chunk(query, rank, chunk) for rank, chunk in enumerate(self._hits.chunks)]
+        yield from (columns for columns in found if columns is not None)
+
+    def _continues(self, partial: str, matches: Matches) -> NDArray[np.bool_]:
+        """Return which matches of open documents go on with a longer word that begins with the unfinished one."""
+        distinct, first = np.unique(matches.window[:, 0], return_index=True)
         fits = np.zeros(len(distinct), bool)
-        for number, (word, place) in enumerate(zip(distinct.tolist(), first.tolist(), strict=True)):
+        for number, (word, row) in enumerate(zip(distinct.tolist(), first.tolist(), strict=True)):
             if not word & WORD:
                 continue
-            text = self._spellings.get(word)
+            spelling = self._spellings.get(word)
             if len(self._spellings) > SPELLINGS_KEPT:
                 self._spellings.clear()
-            if text is None:
-                text = self.origins.origin(int(origin[place])).token(int(line[place]), int(token[place]))
-                self._spellings[word] = text
-            fits[number] = len(text) > len(self._partial) and text.startswith(self._partial)
-        return fits[np.searchsorted(distinct, ids)]
+            if spelling is None:
+                text = self.texts[int(matches.text[row])]
+                spelling = self._spellings[word] = text.token(int(matches.line[row]), int(matches.token[row]))
+            fits[number] = len(spelling) > len(partial) and spelling.startswith(partial)
+        return fits[np.searchsorted(distinct, matches.window[:, 0])]
 
-    def _in_document(self, reading: int, context: list[int]) -> None:
-        frame = self._scene.frame
-        here = frame.here
-        places, lengths = agreements(frame.searchable, context)
-        keep = places != here
-        places, lengths = places[keep], lengths[keep]
-        if len(places) > CURRENT_LIMIT:
-            best = np.lexsort((np.abs(places - here), -np.minimum(lengths, 6)))[:CURRENT_LIMIT]
-            places, lengths = places[best], lengths[best]
-        if not len(places):
-            return
-        above = places < here
-        upper = frame.before.line_starts
-        lower = frame.after.line_starts
-        row_above = np.clip(np.searchsorted(upper, places, side="right") - 1, 0, len(upper) - 1)
-        row_below = np.clip(np.searchsorted(lower, places - here - 1, side="right") - 1, 0, len(lower) - 1)
-        line = np.where(above, row_above, row_below + self._scene.line + 1)
-        token = np.where(above, places - upper[row_above], places - here - 1 - lower[row_below])
-        rows = np.minimum(line, len(frame.indents) - 1)
-        window = frame.tokens[places[:, None] + np.arange(WINDOW)]
-        self._add(
-            reading,
-            CURRENT,
-            lengths,
-            np.ones(len(places)),
-            np.zeros(len(places), np.int64),
-            line,
-            token,
-            SEARCH_RANK_NONE,
-            np.maximum(frame.indents[rows], 0),
-            frame.previous_indents[rows],
-            window,
-            _before(frame.tokens, places),
+    def _in_document(self, query: MatchQuery) -> FoundColumns | None:
+        context = self._cursor.line_context
+        here = context.here
+        positions, lengths = agreements(context.searchable, query.context)
+        keep = positions != here
+        positions, lengths = positions[keep], lengths[keep]
+        if len(positions) > CURRENT_LIMIT:
+            best = np.lexsort((np.abs(positions - here), -np.minimum(lengths, 6)))[:CURRENT_LIMIT]
+            positions, lengths = positions[best], lengths[best]
+        if not len(positions):
+            return None
+        above = positions < here
+        upper, lower = context.before.line_starts, context.after.line_starts
+        row_above = np.clip(np.searchsorted(upper, positions, side="right") - 1, 0, len(upper) - 1)
+        row_below = np.clip(np.searchsorted(lower, positions - here - 1, side="right") - 1, 0, len(lower) - 1)
+        line = np.where(above, row_above, row_below + self._cursor.line + 1)
+        rows = np.minimum(line, len(context.indents) - 1)
+        return FoundColumns(
+            source=MatchSource.CURRENT,
+            length=lengths,
+            weight=1.0,
+            text=0,
+            line=line,
+            token=np.where(above, positions - upper[row_above], positions - here - 1 - lower[row_below]),
+            hit=NO_SEARCH_RANK,
+            indent=np.maximum(context.indents[rows], 0),
+            previous=context.previous_indents[rows],
+            window=context.tokens[positions[:, None] + np.arange(WINDOW)],
+            before=_before(context.tokens, positions),
         )
 
-    def _in_side(self, reading: int, source: int, context: list[int], origin: int, side: "Side") -> None:
-        """The places of another open document, or of the lines that this one has no longer."""
-        places, lengths = agreements(side.ids, context)
-        line = np.searchsorted(side.line_starts, places, side="right") - 1
-        hit: Ints | int = SEARCH_RANK_NONE
-        if source == EARLIER and self._earlier is not None:
-            gone = self._earlier.besides(self._scene.prefix)
-            inside = line < len(gone)
-            keep = inside & gone[np.where(inside, line, 0)]
-            places, lengths, line = places[keep], lengths[keep], line[keep]
-            hit = np.abs(line - self._earlier.row)
-        elif len(places) > OPEN_LIMIT:
+    def _in_open(self, query: MatchQuery, number: int, text: "LexedText") -> FoundColumns | None:
+        """Return the matches of another open document."""
+        positions, lengths = agreements(text.ids, query.context)
+        if len(positions) > OPEN_LIMIT:
             best = np.argsort(-lengths, kind="stable")[:OPEN_LIMIT]
-            places, lengths, line = places[best], lengths[best], line[best]
-        if not len(places):
-            return
-        padded = np.concatenate((side.ids, np.zeros(WINDOW, np.uint32)))
-        indents = side.lexed.indents
-        previous = _previous(indents, line)
-        self._add(
-            reading,
-            source,
-            lengths,
-            np.ones(len(places)),
-            np.full(len(places), origin),
-            line,
-            places - side.line_starts[line],
-            hit,
-            indents[line].astype(np.int64),
-            previous,
-            padded[places[:, None] + np.arange(WINDOW)],
-            _before(side.ids, places),
-        )
+            positions, lengths = positions[best], lengths[best]
+        if not len(positions):
+            return None
+        line = np.searchsorted(text.line_starts, positions, side="right") - 1
+        return _in_text(MatchSource.OPEN, number, text, (positions, lengths, line), NO_SEARCH_RANK)
 
-    def _in_segments(self, reading: int, context: list[int]) -> None:
-        """The places of the whole repository with the longest agreement, however many segments it has."""
-        assert self._index is not None
-        limit = UNFINISHED_LIMIT if self._partial else REPOSITORY_LIMIT
-        segments = list(self._index.segments.values())
-        matches = [
-            segment.suffix.find(context, limit, self._words(segment) if self._partial else None) for segment in segments
+    def _in_removed(self, query: MatchQuery, removed: "RemovedLines") -> FoundColumns | None:
+        """Return the matches in the lines that the document has no longer."""
+        text = removed.text
+        positions, lengths = agreements(text.ids, query.context)
+        line = np.searchsorted(text.line_starts, positions, side="right") - 1
+        gone = removed.not_retyped(self._cursor.prefix)
+        inside = line < len(gone)
+        keep = inside & gone[np.where(inside, line, 0)]
+        positions, lengths, line = positions[keep], lengths[keep], line[keep]
+        if not len(positions):
+            return None
+        distance = np.abs(line - removed.row)
+        return _in_text(MatchSource.REMOVED, self._removed_number, text, (positions, lengths, line), distance)
+
+    def _in_segments(self, query: MatchQuery, index: "Index") -> list[FoundColumns | None]:
+        """Return the matches of the whole repository with the longest agreement, however many segments it has."""
+        limit = UNFINISHED_LIMIT if query.partial else REPOSITORY_LIMIT
+        segments = list(index.segments.values())
+        found = [
+            segment.suffix.find(query.context, limit, self._words(segment, query.partial) if query.partial else None)
+            for segment in segments
         ]
-        lengths = np.concatenate([one.lengths for one in matches]) if matches else np.zeros(0, np.uint8)
-        # A length of which only a part fits is thinned evenly, in every segment alike.
+        lengths = np.concatenate([one.lengths for one in found]) if found else np.zeros(0, np.uint8)
+        # Of a length of which only a part fits, every segment keeps the same share.
         counts = np.bincount(lengths, minlength=DEPTH + 1)
         room = np.maximum(0, limit - (np.cumsum(counts[::-1])[::-1] - counts))
         kept_share = np.minimum(1.0, room / np.maximum(counts, 1))
-        for segment, one in zip(segments, matches, strict=True):
+        columns: list[FoundColumns | None] = []
+        for segment, one in zip(segments, found, strict=True):
             length = one.lengths.astype(np.int64)
             if not len(length):
                 continue
@@ -328,86 +283,96 @@ class Finder:
             if keep.any():
                 length = length[keep]
                 weight = one.populations[keep] / np.bincount(length)[length]
-                self._in_index(reading, REPOSITORY, segment, one.positions[keep], length, weight, SEARCH_RANK_NONE)
+                columns.append(self._in_index(segment, one.positions[keep], length, weight, NO_SEARCH_RANK))
+        return columns
 
-    def _words(self, segment: "Segment") -> Ids:
-        """The ids of a segment's words that begin with the unfinished one and are longer."""
-        key = segment.number, self._partial
-        if key not in self._beginning:
-            self._beginning[key] = segment.words.beginning(self._partial)
-        return self._beginning[key]
+    def _words(self, segment: "Segment", partial: str) -> Ids:
+        """Return the ids of a segment's longer words that begin with the unfinished one."""
+        key = segment.number, partial
+        if key not in self._word_ids:
+            self._word_ids[key] = segment.words.beginning(partial)
+        return self._word_ids[key]
 
-    def _in_chunk(
-        self,
-        reading: int,
-        context: list[int],
-        rank: int,
-        segment: "Segment",
-        local: int,
-        low: int,
-        high: int,
-        ids: Ids,
-        start: int,
-    ) -> None:
-        places, lengths = agreements(ids, context)
-        keep = places >= low - start
-        if self._partial:
-            keep &= among(ids[places], self._words(segment))
-        places += start
-        if keep.any():
-            positions, lengths = places[keep].astype(np.uint32), lengths[keep]
-            self._in_index(reading, SEARCH, segment, positions, lengths, np.ones(len(positions)), rank)
+    def _in_chunk(self, query: MatchQuery, rank: int, chunk: FoundChunk) -> FoundColumns | None:
+        positions, lengths = agreements(chunk.ids, query.context)
+        keep = positions >= chunk.first - chunk.start
+        if query.partial:
+            keep &= among(chunk.ids[positions], self._words(chunk.segment, query.partial))
+        if not keep.any():
+            return None
+        found: Ids = (positions[keep] + chunk.start).astype(np.uint32)
+        return self._in_index(chunk.segment, found, lengths[keep], np.ones(len(found)), rank)
 
     def _in_index(
-        self,
-        reading: int,
-        source: int,
-        segment: "Segment",
-        positions: Ids,
-        lengths: Ints,
-        weight: NDArray[np.float64],
-        hit: int,
-    ) -> None:
+        self, segment: "Segment", positions: Ids, lengths: Ints, weight: NDArray[np.float64], rank: int
+    ) -> FoundColumns | None:
+        """Return matches of the index, without those in hidden documents.
+
+        :param rank: of the chunk that search found, or ``NO_SEARCH_RANK``.
+        """
         suffix = segment.suffix
         documents, line, token = suffix.locate(positions)
         numbers = np.full(len(segment.documents), -1, np.int64)
         for local in np.unique(documents).tolist():
             document = segment.documents[local]
             if document.live and document.path not in self._hidden:
-                numbers[local] = self.origins.indexed(segment, local)
-        origin = numbers[documents]
-        keep = origin >= 0
+                numbers[local] = self.texts.indexed(segment, local)
+        text = numbers[documents]
+        keep = text >= 0
         if not keep.any():
-            return
+            return None
         documents, line = documents[keep], line[keep]
-        indent = suffix.indent(documents, line).astype(np.int64)
         previous = suffix.indent(documents, line - 1).astype(np.int64)
         second = suffix.indent(documents, line - 2).astype(np.int64)
-        previous = np.where(previous == 255, np.where(second == 255, 0, second), previous)
-        self._add(
-            reading,
-            source,
-            lengths[keep],
-            weight[keep],
-            origin[keep],
-            line,
-            token[keep],
-            hit,
-            indent,
-            previous,
-            suffix.tokens(positions[keep], WINDOW),
-            suffix.tokens_before(positions[keep], FORM),
+        return FoundColumns(
+            source=MatchSource.REPOSITORY if rank == NO_SEARCH_RANK else MatchSource.SEARCH,
+            length=lengths[keep],
+            weight=weight[keep],
+            text=text[keep],
+            line=line,
+            token=token[keep],
+            hit=rank,
+            indent=suffix.indent(documents, line).astype(np.int64),
+            previous=np.where(previous == 255, np.where(second == 255, 0, second), previous),
+            window=suffix.tokens(positions[keep], WINDOW),
+            before=suffix.tokens_before(positions[keep], FORM),
         )
 
 
-def _before(ids: Ids, places: Ints) -> Ids:
-    """The ``FORM`` tokens before each place, the nearest last."""
-    at = places[:, None] - np.arange(FORM, 0, -1)
+def _in_text(
+    source: MatchSource, number: int, text: "LexedText", found: tuple[Ints, Ints, Ints], hit: Ints | int
+) -> FoundColumns:
+    """Return the columns of matches in a lexed text.
+
+    :param number: of the text in ``SourceTexts``. :param found: positions, lengths of agreement, and lines.
+    """
+    positions, lengths, line = found
+    padded = np.concatenate((text.ids, np.zeros(WINDOW, np.uint32)))
+    indents = text.lexed.indents
+    return FoundColumns(
+        source=source,
+        length=lengths,
+        weight=1.0,
+        text=number,
+        line=line,
+        token=positions - text.line_starts[line],
+        hit=hit,
+        indent=indents[line].astype(np.int64),
+        previous=_previous(indents, line),
+        window=padded[positions[:, None] + np.arange(WINDOW)],
+        before=_before(text.ids, positions),
+    )
+
+
+def _before(ids: Ids, positions: Ints) -> Ids:
+    """Return the ``FORM`` tokens before each position, the nearest last."""
+    at = positions[:, None] - np.arange(FORM, 0, -1)
     before: Ids = np.where(at >= 0, ids[np.maximum(at, 0)], END).astype(np.uint32)
     return before
 
 
 def _previous(indents: NDArray[np.uint8], line: Ints) -> Ints:
+    """Return the indentation of the last line that is not blank before each line."""
     rows = np.arange(len(indents))
     last = np.maximum.accumulate(np.where(indents != 255, rows, 0))
     before = last[np.maximum(line - 1, 0)]

@@ -1,11 +1,13 @@
-"""Places of like code as columns, and the texts they stand in.
+"""Matches: positions where code like that before the cursor stands, as columns, and the texts they stand in.
 
-A place is a position with the tokens that follow it, found by ``finder``, or made by ``patterns`` and ``slots`` out of
-one that was found. This module finds and ranks nothing, and it shows no text.
+``match_finder`` finds matches; ``renamed_copies`` and ``series`` derive more of them. This module neither finds nor
+ranks.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,46 +15,62 @@ from numpy.typing import NDArray
 
 from indexer.text.lines import lines_of
 from indexer.text.tokens import END, NEWLINE, TOKEN, token_id
-from lsp_server.retrieval.cursor import WINDOW, Ids, Scene, first_tokens
+from lsp_server.retrieval.cursor import WINDOW, CursorContext, Ids, first_tokens
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
     from indexer.storage.segment import Document as IndexedDocument
     from indexer.storage.segment import Segment
-    from lsp_server.retrieval.cursor import Side
+    from lsp_server.retrieval.cursor import LexedText
 
 Ints = NDArray[np.int64]
 
-CURRENT: Final = 0
-OPEN: Final = 1
-REPOSITORY: Final = 2
-SEARCH: Final = 3
-PATTERN: Final = 4
-"""A place of any other source with its words renamed; see ``patterns``."""
+FIRST_NAME_RANK: Final = 20
+"""Ranks of words in a series: below, words that follow elsewhere; from here on, names with the typed first letters."""
 
-EARLIER: Final = 5
-"""A place in a line that the document had when it was opened; see ``earlier``."""
+COUNTED_RANK: Final = 40
+"""The rank of a next number in a series."""
 
-SLOT: Final = 6
-"""The next row of a series; see ``slots``."""
+NO_SEARCH_RANK: Final = 99
 
-NAMED: Final = 20
-"""Ranks from here on are those of names that were found by their first letters; below, of words that follow."""
+TEXTS_KEPT: Final = 128
 
-COUNTED: Final = 40
-"""The rank of a next number."""
 
-SEARCH_RANK_NONE: Final = 99
+class MatchSource(IntEnum):
+    """Where a match comes from.
 
-ORIGINS_KEPT: Final = 128
+    :ivar label: its name in ``Provenance.kind``. :ivar vote: its weight among the votes for a candidate.
+    """
+
+    label: str
+    vote: float
+
+    def __new__(cls, number: int, label: str = "", vote: float = 0.0) -> "MatchSource":
+        """Make a member from its number in the columns, its label and its vote."""
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.label, member.vote = label, vote
+        return member
+
+    CURRENT = 0, "live", 3.0
+    OPEN = 1, "open", 3.0
+    REPOSITORY = 2, "copy", 1.0
+    SEARCH = 3, "search", 1.5
+    RENAMED = 4, "pattern", 1.0
+    """A match of any other source with its words renamed; see ``renamed_copies``."""
+    REMOVED = 5, "earlier", 6.0
+    """A match in a line that the document had when it was opened; see ``removed_lines``."""
+    SERIES = 6, "series", 6.0
+    """The next row of a series; see ``series``."""
 
 
 @dataclass(eq=False)
-class Origin:
-    """A text that places stand in.
+class SourceText:
+    """A text that matches stand in.
 
     :param path: relative to the repository, or the last part of an unsaved document's name.
-    :param first: number of the first of the lines in its document.
+    :param current: whether it is the document of the cursor.
+    :param first: number of its first line in the document.
     """
 
     path: str
@@ -62,7 +80,7 @@ class Origin:
     spans: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     def rest_of_line(self, line: int, token: int) -> str:
-        """The line's text behind the token before ``token``, without blanks at the end; all of it from its first."""
+        """Return the line's text from behind the token before ``token``, without blanks at the end."""
         text = self.lines[line]
         if token == 0:
             return text.strip()
@@ -70,7 +88,7 @@ class Origin:
         return text[spans[token - 1][1] :].rstrip() if token <= len(spans) else ""
 
     def token(self, line: int, token: int) -> str:
-        """The letters of a token; "" at the line's end."""
+        """Return the letters of a token; "" at the line's end."""
         spans = self._spans(line)
         return self.lines[line][slice(*spans[token])] if token < len(spans) else ""
 
@@ -80,89 +98,91 @@ class Origin:
         return self.spans[line]
 
 
-class Origins:
-    """The texts of one request, numbered; texts of the index are read when they are first looked at."""
+class SourceTexts:
+    """The texts of one request, numbered; a text of the index is read when it is first used.
 
-    def __init__(self, scene: Scene, index: "Index | None", kept: "OrderedDict[int, Origin]") -> None:
-        self._scene = scene
+    :param kept: texts of the index that earlier requests have read, by the document's id.
+    :ivar paths: paths by number; number 0 is the document of the cursor.
+    """
+
+    def __init__(self, cursor: CursorContext, index: "Index | None", kept: "OrderedDict[int, SourceText]") -> None:
+        self._cursor = cursor
         self._index = index
         self._kept = kept
         self._documents: list[IndexedDocument | None] = [None]
-        self._sides: list[tuple[Side, int] | None] = [None]
+        self._lexed: list[tuple[LexedText, int] | None] = [None]
         self._numbers: dict[tuple[int, int], int] = {}
-        self._origins: dict[int, Origin] = {}
-        self.paths: list[str] = [scene.document.path or ""]
+        self._texts: dict[int, SourceText] = {}
+        self.paths: list[str] = [cursor.document.path or ""]
 
-    def add_open(self, path: str, side: "Side", first: int = 0) -> int:
-        """The number of another open document, or of lines of one from ``first`` on."""
+    def add(self, path: str, text: "LexedText", first: int = 0) -> int:
+        """Add a text of an open document, whose lines begin at line ``first`` of it; return its number."""
         self._documents.append(None)
-        self._sides.append((side, first))
+        self._lexed.append((text, first))
         self.paths.append(path)
         return len(self.paths) - 1
 
     def indexed(self, segment: "Segment", local: int) -> int:
-        """The number of a document of the index."""
+        """Return the number of a document of the index."""
         key = (segment.number, local)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.paths)
             self._documents.append(segment.documents[local])
-            self._sides.append(None)
+            self._lexed.append(None)
             self.paths.append(segment.documents[local].path)
         return number
 
-    def origin(self, number: int) -> Origin:
-        """The text of a number."""
-        if number not in self._origins:
-            document, side = self._documents[number], self._sides[number]
+    def __getitem__(self, number: int) -> SourceText:
+        if number not in self._texts:
+            document, lexed = self._documents[number], self._lexed[number]
             if document is not None and self._index is not None:
-                self._origins[number] = self._read(document, self._index)
-            elif side is not None:
-                self._origins[number] = Origin(self.paths[number], side[0].lines, first=side[1])
+                self._texts[number] = self._read(document, self._index)
+            elif lexed is not None:
+                self._texts[number] = SourceText(self.paths[number], lexed[0].lines, first=lexed[1])
             else:
-                frame = self._scene.frame
-                lines = [*frame.before.lines, "", *frame.after.lines]
-                self._origins[number] = Origin(self.paths[number], lines, current=True)
-        return self._origins[number]
+                context = self._cursor.line_context
+                lines = [*context.before.lines, "", *context.after.lines]
+                self._texts[number] = SourceText(self.paths[number], lines, current=True)
+        return self._texts[number]
 
-    def at_hand(self, number: int) -> bool:
-        """Whether the text of a number need not be read from the index."""
+    def is_read(self, number: int) -> bool:
+        """Return whether a text can be had without reading from the index."""
         document = self._documents[number]
-        return document is None or number in self._origins or document.id in self._kept
+        return document is None or number in self._texts or document.id in self._kept
 
-    def _read(self, document: "IndexedDocument", index: "Index") -> Origin:
-        """A document of the index, remembered from one request to the next."""
-        origin = self._kept.get(document.id)
-        if origin is None:
-            origin = self._kept[document.id] = Origin(document.path, lines_of(index.text(document)))
-            while len(self._kept) > ORIGINS_KEPT:
+    def _read(self, document: "IndexedDocument", index: "Index") -> SourceText:
+        text = self._kept.get(document.id)
+        if text is None:
+            text = self._kept[document.id] = SourceText(document.path, lines_of(index.text(document)))
+            while len(self._kept) > TEXTS_KEPT:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(document.id)
-        return origin
+        return text
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Places as columns of equal length.
+class Matches:
+    """Matches as columns of equal length.
 
-    :param reading: number of the scene's reading. :param source: ``CURRENT`` … ``SLOT``.
-    :param length: tokens before the place that agree with those before the cursor.
-    :param weight: how many places of the repository this one stands for.
-    :param origin: number in ``Origins``. :param line, token: where in it.
-    :param hit: rank of the chunk that search found; of an earlier line, how far it stood from where the cursor is;
-        of a row of a series, the rank of the word in its slot.
+    :param reading: number of the cursor's reading. :param source: a ``MatchSource``.
+    :param length: tokens before the match that agree with those before the cursor.
+    :param weight: how many positions of the repository the match stands for.
+    :param text: number in ``SourceTexts``. :param line, token: position in that text.
+    :param hit: rank of the chunk that search found; for a removed line, its distance from the cursor in lines; for a
+        row of a series, the rank of the new word.
     :param indent, previous: columns of the line's leading blanks, and of the last line before it that is not blank.
-    :param form: tokens before the place that agree with those before the cursor in form: the same, or both words.
+    :param form: tokens before the match that agree with those before the cursor in form: equal, or both words.
     :param changes: words that were renamed; 0 for a copy.
-    :param window: uint32 ``(places, WINDOW)``; the tokens that follow.
+    :param window: uint32 ``(matches, WINDOW)``; the tokens that follow.
     """
 
     reading: Ints
     source: Ints
     length: Ints
     weight: NDArray[np.float64]
-    origin: Ints
+    text: Ints
     line: Ints
     token: Ints
     hit: Ints
@@ -176,24 +196,39 @@ class Places:
         return len(self.reading)
 
     @property
-    def made(self) -> NDArray[np.bool_]:
-        """Which are no copies: their words were exchanged."""
-        made: NDArray[np.bool_] = (self.source == PATTERN) | (self.source == SLOT)
-        return made
+    def derived(self) -> NDArray[np.bool_]:
+        """Which matches are no copies, because words were exchanged."""
+        derived: NDArray[np.bool_] = (self.source == MatchSource.RENAMED) | (self.source == MatchSource.SERIES)
+        return derived
+
+    def where(self, keep: NDArray[np.bool_]) -> "Matches":
+        """Return the matches that a mask keeps."""
+        return Matches(*[getattr(self, name)[keep] for name in Matches.__slots__])
+
+
+@dataclass(frozen=True, eq=False)
+class DerivedMatches:
+    """Matches whose words were exchanged.
+
+    :param rests: for each match, the text behind the token before it, with its new words.
+    """
+
+    matches: Matches
+    rests: list[str]
 
 
 def window_of(text: str) -> list[int]:
-    """The window of a rest of line: its tokens, the line's end, and nothing after it."""
+    """Return the window of a rest of line: its tokens, the line's end, and nothing after it."""
     ids = [token_id(word) for word in TOKEN.findall(text)][: WINDOW - 1]
     return [*ids, NEWLINE] + [END] * (WINDOW - 1 - len(ids))
 
 
-def joined(one: Places, other: Places) -> Places:
-    """Both, in this order."""
-    return Places(*[np.concatenate((getattr(one, name), getattr(other, name))) for name in Places.__slots__])
+def joined(parts: Sequence[Matches]) -> Matches:
+    """Return all matches of the parts, in their order."""
+    return Matches(*[np.concatenate([getattr(part, name) for part in parts]) for name in Matches.__slots__])
 
 
 def line_lengths(window: Ids) -> Ints:
-    """How many tokens of each window stand before the line's end; ``WINDOW`` where it holds no end."""
+    """Return how many tokens of each window stand before the line's end; ``WINDOW`` where it holds no end."""
     ends = (window == NEWLINE) | (window == END)
     return np.where(ends.any(axis=1), ends.argmax(axis=1), WINDOW)

@@ -1,7 +1,7 @@
-"""Carries a suggestion on over the following lines, as far as the places it was copied from agree.
+"""Adds following lines to a suggestion, as far as the texts it is copied from agree on them.
 
-A line is added while most of the evidence says the same, the code stays inside the block that was begun, and the
-document does not go on that way already. This module adds whole lines only and changes nothing in the first.
+A line is added while most of the copies have the same next line, the code stays inside the block that was begun, and
+the document does not continue that way already. The first line is not changed.
 """
 
 from collections import defaultdict
@@ -11,75 +11,75 @@ from typing import Final
 from indexer.text.lines import TAB_COLUMNS, columns, leading_blanks
 from indexer.text.tokens import token_ids
 from lsp_server.retrieval.columns import Columns
+from lsp_server.retrieval.matches import SourceText
 from lsp_server.retrieval.ranker import Option, Ranked
 
 AGREEMENT: Final = 0.6
-"""Part of the evidence that has to say the same next line."""
+"""Part of the weight of all copies that has to agree on the next line."""
 
 ALONE: Final = 12
-"""Tokens of agreement with the text before the cursor from which one place alone may carry on."""
+"""Tokens of agreement with the text before the cursor from which a single copy is enough."""
 
-VOTERS: Final = 24
-"""Places that are asked at most, those with the longest agreement first."""
+COPIES: Final = 24
+"""Copies that are compared, at most; those with the longest agreement first."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Voter:
-    """A place that the first line is copied from: its origin and line, and how many places it stands for."""
+class _Copy:
+    """A text that the first line is copied from, the line there, and how many positions it stands for."""
 
-    origin: int
+    text: SourceText
     line: int
     weight: float
 
 
-def carry_on(ranked: Ranked, option: Option, limit: int) -> list[str]:
-    """The lines after the option's first, without line ends, with the document's indentation.
+def next_lines(ranked: Ranked, option: Option, limit: int) -> list[str]:
+    """Return the lines after the option's first, without line ends, with the document's indentation.
 
-    :param limit: how many at most.
+    :param limit: lines at most.
     """
-    voters = _voters(ranked, option)
-    total = sum(voter.weight for voter in voters)
-    scene = ranked.scene
-    taken = {tuple(token_ids(line)) for line in scene.frame.after.lines[:8] if line.strip()}
+    copies = _copies(ranked, option)
+    total = sum(copy.weight for copy in copies)
+    cursor = ranked.cursor
+    context = cursor.line_context
+    present = {tuple(token_ids(line)) for line in context.after.lines[:8] if line.strip()}
     lines: list[str] = []
-    while len(lines) < limit and voters:
-        said = [(_line_after(ranked, voter, len(lines) + 1), voter) for voter in voters]
+    while len(lines) < limit and copies:
+        found = [(_line_after(ranked, copy, len(lines) + 1), copy) for copy in copies]
         votes: dict[tuple[int, str], float] = defaultdict(float)
-        for line, voter in said:
+        for line, copy in found:
             if line is not None:
-                votes[line] += voter.weight
+                votes[line] += copy.weight
         best = max(votes, key=lambda line: (votes[line], line), default=None)
         # Less deep than the first line: the block that was begun is over.
-        if best is None or votes[best] < AGREEMENT * total or best[0] < 0 or tuple(token_ids(best[1])) in taken:
+        if best is None or votes[best] < AGREEMENT * total or best[0] < 0 or tuple(token_ids(best[1])) in present:
             break
-        blanks = indentation(scene.prefix, scene.frame.before.lines, scene.indent + best[0])
-        written = [scene.prefix + option.text, *lines]
+        blanks = indentation(cursor.prefix, context.before.lines, cursor.indent + best[0])
+        written = [cursor.prefix + option.text, *lines]
         lines.append(blanks + Columns(written[::-1], blanks).set(blanks, best[1]))
-        voters = [voter for line, voter in said if line == best]
+        copies = [copy for line, copy in found if line == best]
     return lines
 
 
-def _voters(ranked: Ranked, option: Option) -> list[_Voter]:
-    places = ranked.places
-    rows = ((ranked.candidates.members == option.candidate) & ~places.made).nonzero()[0].tolist()
-    if not rows:
+def _copies(ranked: Ranked, option: Option) -> list[_Copy]:
+    numbers, length = ranked.copies(option), ranked.matches.length
+    if not numbers:
         return []
-    longest = int(places.length[rows].max())
-    rows = sorted((row for row in rows if places.length[row] >= longest - 1), key=lambda row: -int(places.length[row]))
-    if longest < ALONE and len(rows) < 2:
+    longest = int(length[numbers].max())
+    numbers = sorted((n for n in numbers if length[n] >= longest - 1), key=lambda n: -int(length[n]))
+    if longest < ALONE and len(numbers) < 2:
         return []
-    return [_Voter(int(places.origin[row]), int(places.line[row]), float(places.weight[row])) for row in rows[:VOTERS]]
+    return [_Copy(*ranked.source(n), float(ranked.matches.weight[n])) for n in numbers[:COPIES]]
 
 
-def _line_after(ranked: Ranked, voter: _Voter, number: int) -> tuple[int, str] | None:
-    """A later line: columns deeper than the voter's own line, and its text; None where there is none."""
-    source = ranked.origins.origin(voter.origin)
-    at = voter.line + number
-    if at >= len(source.lines) or (source.current and at == ranked.scene.line):
+def _line_after(ranked: Ranked, copy: _Copy, number: int) -> tuple[int, str] | None:
+    """Return a later line: columns deeper than the copied line, and its text; None where there is none."""
+    lines = copy.text.lines
+    at = copy.line + number
+    if at >= len(lines) or (copy.text.current and at == ranked.cursor.line):
         return None
-    text = source.lines[at]
-    body = text.strip()
-    return (_depth(text) - _depth(source.lines[voter.line]), body) if body else None
+    body = lines[at].strip()
+    return (_depth(lines[at]) - _depth(lines[copy.line]), body) if body else None
 
 
 def _depth(text: str) -> int:
@@ -87,7 +87,7 @@ def _depth(text: str) -> int:
 
 
 def indentation(prefix: str, above: list[str], width: int) -> str:
-    """Blanks of a width, as tabs if the document indents by tabs.
+    """Return blanks of a width, as tabs if the document indents by tabs.
 
     :param prefix, above: the cursor's line before the cursor, and the lines above it. :param width: in columns.
     """

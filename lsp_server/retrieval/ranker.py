@@ -1,7 +1,7 @@
-"""The retrieval-only completer: places of like code become candidates, a small forest of trees ranks them.
+"""Retrieves and ranks continuations of the line at a cursor.
 
-It needs no language model: what it proposes stands somewhere in the document, in other open documents or in the
-repository. ``engine`` decides what of it is shown.
+Matches of like code become candidates, and boosted trees rank them. Whatever is proposed stands in the document, in
+another open document or in the repository, or is derived from it by exchanging words. ``engine`` decides what is shown.
 """
 
 from collections import OrderedDict
@@ -15,176 +15,206 @@ from numpy.typing import NDArray
 
 from indexer.text.lines import lines_of
 from lsp_server.retrieval import fit_line
-from lsp_server.retrieval.cursor import Scene, SceneCache, Side
-from lsp_server.retrieval.match_finder import NOTHING_FOUND, OPEN_DOCUMENTS, Finder, Found, Memory, look_up
-from lsp_server.retrieval.matches import Origins, Places, joined
-from lsp_server.retrieval.ranker_features import Candidates, gather, set_paths
-from lsp_server.retrieval.removed_lines import Earlier, earlier
-from lsp_server.retrieval.renamed_copies import rename
-from lsp_server.retrieval.series import fill
-from lsp_server.retrieval.trees import Forest
-from lsp_server.types import Document
+from lsp_server.retrieval.cursor import CursorContext, CursorContexts, LexedText
+from lsp_server.retrieval.match_finder import FinderMemory, MatchFinder
+from lsp_server.retrieval.matches import Matches, MatchSource, SourceText, SourceTexts, joined
+from lsp_server.retrieval.ranker_features import FEATURES, Candidates, candidates_of
+from lsp_server.retrieval.removed_lines import RemovedLines, removed_lines
+from lsp_server.retrieval.renamed_copies import renamed_copies
+from lsp_server.retrieval.search_hits import NO_HITS, SearchHits, search_around
+from lsp_server.retrieval.series import next_rows
+from lsp_server.retrieval.trees import TreeEnsemble
+from lsp_server.types import Document, Provenance
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
 
 RANKER: Final = Path(__file__).parents[1] / "data" / "ranker.json"
 
+OPEN_DOCUMENTS: Final = 6
+"""Other open documents that are searched for matches, the last changed first."""
+
 TEXTS: Final = 8
-"""Distinct texts that are spelled out at most."""
+"""Options with distinct texts, at most."""
 
 SPELLED: Final = 40
-"""Candidates whose texts are looked at for that."""
+"""Candidates whose texts are looked at for them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Option:
-    """A continuation of the line, with its evidence.
+    """A continuation of the line.
 
     :param text: from the cursor to the end of the line. :param score: the ranker's, in log-odds of being right.
-    :param evidence: the row of ``evidence.FEATURES``. :param candidate: number among the ``Ranked.candidates``.
-    :param place: number of the place it is copied from.
+    :param features: the row of ``ranker_features.FEATURES``. :param candidate: number among the ``Candidates``.
+    :param match: number of the match that it is copied from.
     """
 
     text: str
     score: float
-    evidence: NDArray[np.float64]
+    features: NDArray[np.float64]
     candidate: int
-    place: int
+    match: int
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
-    """Candidates at a cursor.
+class Retrieved:
+    """The candidates at a cursor, not yet ranked.
 
-    :param rests: for places with other names, by number: the text behind the token before them.
+    :param rests: for derived matches, by number: the text behind the token before them.
     """
 
-    scene: Scene
-    places: Places
+    cursor: CursorContext
+    matches: Matches
     rests: dict[int, str]
     candidates: Candidates
-    origins: Origins
+    texts: SourceTexts
 
     def text(self, candidate: int) -> str | None:
-        """What of a candidate is still to be written; None if it does not continue the line here."""
-        place = int(self.candidates.best[candidate])
-        rest = self.rests.get(place)
+        """Return what of a candidate is still to be written; None if it does not continue the line here."""
+        match = int(self.candidates.best[candidate])
+        rest = self.rests.get(match)
         if rest is None:
-            origin = self.origins.origin(int(self.places.origin[place]))
-            rest = origin.rest_of_line(int(self.places.line[place]), int(self.places.token[place]))
-        partial = self.scene.readings[int(self.places.reading[place])].partial
-        text = fit_line.continuation(rest, self.scene.prefix, partial)
-        return self.scene.columns.set(self.scene.prefix, text) if text else text
+            text = self.texts[int(self.matches.text[match])]
+            rest = text.rest_of_line(int(self.matches.line[match]), int(self.matches.token[match]))
+        partial = self.cursor.readings[int(self.matches.reading[match])].partial
+        written = fit_line.continuation(rest, self.cursor.prefix, partial)
+        return self.cursor.columns.set(self.cursor.prefix, written) if written else written
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """What was found for a cursor, best first.
+    """The options at a cursor, best first.
 
     :param ends: the score of the line ending at the cursor, or None if nothing suggests that.
     """
 
-    scene: Scene
+    cursor: CursorContext
     options: tuple[Option, ...]
     ends: float | None
-    places: Places
+    matches: Matches
     candidates: Candidates
-    origins: Origins
+    texts: SourceTexts
+
+    def source(self, match: int) -> tuple[SourceText, int]:
+        """Return the text that a match stands in, and its line there."""
+        return self.texts[int(self.matches.text[match])], int(self.matches.line[match])
+
+    def provenance(self, option: Option) -> Provenance:
+        """Return where an option's text comes from."""
+        text, line = self.source(option.match)
+        kind = MatchSource(int(self.matches.source[option.match])).label
+        return Provenance(text.path, text.first + line + 1, kind)
+
+    def indentation(self, option: Option) -> int:
+        """Return the columns of blanks that an option needs on a line that has none yet; 0 behind typed text."""
+        if self.cursor.prefix:
+            return 0
+        step = int(self.matches.indent[option.match] - self.matches.previous[option.match])
+        return max(0, int(self.cursor.line_context.previous_indents[self.cursor.line]) + step)
+
+    def copies(self, option: Option) -> list[int]:
+        """Return the matches that an option is copied from, without derived ones."""
+        members = (self.candidates.members == option.candidate) & ~self.matches.derived
+        numbers: list[int] = members.nonzero()[0].tolist()
+        return numbers
 
 
-class Retrieval:
-    """Finds and ranks continuations; keeps what typing in a line leaves alone. For one thread."""
+class Ranker:
+    """Retrieves and ranks continuations; keeps what does not change while one types in a line. For one thread.
 
-    def __init__(self, forest: Forest | None) -> None:
-        self._forest = forest
-        self._scenes = SceneCache()
+    :param trees: None leaves the candidates in the order of their votes.
+    """
+
+    def __init__(self, trees: TreeEnsemble | None) -> None:
+        self._trees = trees
+        self._cursors = CursorContexts()
         self._open: OrderedDict[str, Document] = OrderedDict()
-        self._sides: dict[str, tuple[str, Side]] = {}
+        self._lexed: dict[str, LexedText] = {}
         self._opened: dict[str, list[str]] = {}
-        self._earlier: tuple[object, Earlier | None] = (None, None)
-        self._memory = Memory()
+        self._removed: tuple[object, RemovedLines | None] = (None, None)
+        self._memory = FinderMemory()
         self._index: Index | None = None
-        self._found: tuple[object, Found] = (None, NOTHING_FOUND)
+        self._hits: tuple[object, SearchHits] = (None, NO_HITS)
 
     def set_index(self, index: "Index | None") -> None:
-        """Uses another generation from now on."""
+        """Use another generation from now on."""
         self._index = index
-        self._memory = Memory()
-        self._found = (None, NOTHING_FOUND)
+        self._memory = FinderMemory()
+        self._hits = (None, NO_HITS)
 
     def update(self, document: Document) -> None:
-        """A document was opened or changed."""
+        """Take the new text of a document that was opened or changed."""
         if document.uri not in self._opened:
             self._opened[document.uri] = _lines(document.text)
         self._open[document.uri] = document
         self._open.move_to_end(document.uri)
 
     def close(self, uri: str) -> None:
-        """A document was closed: its indexed form counts again."""
+        """Forget a document that was closed; its indexed form counts again."""
         self._open.pop(uri, None)
-        self._sides.pop(uri, None)
+        self._lexed.pop(uri, None)
         self._opened.pop(uri, None)
-        self._scenes.forget(uri)
+        self._cursors.forget(uri)
 
     def rank(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Ranked | None:
-        """The continuations at a cursor; None if there are none, or when cancelled."""
-        gathered = self.gather(document, offset, cancelled)
-        if gathered is None or cancelled():
+        """Return the options at a cursor; None if there are no candidates, or when cancelled."""
+        retrieved = self.retrieve(document, offset, cancelled)
+        if retrieved is None or cancelled():
             return None
-        rows = gathered.candidates.rows
-        scores = self._forest.scores(rows) if self._forest else -np.arange(len(rows), dtype=np.float64)
-        return _spell(gathered, scores)
+        rows = retrieved.candidates.rows
+        scores = self._trees.scores(rows) if self._trees else -np.arange(len(rows), dtype=np.float64)
+        return _spell(retrieved, scores)
 
-    def gather(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> "Gathered | None":
-        """The candidates at a cursor with their evidence, not yet ranked; None if there are none, or when cancelled."""
-        scene = self._scenes.scene(document, offset)
+    def retrieve(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Retrieved | None:
+        """Return the candidates at a cursor, not yet ranked; None if there are none, or when cancelled."""
+        cursor = self._cursors.at(document, offset)
         others = self._others(document.uri)
         hidden = frozenset(one.path for one in self._open.values() if one.path) | {document.path or ""}
         if cancelled():
             return None
-        found = self._look_up(scene, hidden)
+        hits = self._search(cursor, hidden)
         if cancelled():
             return None
-        finder = Finder(scene, self._index, found, others, hidden, self._memory, self._gone(scene))
-        places = finder.find()
+        finder = MatchFinder(cursor, self._index, hits, others, hidden, self._memory, self._removed_lines(cursor))
+        matches = finder.find()
         if cancelled():
             return None
-        patterns = rename(scene, places, finder.origins) if places is not None else None
+        derived = [renamed_copies(cursor, matches, finder.texts) if matches is not None else None, next_rows(cursor)]
         rests: dict[int, str] = {}
-        for made in (patterns, fill(scene)):
+        for made in derived:
             if made is not None:
-                rests |= dict(enumerate(made.rests, len(places) if places is not None else 0))
-                places = joined(places, made.places) if places is not None else made.places
-        if places is None:
+                rests |= dict(enumerate(made.rests, len(matches) if matches is not None else 0))
+                matches = joined((matches, made.matches)) if matches is not None else made.matches
+        if matches is None:
             return None
-        candidates = gather(scene, places, found.pairs)
-        set_paths(candidates, places, document.path or "", finder.origins.paths)
-        return Gathered(scene, places, rests, candidates, finder.origins)
+        candidates = candidates_of(cursor, matches, finder.texts, hits.pairs)
+        return Retrieved(cursor, matches, rests, candidates, finder.texts)
 
-    def _others(self, uri: str) -> list[tuple[str, Side]]:
-        """The most recently changed other open documents, lexed."""
+    def _others(self, uri: str) -> list[tuple[str, LexedText]]:
+        """Return path and text of the other open documents that were changed last."""
         recent = [one for one in reversed(self._open.values()) if one.uri != uri][:OPEN_DOCUMENTS]
         for one in recent:
-            if one.uri not in self._sides or self._sides[one.uri][0] != one.text:
-                self._sides[one.uri] = (one.text, Side(one.text))
-        return [(one.path or one.uri.rsplit("/", 1)[-1], self._sides[one.uri][1]) for one in recent]
+            if one.uri not in self._lexed or self._lexed[one.uri].text != one.text:
+                self._lexed[one.uri] = LexedText(one.text)
+        return [(one.path or one.uri.rsplit("/", 1)[-1], self._lexed[one.uri]) for one in recent]
 
-    def _gone(self, scene: Scene) -> Earlier | None:
-        """The lines that the document had when it was opened and has no longer; kept while one types in a line."""
-        frame = scene.frame
-        if self._earlier[0] is not frame:
-            opened = self._opened.get(scene.document.uri)
-            self._earlier = (frame, earlier(opened, frame.before.lines, frame.after.lines) if opened else None)
-        return self._earlier[1]
+    def _removed_lines(self, cursor: CursorContext) -> RemovedLines | None:
+        """Return the lines that the document had when it was opened and has no longer."""
+        context = cursor.line_context  # kept while one types in a line
+        if self._removed[0] is not context:
+            opened = self._opened.get(cursor.document.uri)
+            found = removed_lines(opened, context.before.lines, context.after.lines) if opened else None
+            self._removed = (context, found)
+        return self._removed[1]
 
-    def _look_up(self, scene: Scene, hidden: frozenset[str]) -> Found:
+    def _search(self, cursor: CursorContext, hidden: frozenset[str]) -> SearchHits:
         if self._index is None:
-            return NOTHING_FOUND
-        key = (scene.frame, self._index.generation, hidden)
-        if self._found[0] != key:
-            self._found = (key, look_up(scene, self._index, hidden))
-        return self._found[1]
+            return NO_HITS
+        key = (cursor.line_context, self._index.generation, hidden)
+        if self._hits[0] != key:
+            self._hits = (key, search_around(cursor, self._index, hidden))
+        return self._hits[1]
 
 
 def _lines(text: str) -> list[str]:
@@ -192,27 +222,25 @@ def _lines(text: str) -> list[str]:
     return lines[:-1] if lines and not lines[-1] else lines
 
 
-def load_forest(path: Path = RANKER) -> Forest:
-    """The ranker that is shipped, checked against the features that this version computes.
+def load_trees(path: Path = RANKER) -> TreeEnsemble:
+    """Return the shipped ranker.
 
-    :raises ValueError: it was fitted for others.
+    :raises ValueError: it was fitted for other features than this version computes.
     """
-    from lsp_server.retrieval.ranker_features import FEATURES
-
-    forest = Forest.load(path)
-    if forest.names != FEATURES:
+    trees = TreeEnsemble.load(path)
+    if trees.names != FEATURES:
         raise ValueError(f"{path.name} was fitted for other features; run scripts/fit_ranker.py")
-    return forest
+    return trees
 
 
-def _spell(gathered: Gathered, scores: NDArray[np.float64]) -> Ranked:
-    """The best candidates' texts, each once."""
+def _spell(retrieved: Retrieved, scores: NDArray[np.float64]) -> Ranked:
+    """Turn the best candidates into options: distinct texts, and the score of the line ending at the cursor."""
+    candidates = retrieved.candidates
     options: list[Option] = []
-    seen: set[str] = set()
     ends: float | None = None
-    candidates = gathered.candidates
+    seen: set[str] = set()
     for number in np.argsort(-scores, kind="stable")[:SPELLED].tolist():
-        text = gathered.text(number)
+        text = retrieved.text(number)
         score = float(scores[number])
         if text == "":
             ends = score if ends is None else ends
@@ -221,4 +249,4 @@ def _spell(gathered: Gathered, scores: NDArray[np.float64]) -> Ranked:
             options.append(Option(text, score, candidates.rows[number], number, int(candidates.best[number])))
             if len(options) == TEXTS:
                 break
-    return Ranked(gathered.scene, tuple(options), ends, gathered.places, candidates, gathered.origins)
+    return Ranked(retrieved.cursor, tuple(options), ends, retrieved.matches, candidates, retrieved.texts)

@@ -1,9 +1,9 @@
-"""What a document said when it was opened and says no longer: the lines that the user has taken out or is writing anew.
+"""Finds the lines that a document had when it was opened and has no longer.
 
-Whoever changes a line types much of it again, and lines that are changed one after another are changed alike. So the
-lines that are gone are a source of copies beside the document itself, and the nearer to the cursor the likelier.
+Whoever changes a line types much of it again, and lines that are changed one after another are changed alike. So
+removed lines are a source of copies, and those near the cursor are the likeliest.
 
-This module compares two states of one document line by line. It ranks nothing, and it knows no index.
+This module compares two states of one document line by line. It ranks nothing and knows no index.
 """
 
 from dataclasses import dataclass
@@ -13,51 +13,51 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lsp_server.retrieval.cursor import Side
+from lsp_server.retrieval.cursor import LexedText
 
 CONTEXT: Final = 12
-"""Lines before the first changed one that are kept too, for what stands before the cursor to agree with."""
+"""Lines before the first changed one that are kept too, so that the code before the cursor has something to match."""
 
 REGION: Final = 2000
-"""Lines between the first change and the last; where there are more, the states are too different to compare."""
+"""Lines at most between the first change and the last; beyond that, the states are too different to compare."""
 
 ANCHOR: Final = 40
 """Lines above the cursor among which one that both states have is looked for."""
 
 
 @dataclass(frozen=True, eq=False)
-class Earlier:
+class RemovedLines:
     """The changed part of a document as it was.
 
-    :param side: its lines as they were, with up to ``CONTEXT`` before. :param first: number of its first line then.
-    :param gone: for each of its lines whether the changed part of the document says it no longer.
-    :param row: the one of its lines that stood where the cursor's line is.
+    :param text: its lines as they were, with up to ``CONTEXT`` before. :param first: number of its first line then.
+    :param gone: for each of its lines whether the changed part has it no longer.
+    :param row: the line of ``text`` that stood where the cursor's line is.
     """
 
-    side: Side
+    text: LexedText
     first: int
     gone: NDArray[np.bool_]
     row: int
 
     @cached_property
     def _stripped(self) -> list[str]:
-        return [line.strip() for line in self.side.lines]
+        return [line.strip() for line in self.text.lines]
 
-    def besides(self, typed: str) -> NDArray[np.bool_]:
-        """``gone`` without the lines that the user only goes on with: those that ``typed`` begins with."""
+    def not_retyped(self, typed: str) -> NDArray[np.bool_]:
+        """Return ``gone`` without the lines that ``typed`` begins with: the user is only continuing those."""
         begun = typed.strip()
         same = [bool(line) and begun.startswith(line) for line in self._stripped]
-        left: NDArray[np.bool_] = self.gone & ~np.array(same)
-        return left
+        kept: NDArray[np.bool_] = self.gone & ~np.array(same)
+        return kept
 
 
-def earlier(opened: list[str], above: list[str], below: list[str]) -> Earlier | None:
-    """The lines that were there and are gone, or None where there are none.
+def removed_lines(opened: list[str], above: list[str], below: list[str]) -> RemovedLines | None:
+    """Return the lines that were removed or changed since the document was opened; None where there are none.
 
     :param opened: the lines when the document was opened. :param above, below: its lines now, around the cursor's line.
     """
-    top = _alike(opened, above)
-    bottom = _alike(opened[top:][::-1], below[::-1])
+    top = _common_lines(opened, above)
+    bottom = _common_lines(opened[top:][::-1], below[::-1])
     stop = len(opened) - bottom
     if not 0 < stop - top <= REGION:
         return None
@@ -68,21 +68,24 @@ def earlier(opened: list[str], above: list[str], below: list[str]) -> Earlier | 
     gone &= np.array([bool(line.strip()) for line in lines])
     if not gone.any():
         return None
-    return Earlier(Side("\n".join(lines) + "\n"), first, gone, _row(lines, above, top - first, len(above) - top))
+    row = _row(lines, above, top - first, len(above) - top)
+    return RemovedLines(LexedText("\n".join(lines) + "\n"), first, gone, row)
 
 
-def _alike(one: list[str], other: list[str]) -> int:
-    """How many lines two lists begin with in common."""
+def _common_lines(one: list[str], other: list[str]) -> int:
+    """Return how many lines two lists begin with in common."""
     return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _row(lines: list[str], above: list[str], changed: int, new: int) -> int:
-    """Where the cursor's line stood: counted from the nearest line above that both have, else from the first change.
+    """Return where the cursor's line stood, counted from the nearest line above that both states have.
+
+    Without such a line it is counted from the first change.
 
     :param changed: the first changed one of ``lines``. :param new: lines of ``above`` that are below it.
     """
-    places = {line.strip(): number for number, line in enumerate(lines) if number >= changed and line.strip()}
+    numbers = {line.strip(): number for number, line in enumerate(lines) if number >= changed and line.strip()}
     for up, line in enumerate(above[len(above) - min(new, ANCHOR) :][::-1]):
-        if line.strip() in places:
-            return places[line.strip()] + up + 1
+        if line.strip() in numbers:
+            return numbers[line.strip()] + up + 1
     return changed + new

@@ -1,10 +1,10 @@
-"""Copies with other names: where the code before a place has the form of that before the cursor, but other words in it.
+"""Derives copies with other names from matches whose code has the form of the code before the cursor.
 
-The tokens before the place and before the cursor are laid side by side, backwards, as far as they are the same or both
-words. Each pair of different words is a renaming; applied to what follows the place, whole words and parts of words
-alike, it gives a candidate that stands nowhere verbatim: ``self.height = height`` after ``self.width = width``.
+The tokens before the match and before the cursor are compared backwards, as far as they are equal or both words. Each
+pair of different words is a renaming. Applied to what follows the match, to whole words and to parts of words, it gives
+a candidate that stands nowhere literally: ``self.height = height`` after ``self.width = width``.
 
-This module renames; whether the result is any good is for the ranker to say.
+This module does not judge the result; the ranker does.
 """
 
 import re
@@ -16,123 +16,110 @@ import numpy as np
 
 from indexer.text.terms import IDENTIFIER_PART, identifier_parts
 from indexer.text.tokens import TOKEN
-from lsp_server.retrieval.cursor import Scene
+from lsp_server.retrieval.cursor import CursorContext
 from lsp_server.retrieval.matches import (
-    EARLIER,
-    PATTERN,
-    SEARCH_RANK_NONE,
-    Origin,
-    Origins,
-    Places,
+    NO_SEARCH_RANK,
+    DerivedMatches,
+    Matches,
+    MatchSource,
+    SourceText,
+    SourceTexts,
     line_lengths,
     window_of,
 )
 
 FORM_MINIMUM: Final = 5
-"""Tokens of common form from which a place counts."""
+"""Tokens of common form that a match needs."""
 
 FORM_DEPTH: Final = 24
-"""Tokens that are laid side by side at most."""
+"""Tokens that are compared, at most."""
 
 LIMIT: Final = 40
-"""Places that are renamed at most, those of the longest common form first."""
+"""Matches that are renamed, at most; those of the longest common form first."""
 
 READ_LIMIT: Final = 12
-"""Texts that are read for it, of those that no request before has read; each takes about 0.1 ms."""
+"""Texts of the index that are read for it, at most, if no earlier request has read them; each takes about 0.1 ms."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
-@dataclass(frozen=True, eq=False)
-class Patterns:
-    """Renamed places, and the rest of the line that each stands for.
-
-    :param rests: text behind the token before the place, renamed; in the order of ``places``.
-    """
-
-    places: Places
-    rests: list[str]
-
-
-def rename(scene: Scene, places: Places, origins: Origins) -> Patterns | None:
-    """Renamed copies of the places that have the cursor's form."""
-    chosen = _promising(places)
-    written = [_cursor_tokens(scene, reading.typed) for reading in scene.readings]
-    rows: list[int] = []
-    windows: list[list[int]] = []
-    rests: list[str] = []
-    forms: list[int] = []
-    changes: list[int] = []
+def renamed_copies(cursor: CursorContext, matches: Matches, texts: SourceTexts) -> DerivedMatches | None:
+    """Return renamed copies of the matches that have the cursor's form; None where there are none."""
+    targets = [_tokens_before_cursor(cursor, reading.typed) for reading in cursor.readings]
+    copies: list[_Copy] = []
     read = 0
-    for row in chosen:
-        number = int(places.origin[row])
-        if not origins.at_hand(number):
+    for row in _promising(matches):
+        number = int(matches.text[row])
+        if not texts.is_read(number):
             read += 1
             if read > READ_LIMIT:
                 continue
-        origin = origins.origin(number)
-        line, token = int(places.line[row]), int(places.token[row])
-        form, names = _renaming(_tokens_before(origin, line, token, scene), written[int(places.reading[row])])
+        text, line, token = texts[number], int(matches.line[row]), int(matches.token[row])
+        form, names = _renaming(_tokens_before(text, line, token), targets[int(matches.reading[row])])
         if form < FORM_MINIMUM or not names:
             continue
-        rest = origin.rest_of_line(line, token)
-        renamed, changed = apply(rest, names)
-        if not changed:
-            continue
-        rows.append(row)
-        windows.append(window_of(renamed))
-        rests.append(renamed)
-        forms.append(form)
-        changes.append(changed)
-    if not rows:
+        rest, changes = apply(text.rest_of_line(line, token), names)
+        if changes:
+            copies.append(_Copy(row, rest, form, changes))
+    if not copies:
         return None
-    return Patterns(_as_places(places, np.array(rows), windows, forms, changes), rests)
+    return DerivedMatches(_as_matches(matches, copies), [copy.rest for copy in copies])
 
 
-def _as_places(
-    places: Places,
-    rows: "np.ndarray[tuple[int], np.dtype[np.int64]]",
-    windows: list[list[int]],
-    forms: list[int],
-    changes: list[int],
-) -> Places:
-    return Places(
-        reading=places.reading[rows],
-        source=np.full(len(rows), PATTERN),
-        length=places.length[rows],
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A renamed match.
+
+    :param row: of the match. :param form: length of the common form. :param changes: words that were renamed.
+    """
+
+    row: int
+    rest: str
+    form: int
+    changes: int
+
+
+def _as_matches(matches: Matches, copies: Sequence[_Copy]) -> Matches:
+    rows = np.array([copy.row for copy in copies])
+    removed = matches.source[rows] == MatchSource.REMOVED
+    return Matches(
+        reading=matches.reading[rows],
+        source=np.full(len(rows), int(MatchSource.RENAMED)),
+        length=matches.length[rows],
         weight=np.ones(len(rows)),
-        origin=places.origin[rows],
-        line=places.line[rows],
-        token=places.token[rows],
-        hit=np.where(places.source[rows] == EARLIER, places.hit[rows], SEARCH_RANK_NONE),
-        indent=places.indent[rows],
-        previous=places.previous[rows],
-        form=np.array(forms, np.int64),
-        changes=np.array(changes, np.int64),
-        window=np.array(windows, np.uint32),
+        text=matches.text[rows],
+        line=matches.line[rows],
+        token=matches.token[rows],
+        hit=np.where(removed, matches.hit[rows], NO_SEARCH_RANK),
+        indent=matches.indent[rows],
+        previous=matches.previous[rows],
+        form=np.array([copy.form for copy in copies], np.int64),
+        changes=np.array([copy.changes for copy in copies], np.int64),
+        window=np.array([window_of(copy.rest) for copy in copies], np.uint32),
     )
 
 
-def _promising(places: Places) -> list[int]:
-    """The places to look at: lines that were just changed, then the longest form, and of those the nearest sources."""
+def _promising(matches: Matches) -> list[int]:
+    """Return the matches to rename: removed lines first, then the longest form, then the nearest source."""
     rows = np.flatnonzero(
-        (places.form >= FORM_MINIMUM) & (places.form > places.length) & (line_lengths(places.window) > 0)
+        (matches.form >= FORM_MINIMUM) & (matches.form > matches.length) & (line_lengths(matches.window) > 0)
     )
-    earlier = places.source[rows] == EARLIER
-    order = np.lexsort((places.source[rows], -places.length[rows], -places.form[rows], ~earlier))[:LIMIT]
+    removed = matches.source[rows] == MatchSource.REMOVED
+    order = np.lexsort((matches.source[rows], -matches.length[rows], -matches.form[rows], ~removed))[:LIMIT]
     chosen: list[int] = rows[order].tolist()
     return chosen
 
 
-def _cursor_tokens(scene: Scene, typed: Sequence[int]) -> list[str]:
-    """The tokens before the cursor, the nearest first."""
-    tokens = TOKEN.findall(scene.prefix)[: len(typed)][::-1]
-    return _with_lines_before(tokens, scene.frame.before.lines, len(scene.frame.before.lines))
+def _tokens_before_cursor(cursor: CursorContext, typed: Sequence[int]) -> list[str]:
+    """Return the tokens before the cursor, the nearest first."""
+    tokens = TOKEN.findall(cursor.prefix)[: len(typed)][::-1]
+    return _with_lines_before(tokens, cursor.line_context.before.lines, len(cursor.line_context.before.lines))
 
 
-def _tokens_before(origin: Origin, line: int, token: int, scene: Scene) -> list[str]:
-    tokens = TOKEN.findall(origin.lines[line])[:token][::-1]
-    return _with_lines_before(tokens, origin.lines, line)
+def _tokens_before(text: SourceText, line: int, token: int) -> list[str]:
+    """Return the tokens before a match, the nearest first."""
+    tokens = TOKEN.findall(text.lines[line])[:token][::-1]
+    return _with_lines_before(tokens, text.lines, line)
 
 
 def _with_lines_before(tokens: list[str], lines: Sequence[str], line: int) -> list[str]:
@@ -146,14 +133,14 @@ def _with_lines_before(tokens: list[str], lines: Sequence[str], line: int) -> li
 
 
 def _renaming(source: list[str], target: list[str]) -> tuple[int, dict[str, str]]:
-    """The length of the common form, and what the source's words are called at the cursor."""
+    """Return the length of the common form, and the cursor's names for the source's words."""
     names: dict[str, str] = {}
     form = 0
     for one, other in zip(source, target, strict=False):
         if one != other:
             if not (_WORD.fullmatch(one) and _WORD.fullmatch(other)):
                 break
-            # The nearest pair counts: further up the same word may have stood for something else.
+            # The nearest pair counts: further up, the same word may have meant something else.
             names.setdefault(one, other)
         else:
             names.setdefault(one, one)
@@ -167,7 +154,7 @@ def _renaming(source: list[str], target: list[str]) -> tuple[int, dict[str, str]
 
 
 def changed_parts(one: str, other: str) -> list[tuple[str, str]]:
-    """The parts of two words that differ, if they have as many parts and share one; lower case."""
+    """Return the parts in which two words differ, in lower case, if they have equally many parts and share one."""
     a, b = identifier_parts(one), identifier_parts(other)
     if len(a) != len(b) or len(a) < 2:
         return []
@@ -176,7 +163,7 @@ def changed_parts(one: str, other: str) -> list[tuple[str, str]]:
 
 
 def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
-    """A text with its words renamed, and how many were."""
+    """Return a text with its words renamed, and how many were."""
     changed = 0
 
     def replace(match: re.Match[str]) -> str:
@@ -192,7 +179,7 @@ def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
 
 
 def _recase(part: str, new: str | None) -> str:
-    """A new part in the case of the old one."""
+    """Return a new part in the case of the old one."""
     if new is None:
         return part
     if part.isupper() and len(part) > 1:

@@ -1,11 +1,11 @@
-"""Fills the next row of a series: the line above with its changing word exchanged for the one that comes next.
+"""Derives the next row of a series: the line above, with its changing word replaced by the next one.
 
-Ports, parameters, cases, fields and imports come in rows of one form. The lines above the cursor that have the form of
-what is typed are templates; the first word in which the last two of them differ is the slot. What may stand in it: the
-names of the document that begin as the begun word does, the nearest first; the word that follows the slot's last word
-elsewhere in the document, where the same things are listed in another form; and for numbers the next one.
+Ports, parameters, cases, fields and imports come in rows of one form. Lines above the cursor that have the form of the
+typed text are templates. The first word in which the last two of them differ is the changing word. Its replacement is a
+name of the document that begins with the typed letters, the nearest first; the word that follows it elsewhere in the
+document, where the same things are listed in another form; or, for a number, the next number.
 
-This module proposes; whether the result is any good is for the ranker to say.
+This module does not judge the result; the ranker does.
 """
 
 import re
@@ -19,21 +19,28 @@ import numpy as np
 from indexer.text.lines import leading_blanks
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.columns import LONGEST
-from lsp_server.retrieval.cursor import WINDOW, Scene
-from lsp_server.retrieval.matches import COUNTED, NAMED, SLOT, Places, window_of
+from lsp_server.retrieval.cursor import WINDOW, CursorContext
+from lsp_server.retrieval.matches import (
+    COUNTED_RANK,
+    FIRST_NAME_RANK,
+    DerivedMatches,
+    Matches,
+    MatchSource,
+    window_of,
+)
 from lsp_server.retrieval.renamed_copies import apply, changed_parts
 
 TEMPLATES: Final = 3
-"""Lines above that are filled."""
+"""Lines above that serve as templates, at most."""
 
 NAMES: Final = 5
-"""Words of each kind that are tried."""
+"""Words of each kind that are tried, at most."""
 
 REACH: Final = 16_000
-"""Characters before the cursor, and as many behind it, that are looked through."""
+"""Characters on either side of the cursor that are searched."""
 
 SEEN: Final = 12
-"""Occurrences of a word that are looked at on either side of the cursor."""
+"""Occurrences of a word that are looked at on either side of the cursor, at most."""
 
 _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -41,9 +48,9 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A line above with the form of what is typed.
+    """A line above that has the form of the typed text.
 
-    :param row: its number. :param tokens: its tokens. :param names: what its typed words are called in the new line.
+    :param row: its number. :param names: the new line's words for those of the template, as far as they are typed.
     """
 
     row: int
@@ -52,39 +59,46 @@ class Template:
     names: dict[str, str]
 
 
-@dataclass(frozen=True, eq=False)
-class Filled:
-    """Filled templates as places, and the rest of the line that each stands for."""
-
-    places: Places
-    rests: list[str]
-
-
-def fill(scene: Scene) -> Filled | None:
-    """The next rows of the series that the cursor stands in; None where it stands in none."""
-    rows: list[tuple[int, Template, str, int]] = []
-    said: set[tuple[int, str]] = set()
-    for number, reading in enumerate(scene.readings):
-        typed = TOKEN.findall(scene.prefix)[: len(reading.typed)]
-        templates = _templates(scene, typed)
+def next_rows(cursor: CursorContext) -> DerivedMatches | None:
+    """Return the next rows of the series that the cursor stands in; None where it stands in none."""
+    rows: list[_Row] = []
+    seen: set[tuple[int, str]] = set()
+    for number, reading in enumerate(cursor.readings):
+        typed = TOKEN.findall(cursor.prefix)[: len(reading.typed)]
+        templates = _templates(cursor, typed)
         for template, before in zip(templates, (*templates[1:], None), strict=False):
-            for rest, rank in _fillings(scene, template, before, len(typed), reading.partial, templates):
-                if (number, rest) not in said:
-                    said.add((number, rest))
-                    rows.append((number, template, rest, rank))
+            for rest, rank in _fillings(cursor, template, before, len(typed), reading.partial, templates):
+                if (number, rest) not in seen:
+                    seen.add((number, rest))
+                    rows.append(_Row(number, len(typed), template, rest, rank))
     if not rows:
         return None
-    return Filled(_as_places(scene, rows), [rest for _, _, rest, _ in rows])
+    return DerivedMatches(_as_matches(cursor, rows), [row.rest for row in rows])
 
 
-def _templates(scene: Scene, typed: Sequence[str]) -> list[Template]:
-    """The nearest lines above of the cursor's indentation whose first tokens are alike to those that are typed."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A new row of a series.
+
+    :param reading: number of the cursor's reading. :param typed: tokens of the row before the cursor.
+    :param rank: of the word that was chosen.
+    """
+
+    reading: int
+    typed: int
+    template: Template
+    rest: str
+    rank: int
+
+
+def _templates(cursor: CursorContext, typed: Sequence[str]) -> list[Template]:
+    """Return the nearest lines above, with the cursor's indentation, that begin in the form of the typed text."""
     found: list[Template] = []
-    indent = leading_blanks(scene.prefix)
-    for row, blanks, tokens in scene.frame.rows_above:
+    indent = leading_blanks(cursor.prefix)
+    for row, blanks, tokens in cursor.line_context.rows_above:
         names = _names(tokens, typed) if blanks == indent and len(typed) < len(tokens) <= WINDOW else None
         if names is not None:
-            found.append(Template(row, scene.frame.before.lines[row], tokens, names))
+            found.append(Template(row, cursor.line_context.before.lines[row], tokens, names))
         # At a line's start only the line right above begins a series.
         if len(found) > TEMPLATES or not (typed or found):
             break
@@ -92,7 +106,7 @@ def _templates(scene: Scene, typed: Sequence[str]) -> list[Template]:
 
 
 def _names(tokens: Sequence[str], typed: Sequence[str]) -> dict[str, str] | None:
-    """What the first tokens are called in the line that is typed; None where the forms differ."""
+    """Return the typed line's words for those of a line above; None where the forms differ."""
     names: dict[str, str] = {}
     for one, other in zip(tokens, typed, strict=False):
         if one == other:
@@ -104,31 +118,36 @@ def _names(tokens: Sequence[str], typed: Sequence[str]) -> dict[str, str] | None
 
 
 def _exchangeable(one: str, other: str) -> bool:
-    """Whether two tokens may stand in the same place of two rows: two words, or two numbers."""
+    """Return whether two tokens may stand in the same column of two rows: two words, or two numbers."""
     if _WORD.fullmatch(one):
         return _WORD.fullmatch(other) is not None
     return one[0].isdigit() and other[0].isdigit()
 
 
 def _fillings(
-    scene: Scene, template: Template, before: Template | None, typed: int, partial: str, series: Sequence[Template]
+    cursor: CursorContext,
+    template: Template,
+    before: Template | None,
+    typed: int,
+    partial: str,
+    series: Sequence[Template],
 ) -> Iterator[tuple[str, int]]:
-    """The template's rest with each word that may stand in its slot, and the word's rank."""
+    """Yield the template's rest with each possible replacement of its changing word, and the word's rank."""
     tokens = template.tokens
-    slot = typed if partial else _slot(template, before, typed)
-    if slot is None:
+    changing = typed if partial else _changing_token(template, before, typed)
+    if changing is None:
         return
-    word = tokens[slot]
+    word = tokens[changing]
     rest = _behind(template, typed)
     if before is not None and not partial:
         counted = _counted(template, before, typed)
         if counted is not None:
-            yield counted, COUNTED
+            yield counted, COUNTED_RANK
     if not _WORD.fullmatch(word):
         return
-    used = {one.tokens[slot] for one in series if slot < len(one.tokens)}
-    named = _begun(scene, partial) if partial else []
-    for rank, new in [*enumerate(_following(scene, word)), *enumerate(named, NAMED)]:
+    used = {one.tokens[changing] for one in series if changing < len(one.tokens)}
+    named = _begun(cursor, partial) if partial else []
+    for rank, new in [*enumerate(_following(cursor, word)), *enumerate(named, FIRST_NAME_RANK)]:
         if new in used or not new.startswith(partial) or new == partial:
             continue
         names = {**template.names, word: new}
@@ -136,22 +155,22 @@ def _fillings(
         yield apply(rest, {**parts, **names})[0], rank
 
 
-def _slot(template: Template, before: Template | None, typed: int) -> int | None:
-    """The first token behind what is typed in which the last two rows of a series differ; None where they are none."""
+def _changing_token(template: Template, before: Template | None, typed: int) -> int | None:
+    """Return the first token behind the typed ones in which two rows differ; None where they are no series."""
     if before is None or len(before.tokens) != len(template.tokens):
         return None
-    slot = None
+    changing = None
     for number, (one, other) in enumerate(zip(template.tokens, before.tokens, strict=True)):
         if one != other:
             if not _exchangeable(one, other):
                 return None
-            if slot is None and number >= typed:
-                slot = number
-    return slot
+            if changing is None and number >= typed:
+                changing = number
+    return changing
 
 
 def _counted(template: Template, before: Template, typed: int) -> str | None:
-    """The template's rest with every number that grew from the row before grown again; None where none did."""
+    """Return the template's rest with every number that grew from row to row grown again; None where none did."""
     if len(before.tokens) != len(template.tokens):
         return None
     names: dict[str, str] = {}
@@ -171,42 +190,42 @@ def _counted(template: Template, before: Template, typed: int) -> str | None:
 
 
 def _behind(template: Template, typed: int) -> str:
-    """The template's text behind its first tokens."""
+    """Return the template's text behind its first tokens."""
     if not typed:
         return template.text.strip()
-    place = 0
+    end = 0
     for number, match in enumerate(TOKEN.finditer(template.text), 1):
-        place = match.end()
+        end = match.end()
         if number == typed:
             break
-    return template.text[place:].rstrip()
+    return template.text[end:].rstrip()
 
 
-def _begun(scene: Scene, partial: str) -> list[str]:
-    """Names of the document that begin like this, the nearest first."""
+def _begun(cursor: CursorContext, partial: str) -> list[str]:
+    """Return names of the document that begin like this, the nearest first."""
     pattern = re.compile(rf"(?<!\w){re.escape(partial)}\w+")
-    frame = scene.frame
+    context = cursor.line_context
     above = [
-        (len(frame.before.text) - m.start(), m[0])
-        for m in pattern.finditer(frame.before.text, max(0, len(frame.before.text) - REACH))
+        (len(context.before.text) - m.start(), m[0])
+        for m in pattern.finditer(context.before.text, max(0, len(context.before.text) - REACH))
     ]
-    below = [(m.start(), m[0]) for m in pattern.finditer(frame.after.text, 0, REACH)]
+    below = [(m.start(), m[0]) for m in pattern.finditer(context.after.text, 0, REACH)]
     return list(dict.fromkeys(name for _, name in sorted(above + below)))[:NAMES]
 
 
-def _following(scene: Scene, word: str) -> list[str]:
-    """Words that stand in a word's place on the line below it, elsewhere in the document."""
-    frame = scene.frame
-    if word not in frame.followers:
+def _following(cursor: CursorContext, word: str) -> list[str]:
+    """Return words that stand in a word's position on the line below it, elsewhere in the document."""
+    context = cursor.line_context
+    if word not in context.followers:
         pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-        texts = (frame.after.text[:REACH], frame.before.text[-REACH:])
+        texts = (context.after.text[:REACH], context.before.text[-REACH:])
         found = (_below(text, match) for text in texts for match in islice(pattern.finditer(text), SEEN))
-        frame.followers[word] = [*islice(dict.fromkeys(filter(None, found)), NAMES)]
-    return frame.followers[word]
+        context.followers[word] = [*islice(dict.fromkeys(filter(None, found)), NAMES)]
+    return context.followers[word]
 
 
 def _below(text: str, match: "re.Match[str]") -> str | None:
-    """The word that stands in a word's place on the next line."""
+    """Return the word in the position of a matched word on the next line."""
     start, end = text.rfind("\n", 0, match.start()) + 1, text.find("\n", match.end())
     if end < 0 or end - start > LONGEST:
         return None
@@ -217,37 +236,39 @@ def _below(text: str, match: "re.Match[str]") -> str | None:
 
 
 def _counterpart(this: Sequence[str], following: Sequence[str], number: int) -> str | None:
-    """The word of the following line that stands where the word does in its own: as far from the start, or from the
-    end where the lines differ in length."""
-    for place in (number, len(following) - (len(this) - number)):
-        if 0 <= place < len(following):
-            new = following[place]
+    """Return the word of the following line that is as far from its start, or from its end, as the word is in its own.
+
+    :param number: of the word in ``this`` line.
+    """
+    for at in (number, len(following) - (len(this) - number)):
+        if 0 <= at < len(following):
+            new = following[at]
             around = [
-                place - 1 >= 0 and number - 1 >= 0 and following[place - 1] == this[number - 1],
-                place + 1 < len(following) and number + 1 < len(this) and following[place + 1] == this[number + 1],
+                at - 1 >= 0 and number - 1 >= 0 and following[at - 1] == this[number - 1],
+                at + 1 < len(following) and number + 1 < len(this) and following[at + 1] == this[number + 1],
             ]
             if _WORD.fullmatch(new) and new not in this and any(around):
                 return new
     return None
 
 
-def _as_places(scene: Scene, rows: Sequence[tuple[int, Template, str, int]]) -> Places:
+def _as_matches(cursor: CursorContext, rows: Sequence[_Row]) -> Matches:
     size = len(rows)
-    frame = scene.frame
-    lines = np.array([template.row for _, template, _, _ in rows])
-    typed = np.array([len(scene.readings[number].typed) for number, _, _, _ in rows])
-    return Places(
-        reading=np.array([number for number, _, _, _ in rows]),
-        source=np.full(size, SLOT),
+    context = cursor.line_context
+    lines = np.array([row.template.row for row in rows])
+    typed = np.array([row.typed for row in rows])
+    return Matches(
+        reading=np.array([row.reading for row in rows]),
+        source=np.full(size, int(MatchSource.SERIES)),
         length=np.minimum(typed, 12),
         weight=np.ones(size),
-        origin=np.zeros(size, np.int64),
+        text=np.zeros(size, np.int64),
         line=lines,
         token=typed,
-        hit=np.array([rank for _, _, _, rank in rows]),
-        indent=np.maximum(frame.indents[lines], 0),
-        previous=frame.previous_indents[lines],
+        hit=np.array([row.rank for row in rows]),
+        indent=np.maximum(context.indents[lines], 0),
+        previous=context.previous_indents[lines],
         form=typed,
         changes=np.ones(size, np.int64),
-        window=np.array([window_of(rest) for _, _, rest, _ in rows], np.uint32),
+        window=np.array([window_of(row.rest) for row in rows], np.uint32),
     )

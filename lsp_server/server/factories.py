@@ -41,7 +41,7 @@ class BesideModel:
             from lsp_server.model.factory import Models
 
             self._models = Models()
-        both: Engine = self._models.beside(settings, root, engine, tell, changed)
+        both: Engine = self._models.with_model(settings, root, engine, tell, changed)
         if index is not None:
             both.set_index(index)
         return both

@@ -29,8 +29,8 @@ from indexer.repository import history
 from indexer.secrets.masking import PLACEHOLDER
 from lsp_server.backends.base import RESERVE, Generation
 from lsp_server.model.factory import PROMPT_TOKENS
-from lsp_server.model.prompt_context import IndexSource, Packed, Packer
-from lsp_server.model.runner import ModelRunner, Question
+from lsp_server.model.prompt_context import IndexSource, PromptContext, PromptContextBuilder
+from lsp_server.model.runner import ModelRequest, ModelRunner
 from lsp_server.types import Document
 from lsp_server.weights.base_model import ModelFolder
 from tests.support import repositories
@@ -85,11 +85,11 @@ class Recording:
         pass
 
 
-class Patient(Packer):
+class Patient(PromptContextBuilder):
     """The server's packer; only its time limit is lifted, so that a busy machine cannot change the outcome."""
 
-    def pack(self, document: Document, offset: int, seconds: float | None = None) -> Packed:
-        return super().pack(document, offset, None)
+    def build(self, document: Document, offset: int, seconds: float | None = None) -> PromptContext:
+        return super().build(document, offset, None)
 
 
 def test_a_thousand_cursors_have_the_token_ids_that_the_server_sends(
@@ -121,7 +121,7 @@ def test_a_thousand_cursors_have_the_token_ids_that_the_server_sends(
             assert not isinstance(made, str), made
             document = Document(f"file:///{number}", draft.path, draft.language, 1, draft.prefix + draft.suffix)
             before = len(backend.prompts)
-            source.ask(Question(document, len(draft.prefix), True)).wait(time.monotonic() + 60)
+            source.ask(ModelRequest(document, len(draft.prefix), True)).wait(time.monotonic() + 60)
             assert len(backend.prompts) == before + 1
             target = made.weights[0][0]
             assert made.ids[:target] == backend.prompts[-1], draft

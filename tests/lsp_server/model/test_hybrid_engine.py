@@ -1,4 +1,4 @@
-"""Copier and model together: who is asked, who is believed, what goes out in time."""
+"""The hybrid engine: when the model is asked, which line wins, what is sent in time."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +11,12 @@ from indexer.prompt.renderer import Prompt
 from lsp_server.backends.base import Generation
 from lsp_server.model.factory import Models
 from lsp_server.model.hybrid_engine import HybridEngine, ScoredLine, Weights, blend
-from lsp_server.model.prompt_context import Packer
-from lsp_server.model.requests import ModelAnswer
+from lsp_server.model.prompt_context import PromptContextBuilder
+from lsp_server.model.requests import ModelAnswer, model_request
 from lsp_server.model.runner import ModelRunner
-from lsp_server.types import Answer, Document, Popup, Request, Suggestion
+from lsp_server.reasons import Reason
+from lsp_server.retrieval.engine import Proposals
+from lsp_server.types import Document, Popup, Request, Suggestion
 from tests.support.slow_backend import SlowBackend
 from tests.support.waiting import eventually
 
@@ -22,13 +24,14 @@ WEIGHTS = Weights((0.0, 1.0, 0.5), (1.0, 1.0, 0.5), (1.0, 0.0, 1.0))
 
 
 class Copies:
-    """A retrieval engine with fixed suggestions."""
+    """A retrieval engine with fixed suggestions.
 
-    state = None
+    :ivar retrievals: whether the request was automatic, for each retrieval.
+    """
 
     def __init__(self, *found: tuple[str, float], reason: str = "shown", threshold: float = 0.5) -> None:
-        self.found, self.reason, self.threshold = found, reason, threshold
-        self.calls: list[bool] = []
+        self.found, self.reason, self.threshold = found, Reason(reason), threshold
+        self.retrievals: list[bool] = []
         self.index: object = None
 
     def set_index(self, index: object) -> None:
@@ -38,22 +41,22 @@ class Copies:
 
     def close(self, uri: str) -> None: ...
 
-    def accepted(self, document: Document, offset: int) -> None: ...
+    def propose(self, request: Request, cancelled: Callable[[], bool]) -> Proposals:
+        self.retrievals.append(request.automatic)
+        verdict = None if self.reason is Reason.SHOWN and self.found else self.reason
+        if verdict is Reason.SHOWN:
+            verdict = Reason.NO_MATCH
 
-    def stop(self) -> None: ...
+        def suggest(number: int) -> Suggestion:
+            text, probability = self.found[number]
+            return Suggestion(text, request.offset, request.offset, probability, "retrieval")
 
-    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
-        self.calls.append(request.automatic)
         trace = {"threshold": self.threshold} if self.found else {}
-        if request.automatic and self.reason != "shown":
-            return Answer((), self.reason, trace)
-        at = request.offset
-        made = tuple(Suggestion(text, at, at, p, "retrieval") for text, p in self.found)
-        return Answer(made[: 1 if request.automatic else 3], "shown" if made else "no-match", trace)
+        return Proposals(verdict, trace, len(self.found), suggest)
 
 
 class Scored(SlowBackend):
-    """Finds the copies as likely as it is told to."""
+    """A model with fixed likelihoods of the copies."""
 
     def __init__(self, text: str, logprob: float = -0.2, scores: dict[str, float] | None = None) -> None:
         super().__init__(text)
@@ -71,15 +74,15 @@ class Scored(SlowBackend):
 
 
 @pytest.fixture
-def duet() -> Iterator[Callable[..., HybridEngine]]:
+def hybrid() -> Iterator[Callable[..., HybridEngine]]:
     sources: list[ModelRunner] = []
 
-    def make(copier: Copies, backend: SlowBackend, **changes) -> HybridEngine:
-        source = ModelRunner(lambda: backend, Packer(None))
+    def make(retrieval: Copies, backend: SlowBackend, **changes) -> HybridEngine:
+        source = ModelRunner(lambda: backend, PromptContextBuilder(None))
         sources.append(source)
         eventually(lambda: source.state.phase == "ready")
         settings = replace(Settings(), deadline_ms=5_000, **changes)
-        return HybridEngine(settings, copier, source, WEIGHTS)
+        return HybridEngine(settings, retrieval, source, WEIGHTS)
 
     yield make
     for source in sources:
@@ -90,41 +93,45 @@ def request(prefix: str = "x = ", suffix: str = "\n", automatic: bool = True, po
     return Request(Document("file:///a.py", "a.py", "python", 1, prefix + suffix), len(prefix), automatic, popup)
 
 
+def question(asked: Request):
+    return model_request(Settings(), asked)
+
+
 def live() -> bool:
     return False
 
 
-def test_a_nearly_certain_copier_is_shown_and_the_model_is_not_asked(duet) -> None:
+def test_where_retrieval_is_nearly_certain_the_model_is_not_asked(hybrid) -> None:
     backend = Scored("wrong")
-    answer = duet(Copies(("right()", 0.95)), backend).complete(request(), live)
+    answer = hybrid(Copies(("right()", 0.95)), backend).complete(request(), live)
     assert [s.text for s in answer.suggestions] == ["right()"]
-    assert (backend.generations, answer.trace["model_reason"]) == (0, "copier-certain")
+    assert (backend.generations, answer.trace["model_reason"]) == (0, Reason.RETRIEVAL_CERTAIN)
 
 
-def test_the_model_is_believed_where_the_copier_doubts(duet) -> None:
-    copier = Copies(("copied()", 0.2), reason="gate")
-    answer = duet(copier, Scored("written()")).complete(request(), live)
+def test_a_line_of_the_model_is_shown_where_retrieval_is_unsure(hybrid) -> None:
+    retrieval = Copies(("copied()", 0.2), reason="gate")
+    answer = hybrid(retrieval, Scored("written()")).complete(request(), live)
     [shown] = answer.suggestions
     assert (shown.text, shown.engine, answer.reason) == ("written()", "model", "shown")
-    assert copier.calls == [True, False]
+    assert retrieval.retrievals == [True]
 
 
-def test_a_copy_that_the_model_would_write_too_is_more_probable_than_either(duet) -> None:
-    copier = Copies(("same()", 0.6))
-    answer = duet(copier, Scored("same()", scores={"same()": -0.2})).complete(request(), live)
+def test_a_copy_that_the_model_would_write_too_is_more_probable_than_either(hybrid) -> None:
+    retrieval = Copies(("same()", 0.6))
+    answer = hybrid(retrieval, Scored("same()", scores={"same()": -0.2})).complete(request(), live)
     [shown] = answer.suggestions
     assert (shown.text, shown.engine) == ("same()", "both")
     assert shown.probability > 0.7
 
 
-def test_a_copy_that_the_model_finds_absurd_is_withdrawn(duet) -> None:
-    answer = duet(Copies(("absurd()", 0.7)), Scored("", logprob=-9.0)).complete(request(), live)
+def test_a_copy_that_the_model_finds_absurd_is_withdrawn(hybrid) -> None:
+    answer = hybrid(Copies(("absurd()", 0.7)), Scored("", logprob=-9.0)).complete(request(), live)
     assert (answer.suggestions, answer.reason) == ((), "gate")
 
 
-def test_a_late_model_costs_the_deadline_and_the_copier_answers(duet) -> None:
+def test_where_the_model_is_late_retrieval_answers_at_the_deadline(hybrid) -> None:
     backend = Scored("never")
-    engine = duet(Copies(("copied()", 0.7)), backend)
+    engine = hybrid(Copies(("copied()", 0.7)), backend)
     engine._settings = replace(engine._settings, deadline_ms=60)
     backend.gate.clear()
     began = time.monotonic()
@@ -140,69 +147,69 @@ def test_a_late_model_costs_the_deadline_and_the_copier_answers(duet) -> None:
 
 
 @pytest.mark.parametrize("reason", ["in-word", "in-number", "popup-finishes-word", "indent-first"])
-def test_manners_hold_for_the_model_too(duet, reason: str) -> None:
+def test_display_rules_hold_for_the_model_too(hybrid, reason: str) -> None:
     backend = Scored("text")
-    answer = duet(Copies(("copied()", 0.7), reason=reason), backend).complete(request(), live)
+    answer = hybrid(Copies(("copied()", 0.7), reason=reason), backend).complete(request(), live)
     assert (answer.suggestions, answer.reason, backend.generations) == ((), reason, 0)
 
 
-def test_the_editors_popup_is_left_to_the_copier(duet) -> None:
+def test_with_the_editors_popup_open_only_retrieval_answers(hybrid) -> None:
     backend = Scored("text")
-    duet(Copies(("copied()", 0.7)), backend).complete(request(popup=Popup(0, 1, "x")), live)
+    hybrid(Copies(("copied()", 0.7)), backend).complete(request(popup=Popup(0, 1, "x")), live)
     assert backend.generations == 0
 
 
-def test_up_to_three_for_a_request_by_hand(duet) -> None:
-    answer = duet(Copies(("copied()", 0.3)), Scored("own", scores={"copied()": -4.0})).complete(
+def test_an_invoked_request_gets_up_to_three(hybrid) -> None:
+    answer = hybrid(Copies(("copied()", 0.3)), Scored("own", scores={"copied()": -4.0})).complete(
         request(automatic=False), live
     )
     assert [s.text for s in answer.suggestions] == ["own", "copied()", "own + 1"]
     assert [s.engine for s in answer.suggestions] == ["model", "retrieval", "model"]
 
 
-def test_nothing_copied_and_nothing_written_is_the_copiers_answer(duet) -> None:
-    answer = duet(Copies(reason="no-match"), Scored("")).complete(request(), live)
+def test_nothing_copied_and_nothing_written_is_the_answer_of_retrieval(hybrid) -> None:
+    answer = hybrid(Copies(reason="no-match"), Scored("")).complete(request(), live)
     assert (answer.suggestions, answer.reason) == ((), "no-match")
 
 
-def test_the_model_alone_where_nothing_is_copied(duet) -> None:
-    answer = duet(Copies(reason="no-match"), Scored("own")).complete(request(), live)
+def test_the_model_alone_where_nothing_is_copied(hybrid) -> None:
+    answer = hybrid(Copies(reason="no-match"), Scored("own")).complete(request(), live)
     assert [s.text for s in answer.suggestions] == ["own"]
-    unsure = duet(Copies(reason="no-match"), Scored("own", logprob=-4.0)).complete(request(), live)
+    unsure = hybrid(Copies(reason="no-match"), Scored("own", logprob=-4.0)).complete(request(), live)
     assert unsure.suggestions == ()
 
 
-def test_several_lines_where_a_block_opens_and_one_where_text_follows(duet) -> None:
-    engine = duet(Copies(reason="no-match"), Scored("a\n    b"))
-    assert engine._question(request("if x:\n    "), ()).single_line is False
-    assert engine._question(request("if x:"), ()).single_line is False
-    assert engine._question(request("x = "), ()).single_line is True
-    assert engine._question(request("    ", "):\n"), ()).single_line is True
+def test_several_lines_where_a_block_opens_and_one_where_text_follows(hybrid) -> None:
+    engine = hybrid(Copies(reason="no-match"), Scored("a\n    b"))
+    assert question(request("if x:\n    ")).single_line is False
+    assert question(request("if x:")).single_line is False
+    assert question(request("x = ")).single_line is True
+    assert question(request("    ", "):\n")).single_line is True
     [shown] = engine.complete(request("if x:\r\n    ", "\r\n"), live).suggestions
     assert shown.text == "a\r\n    b"  # with the document's own line ends
 
 
-def test_the_models_indentation_is_left_to_the_tab_key(duet) -> None:
-    engine = duet(Copies(reason="no-match"), Scored("    return 1"))
-    unasked = engine.complete(request("def f():\n", "\n"), live)
-    assert (unasked.suggestions, unasked.reason) == ((), "indent-first")
+def test_the_models_indentation_is_left_to_the_tab_key(hybrid) -> None:
+    engine = hybrid(Copies(reason="no-match"), Scored("    return 1"))
+    automatic = engine.complete(request("def f():\n", "\n"), live)
+    assert (automatic.suggestions, automatic.reason) == ((), "indent-first")
     [shown, *_] = engine.complete(request("def f():\n", "\n", automatic=False), live).suggestions
     assert shown.text == "    return 1"
 
 
-def test_every_alternative_is_fitted_to_the_line(duet) -> None:
+def test_every_alternative_is_fitted_to_the_line(hybrid) -> None:
     """Closing marks behind the cursor, and the document's line ends, for the second and third text too."""
-    answer = duet(Copies(reason="no-match"), Scored("a)")).complete(request("f(", ")\r\n", automatic=False), live)
+    answer = hybrid(Copies(reason="no-match"), Scored("a)")).complete(request("f(", ")\r\n", automatic=False), live)
     text = "f()"
     made = [text[: s.start] + s.text + text[s.end :] for s in answer.suggestions]
     assert made[0] == "f(a)"
     assert len(made) == len(set(made)) == 3
 
 
-def test_copy_scores_are_those_of_the_copies_of_now(duet) -> None:
-    """Asked by hand the model scores three copies; the automatic request after it names one, and gets its score."""
+def test_copy_scores_are_those_of_the_copies_of_now(hybrid) -> None:
+    """For an invoked request the model scores three copies; the automatic one after it names one, and gets its score."""
     backend = Scored("own()", logprob=-12.0, scores={"one()": -0.1, "two()": -9.0})
-    engine = duet(Copies(("one()", 0.6), ("two()", 0.3)), backend)
+    engine = hybrid(Copies(("one()", 0.6), ("two()", 0.3)), backend)
     engine.complete(request(automatic=False), live)
     answer = engine.complete(request(), live)
     assert answer.trace["model_reused"] is True
@@ -210,31 +217,31 @@ def test_copy_scores_are_those_of_the_copies_of_now(duet) -> None:
     assert shown.text == "one()" and shown.probability == pytest.approx(0.59, abs=0.01)  # 1/(1+exp(-(ln 1.5 - 0.05)))
 
 
-def test_alternatives_asked_for_by_hand_are_never_shown_unasked(duet) -> None:
-    """The answer to a request by hand is used again by the next automatic one, and its doubtful texts stay unseen."""
-    engine = duet(Copies(("copied()", 0.1), reason="gate"), Scored("own", logprob=-9.0))
+def test_alternatives_of_an_invoked_request_are_never_shown_automatically(hybrid) -> None:
+    """The next automatic request reuses the answer to an invoked one, but not its doubtful texts."""
+    engine = hybrid(Copies(("copied()", 0.1), reason="gate"), Scored("own", logprob=-9.0))
     assert len(engine.complete(request(automatic=False), live).suggestions) == 3
-    unasked = engine.complete(request(), live)
-    assert unasked.trace["model_reused"] is True
-    assert (unasked.suggestions, unasked.reason) == ((), "gate")
+    automatic = engine.complete(request(), live)
+    assert automatic.trace["model_reused"] is True
+    assert (automatic.suggestions, automatic.reason) == ((), "gate")
 
 
-def test_a_secret_in_the_models_text_is_not_shown(duet) -> None:
+def test_a_secret_in_the_models_text_is_not_shown(hybrid) -> None:
     secret = '"ghp_' + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8" + '"'
-    answer = duet(Copies(reason="no-match"), Scored(secret)).complete(request("token = "), live)
+    answer = hybrid(Copies(reason="no-match"), Scored(secret)).complete(request("token = "), live)
     assert answer.suggestions == ()
 
 
-def test_a_closing_mark_behind_the_cursor_is_not_doubled(duet) -> None:
-    answer = duet(Copies(reason="no-match"), Scored("a, b)")).complete(request("f(", ")\n"), live)
+def test_a_closing_mark_behind_the_cursor_is_not_doubled(hybrid) -> None:
+    answer = hybrid(Copies(reason="no-match"), Scored("a, b)")).complete(request("f(", ")\n"), live)
     [shown] = answer.suggestions
     text = "f()\n"
     assert text[: shown.start] + shown.text + text[shown.end :] == "f(a, b)\n"
 
 
-def test_prefetch_after_an_accept_answers_the_next_request(duet) -> None:
+def test_prefetch_after_an_accept_answers_the_next_request(hybrid) -> None:
     backend = Scored("next()")
-    engine = duet(Copies(reason="no-match"), backend)
+    engine = hybrid(Copies(reason="no-match"), backend)
     document = request("x = right()\n").document
     engine.accepted(document, 12)
     eventually(lambda: backend.ended == ["end"])
@@ -243,7 +250,7 @@ def test_prefetch_after_an_accept_answers_the_next_request(duet) -> None:
     assert backend.generations == 1
 
 
-def test_blending_without_scores_keeps_the_copiers_order() -> None:
+def test_blending_without_scores_keeps_the_order_of_retrieval() -> None:
     voices = blend([("a", 0.6), ("b", 0.3)], ModelAnswer((), "late"), WEIGHTS)
     assert voices == [ScoredLine("a", 0.6, 0, False), ScoredLine("b", 0.3, 1, False)]
 
@@ -253,14 +260,14 @@ def test_the_shipped_weights_are_read() -> None:
 
 
 def test_retrieval_alone_needs_no_model() -> None:
-    copier = Copies()
-    assert Models().beside(Settings(), None, copier) is copier
+    retrieval = Copies()
+    assert Models().with_model(Settings(), None, retrieval) is retrieval
 
 
-def test_a_model_that_cannot_be_loaded_leaves_the_copier(tmp_path) -> None:
+def test_a_model_that_cannot_be_loaded_leaves_retrieval(tmp_path) -> None:
     told: list[str] = []
     settings = replace(Settings(), backend="local", base_model=str(tmp_path / "absent"), data_dir=tmp_path)
-    engine = Models().beside(settings, tmp_path, Copies(("copied()", 0.7)), told.append)
+    engine = Models().with_model(settings, tmp_path, Copies(("copied()", 0.7)), told.append)
     assert isinstance(engine, HybridEngine)
     eventually(lambda: engine.state.phase == "problem")
     answer = engine.complete(request(), live)
@@ -278,3 +285,19 @@ def test_the_shipped_weights_let_a_doubtful_line_of_the_model_come_last_and_a_su
     assert blend([("other", 0.03)], sure, shipped)[0].text == "guess = 1"
     agreed = ModelAnswer(("other",), "line", line_logprob=-0.5, copy_scores=(-8.0, -0.5))
     assert blend([("value", 0.3), ("other", 0.25)], agreed, shipped)[0].text == "other"
+
+
+@pytest.mark.parametrize("reason", ["shown", "gate", "line-ends", "no-match", "in-word", "does-not-fit"])
+@pytest.mark.parametrize("automatic", [True, False])
+def test_a_request_costs_one_retrieval(hybrid, reason: str, automatic: bool) -> None:
+    copies = Copies(*([] if reason == "no-match" else [("copied()", 0.4), ("other()", 0.2)]), reason=reason)
+    hybrid(copies, Scored("own()")).complete(request(automatic=automatic), live)
+    assert copies.retrievals == [automatic]
+
+
+def test_where_the_gate_refuses_the_model_scores_the_copies_of_an_invoked_request(hybrid) -> None:
+    found = [(f"copy{n}()", 0.3 - n / 100) for n in range(5)]
+    scores = {text: -0.1 * n for n, (text, _) in enumerate(found)}
+    engine = hybrid(Copies(*found, reason="gate", threshold=0.1), Scored("", scores=scores))
+    answer = engine.complete(request(), live)
+    assert len(answer.trace["blended"]) == 3

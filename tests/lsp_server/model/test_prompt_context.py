@@ -12,9 +12,9 @@ from indexer.prompt.renderer import ContextPiece
 from indexer.text.tokens import lex, token_ids
 from indexer.types import Chunk, Hit
 from lsp_server.model.imported_definitions import Modules, definitions, imports_of
-from lsp_server.model.prompt_context import IndexSource, Packer, focus
+from lsp_server.model.prompt_context import IndexSource, PromptContextBuilder, focus
 from lsp_server.model.recent_edits import RecentEdits, changed
-from lsp_server.model.similar_context import Place, alike
+from lsp_server.model.similar_context import SimilarLine, similar_lines
 from lsp_server.retrieval.match_finder import agreements
 from lsp_server.types import Document
 from tests.support import indexes, repositories
@@ -46,13 +46,15 @@ class Shelf:
         hits = [Hit(c, float(len(words & set(c.text.split()))), {}) for c in chunks]
         return sorted((h for h in hits if h.score), key=lambda h: -h.score)[:limit]
 
-    def places(self, ids: Sequence[int], limit: int, path: str) -> list[Place]:
+    def similar(self, ids: Sequence[int], limit: int, path: str) -> list[SimilarLine]:
         found = []
         for other, text in self.files.items():
             lexed = lex(text)
-            places, lengths = agreements(lexed.ids, list(ids))
-            rows = np.searchsorted(np.cumsum(lexed.counts), places, side="right")
-            found += [Place(other, int(row), int(n)) for row, n in zip(rows, lengths, strict=True) if other != path]
+            similar, lengths = agreements(lexed.ids, list(ids))
+            rows = np.searchsorted(np.cumsum(lexed.counts), similar, side="right")
+            found += [
+                SimilarLine(other, int(row), int(n)) for row, n in zip(rows, lengths, strict=True) if other != path
+            ]
         return sorted(found, key=lambda place: -place.agreement)[:limit]
 
     def after(self, chunk: Chunk) -> Chunk | None:
@@ -78,7 +80,7 @@ def document(text: str = TEXT, path: str = "shop/new.py", version: int = 1) -> D
 
 
 def test_hits_come_first_and_with_what_follows_them_then_definitions() -> None:
-    packed = Packer(Shelf(FILES), lines=8).pack(document(), len(TEXT))
+    packed = PromptContextBuilder(Shelf(FILES), lines=8).build(document(), len(TEXT))
     assert packed.reason == "found"
     context = packed.parts.context
     assert context[0].path == "shop/orders.py"
@@ -89,12 +91,12 @@ def test_hits_come_first_and_with_what_follows_them_then_definitions() -> None:
 
 
 def test_no_piece_comes_from_the_file_itself_but_of_lines_the_prompt_does_not_show() -> None:
-    packed = Packer(Shelf({"shop/new.py": TEXT, **FILES})).pack(document(), len(TEXT))
+    packed = PromptContextBuilder(Shelf({"shop/new.py": TEXT, **FILES})).build(document(), len(TEXT))
     assert all(piece.path != "shop/new.py" for piece in packed.parts.context)
     token = "ghp_" + "".join(random.Random(3).choices("abcdefghijkABCDEFGH0123456789", k=36))
     far = f'with tracer.span("first"):\n    key = "{token}"\n    send_first(key)\n' + "x = 1\n" * 500
     text = far + 'with tracer.span("first"):\n'
-    own = Packer(Shelf({})).pack(document(text), len(text), None).parts.context
+    own = PromptContextBuilder(Shelf({})).build(document(text), len(text), None).parts.context
     assert [piece.path for piece in own] == ["shop/new.py"]
     assert "send_first(key)" in own[0].text and token not in own[0].text
 
@@ -104,15 +106,15 @@ def test_what_follows_the_same_lines_elsewhere_comes_before_what_reads_alike(tmp
     files = {f"shop/part_{i}.py": f"def part_{i}(basket):\n    return basket.audit_entry({i})\n" for i in range(6)}
     files |= {"shop/close.py": head.format("close") + "        basket.seal(reason=None)\n"}
     root = repositories.repository(tmp_path / "repo", files)
-    packer = Packer(IndexSource(indexes.updated(root, tmp_path / "data")))
+    packer = PromptContextBuilder(IndexSource(indexes.updated(root, tmp_path / "data")))
     text = head.format("reopen")
-    context = packer.pack(document(text), len(text), None).parts.context
+    context = packer.build(document(text), len(text), None).parts.context
     assert context[0].path == "shop/close.py" and "basket.seal(reason=None)" in context[0].text
     assert len({piece.text for piece in context}) == len(context), "no piece twice"
     packer.close(document(text).uri)
     assert all(
         one.path != "shop/close.py"
-        for one in packer.pack(document(text, "shop/close.py"), len(text), None).parts.context
+        for one in packer.build(document(text, "shop/close.py"), len(text), None).parts.context
     )
 
 
@@ -120,83 +122,83 @@ def test_places_are_the_longest_agreements_whatever_the_line_ends() -> None:
     lines = ["first(a, b)", "", "second(c)", "third = a", *["pass"] * 800, "first(a, b)", "second(c)", ""]
     for end in ("\n", "\r\n", "\r"):
         text = end.join(lines)
-        [place] = alike(text, len(text), "a.py", lambda ids, limit: [])
+        [place] = similar_lines(text, len(text), "a.py", lambda ids, limit: [])
         assert (place.path, place.line, place.agreement) == ("a.py", 3, 12), repr(end)
     typed = "third = a"
     asked: list[tuple[Sequence[int], int]] = []
-    alike(f"{typed}\nsec", len(typed) + 4, "a.py", lambda ids, limit: asked.append((ids, limit)) or [])
+    similar_lines(f"{typed}\nsec", len(typed) + 4, "a.py", lambda ids, limit: asked.append((ids, limit)) or [])
     assert [ids for ids, _ in asked] == [token_ids(f"{typed}\n")], "asked once where nothing but a word is begun"
 
 
 def test_the_context_is_kept_while_the_same_lines_are_typed_on() -> None:
     shelf = Shelf(FILES)
-    packer = Packer(shelf)
-    first = packer.pack(document(), len(TEXT))
+    packer = PromptContextBuilder(shelf)
+    first = packer.build(document(), len(TEXT))
     text = TEXT
     for character in "currency)\n    return price":
         text += character
-        packed = packer.pack(document(text), len(text))
+        packed = packer.build(document(text), len(text))
         assert packed.reason == "kept"
         assert packed.parts.context == first.parts.context
     assert shelf.searches == 1
     far = text + "\n" * 6
-    assert packer.pack(document(far), len(far)).reason == "found"
-    assert packer.pack(document(path="shop/other.py"), len(TEXT)).reason == "found"
+    assert packer.build(document(far), len(far)).reason == "found"
+    assert packer.build(document(path="shop/other.py"), len(TEXT)).reason == "found"
     packer.set_source(Shelf(FILES, generation=2))
-    assert packer.pack(document(path="shop/other.py"), len(TEXT)).reason == "found"
+    assert packer.build(document(path="shop/other.py"), len(TEXT)).reason == "found"
 
 
 def test_an_empty_context_has_its_reason() -> None:
-    assert Packer(None).pack(document(), 3).reason == "no-index"
-    assert Packer(Shelf({})).pack(document(), 3).reason == "no-hits"
+    assert PromptContextBuilder(None).build(document(), 3).reason == "no-index"
+    assert PromptContextBuilder(Shelf({})).build(document(), 3).reason == "no-hits"
     broken = Shelf(FILES)
     broken.fails = True
-    packed = Packer(broken).pack(document(), len(TEXT))
+    packed = PromptContextBuilder(broken).build(document(), len(TEXT))
     assert (packed.reason, packed.parts.context) == ("failed: RuntimeError", ())
 
 
 def test_a_search_that_is_late_is_not_waited_for_and_serves_later() -> None:
     slow = Shelf(FILES)
     slow.seconds = 1.5
-    packer = Packer(slow)
+    packer = PromptContextBuilder(slow)
     began = time.monotonic()
-    assert packer.pack(document(), len(TEXT), seconds=0.02).reason == "late"
-    assert packer.pack(document(), len(TEXT), seconds=0.02).reason == "late"  # still running: not started twice
+    assert packer.build(document(), len(TEXT), seconds=0.02).reason == "late"
+    assert packer.build(document(), len(TEXT), seconds=0.02).reason == "late"  # still running: not started twice
     assert time.monotonic() - began < 1.2
     assert slow.searches == 1
-    assert packer.pack(document(), len(TEXT), seconds=None).reason == "found"
+    assert packer.build(document(), len(TEXT), seconds=None).reason == "found"
 
 
 def test_secrets_of_the_open_file_do_not_enter_the_prompt() -> None:
     token = "ghp_" + "".join(random.Random(3).choices("abcdefghijkABCDEFGH0123456789", k=36))
     text = f'TOKEN = "{token}"\n\nprint('
-    parts = Packer(None).pack(document(text + f')\nother = "{token}"\n'), len(text)).parts
+    parts = PromptContextBuilder(None).build(document(text + f')\nother = "{token}"\n'), len(text)).parts
     assert token not in parts.prefix + parts.suffix
     assert parts.prefix.count("\n") == 2
 
 
 def test_windows_line_ends_become_those_models_have_seen() -> None:
     text = "a = 1\r\nb = "
-    parts = Packer(None).pack(document(text + "\r\nc\r\n"), len(text)).parts
+    parts = PromptContextBuilder(None).build(document(text + "\r\nc\r\n"), len(text)).parts
     assert (parts.prefix, parts.suffix) == ("a = 1\nb = ", "\nc\n")
 
 
 def test_an_enormous_line_costs_no_time() -> None:
     text = "x" * 3_000_000
     began = time.monotonic()
-    parts = Packer(None).pack(document(text), 2_000_000).parts
+    parts = PromptContextBuilder(None).build(document(text), 2_000_000).parts
     assert time.monotonic() - began < 2
     assert (len(parts.prefix), len(parts.suffix)) == (24_000, 12_000)
 
 
 def test_recent_edits_elsewhere_are_shown_and_the_place_itself_is_not() -> None:
-    packer = Packer(None)
+    packer = PromptContextBuilder(None)
     body = "\n".join(f"line_{i} = {i}" for i in range(80))
     packer.edits.note(document(body))
     packer.edits.note(document(body.replace("line_40 = 40", "renamed_40 = 40")))
     packer.edits.note(document("p = 1\n", "shop/b.py"))
     packer.edits.note(document("p = 1\nq = renamed_41\n", "shop/b.py"))
-    pieces = packer.pack(document(body), len(body)).parts.context
+    pieces = packer.build(document(body), len(body)).parts.context
     assert [p.path for p in pieces] == ["shop/b.py", "shop/new.py"]
     assert "renamed_40 = 40" in pieces[1].text and "line_36" not in pieces[1].text
     assert [e.path for e in packer.edits.elsewhere("file:///shop/new.py", 41, 5)] == ["shop/b.py"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lsp_server.errors import BackendProblem
-from lsp_server.model.prompt_context import Packer
-from lsp_server.model.requests import Question
+from lsp_server.model.prompt_context import PromptContextBuilder
+from lsp_server.model.requests import ModelRequest
 from lsp_server.model.runner import ModelRunner
 from lsp_server.types import Document
 from tests.support.adapters import point, tiny_base, write_version
@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 @pytest.fixture
 def made() -> Iterator[tuple[ModelRunner, SlowBackend]]:
     backend = SlowBackend()
-    source = ModelRunner(lambda: backend, Packer(None))
+    source = ModelRunner(lambda: backend, PromptContextBuilder(None))
     eventually(lambda: source.state.phase == "ready")
     yield source, backend
     backend.gate.set()
@@ -28,8 +28,8 @@ def made() -> Iterator[tuple[ModelRunner, SlowBackend]]:
     eventually(lambda: backend.closed)
 
 
-def question(prefix: str = "x = ", suffix: str = "\n", copies: tuple[str, ...] = (), count: int = 1) -> Question:
-    return Question(
+def request(prefix: str = "x = ", suffix: str = "\n", copies: tuple[str, ...] = (), count: int = 1) -> ModelRequest:
+    return ModelRequest(
         Document("file:///a.py", "a.py", "python", 1, prefix + suffix), len(prefix), True, copies, count=count
     )
 
@@ -39,39 +39,39 @@ def later(seconds: float = 10.0) -> float:
 
 
 def test_an_answer_with_its_numbers(made: tuple[ModelRunner, SlowBackend]) -> None:
-    answer = made[0].ask(question(copies=("a", "bcd"))).wait(later())
+    answer = made[0].ask(request(copies=("a", "bcd"))).wait(later())
     assert (answer.texts, answer.reason, answer.copy_scores) == (("total * 2",), "end", (-1.0, -3.0))
     assert answer.line_logprob == -0.4
     assert answer.trace["context"] == "no-index"
 
 
 def test_up_to_three_when_asked(made: tuple[ModelRunner, SlowBackend]) -> None:
-    assert len(made[0].ask(question(count=3)).wait(later()).texts) == 3
+    assert len(made[0].ask(request(count=3)).wait(later()).texts) == 3
 
 
 def test_typing_what_was_predicted_needs_no_second_pass(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
-    source.ask(question()).wait(later())
-    ticket = source.ask(question("x = tot"))
+    source.ask(request()).wait(later())
+    ticket = source.ask(request("x = tot"))
     assert ticket.reused
     assert ticket.wait(later()).texts == ("al * 2",)
-    assert source.ask(question()).wait(later()).texts == ("total * 2",)
+    assert source.ask(request()).wait(later()).texts == ("total * 2",)
     assert backend.generations == 1
-    assert not source.ask(question("x = tar")).reused
-    assert not source.ask(question("x = to", "\nother")).reused
+    assert not source.ask(request("x = tar")).reused
+    assert not source.ask(request("x = to", "\nother")).reused
 
 
 def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
-    source.ask(question()).wait(later())
+    source.ask(request()).wait(later())
     source.forget()  # another generation of the index, or another adapter
-    again = source.ask(question())
+    again = source.ask(request())
     assert not again.reused and again.wait(later()).texts
     backend.gate.clear()
-    source.ask(question("y = "))
+    source.ask(request("y = "))
     eventually(lambda: backend.generations == 3)
     source.forget()  # while it is being written
-    ticket = source.ask(question("y = "))
+    ticket = source.ask(request("y = "))
     assert not ticket.reused
     backend.gate.set()
     assert ticket.wait(later()).texts == ("total * 2",)
@@ -80,10 +80,10 @@ def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelRunner, 
 def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
-    first = source.ask(question())
+    first = source.ask(request())
     assert first.wait(later(0.05)).reason == "late"
     eventually(lambda: backend.generations == 1)
-    again = source.ask(question())
+    again = source.ask(request())
     assert again.reused
     backend.gate.set()
     assert again.wait(later()).texts == ("total * 2",)
@@ -93,10 +93,10 @@ def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[Model
 def test_a_newer_question_stops_the_older_at_the_next_token(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
-    old = source.ask(question())
+    old = source.ask(request())
     eventually(lambda: backend.generations == 1)
-    middle = source.ask(question("y = "))
-    new = source.ask(question("z = "))
+    middle = source.ask(request("y = "))
+    new = source.ask(request("z = "))
     assert middle.wait(later()).reason == "superseded"
     eventually(lambda: backend.ended == ["cancelled"])
     backend.gate.set()
@@ -109,31 +109,31 @@ def test_a_cancelled_wait_returns_at_once(made: tuple[ModelRunner, SlowBackend])
     source, backend = made
     backend.gate.clear()
     began = time.monotonic()
-    assert source.ask(question()).wait(later(), lambda: True).reason == "late"
+    assert source.ask(request()).wait(later(), lambda: True).reason == "late"
     assert time.monotonic() - began < 2
 
 
 def test_prefetch_never_pushes_a_question_aside(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
-    live = source.ask(question())
-    assert source.ask(question("y = "), prefetch=True).wait(later()).reason == "busy"
+    live = source.ask(request())
+    assert source.ask(request("y = "), prefetch=True).wait(later()).reason == "busy"
     backend.gate.set()
     assert live.wait(later()).texts
-    eventually(lambda: source.ask(question("q = "), prefetch=True).wait(later()).texts == ("total * 2",))
-    assert source.ask(question("q = ")).reused
+    eventually(lambda: source.ask(request("q = "), prefetch=True).wait(later()).texts == ("total * 2",))
+    assert source.ask(request("q = ")).reused
 
 
 def test_a_failing_generation_is_told_once_and_the_next_works() -> None:
     told: list[str] = []
     backend = SlowBackend()
-    source = ModelRunner(lambda: backend, Packer(None), tell=told.append)
+    source = ModelRunner(lambda: backend, PromptContextBuilder(None), report=told.append)
     eventually(lambda: source.state.phase == "ready")
     backend.error = BackendProblem("the GPU has no memory left", "use a smaller base")
-    assert source.ask(question()).wait(later()).reason == "problem"
-    assert source.ask(question("y")).wait(later()).reason == "problem"
+    assert source.ask(request()).wait(later()).reason == "problem"
+    assert source.ask(request("y")).wait(later()).reason == "problem"
     backend.error = None
-    assert source.ask(question()).wait(later()).texts == ("total * 2",)
+    assert source.ask(request()).wait(later()).texts == ("total * 2",)
     assert told == ["the GPU has no memory left; use a smaller base."]
     source.close()
 
@@ -146,12 +146,12 @@ def test_questions_while_loading_are_answered_by_nothing() -> None:
         gate.wait(10)
         return backend
 
-    source = ModelRunner(load, Packer(None))
-    answer = source.ask(question()).wait(later())
+    source = ModelRunner(load, PromptContextBuilder(None))
+    answer = source.ask(request()).wait(later())
     assert (answer.texts, answer.reason) == ((), "loading")
     gate.set()
     eventually(lambda: source.state.phase == "ready")
-    assert source.ask(question()).wait(later()).texts
+    assert source.ask(request()).wait(later()).texts
     source.close()
 
 
@@ -161,16 +161,16 @@ def test_a_model_that_cannot_be_loaded_is_told_and_asked_no_more() -> None:
     def load() -> SlowBackend:
         raise BackendProblem("there is no model folder /m", "name one")
 
-    source = ModelRunner(load, Packer(None), tell=told.append)
+    source = ModelRunner(load, PromptContextBuilder(None), report=told.append)
     eventually(lambda: source.state.phase == "problem")
-    assert source.ask(question()).wait(later()).reason == "problem"
+    assert source.ask(request()).wait(later()).reason == "problem"
     eventually(lambda: told == ["there is no model folder /m; name one."])
 
 
 def test_a_thousand_questions_in_a_row_leave_one_generation(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
-    tickets = [source.ask(question(f"v{i} = ")) for i in range(1000)]
+    tickets = [source.ask(request(f"v{i} = ")) for i in range(1000)]
     backend.gate.set()
     assert tickets[-1].wait(later()).texts == ("total * 2",)
     assert backend.generations <= 100  # as many as its thread was given a turn between two questions
@@ -194,12 +194,12 @@ def test_a_new_current_is_taken_up_and_a_bad_one_is_told_once(tmp_path: Path, mo
     registry, told = tmp_path / "registry", []
     write_version(registry, 1, folder)
     backend = Adapted(folder)
-    source = ModelRunner(lambda: backend, Packer(None), registry, told.append)
+    source = ModelRunner(lambda: backend, PromptContextBuilder(None), registry, told.append)
     eventually(lambda: backend.adapters == [1])
-    source.ask(question()).wait(later())
+    source.ask(request()).wait(later())
     write_version(registry, 2, folder)
     eventually(lambda: backend.adapters == [1, 2])
-    assert not source.ask(question()).reused  # another adapter may say something else
+    assert not source.ask(request()).reused  # another adapter may say something else
     write_version(registry, 3, folder, config={"r": 4096})
     eventually(lambda: len(told) == 1)
     assert "version 3 is refused" in told[0]

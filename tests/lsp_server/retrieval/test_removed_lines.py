@@ -6,7 +6,7 @@ import pytest
 
 from indexer.config import Settings
 from lsp_server.retrieval.engine import RetrievalEngine
-from lsp_server.retrieval.removed_lines import earlier
+from lsp_server.retrieval.removed_lines import removed_lines
 from lsp_server.types import Document, Request
 
 OPENED = [
@@ -21,37 +21,37 @@ OPENED = [
 
 
 def gone(found):
-    return [line for line, away in zip(found.side.lines, found.gone, strict=True) if away]
+    return [line for line, away in zip(found.text.lines, found.gone, strict=True) if away]
 
 
 def test_a_line_being_written_anew_is_gone():
-    found = earlier(OPENED, OPENED[:3], OPENED[4:])
+    found = removed_lines(OPENED, OPENED[:3], OPENED[4:])
     assert gone(found) == ["    total = width * height"]
-    assert found.side.lines[found.row] == "    total = width * height"
+    assert found.text.lines[found.row] == "    total = width * height"
 
 
 def test_a_line_that_only_moved_is_not_gone():
-    assert earlier(OPENED, ["def area(width, height):", "    log(total)", "    x = 1"], OPENED[:2]) is not None
-    assert "    log(total)" not in gone(earlier(OPENED, [*OPENED[:3], "    log(total)"], OPENED[5:]))
+    assert removed_lines(OPENED, ["def area(width, height):", "    log(total)", "    x = 1"], OPENED[:2]) is not None
+    assert "    log(total)" not in gone(removed_lines(OPENED, [*OPENED[:3], "    log(total)"], OPENED[5:]))
 
 
 @pytest.mark.parametrize(
     ("above", "below"), [(OPENED, []), (OPENED[:3], OPENED[3:]), ([], OPENED), ([*OPENED, "more = 1"], [])]
 )
 def test_nothing_is_gone_where_lines_were_only_added(above, below):
-    assert earlier(OPENED, above, below) is None
+    assert removed_lines(OPENED, above, below) is None
 
 
 def test_the_row_is_counted_from_the_nearest_common_line():
     above = ["import sys", "import os", "", "def area(width, height):", "    total = 1"]
-    found = earlier(OPENED, above, OPENED[6:])
-    assert found.side.lines[found.row] == "    log(total)"
+    found = removed_lines(OPENED, above, OPENED[6:])
+    assert found.text.lines[found.row] == "    log(total)"
 
 
 def test_a_line_that_is_only_gone_on_with_counts_not():
-    found = earlier(OPENED, OPENED[:3], OPENED[4:])
-    assert not found.besides("    total = width * height + 1").any()
-    assert found.besides("    total = width").any()
+    found = removed_lines(OPENED, OPENED[:3], OPENED[4:])
+    assert not found.not_retyped("    total = width * height + 1").any()
+    assert found.not_retyped("    total = width").any()
 
 
 def test_every_line_that_is_nowhere_any_more_is_found():
@@ -65,11 +65,11 @@ def test_every_line_that_is_nowhere_any_more_is_found():
             at = rng.randrange(len(now) + 1)
             now[at : at + rng.randrange(3)] = [rng.choice("abcdxyz") for _ in range(rng.randrange(3))]
         at = rng.randrange(len(now) + 1)
-        found = earlier(opened, now[:at], now[at + 1 :])
+        found = removed_lines(opened, now[:at], now[at + 1 :])
         missing = {line for line in opened if line} - {*now[:at], *now[at + 1 :]}
         assert missing <= set(gone(found) if found else ())
         if found is not None:
-            assert found.side.lines == opened[found.first : found.first + len(found.side.lines)]
+            assert found.text.lines == opened[found.first : found.first + len(found.text.lines)]
 
 
 def suggestions(before, after):

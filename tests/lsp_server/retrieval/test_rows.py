@@ -9,9 +9,9 @@ import pytest
 from indexer.config import Settings
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.columns import Columns
-from lsp_server.retrieval.cursor import SceneCache
+from lsp_server.retrieval.cursor import CursorContexts
 from lsp_server.retrieval.engine import RetrievalEngine
-from lsp_server.retrieval.series import fill
+from lsp_server.retrieval.series import next_rows
 from lsp_server.types import Document, Request
 
 PORTS = [
@@ -70,7 +70,7 @@ def rows(text: str) -> list[str]:
     """The rests of line that are proposed at the mark ``|``."""
     offset = text.index("|")
     document = Document("file:///x.sv", "x.sv", "systemverilog", 1, text[:offset] + text[offset + 1 :])
-    filled = fill(SceneCache().scene(document, offset))
+    filled = next_rows(CursorContexts().at(document, offset))
     return [rest.strip() for rest in filled.rests] if filled else []
 
 

@@ -1,6 +1,6 @@
 """Fit the weights by which copier and model are believed, on what both said at cursors of other people's histories.
 
-    python scripts/fit_duet.py REPO [REPO ...] --base FOLDER [--cases 150] [--out lsp_server/data/duet.json]
+    python scripts/fit_hybrid.py REPO [REPO ...] --base FOLDER [--cases 150] [--out lsp_server/data/hybrid.json]
 
 REPOs are those of role ``fit`` in ``benchmarks/repositories.json``; nothing is reported on them. Two logistic
 regressions: copies, where it counts whether one is the model's own line too, and lines of the model's own. Copies are
@@ -26,10 +26,12 @@ from finetune.evaluation.replay import request_of
 from indexer.config import Settings
 from lsp_server.backends.loading import load_local
 from lsp_server.model.factory import PROMPT_TOKENS
-from lsp_server.model.hybrid_engine import HybridEngine, likely
-from lsp_server.model.prompt_context import IndexSource, Packer
+from lsp_server.model.hybrid_engine import likelihood
+from lsp_server.model.prompt_context import IndexSource, PromptContextBuilder
+from lsp_server.model.requests import model_request
 from lsp_server.model.runner import UNHURRIED, ModelRunner
 from lsp_server.retrieval.engine import RetrievalEngine
+from lsp_server.retrieval.trees import sigmoid
 
 Row = tuple[list[float], bool]
 Rows = dict[str, list[Row]]
@@ -37,8 +39,8 @@ Rows = dict[str, list[Row]]
 
 def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None:
     """Ask copier and model at the cursors of one history."""
-    packer, asked = Packer(None, repo.name), replace(Settings(), base_model=base)
-    source = ModelRunner(lambda: load_local(asked, PROMPT_TOKENS, print), packer, patience=UNHURRIED)
+    packer, asked = PromptContextBuilder(None, repo.name), replace(Settings(), base_model=base)
+    source = ModelRunner(lambda: load_local(asked, PROMPT_TOKENS, print), packer, time_limits=UNHURRIED)
     source.loaded()
     amount = ReplayPlan(cases // 3, cases - cases // 3, 2)
     with tempfile.TemporaryDirectory() as folder:
@@ -59,14 +61,14 @@ def _observe(engine: RetrievalEngine, source: ModelRunner, case: Any, rows: Rows
     copies = [c for c in engine.complete(request, lambda: False).suggestions if c.end == request.offset]
     engine.close(request.document.uri)
     lines = tuple(c.text.split("\n")[0].rstrip("\r") for c in copies)
-    asked = replace(HybridEngine.question(Settings(), request, lines), count=1)
+    asked = replace(model_request(Settings(), request, lines), count=1)
     answer = source.ask(asked).wait(time.monotonic() + 300)
-    source.packer.close(request.document.uri)
+    source.context_builder.close(request.document.uri)
     own = answer.texts[0].split("\n")[0] if answer.texts else ""
     right = case.rest.rstrip()
     for line, copy, score in zip(lines, copies, answer.copy_scores, strict=False):
         odds = math.log(max(copy.probability, 1e-4) / max(1 - copy.probability, 1e-4))
-        rows["copy"].append(([1.0, odds, likely(line, score), float(line == own)], line.rstrip() == right))
+        rows["copy"].append(([1.0, odds, likelihood(line, score), float(line == own)], line.rstrip() == right))
     if own.strip() and own not in lines and answer.line_logprob is not None:
         rows["own"].append(([1.0, math.log1p(len(own)), max(-25.0, answer.line_logprob)], own.rstrip() == right))
 
@@ -77,7 +79,7 @@ def regression(found: Sequence[Row], towards: Sequence[float], pull: float) -> l
     prior = np.array(towards)
     beta = prior.copy()
     for _ in range(60):
-        p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
+        p = sigmoid(x @ beta)
         curvature = (x * (p * (1 - p))[:, None]).T @ x + pull * np.eye(len(prior))
         beta += np.linalg.solve(curvature, x.T @ (y - p) - pull * (beta - prior))
     return [round(float(b), 4) for b in beta]
@@ -90,7 +92,7 @@ def main() -> None:
     parser.add_argument("--base", default="tests/fixtures/small_llama")
     parser.add_argument("--cases", type=int, default=150)
     parser.add_argument("--commits", type=int, default=60)
-    parser.add_argument("--out", type=Path, default=Path("lsp_server/data/duet.json"))
+    parser.add_argument("--out", type=Path, default=Path("lsp_server/data/hybrid.json"))
     options = parser.parse_args()
     rows: Rows = {"copy": [], "own": []}
     for repo in options.repos:
