@@ -1,7 +1,7 @@
 """Rewrites archives and bills of materials so that their bytes depend on their content alone.
 
-``python fixed_dates.py FILE...`` sorts the entries of a .tar.gz or .vsix and gives them the time in ``SOURCE_DATE_EPOCH`` and no
-owner. It takes the serial number out of a CycloneDX file and sets its time.
+``python fixed_dates.py FILE...`` sorts the entries of a .tar.gz or .vsix, sets their time to ``SOURCE_DATE_EPOCH`` and
+takes their owner away. It takes the serial number out of a CycloneDX file and sets its time.
 """
 
 import gzip
