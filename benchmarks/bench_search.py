@@ -155,7 +155,7 @@ class Uncommented:
         writer.commit()
         self._bm25 = Bm25(folder)
         self.encoder = Encoder.load()
-        self._vectors = Vectors.load(vectors.build(self.encoder.encode(texts)))
+        self._vectors = Vectors.load(vectors.build_vectors(self.encoder.encode(texts)))
 
     def bm25_search(self, terms: list[str], limit: int) -> list[tuple[int, float]]:
         """As the index would answer."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from finetune.commits.cases import KINDS, Case, choose
 from finetune.commits.windows import SkipReport, Tree, Window, beyond, edits, of_unknown_language
-from indexer.building.build import Progress, build
+from indexer.building.build import BuildProgress, build
 from indexer.config import Settings
 from indexer.data_layout import index_directory, settings_inside
 from indexer.repository.policy import accepts_path
@@ -62,7 +62,7 @@ class ProgressReporter:
     """
 
     phase: Callable[[str, int, int], None] = lambda phrase, done, total: None
-    index_step: Callable[[Progress], None] = lambda step: None
+    index_step: Callable[[BuildProgress], None] = lambda step: None
     case_answered: Callable[[], None] = lambda: None
 
 

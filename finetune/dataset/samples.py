@@ -24,7 +24,7 @@ from indexer.text.lines import columns, leading_blanks, unify_line_ends
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
-    from indexer.storage.segment import Document
+    from indexer.storage.segment import IndexedDocument
 
 DOCUMENT: Final = "document"
 TYPED: Final = "typed"
@@ -174,7 +174,7 @@ def older(
                     yield RawSample(span.kind, document.path, text, span.start, span.end)
 
 
-def _shared_out(files: Sequence["Document"], count: int) -> Iterator[tuple["Document", int]]:
+def _shared_out(files: Sequence["IndexedDocument"], count: int) -> Iterator[tuple["IndexedDocument", int]]:
     """Each file with its share of ``count``, by size; no file gets more than ``SPANS_PER_FILE``."""
     total = sum(document.size for document in files)
     bounds = [round(count * reached / total) for reached in accumulate(document.size for document in files)]

@@ -1,12 +1,10 @@
-"""Builds an index, or brings it up to date: one function for both, since an update is a build that finds most documents
-already there.
+"""Builds or updates an index with one function: an update is a build that finds most documents already there.
 
-    walk the repository -> what is new? (hints, else blob ids) -> prepare that in workers -> write segments
-         -> ranked search: clone, delete, add -> commit the generation -> rewrite segments where due, commit again
+    walk the repository -> find what is new (stat cache, else blob ids) -> prepare it in workers -> write segments
+         -> update BM25 (clone, delete, add) -> commit the generation -> rewrite segments where due, commit again
 
-Everything is written beside what serves and becomes visible with one rename, so an interrupted build costs nothing but
-its time. This module knows the order of the work; formats belong to ``segment`` and ``store``, files to ``walk`` and
-``policy``.
+New files are written next to the current generation and become visible with one rename, so an interrupted build leaves
+the index as it was. This module orders the work; ``segment`` and ``generations`` own the formats.
 """
 
 import dataclasses
@@ -20,7 +18,7 @@ from typing import Any, Protocol
 from indexer import fsio
 from indexer.building import worker_pool
 from indexer.building.worker import Limits
-from indexer.building.worker_pool import Outcome, Pool, SuffixFiles
+from indexer.building.worker_pool import FileResult, Pool, SuffixFiles
 from indexer.config import Settings
 from indexer.data_layout import (
     build_report_file,
@@ -32,16 +30,16 @@ from indexer.data_layout import (
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
 from indexer.repository.walk import walk
 from indexer.storage import compaction, fingerprint, generations, segment
-from indexer.storage.bm25_update import Ranked
+from indexer.storage.bm25_update import Bm25Update
 from indexer.storage.catalogue import Catalogue
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
-from indexer.storage.segment import Document, Prepared
-from indexer.storage.stat_cache import Hints
+from indexer.storage.segment import IndexedDocument, Prepared
+from indexer.storage.stat_cache import StatCache
 from indexer.text.tokens import Lexed
 from indexer.types import Entry, Skip
 
 IN_PROCESS_BYTES = 600_000
-"""Up to this much new text is prepared in this process: starting workers takes as long."""
+"""Up to this much new text, in bytes, is prepared in the building process: starting workers would take as long."""
 
 _BATCH_BYTES = 400_000
 _NOTES = 5
@@ -50,8 +48,12 @@ _PASSING = frozenset({"vanished", "unreadable"})
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a build is. ``done`` and ``total`` count files, except in the phase ``compact`` (segments)."""
+class BuildProgress:
+    """The progress of a build.
+
+    :param phase: ``walk``, ``read``, ``compact`` or ``done``.
+    :param done, total: files; segments in the phase ``compact``.
+    """
 
     phase: str
     done: int
@@ -61,11 +63,11 @@ class Progress:
 
 @dataclass(slots=True)
 class BuildReport:
-    """What a build did and what the index holds now.
+    """The result of a build and the figures of the index after it.
 
-    :param changed: False when everything was up to date and no generation was made.
+    :param changed: False if everything was up to date and no generation was committed.
     :param skips: every file that was left out, and why; ``skipped`` counts them by reason.
-    :param notes: sentences for the user, such as that a damaged index was rebuilt.
+    :param notes: sentences for the user, for example that a damaged index was rebuilt.
     :param text_bytes: indexed text, UTF-8. :param index_bytes: the generation on disk.
     """
 
@@ -93,17 +95,17 @@ class BuildReport:
         return dict(Counter(skip.reason for skip in self.skips).most_common())
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``: counts by reason instead of the list."""
+        """The report for ``--json``, with counts by reason instead of the list of files."""
         fields = {name: getattr(self, name) for name in self.__slots__ if name != "skips"}
         return {**fields, "seconds": round(self.seconds, 3), "skipped": self.skipped}
 
 
 class _Preparing(Protocol):
-    """What makes documents and suffix indexes: workers, or this process."""
+    """Prepares documents and suffix indexes: worker processes, or the building process itself."""
 
     def prepare(self, entries: Sequence[Entry], known: dict[str, list[str]]) -> None: ...
     def suffix(self, key: int, documents: Sequence[Lexed]) -> None: ...
-    def results(self) -> Iterator[Outcome | SuffixFiles]: ...
+    def results(self) -> Iterator[FileResult | SuffixFiles]: ...
     def __enter__(self) -> "_Preparing": ...
     def __exit__(self, *_: object) -> None: ...
 
@@ -111,17 +113,18 @@ class _Preparing(Protocol):
 def build(
     root: Path,
     settings: Settings,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[BuildProgress], None] | None = None,
     *,
     full: bool = False,
     limits: Limits | None = None,
     command: Sequence[str] = worker_pool.COMMAND,
 ) -> BuildReport:
-    """Brings the index of ``root`` up to date, or builds it.
+    """Update the index of ``root``, or build it.
 
-    :param full: build everything anew, whatever there is.
-    :param command: what starts a worker process.
-    :raises Locked: another process is writing. :raises IndexTooNew: there is an index of a later version.
+    :param progress: called for every step.
+    :param full: rebuild everything from scratch.
+    :param command: the command line of a worker process.
+    :raises Locked: another process is writing. :raises IndexTooNew: a later version of Ondol wrote the index.
     :raises UserError: the repository cannot be read, or no space is left; the index is as it was.
     """
     started = time.monotonic()
@@ -143,7 +146,7 @@ class _Build:
         settings: Settings,
         target: Store,
         report: BuildReport,
-        progress: Callable[[Progress], None],
+        progress: Callable[[BuildProgress], None],
         limits: Limits,
         command: Sequence[str],
     ) -> None:
@@ -156,14 +159,14 @@ class _Build:
     def run(self) -> None:
         base = self._base()
         self.catalogue = Catalogue(self.target.segments, base)
-        self.hints = Hints(stat_cache_file(self.target.directory), self.shape + self.choice)
-        self.progress(Progress("walk", 0, 0, 0))
+        self.stat_cache = StatCache(stat_cache_file(self.target.directory), self.shape + self.choice)
+        self.progress(BuildProgress("walk", 0, 0, 0))
         entries, skips = walk(self.root, self.settings)
         self.report.skips += skips
-        self.ranked = Ranked(self.target, base)
+        self.bm25 = Bm25Update(self.target, base)
         self.new_records: list[SegmentRecord] = []
         self.new_files: dict[str, FileRecord] = {}
-        self.kept: list[Document] = []
+        self.kept: list[IndexedDocument] = []
         todo = self._plan(entries)
         first_id, first_segment = (base.next_document, base.next_segment) if base else (0, 0)
         groups = compaction.divide([entry.size for entry in todo])
@@ -171,7 +174,7 @@ class _Build:
             self._prepare(todo, groups, first_id, first_segment)
         self.report.skips.sort(key=lambda skip: (skip.path, skip.reason))
         manifest = self._commit(base, first_id + len(todo), first_segment + len(groups))
-        self.hints.save()
+        self.stat_cache.save()
         self._describe(manifest)
 
     def _base(self) -> Manifest | None:
@@ -187,7 +190,7 @@ class _Build:
             return None
         except IndexDamaged as error:
             self.report.full = True
-            self.report.notes.append(f"{error.what}; the index is built anew.")
+            self.report.notes.append(f"{error.what}; it is rebuilt.")
             return None
         if opened.problem:
             self.report.notes.append(opened.problem)
@@ -195,15 +198,15 @@ class _Build:
             return None
         if opened.manifest.shape != self.shape:
             self.report.full = True
-            self.report.notes.append("the index was made by another version of Ondol; it is built anew.")
+            self.report.notes.append("the index was built by another version of Ondol; it is rebuilt.")
             return None
         return opened.manifest
 
     def _plan(self, entries: list[Entry]) -> list[Entry]:
-        """Sorts out what hints already answer; returns the files to read."""
+        """Return the files to read; those that the stat cache knows are kept or skipped at once."""
         todo = []
         for entry in entries:
-            known = self.hints.lookup(entry)
+            known = self.stat_cache.lookup(entry)
             if isinstance(known, Skip):
                 self.report.skips.append(known)
             elif known is None or (document := self.catalogue.find(entry.path, known)) is None:
@@ -213,7 +216,7 @@ class _Build:
         return todo
 
     def _prepare(self, todo: list[Entry], groups: list[range], first_id: int, first_segment: int) -> None:
-        """Reads, prepares and writes the files ``todo``, one segment per group of them."""
+        """Read, prepare and write the files ``todo``, one segment per group."""
         place = {entry.path: i for i, entry in enumerate(todo)}
         group_of = {i: number for number, group in enumerate(groups) for i in group}
         missing = [len(group) for group in groups]
@@ -237,20 +240,20 @@ class _Build:
                     made[number] = {}
                     preparing.suffix(number, [prepared.lexed for prepared, _ in sorted_for[number]])
                 done, done_bytes = done + 1, done_bytes + result.entry.size
-                self.progress(Progress("read", done, len(todo), min(99, 100 * done_bytes // total_bytes)))
+                self.progress(BuildProgress("read", done, len(todo), min(99, 100 * done_bytes // total_bytes)))
 
-    def _take(self, outcome: Outcome) -> Prepared | None:
-        """Notes what became of a file; returns its document if it is a new one."""
+    def _take(self, outcome: FileResult) -> Prepared | None:
+        """Record the result for one file; return its document if it is new."""
         entry, result = outcome.entry, outcome.result
         if isinstance(result, Skip):
             self.report.skips.append(result)
-            if outcome.told and len(self.report.notes) < _NOTES:
-                self.report.notes.append(f"{entry.path} is left out ({result.reason}): {outcome.told}")
+            if outcome.last_words and len(self.report.notes) < _NOTES:
+                self.report.notes.append(f"{entry.path} is left out ({result.reason}): {outcome.last_words}")
             if result.reason not in _PASSING:
-                self.hints.record(entry, result)
+                self.stat_cache.record(entry, result)
             return None
         blob = result if isinstance(result, str) else result.blob
-        self.hints.record(entry, blob)
+        self.stat_cache.record(entry, blob)
         if isinstance(result, Prepared):
             return result
         if (document := self.catalogue.find(entry.path, blob)) is not None:
@@ -262,21 +265,21 @@ class _Build:
         self.new_records.append(record)
         self.new_files.update(files)
         for prepared, id in documents:
-            self.ranked.add(id, prepared.terms)
+            self.bm25.add(id, prepared.terms)
             self._count(len(prepared.spans), prepared.lines, prepared.size, prepared.masked)
         self.report.added += len(documents)
 
     def _commit(self, base: Manifest | None, next_document: int, next_segment: int) -> Manifest:
-        """Makes the new generation, if anything is new, and those that rewriting takes."""
+        """Commit a new generation if anything changed, and another one if segments are rewritten."""
         alive = {document.id for document in self.kept}
         for document in self.catalogue.live():
             if document.id not in alive:
-                self.ranked.delete(document.id)
+                self.bm25.delete(document.id)
                 self.report.removed += 1
         for document in self.kept:
             self._count(document.chunks, document.lines, document.size, document.masked)
             if not document.live:
-                self.ranked.revive(self.catalogue.segments[document.segment], document)
+                self.bm25.revive(self.catalogue.segments[document.segment], document)
                 self.report.revived += 1
         stays = not (self.report.added or self.report.removed or self.report.revived)
         if base is not None and stays and base.settings == self.choice:
@@ -296,17 +299,17 @@ class _Build:
             files={**files, **self.new_files},
             counts={name: getattr(self.report, name) for name in _COUNTS},
         )
-        manifest = self.ranked.commit(manifest, base)
+        manifest = self.bm25.commit(manifest, base)
         purge = base is None or base.settings != self.choice
         self.target.collect([manifest] if purge or base is None else [manifest, base])
         return self._compact(manifest, purge=purge)
 
     def _compact(self, manifest: Manifest, *, purge: bool) -> Manifest:
-        """Rewrites the segments for which that is due, as one more generation."""
+        """Rewrite the segments for which that is due, as one more generation."""
         numbers = compaction.due(manifest.segments, self.now, purge=purge)
         if not numbers:
             return manifest
-        self.progress(Progress("compact", 0, len(numbers), 99))
+        self.progress(BuildProgress("compact", 0, len(numbers), 99))
         records, files = compaction.rewrite(self.target, manifest, numbers)
         newer = dataclasses.replace(
             manifest,
@@ -315,7 +318,7 @@ class _Build:
             files=files,
             next_segment=max([manifest.next_segment, *(record.number + 1 for record in records)]),
         )
-        newer = Ranked(self.target, manifest).commit(newer, manifest)
+        newer = Bm25Update(self.target, manifest).commit(newer, manifest)
         expired = any(
             record.dead and self.now - record.dead_since > compaction.DEAD_SECONDS for record in manifest.segments
         )
@@ -348,7 +351,7 @@ class _Build:
         generations.write_cache(
             build_report_file(self.target.directory), {**self.report.as_dict(), "when": self.now, "skips": skips}
         )
-        self.progress(Progress("done", self.report.files, self.report.files, 100))
+        self.progress(BuildProgress("done", self.report.files, self.report.files, 100))
 
 
 _COUNTS = ("files", "chunks", "lines", "text_bytes", "masked")

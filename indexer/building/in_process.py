@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexer import fsio
 from indexer.building.prepare import CRASH, Preparer
-from indexer.building.worker_pool import Outcome, SuffixFiles
+from indexer.building.worker_pool import FileResult, SuffixFiles
 from indexer.config import Settings
 from indexer.storage.segment import suffix_files
 from indexer.text.tokens import Lexed
@@ -17,9 +17,9 @@ from indexer.types import Entry, Skip
 
 
 class InProcess:
-    """Does each job when its result is asked for.
+    """Processes each job when its result is read.
 
-    :param marker: a file that exists while there is work under way.
+    :param marker: a file that exists while work is in progress.
     """
 
     def __init__(self, root: Path, settings: Settings, marker: Path, *, embed: bool) -> None:
@@ -36,15 +36,15 @@ class InProcess:
         fsio.unlink(self._marker)
 
     def prepare(self, entries: Sequence[Entry], known: dict[str, list[str]]) -> None:
-        """Asks for an outcome of each entry."""
+        """Queue entries; each gives one :class:`FileResult`."""
         self._entries.extend((entry, known[entry.path]) for entry in entries)
 
     def suffix(self, key: int, documents: Sequence[Lexed]) -> None:
-        """Asks for a suffix index."""
+        """Queue a suffix index."""
         self._suffixes.append((key, documents))
 
-    def results(self) -> Iterator[Outcome | SuffixFiles]:
-        """Everything asked for, also what is asked for meanwhile."""
+    def results(self) -> Iterator[FileResult | SuffixFiles]:
+        """Yield the results of all jobs, including jobs that are queued meanwhile."""
         while self._suffixes or self._entries:
             if self._suffixes:
                 key, documents = self._suffixes.popleft()
@@ -53,8 +53,8 @@ class InProcess:
                 entry, known = self._entries.popleft()
                 yield self._outcome(entry, known)
 
-    def _outcome(self, entry: Entry, known: list[str]) -> Outcome:
+    def _outcome(self, entry: Entry, known: list[str]) -> FileResult:
         try:
-            return Outcome(entry, self._preparer.prepare(entry, known))
-        except Exception as error:  # A fault of ours must not keep all other files from the index.
-            return Outcome(entry, Skip(entry.path, CRASH), f"{type(error).__name__}: {error}")
+            return FileResult(entry, self._preparer.prepare(entry, known))
+        except Exception as error:  # A fault of Ondol at one file must not stop the build.
+            return FileResult(entry, Skip(entry.path, CRASH), f"{type(error).__name__}: {error}")

@@ -1,7 +1,7 @@
-"""Makes one file ready for the index: read, judge, decode, mask, cut into chunks, lex, weigh, embed.
+"""Prepares one file for the index: read, apply the policy, decode, mask, cut into chunks, lex, find terms, embed.
 
-It runs in a worker process, or in this one for a few files. It refuses to know about segments and generations: what
-comes out is a :class:`~indexer.storage.segment.Prepared` document, or the reason why there is none.
+This runs in worker processes, or in the building process for a few files. The result is a
+:class:`~indexer.storage.segment.Prepared` document, or the reason why there is none.
 """
 
 from collections.abc import Collection
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 TIMEOUT = "timeout"
 MEMORY = "memory"
 CRASH = "crash"
-"""Reasons of this module and of the worker processes: the file cost more than a file may, or ended the process."""
+"""Reasons for leaving a file out: it exceeded a limit, or the process ended at it."""
 
 
 class Preparer:
-    """Prepares files of one repository. Loads the encoder at the first document.
+    """Prepares files of one repository; the encoder is loaded for the first document.
 
     :param embed: False for an index without vectors.
     """
@@ -50,7 +50,7 @@ class Preparer:
             return Skip(entry.path, MEMORY)
 
     def document(self, source: Source) -> Prepared:
-        """Everything the index keeps of a source."""
+        """Compute everything that the index keeps of a file."""
         chunks = chunk(source.text, source.language, source.path)
         tokens: set[str] = set()
         lexed = lex(source.text, tokens)

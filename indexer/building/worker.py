@@ -1,9 +1,8 @@
-"""A worker process: takes jobs from its standard input, sends results on its standard output, and owns nothing.
+"""A worker process: reads jobs from its standard input and writes results to its standard output.
 
-It is started by ``pool`` with ``python -P -c``, so that no file of the repository it reads can be imported in place of
-a module. A message is a header, one line of JSON's worth, and byte strings; no pickle. A file that needs too much time
-ends the process by its own limits, a file that needs too much memory fails; the parent knows which file it was, because
-results come in order.
+``worker_pool`` starts it with ``python -P -c``, so that no file of the repository can be imported in place of a module.
+A message is a JSON header and byte strings; pickle is not used. A file that needs too much time ends the process by its
+resource limit; one that needs too much memory fails. Results come in order, so the parent knows which file it was.
 """
 
 import contextlib
@@ -32,11 +31,11 @@ _LEXED_TYPES = (("ids", "<u4"), ("counts", "<u2"), ("indents", "u1"))
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost.
+    """The limits for one file.
 
-    :param cpu_seconds: of computing; whole seconds.
-    :param wall_seconds: until its result; also counts waiting for a disk or a pipe.
-    :param memory_bytes: more than the worker needs when idle.
+    :param cpu_seconds: processor time, whole seconds.
+    :param wall_seconds: elapsed time, which includes waiting for a disk or a pipe.
+    :param memory_bytes: memory on top of what the idle worker uses.
     """
 
     cpu_seconds: int = 10
@@ -45,9 +44,9 @@ class Limits:
 
 
 def main() -> None:
-    """Serves the parent until it closes the pipe."""
+    """Process jobs until the parent closes the pipe."""
     jobs, results = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # What a parser prints must not stand between messages.
+    os.dup2(2, 1)  # A parser's own output must not mix with the messages.
     message = receive(jobs)
     if message is None:
         return
@@ -68,7 +67,7 @@ def main() -> None:
 
 
 def _limit(limits: Limits | None) -> None:
-    """Sets the process's soft limits for the next file, or takes them away."""
+    """Set the process's soft limits for the next file; None lifts them."""
     try:
         import resource
     except ImportError:
@@ -84,7 +83,7 @@ def _limit(limits: Limits | None) -> None:
 
 
 def send(stream: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes | memoryview] = ()) -> None:
-    """Writes one message."""
+    """Write one message."""
     head = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
     stream.write(_HEAD.pack(len(head), sum(len(blob) for blob in blobs)))
     stream.write(head)
@@ -94,7 +93,7 @@ def send(stream: IO[bytes], header: dict[str, Any], blobs: Sequence[bytes | memo
 
 
 def receive(stream: IO[bytes]) -> tuple[dict[str, Any], list[memoryview]] | None:
-    """Reads one message; None when the other side has ended, also in the middle of one."""
+    """Read one message; None when the other side has ended, even in the middle of a message."""
     start = stream.read(_HEAD.size)
     if len(start) < _HEAD.size:
         return None
@@ -146,7 +145,7 @@ def decode_lexed(blobs: Sequence[memoryview]) -> list[Lexed]:
 
 
 def encode_outcome(outcome: Prepared | Skip | str) -> tuple[dict[str, Any], list[bytes]]:
-    """What became of a file, as a message."""
+    """The result for one file as a message."""
     if isinstance(outcome, str):
         return {"known": outcome}, []
     if isinstance(outcome, Skip):

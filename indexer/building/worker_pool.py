@@ -1,11 +1,10 @@
-"""Worker processes with a limit per file: a file that hangs a parser, or ends its process, costs that file alone.
+"""Worker processes with a limit per file: a file that hangs a parser or crashes its process is skipped, no other file.
 
-Jobs go in with :meth:`Pool.prepare` and :meth:`Pool.suffix`, results come out of :meth:`Pool.results` in the order in
-which they are ready. A thread per worker feeds it and reads what it sends; the caller's thread watches the clock.
-When a worker ends in the middle of a batch, the file it was at is skipped with a reason and another worker goes on
-with the rest.
+:meth:`Pool.prepare` and :meth:`Pool.suffix` take jobs; :meth:`Pool.results` gives results as they become ready. One
+thread per worker sends jobs to it and reads its results; the caller's thread checks the time limits. When a worker ends
+in the middle of a batch, its current file is skipped with a reason and a new worker continues with the rest.
 
-This module knows processes and messages; what the jobs mean is ``worker``'s.
+``worker`` defines the jobs; this module handles processes and messages.
 """
 
 import contextlib
@@ -37,12 +36,12 @@ COMMAND = (sys.executable, "-P", "-c", "from indexer.building.worker import main
 _TICK = 0.2
 _STARTS = 3
 _CRASHES_IN_A_ROW = 20
-"""So many files in a row are not to blame: something is wrong with the workers."""
+"""After this many crashes in a row the workers are at fault, not the files."""
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Files still to prepare, first come first served; ``known`` are the blob ids the index has of each path."""
+    """Files still to prepare, in order; ``known`` maps a path to the blob ids that the index already has."""
 
     entries: deque[Entry]
     known: dict[str, list[str]]
@@ -55,17 +54,21 @@ class _Suffix:
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What became of one file; ``told`` is the last line that a process said which ended at it."""
+class FileResult:
+    """The result for one file.
+
+    :param result: the prepared document, the reason why the file is left out, or the blob id of a known document.
+    :param last_words: the last line of error output of a process that ended at this file.
+    """
 
     entry: Entry
     result: Prepared | Skip | str
-    told: str = ""
+    last_words: str = ""
 
 
 @dataclass(slots=True)
 class SuffixFiles:
-    """The suffix index asked for under ``key``."""
+    """The suffix index of the job ``key``."""
 
     key: int
     files: dict[str, bytes]
@@ -73,7 +76,7 @@ class SuffixFiles:
 
 @dataclass(slots=True)
 class _Process:
-    """A running worker, the file it is at, and since when."""
+    """A running worker, its current file, and when that file was started."""
 
     popen: "subprocess.Popen[bytes]"
     errors: IO[bytes]
@@ -83,9 +86,9 @@ class _Process:
 
 
 class Pool:
-    """``count`` worker processes, started when there is work for them.
+    """Up to ``count`` worker processes, each started when there is work for it.
 
-    :param command: what starts a worker; tests put a misbehaving one here.
+    :param command: the command line of a worker; tests pass a misbehaving one.
     """
 
     def __init__(
@@ -102,7 +105,7 @@ class Pool:
         self._start = worker.start_message(root, settings, self._limits, embed=embed)
         self._command = list(command)
         self._jobs: queue.PriorityQueue[tuple[int, int, _Batch | _Suffix | None]] = queue.PriorityQueue()
-        self._results: queue.Queue[Outcome | SuffixFiles | BaseException] = queue.Queue()
+        self._results: queue.Queue[FileResult | SuffixFiles | BaseException] = queue.Queue()
         self._pending = 0
         self._sequence = 0
         self._processes: dict[int, _Process] = {}
@@ -116,7 +119,7 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends all workers, whatever they are doing."""
+        """End all workers at once."""
         self._closed = True
         for _thread in self._threads:
             self._put(-1, None)
@@ -127,17 +130,17 @@ class Pool:
                 thread.join(_TICK)
 
     def prepare(self, entries: Sequence[Entry], known: dict[str, list[str]]) -> None:
-        """Asks for an :class:`Outcome` of each entry."""
+        """Queue entries; each gives one :class:`FileResult`."""
         self._pending += len(entries)
         self._put(1, _Batch(deque(entries), known))
 
     def suffix(self, key: int, documents: Sequence[Lexed]) -> None:
-        """Asks for a suffix index; goes before all preparing, since it lets go of memory."""
+        """Queue a suffix index. It is built before further files are prepared, because that frees memory."""
         self._pending += 1
         self._put(0, _Suffix(key, documents))
 
-    def results(self) -> Iterator[Outcome | SuffixFiles]:
-        """Everything asked for, also what is asked for meanwhile.
+    def results(self) -> Iterator[FileResult | SuffixFiles]:
+        """Yield the results of all jobs, including jobs that are queued meanwhile.
 
         :raises Fault: workers cannot be started.
         """
@@ -157,7 +160,7 @@ class Pool:
         self._jobs.put((priority, self._sequence, job))
 
     def _watch(self) -> None:
-        """Ends workers that have been at one file for too long."""
+        """End workers that exceed the elapsed time for one file."""
         now = time.monotonic()
         for process in list(self._processes.values()):
             with process.lock:
@@ -200,15 +203,15 @@ class Pool:
             if self._feed(process, batch) or self._closed:
                 continue
             entry = batch.entries.popleft()
-            reason, told = self._reason(process), _tail(process.errors)
+            reason, output = self._reason(process), _tail(process.errors)
             self._end(slot)
             self._crashes = self._crashes + 1 if reason == prepare.CRASH else 0
             if self._crashes >= _CRASHES_IN_A_ROW:
-                raise Fault(f"worker processes crash at every file: {told[-500:] or 'they say nothing'}")
-            self._results.put(Outcome(entry, Skip(entry.path, reason), told.rpartition("\n")[2]))
+                raise Fault(f"worker processes crash at every file: {output[-500:] or 'they print nothing'}")
+            self._results.put(FileResult(entry, Skip(entry.path, reason), output.rpartition("\n")[2]))
 
     def _feed(self, process: _Process, batch: _Batch) -> bool:
-        """Sends a batch and collects its results; False when the process ended, at the first of the entries left."""
+        """Send a batch and collect its results; False if the process ended at the first of the remaining entries."""
         entries = list(batch.entries)
         known = [batch.known.get(entry.path, []) for entry in entries]
         try:
@@ -225,7 +228,7 @@ class Pool:
                     return False
                 self._crashes = 0
                 batch.entries.popleft()
-                self._results.put(Outcome(entry, worker.decode_outcome(entry.path, *message)))
+                self._results.put(FileResult(entry, worker.decode_outcome(entry.path, *message)))
             return True
         finally:
             if not batch.entries:
@@ -233,8 +236,8 @@ class Pool:
                     process.since = 0.0
 
     def _process(self, slot: int) -> _Process:
-        """The running worker of a slot, started if there is none; it has said that it is ready."""
-        told = ""
+        """The ready worker of a slot, started if there is none."""
+        output = ""
         if slot in self._processes:
             return self._processes[slot]
         for _ in range(_STARTS):
@@ -247,18 +250,18 @@ class Pool:
                 worker.send(_stdin(process), self._start)
                 if worker.receive(_stdout(process)) is not None:
                     return process
-            told = _tail(errors)
+            output = _tail(errors)
             self._end(slot)
-        raise Fault(f"worker processes cannot be started: {told or 'they end at once'}")
+        raise Fault(f"worker processes cannot be started: {output or 'they end at once'}")
 
     def _reason(self, process: _Process) -> str:
-        """Why a process ended while it was at a file."""
+        """Why a process ended at a file: timeout, memory or crash."""
         status = process.popen.wait()
         if process.timed_out or (os.name != "nt" and status == -signal.SIGXCPU):
             return prepare.TIMEOUT
-        told = _tail(process.errors)
-        # tree-sitter says so and aborts; the kernel's out-of-memory killer says nothing.
-        if "failed to allocate" in told or "MemoryError" in told or (os.name != "nt" and status == -signal.SIGKILL):
+        output = _tail(process.errors)
+        # tree-sitter prints a message and aborts; the kernel's out-of-memory killer prints nothing.
+        if "failed to allocate" in output or "MemoryError" in output or (os.name != "nt" and status == -signal.SIGKILL):
             return prepare.MEMORY
         return prepare.CRASH
 
@@ -285,7 +288,7 @@ def _stdout(process: _Process) -> IO[bytes]:
 
 
 def _tail(errors: IO[bytes]) -> str:
-    """The end of what a process wrote to its standard error."""
+    """The last part of a process's error output."""
     with contextlib.suppress(OSError, ValueError):
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
         return errors.read().decode("utf-8", "replace").strip()

@@ -1,7 +1,4 @@
-"""The commands ``ondol index`` and ``ondol search``.
-
-This module prints; what it prints about is made by ``build`` and ``search``.
-"""
+"""The commands ``ondol index`` and ``ondol search``."""
 
 import json
 import sys
@@ -17,16 +14,16 @@ from indexer.cli_options import data_dir_option, printable, settings_for
 from indexer.repository.git import find_root
 
 if TYPE_CHECKING:
-    from indexer.building.build import BuildReport, Progress
+    from indexer.building.build import BuildProgress, BuildReport
 
 _REASONS_SHOWN = 5
 
 
 @click.command(epilog="Example: ondol index ~/product --workers 2")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
-@click.option("--full", is_flag=True, help="Build everything anew.")
+@click.option("--full", is_flag=True, help="Rebuild the index from scratch.")
 @click.option("--workers", type=click.IntRange(1), help="Processes to use (default: all cores).")
-@click.option("--skipped", "show_skipped", is_flag=True, help="List every file that was left out, and why.")
+@click.option("--skipped", "show_skipped", is_flag=True, help="List every file that is left out, with the reason.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--progress-json", is_flag=True, hidden=True, help="One JSON object per step on standard output.")
@@ -62,19 +59,19 @@ def index(
 
 
 @contextmanager
-def _progress(as_json: bool, quiet: bool) -> "Iterator[Callable[[Progress], None] | None]":
-    """How steps of a build are shown: JSON lines, a bar on a terminal, or not at all."""
+def _progress(as_json: bool, quiet: bool) -> "Iterator[Callable[[BuildProgress], None] | None]":
+    """Show the steps of a build as JSON lines, as a bar on a terminal, or not at all."""
     if as_json:
         last: list[Any] = [None, -1]
 
-        def tell(step: "Progress") -> None:
+        def report(step: "BuildProgress") -> None:
             if [step.phase, step.percent] != last:
                 last[:] = [step.phase, step.percent]
                 fields = {"phase": step.phase, "done": step.done, "total": step.total, "percent": step.percent}
                 click.echo(json.dumps(fields))
                 sys.stdout.flush()
 
-        yield tell
+        yield report
     elif quiet or not sys.stderr.isatty():
         yield None
     else:
@@ -112,7 +109,7 @@ def _summary(report: "BuildReport", show_skipped: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
 @data_dir_option
 def search(text: str, repo: Path, limit: int, as_json: bool, data_dir: Path | None) -> None:
-    """Show the chunks of the index that fit TEXT best."""
+    """Show the chunks of the index that match TEXT best."""
     from indexer.data_layout import index_directory
     from indexer.search.hybrid import search as find
     from indexer.storage.reader import Index

@@ -54,7 +54,7 @@ class Matches:
     populations: NDArray[np.uint32]
 
 
-def build(documents: Sequence[Lexed]) -> dict[str, bytes]:
+def build_suffixes(documents: Sequence[Lexed]) -> dict[str, bytes]:
     """The files of the suffix index over documents in the given order: file name to contents, as in ``FILES``."""
     sizes = np.array([len(lexed.ids) for lexed in documents], np.int64)
     starts = np.concatenate(([0], np.cumsum(sizes + 1)))
@@ -144,7 +144,7 @@ def _ranks(
 
 
 class SuffixIndex:
-    """The suffix index of one segment, read from the files that :func:`build` made.
+    """The suffix index of one segment, read from the files that :func:`build_suffixes` made.
 
     :param files: file name to contents; memory maps are read as they are, only the table of lines is made in memory.
     """

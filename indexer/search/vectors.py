@@ -1,7 +1,7 @@
 """Nearest vectors by inner product: FAISS indexes as plain bytes.
 
-``build`` and ``Vectors`` know neither chunks nor files: rows are numbered from 0 in the order given. Everything runs
-on one thread, because a single query is twice as slow on two, and because it keeps the bytes the same from run to run.
+Rows are numbered from 0 in the order given; which chunk a row belongs to is known elsewhere. Everything runs on one
+thread: a single query is twice as slow on two, and the bytes stay the same from run to run.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ FLAT_LIMIT = 300_000
 _PROBES = 16
 
 
-def build(vectors: Floats) -> bytes:
+def build_vectors(vectors: Floats) -> bytes:
     """Serialize an index of unit rows, shape ``(n, d)``; the same rows give the same bytes.
 
     :raises ValueError: not a matrix of finite numbers.
@@ -54,7 +54,7 @@ class Vectors:
 
     @classmethod
     def load(cls, buffer: bytes | memoryview) -> "Vectors":
-        """Read what ``build`` made. FAISS does not notice damage by itself: check the file's hash first.
+        """Read what ``build_vectors`` made. FAISS does not notice damage by itself: check the file's hash first.
 
         :raises RuntimeError: the bytes are no index.
         """

@@ -27,7 +27,7 @@ def words_of(tokens: Iterable[str]) -> str:
     return "\n".join(token for token in set(tokens) if len(token) <= _LONGEST and token_id(token) & WORD)
 
 
-def build(documents: Iterable[str]) -> dict[str, bytes]:
+def build_words(documents: Iterable[str]) -> dict[str, bytes]:
     """The files of the words of documents, each as :func:`words_of` gives them."""
     found: set[str] = set()
     for words in documents:
@@ -41,7 +41,7 @@ def build(documents: Iterable[str]) -> dict[str, bytes]:
 class Words:
     """The words of one segment, unpacked into memory.
 
-    :param files: file name to contents, as :func:`build` made them.
+    :param files: file name to contents, as :func:`build_words` made them.
     """
 
     def __init__(self, files: Mapping[str, bytes | memoryview]) -> None:

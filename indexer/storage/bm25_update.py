@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from indexer import fsio
 from indexer.languages.chunking import chunk_terms
 from indexer.storage.generations import FileRecord, Manifest, Store
-from indexer.storage.segment import Document, Segment, chunk_key
+from indexer.storage.segment import IndexedDocument, Segment, chunk_key
 
 if TYPE_CHECKING:
     from indexer.search.bm25 import Bm25Writer
@@ -25,7 +25,7 @@ _REPLACED = frozenset({"meta.json", ".managed.json"})
 _NO_SPACE = {28: "No space left on device", 27: "File too large", 122: "Disk quota exceeded"}
 
 
-class Ranked:
+class Bm25Update:
     """Changes to the ranked search since ``base``.
 
     :param base: the generation to start from; None for an empty start.
@@ -50,7 +50,7 @@ class Ranked:
         with _translated():
             writer.delete(str(document_id))
 
-    def revive(self, segment: Segment, document: Document) -> None:
+    def revive(self, segment: Segment, document: IndexedDocument) -> None:
         """Adds a document again whose text a segment still has."""
         self.add(document.id, [chunk_terms(piece) for piece in segment.document_chunks(document.local)])
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from indexer.storage.generations import Manifest, SegmentRecord
-from indexer.storage.segment import Document, Segment
+from indexer.storage.segment import IndexedDocument, Segment
 
 
 class Catalogue:
@@ -23,12 +23,12 @@ class Catalogue:
         self.segments = {
             number: Segment(segments / f"{number:08d}", number, record.dead) for number, record in self.records.items()
         }
-        self._by_path: dict[str, dict[str, Document]] = {}
+        self._by_path: dict[str, dict[str, IndexedDocument]] = {}
         for segment in self.segments.values():
             for document in segment.documents:
                 self._by_path.setdefault(document.path, {})[document.blob] = document
 
-    def find(self, path: str, blob: str) -> Document | None:
+    def find(self, path: str, blob: str) -> IndexedDocument | None:
         """The document with this content under this name, dead or alive."""
         return self._by_path.get(path, {}).get(blob)
 
@@ -36,11 +36,11 @@ class Catalogue:
         """The contents that the index has for a name."""
         return list(self._by_path.get(path, ()))
 
-    def live(self) -> list[Document]:
+    def live(self) -> list[IndexedDocument]:
         """The documents that count in the manifest."""
         return [document for segment in self.segments.values() for document in segment.documents if document.live]
 
-    def with_live(self, wanted: Iterable[Document], now: int) -> tuple[SegmentRecord, ...]:
+    def with_live(self, wanted: Iterable[IndexedDocument], now: int) -> tuple[SegmentRecord, ...]:
         """The segments' records when exactly ``wanted`` are to count.
 
         :param now: seconds since 1970, remembered as the time of a first death.

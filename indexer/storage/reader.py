@@ -22,7 +22,7 @@ from indexer.errors import IndexMissing, UserError
 from indexer.repository.policy import accepts_path
 from indexer.storage import fingerprint
 from indexer.storage.generations import Store
-from indexer.storage.segment import CHUNK_BITS, Document, Segment
+from indexer.storage.segment import CHUNK_BITS, IndexedDocument, Segment
 from indexer.types import Chunk
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Index:
         if settings is not None and fingerprint.settings(settings) != manifest.settings:
             self._narrow(settings)
         live = [document for segment in self.segments.values() for document in segment.documents if document.live]
-        self.documents: dict[str, Document] = {
+        self.documents: dict[str, IndexedDocument] = {
             document.path: document for document in sorted(live, key=lambda document: document.path)
         }
         self._by_id = {document.id: document for document in live}
@@ -83,11 +83,11 @@ class Index:
                 continue  # A writer removed this generation between the check and the mapping; there is a newer one.
         raise IndexMissing(f"the index in {directory} vanished while it was opened", "run `ondol index` again")
 
-    def document(self, path: str) -> Document | None:
+    def document(self, path: str) -> IndexedDocument | None:
         """The document of a path, if it counts."""
         return self.documents.get(path)
 
-    def text(self, document: Document) -> str:
+    def text(self, document: IndexedDocument) -> str:
         """The text of a document as it was read: decoded, secrets masked, line ends as they are."""
         with self._lock:
             if document.id in self._texts:
@@ -109,7 +109,7 @@ class Index:
             raise KeyError(chunk_key)
         return chunks[number]
 
-    def span(self, chunk_key: int) -> tuple[Document, int, int]:
+    def span(self, chunk_key: int) -> tuple[IndexedDocument, int, int]:
         """The document of a chunk and its lines ``[first, last)``, without reading its text."""
         document = self._by_id[chunk_key >> CHUNK_BITS]
         first, last = (
@@ -117,7 +117,7 @@ class Index:
         )
         return document, first, last
 
-    def chunks(self, document: Document) -> list[Chunk]:
+    def chunks(self, document: IndexedDocument) -> list[Chunk]:
         """All chunks of a document, in order."""
         with self._lock:
             if document.id in self._chunks:

@@ -74,7 +74,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class IndexedDocument:
     """A document of the index.
 
     :param id: unique in the index for good, also when its segment is rewritten.
@@ -138,13 +138,15 @@ def write(directory: Path, documents: Sequence[Prepared], ids: Sequence[int], su
     fsio.write_file(directory / "documents.npy", _npy(numbers))
     fsio.write_file(directory / "chunks.npy", _npy(spans.astype("<i4")))
     fsio.write_parts(directory / "texts.bin", [document.packed for document in documents])
-    for name, data in sorted({**suffixes, **word_prefixes.build(document.words for document in documents)}.items()):
+    for name, data in sorted(
+        {**suffixes, **word_prefixes.build_words(document.words for document in documents)}.items()
+    ):
         fsio.write_file(directory / name, data)
     vectors = [document.vectors for document in documents if len(document.spans)]
     if vectors and vectors[0].shape[1]:
         from indexer.search import vectors as faiss
 
-        fsio.write_file(directory / "vectors.faiss", faiss.build(np.concatenate(vectors)))
+        fsio.write_file(directory / "vectors.faiss", faiss.build_vectors(np.concatenate(vectors)))
 
 
 _TEXT_COLUMNS: Final = ("path", "blob", "language", "encoding")
@@ -157,7 +159,7 @@ def has_encoder() -> bool:
 
 def suffix_files(documents: Sequence[Lexed]) -> dict[str, bytes]:
     """The files of the token suffix index under the names they have in a segment."""
-    return {f"suffix-{name}": data for name, data in suffix_array.build(documents).items()}
+    return {f"suffix-{name}": data for name, data in suffix_array.build_suffixes(documents).items()}
 
 
 def _npy(array: NDArray[Any]) -> bytes:
@@ -199,8 +201,8 @@ class Segment:
             self.chunk_counts.tolist(),
             strict=True,
         )
-        self.documents: list[Document] = [
-            Document(id, path, blob, language, live, number, local, numbers[3], numbers[4], chunks, numbers[6])
+        self.documents: list[IndexedDocument] = [
+            IndexedDocument(id, path, blob, language, live, number, local, numbers[3], numbers[4], chunks, numbers[6])
             for local, (id, path, blob, language, live, numbers, chunks) in enumerate(rows)
         ]
         self.encodings = names["encoding"]

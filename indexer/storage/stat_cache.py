@@ -14,7 +14,7 @@ from indexer.storage import generations
 from indexer.types import Entry, Skip
 
 
-class Hints:
+class StatCache:
     """The hints of one index.
 
     :param path: the cache file. :param context: hash of everything a reason for leaving a file out depends on; hints

@@ -19,8 +19,7 @@ from lsp_server.retrieval.cursor import WINDOW, CursorContext, Ids, first_tokens
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
-    from indexer.storage.segment import Document as IndexedDocument
-    from indexer.storage.segment import Segment
+    from indexer.storage.segment import IndexedDocument, Segment
     from lsp_server.retrieval.cursor import LexedText
 
 Ints = NDArray[np.int64]

@@ -138,7 +138,7 @@ def test_damage_of_every_kind_is_noticed_and_repaired(tmp_path):
     victim.write_bytes(victim.read_bytes()[:-1])
     report = build(root, indexes.settings(data))
     assert report.full
-    assert "is built anew" in report.notes[0]
+    assert "it is rebuilt" in report.notes[0]
     assert indexes.holds(Index.open(indexes.directory(root, data), verify=True)) == after
 
 

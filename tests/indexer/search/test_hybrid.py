@@ -9,7 +9,7 @@ from indexer.languages.grammars import language_of
 from indexer.search.bm25 import Bm25, Bm25Writer
 from indexer.search.embedding import Encoder
 from indexer.search.hybrid import fuse, search
-from indexer.search.vectors import Vectors, build
+from indexer.search.vectors import Vectors, build_vectors
 from indexer.text.terms import terms
 from indexer.types import Chunk
 
@@ -28,7 +28,7 @@ class Small:
         self.encoder = Encoder.load() if with_vectors else None
         if self.encoder is not None:
             rows = self.encoder.encode([chunk.header + "\n" + chunk.text for chunk in chunks])
-            self._vectors = Vectors.load(build(rows))
+            self._vectors = Vectors.load(build_vectors(rows))
 
     def bm25_search(self, terms: list[str], limit: int) -> list[tuple[int, float]]:
         self.asked.append(limit)

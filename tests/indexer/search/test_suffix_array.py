@@ -11,7 +11,7 @@ from indexer.text.tokens import BLANK_LINE, END, NEWLINE, lex, token_ids
 
 
 def open_index(texts: list[str]) -> suffix_array.SuffixIndex:
-    files = suffix_array.build([lex(text) for text in texts])
+    files = suffix_array.build_suffixes([lex(text) for text in texts])
     assert tuple(files) == suffix_array.FILES
     return suffix_array.SuffixIndex({name: memoryview(data) for name, data in files.items()})
 
@@ -102,7 +102,7 @@ def test_small_and_empty_documents_make_an_index(texts: list[str]) -> None:
 def test_the_same_documents_give_the_same_bytes() -> None:
     rng = random.Random(3)
     documents = [lex(random_code(rng, 40)) for _ in range(3)]
-    assert suffix_array.build(documents) == suffix_array.build(documents)
+    assert suffix_array.build_suffixes(documents) == suffix_array.build_suffixes(documents)
 
 
 def test_the_inside_of_prose_is_left_out_and_its_line_starts_are_not() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.search.word_prefixes import Words, build, words_of
+from indexer.search.word_prefixes import Words, build_words, words_of
 from indexer.storage import compaction
 from indexer.storage.reader import Index
 from indexer.text.tokens import TOKEN, token_id
@@ -19,13 +19,13 @@ def beginning(words: Words, letters: str) -> set[int]:
 
 
 def test_words_that_begin_with_letters_are_found_and_the_letters_themselves_are_not() -> None:
-    words = Words(build(words_of(TOKEN.findall(text)) for text in (TEXT, "reader = 2")))
+    words = Words(build_words(words_of(TOKEN.findall(text)) for text in (TEXT, "reader = 2")))
     assert beginning(words, "read_") == {token_id("read_lines"), token_id("read_line2")}
     assert beginning(words, "read") == {token_id(word) for word in ("read_lines", "read_line2", "reader")}
     assert beginning(words, "한") == {token_id("한글_이름")}
     assert beginning(words, "lä") == {token_id("läse")}
     assert beginning(words, "x1") == beginning(words, "3") == beginning(words, "zz") == set()
-    assert beginning(Words(build([""])), "a") == set()
+    assert beginning(Words(build_words([""])), "a") == set()
 
 
 def test_any_beginning_gives_what_a_look_at_every_word_gives() -> None:
@@ -37,7 +37,7 @@ def test_any_beginning_gives_what_a_look_at_every_word_gives() -> None:
         for _ in range(5)
     ]
     every = {token for text in texts for token in TOKEN.findall(text) if token[0].isalpha() or token[0] == "_"}
-    words = Words(build(words_of(TOKEN.findall(text)) for text in texts))
+    words = Words(build_words(words_of(TOKEN.findall(text)) for text in texts))
     for start in {word[:length] for word in every for length in (1, 2, 3)} | {"zz"}:
         expected = {token_id(word) for word in every if word.startswith(start) and word != start}
         assert beginning(words, start) == expected, (seed, start)

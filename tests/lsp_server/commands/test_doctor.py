@@ -35,7 +35,7 @@ def test_doctor_reports_what_is_installed_and_indexed_and_what_is_wrong(tmp_path
     assert broken.returncode == 1
     assert "texts.bin of the index does not match its hash" in broken.stdout
     assert "cure      rebuild it with `ondol index --full`" in broken.stdout
-    assert "is built anew" in console.run("index", root, data=data).stderr
+    assert "it is rebuilt" in console.run("index", root, data=data).stderr
     assert console.run("doctor", "--repo", root, "--verify", data=data).returncode == 0
 
 
