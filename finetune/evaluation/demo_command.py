@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,78 +13,81 @@ from indexer.cli_options import data_dir_option, settings_for
 from lsp_server.commands.terminal import GREEN, PLAIN, RED, escaped, has_colour, show
 
 if TYPE_CHECKING:
-    from finetune.evaluation.demo import Result, Shown
+    from finetune.commits.stages import ProgressReporter
+    from finetune.evaluation.demo import DemoResult, ShownCompletion
 
 
 @click.command(epilog="Example: ondol demo ~/product --count 8")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--count", type=click.IntRange(1, 1000), default=5, show_default=True, help="Completions to show.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed for drawing the cursors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @data_dir_option
-def demo(repo: Path, count: int, as_json: bool, data_dir: Path | None) -> None:
-    """Show what Ondol would have said at places where the last commits of REPO went on.
+def demo(repo: Path, count: int, seed: int, as_json: bool, data_dir: Path | None) -> None:
+    """Show completions at cursors of the last commits of REPO, with what the authors wrote.
 
-    Indexes REPO as it was before them, starts the real language server, and asks it as an editor does.
+    Ondol indexes REPO as it was before those commits, starts the real language server, and asks it as an editor does.
     """
     from finetune.evaluation.demo import run
     from indexer.repository import git
 
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
-    tell = (lambda said: None) if as_json else (lambda said: click.echo(said, err=True))
-    with _bar(not as_json) as progress:
-        result = run(root, settings, count, tell, progress)
+    with _progress(quiet=as_json) as reporter:
+        result = run(root, settings, count, seed, reporter)
     click.echo(json.dumps(result.as_dict()) if as_json else report(result, colour=has_colour()))
 
 
 @contextmanager
-def _bar(wanted: bool) -> Iterator[Callable[[Any], None]]:
-    """A bar for the index that is built, on a terminal."""
-    if not wanted or not sys.stderr.isatty():
-        yield lambda step: None
+def _progress(*, quiet: bool) -> "Iterator[ProgressReporter]":
+    """Show a progress bar on a terminal, for the index and then for the server."""
+    from finetune.commits.stages import SILENT, ProgressReporter
+
+    if quiet or not sys.stderr.isatty():
+        yield SILENT
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (TextColumn("indexing"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn("{task.description}"), BarColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("index", total=100)
+        task = bars.add_task("starting", total=None)
+        yield ProgressReporter(
+            phase=lambda phrase, done, total: bars.update(task, description=phrase, total=None),
+            index_step=lambda step: bars.update(task, completed=step.percent, total=100),
+        )
 
-        def advance(step: Any) -> None:
-            bars.update(task, completed=step.percent, visible=step.phase != "done")
 
-        yield advance
-
-
-def report(result: "Result", *, colour: bool) -> str:
-    """The outcome of a demonstration, misses and silences included."""
+def report(result: "DemoResult", *, colour: bool) -> str:
+    """Return the result as text: every shown completion, and how many cursors were asked, shown, right and silent."""
     lines = [result.premise, ""]
     for number, shown in enumerate(result.shown, 1):
-        lines += [*_place(number, shown, colour), ""]
+        lines += [*_completion(number, shown, colour), ""]
     right = sum(shown.right for shown in result.shown)
-    asked = len(result.shown) + result.silent
-    lines.append(
-        f"Shown unasked at {len(result.shown)} of {asked} places tried, silent at {result.silent}; "
-        f"{right} of the {len(result.shown)} shown are exactly what the author wrote."
-    )
-    if result.milliseconds:
-        lines.append(
-            f"Answers took {result.milliseconds:.1f} ms (median), asked over the protocol like an editor does."
-        )
+    lines += [
+        f"Cursors asked: {result.asked}. Completion shown: {len(result.shown)}. Nothing shown: {result.silent}.",
+        f"Of the {len(result.shown)} shown, {right} are exactly what the author wrote.",
+        f"An answer took {result.milliseconds:.1f} ms (median), over the protocol that editors use.",
+    ]
     return "\n".join(lines)
 
 
-def _author(shown: "Shown") -> list[str]:
-    return escaped(shown.typed + shown.author).split("\n")
-
-
-def _place(number: int, shown: "Shown", colour: bool) -> list[str]:
-    verdict = "right" if shown.right else "starts right" if shown.partly else "wrong"
+def _completion(number: int, shown: "ShownCompletion", colour: bool) -> list[str]:
+    verdict = _verdict(shown)
     if colour:
         verdict = f"{GREEN if shown.right else RED}{verdict}{PLAIN}"
-    source = f"from {shown.source}" if shown.source else "from the open file"
+    source = f"from {escaped(shown.source)}" if shown.source else "from the open file"
     lines = [f"{number}. {escaped(shown.path)}:{shown.line}  {shown.milliseconds:.1f} ms  {source}  {verdict}"]
-    lines += ["   | " + line for line in show(shown.typed, shown.grey, colour=colour).split("\n")]
+    lines += ["   | " + line for line in show(shown.typed, shown.ghost_text, colour=colour).split("\n")]
     if not shown.right:
-        lines += [f"   {'author:' if not n else '       '} {line}" for n, line in enumerate(_author(shown))]
+        author = escaped(shown.typed + shown.author).split("\n")
+        lines += [f"   {'author:' if not row else '       '} {line}" for row, line in enumerate(author)]
     return lines
+
+
+def _verdict(shown: "ShownCompletion") -> str:
+    if shown.right:
+        return "right"
+    if shown.first_line_right:
+        return "first line right"
+    return "starts right" if shown.usable else "wrong"

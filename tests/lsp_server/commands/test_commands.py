@@ -31,7 +31,7 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, command: str) ->
         (["explain"], "no completion was asked for"),
         (["explain", "abc-1"], "no record abc-1"),
         (["stats", "--since", "yesterday"], "no point in time"),
-        (["demo", "empty"], "no source files"),
+        (["demo", "empty"], "holds fewer than two code files"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:

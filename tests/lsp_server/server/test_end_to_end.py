@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.support.console import printed
 from tests.support.lsp_client import edit, real
 from tests.support.shop import NAMES, shop
@@ -69,22 +67,3 @@ def test_the_command_shows_what_the_editor_would(tmp_path: Path) -> None:
     assert answer["suggestions"][0]["grey"].startswith('encoding="utf-8") as source:')
     assert 0 <= answer["suggestions"][0]["probability"] <= 1
     assert answer["suggestions"][0]["provenance"][0]["line"] in (8, 14)
-
-
-@pytest.mark.parametrize("history", [True, False], ids=["with history", "without history"])
-def test_the_demonstration_tells_hits_misses_and_silences(tmp_path: Path, history: bool) -> None:
-    root = shop(tmp_path / "shop", history=history)
-    before = sorted(path.relative_to(root) for path in root.rglob("*"))
-    result = json.loads(printed(tmp_path, "demo", str(root), "--count", "3", "--json"))
-    assert ("before its last" in result["premise"]) is history
-    assert "knows nothing of them" in result["premise"]
-    assert len(result["shown"]) <= 3
-    assert len(result["shown"]) + result["silent"] >= 3
-    for shown in result["shown"]:
-        assert shown["right"] is (shown["grey"] == shown["author"])
-        written = (root / shown["path"]).read_text()
-        assert shown["typed"] + shown["author"] in written
-    shown = printed(tmp_path, "demo", str(root), "--count", "3")
-    assert f"silent at {result['silent']}" in shown
-    assert sorted(path.relative_to(root) for path in root.rglob("*")) == before
-    assert not list((tmp_path / "data").glob("demo-*"))
