@@ -1,10 +1,8 @@
-"""Intervals for shares and means, and for their differences between arms, by a paired bootstrap over files.
+"""Intervals for shares and means, and for differences between systems, by a paired bootstrap over files.
 
-Cursors of one file are alike, so files are drawn, not cursors; and the same files are drawn for every arm, so that
-what makes a file easy or hard cancels out of a difference. A few files say nothing about how files differ, so the
-interval of a share is never narrower than what its mere count would give (Wilson's).
-
-This module knows numbers alone.
+Cursors of one file resemble each other, so the bootstrap draws files and not cursors. It draws the same files for every
+system, so that the difficulty of a file cancels out of a difference. With few files the bootstrap underestimates how
+much files differ, so the interval of a share is never narrower than Wilson's interval for its count.
 """
 
 import math
@@ -26,7 +24,7 @@ Column = NDArray[np.float64]
 class Estimate:
     """A share or mean with its 95 % interval; all None where nothing was counted.
 
-    :param count: what it is a share of, or the mean over.
+    :param count: the denominator of the share, or the number of values of the mean.
     """
 
     value: float | None
@@ -35,7 +33,7 @@ class Estimate:
     count: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return plain data for JSON."""
         return {
             "value": _rounded(self.value),
             "low": _rounded(self.low),
@@ -45,7 +43,7 @@ class Estimate:
 
 
 class Bootstrap:
-    """Draws of files, the same for everything that is asked of it.
+    """Draws of files, the same for every figure.
 
     :param files: the file of each case.
     """
@@ -58,9 +56,9 @@ class Bootstrap:
         self._draws = rng.multinomial(self._count, chances, size=resamples).astype(np.float64)
 
     def ratio(self, top: Column, bottom: Column, *, share: bool = False) -> Estimate:
-        """Sum of ``top`` over sum of ``bottom``.
+        """Estimate the sum of ``top`` divided by the sum of ``bottom``, one value per case each.
 
-        :param share: both count things and ``top`` is part of ``bottom``: the interval is at least Wilson's.
+        :param share: ``top`` counts some of the things that ``bottom`` counts: the interval is at least Wilson's.
         """
         over = float(bottom.sum())
         if over <= 0:
@@ -74,7 +72,7 @@ class Bootstrap:
         return Estimate(value, low, high, over)
 
     def difference(self, one: tuple[Column, Column], other: tuple[Column, Column]) -> Estimate:
-        """``other``'s ratio minus ``one``'s, on the same draws of files."""
+        """Estimate the ratio of ``other`` minus the ratio of ``one``, on the same draws of files."""
         if one[1].sum() <= 0 or other[1].sum() <= 0:
             return Estimate(None, None, None, 0)
         value = float(other[0].sum() / other[1].sum() - one[0].sum() / one[1].sum())
@@ -90,7 +88,7 @@ class Bootstrap:
 
 
 def wilson(hits: float, count: float) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share."""
+    """Return Wilson's 95 % score interval for a share (Wilson, 1927)."""
     share = hits / count
     middle = share + _Z**2 / (2 * count)
     spread = _Z * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
@@ -99,10 +97,10 @@ def wilson(hits: float, count: float) -> tuple[float, float]:
 
 
 def calibration(probability: Column, right: NDArray[np.bool_], bins: int = 10) -> tuple[float, list[dict[str, Any]]]:
-    """The expected calibration error and its bins: said, happened, count.
+    """Return the expected calibration error and its bins.
 
-    The error is the mean distance, over all suggestions, between the mean probability of a bin and its share of right
-    ones.
+    The error is the mean distance, over all suggestions, between the mean probability of their bin and the share of
+    right suggestions in it. Each bin has ``said`` (mean probability), ``happened`` (share), its interval and ``count``.
     """
     if not len(probability):
         return 0.0, []
@@ -120,9 +118,9 @@ def calibration(probability: Column, right: NDArray[np.bool_], bins: int = 10) -
 
 
 def trade_off(probability: Column, right: NDArray[np.bool_], cases: int) -> list[tuple[float, float]]:
-    """Coverage and precision were everything above a probability shown: one point for each case that adds one.
+    """Return coverage and precision for each probability from which on suggestions could be shown.
 
-    :param cases: all, also those without an answer.
+    :param cases: number of all cases, with and without a suggestion.
     """
     order = np.argsort(-probability, kind="stable")
     hits = np.cumsum(right[order])

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """Return processor, cores, memory, system and Python version."""
     return {
         "processor": _processor(),
         "cores": len(_affinity()),

@@ -1,9 +1,9 @@
-"""An interpolated n-gram model of the repository and the document: the baseline that every engine has to beat.
+"""An interpolated n-gram model of repository and document: the baseline for comparison with the other systems.
 
-It is the oldest way to complete code without a language model: the next token by how often it followed the last few
-tokens, longer contexts backing off to shorter ones (Jelinek-Mercer mixing), the document's own counts beside the
-repository's, greedily to the end of the line. ``ondol eval --arm retrieval --arm ngram`` puts it to the same cursors.
-It is an arm for comparison and serves no editor; it knows no gate and is never asked unasked.
+It predicts the next token by how often it followed the last few tokens, mixes longer contexts with shorter ones
+(Jelinek-Mercer), adds the counts of the document to those of the repository, and continues greedily to the end of the
+line. ``ondol eval --system retrieval --system ngram`` compares both at the same cursors. It serves no editor, has no
+gate, and gives no suggestion to automatic requests.
 """
 
 import re
@@ -19,19 +19,19 @@ from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 Ids = NDArray[np.int32]
 
 ORDER: Final = 6
-"""Tokens of context at most; a seventh changed nothing."""
+"""Tokens of context, at most; a seventh did not change the results."""
 
 BACK_OFF: Final = 0.5
-"""How many observations the shorter context's opinion counts for."""
+"""Number of observations that the shorter context weighs in the mixture."""
 
 DOCUMENT: Final = 0.5
-"""Share of the document's own counts in the mixture; the rest is the repository's."""
+"""Share of the document's counts in the mixture; the rest is the repository's."""
 
 COUNTED: Final = 5000
-"""Places of one context that are counted; of more, as many are taken evenly."""
+"""Occurrences of a context that are counted, at most; of more, every n-th one is."""
 
 LONGEST: Final = 60
-"""Tokens of a continuation at most."""
+"""Tokens of a continuation, at most."""
 
 _TOKEN = re.compile(r"\n|[^\S\n]+|[^\W\d]\w*|\d+|[^\w\s]")
 _BETWEEN_LINES = re.compile(r"\s*\n\s*")
@@ -41,14 +41,14 @@ _END_OF_LINE: Final = "\n"
 
 
 class Words:
-    """Numbers for tokens, the same for repository and document."""
+    """Numbers the tokens of repository and document alike."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self.spelled: list[str] = []
 
     def ids(self, text: str) -> Ids:
-        """The tokens of a text; blanks at either end of a line are none, nor are blank lines."""
+        """Return the numbers of the tokens of a text, without blanks at the ends of lines and without blank lines."""
         numbers, spelled = self._numbers, self.spelled
         out = []
         for token in _TOKEN.findall(_BETWEEN_LINES.sub("\n", text)):
@@ -61,7 +61,7 @@ class Words:
 
 
 class Counts:
-    """What followed which context in some texts: positions sorted by the tokens before them, nearest first."""
+    """Counts which token follows which context: positions sorted by the tokens before them, nearest first."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = np.concatenate((np.full(ORDER, _GAP, np.int32), ids))
@@ -71,7 +71,7 @@ class Counts:
         self._first = self._ids[self._order - 1]
 
     def following(self, context: Ids) -> list[tuple[dict[int, int], int]]:
-        """For each length of context from one token up, while it occurs: how often which token followed; the sum."""
+        """Return, for each length of context that occurs, how often each token followed, and the sum."""
         found: list[tuple[dict[int, int], int]] = []
         low, high = 0, len(self._order)
         for back in range(1, min(ORDER, len(context)) + 1):
@@ -91,14 +91,14 @@ class Counts:
 
 
 def mixed(levels: list[tuple[dict[int, int], int]]) -> dict[int, float]:
-    """Probabilities of the next token: each context's counts, drawn towards the shorter one's opinion."""
-    opinion: dict[int, float] = {}
+    """Return the probabilities of the next token: the counts of each context mixed with those of the shorter one."""
+    mixture: dict[int, float] = {}
     for counts, total in levels:
-        shorter = opinion
-        opinion = {token: BACK_OFF * value / (total + BACK_OFF) for token, value in shorter.items()}
+        shorter = mixture
+        mixture = {token: BACK_OFF * value / (total + BACK_OFF) for token, value in shorter.items()}
         for token, count in counts.items():
-            opinion[token] = opinion.get(token, 0.0) + count / (total + BACK_OFF)
-    return opinion
+            mixture[token] = mixture.get(token, 0.0) + count / (total + BACK_OFF)
+    return mixture
 
 
 class Ngram:
@@ -120,19 +120,19 @@ class Ngram:
         """Do nothing: there is no model to free."""
 
     def set_index(self, index: Any) -> None:
-        """Counts the texts of an index."""
+        """Count the texts of an index."""
         self._words = Words()
         texts = () if index is None else (index.text(document) for document in index.documents.values())
         self._repository = Counts(self._join(texts))
 
     def update(self, document: Document) -> None:
-        """Nothing: a document is counted when it is asked about."""
+        """Do nothing: a document is counted at each request."""
 
     def close(self, uri: str) -> None:
-        """Nothing is kept of a document."""
+        """Do nothing: nothing is stored about a document."""
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
-        """The greedy rest of the line; nothing unasked."""
+        """Return the greedy rest of the line; nothing for an automatic request."""
         if request.automatic:
             return Answer((), Reason.BASELINE)
         text, offset = request.document.text, request.offset
@@ -144,14 +144,14 @@ class Ngram:
         return Answer(suggestions, Reason.SHOWN if suggestions else Reason.NO_MATCH)
 
     def _join(self, texts: Iterable[str]) -> Ids:
-        gap = np.full(1, _GAP, np.int32)  # nothing is learnt of how one text follows another
+        gap = np.full(1, _GAP, np.int32)  # keeps the end of one text apart from the start of the next
         parts = [part for text in texts for part in (self._words.ids("\n" + text.strip() + "\n"), gap)]
         return np.concatenate(parts) if parts else np.zeros(0, np.int32)
 
     def _rest_of_line(self, prefix: str, document: Counts) -> str:
-        """Greedy tokens after a text; a word at its end may go on or be whole."""
-        begun = _WORD_AT_END.search(prefix)
-        partial = begun[0] if begun else ""
+        """Return greedy tokens after a text; a word at its end may continue or be complete."""
+        word = _WORD_AT_END.search(prefix)
+        partial = word[0] if word else ""
         known = prefix[: len(prefix) - len(partial)]
         context = self._words.ids("\n" + "\n".join(known.split("\n")[-20:]))
         written = ""
@@ -165,11 +165,11 @@ class Ngram:
         return written.rstrip()
 
     def _next(self, context: Ids, document: Counts, partial: str) -> int | None:
-        """The most probable next token, of those that go on with what is begun."""
-        opinion: dict[int, float] = {}
+        """Return the most probable next token among those that start with ``partial``."""
+        mixture: dict[int, float] = {}
         for counts, share in ((document, DOCUMENT), (self._repository, 1 - DOCUMENT)):
             for token, value in mixed(counts.following(context)).items():
-                opinion[token] = opinion.get(token, 0.0) + share * value
+                mixture[token] = mixture.get(token, 0.0) + share * value
         spelled = self._words.spelled
-        fitting = {token: value for token, value in opinion.items() if spelled[token].startswith(partial)}
+        fitting = {token: value for token, value in mixture.items() if spelled[token].startswith(partial)}
         return max(fitting, key=lambda token: fitting[token]) if fitting else None

@@ -16,15 +16,15 @@ from rich.text import Text
 from finetune.commits.windows import SkipReport
 from finetune.evaluation.gate_fitting import Refit
 from finetune.evaluation.machine import machine
-from finetune.evaluation.summary import MEANINGS, MEASURES
+from finetune.evaluation.summary import MEASURES
 from indexer.cli_options import printable
 from indexer.config import Settings
 
 _GROUP_COLUMNS = ("exact", "coverage", "precision", "dismissed")
-_HEADS = {"exact": "exact", "coverage": "shown", "precision": "right", "dismissed": "of no use"}
+_HEADS = {"exact": "exact", "coverage": "shown", "precision": "right", "dismissed": "not usable"}
 _GROUPS = {
     "kind": "cursor",
-    "place": "sort of text",
+    "place": "kind of text",
     "novelty": "line",
     "language": "language",
     "directory": "directory",
@@ -72,7 +72,7 @@ def document(figures: dict[str, Any], facts: ReportFacts) -> dict[str, Any]:
 
 
 def show(report: dict[str, Any], console: Console) -> None:
-    """Prints a report."""
+    """Print a report."""
     systems = report["systems"]
     files, cases = report["files"], report["cases"]
     console.print(
@@ -89,28 +89,32 @@ def show(report: dict[str, Any], console: Console) -> None:
     for name, one in systems.items():
         console.print(f"{name}: {_speed(one)}")
         if one["moved"]["cases"]:
-            console.print(f"{name}: {one['moved']['cases']} moved lines apart: exact {percent(one['moved']['exact'])}")
+            console.print(
+                f"{name}: {one['moved']['cases']} moved lines, counted apart: exact {percent(one['moved']['exact'])}"
+            )
     for line in remarks(report):
         console.print(Text(line, "dim"))
 
 
 def remarks(report: dict[str, Any]) -> list[str]:
-    """What a reader should know beside the figures."""
+    """Return sentences that a reader of the figures needs."""
     lines = list(report["notes"])
     if report["cases"] and max(report["files"], 1) < 10:
         lines.append(
-            f"All cursors lie in {report['files']} file{'s' if report['files'] > 1 else ''}: the intervals, which go by"
-            " file, say how little that is."
+            f"All cursors are in {report['files']} file{'s' if report['files'] > 1 else ''}, which is few: "
+            "the intervals are computed by file."
         )
     passed = ", ".join(f"{count:,} x {reason}" for reason, count in sorted(report["passed_over"].items()))
     if passed:
-        lines.append(f"SkipReport over: {passed}.")
-    lines.append("Brackets: 95 % intervals (paired bootstrap by file, at least Wilson's). right: of those shown.")
+        lines.append(f"Skipped: {passed}.")
+    lines.append(
+        "Brackets: 95 % intervals (paired bootstrap by file, at least Wilson's). right, not usable: of those shown."
+    )
     return lines
 
 
 def percent(estimate: dict[str, Any], *, interval: bool = True, signed: bool = False) -> str:
-    """An estimate as text, e.g. ``31.0 % [27, 35]``."""
+    """Return an estimate as text, e.g. ``31.0 % [27, 35]``."""
     value, low, high = estimate["value"], estimate["low"], estimate["high"]
     if value is None:
         return "-"
@@ -156,9 +160,9 @@ def _group(title: str, rows: dict[str, Any]) -> Table:
 def _speed(one: dict[str, Any]) -> str:
     first, again = one["latency_ms"]["first"], one["latency_ms"]["again"]
     if first["p50"] is None:
-        return "nothing was asked"
+        return "no request was timed"
     return (
-        f"{first['p50']:.1f} ms at a new line (p95 {first['p95']:.1f}), {again['p50']:.1f} ms at the next key there"
+        f"{first['p50']:.1f} ms at a new line (p95 {first['p95']:.1f}), {again['p50']:.1f} ms at the next key"
         f" (p95 {again['p95']:.1f})"
     )
 
@@ -173,27 +177,26 @@ def _period(report: dict[str, Any]) -> str:
 
 
 def show_refit(done: Refit, precision: float, console: Console) -> None:
-    """Prints what came of fitting the gate."""
+    """Print the result of fitting the gate."""
     table = Table(box=None, pad_edge=False)
     for head in ("on the newest window", "shipped", "fitted"):
         table.add_column(head, justify="left" if head.startswith("on") else "right")
     for key, label in (
-        ("log_loss", "log loss (less is better)"),
+        ("log_loss", "log loss (lower is better)"),
         ("calibration_error", "calibration error"),
-        ("coverage", f"shown, for a wanted precision of {precision:.0%}"),
-        ("precision", "right of those shown"),
+        ("coverage", f"shown, at a wanted precision of {precision:.0%}"),
+        ("precision", "right, of those shown"),
     ):
         cells = ["-" if side[key] is None else f"{side[key]:.3f}" for side in (done.before, done.after)]
         table.add_row(label, *cells)
-    console.print(f"fitted on {done.fitted_on:,} suggestions, judged on {done.judged_on:,} of newer commits")
+    console.print(
+        f"Fitted on {done.fitted_on:,} suggestions, judged on {done.judged_on:,} suggestions of newer commits."
+    )
     console.print(table)
-    told = f"{done.gain:+.4f} log loss a suggestion, standard error {done.noise:.4f}"
+    gain = f"gain {done.gain:+.4f} log loss per suggestion, standard error {done.noise:.4f}"
     if done.written is None:
-        console.print(f"The fitted gate is not clearly better here ({told}); the shipped one stays.")
+        console.print(f"The fitted gate is not clearly better here ({gain}). The shipped gate stays in use.")
     else:
-        console.print(f"The fitted gate is better ({told}) and in use from the next start on: {done.written}")
-
-
-def meanings() -> dict[str, str]:
-    """What the figures mean, for a legend."""
-    return MEANINGS
+        console.print(
+            f"The fitted gate is better ({gain}). It is in use from the next start of the server: {done.written}"
+        )

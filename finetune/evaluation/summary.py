@@ -1,7 +1,7 @@
-"""Makes figures of many scored cases: overall, by kind, language, directory and novelty, and between arms.
+"""Makes figures from many scored answers: overall, by group, and differences between systems.
 
-The headline figures leave out moved lines, which nobody typed; those are a group of their own. Everything here is
-plain data, ready for JSON; this module prints nothing and holds no text of any case.
+Groups are kind of cursor, kind of text, novelty, language and directory. The figures leave out moved lines, which their
+authors did not type; these are a group of their own. The result is plain data for JSON and holds no text of any case.
 """
 
 from collections import Counter
@@ -16,15 +16,15 @@ from finetune.evaluation.intervals import Bootstrap, Column, calibration, trade_
 from finetune.evaluation.metrics import ScoredAnswer
 
 COVERAGE: Final = 0.30
-"""Where precision is read off the trade-off between the two."""
+"""The coverage at which the report gives the precision."""
 
 DIRECTORIES: Final = 12
-"""Directories that are told apart, those with the most cases; the others are one group."""
+"""Directories with figures of their own, those with the most cases; the others are one group."""
 
 OTHERS: Final = "(others)"
 
 _LEAST_SHOWN: Final = 10
-"""Suggestions from which on a curve is drawn: the share of right ones among fewer jumps about."""
+"""The curve starts at this number of suggestions, since the share of right ones is unsteady among fewer."""
 
 Of = Callable[[ScoredAnswer], float]
 
@@ -33,7 +33,7 @@ Of = Callable[[ScoredAnswer], float]
 class Measure:
     """A ratio of two sums over cases.
 
-    :param share: ``top`` counts a part of what ``bottom`` counts.
+    :param share: ``top`` counts some of the things that ``bottom`` counts.
     """
 
     label: str
@@ -54,32 +54,39 @@ MEASURES: Final[dict[str, Measure]] = {
     "exact_start": Measure("exact rest of line, at line start", lambda o: o.exact and _start(o), _start),
     "exact_within": Measure("exact rest of line, within the line", lambda o: o.exact and _within(o), _within),
     "exact": Measure("exact rest of line", lambda o: o.exact, lambda o: 1),
-    "among_three": Measure("exact among the best three", lambda o: o.among, lambda o: 1),
+    "among_three": Measure("exact, one of up to three", lambda o: o.among, lambda o: 1),
     "similarity": Measure("edit similarity", lambda o: o.similarity, lambda o: 1, share=False),
     "names_exact": Measure("identifiers exact", lambda o: o.names_exact and o.names > 0, lambda o: o.names > 0),
     "names_f1": Measure("identifiers F1", lambda o: o.names_f1 * (o.names > 0), lambda o: o.names > 0, share=False),
     "lines_exact": Measure(
-        "several lines: all right", lambda o: o.exact and 0 < o.lines == o.lines_right, lambda o: o.lines > 0
+        "suggestions of several lines: all right",
+        lambda o: o.exact and 0 < o.lines == o.lines_right,
+        lambda o: o.lines > 0,
     ),
-    "lines_right": Measure("several lines: later lines right", lambda o: o.lines_right, lambda o: o.lines, share=False),
-    "coverage": Measure("shown unasked", lambda o: bool(o.shown), lambda o: 1),
-    "precision": Measure("right of those shown", lambda o: o.right, lambda o: bool(o.shown)),
-    "precision_whole": Measure("right to their last line", lambda o: o.whole, lambda o: bool(o.shown)),
-    "dismissed": Measure("shown and of no use", lambda o: bool(o.shown) and not o.usable, lambda o: bool(o.shown)),
+    "lines_right": Measure(
+        "suggestions of several lines: later lines right", lambda o: o.lines_right, lambda o: o.lines, share=False
+    ),
+    "coverage": Measure("shown automatically", lambda o: bool(o.shown), lambda o: 1),
+    "precision": Measure("right, of those shown", lambda o: o.right, lambda o: bool(o.shown)),
+    "precision_whole": Measure("right in all lines, of those shown", lambda o: o.whole, lambda o: bool(o.shown)),
+    "dismissed": Measure(
+        "not usable, of those shown", lambda o: bool(o.shown) and not o.usable, lambda o: bool(o.shown)
+    ),
     "saved": Measure("characters saved", lambda o: o.saved, lambda o: o.characters, share=False),
 }
-"""Every figure, in the order of reports."""
+"""All figures, in the order of the report."""
 
 MEANINGS: Final = {
-    "exact": "The best suggestion's first line is the rest of the author's line, blanks at the end aside.",
-    "edit similarity": "1 - edit distance / length of the longer text; 0 where nothing was suggested.",
-    "identifiers": "Names in the rest of the line, without keywords and strings; only lines that have some.",
-    "several lines": "Suggestions of several lines against what the author added right below.",
-    "shown unasked": "Cursors at which something would have been shown while typing, through the gate and the manners.",
-    "of no use": "Shown, and not even its first token is right: one would have to dismiss it.",
-    "characters saved": "Of all characters of the replayed rests of lines; each right suggestion costs a key press.",
-    "moved": "Lines that the same commit deleted elsewhere: nobody typed them, so they are counted apart.",
+    "exact": "The first line of the best suggestion is the rest of the author's line, apart from blanks at the end.",
+    "edit similarity": "1 - edit distance / length of the longer text; 0 without a suggestion.",
+    "identifiers": "Names in the rest of the line, without keywords and strings; only lines with names count.",
+    "several lines": "Suggestions of several lines, compared with the lines that the author added next.",
+    "shown automatically": "Cursors at which a suggestion would be shown during typing, after gate and display rules.",
+    "not usable": "The first token of the shown suggestion is wrong, so no part of it can be accepted.",
+    "characters saved": "Share of the characters in the rests of lines; accepting a suggestion costs one key press.",
+    "moved": "Lines that the same commit deleted elsewhere. Their authors did not type them, so they count apart.",
 }
+"""What the figures mean, for the legend."""
 
 
 def summarise(systems: dict[str, list[ScoredAnswer]], seed: int) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def summarise(systems: dict[str, list[ScoredAnswer]], seed: int) -> dict[str, An
 
 
 class _Table:
-    """The columns of one arm's measures."""
+    """The columns of one system's measures."""
 
     def __init__(self, answers: Sequence[ScoredAnswer], bootstrap: Bootstrap) -> None:
         self.answers = answers
@@ -118,7 +125,7 @@ class _Table:
         }
 
     def figures(self, mask: NDArray[np.bool_]) -> dict[str, Any]:
-        """Every measure over the cases of a mask."""
+        """Return every measure over the cases of a mask."""
         found = {
             name: self.bootstrap.ratio(top * mask, bottom * mask, share=MEASURES[name].share).as_dict()
             for name, (top, bottom) in self.columns.items()
@@ -159,16 +166,16 @@ def _system(
 
 
 def _groups(answers: Sequence[ScoredAnswer]) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """Masks of the cases of every group, without moved lines; large groups first."""
+    """Return masks of the cases of every group, without moved lines, large groups first."""
     kept = np.array([not one.moved for one in answers], dtype=bool)
     directories = Counter(one.directory for one in answers if not one.moved)
-    told = {name for name, _ in directories.most_common(DIRECTORIES)} if len(directories) > DIRECTORIES + 1 else None
+    listed = {name for name, _ in directories.most_common(DIRECTORIES)} if len(directories) > DIRECTORIES + 1 else None
     keys: dict[str, Callable[[ScoredAnswer], str]] = {
         "place": lambda one: f"{one.nature}, {'line start' if one.kind == 'start' else 'within the line'}",
         "kind": lambda one: one.kind,
         "novelty": lambda one: "stands elsewhere" if one.verbatim else "novel",
         "language": lambda one: one.language,
-        "directory": lambda one: one.directory if told is None or one.directory in told else OTHERS,
+        "directory": lambda one: one.directory if listed is None or one.directory in listed else OTHERS,
     }
     groups = {"all": {"all": kept}}
     for by, key in keys.items():
@@ -180,7 +187,7 @@ def _groups(answers: Sequence[ScoredAnswer]) -> dict[str, dict[str, NDArray[np.b
 
 
 def _differences(tables: dict[str, _Table], mask: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """Every later arm against every earlier one."""
+    """Return the difference of every later system to every earlier one."""
     names = list(tables)
     rows = []
     for place, name in enumerate(names):
@@ -205,7 +212,7 @@ def _masked(table: _Table, key: str, mask: NDArray[np.bool_]) -> tuple[Column, C
 
 
 def _at(curve: list[tuple[float, float]], coverage: float) -> float | None:
-    """The precision where that much is shown; None if fewer cases have an answer."""
+    """Return the precision at a coverage; None if fewer cases have a suggestion."""
     reached = [precision for covered, precision in curve if covered >= coverage]
     return round(reached[0], 4) if reached else None
 

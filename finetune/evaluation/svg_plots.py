@@ -1,6 +1,6 @@
-"""Plots as inline SVG: no script, no font, no address; colours come from the page's style sheet by class.
+"""Plots as inline SVG, without script, font or address; the style sheet of the page gives the colours by class.
 
-Each function turns plain numbers into one ``<svg>``; text is escaped. This module knows no report.
+Each function turns numbers into one ``<svg>`` and escapes all text.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def line_plot(
     level: tuple[str, float] | None = None,
     reach: float = 1.0,
 ) -> str:
-    """Curves over the unit square, with named marks on them and a dashed level.
+    """Plot curves over the unit square, with named marks on them and a dashed level.
 
     :param curves: name and points with both coordinates from 0 to 1. :param reach: where the x axis ends.
     """
@@ -44,9 +44,9 @@ def line_plot(
 
 
 def calibration_plot(rows: Sequence[tuple[float, float, float, float, int]], *, title: str) -> str:
-    """Said against happened, with intervals; dots grow with their counts.
+    """Plot predicted against observed shares with intervals; dots grow with their counts.
 
-    :param rows: (said, happened, low, high, count).
+    :param rows: (mean probability, share that was right, low, high, count).
     """
     parts = [_axes("probability that the gate gives", "share that was right", 1.0)]
     parts.append(f'<line class="level" x1="{_x(0, 1)}" y1="{_y(0)}" x2="{_x(1, 1)}" y2="{_y(1)}"/>')
@@ -55,7 +55,7 @@ def calibration_plot(rows: Sequence[tuple[float, float, float, float, int]], *, 
         x = _x(said, 1)
         parts.append(f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{_y(low):.1f}" y2="{_y(high):.1f}"/>')
         radius = 3.5 + 6 * (count / most) ** 0.5
-        note = f"said {said:.0%}, happened {happened:.0%}, {count} suggestions"
+        note = f"probability {said:.0%}, right {happened:.0%}, {count} suggestions"
         parts.append(
             f'<circle class="mark c0" cx="{x:.1f}" cy="{_y(happened):.1f}" r="{radius:.1f}">'
             f"<title>{note}</title></circle>"
@@ -64,7 +64,7 @@ def calibration_plot(rows: Sequence[tuple[float, float, float, float, int]], *, 
 
 
 def bar_plot(rows: Sequence[tuple[str, float | None, float | None, float | None, str]], *, title: str) -> str:
-    """Horizontal bars with intervals.
+    """Plot horizontal bars with intervals.
 
     :param rows: (name, value, low, high, note), shares from 0 to 1.
     """
@@ -77,7 +77,7 @@ def bar_plot(rows: Sequence[tuple[str, float | None, float | None, float | None,
         y = 8 + step * number
         parts.append(_text(left - 10, y + 16, _short(name), "label", "end"))
         if value is None or low is None or high is None:
-            parts.append(_text(left, y + 16, "nothing to count", "note"))
+            parts.append(_text(left, y + 16, "no cases", "note"))
             continue
         scale = room / most
         parts.append(
