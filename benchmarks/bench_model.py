@@ -1,4 +1,4 @@
-"""What the model costs and what it adds, on a CPU; ratios come from one run.
+"""Measures the cost and the gain of the model on a CPU; the parts of a ratio come from one run.
 
     python benchmarks/bench_model.py speed REPO --base FOLDER --gguf FOLDER --gguf4 FOLDER   tokens per second
     python benchmarks/bench_model.py keys REPO --base FOLDER --gguf FOLDER    recomputed tokens, cancel, latency
@@ -6,11 +6,11 @@
     python benchmarks/bench_model.py start REPO --base FOLDER                 the server's start with a model
     python benchmarks/bench_model.py systems REPO --base FOLDER               retrieval, model, with context, hybrid
 
-REPO is a repository with history; cursors are those of ``ondol eval``: real places of its last commits, with an index
-of the tree from before them. FOLDERs of ``--gguf`` are written by ``ondol models export``. Each answer goes into
-``results/model.json`` beside those of earlier runs, and from there into the table of ``docs/models.md``. Beside the
-wall's time stands the processor's time of the one thread that computes, which other work on the machine does not
-change. The GPU rows are not measured here.
+REPO is a repository with history. The cursors are those of ``ondol eval``: in lines of its last commits, with an index
+of the tree from before them. ``ondol models export`` writes the FOLDERs of ``--gguf``. Each result is stored in
+``results/model.json`` with those of earlier runs, and from there in the table of ``docs/models.md``. Times are measured
+by the clock and as processor time of the one computing thread, which other work on the machine does not change. The GPU
+rows are not measured here.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def gguf_backend(base: Path) -> Any:
 
 
 def prompts_of(stage: Stage, backend: Backend) -> list[tuple[Prompt, list[str]]]:
-    """Each cursor's prompt, and what the copier would put there."""
+    """Return the prompt at each cursor, and the suggestions of the retrieval engine."""
     engine = RetrievalEngine(Settings(), stage.index)
     packer = PromptContextBuilder(IndexSource(stage.index))
     out = []
@@ -123,7 +123,7 @@ class Clock:
 def speed(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
     """Tokens per second of transformers' generate(), our loop, our loop with drafts, and llama.cpp; same prompts.
 
-    Each prompt is computed anew by each way, then up to 48 tokens are written greedily, over line ends, until the model
+    Each way computes each prompt from scratch, then writes up to 48 tokens greedily, over line ends, until the model
     ends. A text is the same when all its tokens are those of ``generate()``.
     """
     backend = torch_backend(a.base, a.dtype)
@@ -165,7 +165,7 @@ def speed(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
 
 
 def _generated(backend: Any, prompt: Prompt, clock: Clock, writing: Clock) -> list[int]:
-    """What transformers' own loop writes; its time with and without the prompt's."""
+    """Return the tokens of transformers' own loop, and record its time with and without the prompt."""
     ends = sorted(backend.folder.vocabulary.control_ids)
     first = Clock()
     _greedy(backend, prompt, 1, ends, first)
@@ -340,8 +340,8 @@ def start(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
                 client.open(file.as_uri(), file.read_text())
                 client.complete(file.as_uri(), 20, 0)
                 found["first_answer"].append(time.perf_counter() - began)
-                told = client.command("ondol.explain")
-                reasons += [line.split(": ")[1] for line in told.splitlines() if "model_reason" in line]
+                explained = client.command("ondol.explain")
+                reasons += [line.split(": ")[1] for line in explained.splitlines() if "model_reason" in line]
                 client.wait_state("ready", 300)
                 found["model"].append(time.perf_counter() - began)
     seconds = {name: {"median": round(statistics.median(v), 3), "most": round(max(v), 3)} for name, v in found.items()}
@@ -384,7 +384,7 @@ QUESTIONS = {"speed": speed, "served": served, "keys": keys, "start": start, "sy
 
 
 def main() -> None:
-    """Answers one question and keeps the answer."""
+    """Measure one thing and store the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("question", choices=tuple(QUESTIONS))
     parser.add_argument("repo", type=Path)
@@ -395,7 +395,9 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--label", default="", help="keep the answer under this name as well, beside the fixture's")
+    parser.add_argument(
+        "--label", default="", help="store the result under this name, in addition to that of the fixture"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     found = QUESTIONS[options.question](options.repo.resolve(), options)

@@ -1,18 +1,17 @@
-"""Commit replay of public repositories: what the retrieval-only engine would have done for their authors.
+"""Replays commits of public repositories with the retrieval engine.
 
     python benchmarks/bench_replay.py --clones DIR [--only NAME ...]
-    python benchmarks/bench_replay.py --clones DIR --baseline           the targets, beside an n-gram model, twice: at
-                                                                        lines that were written, and at all added ones
+    python benchmarks/bench_replay.py --clones DIR --baseline           compares the targets with an n-gram model, at
+                                                                        lines that were written and at all added lines
 
-``repositories.json`` says which repositories the shipped ranker and gate were fitted on (role ``fit``), which five the
-targets are set for (``target``), and which are reported besides (``unseen``); nothing was fitted on the last two. Each
-of these is replayed by the real command, ``ondol eval``, with its history up to the commit named there. Clones, with
-full history, are looked for in DIR as OWNER+NAME/repo, OWNER+NAME, OWNER/NAME or NAME; one that is not there is said
-and left out.
+``repositories.json`` gives each repository a role: the shipped ranker and gate were fitted on those of role ``fit``;
+targets are set for those of role ``target``; those of role ``unseen`` are reported too. Nothing was fitted on the last
+two. The script runs ``ondol eval`` on each of them, with its history up to the commit in that file. It looks for clones
+with full history in DIR, as OWNER+NAME/repo, OWNER+NAME, OWNER/NAME or NAME, and reports those that are missing.
 
-Results go to ``results/replay.json``, one repository after the other, so that an interrupted run can be taken up with
-``--only``, and as a table into ``docs/evaluation.md``. They hold figures and no line of anybody's code. Those of
-``--baseline`` go to ``results/baseline.json``.
+Results go to ``results/replay.json`` after each repository, so ``--only`` can continue an interrupted run, and as a
+table into ``docs/evaluation.md``. They hold figures and no code. Those of ``--baseline`` go to
+``results/baseline.json``.
 """
 
 import argparse
@@ -40,14 +39,14 @@ BEGIN_BASELINE = "<!-- table: benchmarks/bench_replay.py --baseline -->"
 ONDOL = Path(sys.executable).with_name("ondol")
 
 COMMITS, WINDOWS, CASES, SEED = 300, 4, 800, 20261121
-"""Of each repository; half of the cases at line starts. Moved lines come on top and are counted apart."""
+"""For each repository; half of the cases at line starts. Moved lines come on top and are counted apart."""
 
 MEASURES = ("exact_start", "exact_within", "among_three", "similarity", "coverage", "precision", "dismissed", "saved")
 ROLES = ("target", "unseen")
 
 
 def replay(repository: dict[str, str], clone: Path, work: Path, cases: int, *options: str) -> dict[str, Any]:
-    """The report of one repository, by the console script, at the commit that is named."""
+    """Return the report of ``ondol eval`` on one repository at the named commit."""
     name = repository["name"].replace("/", "-")
     copy = work / name
     subprocess.run(["git", "clone", "-q", "--bare", "--shared", clone, copy], check=True)
@@ -80,17 +79,17 @@ def replay(repository: dict[str, str], clone: Path, work: Path, cases: int, *opt
     report: dict[str, Any] = json.loads(done.stdout)
     report.update(repository=repository["name"], role=repository["role"], load_average=round(os.getloadavg()[0], 1))
     for system in report["systems"].values():
-        del system["groups"]["directory"], system["curve"]  # what the page shows, and the figures do not need
+        del system["groups"]["directory"], system["curve"]  # only the HTML page needs them
     return report
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment without settings of Ondol, so that defaults are measured."""
+    """Return this process's environment without settings of Ondol, so that defaults are measured."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
 
 
 def row(report: dict[str, Any]) -> dict[str, Any]:
-    """The figures of one repository that the tables show."""
+    """Return the figures of one repository that the tables show."""
     retrieval = systems_of(report)["retrieval"]
     places = retrieval["groups"]["place"]
     code = {
@@ -114,7 +113,7 @@ def row(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def means(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """The mean over repositories of each role, each repository counting the same."""
+    """Return the mean over the repositories of each role, with equal weights."""
     found = {}
     for role in ROLES:
         inside = [one for one in rows if one["role"] == role]
@@ -128,7 +127,7 @@ def means(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def table(rows: list[dict[str, Any]], averaged: dict[str, dict[str, float]]) -> str:
-    """The figures as a Markdown table."""
+    """Return the figures as a Markdown table."""
     columns = {
         "exact_start": "line start",
         "exact_within": "within",
@@ -157,19 +156,19 @@ def _cell(key: str, value: float | None) -> str:
 
 
 def save(reports: dict[str, dict[str, Any]]) -> None:
-    """Writes what there is so far."""
+    """Write the reports so far."""
     order = [one["name"] for one in json.loads(REPOSITORIES.read_text("utf-8"))]
     kept = [reports[name] for name in order if name in reports]
     rows = [row(report) for report in kept]
     asked = {"commits": COMMITS, "windows": WINDOWS, "cases": CASES, "seed": SEED}
     RESULTS.parent.mkdir(exist_ok=True)
     head = json.dumps({"asked": asked, "means": means(rows), "rows": rows}, indent=1).removesuffix("\n}")
-    lines = ",\n".join(json.dumps(report) for report in kept)  # a line each, so that changes show by repository
+    lines = ",\n".join(json.dumps(report) for report in kept)  # one line per repository, for readable diffs
     RESULTS.write_text(f'{head},\n "reports": [\n{lines}\n]}}\n', "utf-8")
 
 
 def compare(repository: dict[str, str], clone: Path, cases: int) -> dict[str, Any]:
-    """Engine and n-gram model at the same cursors: in lines that were written, and in all that commits added."""
+    """Evaluate both systems at the same cursors: in lines that were written, and in all added lines."""
     found: dict[str, Any] = {}
     keys = ("exact_start", "exact_within")
     for lines, options in (("written", ()), ("every", ("--every-line",))):
@@ -189,7 +188,7 @@ def compare(repository: dict[str, str], clone: Path, cases: int) -> dict[str, An
 
 
 def baseline_table(found: dict[str, Any]) -> str:
-    """What ``compare`` gave, as a Markdown table."""
+    """Return the results of ``compare`` as a Markdown table."""
     cells = [
         (lines, system, key)
         for lines in ("written", "every")
@@ -208,21 +207,21 @@ def baseline_table(found: dict[str, Any]) -> str:
 
 
 def put_into(page: Path, text: str, begin: str = BEGIN) -> None:
-    """Writes a table between its two marks of a page."""
+    """Write a table between its two marks in a page."""
     before, _, rest = page.read_text("utf-8").partition(begin)
     after = rest.partition(END)[2]
     page.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 def main() -> None:
-    """Replays what is there."""
+    """Replay the repositories that have a clone."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clones", type=Path, help="folder that holds the clones; without it, only the table is shown")
+    parser.add_argument("--clones", type=Path, help="folder with the clones; without it, only print the table")
     parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
     parser.add_argument(
         "--baseline", action="store_true", help="compare retrieval with the n-gram model, on the targets"
     )
-    parser.add_argument("--cases", type=int, default=CASES, help="fewer for a quick look; results are then not kept")
+    parser.add_argument("--cases", type=int, default=CASES, help="fewer for a quick look, without storing the results")
     options = parser.parse_args()
     reports: dict[str, dict[str, Any]] = {}
     if RESULTS.exists():
@@ -234,7 +233,7 @@ def main() -> None:
             continue
         clone = find(options.clones, name)
         if clone is None:
-            print(f"[{number}/{len(wanted)}] {name}: no clone in {options.clones}, left out", flush=True)
+            print(f"[{number}/{len(wanted)}] {name}: no clone in {options.clones}, skipped", flush=True)
             continue
         started = time.monotonic()
         if options.baseline:

@@ -1,10 +1,10 @@
-"""The table of ``docs/models.md`` from what ``bench_model.py`` has kept. Reads figures; measures nothing."""
+"""Makes the table of ``docs/models.md`` from the results of ``bench_model.py``."""
 
 from typing import Any
 
 
 def tabulate(kept: dict[str, Any]) -> str:
-    """The table of ``docs/models.md``."""
+    """Return the table as Markdown."""
     rows = ["| measure | figure |", "|---|---|"]
     for name, found in kept.items():
         question, _, label = name.partition(" ")
@@ -15,7 +15,7 @@ def tabulate(kept: dict[str, Any]) -> str:
 
 
 def _pooled(kept: dict[str, Any]) -> list[tuple[str, str]]:
-    """The systems over all repositories; each cursor counts once."""
+    """Return the row of all repositories together; each cursor counts once."""
     found = [one for name, one in kept.items() if name.partition(" ")[0] == "systems"]
     cursors = sum(one["cases"] for one in found)
     shares = {
@@ -114,7 +114,7 @@ def _systems_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _shown(one: dict[str, Any]) -> str:
-    """What would have been shown while typing, and how much of that is right."""
+    """Return how often a suggestion is shown automatically, and how often it is right."""
     shown, right = (one[key]["value"] for key in ("coverage", "precision"))
     return f"; shown automatically at {shown:.0%}" + (f", right {right:.0%}" if shown else "")
 

@@ -1,7 +1,6 @@
-"""The command ``ondol dashboard``: the web page of figures, on this machine alone.
+"""The command ``ondol dashboard``: serves a web page with figures, on this machine only.
 
-It starts streamlit on a loopback address with its own telemetry off; the page itself is ``web/page.py``, in a folder of
-its own because streamlit puts a page's folder first on Python's path.
+It starts Streamlit on a loopback address, with Streamlit's telemetry off. The page itself is ``page.py``.
 """
 
 import importlib.util
@@ -20,20 +19,20 @@ LOOPBACK = "127.0.0.1"
 
 @click.command(epilog="Example: ondol dashboard ~/product --port 8501")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
-@click.option("--port", type=click.IntRange(1024, 65535), default=8501, show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(1024, 65535), default=8501, show_default=True, help="Port of the page.")
 @click.option(
     "--eval",
     "evaluations",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A report of `ondol eval --json` to show too; repeatable.",
+    help="Report of `ondol eval --json` to show as well; repeatable.",
 )
 @click.option("--open", "browse", is_flag=True, help="Open a browser.")
 @data_dir_option
 def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool, data_dir: Path | None) -> None:
-    """Serve the web page of figures: nights, adapters, what became of suggestions.
+    """Serve a web page with figures of nightly runs, adapters and suggestions.
 
-    Only this machine can reach it; nothing leaves.
+    Only this machine can reach the page, and the page sends nothing anywhere.
     """
     from indexer.data_layout import repository_directory
     from indexer.repository import git
@@ -46,7 +45,9 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
 
     page = Path(__file__).parent / "page.py"
     arguments = [str(root), str(settings.data_dir), *(str(path.absolute()) for path in evaluations)]
-    os.chdir(repository_directory(settings, root))  # streamlit reads settings from the folder it is started in
+    os.chdir(
+        repository_directory(settings, root)
+    )  # Streamlit reads settings from the current folder, which must not be the repository's
     chosen = options(port, browse=browse)
     bootstrap.load_config_options(flag_options=dict(chosen))
     click.echo(f"http://{LOOPBACK}:{port}")
@@ -54,7 +55,7 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
 
 
 def options(port: int, *, browse: bool) -> Mapping[str, Any]:
-    """What streamlit is told, over whatever its files say: loopback, no telemetry, nothing watched."""
+    """Return options that override Streamlit's own files: loopback, no telemetry, no watched files."""
     return {
         "server_address": LOOPBACK,
         "server_port": port,

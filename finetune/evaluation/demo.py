@@ -113,10 +113,8 @@ def _premise(root: Path, stage: Stage, seed: int) -> str:
     about = stage.about
     if "held_out" in about:
         held, kept = about["held_out"], about["files"]
-        known = (
-            f"{root.name} has no history to replay, so {held} of its {held + kept} files were held out of the index."
-        )
-        where = "these files"
+        known = f"{root.name} has no history to replay, so the index leaves out {held} of its {held + kept} files."
+        where = "the files that it leaves out"
     else:
         known = (
             f"The index holds {root.name} as it was before its last {about['commits']} commits "

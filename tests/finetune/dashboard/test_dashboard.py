@@ -1,4 +1,4 @@
-"""The web page shows what is there, on a loopback address, and starts nothing that phones home."""
+"""The web page shows the stored figures, listens on a loopback address only, and sends no telemetry."""
 
 import json
 import socket
@@ -38,28 +38,31 @@ def opened(root: Path, data: Path, *more: Path, monkeypatch: pytest.MonkeyPatch)
 def test_an_empty_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = opened(repositories.repository(tmp_path / "repo"), tmp_path / "data", monkeypatch=monkeypatch)
     assert not page.exception
-    assert [one.value for one in page.metric] == ["no adapter", "-", "-"]
+    assert [one.value for one in page.metric] == ["none", "-", "-"]
 
 
-def test_nights_versions_statistics_and_a_replay(tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("key", ["systems", "arms"], ids=["present", "version before"])
+def test_nightly_runs_versions_statistics_and_a_replay(
+    tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
     root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
     settings = indexes.settings(data)
     folder = repository_directory(settings, root)
     gain = {"value": 0.031, "low": 0.012, "high": 0.05, "count": 400}
-    metrics = {"arms": {CANDIDATE: {"exact": {"value": 0.25}}}, "gains": {BASE: gain}}
+    metrics = {key: {CANDIDATE: {"exact": {"value": 0.25}}}, "gains": {BASE: gain}}
     where = registry_directory(settings, root)
     adapter_registry_writer.add(
         where, trained_adapter(data / "x", base), version_record(base, metrics=metrics, verdict="promoted"), {}
     )
     adapter_registry_writer.promote(where, 1, base)
-    arms = {name: {"overall": {"exact": {"value": value}}} for name, value in ((BASE, 0.2), (CANDIDATE, 0.25))}
+    figures = {name: {"overall": {"exact": {"value": value}}} for name, value in ((BASE, 0.2), (CANDIDATE, 0.25))}
     (folder / "nights").mkdir()
-    night = {"made": "2026-11-21", "status": "promoted", "summary": "good", "replay": {"arms": arms}}
-    (folder / "nights" / "1.json").write_text(json.dumps(night))
+    run = {"made": "2026-11-21", "status": "promoted", "summary": "good", "replay": {key: figures}}
+    (folder / "nights" / "1.json").write_text(json.dumps(run))
     (folder / "nights" / "2.json").write_text("{")
     shown = {"time": 1.0, "event": "shown", "id": "a", "language": "python", "engine": "copy"}
     (folder / "stats.jsonl").write_text(json.dumps(shown) + "\n" + json.dumps({**shown, "event": "accepted"}) + "\n")
-    (tmp_path / "eval.json").write_text(json.dumps({"repository": "repo", "cases": 7, "arms": arms}))
+    (tmp_path / "eval.json").write_text(json.dumps({"repository": "repo", "cases": 7, key: figures}))
     (tmp_path / "other.json").write_text("[]")
     page = opened(root, data, tmp_path / "eval.json", tmp_path / "other.json", monkeypatch=monkeypatch)
     assert not page.exception
