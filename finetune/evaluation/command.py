@@ -101,9 +101,7 @@ def evaluate(
 
     if split_files and (since or first_parent or fit_gate):
         raise click.UsageError("--split-files uses no history: leave out --since, --first-parent and --fit-gate")
-    for target in (html, out):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise UserError(f"there is no folder {target.parent} to write {target.name} into", "create it first")
+    _require_folders(html, out)
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
@@ -117,18 +115,22 @@ def evaluate(
     if out is not None:
         _write_cases(out, result)
     if html is not None:
-        from finetune.evaluation.html_report import page
-
-        html.write_text(page(report, result), "utf-8")
+        _write_page(html, report, result)
     if as_json:
         click.echo(json.dumps(report))
         return
     from finetune.evaluation.report import show
 
     show(report, _console())
-    for target in (html, out):
-        if target is not None:
-            click.echo(f"written: {target}")
+    for target in filter(None, (html, out)):
+        click.echo(f"written: {target}")
+
+
+def _require_folders(*targets: Path | None) -> None:
+    """Refuse a target file whose folder does not exist, before the replay starts."""
+    for target in targets:
+        if target is not None and not target.absolute().parent.is_dir():
+            raise UserError(f"there is no folder {target.parent} to write {target.name} into", "create it first")
 
 
 def _replay(
@@ -268,6 +270,12 @@ def _require(cases: list[Any], passed: "SkipReport") -> None:
         "these commits add no line of code that can be replayed" + (f" (skipped: {reasons})" if reasons else ""),
         "raise --commits, or hold out files with --split-files",
     )
+
+
+def _write_page(html: Path, report: dict[str, Any], result: "ReplayResult") -> None:
+    from finetune.evaluation.html_report import page
+
+    html.write_text(page(report, result), "utf-8")
 
 
 def _write_cases(out: Path, result: "ReplayResult") -> None:

@@ -18,7 +18,7 @@ def test_every_asked_cursor_is_counted(tmp_path: Path, history: bool) -> None:
     before = sorted(path.relative_to(root) for path in root.rglob("*"))
     result = json.loads(printed(tmp_path, "demo", str(root), "--count", "3", "--json"))
     assert ("as it was before its last 4 commits" in result["premise"]) is history
-    assert ("were held out of the index" in result["premise"]) is not history
+    assert ("the index leaves out 1 of its 5 files" in result["premise"]) is not history
     assert "drawn at random" in result["premise"]
     assert "(seed 1)" in result["premise"]
     assert 0 < len(result["shown"]) <= 3
