@@ -33,7 +33,6 @@ LONG_MODULES: set[str] = {
     "lsp_server.server.session",
 }
 LONG_FUNCTIONS: set[str] = {
-    "finetune.evaluation.command.evaluate",
     "finetune.nightly.command.finetune",
     "finetune.training.launch.launch",
 }
