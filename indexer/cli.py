@@ -24,7 +24,7 @@ COMMANDS: Final = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is asked for.
+    """A group that imports a command's module when that command is run or described.
 
     :param table: name to (``module:attribute``, line in ``--help``), in the order of the help.
     """
@@ -38,7 +38,7 @@ class LazyGroup(click.Group):
         return list(self._table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports a command; None if there is none of this name."""
+        """Import a command; None if there is none of this name."""
         if cmd_name not in self._table:
             return None
         module, _, attribute = self._table[cmd_name][0].partition(":")
@@ -46,12 +46,12 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the table's lines, so that no command is imported."""
+        """List the commands from the table, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in self._table.items()])
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Runs a command; turns errors into a sentence and an exit code."""
+        """Run a command; an error becomes one sentence and an exit code."""
         try:
             return super().main(*args, **kwargs)
         except OndolError as error:

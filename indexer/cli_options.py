@@ -1,20 +1,17 @@
-"""Options and small helpers that all commands share."""
+"""Options that several commands share, and the settings for a repository."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from indexer.config import Settings, load
 
-if TYPE_CHECKING:
-    pass
-
 
 def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> Settings:
-    """The settings that hold for ``root``; what is wrong with them goes to standard error."""
+    """The settings for ``root``; problems with them are printed on standard error."""
     settings, problems = load(root)
     if not quiet:
         for problem in problems:
@@ -23,7 +20,7 @@ def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> S
 
 
 def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--data-dir``, the same for every command."""
+    """Add the option ``--data-dir``."""
     return click.option(
         "--data-dir",
         type=click.Path(path_type=Path, file_okay=False),
@@ -32,5 +29,5 @@ def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def printable(path: str) -> str:
-    """A path that cannot disturb a terminal: what is not printable is escaped."""
+    """A path for a terminal, with characters that are not printable escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)

@@ -1,14 +1,14 @@
-"""The errors people read: one sentence that says what happened and what to do about it.
+"""The errors that users read: one sentence with what happened and what to do about it.
 
     OndolError                  anything Ondol raises on purpose
-    ├── UserError      exit 1   the user can cure it; the message names the cure
+    ├── UserError      exit 1   the user can fix it; the message says how
     │   ├── IndexMissing        no index has been built yet
     │   ├── IndexDamaged        files do not match their recorded hashes
     │   ├── IndexTooNew         written by a later version of Ondol
     │   └── Locked     exit 75  another process is writing; the same command works later
-    └── Fault          exit 3   our mistake, or lost framing on the wire
+    └── Fault          exit 3   a fault of Ondol, or a protocol stream that lost its framing
 
-This module knows no paths, no commands and no settings: callers put those into the sentence.
+Callers put paths, commands and settings into the sentence.
 """
 
 
@@ -19,10 +19,10 @@ class OndolError(Exception):
 
 
 class UserError(OndolError):
-    """Something the user can cure.
+    """An error that the user can fix.
 
     :param what: what happened, without a final full stop.
-    :param cure: what to do about it, as an imperative.
+    :param cure: what to do about it, in the imperative.
     """
 
     exit_code = 1
@@ -52,4 +52,4 @@ class Locked(UserError):
 
 
 class Fault(OndolError):
-    """A fault of ours, or a peer that lost the framing of the protocol."""
+    """A fault of Ondol, or a peer that broke the framing of the protocol."""

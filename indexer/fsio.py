@@ -1,10 +1,10 @@
-"""The seam of all writing: every byte that Ondol keeps passes through these functions.
+"""Every write to disk of Ondol goes through these functions.
 
 Tests replace them one by one to fail, or to end the process, at the n-th operation, and to record what was synced. So
 they are called as ``fsio.write(...)``, never imported by name. The one writer outside is tantivy, whose files are
 synced and hashed here afterwards.
 
-Files are created with mode 600 and directories with 700, whatever the umask. This module knows nothing of generations.
+Files are created with mode 600 and directories with 700, whatever the umask.
 """
 
 import contextlib
@@ -27,29 +27,29 @@ _REMOVALS = 5
 
 
 def create(path: Path) -> int:
-    """Creates a new file for writing and returns its descriptor; it is an error if the file exists."""
+    """Create a new file for writing and return its descriptor; it is an error if the file exists."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, _FILE_MODE)
 
 
 def write(descriptor: int, data: bytes | memoryview) -> None:
-    """Writes all of ``data``; a short write goes on, so that a full disk raises instead of truncating."""
+    """Write all of ``data``; a short write is continued, so that a full disk raises instead of truncating."""
     view = memoryview(data).cast("B")
     while view:
         view = view[os.write(descriptor, view[: 64 * _CHUNK]) :]
 
 
 def fsync(descriptor: int) -> None:
-    """Makes a file's contents durable."""
+    """Make a file's contents durable."""
     os.fsync(descriptor)
 
 
 def rename(source: Path, target: Path) -> None:
-    """Renames atomically, over an existing file."""
+    """Rename atomically, also over an existing file."""
     source.replace(target)
 
 
 def fsync_dir(path: Path) -> None:
-    """Makes a directory's names durable. Windows has no such call; there the rename itself is journalled."""
+    """Make a directory's entries durable. Windows has no such call; there the rename itself is journalled."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -65,22 +65,22 @@ def read(path: Path) -> bytes:
 
 
 def unlink(path: Path) -> None:
-    """Removes a file; one that is not there is no error."""
+    """Remove a file; a missing file is no error."""
     path.unlink(missing_ok=True)
 
 
 def mkdir(path: Path) -> None:
-    """Makes a directory that only its owner can enter; its parent must exist, it may not."""
+    """Create a directory with mode 700; its parent must exist, the directory must not."""
     path.mkdir(mode=_DIRECTORY_MODE)
 
 
 def rmdir(path: Path) -> None:
-    """Removes an empty directory."""
+    """Remove an empty directory."""
     path.rmdir()
 
 
 def link(source: Path, target: Path) -> None:
-    """Gives a file a second name; copies it where the file system has no hard links."""
+    """Make a hard link to a file; copy it where the file system has no hard links."""
     try:
         os.link(source, target)
     except FileExistsError:
@@ -90,13 +90,13 @@ def link(source: Path, target: Path) -> None:
 
 
 def write_file(path: Path, data: bytes | memoryview) -> str:
-    """Creates a durable file of ``data`` and returns the SHA-256 of what was asked to be written, hexadecimal."""
+    """Create a durable file of ``data`` and return the SHA-256 of ``data``, hexadecimal."""
     write_parts(path, (data,))
     return hashlib.sha256(data).hexdigest()
 
 
 def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
-    """Creates a durable file out of pieces."""
+    """Create a durable file from pieces."""
     descriptor = create(path)
     try:
         for part in parts:
@@ -107,7 +107,7 @@ def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Puts ``data`` in the place of ``path`` in one step: readers see the old contents or the new.
+    """Replace the contents of ``path`` in one step: readers see the old or the new contents.
 
     :param durable: False for caches: after a loss of power the old contents may be there, or none, never a mixture
         that passes its own checksum.
@@ -128,7 +128,7 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def make_directories(path: Path) -> None:
-    """Makes a directory and the missing ones above it, all of mode 700."""
+    """Create a directory and its missing parents, all with mode 700."""
     missing = []
     while not path.is_dir():
         missing.append(path)
@@ -139,7 +139,7 @@ def make_directories(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Removes a directory of ours with everything in it; links are removed, never followed. Absent is no error.
+    """Remove a directory with everything in it; links are removed, not followed. A missing directory is no error.
 
     A reader that opens a generation takes a lock file in it for a moment: an emptied directory may have a file again.
     """

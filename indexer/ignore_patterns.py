@@ -1,9 +1,8 @@
-"""Patterns in .gitignore syntax, compiled so that nobody can make matching them slow.
+"""Patterns in .gitignore syntax, compiled so that no pattern can make matching slow.
 
-pathspec gives the meaning. Its regular expression for ``*a*a*a*b`` tries every way of sharing a name out among the
-stars: 26 s for one name of 255 letters and four stars (measured). Within one part of a path the earliest place for what
-stands between two stars is always good enough, so that is made final here, and matching takes linear time.
-This module knows no files and no settings.
+pathspec defines the meaning. Its regular expression for ``*a*a*a*b`` tries every way to divide a name among the stars:
+one name of 255 letters and four stars takes 26 s (measured). Within one part of a path the first match of the text
+between two stars is always sufficient, so here it is final (an atomic group), and matching takes linear time.
 """
 
 import re
@@ -16,11 +15,11 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _STAR = "[^/]*"
 _LONGEST = 500
-_MOST_FOLDER_STARS = 4  # `**/` is still tried at every folder, so its number is limited; people write one or two
+_MOST_FOLDER_STARS = 4  # `**/` is still tried at every folder, so its number is limited
 
 
 class _Pattern(GitIgnoreSpecPattern):
-    """pathspec's pattern, its stars made final one after the other."""
+    """pathspec's pattern with atomic stars."""
 
     @classmethod
     def pattern_to_regex(cls, pattern: Any) -> tuple[Any, bool | None]:
@@ -41,7 +40,7 @@ def compile_lines(lines: Iterable[str]) -> tuple[GitIgnoreSpec, list[int]]:
 
 
 def is_usable(line: str) -> bool:
-    """Whether a line is a pattern that means something here and can be matched quickly (or a remark, or empty)."""
+    """Whether a line is a valid pattern that can be matched quickly, a comment, or empty."""
     if line.startswith("#") or not line.strip():
         return True
     if len(line) > _LONGEST or line.count("**/") > _MOST_FOLDER_STARS or "[[:" in line:
@@ -56,7 +55,7 @@ def is_usable(line: str) -> bool:
 
 
 def _final_stars(regex: str) -> str:
-    """Let each star that another one follows in the same part of the path stop at its first chance, for good."""
+    """Make each star atomic that another one follows in the same part of the path."""
     first, *rest = regex.split(_STAR)
     parts = [first]
     for number, text in enumerate(rest, 1):

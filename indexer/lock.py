@@ -1,7 +1,7 @@
-"""One writer at a time: a lock that the operating system takes back when its process ends, however it ends.
+"""One writer at a time: a lock that the operating system releases when its process ends, however it ends.
 
 The lock is an advisory lock on an open file (``flock``; ``msvcrt`` on Windows), never the existence of the file. The
-file holds the process number of the holder, for the message only.
+file holds the process id of the holder, which only the error message uses.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ if sys.platform == "win32":
     import msvcrt
 
     _FAR = 1 << 30
-    """The locked byte: beyond the text, since Windows lets nobody read a locked range."""
+    """The locked byte lies beyond the text, because a locked range cannot be read on Windows."""
 
     def _acquire(descriptor: int) -> None:
         os.lseek(descriptor, _FAR, os.SEEK_SET)
@@ -36,11 +36,11 @@ else:
 
 @contextlib.contextmanager
 def hold(path: Path, doing: str = "writing this index") -> Iterator[None]:
-    """Holds the writer's lock ``path`` inside the ``with`` block.
+    """Hold the lock ``path`` inside the ``with`` block.
 
-    :param doing: what the message says that the holder is doing.
-    :raises Locked: at once, naming the holder's process, when another process has it.
-    :raises UserError: when the file system has no locks.
+    :param doing: what the holder is doing, for the error message.
+    :raises Locked: another process has the lock; the error names it. There is no waiting.
+    :raises UserError: the file system has no locks.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,7 +1,7 @@
-"""The nouns that all three packages share: plain frozen records, no behaviour beyond small properties.
+"""The records that all three packages share: plain, frozen, without behaviour.
 
 Paths are POSIX, relative to the repository's root, decoded with ``surrogateescape`` (a name need not be UTF-8).
-Lines are counted from 0 inside Ondol and from 1 wherever a person reads them. Offsets are code points of the decoded
+Lines are counted from 0 in code and from 1 in everything a user reads. Offsets are code points of the decoded
 text, never bytes and never UTF-16 units.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file as the walk found it; the four numbers together say cheaply whether it may have changed."""
+    """A file as the walk found it; the four numbers together show cheaply whether it may have changed."""
 
     path: str
     size: int
@@ -21,7 +21,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A file, or a part of one, that was left out, and why. Reasons are the constants of ``policy``."""
+    """A file, or a part of one, that is left out; ``reason`` is a constant of ``policy`` or ``building.prepare``."""
 
     path: str
     reason: str
@@ -29,11 +29,11 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that passed the policy: decoded, secrets masked.
+    """A file that the policy accepts: decoded, secrets masked.
 
     :param blob: git's blob id of the raw bytes (SHA-1, hexadecimal), also outside git.
-    :param language: a key of ``language_table.LANGUAGES``, or ``"text"``.
-    :param masked: how many secrets were replaced in ``text``.
+    :param language: a key of ``languages.table.LANGUAGES``, or ``"text"``.
+    :param masked: number of secrets replaced in ``text``.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Whole lines ``[start_line, end_line)`` of one file, the unit of search.
+    """The unit of search: whole lines ``[start_line, end_line)`` of one file.
 
     :param header: path and enclosing signature, one line, put before the text for search and prompts.
     """
@@ -61,7 +61,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that a search found; ``parts`` maps each retriever to its own score, ``score`` is the fused one."""
+    """A chunk that a search found; ``score`` is the fused score, ``parts`` maps each retriever to its own."""
 
     chunk: Chunk
     score: float

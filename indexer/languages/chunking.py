@@ -1,12 +1,11 @@
-"""A file's text to chunks: whole definitions packed to 20-60 lines and at most 2,000 characters.
+"""Cuts a file's text into chunks: whole definitions, joined to 20-60 lines and at most 2,000 characters.
 
-One parse per file, then one walk of a cursor that goes down only into nodes too big for a chunk, so the cost beside the
-parse is a few per cent and nesting of any depth is harmless. The walk yields *cuts*: lines where a chunk may begin.
-Comments, decorators and attributes stay with what follows them. Without a grammar, without a tree in time, and inside
-nodes that cannot be divided, cuts stand at paragraphs and then at any line.
+Each file is parsed once. A cursor then walks the tree and enters only nodes that are too big for a chunk; this takes a
+few per cent of the parsing time, at any depth of nesting. The walk collects *cuts*: lines where a chunk may begin.
+Comments, decorators and attributes stay with the code after them. Without a grammar, without a tree in time, and inside
+nodes that cannot be divided, cuts are made at paragraphs and then at any line.
 
-Works in lines as the editor's protocol defines them (``\\n``, ``\\r\\n``, ``\\r``); byte columns are needed only
-for the signature of a scope. Knows no files, no settings and no search. Never raises on any text.
+Lines end as in the language server protocol (``\\n``, ``\\r\\n``, ``\\r``). Chunking raises on no text.
 """
 
 import re
@@ -15,7 +14,6 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from tree_sitter import Node, Parser, TreeCursor
 
@@ -24,9 +22,6 @@ from indexer.languages.table import LANGUAGES
 from indexer.text.lines import lines_with_ends
 from indexer.text.terms import terms
 from indexer.types import Chunk
-
-if TYPE_CHECKING:
-    pass
 
 MIN_LINES = 20
 MAX_LINES = 60
@@ -53,7 +48,7 @@ _NO_SCOPE = -1
 
 @dataclass(slots=True)
 class _Cuts:
-    """Lines where a chunk may begin, ascending, and what stands there.
+    """Lines where a chunk may begin, ascending, with their properties.
 
     ``boundary``: a definition or another long node begins, so a chunk that is long enough may end before it.
     ``scopes`` holds (number of the scope around it, first line, signature).
@@ -92,7 +87,7 @@ class _Kinds:
 
 
 def chunk(text: str, language: str, path: str) -> list[Chunk]:
-    """Cut a text into chunks: ordered, disjoint, covering every line that is not blank; each is its lines' exact text.
+    """Cut a text into chunks, in order and disjoint. They cover every line that is not blank, with its exact text.
 
     :param language: a key of ``language_table.LANGUAGES``, or anything else for a text without a grammar.
     :param path: used for the header, and to tell C++ headers from C.
@@ -132,7 +127,7 @@ def _grammar_for(language: str, path: str, text: str) -> str:
 @cache
 def _kinds(language: str) -> _Kinds:
     found = grammar(language)
-    assert found is not None  # only asked for after a parser was made
+    assert found is not None  # a parser of this language exists
     definitions = frozenset(LANGUAGES[language].definitions)
     leading_ids, definition_ids = set(), set()
     for number in range(found.node_kind_count):
@@ -322,7 +317,7 @@ def _pack(cuts: _Cuts, lines: list[str], starts: list[int]) -> list[tuple[int, i
 
 
 def _windows(first: int, end: int, lines: list[str], starts: list[int]) -> list[tuple[int, int]]:
-    """Divide lines that hold no usable cut, after a blank line where one stands in the second half of a window."""
+    """Divide lines that hold no usable cut, after a blank line if there is one in the second half of a window."""
     windows = []
     while first < end:
         stop = min(end, first + MAX_LINES, bisect_right(starts, starts[first] + MAX_CHARS) - 1)
@@ -338,5 +333,5 @@ def _windows(first: int, end: int, lines: list[str], starts: list[int]) -> list[
 
 
 def chunk_terms(piece: Chunk) -> str:
-    """The terms of a chunk for the ranked search, joined by blanks."""
+    """The terms of a chunk for BM25, joined by spaces."""
     return " ".join(terms(f"{piece.header}\n{piece.text}"))

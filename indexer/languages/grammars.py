@@ -1,8 +1,7 @@
 """The language of a file, by its name or by what an editor calls it, and its grammar.
 
-Grammars come from wheels that carry their parser compiled and fetch nothing when they run. They are loaded when first
-asked for; one that is not installed is no error: its files are then cut into line windows. This module knows nothing
-of chunks, of search or of the editor's protocol beyond the names that editors give to languages.
+Grammars are compiled parsers from wheels, which download nothing when they run. Each is loaded on first use; a grammar
+that is not installed is no error: its files are then cut into windows of lines.
 """
 
 import importlib
@@ -26,7 +25,7 @@ _BY_EDITOR_ID = {name: name for name in LANGUAGES} | {
 
 
 def language_of(path: str) -> str:
-    """The language of a file by its name alone; ``"text"`` where the name says nothing."""
+    """The language of a file by its name alone; ``"text"`` if the name is not known."""
     name = path.rpartition("/")[2]
     known = _BY_FILE_NAME.get(name)
     if known is not None:
@@ -42,10 +41,9 @@ def language_of(path: str) -> str:
 
 
 def language_of_document(language_id: str, path: str) -> str:
-    """The language of an open document: by what the editor calls it, else by its file name.
+    """The language of an open document, by its file name or else by the editor's ``languageId``.
 
-    A file name that is known wins over a broader identifier: editors call a ``.svh`` file ``verilog`` as readily as
-    ``systemverilog``, and the index goes by names.
+    The file name comes first, as in the index: some editors call a ``.svh`` file ``verilog``.
     """
     by_name = language_of(PurePosixPath(path).name) if path else UNKNOWN
     return by_name if by_name != UNKNOWN else _BY_EDITOR_ID.get(language_id.lower(), UNKNOWN)
@@ -53,11 +51,11 @@ def language_of_document(language_id: str, path: str) -> str:
 
 @cache
 def grammar(language: str) -> "Grammar | None":
-    """The compiled grammar of a language, loaded once; None where there is none or its wheel is not installed."""
+    """The compiled grammar of a language, loaded once; None if there is none or its wheel is not installed."""
     known = LANGUAGES.get(language)
     if known is None or known.module is None:
         return None
-    from tree_sitter import Language as Grammar  # 23 ms: a reader of names alone does not pay for it
+    from tree_sitter import Language as Grammar  # takes 23 ms, which finding a language by name does not need
 
     try:
         module = importlib.import_module(known.module)
@@ -68,7 +66,7 @@ def grammar(language: str) -> "Grammar | None":
 
 
 def parser(language: str) -> "Parser | None":
-    """A new parser for a language (parsers must not be shared between threads), or None where there is no grammar."""
+    """A new parser for a language (parsers must not be shared between threads), or None without a grammar."""
     found = grammar(language)
     if found is None:
         return None

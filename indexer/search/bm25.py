@@ -2,13 +2,13 @@
 
 One tantivy directory holds one generation. Its segment files are written once; ``meta.json`` and ``.managed.json`` are
 replaced by rename, so a new generation may start from hard links to the files of the one before without
-touching it. Queries are built from plain terms, never parsed from text. This module knows neither files of source nor
-chunks: only a document's key, a chunk's number and terms.
+touching it. Queries are built from plain terms, never parsed from text. The interface is a document's
+key, a chunk's key and terms.
 
-Two things to know about tantivy. Its statistics count deleted documents until their segment is merged away, so after
-an update scores may differ in the third digit from those of a fresh build; what can be found is the same. And opening
-a directory, even to read, takes a lock file in it: it must be writable; the file is removed again here, so that
-a directory holds what its manifest lists. An open index keeps one sleeping thread that watches ``meta.json``.
+Tantivy's statistics count deleted documents until their segment is merged away, so after an update scores may differ in
+the third digit from those of a fresh build; the chunks that can be found are the same. Opening a directory, even to
+read, takes a lock file in it: it must be writable; the file is removed again here, so that a directory holds what its
+manifest lists. An open index keeps one sleeping thread that watches ``meta.json``.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import tantivy
 
-# Which of a query's terms are asked for. Terms in few chunks cost next to nothing, and some of them stand only in the
-# file that is being edited; of the others the rarest decide, and more of them cost time and find no better. Over four
-# repositories (celery, gson, ibex, okhttp; 1,600 queries of 39 terms) recall at 10 of the next chunk was .324 so,
+# Which of a query's terms are searched. Terms in few chunks cost next to nothing, and some of them occur only in the
+# file that is being edited; of the others the rarest decide, and more of them cost time without better results. Over
+# four repositories (celery, gson, ibex, okhttp; 1,600 queries of 39 terms) recall at 10 of the next chunk was .324 so,
 # .308 with the 24 rarest, .304 with the 48 rarest.
 RARE = 16
 RARE_TERMS = 64
@@ -44,7 +44,7 @@ def _plain(key: str) -> str:
 
 
 def _unlock(directory: Path) -> None:
-    """Remove the lock files that tantivy leaves behind; its locks themselves end with their process."""
+    """Remove the lock files that tantivy leaves behind; the locks themselves end with their process."""
     for name in _LOCKS:
         with contextlib.suppress(OSError):
             (directory / name).unlink()
@@ -117,7 +117,7 @@ class Bm25:
     def search(self, terms: list[str], limit: int) -> list[tuple[int, float]]:
         """The best chunks for a list of terms, best first; equal scores in the order of their keys.
 
-        Of the terms in more than 16 chunks only the rarest 12 are used; a term that stands twice counts once.
+        Of the terms in more than 16 chunks only the rarest 12 are used; a repeated term counts once.
         """
         if limit <= 0:
             return []

@@ -1,9 +1,9 @@
-"""Text to a unit vector: a static embedding of our own, read with numpy and tokenizers alone.
+"""Text to a unit vector: a static embedding shipped with Ondol, which needs only numpy and tokenizers.
 
 A text is the bag of its word parts; each part's subwords have one row in a shipped int8 matrix; the vector is their
 sum, scaled per column and brought to length 1. Sums of int8 rows are exact in float32, so a text has the same vector,
-to the last bit, whatever else stands in its batch: an updated index equals a fresh one. The two files in ``data/`` are
-made by ``scripts/train_embedding.py``. Knows no chunks, no files of source and no index; imports no torch.
+to the last bit, whatever else is in its batch: an updated index equals a fresh one. ``scripts/train_embedding.py``
+makes the two files in ``data/``.
 """
 
 import unicodedata
@@ -49,7 +49,7 @@ def _units_of(word: bytes) -> list[str]:
 
 
 class _Words(dict[bytes, tuple[int, ...]]):
-    """Subword ids of words; those seen before are looked up, not encoded again. Emptied when full."""
+    """Cache of the subword ids of words, emptied when full."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -100,7 +100,7 @@ class Encoder:
         if len(texts) == 1:
             rows[0] = self._sums([self._ids(texts[0])])[0]
         else:
-            # OpenBLAS spins on every core otherwise: beside busy neighbours 2,000 to 3,600 chunks/s instead of 30,000
+            # Otherwise OpenBLAS spins on every core: 2,000 to 3,600 chunks/s on a busy machine instead of 30,000.
             with _threads().limit(limits=1, user_api="blas"):
                 for start in range(0, len(texts), _BATCH):
                     bags = [self._ids(text) for text in texts[start : start + _BATCH]]

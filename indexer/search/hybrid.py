@@ -1,6 +1,7 @@
 """Hybrid search: BM25 and vectors, joined by reciprocal rank fusion.
 
-``search`` sees an index through ``Searchable`` alone: it knows no segments, no files and no store.
+Method: G. Cormack, C. Clarke and S. Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank
+Learning Methods", SIGIR 2009. ``search`` uses an index through ``Searchable`` alone.
 """
 
 from collections.abc import Iterable
@@ -14,13 +15,13 @@ from indexer.search.embedding import Encoder
 from indexer.text.terms import terms
 from indexer.types import Chunk, Hit
 
-# Reciprocal rank fusion: sum of weight / (K + rank). Names carry code search, so BM25 counts three times as much. Over
-# five repositories (``benchmarks/results/search.json``) recall at 10 of the next chunk is .346 for BM25 alone and .346
-# so (.319 and .322 with 2:1 and 3:1 on four of them); a question in words finds its code at .306 against .293.
-# The standard error is 1.1 points.
+# Reciprocal rank fusion: sum of weight / (K + rank). Names matter most in code search, so BM25 counts three times as
+# much. Over five repositories (``benchmarks/results/search.json``) recall at 10 of the next chunk is .346 for BM25
+# alone and .346 so (.319 and .322 with 2:1 and 3:1 on four of them); a question in words finds its code at .306 against
+# .293. The standard error is 1.1 points.
 RANK_CONSTANT = 20
 WEIGHTS = {"bm25": 3.0, "vector": 1.0}
-# How many candidates each retriever brings in, at least.
+# The least number of candidates from each retriever.
 _POOL = 40
 _LARGEST_POOL = 1_000
 # Text that a query is made of: the last lines before a cursor, not a whole file.
@@ -31,8 +32,7 @@ _SAME_LANGUAGE_BONUS = 1e-6
 
 
 class Searchable(Protocol):
-    """What search needs of an index. Keys are integers, unique in the index; both searches return live chunks only,
-    best first."""
+    """What search needs of an index. Keys are unique integers; both searches return only live chunks, best first."""
 
     @property
     def encoder(self) -> Encoder | None:
@@ -56,7 +56,7 @@ def search(
     near_path: str | None = None,
     per_file: int | None = 2,
 ) -> list[Hit]:
-    """The chunks that fit a text best, best first; equal scores in the order of path and line.
+    """The chunks that match a text best, best first; equal scores in the order of path and line.
 
     :param text: words typed by a person, or the lines before a cursor; its last 4,000 characters are used.
     :param exclude_path: a file that must not be found (the one being edited).

@@ -1,16 +1,14 @@
-"""The token suffix index: where in the repository does what stands before the cursor stand as well?
+"""The token suffix index: finds the places in the repository where the tokens before the cursor occur too.
 
-The tokens of all documents of a segment are written as one stream, *backwards*, and the stream's positions are sorted
-by what follows them there. So "the longest stretch before the cursor that occurs elsewhere" is a prefix search: a
-binary search by ``memcmp`` on slices of one memory map, about 10 µs for one bound in a million lines. The sort looks
-``DEPTH`` tokens back; beyond that two contexts count as equal.
+The tokens of all documents of a segment are stored as one stream in *reverse*, and the stream's positions are sorted by
+the tokens after them (a suffix array). The longest context that occurs elsewhere is then found by a binary search with
+``memcmp`` on slices of one memory map, about 10 µs for one bound in a million lines. The sort compares ``DEPTH``
+tokens; contexts that agree on these count as equal.
 
-Positions are numbered forwards: position ``p`` stands for "the next token is number ``p`` of the segment". Only
-anchors are in the order: starts of lines, and words that are not the inside of prose. A context that ends behind other
-tokens is searched from the last anchor before them, and what follows there is compared with them. So the order is half
-as large (the whole index must stay under twice the source), and nothing is lost but in the midst of prose.
-
-This module knows token ids and positions, no text and no files: the caller hands over and keeps the bytes.
+Positions are numbered forwards: position ``p`` means that the next token is number ``p`` of the segment. Only anchors
+are sorted: starts of lines, and words outside running prose. A context that ends between anchors is searched from its
+last anchor, and the tokens after the matches are compared with the rest. This halves the sorted positions (the index
+must stay below twice the size of the source) and loses matches only inside prose.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,27 +24,27 @@ from indexer.text.tokens import BLANK_LINE, END, NEWLINE, WIDTH, WORD, Lexed, pa
 Buffer = bytes | memoryview | mmap
 
 DEPTH: Final = 32
-"""Tokens of context that the order distinguishes. A match of 32 tokens is as good as certain already."""
+"""Tokens of context that the order distinguishes. A match of 32 tokens is nearly certain."""
 
 PROSE_WORDS: Final = 3
-"""Words in a row after which the next word is taken for prose."""
+"""Words in a row after which the next word counts as prose."""
 
 BEHIND_LIMIT: Final = 12
-"""Tokens at most between the last anchor and the cursor."""
+"""Maximum number of tokens between the last anchor and the cursor."""
 
 SCAN_LIMIT: Final = 8_000
-"""Anchors at most whose following tokens are compared for one length of agreement: 8,000 take about 0.3 ms."""
+"""Maximum number of anchors whose next tokens are compared for one match length; 8,000 take about 0.3 ms."""
 
 FILES: Final = ("stream.u24", "order.u32", "documents.u32", "counts.u16", "indents.u8")
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Places where a context stands as well, the longest agreement first.
+    """Positions where a context occurs, the longest match first.
 
     :param positions: uint32 ``(matches,)``; the next token's number in the segment.
-    :param lengths: uint8 ``(matches,)``; tokens of context in agreement, at most ``DEPTH``.
-    :param populations: uint32 ``(matches,)``; how many places agree as long, of which these are a sample.
+    :param lengths: uint8 ``(matches,)``; matching tokens of context, at most ``DEPTH``.
+    :param populations: uint32 ``(matches,)``; number of positions with a match of this length; these are a sample.
     """
 
     positions: NDArray[np.uint32]
@@ -80,7 +78,7 @@ def build_suffixes(documents: Sequence[Lexed]) -> dict[str, bytes]:
 
 
 def _anchors(ids: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Which tokens stand at the start of a line, or are words without ``PROSE_WORDS`` words right before them."""
+    """Which tokens begin a line, or are words without ``PROSE_WORDS`` words right before them."""
     words = (ids & WORD) == WORD
     prose = words.copy()
     for back in range(1, PROSE_WORDS + 1):
@@ -207,7 +205,7 @@ class SuffixIndex:
         return np.where(inside, self.indents[np.where(inside, rows, 0)], BLANK_LINE).astype(np.uint8)
 
     def find(self, context: Sequence[int], limit: int, wanted: NDArray[np.uint32] | None = None) -> Matches:
-        """The places where the longest stretches of the context's end stand as well.
+        """Find the positions where the longest ends of the context occur.
 
         :param context: token ids, the one next to the cursor last.
         :param limit: how many places at most; a longer agreement comes first, and of more places with the same

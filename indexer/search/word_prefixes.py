@@ -1,10 +1,10 @@
-"""The words of a segment: which ones begin with the letters typed so far? Answered without reading any document.
+"""The words of a segment that begin with the letters typed so far, found without reading any document.
 
     words.z     the distinct words, sorted, joined by line ends, as one zlib stream
     words.u24   their token ids, in the same order
 
-A million lines have some 160,000 of them and take 1.2 MB, a sixtieth of the index. Spelling the words at hand instead
-means unpacking the documents they stand in, up to 70 of them for one key. This module knows words and ids, no places.
+A million lines have some 160,000 distinct words, which take 1.2 MB, a sixtieth of the index. Without this file the
+words would be read from up to 70 unpacked documents for one keystroke.
 """
 
 import zlib
@@ -19,7 +19,7 @@ from indexer.text.tokens import WIDTH, WORD, pack, token_id, unpack
 
 FILES: Final = ("words.z", "words.u24")
 _LONGEST: Final = 100
-"""Longer words are data, and nobody types them."""
+"""Longer words are data, which is not typed."""
 
 
 def words_of(tokens: Iterable[str]) -> str:

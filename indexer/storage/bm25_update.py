@@ -1,7 +1,6 @@
-"""The ranked search of one new generation: cloned from the one before, then changed, then committed with the manifest.
+"""The BM25 index of one new generation: cloned from the generation before, changed, and committed with the manifest.
 
-Nothing is cloned or opened before the first change. This module stands between ``build``, which knows documents, and
-``bm25``, which knows keys and terms.
+Nothing is cloned or opened before the first change. ``build`` passes documents; ``search.bm25`` stores keys and terms.
 """
 
 import dataclasses
@@ -26,7 +25,7 @@ _NO_SPACE = {28: "No space left on device", 27: "File too large", 122: "Disk quo
 
 
 class Bm25Update:
-    """Changes to the ranked search since ``base``.
+    """Changes to the BM25 index since ``base``.
 
     :param base: the generation to start from; None for an empty start.
     """
@@ -38,24 +37,24 @@ class Bm25Update:
         self._writer: Bm25Writer | None = None
 
     def add(self, document_id: int, terms: Sequence[str]) -> None:
-        """Adds the chunks of a document by their terms."""
+        """Add the chunks of a document by their terms."""
         writer = self._open()
         with _translated():
             for number, text in enumerate(terms):
                 writer.add(str(document_id), chunk_key(document_id, number), text)
 
     def delete(self, document_id: int) -> None:
-        """Takes all chunks of a document out."""
+        """Delete all chunks of a document."""
         writer = self._open()
         with _translated():
             writer.delete(str(document_id))
 
     def revive(self, segment: Segment, document: IndexedDocument) -> None:
-        """Adds a document again whose text a segment still has."""
+        """Add a deleted document again whose text a segment still has."""
         self.add(document.id, [chunk_terms(piece) for piece in segment.document_chunks(document.local)])
 
     def commit(self, manifest: Manifest, previous: Manifest | None) -> Manifest:
-        """Commits ``manifest`` as its generation, the files of the ranked search added to it."""
+        """Commit ``manifest`` with the files of the BM25 index added, and return it."""
         if self._base is None:
             self._open()
         staged = self._stage(manifest.generation)
@@ -71,7 +70,7 @@ class Bm25Update:
         return complete
 
     def _stage(self, generation: int | None = None) -> Path:
-        """The unfinished generation's directory, with the clone of the ranked search in it."""
+        """The unfinished generation's directory, with the clone of the BM25 index in it."""
         if self._staged is None:
             number = generation or self._target.next_generation()
             self._staged = self._target.stage(self._target.generations, number)
@@ -119,7 +118,7 @@ class Bm25Update:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Tantivy tells every failure as a ``ValueError``; a full disk becomes the ``OSError`` that it is."""
+    """Tantivy reports every failure as a ``ValueError``; turn a full disk into an ``OSError``."""
     try:
         yield
     except (ValueError, RuntimeError) as error:

@@ -1,7 +1,7 @@
-"""Every document that a generation's segments hold, dead or alive, by what it is: path and blob id.
+"""Every document in the segments of a generation, live or deleted, by path and blob id.
 
-A document that already stands in a segment is made live again instead of being made again; that is what makes switching
-branches cheap. This module reads segments; it writes nothing.
+A document that a segment already holds is made live again instead of being prepared again, so switching branches is
+cheap. This module writes nothing.
 """
 
 import dataclasses
@@ -29,21 +29,21 @@ class Catalogue:
                 self._by_path.setdefault(document.path, {})[document.blob] = document
 
     def find(self, path: str, blob: str) -> IndexedDocument | None:
-        """The document with this content under this name, dead or alive."""
+        """The document with this path and content, live or deleted."""
         return self._by_path.get(path, {}).get(blob)
 
     def blobs(self, path: str) -> list[str]:
-        """The contents that the index has for a name."""
+        """The blob ids that the index has for a path."""
         return list(self._by_path.get(path, ()))
 
     def live(self) -> list[IndexedDocument]:
-        """The documents that count in the manifest."""
+        """The live documents of the manifest."""
         return [document for segment in self.segments.values() for document in segment.documents if document.live]
 
     def with_live(self, wanted: Iterable[IndexedDocument], now: int) -> tuple[SegmentRecord, ...]:
-        """The segments' records when exactly ``wanted`` are to count.
+        """The records of the segments when exactly ``wanted`` are live.
 
-        :param now: seconds since 1970, remembered as the time of a first death.
+        :param now: seconds since 1970, recorded as the time of a first deletion.
         """
         alive = {(document.segment, document.local) for document in wanted}
         records = []

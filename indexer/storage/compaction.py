@@ -1,7 +1,7 @@
-"""Rewrites segments: many small ones into one, half-dead ones without their dead.
+"""Rewrites segments: joins many small ones, and drops deleted documents.
 
-Documents keep their ids, texts, chunks and vectors, so the ranked search is untouched and nothing is read or embedded
-again; only the suffix index is sorted anew. This module decides when that is due and does it; ``build`` commits.
+Documents keep their ids, texts, chunks and vectors, so the BM25 index stays as it is and no file is read or embedded
+again; only the suffix index is sorted again. This module decides when that is due and does it; ``build`` commits.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,23 +13,23 @@ from indexer.storage.segment import Prepared
 from indexer.text.tokens import Lexed
 
 SMALL_BYTES = 1_000_000
-"""Text of a segment that counts as small: an update makes one, of what was changed."""
+"""Bytes of text below which a segment counts as small; each update writes one small segment of the changed files."""
 
 MANY_SMALL = 6
 DEAD_SHARE = 0.25
 DEAD_SECONDS = 24 * 3600
-"""Deleted text is gone from disk after this time, at the next build."""
+"""The first build after this time removes deleted text from the disk."""
 
 SEGMENT_BYTES = 14_000_000
-"""Text of a full segment: large enough for few searches per query (a completion asks each one in turn), small enough
-for its suffixes to be sorted in about 400 MB."""
+"""Bytes of text of a full segment: large enough for few searches per query (a completion searches every segment),
+small enough to sort its suffixes in about 400 MB."""
 
 FEW_SEGMENTS = 8
 LARGEST_SEGMENT_BYTES = 24_000_000
 
 
 def divide(sizes: Sequence[int]) -> list[range]:
-    """Runs of documents that become one segment each; depends on their sizes alone, so any build divides alike."""
+    """Divide documents into runs, one per segment. This depends on their sizes alone, so every build divides alike."""
     limit = min(max(SEGMENT_BYTES, sum(sizes) // FEW_SEGMENTS + 1), LARGEST_SEGMENT_BYTES)
     runs, first, filled = [], 0, 0
     for place, size in enumerate(sizes):
@@ -43,9 +43,9 @@ def divide(sizes: Sequence[int]) -> list[range]:
 
 
 def due(records: Iterable[SegmentRecord], now: int, *, purge: bool) -> list[int]:
-    """Numbers of the segments to rewrite, or to drop because nothing in them is alive.
+    """Numbers of the segments to rewrite, or to drop because all their documents are deleted.
 
-    :param now: seconds since 1970. :param purge: the dead must go now, because they may not be read any more.
+    :param now: seconds since 1970. :param purge: deleted documents must go now, because settings exclude them.
     """
     records = list(records)
     small = [record for record in records if record.bytes < SMALL_BYTES]
@@ -64,9 +64,9 @@ def rewrite(
     numbers: Sequence[int],
     suffixes: Callable[[list[Lexed]], dict[str, bytes]] = segment.suffix_files,
 ) -> tuple[tuple[SegmentRecord, ...], dict[str, FileRecord]]:
-    """Writes what lives in the segments ``numbers`` into new segments.
+    """Write the live documents of the segments ``numbers`` into new segments.
 
-    :param suffixes: makes the suffix index's files.
+    :param suffixes: builds the files of the suffix index.
     :returns: the records of all segments afterwards, and those of the files below ``segments/``.
     """
     catalogue = Catalogue(target.segments, manifest)
@@ -96,7 +96,7 @@ def rewrite(
 def write(
     target: Store, number: int, documents: Sequence[tuple[Prepared, int]], suffix_files: dict[str, bytes]
 ) -> tuple[SegmentRecord, dict[str, FileRecord]]:
-    """Writes one segment durably and publishes it.
+    """Write one segment durably and publish it.
 
     :param documents: with their ids. :returns: its record and those of its files.
     """

@@ -5,13 +5,13 @@
       CURRENT                     two lines, this generation and the one before: ``00000007 <sha256 of its manifest>``
       generations/00000007/       manifest.json and bm25/, the files of tantivy
       segments/00000003/          immutable sets of documents, shared by generations
-      hints, report, verified     caches with their own checksum; losing them costs time, never truth
+      hints, report, verified     caches with their own checksum; losing them costs only time
 
 Nothing that a generation lists is ever changed. A generation is complete and durable before ``CURRENT`` names it, so a
-process that ends anywhere leaves the old state or the new one. What does not match its recorded hash is not used: the
-generation before is taken and the problem is told. Nothing is deleted because it could not be read.
+process that ends at any point leaves the old state or the new one. Files that do not match their recorded hash are not
+used: the generation before is opened and the problem is reported. Nothing is deleted because it could not be read.
 
-This module knows files and hashes; it refuses to know what is in them.
+This module handles files and hashes; ``segment`` and ``search.bm25`` own their contents.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ FORMAT: Final = 1
 
 GENERATIONS_KEPT: Final = 2
 RACY_NS: Final = 2_000_000_000
-"""A file changed this recently may change again within the same tick of its clock: its times prove nothing yet."""
+"""A file changed this recently may change again within the same tick of its clock: so its times prove nothing yet."""
 
 _NAME = re.compile(r"\d{8}")
 _MEMBER = re.compile(
@@ -50,7 +50,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What a file must be: its size in bytes and its SHA-256, hexadecimal."""
+    """The recorded size of a file in bytes and its SHA-256, hexadecimal."""
 
     size: int
     sha256: str
@@ -58,12 +58,12 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRecord:
-    """A segment as one generation sees it.
+    """A segment of one generation.
 
     :param bytes: size of all its documents' text, dead or alive.
-    :param dead: local numbers of the documents that do not count any more, in order.
+    :param dead: local numbers of its deleted documents, in order.
     :param dead_bytes: size of their text.
-    :param dead_since: when the first of them died, in seconds since 1970; 0 if none is dead.
+    :param dead_since: time of the first deletion, seconds since 1970; 0 if no document is deleted.
     """
 
     number: int
@@ -76,7 +76,7 @@ class SegmentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One generation. ``files`` maps paths below the index directory (POSIX) to what they must be.
+    """One generation. ``files`` maps POSIX paths below the index directory to their records.
 
     :param shape: hash of everything that shapes documents (chunker, lexer, embedding, policy version ...).
     :param settings: hash of the user's settings that choose documents (exclusions, limits).
@@ -102,7 +102,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A generation that passed its checks, and the sentence to tell if it is not the one ``CURRENT`` names."""
+    """A generation that passed its checks; ``problem`` is a sentence if it is not the one that ``CURRENT`` names."""
 
     manifest: Manifest
     problem: str | None = None
@@ -119,9 +119,9 @@ class Store:
     # Reading
 
     def open(self, *, verify: bool = False) -> Opened:
-        """The newest generation whose files are what its manifest says.
+        """Open the newest generation whose files match its manifest.
 
-        :param verify: hash every file, also those that were hashed since the machine started and not touched since.
+        :param verify: hash every file, also those that were hashed since the machine started and have not changed.
         :raises IndexMissing: there is none. :raises IndexDamaged: there is none that passes.
         :raises IndexTooNew: the newest one has a later format.
         """
@@ -148,8 +148,8 @@ class Store:
             except IndexDamaged as error:
                 problem = problem or error
                 continue
-            told = f"{problem.what}; generation {number} is used instead." if problem else None
-            return Opened(manifest, told), problem
+            notice = f"{problem.what}; generation {number} is used instead." if problem else None
+            return Opened(manifest, notice), problem
         return None, problem
 
     def manifest(self) -> Manifest:
@@ -160,7 +160,7 @@ class Store:
         raise IndexMissing(f"there is no index in {self.directory}", _BUILD)
 
     def _pointers(self) -> list[tuple[int, str | None]]:
-        """Generations to try in order, with their hash if known: what ``CURRENT`` names, then all, newest first."""
+        """The generations to try, with their hash if known: those of ``CURRENT``, then all, newest first."""
         try:
             text = fsio.read(index_pointer_file(self.directory)).decode("ascii", "replace")
         except FileNotFoundError:
@@ -214,7 +214,7 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Holds the writer's lock and removes what an interrupted writer left behind.
+        """Hold the writer's lock, and first remove the leftovers of an interrupted writer.
 
         :raises Locked: another process is writing. :raises UserError: no space is left.
         """
@@ -233,20 +233,20 @@ class Store:
                     raise
 
     def sweep(self) -> None:
-        """Removes unfinished directories: what ends in ``.tmp``."""
+        """Remove unfinished directories, which end in ``.tmp``."""
         for directory in (self.generations, self.segments):
             for child in sorted(directory.glob("*.tmp")):
                 fsio.remove_tree(child)
 
     def stage(self, directory: Path, number: int) -> Path:
-        """A new unfinished directory for a segment or a generation."""
+        """Create an unfinished directory for a segment or a generation."""
         staged = directory / f"{_name(number)}.tmp"
         fsio.remove_tree(staged)
         fsio.mkdir(staged)
         return staged
 
     def publish(self, staged: Path) -> Path:
-        """Makes an unfinished directory a finished one, durably; a leftover of the same name gives way."""
+        """Turn an unfinished directory into a finished one, durably; a leftover of the same name is removed."""
         fsio.fsync_dir(staged)
         final = staged.with_suffix("")
         if final.exists():
@@ -256,7 +256,7 @@ class Store:
         return final
 
     def commit(self, staged: Path, manifest: Manifest, previous: Manifest | None) -> None:
-        """Publishes the generation staged in ``staged`` and moves ``CURRENT`` to it."""
+        """Publish the generation staged in ``staged`` and point ``CURRENT`` to it."""
         data = manifest.encode()
         fsio.write_file(staged / "manifest.json", data)
         self.publish(staged)
@@ -266,9 +266,9 @@ class Store:
         fsio.replace_file(index_pointer_file(self.directory), lines.encode())
 
     def collect(self, keep: list[Manifest]) -> None:
-        """Removes all generations but those of ``keep``, and the segments that none of these lists.
+        """Remove all generations but ``keep``, and the segments that none of these lists.
 
-        What cannot be removed now, because a reader on Windows has it open, is removed the next time.
+        A file that a reader on Windows has open is removed the next time.
         """
         segments = {segment.number for manifest in keep for segment in manifest.segments}
         kept = {manifest.generation for manifest in keep}
@@ -279,7 +279,7 @@ class Store:
                         fsio.remove_tree(directory / _name(number))
 
     def next_generation(self) -> int:
-        """A number that no generation has had, also none that was never finished."""
+        """A number that no generation has, finished or not."""
         return max([*_numbers(self.generations), 0]) + 1
 
     def size(self, manifest: Manifest) -> int:
@@ -317,7 +317,7 @@ def _decode_manifest(data: bytes, number: int) -> Manifest:
 
 @contextlib.contextmanager
 def explained(directory: Path, what: str = "index") -> Iterator[None]:
-    """Turns "no space left" and "may not write" into a sentence with a cure.
+    """Turn "no space left" and "may not write" into a sentence with a cure.
 
     :param what: what is written there, for the sentence.
     """
@@ -359,13 +359,13 @@ def read_cache(path: Path) -> dict[str, Any]:
 
 
 def write_cache(path: Path, value: dict[str, Any]) -> None:
-    """Replaces a cache file; not durable, its checksum tells."""
+    """Replace a cache file. It is not durable; its checksum shows damage."""
     body = json.dumps(value, separators=(",", ":")).encode()
     fsio.replace_file(path, _sha256(body).encode() + b"\n" + body, durable=False)
 
 
 def boot_id() -> str:
-    """Names this run of the machine; empty where that is unknown, and then nothing is taken as verified."""
+    """The id of this run of the machine; empty if unknown, and then no file counts as verified."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:

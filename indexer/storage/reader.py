@@ -1,9 +1,7 @@
-"""One generation of the index, opened for reading: documents, texts, chunks, and the three ways to find them.
+"""One generation of the index, opened for reading: documents, texts, chunks, and the ways to find them.
 
-An :class:`Index` never changes. All its files are mapped when it is opened, so it goes on answering from its generation
-while newer ones are committed and older ones are removed; to see a newer one, open it. Several threads may use it.
-
-This module reads what ``segment``, ``bm25`` and ``vectors`` have written; it decides nothing about ranking.
+An :class:`Index` never changes. All its files are mapped when it is opened, so it stays usable while newer generations
+are committed and older ones are removed; open the index again to see a newer one. Several threads may use it.
 """
 
 import shutil
@@ -40,8 +38,8 @@ class Index:
     :ivar generation: its number. :ivar root: the repository's folder.
     :ivar segments: the segments, by number; ``segments[n].suffix`` is the token suffix index of one, whose document
         numbers are places in ``segments[n].documents``.
-    :ivar documents: the documents that count, by path.
-    :ivar problem: a sentence to tell when an older generation had to be used; else None.
+    :ivar documents: the live documents, by path.
+    :ivar problem: a sentence if an older generation had to be used; else None.
     """
 
     def __init__(self, store: Store, *, settings: Settings | None = None, verify: bool = False) -> None:
@@ -69,10 +67,10 @@ class Index:
 
     @classmethod
     def open(cls, directory: Path, settings: Settings | None = None, *, verify: bool = False) -> "Index":
-        """Opens the newest generation in ``directory`` whose files are what they should be.
+        """Open the newest generation in ``directory`` whose files match its manifest.
 
-        :param settings: documents that these leave out are hidden, also when the index was built under others.
-        :param verify: hash every file again, whatever was hashed before.
+        :param settings: documents that these leave out are hidden, also if the index was built with others.
+        :param verify: hash every file, also those that were hashed before.
         :raises IndexMissing: there is none. :raises IndexDamaged: none is whole.
         :raises IndexTooNew: a later version of Ondol wrote it.
         """
@@ -84,7 +82,7 @@ class Index:
         raise IndexMissing(f"the index in {directory} vanished while it was opened", "run `ondol index` again")
 
     def document(self, path: str) -> IndexedDocument | None:
-        """The document of a path, if it counts."""
+        """The live document of a path, or None."""
         return self.documents.get(path)
 
     def text(self, document: IndexedDocument) -> str:
@@ -134,7 +132,7 @@ class Index:
 
     @cached_property
     def outdated(self) -> bool:
-        """Whether another version of Ondol made it: usable, but the next `ondol index` builds it anew."""
+        """Whether another version of Ondol built it: usable, but the next `ondol index` rebuilds it."""
         return self.manifest.shape != fingerprint.shape()
 
     @cached_property
@@ -147,12 +145,12 @@ class Index:
         return Encoder.load()
 
     def bm25_search(self, terms: list[str], limit: int) -> list[tuple[int, float]]:
-        """The best chunks that count, by BM25: keys and scores."""
+        """The best live chunks by BM25: keys and scores."""
         hits = self.bm25.search(terms, limit)
         return [(key, score) for key, score in hits if key >> CHUNK_BITS in self._by_id]
 
     def vector_search(self, vector: NDArray[np.float32], limit: int) -> list[tuple[int, float]]:
-        """The chunks that count whose vectors are nearest to a unit vector: keys and inner products."""
+        """The live chunks whose vectors are nearest to a unit vector: keys and inner products."""
         found: list[tuple[float, int]] = []
         for segment, vectors in self._vectors:
             live = None if segment.live.all() else np.repeat(segment.live, segment.chunk_counts)
@@ -171,7 +169,7 @@ class Index:
         ]
 
     def _narrow(self, settings: Settings) -> None:
-        """Hides documents that settings leave out which the index was not built under."""
+        """Hide documents that ``settings`` leave out though the index holds them."""
         for segment in self.segments.values():
             for document in segment.documents:
                 if document.live and (
@@ -181,7 +179,7 @@ class Index:
 
 
 def _open_bm25(directory: Path) -> "Bm25":
-    """Opens the ranked search. It takes a lock file to open it; where none can be written, a copy is opened instead.
+    """Open the BM25 index. Opening writes a lock file; where that is not possible, a copy is opened.
 
     :raises FileNotFoundError: a writer removed the directory. :raises UserError: there is no place for a copy.
     """

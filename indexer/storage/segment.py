@@ -10,7 +10,7 @@
 
 A chunk's text is not stored a second time: it is cut from the document's text by its lines.
 
-This module knows nothing of generations: which documents of a segment still count is the manifest's to say.
+The manifest of a generation says which documents of a segment are live.
 """
 
 import io
@@ -48,14 +48,14 @@ _COMPRESSION: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One document made ready by a worker, everything a segment keeps of it and what the index over all needs.
+    """One document as a worker prepared it: what its segment stores, and its terms and tokens.
 
     :param size: bytes of the text in UTF-8.
     :param packed: headers and text, as :func:`pack_text` makes it.
     :param spans: int32 ``(chunks, 2)``, first line and line after the last.
     :param vectors: float32 ``(chunks, dimensions)``.
-    :param terms: for each chunk the terms of the ranked search, joined by blanks.
-    :param words: its distinct words, as ``words`` gives them.
+    :param terms: for each chunk its BM25 terms, joined by spaces.
+    :param words: its distinct words, as ``words_of`` gives them.
     """
 
     path: str
@@ -77,8 +77,8 @@ class Prepared:
 class IndexedDocument:
     """A document of the index.
 
-    :param id: unique in the index for good, also when its segment is rewritten.
-    :param segment: number of its segment, ``local`` its place there.
+    :param id: unique in the index; it stays the same when the segment is rewritten.
+    :param segment: number of its segment; ``local`` is its position there.
     :param size: bytes of its text in UTF-8.
     """
 
@@ -96,7 +96,7 @@ class IndexedDocument:
 
 
 def pack_text(text: str, headers: Sequence[str]) -> bytes:
-    """A document's text and the headers of its chunks as one compressed record. Lone surrogates survive."""
+    """Compress a document's text and the headers of its chunks into one record. Lone surrogates are kept."""
     head = "\n".join(headers).encode("utf-8", "surrogatepass")
     return zlib.compress(_LENGTH.pack(len(head)) + head + text.encode("utf-8", "surrogatepass"), _COMPRESSION)
 
@@ -115,10 +115,10 @@ def chunk_key(document_id: int, number: int) -> int:
 
 
 def write(directory: Path, documents: Sequence[Prepared], ids: Sequence[int], suffixes: dict[str, bytes]) -> None:
-    """Writes the files of a segment into the new directory ``directory``.
+    """Write the files of a segment into the new directory ``directory``.
 
     :param ids: the documents' ids, in the same order.
-    :param suffixes: what :func:`suffix_files` made of the documents' tokens, in the same order.
+    :param suffixes: the result of :func:`suffix_files` for the documents' tokens, in the same order.
     """
     counts = [len(document.spans) for document in documents]
     packed = [len(document.packed) for document in documents]
@@ -177,9 +177,9 @@ def map_file(path: Path) -> memoryview:
 
 
 class Segment:
-    """A segment opened for reading; all its files are mapped at once, so removing them later does no harm.
+    """A segment opened for reading; all its files are mapped at once, so they may be removed later.
 
-    :param dead: local numbers of the documents that do not count.
+    :param dead: local numbers of its deleted documents.
     """
 
     def __init__(self, directory: Path, number: int, dead: Sequence[int]) -> None:
@@ -209,7 +209,7 @@ class Segment:
         self.bytes = int(self._numbers[:, 3].sum())
 
     def hide(self, local: int) -> None:
-        """Makes a document count no more, in this reader alone."""
+        """Hide a document in this reader alone."""
         self.live[local] = False
         self.documents[local] = replace(self.documents[local], live=False)
 
@@ -238,7 +238,7 @@ class Segment:
         ]
 
     def prepared(self, local: int, vectors: NDArray[np.float32], lexed: Lexed) -> Prepared:
-        """A document as it came from its worker, for writing it into another segment; without its terms.
+        """A document as its worker prepared it, without terms, to write it into another segment.
 
         :param vectors: those of the whole segment. :param lexed: the document's, from :meth:`lexed`.
         """
@@ -282,7 +282,7 @@ class Segment:
         ]
 
     def chunk_keys(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Keys of the chunks in the given rows of the chunk table; -1 for chunks of documents that do not count."""
+        """Keys of the chunks in the given rows of the chunk table; -1 for chunks of deleted documents."""
         locals_ = np.searchsorted(self._first_chunks, rows, side="right") - 1
         keys: NDArray[np.int64] = (self.ids[locals_] << CHUNK_BITS) | (rows - self._first_chunks[locals_])
         return np.where(self.live[locals_], keys, -1)
@@ -295,7 +295,7 @@ class Segment:
 
     @cached_property
     def words(self) -> Words:
-        """The words of all its documents, those that do not count among them."""
+        """The words of all its documents, deleted ones included."""
         return Words({name: self._maps[name] for name in word_prefixes.FILES})
 
     @property

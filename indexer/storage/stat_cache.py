@@ -1,10 +1,8 @@
-"""What each file held when it was last read, so that a file that has not been touched need not be read again.
+"""The stat cache: the content of each file when it was last read, so that an unchanged file is not read again.
 
-A hint says "a file of this size, with these times and this inode, had this content". It stays true for ever, so losing
-or keeping old hints is harmless; but times prove nothing while a file may still change within the same tick of its
-clock, so nothing is remembered about a file younger than two seconds, or one that claims to come from the future.
-
-This module knows no generations: a blob id is a fact about bytes.
+An entry states that a file of this size, with these times and this inode, had this blob id. It never becomes wrong, so
+old entries may be kept or lost. A file may change twice within one tick of its clock, so nothing is recorded about a
+file that changed less than two seconds ago or has a time in the future.
 """
 
 from pathlib import Path
@@ -15,10 +13,10 @@ from indexer.types import Entry, Skip
 
 
 class StatCache:
-    """The hints of one index.
+    """The stat cache of one index.
 
-    :param path: the cache file. :param context: hash of everything a reason for leaving a file out depends on; hints
-        made under another one are not used.
+    :param path: the cache file. :param context: hash of everything that a reason for leaving a file out depends on;
+        entries of another context are not used.
     """
 
     def __init__(self, path: Path, context: str) -> None:
@@ -30,7 +28,7 @@ class StatCache:
         self._seen: dict[str, list[int | str]] = {}
 
     def lookup(self, entry: Entry) -> str | Skip | None:
-        """The blob id that an untouched file has, or why it was left out; None if it has to be read."""
+        """The blob id of an unchanged file, or why it was left out; None if it must be read."""
         row = self._known.get(entry.path)
         if row is None or row[:4] != _numbers(entry):
             return None
@@ -39,16 +37,16 @@ class StatCache:
         return str(blob) if blob else Skip(entry.path, str(reason))
 
     def record(self, entry: Entry, outcome: str | Skip) -> None:
-        """Remembers what a file turned out to be: a blob id, or a reason why it was left out.
+        """Record the result for a file: its blob id, or why it was left out.
 
-        Its age counts from before it was read, so construct this object before the walk.
+        A file's age is measured from the construction of this object, so construct it before the walk.
         """
         if max(entry.mtime_ns, entry.ctime_ns) + generations.RACY_NS < self._as_of:
             value = ["", outcome.reason] if isinstance(outcome, Skip) else [outcome, ""]
             self._seen[entry.path] = [*_numbers(entry), *value]
 
     def save(self) -> None:
-        """Writes the hints of all files looked up or recorded, if there is anything new."""
+        """Write the entries of all files looked up or recorded, if anything is new."""
         if self._seen != self._known:
             generations.write_cache(self._path, {"context": self._context, "files": self._seen})
 

@@ -12,7 +12,7 @@ TAB_COLUMNS: Final = 4
 the shipped ranker was fitted on them, so another value needs a new index format and a new fit."""
 
 MAX_COLUMNS: Final = 254
-"""Columns of the widest indentation that is told apart from wider ones; the index stores them in one byte."""
+"""The widest indentation, in columns, that is distinguished from wider ones; the index stores it in one byte."""
 
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")

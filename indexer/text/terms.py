@@ -1,9 +1,9 @@
 """Text to search terms: identifiers, their parts split at case and underscore, pairs of syllables for Korean, Chinese
 and Japanese.
 
-The same function makes the terms of a chunk and of a query. Nothing is stemmed and nothing is dropped as a stop word:
-in code ``is`` and ``not`` may be the very word that is looked for, and BM25 weighs them down by itself. Order and
-repetition are kept, because BM25 counts. This module knows no files, no languages and no index.
+The same function makes the terms of a chunk and of a query. Words are not stemmed, and there are no stop words: in code
+``is`` and ``not`` may be the word that is searched for, and BM25 gives frequent words a low weight anyway. Order and
+repetition are kept, because BM25 counts terms.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final
 
 # Every byte of a text that cannot be part of a word becomes a space: translate and split find the words twice as fast
 # as a regular expression. Bytes from 128 on are kept, so a word may hold punctuation of other scripts; those few words
-# are taken apart in the slow way, once each.
+# are split by regular expressions, once each.
 _SEPARATED = bytes(byte if byte >= 128 or byte == 95 or chr(byte).isalnum() else 32 for byte in range(256))
 _WORD = re.compile(r"\w+")
 # httpServer2XML -> http Server 2 XML; HTTPServer -> HTTP Server.
@@ -30,7 +30,7 @@ _CACHE_SIZE = 500_000
 
 
 class _Cache(dict[bytes, tuple[str, ...]]):
-    """Words seen before are looked up, not split again; emptied when full."""
+    """Cache of split words, emptied when full."""
 
     def __missing__(self, word: bytes) -> tuple[str, ...]:
         if len(self) >= _CACHE_SIZE:

@@ -1,14 +1,12 @@
-"""Cuts text of any language into tokens for copying, and names each by 24 bits: a hash, and whether it is a word.
+"""The lexer for matching: cuts text of any language into tokens and names each by 24 bits, a hash and a word bit.
 
-One lexer serves every language: identifiers, numbers, operators and single marks; blanks between them are dropped, a
-line's end is a token of its own, blank lines have none. Equality of token ids is what the suffix index matches on, so
-two texts that differ only in spacing are the same to it.
+One lexer is used for every language. Tokens are identifiers, numbers, operators, single marks and line ends; spaces are
+dropped, and blank lines have no tokens. The suffix index compares token ids, so two texts that differ only in spacing
+are equal to it.
 
 Ids are hashes, so that files can be lexed in any process and order without a shared vocabulary: of 300,000 distinct
-tokens in a million-line repository about 4 % share their 23 bits with another, which is harmless, because a match must
-agree on several neighbours too and what is shown is cut from the file's text, never spelled from ids.
-
-This module knows no files and no index; it refuses to know what a token means.
+tokens in a million-line repository about 4 % share their 23 bits with another. That is harmless: a match must agree on
+several neighbours too, and suggestions are cut from the file's text, never made from ids.
 """
 
 import re
@@ -21,13 +19,13 @@ from numpy.typing import NDArray
 from indexer.text.lines import MAX_COLUMNS, columns, unify_line_ends
 
 END = 0
-"""Stands between two documents; no text has this id."""
+"""Separates two documents; no token has this id."""
 
 NEWLINE = 2
-"""Ends every line that is not blank."""
+"""The id of the line end, which ends every line that is not blank."""
 
 WORD = 1
-"""The bit that the ids of identifiers, keywords and words of prose have, and no other id has."""
+"""The bit that is set in the ids of identifiers, keywords and words of prose only."""
 
 WIDTH = 3
 """Bytes of one id in a packed stream (big-endian, so that bytes compare as ids do)."""
@@ -44,7 +42,7 @@ _CACHE_LIMIT = 2_000_000
 
 
 class _Ids(dict[str, int]):
-    """Token text to id, remembered."""
+    """Cache from token text to id."""
 
     def __missing__(self, token: str) -> int:
         if len(self) > _CACHE_LIMIT:
@@ -87,9 +85,9 @@ def token_ids(text: str) -> list[int]:
 
 
 def lex(text: str, distinct: set[str] | None = None) -> Lexed:
-    """Lexes a whole document; no line may have more than 65,535 tokens (the policy leaves such files out).
+    """Lex a whole document; a line may have at most 65,535 tokens (the policy leaves longer lines out).
 
-    :param distinct: takes the letters of every token, each once.
+    :param distinct: a set to which the text of every token is added.
     """
     text = unify_line_ends(text)
     if not text.endswith("\n"):
@@ -112,7 +110,7 @@ def lex(text: str, distinct: set[str] | None = None) -> Lexed:
 
 
 class _Columns(dict[str, int]):
-    """Leading blanks to columns, remembered: a repository has few distinct ones."""
+    """Cache from leading blanks to columns: a repository has few distinct ones."""
 
     def __missing__(self, blanks: str) -> int:
         width = columns(blanks)
@@ -125,7 +123,7 @@ _columns_of = _Columns().__getitem__
 
 
 def pack(ids: NDArray[np.uint32]) -> bytes:
-    """Ids as a stream of ``WIDTH`` big-endian bytes each."""
+    """Encode ids as a stream of ``WIDTH`` big-endian bytes each."""
     return np.ascontiguousarray(ids.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:]).tobytes()
 
 
