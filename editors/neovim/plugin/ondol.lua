@@ -1,6 +1,5 @@
--- Defines the :Ondol command and the <Plug> maps. Nothing is started here and no key is mapped: that is for setup{} (see
--- :help ondol).
--- This file also runs on Neovim versions that are too old, so it uses nothing newer than 0.7.
+-- Defines the :Ondol command and the <Plug> mappings. Starts nothing and maps no key; setup{} does that (:help ondol).
+-- This file must load on unsupported Neovim versions, so it uses no function newer than 0.7.
 if vim.g.loaded_ondol then
   return
 end

@@ -1,4 +1,4 @@
-"""Fixtures: a home and a repository of their own for each test, and the editors. The tests need what install.sh fetches: use run.sh."""
+"""Fixtures: a home folder and a repository per test, and the editors. Run the tests with run.sh."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 if not os.environ.get("ONDOL_EDITOR_TESTS"):
-    collect_ignore_glob = ["test_*.py"]  # run.sh sets it: an ordinary test run has no editors
+    collect_ignore_glob = ["test_*.py"]  # run.sh sets it; an ordinary test run has no editors
 else:
     from editor import Editor, discard, make_repository
 
@@ -19,7 +19,7 @@ FAKE = Path(__file__).resolve().parent / "fake_server.py"
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A home folder. Not pytest's own: the path of tmux's socket inside has to stay short."""
+    """A home folder. Its path is shorter than that of `tmp_path`, because the path of a tmux socket is limited."""
     path = Path(tempfile.mkdtemp(prefix="on-"))
     yield path
     discard(path)
@@ -33,13 +33,13 @@ def repo(home: Path) -> Path:
 
 @pytest.fixture(params=["0.12", "0.10"])
 def version(request: pytest.FixtureRequest) -> str:
-    """Both ways of showing suggestions: Neovim's own module and the plugin's."""
+    """The Neovim versions, which show suggestions with Neovim's own module and with the plugin's ghost text."""
     return str(request.param)
 
 
 @pytest.fixture
 def log(home: Path) -> Path:
-    """Where the fake server writes its events."""
+    """The file for the events of the fake server."""
     return home / "events.jsonl"
 
 
@@ -55,7 +55,8 @@ def edit(home: Path, repo: Path, log: Path, version: str) -> Iterator[Callable[.
     def start(
         setup: str = "", *, fault: str = "", file: str | None = "a.py", env: dict[str, str] | None = None, **more: Any
     ) -> Any:
-        options = f"{{ cmd = {{ '{program}', 'serve', '--stdio' }}, keys = {{ accept = '<Tab>', accept_word = '<C-l>', accept_line = '<C-j>' }}, {setup} }}"
+        keys = "keys = { accept = '<Tab>', accept_word = '<C-l>', accept_line = '<C-j>' }"
+        options = f"{{ cmd = {{ '{program}', 'serve', '--stdio' }}, {keys}, {setup} }}"
         editor = Editor(
             version,
             home,

@@ -1,4 +1,4 @@
-"""Two ways to hold a real Neovim: `Editor` over its RPC channel (text, marks, messages), `Terminal` in tmux (what the user sees)."""
+"""Control a real Neovim: `Editor` over its RPC channel (text, marks, messages), `Terminal` in tmux (the screen)."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ EDITORS = {
     "0.10": os.environ.get("ONDOL_NVIM_10") or str(CACHE / "nvim-0.10" / "nvim"),
     "old": os.environ.get("ONDOL_NVIM_OLD") or str(CACHE / "nvim-0.7" / "nvim"),
 }
-PATIENCE = float(os.environ.get("ONDOL_EDITOR_PATIENCE", "60"))
+TIMEOUT = float(os.environ.get("ONDOL_EDITOR_PATIENCE", "60"))
 
 T = TypeVar("T")
 
@@ -45,20 +45,23 @@ vim.notify = function(text, ...) messages[#messages + 1] = text return notify(te
 """
 
 
-def wait(check: Callable[[], T], what: str, state: Callable[[], Any] = lambda: "", patience: float = PATIENCE) -> T:
-    """Poll until the check gives something true, and return that."""
-    end = time.monotonic() + patience
+def wait(check: Callable[[], T], what: str, state: Callable[[], Any] = lambda: "", timeout: float = TIMEOUT) -> T:
+    """Poll until the result of `check` is true, and return the result.
+
+    :raises AssertionError: after `timeout` seconds, with the text of `state`
+    """
+    end = time.monotonic() + timeout
     while True:
         result = check()
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError(f"waited {patience:.0f} s for {what}\n{state()}")
+            raise AssertionError(f"waited {timeout:.0f} s for {what}\n{state()}")
         time.sleep(0.03)
 
 
 def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, str]:
-    """An environment in which nothing of the user's own editor and nothing of an earlier test is found."""
+    """Environment variables without the user's editor configuration and without traces of earlier tests."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -80,7 +83,7 @@ def environment(home: Path, extra: dict[str, str] | None = None) -> dict[str, st
 
 
 def discard(folder: Path) -> None:
-    """Delete a folder to which processes that are just ending may still write."""
+    """Delete a folder, repeatedly, because ending processes may still write to it."""
     for _ in range(100):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
@@ -89,14 +92,14 @@ def discard(folder: Path) -> None:
 
 
 def write_init(home: Path, setup: str, before: str = "", indent: str = "on") -> Path:
-    """Write an init.lua with these options."""
+    """Write an init.lua with these options of setup{}."""
     path = home / "init.lua"
     path.write_text(INIT.format(plugin=PLUGIN, setup=setup, before=before, indent=indent), encoding="utf-8")
     return path
 
 
 def make_repository(path: Path, files: dict[str, str]) -> Path:
-    """A git repository with these files in one commit."""
+    """Create a git repository with these files in one commit."""
     path.mkdir(parents=True)
     for name, text in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +112,7 @@ def make_repository(path: Path, files: dict[str, str]) -> Path:
 
 
 def events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """The events that a server logged."""
+    """Return the events that the fake server logged, optionally of one kind."""
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -118,7 +121,7 @@ def events(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
 
 
 class Plugin:
-    """What can be asked of a running plugin over the editor's RPC channel."""
+    """A running plugin, controlled over the editor's RPC channel."""
 
     rpc: Any
 
@@ -127,30 +130,30 @@ class Plugin:
         return self.rpc.exec_lua(code, *arguments)
 
     def open(self, path: Path) -> None:
-        """Edit a file and wait until the server sees it."""
+        """Edit a file and wait until it is attached to the server."""
         self.rpc.command("edit " + str(path).replace(" ", "\\ "))
         self.attached()
 
     def attached(self) -> None:
-        """Wait until suggestions are possible in the current buffer, and Neovim's own module, where it is used, takes part."""
+        """Wait until suggestions are possible in the current buffer, with Neovim's own module if it is used."""
         ready = """
             local buffer = vim.api.nvim_get_current_buf()
             local display = require('ondol.session').display_of(buffer)
             return display == 'own'
               or display == 'builtin' and vim.fn.exists('#nvim.lsp.inline_completion:' .. buffer) == 1
         """
-        wait(lambda: self.lua(ready), "the server to see the file", lambda: "\n".join(self.log()))
+        wait(lambda: self.lua(ready), "the file to be attached", lambda: "\n".join(self.log()))
 
     def lines(self) -> list[str]:
-        """The text of the current buffer."""
+        """Return the lines of the current buffer."""
         return list(self.rpc.current.buffer[:])
 
     def cursor(self) -> tuple[int, int]:
-        """Line from 1, byte from 0."""
+        """Return the cursor: line from 1, byte from 0."""
         return tuple(self.rpc.current.window.cursor)
 
     def log(self) -> list[str]:
-        """The plugin's own log."""
+        """Return the lines of the plugin's log."""
         return self.lua("return package.loaded['ondol.log'] and require('ondol.log').lines() or {}")
 
 
@@ -182,14 +185,14 @@ class Editor(Plugin):
         self.version = version
 
     def close(self) -> None:
-        """Leave without saving."""
+        """Quit without saving."""
         with contextlib.suppress(Exception):
             self.rpc.command("qa!", async_=True)
         with contextlib.suppress(Exception):
             self.rpc.close()
 
     def keys(self, keys: str) -> None:
-        """Press keys, in Vim's notation, and wait until they are worked off."""
+        """Press keys, in Vim's notation, and wait until they are processed."""
         self.rpc.input(keys)
         self.lua("return 1")
 
@@ -199,7 +202,7 @@ class Editor(Plugin):
             self.keys({"<": "<lt>", "\n": "<CR>", "\t": "<Tab>"}.get(character, character))
 
     def ghost(self) -> str:
-        """The grey text, lines joined by a line end; empty where there is none. A kept rest of the line stands in ‹›."""
+        """Return the ghost text, its lines joined by line ends, or an empty text. The kept rest of a line is in ‹›."""
         return self.lua("""
             local out = {}
             for name, space in pairs(vim.api.nvim_get_namespaces()) do
@@ -220,24 +223,32 @@ class Editor(Plugin):
         """)
 
     def messages(self) -> list[str]:
-        """What the user was told."""
+        """Return the messages to the user."""
         return self.lua("return messages")
 
+    def message_like(self, pattern: str) -> str:
+        """Wait for a message that matches a regular expression, and return it."""
+        return wait(
+            lambda: next((message for message in self.messages() if re.search(pattern, message)), ""),
+            f"the message {pattern!r}",
+            lambda: f"{self.messages()}\n" + "\n".join(self.log()),
+        )
+
     def see(self, text: str) -> None:
-        """Wait for this grey text."""
+        """Wait for this ghost text."""
         wait(
             lambda: self.ghost() == text,
-            f"the grey text {text!r}",
+            f"the ghost text {text!r}",
             lambda: f"shown: {self.ghost()!r}\n{self.lines()}\n" + "\n".join(self.log()),
         )
 
     def see_nothing(self) -> None:
-        """Wait until no grey text is shown."""
-        wait(lambda: self.ghost() == "", "no grey text", lambda: f"shown: {self.ghost()!r}")
+        """Wait until there is no ghost text."""
+        wait(lambda: self.ghost() == "", "no ghost text", lambda: f"shown: {self.ghost()!r}")
 
 
 class Screen:
-    """A program in a terminal that can be read."""
+    """A program in a terminal whose screen can be read."""
 
     def __init__(
         self,
@@ -251,55 +262,55 @@ class Screen:
         self.tmux = shutil.which("tmux") or str(CACHE / "tmux" / "root" / "usr" / "bin" / "tmux")
         self.environment = environment(home, env)
         self.base = [self.tmux, "-u", "-S", str(home / "run" / "tmux"), "-f", "/dev/null"]
-        place = ["-x", str(size[0]), "-y", str(size[1]), "-c", str(folder)]
-        self.tell("new-session", "-d", "-s", self.name, *place, *program)
+        options = ["-x", str(size[0]), "-y", str(size[1]), "-c", str(folder)]
+        self.tmux_command("new-session", "-d", "-s", self.name, *options, *program)
 
-    def tell(self, *words: str) -> str:
-        """Give tmux a command and return what it says."""
+    def tmux_command(self, *words: str) -> str:
+        """Run a tmux command and return its output."""
         done = subprocess.run(
             [*self.base, *words], check=True, capture_output=True, encoding="utf-8", env=self.environment
         )
         return done.stdout
 
     def close(self) -> None:
-        """End tmux and with it the program."""
+        """End tmux and the program."""
         with contextlib.suppress(subprocess.CalledProcessError):
-            self.tell("kill-server")
+            self.tmux_command("kill-server")
 
     def keys(self, *keys: str) -> None:
         """Press keys, in tmux's notation."""
-        self.tell("send-keys", "-t", self.name, *keys)
+        self.tmux_command("send-keys", "-t", self.name, *keys)
 
     def type(self, text: str) -> None:
         """Type a text, key by key."""
         for character in text:
-            # tmux takes a lone semicolon for the end of its command
-            self.tell("send-keys", "-t", self.name, "-l", "\\;" if character == ";" else character)
+            # tmux treats a single semicolon as the end of its command
+            self.tmux_command("send-keys", "-t", self.name, "-l", "\\;" if character == ";" else character)
 
     def screen(self, colours: bool = False) -> str:
-        """What stands on the screen."""
-        return self.tell("capture-pane", "-p", "-t", self.name, *(["-e", "-N"] if colours else []))
+        """Return the text on the screen."""
+        return self.tmux_command("capture-pane", "-p", "-t", self.name, *(["-e", "-N"] if colours else []))
 
-    def why(self) -> str:
-        """What there is to say when a test fails."""
+    def details(self) -> str:
+        """Return the details for the message of a failed test."""
         return self.screen()
 
-    def see(self, pattern: str, what: str = "", patience: float = PATIENCE) -> str:
+    def see(self, pattern: str, what: str = "", timeout: float = TIMEOUT) -> str:
         """Wait until the screen matches a regular expression (multi-line), and return the screen."""
         return wait(
             lambda: (screen := self.screen()) and re.search(pattern, screen, re.M) and screen,
             what or repr(pattern),
-            self.why,
-            patience,
+            self.details,
+            timeout,
         )
 
     def see_not(self, pattern: str) -> None:
         """Wait until the screen no longer matches."""
-        wait(lambda: not re.search(pattern, self.screen(), re.M), f"{pattern!r} to go", self.screen)
+        wait(lambda: not re.search(pattern, self.screen(), re.M), f"the end of {pattern!r}", self.screen)
 
 
 class Terminal(Screen, Plugin):
-    """Neovim in a terminal that can be read."""
+    """Neovim in a terminal whose screen can be read."""
 
     def __init__(
         self,
@@ -310,29 +321,28 @@ class Terminal(Screen, Plugin):
         *,
         files: list[str],
         before: str = "",
-        env: dict[str, str] | None = None,
         size: tuple[int, int] = (100, 30),
     ) -> None:
         init = write_init(home, setup, before)
         (home / "run").mkdir(exist_ok=True, mode=0o700)
         channel = home / "run" / "nvim"
         program = [EDITORS[version], "--listen", str(channel), "-n", "-i", "NONE", "-u", str(init), *files]
-        super().__init__(program, home, folder, env, size)
+        super().__init__(program, home, folder, size=size)
         wait(channel.exists, "the editor", self.screen)
         self.rpc = pynvim.attach("socket", path=str(channel))
 
     def close(self) -> None:
-        """End tmux and with it the editor."""
+        """End tmux and the editor."""
         with contextlib.suppress(Exception):
             self.rpc.close()
         super().close()
 
     def ready(self, file: str) -> None:
-        """Wait until the status line says that a file's repository is indexed. The server indexes at the lowest priority."""
-        self.see(rf"{file} \[Ondol\]", f"the index for {file} to be ready", 5 * PATIENCE)
+        """Wait until the repository of a file is indexed. The server indexes at the lowest priority."""
+        self.see(rf"{file} \[Ondol\]", f"the index for {file} to be ready", 5 * TIMEOUT)
 
-    def why(self) -> str:
-        """The screen, the plugin's log, why the server answered as it did, and what the user was told."""
+    def details(self) -> str:
+        """Return the screen, the plugin's log, the server's explanation and the messages to the user."""
         explain = """
             local client = vim.lsp.get_clients({ name = 'ondol', bufnr = 0 })[1]
             local params = { command = 'ondol.explain' }
@@ -340,6 +350,6 @@ class Terminal(Screen, Plugin):
             return answer and answer[client.id] and answer[client.id].result or 'no server'
         """
         with contextlib.suppress(Exception):
-            told = self.lua("return vim.api.nvim_exec2('messages', { output = true }).output")
-            return "\n".join([self.screen(), *self.log(), str(self.lua(explain)), "messages:", told])
+            messages = self.lua("return vim.api.nvim_exec2('messages', { output = true }).output")
+            return "\n".join([self.screen(), *self.log(), str(self.lua(explain)), "messages:", messages])
         return self.screen()

@@ -1,8 +1,8 @@
-"""A small language server with known answers and known faults, for what the real one never does.
+"""A small language server with known answers and known faults.
 
-It follows the project's LSP contract over stdio and needs nothing but Python. What stands before the cursor decides the answer (ANSWERS).
-FAKE_FAULT chooses a fault at start: "crash" (ends at once), "silent" (never answers), "old" (a version that is too old), "bare" (offers no
-inline completion). Every event becomes one line of JSON in the file that FAKE_LOG names.
+It follows the project's LSP contract over stdio and needs only Python. The text before the cursor decides the answer
+(ANSWERS). FAKE_FAULT chooses a fault: "crash" (ends at once), "silent" (never answers), "old" (an unsupported version),
+"bare" (has no inline completion). Every event becomes a line of JSON in the file FAKE_LOG.
 """
 
 import json
@@ -32,7 +32,7 @@ log_lock = threading.Lock()
 
 
 def log(event: str, **fields: Any) -> None:
-    """Append one event to the log."""
+    """Append an event to the log."""
     path = os.environ.get("FAKE_LOG")
     if path:
         with log_lock, Path(path).open("a", encoding="utf-8") as file:
@@ -40,7 +40,7 @@ def log(event: str, **fields: Any) -> None:
 
 
 def send(message: dict[str, Any]) -> None:
-    """Write one framed message."""
+    """Write a framed message."""
     body = json.dumps({"jsonrpc": "2.0", **message}).encode()
     with write_lock:
         sys.stdout.buffer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
@@ -48,7 +48,7 @@ def send(message: dict[str, Any]) -> None:
 
 
 def receive() -> dict[str, Any] | None:
-    """Read one framed message; None at the end of the stream."""
+    """Read a framed message. Return None at the end of the stream."""
     length = 0
     while True:
         line = sys.stdin.buffer.readline()
@@ -62,17 +62,17 @@ def receive() -> dict[str, Any] | None:
 
 
 def units(text: str) -> int:
-    """Length in UTF-16 units."""
+    """Return the length in UTF-16 units."""
     return len(text.encode("utf-16-le")) // 2
 
 
 def cut(text: str, units_: int) -> int:
-    """Index of a UTF-16 column."""
+    """Return the index of a UTF-16 column."""
     return len(text.encode("utf-16-le")[: 2 * units_].decode("utf-16-le", "ignore"))
 
 
 class Server:
-    """Documents by URI, and the replies."""
+    """The open documents and the answers."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -96,7 +96,7 @@ class Server:
             self.texts[uri] = "\n".join(lines)
 
     def items(self, uri: str, position: dict[str, int], kind: int) -> list[dict[str, Any]] | None:
-        """The answer for a place."""
+        """Return the answer for a position."""
         line_number, character = position["line"], position["character"]
         line = (self.texts.get(uri, "").split("\n") + [""] * (line_number + 1))[line_number].rstrip("\r")
         before, after = line[: cut(line, character)], line[cut(line, character) :]
@@ -141,17 +141,17 @@ class Server:
 
     @staticmethod
     def range(line: int, start: int, end: int) -> dict[str, Any]:
-        """A range on one line."""
+        """Return a range on one line."""
         return {"start": {"line": line, "character": start}, "end": {"line": line, "character": end}}
 
     def item(self, text: str, range_: dict[str, Any]) -> dict[str, Any]:
-        """An item with the accept command."""
+        """Return an item with the accept command."""
         self.count += 1
         command = {"title": "accepted", "command": "ondol.accepted", "arguments": [{"id": f"fake-{self.count}"}]}
         return {"insertText": text, "range": range_, "command": command}
 
     def inline(self, number: Any, params: dict[str, Any]) -> None:
-        """Answer a request, late where the text says so. No newest-wins here: that is the fault under test."""
+        """Answer a request, with a delay for some texts. As a fault, replaced requests are answered as well."""
         uri = params["textDocument"]["uri"]
         items = self.items(uri, params["position"], params["context"]["triggerKind"])
         line = (self.texts.get(uri, "").split("\n") + [""] * 999999)[params["position"]["line"]]
@@ -161,7 +161,7 @@ class Server:
         def reply() -> None:
             log("reply", before=before, cancelled=number in self.cancelled)
             if before.endswith("error("):
-                send({"id": number, "error": {"code": -32603, "message": "a fault inside"}})
+                send({"id": number, "error": {"code": -32603, "message": "an intended fault"}})
             else:
                 send({"id": number, "result": None if items is None else {"items": items}})
 
@@ -171,7 +171,7 @@ class Server:
             reply()
 
     def handle(self, message: dict[str, Any]) -> bool:
-        """Treat one message; False ends the server."""
+        """Handle a message. Return False to end the server."""
         method, params, number = message.get("method"), message.get("params"), message.get("id")
         if method == "initialize":
             if FAULT == "silent":
@@ -233,16 +233,16 @@ class Server:
 
 
 def main() -> None:
-    """Serve until the stream ends."""
+    """Handle messages until the stream ends."""
     if "--version" in sys.argv:
         print("ondol, version 0.0.1" if FAULT == "old" else "ondol, version 0.1.0")
         return
     if "doctor" in sys.argv:
-        print("everything is well")
+        print("no problems found")
         return
     log("start", pid=os.getpid(), arguments=sys.argv[1:])
     if FAULT == "crash":
-        sys.stderr.write("the fake server fails on purpose\n")
+        sys.stderr.write("the fake server fails intentionally\n")
         sys.exit(7)
     server = Server()
     while (message := receive()) is not None:

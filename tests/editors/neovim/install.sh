@@ -1,5 +1,5 @@
 #!/bin/bash
-# Puts the editors that the tests need into a cache folder, as an ordinary user: nothing is installed on the machine.
+# Unpacks the editors for the tests into a cache folder, without root and without installing anything on the machine.
 #
 #   install.sh              Neovim and tmux
 #   install.sh --others     Neovim, tmux, Emacs and Helix, for tests/editors/others
@@ -7,33 +7,33 @@
 #
 # The cache folder is ${ONDOL_EDITOR_CACHE:-~/.cache/ondol-editors}/neovim.
 #
-# Neovim 0.12 (Debian forky), 0.10.4 (trixie) and 0.7.2 (bookworm, the "too old" one) come from the Debian mirror that this machine
-# already uses; apt checks the signatures with Debian's archive keyring. Each lands unpacked in a folder of its own, with its own C
-# library, and is made to run from there by patchelf. (Calling it through ld.so is not enough: the terminal user interface starts
-# itself a second time through /proc/self/exe.) Python packages are pinned by hash in requirements.txt.
+# Neovim 0.12 (Debian forky), 0.10.4 (trixie) and 0.7.2 (bookworm, an unsupported version) come from the Debian mirror of this machine.
+# apt checks the signatures with Debian's archive keyring. Each is unpacked into its own folder with its own C library, and patchelf
+# makes it run from there. (Starting it through ld.so is not enough, because the terminal interface starts itself again through
+# /proc/self/exe.) Python packages are pinned by hash in requirements.txt.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 cache=$(realpath -m "${ONDOL_EDITOR_CACHE:-$HOME/.cache/ondol-editors}")/neovim
 keyring=${ONDOL_DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 mkdir -p "$cache"
 
-fail() { echo "neovim tests: $1" >&2; echo "  cure: $2" >&2; exit 1; }
+fail() { echo "neovim tests: $1" >&2; echo "  fix: $2" >&2; exit 1; }
 
-[ "$(uname -m)" = x86_64 ] || fail "the editors are fetched as x86-64 Debian packages, this machine is $(uname -m)" \
-    "run the tests on x86-64, or put the editors there yourself and name them in ONDOL_NVIM_12, ONDOL_NVIM_10 and ONDOL_NVIM_OLD"
+[ "$(uname -m)" = x86_64 ] || fail "the editors are x86-64 Debian packages, but this machine is $(uname -m)" \
+    "run the tests on x86-64, or set ONDOL_NVIM_12, ONDOL_NVIM_10 and ONDOL_NVIM_OLD to your own editors"
 
 mirror() {
     if [ -n "${ONDOL_DEBIAN_MIRROR:-}" ]; then echo "$ONDOL_DEBIAN_MIRROR"; return; fi
     cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v '^ *#' | grep -oE 'https?://[^ ]+/debian/?( |$)' | sed -n 1p || true
 }
 
-# unpack SUITE NAME PACKAGE...: the packages and all they need, from that suite, into $cache/NAME
+# unpack SUITE NAME PACKAGE...: unpack the packages of a Debian suite and their dependencies into $cache/NAME
 unpack() {
     local suite=$1 dest=$cache/$2.part address; shift 2
     command -v apt-get > /dev/null && command -v dpkg-deb > /dev/null || fail "apt-get and dpkg-deb are missing" "run the tests on Debian or Ubuntu"
     [ -r "$keyring" ] || fail "Debian's archive keyring is missing ($keyring)" "apt-get install debian-archive-keyring"
     address=$(mirror)
-    [ -n "$address" ] || fail "no Debian mirror stands in this machine's apt sources" "name one in ONDOL_DEBIAN_MIRROR"
+    [ -n "$address" ] || fail "this machine's apt sources contain no Debian mirror" "set ONDOL_DEBIAN_MIRROR"
     rm -rf "$dest"
     mkdir -p "$dest"/apt/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d,etc/trusted.gpg.d} "$dest/root"
     : > "$dest/apt/status"
@@ -42,14 +42,14 @@ unpack() {
         -o Dir::Etc="$dest/apt/etc" -o Dir::Etc::sourcelist="$dest/apt/etc/sources.list" -o Dir::Etc::sourceparts=-
         -o APT::Sandbox::User= -o Debug::NoLocking=1 -o Acquire::Languages=none -o APT::Architecture=amd64 -o Acquire::Retries=3)
     { apt-get "${options[@]}" update && apt-get "${options[@]}" install -y --no-install-recommends --download-only "$@"; } \
-        > "$dest/log" 2>&1 || { tail -5 "$dest/log" >&2; fail "$* could not be had from Debian $suite" "see $dest/log"; }
+        > "$dest/log" 2>&1 || { tail -5 "$dest/log" >&2; fail "$* could not be downloaded from Debian $suite" "see $dest/log"; }
     local archive
     for archive in "$dest"/apt/cache/archives/*.deb; do dpkg-deb -x "$archive" "$dest/root"; done
     rm -rf "$dest/apt"
 }
 
-# runnable NAME PROGRAM: make PROGRAM of that folder run with the libraries beside it. The folder is moved to its final place first,
-# because the paths are written into the program.
+# runnable NAME PROGRAM: make PROGRAM in $cache/NAME run with the libraries of its own folder. The folder is moved to its final place
+# first, because patchelf writes absolute paths into the program.
 runnable() {
     local root=$cache/$1/root program=$2 loader
     rm -rf "${cache:?}/$1"; mv "$cache/$1.part" "$cache/$1"
@@ -78,9 +78,9 @@ RUN
 if [ ! -e "$cache/venv/ready" ] || ! cmp -s "$here/requirements.txt" "$cache/venv/ready"; then
     python=${PYTHON:-python3}
     rm -rf "$cache/venv"
-    "$python" -m venv "$cache/venv" || fail "python3 cannot make a virtual environment" "apt-get install python3-venv"
+    "$python" -m venv "$cache/venv" || fail "python3 cannot create a virtual environment" "apt-get install python3-venv"
     "$cache/venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r "$here/requirements.txt" \
-        || fail "the Python packages of requirements.txt could not be had" "check the network and the package index"
+        || fail "the Python packages of requirements.txt could not be installed" "check the network and the package index"
     cp "$here/requirements.txt" "$cache/venv/ready"
 fi
 

@@ -1,6 +1,6 @@
-"""Take a picture of Neovim with a suggestion of the real server: screenshot.py OUT.png [0.12|0.10]. Start it with run.sh --screenshot OUT.png.
+"""Create a picture of Neovim with a suggestion of the real server. Start it with run.sh --screenshot OUT.png.
 
-The screen of tmux, with its colours, is drawn by Pillow in a monospaced font of this machine.
+Pillow draws the screen of tmux, with its colours, in a monospaced font of this machine.
 """
 
 import re
@@ -22,7 +22,7 @@ vim.o.termguicolors, vim.o.number, vim.o.signcolumn, vim.o.ruler, vim.o.showmode
 vim.o.fillchars = 'eob: '
 vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#7d8290' }) -- the default is faint in a picture that is made smaller
 """
-SCENE = '''"""Reading of the stock list."""
+EXAMPLE = '''"""Reading of the stock list."""
 import json
 import logging
 
@@ -35,15 +35,17 @@ def load_stock(path, limit, host, key, owner):
 
 
 def font() -> ImageFont.FreeTypeFont:
-    """A monospaced font."""
+    """Load a monospaced font."""
     for name in FONTS:
         for path in Path("/usr/share/fonts").rglob(name + ".ttf"):
             return ImageFont.truetype(str(path), SIZE)
-    raise SystemExit(f"screenshot: none of {', '.join(FONTS)} is installed\n  cure: apt-get install fonts-dejavu-core")
+    raise SystemExit(
+        f"screenshot: none of {', '.join(FONTS)} is installed\n  install one with: apt-get install fonts-dejavu-core"
+    )
 
 
 def colour(codes: list[int], at: int) -> tuple[str | None, int]:
-    """The colour that begins at a place of a list of codes, and how many codes it takes."""
+    """Return the colour that begins at an index of a list of codes, and the number of further codes that it uses."""
     if codes[at + 1] == 2:
         return "#{:02x}{:02x}{:02x}".format(*codes[at + 2 : at + 5]), 4
     number = codes[at + 2]
@@ -56,7 +58,7 @@ def colour(codes: list[int], at: int) -> tuple[str | None, int]:
 
 
 def draw(screen: str, cursor: tuple[int, int], out: Path) -> None:
-    """Draw a screen with its colour codes, and the bar of the cursor."""
+    """Draw a screen with its colour codes and the cursor."""
     face = font()
     cell = face.getlength("M")
     height = int(SIZE * 1.32)
@@ -100,11 +102,12 @@ def draw(screen: str, cursor: tuple[int, int], out: Path) -> None:
 
 
 def main() -> None:
-    """Make the scene, wait for the suggestion, draw it."""
+    """Open the example file, wait for the suggestion, and draw the screen."""
     out, version = Path(sys.argv[1]), (sys.argv[2:] or ["0.12"])[0]
     home = Path(tempfile.mkdtemp(prefix="on-"))
-    repo = make_repository(home / "repo", files() | {"shop/stock.py": SCENE})
-    setup = f"{{ cmd = {{ '{ONDOL}', 'serve', '--stdio' }}, keys = {{ accept = '<Tab>' }}, settings = {{ max_lines = 4 }} }}"
+    repo = make_repository(home / "repo", files() | {"shop/stock.py": EXAMPLE})
+    options = "keys = { accept = '<Tab>' }, settings = { max_lines = 4 }"
+    setup = f"{{ cmd = {{ '{ONDOL}', 'serve', '--stdio' }}, {options} }}"
     terminal = Terminal(
         version, home, repo, setup, files=["shop/stock.py"], before=LOOK + STATUS_LINE, size=(WIDTH, HEIGHT)
     )
@@ -114,7 +117,9 @@ def main() -> None:
         terminal.keys("i")
         terminal.type("    with open(path")
         terminal.see("does not hold a list of records")
-        column, row = terminal.tell("display-message", "-p", "-t", terminal.name, "#{cursor_x} #{cursor_y}").split()
+        column, row = terminal.tmux_command(
+            "display-message", "-p", "-t", terminal.name, "#{cursor_x} #{cursor_y}"
+        ).split()
         draw(terminal.screen(colours=True), (int(column), int(row)), out)
     finally:
         terminal.close()

@@ -1,4 +1,4 @@
-"""The plugin with the real server on a real repository, in a terminal: what the user sees, and what ends up in the file."""
+"""The plugin with the real server and a real repository in a terminal: the screen and the saved files."""
 
 import contextlib
 import os
@@ -77,8 +77,8 @@ def check_{things}(항목):
     return 결과
 """
 
-# What each test types, and what comes next in the repository. Each has lines of its own: what one test leaves unfinished must not be
-# what another is offered.
+# For each test, the typed text and its continuation in the repository. No two tests share a line, since the unfinished
+# line of one test would be suggested in another.
 PLAIN = ('        raise ValueError(f"{path} does', ' not hold a list of records")')
 WORDS = ('        raise ValueError(f"{limit} is', ' below the smallest limit allowed")')
 DISMISSED = ('        logger.warning("skipped an', ' empty file of %s", owner)')
@@ -89,6 +89,7 @@ DOS = ('        logger.info("loaded only', ' %d records from %s", limit, path)')
 WIDE = ('        raise PermissionError(f"{owner} may', ' not read the keys of others")')
 KILLED = ('        raise OSError(f"{path} went', ' away during the transfer")')
 LONG = ('        logger.debug("waiting for', ' the lock on %s", path)')
+ANNOUNCE = "return announce_everything_twice(loud, repeat=True)"
 SETUP = f"""{{
   cmd = {{ '{ONDOL}', 'serve', '--stdio' }},
   keys = {{ accept = '<Tab>', accept_word = '<C-l>', accept_line = '<C-j>', dismiss = '<C-e>' }},
@@ -98,6 +99,7 @@ STATUS_LINE = "vim.o.statusline = \"%f [%{%v:lua.require'ondol'.statusline()%}]\
 
 
 def files() -> dict[str, str]:
+    """Return the files of the test repository."""
     made = {f"shop/{things}.py": MODULE.format(things=things) for things in THINGS}
     made |= {f"drivers/{things}.c": DRIVER.format(things=things) for things in THINGS}
     made |= {f"korean/{things}.py": KOREAN.format(things=things) for things in THINGS[:6]}
@@ -106,17 +108,14 @@ def files() -> dict[str, str]:
 
 @pytest.fixture(scope="module", params=["0.12", "0.10"])
 def desk(request: pytest.FixtureRequest) -> Iterator[Terminal]:
-    """One editor for all tests of this file, as a user has it: each test works in files of its own."""
+    """One editor for all tests of this file. Each test uses its own files."""
     home = Path(tempfile.mkdtemp(prefix="on-"))
     repo = make_repository(home / "repo", files())
     other = make_repository(
         home / "other repo",
-        {
-            f"{name}.py": f"def {name}(loud):\n    if not loud:\n        return announce_everything_twice(loud, repeat=True)\n"
-            for name in "abcdefgh"
-        },
+        {f"{name}.py": f"def {name}(loud):\n    if not loud:\n        {ANNOUNCE}\n" for name in "abcdefgh"},
     )
-    # At the priority of a program in front; the server would index behind everything else that this machine does.
+    # Index at normal priority. The server itself indexes at the lowest priority.
     for folder in (repo, other):
         subprocess.run([ONDOL, "index", str(folder)], env=environment(home), check=True, stdout=subprocess.DEVNULL)
     terminal = Terminal(request.param, home, repo, SETUP, files=["shop/orders.py"], before=STATUS_LINE)
@@ -131,7 +130,7 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Terminal]:
 
 @pytest.fixture
 def page(desk: Terminal) -> Iterator[Terminal]:
-    """The editor in normal mode, on a fresh file. It is gone afterwards, or its broken-off lines would be what comes next in other files."""
+    """The editor in normal mode with a new file, which is deleted after the test."""
     path = desk.repo / f"page_{time.monotonic_ns()}.py"
     path.write_text(
         "import json\n\n\ndef check(path, records):\n    if not isinstance(records, list):\n        pass\n",
@@ -161,30 +160,30 @@ def see(page: Terminal, text: str) -> None:
 
 
 def last(page: Terminal, text: str) -> None:
-    """Wait until the last line of the file is this."""
-    wait(lambda: page.lines()[-1] == text, repr(text), lambda: repr(page.lines()[-3:]) + page.why())
+    """Wait until this is the last line of the file."""
+    wait(lambda: page.lines()[-1] == text, repr(text), lambda: repr(page.lines()[-3:]) + page.details())
 
 
 def normal(page: Terminal) -> None:
-    """Go to normal mode."""
+    """Switch to normal mode."""
     page.keys("Escape")
-    wait(lambda: page.rpc.api.get_mode()["mode"] == "n", "normal mode", page.why)
+    wait(lambda: page.rpc.api.get_mode()["mode"] == "n", "normal mode", page.details)
 
 
 def saved(page: Terminal) -> bytes:
-    """Save, and return what is in the file."""
+    """Save the file and return its content."""
     normal(page)
     page.rpc.command("silent write")
     return page.path.read_bytes()
 
 
-def test_grey_text_is_seen_and_accepted_and_undone(page):
+def test_ghost_text_is_visible_accepted_and_undone(page):
     typed, rest = PLAIN
     line(page, typed)
     see(page, typed + rest)
-    assert page.lines()[-1] == typed, "grey text is not in the buffer"
-    grey = next(row for row in page.screen(colours=True).splitlines() if "does" in row)
-    assert "\x1b[" in grey.split("does", 1)[1], "it looks different from what was typed"
+    assert page.lines()[-1] == typed, "the ghost text is in the buffer"
+    row = next(row for row in page.screen(colours=True).splitlines() if "does" in row)
+    assert "\x1b[" in row.split("does", 1)[1], "the ghost text looks like typed text"
     page.keys("Tab")
     last(page, typed + rest)
     normal(page)
@@ -206,7 +205,7 @@ def test_word_and_line(page):
     last(page, typed + rest)
 
 
-def test_dismissed_by_key_and_by_escape(page):
+def test_dismissed_with_a_key_and_with_escape(page):
     typed, rest = DISMISSED
     line(page, typed)
     see(page, typed + rest)
@@ -220,7 +219,7 @@ def test_dismissed_by_key_and_by_escape(page):
     assert saved(page).decode().splitlines()[-1] == typed + " empty"
 
 
-def test_typing_through_keeps_it(page):
+def test_typing_the_suggestion_keeps_it(page):
     typed, rest = THROUGH
     line(page, typed)
     see(page, typed + rest)
@@ -232,7 +231,7 @@ def test_typing_through_keeps_it(page):
     last(page, typed + rest)
 
 
-def test_off_means_off(page):
+def test_off_shows_nothing(page):
     typed, rest = OFF
     page.rpc.command("Ondol disable")
     page.see(r"\[Ondol off\]")
@@ -302,9 +301,9 @@ def test_two_folders(page):
     page.open(page.path)
     page.ready("new.py")
     line(page, "        return announce_every")
-    see(page, "return announce_everything_twice(loud, repeat=True)")
+    see(page, ANNOUNCE)
     page.keys("Tab")
-    last(page, "        return announce_everything_twice(loud, repeat=True)")
+    last(page, "        " + ANNOUNCE)
     normal(page)
     page.rpc.command("silent write")
     page.open(page.repo / "korean" / "orders.py")
@@ -316,7 +315,7 @@ def test_two_folders(page):
 
 
 def children(process: int) -> list[int]:
-    """Processes started by a process."""
+    """Return the child processes of a process."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -330,7 +329,7 @@ def children(process: int) -> list[int]:
 
 
 def servers(page: Terminal) -> list[int]:
-    """The servers of this editor."""
+    """Return the processes of this editor's servers."""
     found = []
     for pid in children(page.lua("return vim.fn.getpid()")):
         with contextlib.suppress(OSError):
@@ -339,7 +338,7 @@ def servers(page: Terminal) -> list[int]:
     return found
 
 
-def test_server_killed_and_back(page):
+def test_server_restarts_after_it_was_killed(page):
     typed, rest = KILLED
     line(page, typed)
     see(page, typed + rest)
@@ -366,4 +365,4 @@ def test_a_hundred_thousand_lines(page):
     line(page, typed)
     see(page, typed + rest)
     page.keys("Tab")
-    wait(lambda: page.rpc.current.line == typed + rest, "the text", page.why)
+    wait(lambda: page.rpc.current.line == typed + rest, "the text", page.details)

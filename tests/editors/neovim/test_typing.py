@@ -1,4 +1,4 @@
-"""What a suggestion does while one types, in a real Neovim against a server with known answers."""
+"""The behaviour of suggestions while typing, in a real Neovim with a server that has known answers."""
 
 import time
 
@@ -6,10 +6,11 @@ import pytest
 
 from editor import events, wait
 
-TWO = "a, b):\n    return a + b"
+TWO_LINES = "a, b):\n    return a + b"
 
 
-def asked(log) -> list[str]:
+def requested(log) -> list[str]:
+    """Return the text before the cursor of each request."""
     return [event["before"] for event in events(log, "ask")]
 
 
@@ -17,7 +18,7 @@ def test_accept_whole_and_undo_in_one_step(edit, log):
     editor = edit()
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     assert editor.lines() == ["# hello", "def add("]
     editor.keys("<Tab>")
     assert editor.lines() == ["# hello", "def add(a, b):", "    return a + b"]
@@ -50,47 +51,47 @@ def test_word_and_line(edit, log):
         [line],
         [line, "    third = fourth"],
     ]
-    wait(lambda: events(log, "command"), "the accept command once all of it is taken")
+    wait(lambda: events(log, "command"), "the accept command after the last part")
     wait(
         lambda: [event["length"] for event in events(log, "didPartiallyAcceptCompletion")] == [13, 14, 19, len(line)],
         "the reports",
     )
 
 
-def test_typing_through_keeps_it_and_asks_nothing(edit, log):
+def test_typing_the_suggestion_keeps_it_and_sends_no_request(edit, log):
     editor = edit()
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
-    before = len(asked(log))
+    editor.see(TWO_LINES)
+    before = len(requested(log))
     for count, character in enumerate("a, b):", 1):
         editor.keys(character)
-        assert editor.ghost() == TWO[count:]
+        assert editor.ghost() == TWO_LINES[count:]
     editor.keys("<CR>")
     editor.type("    retu")
     assert editor.ghost() == "rn a + b"
     time.sleep(0.4)  # longer than any debounce
-    assert len(asked(log)) == before
+    assert len(requested(log)) == before
     editor.keys("<Tab>")
     assert editor.lines()[1:] == ["def add(a, b):", "    return a + b"]
 
 
-def test_another_character_takes_it_away_at_once(edit):
+def test_another_character_removes_it_at_once(edit):
     editor = edit()
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.keys("z")
     assert editor.ghost() == ""
     editor.keys("<BS>")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
 
 
 def test_accept_right_after_typing_on(edit):
     editor = edit()
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.rpc.input("a,<Tab>")
     assert wait(lambda: editor.lines()[1:], "text") == ["def add(a, b):", "    return a + b"]
 
@@ -99,14 +100,14 @@ def test_dismiss(edit, log):
     editor = edit("keys = { accept = '<Tab>', dismiss = '<C-e>' }")
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.keys("<C-e>")
     assert editor.ghost() == ""
     time.sleep(0.4)
     assert editor.ghost() == ""
     assert editor.lua("return vim.api.nvim_get_mode().mode") == "i"
     editor.keys("<BS>(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.keys("<Esc>")
     assert editor.ghost() == ""
     assert editor.lines() == ["# hello", "def add("]
@@ -116,7 +117,7 @@ def test_cursor_moved_away(edit):
     editor = edit()
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.keys("<Left>")
     editor.see_nothing()
     editor.keys("<Esc>")
@@ -185,7 +186,7 @@ def test_crlf(edit, repo, log):
     editor = edit(file="dos.py")
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.keys("<Tab><Esc>")
     editor.rpc.command("write")
     assert (repo / "dos.py").read_bytes() == b"# one\r\ndef add(a, b):\r\n    return a + b\r\n# two\r\n"
@@ -211,9 +212,12 @@ def test_other_suggestions(edit, log):
     assert [event["kind"] for event in events(log, "ask")].count(1) == 2
 
 
-def test_keys_do_what_they_did_before(edit):
+def test_keys_keep_their_earlier_function(edit):
     editor = edit(
-        before="vim.keymap.set('i', '<C-l>', 'ELL') vim.keymap.set('i', '<C-j>', function() return 'JAY' end, { expr = true })"
+        before="""
+        vim.keymap.set('i', '<C-l>', 'ELL')
+        vim.keymap.set('i', '<C-j>', function() return 'JAY' end, { expr = true })
+        """
     )
     editor.keys("o")
     editor.keys("no<C-l><C-j><Tab>|")
@@ -238,15 +242,17 @@ def test_plug_maps_and_expression_maps(edit):
         "keys = {}",
         before="""
         vim.keymap.set('i', '<C-g>', '<Plug>(ondol-accept)')
-        vim.keymap.set('i', '<Right>', function() return require('ondol').accept() and '' or '<Right>' end, { expr = true })""",
+        vim.keymap.set('i', '<Right>', function()
+          return require('ondol').accept() and '' or '<Right>'
+        end, { expr = true })""",
     )
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.keys("<Tab>")
-    assert editor.lines()[1] == "def add(    ", "nothing is mapped unless asked for"
+    assert editor.lines()[1] == "def add(    ", "a key was mapped that the options do not name"
     editor.keys("<Esc>ccdef add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.keys("<Right>")
     assert wait(lambda: len(editor.lines()) == 3, "the text") and editor.lines()[1:] == [
         "def add(a, b):",
@@ -259,15 +265,17 @@ def test_plug_maps_and_expression_maps(edit):
 
 
 @pytest.mark.parametrize("version", ["0.12"], indirect=True)
-def test_the_module_of_neovim_accepts_it_as_well(edit, log):
+def test_the_module_of_neovim_can_accept_it(edit, log):
     editor = edit(
         "keys = {}",
         before="""
-        vim.keymap.set('i', '<Tab>', function() if not vim.lsp.inline_completion.get() then return '<Tab>' end end, { expr = true })""",
+        vim.keymap.set('i', '<Tab>', function()
+          if not vim.lsp.inline_completion.get() then return '<Tab>' end
+        end, { expr = true })""",
     )
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.type("a, ")
     editor.keys("<Tab>")
     wait(lambda: editor.lines()[1:] == ["def add(a, b):", "    return a + b"], "the text", editor.lines)
@@ -275,11 +283,11 @@ def test_the_module_of_neovim_accepts_it_as_well(edit, log):
     editor.see_nothing()
 
 
-def test_menu_hides_it_and_gives_it_back(edit):
+def test_menu_hides_it_until_the_menu_closes(edit):
     editor = edit()
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.lua("vim.fn.complete(9, {'alpha', 'beta'})")
     wait(lambda: editor.lua("return vim.fn.pumvisible()") == 1, "the menu")
     editor.see_nothing()
@@ -287,18 +295,18 @@ def test_menu_hides_it_and_gives_it_back(edit):
     editor.keys("<C-e>")
     wait(lambda: editor.lua("return vim.fn.pumvisible()") == 0, "no menu")
     assert editor.lines()[1] == "def add("
-    editor.see(TWO)
+    editor.see(TWO_LINES)
 
 
 def test_menu_option_show(edit):
     editor = edit("menu = 'show'", before="vim.o.completeopt = 'menuone,noinsert'")
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.lua("vim.fn.complete(9, {'alpha', 'beta'})")
     wait(lambda: editor.lua("return vim.fn.pumvisible()") == 1, "the menu")
     time.sleep(0.3)
-    assert editor.ghost() == TWO
+    assert editor.ghost() == TWO_LINES
 
 
 @pytest.mark.parametrize("plugin", ["cmp", "blink.cmp"])
@@ -308,25 +316,31 @@ def test_menu_plugins(edit, plugin):
         open, handlers = false, {}
         local say = function(name) for _, f in ipairs(handlers[name] or {}) do f() end end
         package.loaded['cmp'] = { visible = function() return open end,
-          event = { on = function(_, name, f) handlers[name] = handlers[name] or {} table.insert(handlers[name], f) end } }
+          event = { on = function(_, name, f)
+            handlers[name] = handlers[name] or {}
+            table.insert(handlers[name], f)
+          end } }
         turn = function(on) open = on say(on and 'menu_opened' or 'menu_closed') end
     """
         if plugin == "cmp"
         else """
         open = false
         package.loaded['blink.cmp'] = { is_menu_visible = function() return open end }
-        turn = function(on) open = on vim.api.nvim_exec_autocmds('User', { pattern = on and 'BlinkCmpMenuOpen' or 'BlinkCmpMenuClose' }) end
+        turn = function(on)
+          open = on
+          vim.api.nvim_exec_autocmds('User', { pattern = on and 'BlinkCmpMenuOpen' or 'BlinkCmpMenuClose' })
+        end
     """
     )
     editor = edit(before=stand_in)
     editor.keys("o")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     editor.lua("turn(true)")
     editor.see_nothing()
-    assert editor.lua("return require('ondol').accept()") is False, "nothing accepts what is not shown"
+    assert editor.lua("return require('ondol').accept()") is False, "an invisible suggestion was accepted"
     editor.lua("turn(false)")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
 
 
 def test_macro_is_not_disturbed(edit, log):
@@ -341,10 +355,10 @@ def test_a_hundred_thousand_lines(edit, repo):
     editor = edit(file="long.py")
     editor.keys("50000Go")
     editor.type("def add(")
-    editor.see(TWO)
+    editor.see(TWO_LINES)
     start = time.monotonic()
     editor.type("a, b")
-    assert editor.ghost() == TWO[4:]
+    assert editor.ghost() == TWO_LINES[4:]
     assert time.monotonic() - start < 2
     editor.keys("<Tab>")
     assert editor.lua("return vim.api.nvim_buf_get_lines(0, 49999, 50003, false)") == [

@@ -1,4 +1,4 @@
-"""The tests of other editors need what run.sh fetches; an ordinary test run leaves them out."""
+"""Skip the tests of other editors in an ordinary test run. run.sh installs the editors and runs them."""
 
 import os
 

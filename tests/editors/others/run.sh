@@ -1,6 +1,6 @@
 #!/bin/bash
-# Tests the configurations of docs/editors.md in the real Emacs (lsp-mode, eglot) and the real Helix, from Debian forky, unpacked.
-# 400 MB and a minute the first time, so this is for a nightly run.
+# Tests the configurations of docs/editors.md in the real Emacs (lsp-mode, eglot) and the real Helix. The first run downloads 400 MB
+# from Debian forky, so this is meant for a nightly run.
 #
 #   run.sh [PYTEST-ARGUMENTS]
 set -euo pipefail
@@ -9,6 +9,6 @@ neovim=$(realpath "$here/../neovim")
 "$neovim/install.sh" --others
 cache=$(realpath -m "${ONDOL_EDITOR_CACHE:-$HOME/.cache/ondol-editors}")/neovim
 ONDOL=${ONDOL:-$(command -v ondol || true)}
-[ -x "$ONDOL" ] || { echo "editor tests: no \`ondol\` on PATH and none in ONDOL" >&2; echo "  cure: install the project (pip install -e .), or set ONDOL to its console script" >&2; exit 1; }
+[ -x "$ONDOL" ] || { echo "editor tests: no \`ondol\` on PATH and none in ONDOL" >&2; echo "  install the project (pip install -e .), or set ONDOL to its console script" >&2; exit 1; }
 export ONDOL ONDOL_EDITOR_TESTS=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$neovim
 exec "$cache/venv/bin/python" -m pytest -q -p no:cacheprovider -c /dev/null --rootdir "$here" --confcutdir "$here" "$here" "$@"

@@ -1,4 +1,4 @@
-"""The configurations of docs/editors.md, taken from that page, in the real editors against the real server."""
+"""The configurations in docs/editors.md work in the real editors with the real server."""
 
 import os
 import re
@@ -39,7 +39,7 @@ LSP_MODE = """
 
 
 def configuration(heading: str, language: str) -> str:
-    """The first code of this language under this heading of the page, with the server under test."""
+    """Return the first code block of a language under a heading of the page, with the tested server."""
     section = DOCS.read_text(encoding="utf-8").split(heading, 1)[1]
     found = re.search(rf"```{language}\n(.*?)```", section, re.S)
     assert found, heading
@@ -77,13 +77,13 @@ def saved(screen: Screen, home: Path) -> None:
     def text() -> str:
         try:
             return (home / "repo" / "page.py").read_text()
-        except FileNotFoundError:  # Helix puts the old file aside before it writes the new one
+        except FileNotFoundError:  # Helix renames the old file before it writes the new one
             return ""
 
     wait(lambda: text().rstrip("\n") == PAGE + WHOLE, "the saved text", lambda: text() + screen.screen())
 
 
-def test_emacs_lsp_mode_shows_grey_text(home):
+def test_emacs_lsp_mode_shows_ghost_text(home):
     screen = emacs(home, LSP_MODE + configuration("### lsp-mode", "elisp"))
     try:
         screen.see(r"initialized successfully", "the server")
@@ -127,7 +127,7 @@ def test_helix_lists_it(home):
         screen.keys("g", "e", "o")
         screen.see("INS")
         screen.type("    " + TYPED)
-        # Helix does not ask again by itself for what was typed before the server was there.
+        # Helix does not repeat requests for text that was typed before the server was ready.
         wait(lambda: screen.keys("C-x") or time.sleep(1) or "hold a list" in screen.screen(), "the list", screen.screen)
         screen.keys("Tab")
         screen.see(re.escape(WHOLE))

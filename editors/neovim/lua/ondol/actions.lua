@@ -1,5 +1,4 @@
---- What the user does with a suggestion: accepts it or a part of it, dismisses it, asks for another. Knows nothing of
---- how it came.
+--- The user's actions on a suggestion: accept all or a part of it, dismiss it, show another one, request one.
 local log = require('ondol.log')
 local sessions = require('ondol.session')
 local suggestion = require('ondol.suggestion')
@@ -7,7 +6,10 @@ local text = require('ondol.text')
 local api = vim.api
 local M = {}
 
---- The suggestion on the screen, if the text still agrees with it.
+--- The visible suggestion, if the text still agrees with it.
+---@return ondol.Session|nil
+---@return ondol.Suggestion|nil
+---@return ondol.Rest|nil
 local function shown()
   local session = sessions.of(api.nvim_get_current_buf())
   if not session or not session.visible then
@@ -19,12 +21,13 @@ local function shown()
   return rest and session, current, rest
 end
 
+--- Whether a suggestion is visible.
 ---@return boolean
 function M.visible()
   return (shown()) ~= nil
 end
 
---- What is shown is the indentation of a blank line: Tab is wanted for the indentation then.
+--- Whether the line is blank and the suggestion begins with indentation. The Tab key indents in this case.
 ---@return boolean
 function M.only_indents()
   local _, _, rest = shown()
@@ -39,7 +42,7 @@ local function run_command(session, item)
   end
 end
 
-local function take(session, current, rest, bytes)
+local function insert(session, current, rest, bytes)
   suggestion.insert(current, rest, bytes)
   local row, column = sessions.cursor()
   if suggestion.rest(current, row, column) then
@@ -55,7 +58,7 @@ local function take(session, current, rest, bytes)
   end
 end
 
---- Accepts the suggestion on the screen. False if there is none.
+--- Accepts the visible suggestion. Returns false if there is none.
 ---@param part 'all'|'word'|'line'
 ---@return boolean
 function M.accept(part)
@@ -67,8 +70,8 @@ function M.accept(part)
   if part ~= 'all' then
     bytes = part == 'word' and text.first_word(rest.text) or text.first_line(rest.text)
   end
-  -- Called from an expression map the text is locked (E565): then it happens as soon as the map is done.
-  local done, problem = pcall(take, session, current, rest, bytes)
+  -- In an expression mapping the text is locked (E565). The text is then inserted after the mapping.
+  local done, problem = pcall(insert, session, current, rest, bytes)
   if not done then
     if not tostring(problem):find('E565', 1, true) then
       log.add('not accepted: %s', tostring(problem))
@@ -77,14 +80,14 @@ function M.accept(part)
     vim.schedule(function()
       local now = suggestion.rest(current, sessions.cursor())
       if now then
-        take(session, current, now, bytes)
+        insert(session, current, now, bytes)
       end
     end)
   end
   return true
 end
 
---- Takes the suggestion away until the text changes. False if there is none.
+--- Hides the suggestion until the text changes. Returns false if there is none.
 ---@return boolean
 function M.dismiss()
   local session = shown()
@@ -97,7 +100,7 @@ function M.dismiss()
   return true
 end
 
---- Shows another suggestion. Where only one is known the server is asked for more.
+--- Shows another suggestion. If only one is known, requests more from the server. Returns false if there is none.
 ---@param step integer 1 or -1
 ---@return boolean
 function M.cycle(step)
@@ -115,7 +118,7 @@ function M.cycle(step)
   if #session.suggestions > 1 then
     go(session)
   else
-    sessions.ask(api.nvim_get_current_buf(), sessions.invoked, function(state)
+    sessions.request(api.nvim_get_current_buf(), sessions.invoked, function(state)
       local same = state.suggestions[1] and state.suggestions[1].text
       state.cycled = true
       if same and #state.suggestions > 1 then
@@ -128,11 +131,11 @@ function M.cycle(step)
   return true
 end
 
---- Asks for suggestions now, whatever their confidence.
+--- Requests suggestions now, whatever their confidence.
 function M.trigger()
   local buffer = api.nvim_get_current_buf()
   if sessions.of(buffer) then
-    sessions.ask(buffer, sessions.invoked)
+    sessions.request(buffer, sessions.invoked)
   end
 end
 

@@ -1,41 +1,42 @@
---- Neovim's own vim.lsp.inline_completion (0.12 and newer) as the drawing, with what it lacks put around it.
+--- Shows suggestions with Neovim's own vim.lsp.inline_completion (0.12 and newer).
 ---
---- The module asks by itself, 200 ms after a key, and draws whatever comes back. In 0.12 it neither cancels a request
---- that a newer one replaces nor drops an answer that comes late, it goes on drawing a suggestion that no longer agrees
---- with what was typed, its acceptance replaces the range as it was when the server was asked, and it draws tabs and
---- text before a rest of the line wrongly. So this plugin stands between the client and the module: it takes over the
---- module's requests, and gives the module only items that are right at this moment, as an empty range at the cursor.
---- What the module cannot draw is drawn by ondol.ghost.
-local ghost = require('ondol.ghost')
+--- The module sends a request 200 ms after each key and draws every answer. In 0.12 it has these faults: it does not
+--- cancel a replaced request and does not discard a late answer; it keeps drawing a suggestion that no longer agrees
+--- with the typed text; on acceptance it replaces the range from the time of the request; it draws tabs, and text
+--- before the rest of a line, wrongly. This module therefore intercepts its requests and passes it only items that are
+--- correct at the moment, with an empty range at the cursor. ondol.ghost_text draws what the module cannot draw.
+local ghost_text = require('ondol.ghost_text')
 local suggestion = require('ondol.suggestion')
 local text = require('ondol.text')
 local M = {}
 
 local method = 'textDocument/inlineCompletion'
 
+--- Whether this Neovim has the module.
 ---@return boolean
 function M.available()
   return vim.fn.has('nvim-0.12') == 1 and type(vim.lsp.inline_completion) == 'table'
 end
 
---- Lets the module ask for this buffer, and sends its requests to `ask`.
+--- Redirects the requests of Neovim's module to `on_request`. Returns a function that sends this plugin's own requests.
 ---@param client vim.lsp.Client
----@param ask fun(buffer: integer, kind: integer, sink: function)
-function M.take_over(client, ask)
+---@param on_request fun(buffer: integer, kind: integer, sink: function)
+---@return fun(params: table, handler: function, buffer: integer): boolean, integer?
+function M.intercept(client, on_request)
   local request = client.request
   client.request = function(self, name, params, handler, buffer)
     if name ~= method or not handler then
       return request(self, name, params, handler, buffer)
     end
-    ask(buffer, params.context.triggerKind, handler)
+    on_request(buffer, params.context.triggerKind, handler)
     return true
   end
-  --- The way past the module, for this plugin's own requests.
   return function(params, handler, buffer)
     return request(client, method, params, handler, buffer)
   end
 end
 
+--- Enables the module for a buffer.
 ---@param buffer integer
 function M.enable(buffer)
   if not vim.lsp.inline_completion.is_enabled({ bufnr = buffer }) then
@@ -43,64 +44,64 @@ function M.enable(buffer)
   end
 end
 
---- Makes the module ask in a moment, as if a key had been pressed. It begins with a buffer a moment later than this
---- plugin, and knows of a suggestion only once it has asked: what is drawn before that its `get()` cannot accept.
+--- Makes the module send a request soon, as after a key press. The module attaches to a buffer later than this plugin,
+--- and its `get()` can accept a suggestion only after its first request.
 ---@param buffer integer
-function M.nudge(buffer)
+function M.trigger_request(buffer)
   local group = 'nvim.lsp.inline_completion:' .. buffer
   pcall(vim.api.nvim_exec_autocmds, 'InsertEnter', { group = group, buffer = buffer, modeline = false })
 end
 
---- Can the module draw this?
-local function simple(rest)
+--- Whether the module can draw this.
+local function drawable(rest)
   local insert, replaced = suggestion.shortest(rest)
   if replaced ~= '' or insert:find('\t', 1, true) then
     return false
   end
-  return not insert:find('\n', 1, true) or (rest.swallowed == '' and rest.tail == '')
+  return not insert:find('\n', 1, true) or (rest.replaced == '' and rest.tail == '')
 end
 
---- A display for one buffer. Its `sink` is the function with which the module wants its next answer.
+--- The display of one buffer. Its `sink` is the function that takes the next answer for the module.
 ---@param buffer integer
 ---@param client vim.lsp.Client
 ---@return table
 function M.display(buffer, client)
   local display = { sink = nil }
-  local given = false
+  local drawn_by_module = false
 
-  -- False where the module has not asked yet, or has let the buffer go since.
-  local function give(items)
-    given = false
+  -- Returns false if the module has sent no request yet or has detached from the buffer.
+  local function pass(items)
+    drawn_by_module = false
     local context = { client_id = client.id, bufnr = buffer, method = method }
     if not display.sink or not pcall(display.sink, nil, { items = items }, context) then
       display.sink = nil
       return false
     end
-    given = #items > 0
+    drawn_by_module = #items > 0
     return true
   end
 
   function display.clear()
-    ghost.clear(buffer)
-    if given then
-      give({})
+    ghost_text.clear(buffer)
+    if drawn_by_module then
+      pass({})
     end
   end
 
   function display.draw(rest, hint, item)
     local drawn = false
-    if not hint and simple(rest) then
+    if not hint and drawable(rest) then
       local line = vim.api.nvim_buf_get_lines(buffer, rest.row, rest.row + 1, false)[1]
-      local place = { line = rest.row, character = text.units(line:sub(1, rest.column), client.offset_encoding) }
+      local position = { line = rest.row, character = text.units(line:sub(1, rest.column), client.offset_encoding) }
       local command = item.command ~= vim.NIL and item.command or nil
       local insert = suggestion.shortest(rest)
-      drawn = give({ { insertText = insert, range = { start = place, ['end'] = place }, command = command } })
+      drawn = pass({ { insertText = insert, range = { start = position, ['end'] = position }, command = command } })
     end
     if drawn then
-      ghost.clear(buffer)
+      ghost_text.clear(buffer)
     else
       display.clear()
-      ghost.draw(buffer, rest, hint)
+      ghost_text.draw(buffer, rest, hint)
     end
   end
 

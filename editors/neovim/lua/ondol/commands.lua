@@ -1,4 +1,4 @@
---- :Ondol and its words. Each does one thing and says in one line what it did.
+--- The subcommands of :Ondol.
 local client = require('ondol.client')
 local config = require('ondol.config')
 local log = require('ondol.log')
@@ -7,7 +7,7 @@ local session = require('ondol.session')
 local api = vim.api
 local M = {}
 
---- A window with text that is thrown away when it is closed.
+--- Shows lines in a new window. The buffer is deleted when the window is closed.
 local function show(title, lines, filetype)
   vim.cmd('botright new')
   local buffer = api.nvim_get_current_buf()
@@ -23,12 +23,12 @@ end
 local function execute(command, arguments, done)
   local _, running = client.server(api.nvim_get_current_buf())
   if not running then
-    return log.tell('no server runs for this buffer. `:Ondol status` says why.', vim.log.levels.WARN)
+    return log.notify('no server runs for this buffer. `:Ondol status` shows the reason.', vim.log.levels.WARN)
   end
   local params = { command = command, arguments = arguments }
   session.call(running, 'request', 'workspace/executeCommand', params, function(err, result)
     if err then
-      return log.tell(('the server did not do it: %s'):format(tostring(err.message)), vim.log.levels.WARN)
+      return log.notify(('the server reported an error: %s'):format(tostring(err.message)), vim.log.levels.WARN)
     end
     done(result)
   end, 0)
@@ -38,12 +38,12 @@ local function switch(on)
   return function(words)
     local which = words[1] or 'all'
     if not vim.tbl_contains({ 'all', 'buffer', 'filetype' }, which) then
-      return log.tell(('%q is none of all, buffer, filetype'):format(which), vim.log.levels.WARN)
+      return log.notify(('unknown scope %q; the scopes are all, buffer, filetype'):format(which), vim.log.levels.WARN)
     end
     local now, what = client.switch(which, on, words[2])
-    log.tell((now and 'on ' or 'off ') .. what)
+    log.notify((now and 'suggestions on ' or 'suggestions off ') .. what)
     if now and which ~= 'all' and not scope.enabled() then
-      log.tell('but it is off everywhere: `:Ondol enable`')
+      log.notify('suggestions are still off everywhere; `:Ondol enable` switches them on')
     end
   end
 end
@@ -51,7 +51,7 @@ end
 local function explain()
   local id = session.last_shown()
   execute('ondol.explain', { id and { id = id } or vim.empty_dict() }, function(result)
-    local text = type(result) == 'string' and result or 'There is nothing to explain yet.'
+    local text = type(result) == 'string' and result or 'There has been no suggestion yet.'
     show('explain', vim.split(text, '\n', { plain = true }), 'markdown')
   end)
 end
@@ -61,7 +61,7 @@ local function doctor()
   local program = vim.fn.exepath(name)
   if program == '' then
     local message = ('the program `%s` was not found. Install it with `%s`.'):format(name, client.install)
-    return log.tell(message, vim.log.levels.WARN)
+    return log.notify(message, vim.log.levels.WARN)
   end
   local root = scope.root_of(0) or vim.fn.getcwd()
   local function done(result)
@@ -70,10 +70,10 @@ local function doctor()
   end
   local options = { text = true, cwd = root, timeout = 60000, env = { NO_COLOR = '1' } }
   vim.system({ program, 'doctor' }, options, vim.schedule_wrap(done))
-  log.tell('looking at the installation …')
+  log.notify('checking the installation …')
 end
 
---- The last lines that servers wrote to their error output, from Neovim's own log.
+--- The last lines of the servers' error output, from Neovim's log.
 local function error_output()
   local path = vim.lsp.log and vim.lsp.log.get_filename and vim.lsp.log.get_filename() or vim.lsp.get_log_path()
   local file = io.open(path, 'r')
@@ -95,18 +95,18 @@ end
 local function show_log()
   local lines = log.lines()
   if #lines == 0 then
-    lines = { 'Nothing has happened yet.' }
+    lines = { 'The log is empty.' }
   end
   local errors, path = error_output()
   if #errors > 0 then
-    vim.list_extend(lines, { '', 'Error output of servers, from ' .. path .. ':' })
+    vim.list_extend(lines, { '', 'Error output of the servers, from ' .. path .. ':' })
     vim.list_extend(lines, errors)
   end
   show('log', lines)
   vim.cmd('normal! G')
 end
 
-local words = {
+local subcommands = {
   enable = switch(true),
   disable = switch(false),
   toggle = switch(nil),
@@ -116,13 +116,13 @@ local words = {
   end,
   index = function()
     execute('ondol.index', {}, function() end)
-    log.tell('indexing …')
+    log.notify('indexing …')
   end,
   explain = explain,
   doctor = doctor,
   restart = function()
     client.stop(true)
-    log.tell('restarting …')
+    log.notify('restarting …')
   end,
   log = show_log,
 }
@@ -134,19 +134,21 @@ local function sorted(list)
   return list
 end
 
+--- Runs a subcommand, `status` by default.
 ---@param arguments string[]
 function M.run(arguments)
   if not client.running() then
     require('ondol').setup()
   end
   local word = arguments[1] or 'status'
-  if not words[word] then
-    local known = table.concat(sorted(vim.tbl_keys(words)), ', ')
-    return log.tell(('there is no `:Ondol %s`; there are %s'):format(word, known), vim.log.levels.WARN)
+  if not subcommands[word] then
+    local known = table.concat(sorted(vim.tbl_keys(subcommands)), ', ')
+    return log.notify(('unknown command `:Ondol %s`; the commands are %s'):format(word, known), vim.log.levels.WARN)
   end
-  words[word](vim.list_slice(arguments, 2))
+  subcommands[word](vim.list_slice(arguments, 2))
 end
 
+--- Completes the command line of :Ondol.
 ---@param lead string
 ---@param line string
 ---@return string[]
@@ -154,7 +156,7 @@ function M.complete(lead, line)
   local before = vim.split(line:gsub('^.-Ondol!?%s+', ''):sub(1, -#lead - 1), '%s+', { trimempty = true })
   local choices = {}
   if #before == 0 then
-    choices = vim.tbl_keys(words)
+    choices = vim.tbl_keys(subcommands)
   elseif #before == 1 and scoped[before[1]] then
     choices = { 'all', 'buffer', 'filetype' }
   elseif #before == 2 and scoped[before[1]] and before[2] == 'filetype' then

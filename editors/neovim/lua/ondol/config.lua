@@ -1,32 +1,31 @@
---- The options of setup{}: their defaults, their meaning and their checks. Knows nothing of servers and buffers.
+--- The options of setup{}: defaults, meaning and validation.
 local M = {}
 
 ---@class ondol.Options
 M.defaults = {
-  --- The program and its arguments. Found on PATH.
+  --- The program, which must be on PATH, and its arguments.
   cmd = { 'ondol', 'serve', '--stdio' },
-  --- Suggestions on when Neovim starts.
+  --- Whether suggestions are on when Neovim starts.
   enabled = true,
-  --- Filetypes to leave out or, with ['*'] = false, the only ones to take: { markdown = false }.
+  --- Filetypes without suggestions: { markdown = false }. With ['*'] = false, only the listed filetypes have them.
   filetypes = {},
-  --- A folder that holds one of these is a repository. A file outside of all of them is completed from the open buffers
-  --- alone.
+  --- A folder that contains one of these names is a repository. Files outside are completed from open buffers only.
   root_markers = { '.git', '.hg', '.svn', '.ondolignore' },
-  --- 'hide': no grey text while a completion menu is open (built-in menu, nvim-cmp, blink.cmp). 'show': both.
+  --- 'hide': no ghost text while a completion menu is open (built-in menu, nvim-cmp, blink.cmp). 'show': both.
   menu = 'hide',
   --- Keys to map in insert mode: { accept = '<Tab>', accept_word = '<M-Right>' }; also accept_line, dismiss, next,
   --- previous, trigger.
-  --- Nothing is mapped unless it is named here. A key does what it did before whenever no suggestion is shown.
+  --- No other key is mapped. While no suggestion is visible, a mapped key keeps its earlier function.
   keys = {},
-  --- 'auto': Neovim's own vim.lsp.inline_completion where there is one (0.12 and newer). 'own': always this plugin's
-  --- drawing.
+  --- 'auto': vim.lsp.inline_completion if available (Neovim 0.12 and newer). 'own': always this plugin's ghost text.
   display = 'auto',
-  --- Milliseconds without a key before the server is asked. (Neovim's own module always waits 200.)
+  --- Milliseconds between the last key and the request. (vim.lsp.inline_completion always waits 200.)
   debounce_ms = 75,
-  --- Settings of the server, as in ondol.toml: { precision = 0.66, multi_line = true }.
+  --- Settings of the server, named as in ondol.toml: { precision = 0.66, multi_line = true }.
   settings = {},
 }
 
+--- The names of the actions that `keys` can map.
 M.actions = { 'accept', 'accept_word', 'accept_line', 'dismiss', 'next', 'previous', 'trigger' }
 
 ---@type ondol.Options
@@ -68,52 +67,44 @@ local function key_map(value)
   return true
 end
 
+local function of_type(name)
+  return function(value)
+    return type(value) == name
+  end
+end
+
+local function one_of(...)
+  local choices = { ... }
+  return function(value)
+    return vim.tbl_contains(choices, value)
+  end
+end
+
+local function delay(value)
+  return type(value) == 'number' and value >= 0 and value <= 5000
+end
+
 local checks = {
   cmd = { list_of_strings, 'a list of strings, the program first' },
-  enabled = {
-    function(v)
-      return type(v) == 'boolean'
-    end,
-    'true or false',
-  },
+  enabled = { of_type('boolean'), 'true or false' },
   filetypes = { boolean_map, 'a table such as { markdown = false }' },
   root_markers = { list_of_strings, 'a list of file or folder names' },
-  menu = {
-    function(v)
-      return v == 'hide' or v == 'show'
-    end,
-    "'hide' or 'show'",
-  },
+  menu = { one_of('hide', 'show'), "'hide' or 'show'" },
   keys = { key_map, 'a table of keys by ' .. table.concat(M.actions, ', ') },
-  display = {
-    function(v)
-      return v == 'auto' or v == 'own'
-    end,
-    "'auto' or 'own'",
-  },
-  debounce_ms = {
-    function(v)
-      return type(v) == 'number' and v >= 0 and v <= 5000
-    end,
-    'a number from 0 to 5000',
-  },
-  settings = {
-    function(v)
-      return type(v) == 'table'
-    end,
-    'a table',
-  },
+  display = { one_of('auto', 'own'), "'auto' or 'own'" },
+  debounce_ms = { delay, 'a number from 0 to 5000' },
+  settings = { of_type('table'), 'a table' },
 }
 
---- Takes the user's options over the defaults. An option that is wrong keeps its default and is told.
+--- Applies the user's options. An invalid option keeps its default and is reported.
 ---@param given table|nil
----@return string[] problems one sentence each
+---@return string[] problems one message each
 function M.apply(given)
   local problems = {}
   local options = vim.deepcopy(M.defaults)
   if given ~= nil and type(given) ~= 'table' then
     given = nil
-    problems[#problems + 1] = 'setup() takes a table; the defaults are used'
+    problems[#problems + 1] = 'setup() needs a table; the defaults are used'
   end
   for name, value in pairs(given or {}) do
     local check = checks[name]
@@ -121,7 +112,7 @@ function M.apply(given)
       local known = vim.tbl_keys(checks)
       table.sort(known)
       local all = table.concat(known, ', ')
-      problems[#problems + 1] = ('there is no option %q; the options are %s'):format(tostring(name), all)
+      problems[#problems + 1] = ('unknown option %q; the options are %s'):format(tostring(name), all)
     elseif not check[1](value) then
       problems[#problems + 1] = ('option %q must be %s; the default is used'):format(name, check[2])
     else

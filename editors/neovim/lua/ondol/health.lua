@@ -1,23 +1,23 @@
---- :checkhealth ondol. Also runs on Neovim versions that are too old, to say so.
+--- :checkhealth ondol. Also runs on unsupported Neovim versions, to report them.
 local M = {}
 
 local health = vim.health or require('health')
 local start, ok = health.start or health.report_start, health.ok or health.report_ok
 local info, warn = health.info or health.report_info, health.warn or health.report_warn
-local bad = health.error or health.report_error
+local fail = health.error or health.report_error
 
 local function check_neovim()
   start('Neovim')
   local version = vim.version()
   local name = ('Neovim %d.%d.%d'):format(version.major, version.minor, version.patch)
   if vim.fn.has('nvim-0.10') == 0 then
-    bad(name .. ' is too old: Ondol needs 0.10 or newer')
+    fail(name .. ' is too old: Ondol needs 0.10 or newer')
     return false
   end
   local builtin = require('ondol.builtin').available()
   local own = require('ondol.config').options.display == 'own'
-  local by = builtin and not own and 'vim.lsp.inline_completion' or "this plugin's own grey text"
-  ok(name .. ': suggestions are shown by ' .. by)
+  local by = builtin and not own and 'vim.lsp.inline_completion' or "this plugin's own ghost text"
+  ok(name .. ': suggestions are shown with ' .. by)
   return true
 end
 
@@ -27,9 +27,9 @@ local function check_server()
   local program = config.options.cmd[1]
   local path = vim.fn.exepath(program)
   if path == '' then
-    return bad(('`%s` is not on PATH'):format(program), {
+    return fail(('`%s` is not on PATH'):format(program), {
       ('install it: `%s`'):format(client.install),
-      'or name its place: setup{ cmd = { "/path/to/ondol", "serve", "--stdio" } }',
+      'or set its path: setup{ cmd = { "/path/to/ondol", "serve", "--stdio" } }',
     })
   end
   local run, result = pcall(function()
@@ -37,12 +37,12 @@ local function check_server()
   end)
   local version = run and result.code == 0 and vim.trim(result.stdout):match('%d+%.%d+%S*')
   if not version then
-    warn(('%s does not tell its version'):format(path), { '`:Ondol doctor` looks further' })
+    warn(('%s does not report its version'):format(path), { '`:Ondol doctor` shows more' })
   else
     local parsed = vim.version.parse(version)
     if parsed and vim.version.lt(parsed, client.oldest_server) then
-      local needed = ('%s is version %s; %s or newer is needed'):format(path, version, client.oldest_server)
-      bad(needed, { '`pipx upgrade ondol`' })
+      local needed = ('%s has version %s, but %s or newer is needed'):format(path, version, client.oldest_server)
+      fail(needed, { 'update it: `pipx upgrade ondol`' })
     else
       ok(('%s, version %s'):format(path, version))
     end
@@ -52,12 +52,12 @@ local function check_server()
   end
   local servers = client.servers()
   if #servers == 0 then
-    info('no server is running: no file was opened yet')
+    info('no server runs, because no file was opened yet')
   end
   for _, server in ipairs(servers) do
     local line = require('ondol.status').describe(server)
     if server.gave_up or server.status.state == 'problem' then
-      bad(line, { '`:Ondol log` shows why, `:Ondol restart` tries again' })
+      fail(line, { '`:Ondol log` shows the reason, `:Ondol restart` starts it again' })
     elseif server.ready then
       ok(line)
     else
@@ -66,11 +66,11 @@ local function check_server()
   end
 end
 
-local function check_buffer()
+local function check_buffers()
   start('Buffers')
   local scope, session = require('ondol.scope'), require('ondol.session')
   if not scope.enabled() then
-    info('switched off everywhere (:Ondol enable)')
+    info('suggestions are off everywhere (`:Ondol enable` switches them on)')
   end
   for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
     local eligible, cannot = scope.eligible(buffer)
@@ -78,14 +78,14 @@ local function check_buffer()
       local wanted, why_not = scope.wanted(buffer)
       local name = vim.fn.fnamemodify(vim.api.nvim_buf_get_name(buffer), ':~:.')
       name = name == '' and '[No Name]' or name
-      local said = session.attached(buffer) and 'on' or 'waiting for the server'
-      said = not eligible and 'none, ' .. cannot or not wanted and why_not or said
-      info(('%s: %s'):format(name, said))
+      local state = session.attached(buffer) and 'on' or 'waiting for the server'
+      state = not eligible and 'no suggestions, ' .. cannot or not wanted and why_not or state
+      info(('%s: %s'):format(name, state))
     end
   end
 end
 
-local function check_neighbours()
+local function check_keys_and_menus()
   start('Keys and menus')
   local config = require('ondol.config')
   local any = false
@@ -104,17 +104,20 @@ local function check_neighbours()
     end
   end
   if not any and vim.fn.hasmapto('<Plug>(ondol-accept)', 'i') == 0 then
-    warn('no key accepts a suggestion', { "for instance: setup{ keys = { accept = '<Tab>' } }" })
+    warn('no key accepts suggestions', { "for example: setup{ keys = { accept = '<Tab>' } }" })
   end
-  local menus = require('ondol.menu').loaded()
-  info(('menu = %q%s'):format(config.options.menu, #menus > 0 and '; loaded: ' .. table.concat(menus, ', ') or ''))
+  local menus = require('ondol.completion_menu').loaded()
+  info(
+    ('menu = %q%s'):format(config.options.menu, #menus > 0 and '; loaded menus: ' .. table.concat(menus, ', ') or '')
+  )
 end
 
+--- Runs all checks.
 function M.check()
   if check_neovim() then
     check_server()
-    check_buffer()
-    check_neighbours()
+    check_buffers()
+    check_keys_and_menus()
   end
 end
 

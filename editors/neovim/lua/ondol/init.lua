@@ -1,12 +1,15 @@
 --- Ondol for Neovim: code completion from your own repository. See :help ondol.
---- This file runs on any Neovim that can load it, so it requires the rest only after the version was checked.
+--- This file must load on unsupported Neovim versions, so it requires other modules only after a version check.
 local M = {}
 
---- Says that this Neovim is too old.
+--- Reports that this Neovim is too old.
 function M.too_old()
   local version = vim.version()
   local this = ('%d.%d.%d'):format(version.major, version.minor, version.patch)
-  vim.notify(('Ondol needs Neovim 0.10 or newer; this is %s. Nothing was started.'):format(this), vim.log.levels.WARN)
+  vim.notify(
+    ('Ondol needs Neovim 0.10 or newer, but this is %s. Ondol was not started.'):format(this),
+    vim.log.levels.WARN
+  )
 end
 
 local function supported()
@@ -22,47 +25,47 @@ function M.setup(options)
   local client = require('ondol.client')
   local again = client.running()
   for _, problem in ipairs(require('ondol.config').apply(options)) do
-    require('ondol.log').tell(problem, vim.log.levels.WARN)
+    require('ondol.log').notify(problem, vim.log.levels.WARN)
   end
-  require('ondol.ghost').define_colour()
-  require('ondol.keys').apply()
+  require('ondol.ghost_text').define_colour()
+  require('ondol.keymaps').apply()
   client.run()
   if again then
     client.stop(true)
   end
 end
 
---- Is a suggestion on the screen?
+--- Whether a suggestion is visible.
 ---@return boolean
 function M.visible()
   return supported() and require('ondol.actions').visible()
 end
 
---- Accepts the suggestion. False, and nothing happens, if none is shown.
+--- Accepts the suggestion. Returns false if none is visible.
 ---@return boolean
 function M.accept()
   return supported() and require('ondol.actions').accept('all')
 end
 
---- Accepts its next word.
+--- Accepts the next word of the suggestion.
 ---@return boolean
 function M.accept_word()
   return supported() and require('ondol.actions').accept('word')
 end
 
---- Accepts its first line.
+--- Accepts the first line of the suggestion.
 ---@return boolean
 function M.accept_line()
   return supported() and require('ondol.actions').accept('line')
 end
 
---- Takes the suggestion away until the text changes.
+--- Hides the suggestion until the text changes.
 ---@return boolean
 function M.dismiss()
   return supported() and require('ondol.actions').dismiss()
 end
 
---- Shows the next suggestion; asks for more if there is one only.
+--- Shows the next suggestion. Requests more if only one is known.
 ---@return boolean
 function M.next()
   return supported() and require('ondol.actions').cycle(1)
@@ -74,26 +77,26 @@ function M.previous()
   return supported() and require('ondol.actions').cycle(-1)
 end
 
---- Asks for a suggestion now, whatever its confidence.
+--- Requests a suggestion now, whatever its confidence.
 function M.trigger()
   if supported() then
     require('ondol.actions').trigger()
   end
 end
 
---- Switches suggestions everywhere on or off.
----@param on boolean|nil nil: the other way round
+--- Switches suggestions on or off everywhere.
+---@param on boolean|nil nil toggles
 ---@return boolean|nil on
 function M.toggle(on)
   if not supported() then
     return nil
   end
   local now = require('ondol.client').switch('all', on)
-  require('ondol.log').tell(now and 'on everywhere' or 'off everywhere')
+  require('ondol.log').notify(now and 'suggestions on everywhere' or 'suggestions off everywhere')
   return now
 end
 
---- A word for the status line: empty where Ondol has nothing to do with the buffer.
+--- The state for the status line; empty if Ondol does not support the buffer.
 ---@return string
 function M.statusline()
   if not supported() or not package.loaded['ondol.client'] then

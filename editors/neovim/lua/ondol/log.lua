@@ -1,10 +1,11 @@
---- What happened lately, for :Ondol log, and the sentences that the user must see, each of them once.
+--- The log of recent events for :Ondol log, and the messages to the user.
 local M = {}
 
 local limit = 300
 local entries = {}
-local told = {}
+local notified = {}
 
+--- Adds a line to the log.
 ---@param format string
 function M.add(format, ...)
   local message = select('#', ...) > 0 and format:format(...) or format
@@ -16,52 +17,53 @@ function M.add(format, ...)
   end
 end
 
+--- The lines of the log.
 ---@return string[]
 function M.lines()
   return vim.deepcopy(entries)
 end
 
---- Neovim's own messages stop everything with "Press ENTER" once they need more than one line, and swallow the next
---- key. So where no plugin has taken messages over, one line is what a message gets; all of it stands in :Ondol log.
-local function fit(said)
-  local source = debug.getinfo(vim.notify, 'S').source -- a file for what a plugin has put there
+--- Shortens a message to one line. Neovim shows "Press ENTER" for a longer message and discards the next key. Messages
+--- that a plugin displays are not shortened. :Ondol log contains the whole message.
+local function fit(message)
+  local source = debug.getinfo(vim.notify, 'S').source -- a file path if a plugin replaced it
   if source:find('^@') and not source:find('^@vim/') then
-    return said
+    return message
   end
   vim.cmd('redraw')
-  local space, remark = vim.v.echospace, ' … (:Ondol log)'
-  if vim.fn.strdisplaywidth(said) <= space then
-    return said
+  local space, note = vim.v.echospace, ' … (:Ondol log)'
+  if vim.fn.strdisplaywidth(message) <= space then
+    return message
   end
-  return vim.fn.strcharpart(said, 0, math.max(0, space - vim.fn.strdisplaywidth(remark))) .. remark
+  return vim.fn.strcharpart(message, 0, math.max(0, space - vim.fn.strdisplaywidth(note))) .. note
 end
 
---- Shows a message. May be called from anywhere.
+--- Shows a message and logs it. Can be called from any context.
 ---@param message string
 ---@param level integer|nil
-function M.tell(message, level)
+function M.notify(message, level)
   M.add('%s', message)
   vim.schedule(function()
-    local said = message:find('^Ondol') and message or 'Ondol: ' .. message
-    vim.notify(fit((said:gsub('%s+', ' '))), level or vim.log.levels.INFO, { title = 'Ondol' })
+    local prefixed = message:find('^Ondol') and message or 'Ondol: ' .. message
+    vim.notify(fit((prefixed:gsub('%s+', ' '))), level or vim.log.levels.INFO, { title = 'Ondol' })
   end)
 end
 
---- Shows a message unless one of the same kind was shown already.
+--- Shows a message, unless one of the same kind was shown before. Logs it in any case.
 ---@param kind string
 ---@param message string
-function M.tell_once(kind, message)
-  if told[kind] then
+function M.notify_once(kind, message)
+  if notified[kind] then
     M.add('%s', message)
     return
   end
-  told[kind] = true
-  M.tell(message, vim.log.levels.WARN)
+  notified[kind] = true
+  M.notify(message, vim.log.levels.WARN)
 end
 
---- Lets messages be shown again: the user asked for a new start.
-function M.forget()
-  told = {}
+--- Allows all messages to appear again, after the user restarted the servers.
+function M.reset()
+  notified = {}
 end
 
 return M

@@ -1,11 +1,12 @@
---- Which buffers Ondol works in, and to which repository each belongs. Knows nothing of servers.
+--- Decides in which buffers Ondol suggests, and to which repository each buffer belongs.
 local config = require('ondol.config')
 local api = vim.api
 local M = {}
 
 local enabled = true
-local by_filetype = {} ---@type table<string, boolean> set by :Ondol while Neovim runs
+local by_filetype = {} ---@type table<string, boolean> set with :Ondol, until Neovim ends
 
+--- The repository of a buffer, or nil.
 ---@param buffer integer
 ---@return string|nil
 function M.root_of(buffer)
@@ -14,7 +15,7 @@ function M.root_of(buffer)
   if not root then
     return nil
   end
-  -- A home folder under version control is not one code base, and indexing it is not what anybody asked for.
+  -- A home folder under version control is not one code base, so it is not indexed.
   local real = vim.fs.normalize(vim.fn.resolve(root))
   if real == '/' or real == vim.fs.normalize(vim.fn.resolve(vim.fn.expand('~'))) then
     return nil
@@ -22,7 +23,7 @@ function M.root_of(buffer)
   return vim.fs.normalize(root)
 end
 
---- Is this filetype wanted? What :Ondol said counts more than the options, and a name more than '*'.
+--- Whether suggestions are on for a filetype. :Ondol takes precedence over the options, a filetype over '*'.
 ---@param filetype string
 ---@return boolean
 local function filetype_on(filetype)
@@ -37,7 +38,7 @@ local function filetype_on(filetype)
   return choice ~= false
 end
 
---- Is Ondol wanted in this buffer? If not, why.
+--- Whether suggestions are on in a buffer, and if not, the reason.
 ---@param buffer integer
 ---@return boolean
 ---@return string|nil reason
@@ -56,32 +57,32 @@ function M.wanted(buffer)
   return true
 end
 
---- Can a server see this buffer? If not, why.
+--- Whether Ondol supports a buffer, and if not, the reason.
 ---@param buffer integer
 ---@return boolean
 ---@return string|nil reason
 function M.eligible(buffer)
   local name, options = api.nvim_buf_get_name(buffer), vim.bo[buffer]
   if options.buftype ~= '' then
-    return false, 'not a file'
+    return false, 'it is not a file'
   elseif name == '' then
-    return false, 'it has no name yet: save it once'
+    return false, 'it has no name yet (save it first)'
   elseif name:find('^%a[%w+.-]+://') then
-    return false, 'not a file on this machine'
+    return false, 'it is not on this machine'
   elseif options.readonly or not options.modifiable then
-    return false, 'read-only'
+    return false, 'it is read-only'
   elseif options.binary then
-    return false, 'binary'
+    return false, 'it is binary'
   end
   return true
 end
 
 --- Switches suggestions on or off.
 ---@param which 'all'|'buffer'|'filetype'
----@param on boolean|nil nil: the other way round
----@param filetype string|nil for that scope; the current buffer's by default
+---@param on boolean|nil nil toggles
+---@param filetype string|nil for the scope 'filetype'; default: that of the current buffer
 ---@return boolean on
----@return string what
+---@return string where
 function M.switch(which, on, filetype)
   local buffer = api.nvim_get_current_buf()
   local what
@@ -101,7 +102,7 @@ function M.switch(which, on, filetype)
       on = not filetype_on(filetype)
     end
     by_filetype[filetype], what = on, ('for filetype %q'):format(filetype)
-    -- The latest word counts, also for buffers that were switched by themselves before.
+    -- The latest command takes precedence, also over earlier commands for single buffers.
     for _, other in ipairs(api.nvim_list_bufs()) do
       if vim.bo[other].filetype == filetype then
         vim.b[other].ondol_enabled = nil
@@ -111,11 +112,13 @@ function M.switch(which, on, filetype)
   return on, what
 end
 
+--- Whether suggestions are on in general.
 ---@return boolean
 function M.enabled()
   return enabled
 end
 
+--- Switches suggestions on or off in general.
 ---@param on boolean
 function M.enable(on)
   enabled = on

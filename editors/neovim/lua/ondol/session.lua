@@ -1,10 +1,9 @@
---- The suggestion of each attached buffer: asks, follows the typing, shows, accepts, reports. Knows neither how the
---- server is started nor which buffers it may see.
+--- The suggestions of each attached buffer: requests them, follows the typing, shows them and reports them as shown.
 local builtin = require('ondol.builtin')
 local config = require('ondol.config')
-local ghost = require('ondol.ghost')
+local ghost_text = require('ondol.ghost_text')
 local log = require('ondol.log')
-local menu = require('ondol.menu')
+local completion_menu = require('ondol.completion_menu')
 local suggestion = require('ondol.suggestion')
 local text = require('ondol.text')
 local api = vim.api
@@ -17,16 +16,16 @@ local cancelled, content_modified = -32800, -32801
 ---@field client vim.lsp.Client
 ---@field send fun(params: table, handler: function, buffer: integer): boolean, integer?
 ---@field display table { draw(rest, hint, item), clear() }
----@field own boolean this plugin draws and asks by itself
+---@field own boolean this plugin draws and sends requests itself
 ---@field suggestions ondol.Suggestion[]
----@field index integer which of them
----@field cycled boolean the user went through them: show which one it is
----@field pending integer|nil id of the running request
----@field asked integer number of the last request
----@field dismissed integer|nil changedtick at which the user did not want to see anything
----@field place string|nil text version and cursor that were asked for last
+---@field index integer the current suggestion
+---@field cycled boolean the user switched between suggestions, so the number is shown
+---@field pending integer|nil id of the pending request
+---@field request_count integer number of the last request
+---@field dismissed integer|nil changedtick at which the user dismissed the suggestion
+---@field requested_at string|nil text version and cursor of the last request
 ---@field visible boolean
----@field reported table<any, true> items, by their id, whose showing was reported
+---@field reported table<any, true> ids of the items that were reported as shown
 ---@field timer uv.uv_timer_t|nil
 ---@type table<integer, ondol.Session>
 local sessions = {}
@@ -34,7 +33,7 @@ local sessions = {}
 local last_shown ---@type string|nil id of the item that was shown last
 local senders = setmetatable({}, { __mode = 'k' })
 
---- Calls a method of a client: with a dot in 0.10, with a colon since 0.11.
+--- Calls a method of a client. Neovim 0.10 uses a dot, newer versions a colon.
 local function call(client, name, ...)
   if vim.fn.has('nvim-0.11') == 1 then
     return client[name](client, ...)
@@ -43,7 +42,7 @@ local function call(client, name, ...)
 end
 M.call = call
 
---- Cursor of the current window: line from 0, byte.
+--- The cursor of the current window: line from 0 and byte.
 local function cursor()
   local at = api.nvim_win_get_cursor(0)
   return at[1] - 1, at[2]
@@ -63,8 +62,8 @@ end
 
 local function cancel(session)
   stop_timer(session)
-  session.place = nil
-  session.asked = session.asked + 1
+  session.requested_at = nil
+  session.request_count = session.request_count + 1
   if session.pending then
     pcall(call, session.client, 'cancel_request', session.pending)
     session.pending = nil
@@ -73,13 +72,13 @@ end
 
 local function drop(session)
   if #session.suggestions > 0 then
-    session.place = nil
+    session.requested_at = nil
   end
   session.suggestions, session.index, session.cycled, session.visible = {}, 1, false, false
   session.display.clear()
 end
 
---- The id that the server gave to an item, in its command.
+--- The id of an item, which is an argument of its command.
 local function id_of(item)
   local arguments = type(item.command) == 'table' and item.command.arguments
   local first = type(arguments) == 'table' and arguments[1]
@@ -96,7 +95,7 @@ local function report_shown(session, item)
   call(session.client, 'notify', 'textDocument/didShowCompletion', { item = item })
 end
 
---- Brings the screen in line with the text: draws what is left of the suggestion, or takes it away.
+--- Draws the rest of the suggestion, or removes it if it no longer agrees with the text.
 ---@param buffer integer
 function M.refresh(buffer)
   local session = sessions[buffer]
@@ -112,7 +111,7 @@ function M.refresh(buffer)
   if not rest then
     return drop(session)
   end
-  if config.options.menu == 'hide' and menu.visible() then
+  if config.options.menu == 'hide' and completion_menu.visible() then
     session.visible = false
     return session.display.clear()
   end
@@ -123,7 +122,7 @@ function M.refresh(buffer)
 end
 
 local function on_answer(buffer, session, ticket, err, result)
-  if sessions[buffer] ~= session or session.asked ~= ticket.number then
+  if sessions[buffer] ~= session or session.request_count ~= ticket.number then
     return
   end
   session.pending = nil
@@ -156,30 +155,30 @@ local function on_answer(buffer, session, ticket, err, result)
   end
 end
 
---- Asks the server. Whatever was asked before for this buffer is cancelled.
+--- Sends a request and cancels the earlier one for this buffer.
 ---@param buffer integer
 ---@param kind integer 1 Invoked, 2 Automatic
----@param after fun(session: ondol.Session)|nil called once the answer is in
-local function ask(buffer, kind, after)
+---@param after fun(session: ondol.Session)|nil called after the answer
+local function request(buffer, kind, after)
   local session = sessions[buffer]
   if not session or not inserting(buffer) then
     return
   end
   local tick = api.nvim_buf_get_changedtick(buffer)
   local row, column = cursor()
-  local place = ('%d:%d:%d'):format(tick, row, column)
+  local requested_at = ('%d:%d:%d'):format(tick, row, column)
   if kind == automatic then
     local current = session.suggestions[session.index]
-    local unwanted = session.dismissed == tick or session.place == place or vim.fn.reg_executing() ~= ''
+    local unwanted = session.dismissed == tick or session.requested_at == requested_at or vim.fn.reg_executing() ~= ''
     local shown = current and suggestion.rest(current, row, column)
-    if unwanted or shown or (config.options.menu == 'hide' and menu.visible()) then
+    if unwanted or shown or (config.options.menu == 'hide' and completion_menu.visible()) then
       return
     end
   end
   cancel(session)
-  session.dismissed, session.place = nil, place
+  session.dismissed, session.requested_at = nil, requested_at
   local line = api.nvim_get_current_line()
-  local ticket = { number = session.asked, tick = tick, row = row, column = column, line = line, after = after }
+  local ticket = { number = session.request_count, tick = tick, row = row, column = column, line = line, after = after }
   local params = {
     textDocument = { uri = vim.uri_from_bufnr(buffer) },
     position = { line = row, character = text.units(line:sub(1, column), session.client.offset_encoding) },
@@ -191,7 +190,7 @@ local function ask(buffer, kind, after)
   session.pending = sent and id or nil
 end
 
-local function ask_soon(buffer)
+local function request_soon(buffer)
   local session = sessions[buffer]
   if not session then
     return
@@ -202,22 +201,22 @@ local function ask_soon(buffer)
   end
   session.timer = vim.defer_fn(function()
     session.timer = nil
-    ask(buffer, automatic)
+    request(buffer, automatic)
   end, config.options.debounce_ms)
 end
 
 local function own_display(buffer)
   return {
     clear = function()
-      ghost.clear(buffer)
+      ghost_text.clear(buffer)
     end,
     draw = function(rest, hint)
-      ghost.draw(buffer, rest, hint)
+      ghost_text.draw(buffer, rest, hint)
     end,
   }
 end
 
---- How requests of this client are sent. On 0.12 the built-in module's requests come through here as well.
+--- The function that sends requests of a client. On 0.12 it also handles the requests of Neovim's module.
 local function sender(client, own)
   if not senders[client] then
     if own then
@@ -225,15 +224,15 @@ local function sender(client, own)
         return call(client, 'request', 'textDocument/inlineCompletion', params, handler, buffer)
       end
     else
-      senders[client] = builtin.take_over(client, function(buffer, kind, sink)
+      senders[client] = builtin.intercept(client, function(buffer, kind, sink)
         local session = sessions[buffer]
         if session then
           local first = session.display.sink == nil
           session.display.sink = sink
           if first and session.visible then
-            M.refresh(buffer) -- so far it was drawn without the module
+            M.refresh(buffer) -- until now it was drawn without the module
           end
-          ask(buffer, kind)
+          request(buffer, kind)
         end
       end)
     end
@@ -249,7 +248,7 @@ local function watch(buffer, own)
   on({ 'TextChangedI', 'TextChangedP', 'InsertEnter' }, function()
     M.refresh(buffer)
     if own then
-      ask_soon(buffer)
+      request_soon(buffer)
     end
   end)
   on('CursorMovedI', function()
@@ -264,32 +263,31 @@ local function watch(buffer, own)
   end)
 end
 
---- The server knows more than before, for instance because its index is ready: what it had nothing for may have an
---- answer now.
+--- Sends a request again if there is no suggestion, for example when the index has become ready.
 ---@param client_id integer
-function M.ask_again(client_id)
+function M.request_again(client_id)
   local buffer = api.nvim_get_current_buf()
   local session = sessions[buffer]
   if session and session.client.id == client_id and inserting(buffer) and #session.suggestions == 0 then
-    session.place = nil
+    session.requested_at = nil
     if session.own then
-      ask_soon(buffer)
+      request_soon(buffer)
     else
-      builtin.nudge(buffer)
+      builtin.trigger_request(buffer)
     end
   end
 end
 
---- A completion menu was opened or closed.
+--- Updates the display after a completion menu was opened or closed.
 function M.menu_changed()
   local buffer = api.nvim_get_current_buf()
   if sessions[buffer] and inserting(buffer) then
     M.refresh(buffer)
-    ask_soon(buffer)
+    request_soon(buffer)
   end
 end
 
---- Begins to suggest in a buffer.
+--- Starts to suggest in a buffer.
 ---@param buffer integer
 ---@param client vim.lsp.Client
 function M.attach(buffer, client)
@@ -304,7 +302,7 @@ function M.attach(buffer, client)
     suggestions = {},
     index = 1,
     cycled = false,
-    asked = 0,
+    request_count = 0,
     visible = false,
   }
   if own then
@@ -315,17 +313,17 @@ function M.attach(buffer, client)
     builtin.enable(buffer)
   end
   watch(buffer, own)
-  -- Somebody may be typing already when a server comes.
+  -- The user may already be typing when the server becomes ready.
   if own then
-    ask_soon(buffer)
+    request_soon(buffer)
   else
     vim.schedule(vim.schedule_wrap(function()
-      builtin.nudge(buffer)
+      builtin.trigger_request(buffer)
     end))
   end
 end
 
---- Ends it: nothing is asked and nothing is shown any more.
+--- Stops suggesting in a buffer.
 ---@param buffer integer
 function M.detach(buffer)
   local session = sessions[buffer]
@@ -335,10 +333,11 @@ function M.detach(buffer)
   cancel(session)
   sessions[buffer] = nil
   pcall(api.nvim_del_augroup_by_name, 'ondol_buffer_' .. buffer)
-  ghost.clear(buffer)
+  ghost_text.clear(buffer)
   pcall(session.display.clear)
 end
 
+--- Detaches all buffers of a client.
 ---@param client_id integer
 ---@return integer[] the buffers that were attached
 function M.detach_client(client_id)
@@ -352,29 +351,34 @@ function M.detach_client(client_id)
   return buffers
 end
 
+--- Whether suggestions are possible in a buffer.
 ---@param buffer integer
 ---@return boolean
 function M.attached(buffer)
   return sessions[buffer] ~= nil
 end
 
+--- How suggestions are shown in a buffer.
+---@param buffer integer
 ---@return 'builtin'|'own'|nil
 function M.display_of(buffer)
   local session = sessions[buffer]
   return session and (session.own and 'own' or 'builtin') or nil
 end
 
----@return string|nil id of the item that was shown last
+--- The id of the item that was shown last.
+---@return string|nil
 function M.last_shown()
   return last_shown
 end
 
+--- The session of a buffer.
 ---@param buffer integer
 ---@return ondol.Session|nil
 function M.of(buffer)
   return sessions[buffer]
 end
 
-M.ask, M.cancel, M.drop, M.cursor, M.invoked = ask, cancel, drop, cursor, invoked
+M.request, M.cancel, M.drop, M.cursor, M.invoked = request, cancel, drop, cursor, invoked
 
 return M

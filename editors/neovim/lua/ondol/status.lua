@@ -1,10 +1,10 @@
---- What there is to say about Ondol in a buffer: a word for the status line, sentences for :Ondol status and
---- :checkhealth.
+--- The state of Ondol in a buffer, as text for the status line, :Ondol status and :checkhealth.
 local client = require('ondol.client')
 local scope = require('ondol.scope')
 local session = require('ondol.session')
 local M = {}
 
+--- The state in a buffer for the status line; empty if Ondol does not support the buffer.
 ---@param buffer integer
 ---@return string
 function M.short(buffer)
@@ -33,12 +33,12 @@ function M.short(buffer)
   return 'Ondol'
 end
 
---- Sentences about one server.
+--- One line about a server.
 ---@param server ondol.Server
 ---@return string
 function M.describe(server)
   local status = server.status
-  local parts = { status.state or (server.gave_up and 'not running, gave up') or 'not running' }
+  local parts = { status.state or (server.gave_up and 'stopped after repeated failures') or 'not running' }
   if type(status.percent) == 'number' and status.state == 'indexing' then
     parts[#parts + 1] = ('%d %%'):format(status.percent)
   end
@@ -49,10 +49,11 @@ function M.describe(server)
     parts[#parts + 1] = ('%d files in the index'):format(status.documents)
   end
   local runs = server.client_id and vim.lsp.get_client_by_id(server.client_id)
-  local process = runs and ('server %s'):format(server.version or '') or 'no server'
-  return ('%s: %s (%s)'):format(server.root or 'files outside of a repository', table.concat(parts, ', '), process)
+  local process = runs and ('server version %s'):format(server.version or '?') or 'no server process'
+  return ('%s: %s (%s)'):format(server.root or 'files outside of repositories', table.concat(parts, ', '), process)
 end
 
+--- The state in a buffer and of all servers, as lines.
 ---@param buffer integer
 ---@return string[]
 function M.long(buffer)
@@ -67,12 +68,13 @@ function M.long(buffer)
   elseif not wanted then
     lines[#lines + 1] = 'This buffer: ' .. why_not
   elseif session.attached(buffer) then
-    local display = session.display_of(buffer) == 'own' and "this plugin's grey text" or 'vim.lsp.inline_completion'
-    lines[#lines + 1] = 'This buffer: on, shown by ' .. display
+    local display = session.display_of(buffer) == 'own' and "this plugin's own ghost text"
+      or 'vim.lsp.inline_completion'
+    lines[#lines + 1] = 'This buffer: on, shown with ' .. display
   else
     local server = client.server(buffer)
     local gave_up = server and server.gave_up
-    lines[#lines + 1] = gave_up and 'This buffer: no server, and none is tried any more (:Ondol restart)'
+    lines[#lines + 1] = gave_up and 'This buffer: the server is stopped (:Ondol restart starts it)'
       or 'This buffer: waiting for the server'
   end
   for _, server in ipairs(client.servers()) do

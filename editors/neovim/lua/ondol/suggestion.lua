@@ -1,5 +1,4 @@
---- One suggestion: checks what a server sent, follows what is typed into it, puts it into the buffer.
---- Refuses to know where it came from and how it is drawn.
+--- One suggestion: checks an item of the server, follows the typed text, inserts the suggestion into the buffer.
 local text = require('ondol.text')
 local api = vim.api
 local M = {}
@@ -11,18 +10,18 @@ local M = {}
 ---@field row integer line of the range, from 0
 ---@field column integer byte where the range begins
 ---@field head string the line before the range
----@field swallowed string what the range covers after the cursor
+---@field replaced string the text after the cursor that the range covers
 ---@field tail string the line after the range
 
----@class ondol.Rest what is still to be inserted
+---@class ondol.Rest the part that is not inserted yet
 ---@field row integer cursor line, from 0
 ---@field column integer cursor byte
 ---@field text string
----@field swallowed string text after the cursor that the suggestion replaces
----@field tail string what stands after that
----@field done integer bytes of the suggestion that stand in the buffer
+---@field replaced string text after the cursor that the suggestion replaces
+---@field tail string the rest of the line
+---@field done integer bytes of the suggestion that the buffer already contains
 
---- Checks an item against the place it was asked for.
+--- Creates a suggestion from an item, after checking it against the position of the request.
 ---@param item any
 ---@param buffer integer
 ---@param row integer cursor line, from 0
@@ -30,10 +29,10 @@ local M = {}
 ---@param line string the line
 ---@param encoding string position encoding of the server
 ---@return ondol.Suggestion|nil
----@return string|nil reason why it is not one
+---@return string|nil reason why the item is invalid
 function M.from_item(item, buffer, row, column, line, encoding)
   if type(item) ~= 'table' or type(item.insertText) ~= 'string' or item.insertText == '' then
-    return nil, 'no text'
+    return nil, 'it has no text'
   end
   local first, last = column, column
   if item.range ~= nil and item.range ~= vim.NIL then
@@ -54,26 +53,25 @@ function M.from_item(item, buffer, row, column, line, encoding)
     row = row,
     column = first,
     head = line:sub(1, first),
-    swallowed = line:sub(column + 1, last),
+    replaced = line:sub(column + 1, last),
     tail = line:sub(last + 1),
   }
   local typed = line:sub(first + 1, column)
   if suggestion.text:sub(1, #typed) ~= typed then
-    return nil, 'it does not go on from what stands before the cursor'
+    return nil, 'it does not begin with the text before the cursor'
   end
-  if suggestion.text == typed .. suggestion.swallowed then
+  if suggestion.text == typed .. suggestion.replaced then
     return nil, 'it adds nothing'
   end
   return suggestion
 end
 
---- Closing characters that the editor itself put behind the cursor while the user typed, such as the pair of an opened
---- bracket.
+--- Whether `extra` consists of closing characters that the editor inserted after the cursor, such as a bracket.
 local function closed_by_editor(extra, rest)
   return #extra <= 4 and not extra:find('[^%)%]}>"\'`]') and rest:find(extra, 1, true) ~= nil
 end
 
---- What is left of a suggestion at the cursor. Nil once the text no longer agrees with it.
+--- The rest of a suggestion at the cursor, or nil if the text no longer agrees with it.
 ---@param suggestion ondol.Suggestion
 ---@param row integer
 ---@param column integer
@@ -97,53 +95,53 @@ function M.rest(suggestion, row, column)
   if s.text:sub(1, #typed) ~= typed or rest == '' then
     return nil
   end
-  local swallowed = after:sub(1, #after - #s.tail)
-  if after:sub(#swallowed + 1) ~= s.tail then
+  local replaced = after:sub(1, #after - #s.tail)
+  if after:sub(#replaced + 1) ~= s.tail then
     return nil
   end
-  if swallowed ~= s.swallowed then
-    local shrunk = s.swallowed:sub(-#swallowed) == swallowed
-    local grown = swallowed:sub(-#s.swallowed) == s.swallowed or s.swallowed == ''
-    local closed = grown and closed_by_editor(swallowed:sub(1, #swallowed - #s.swallowed), rest)
-    if swallowed ~= '' and not shrunk and not closed then
+  if replaced ~= s.replaced then
+    local shrunk = s.replaced:sub(-#replaced) == replaced
+    local grown = replaced:sub(-#s.replaced) == s.replaced or s.replaced == ''
+    local closed = grown and closed_by_editor(replaced:sub(1, #replaced - #s.replaced), rest)
+    if replaced ~= '' and not shrunk and not closed then
       return nil
     end
   end
-  if rest == swallowed then
+  if rest == replaced then
     return nil
   end
-  return { row = row, column = column, text = rest, swallowed = swallowed, tail = s.tail, done = #typed }
+  return { row = row, column = column, text = rest, replaced = replaced, tail = s.tail, done = #typed }
 end
 
---- The same insertion with as little replaced as can be: an end that both texts share stays in the buffer.
+--- The same change with the shortest replacement: an end that both texts share is not replaced.
 ---@param rest ondol.Rest
 ---@return string insert
----@return string replaced text after the cursor that has to go
+---@return string replaced text after the cursor that is replaced
 function M.shortest(rest)
-  local insert, replaced = rest.text, rest.swallowed
+  local insert, replaced = rest.text, rest.replaced
   if replaced ~= '' and #insert > #replaced and insert:sub(-#replaced) == replaced then
     return insert:sub(1, -#replaced - 1), ''
   end
   return insert, replaced
 end
 
---- A place to which undo goes back.
-local function mark_undo()
+--- Starts a new undo step.
+local function break_undo()
   vim.cmd('let &l:undolevels = &l:undolevels')
 end
 
---- Puts bytes of the rest into the buffer and moves the cursor behind them. One step of undo of its own.
+--- Inserts a part of the rest and moves the cursor to its end. The insertion is one undo step.
 ---@param suggestion ondol.Suggestion
 ---@param rest ondol.Rest
----@param bytes integer how much; all of it also replaces what the range covers
+---@param bytes integer length of the part; the whole rest also replaces the text after the cursor
 function M.insert(suggestion, rest, bytes)
   local whole = bytes >= #rest.text
   local lines = vim.split(rest.text:sub(1, bytes), '\n', { plain = true })
-  mark_undo()
-  local stop = rest.column + (whole and #rest.swallowed or 0)
+  break_undo()
+  local stop = rest.column + (whole and #rest.replaced or 0)
   api.nvim_buf_set_text(suggestion.buffer, rest.row, rest.column, rest.row, stop, lines)
   api.nvim_win_set_cursor(0, { rest.row + #lines, (#lines == 1 and rest.column or 0) + #lines[#lines] })
-  mark_undo()
+  break_undo()
 end
 
 return M

@@ -1,7 +1,7 @@
---- Columns, words and lines of a text. Pure functions on strings; knows nothing of buffers.
+--- Columns, words and lines of a text. Pure functions.
 local M = {}
 
---- Length of a text in the units of a position encoding.
+--- The length of a text in units of a position encoding.
 ---@param text string
 ---@param encoding 'utf-8'|'utf-16'|'utf-32'
 ---@return integer
@@ -17,9 +17,9 @@ function M.units(text, encoding)
   return characters + pairs_of_surrogates
 end
 
---- Byte offset of a column. Past the end of the line or inside a character there is none.
+--- The byte offset of a column, or nil if it is past the end of the line or inside a character.
 ---@param line string
----@param column any the value a server sent
+---@param column any the value that the server sent
 ---@param encoding 'utf-8'|'utf-16'|'utf-32'
 ---@return integer|nil
 function M.byte_of(line, column, encoding)
@@ -42,8 +42,7 @@ function M.byte_of(line, column, encoding)
   return at
 end
 
---- Bytes of the first word: white space before it, then one run of characters of the same class (as Vim's words, so
---- Korean counts).
+--- The bytes of the first word: leading white space, then characters of one class as in Vim's words (including Korean).
 ---@param text string
 ---@return integer
 function M.first_word(text)
@@ -62,7 +61,7 @@ function M.first_word(text)
   return at
 end
 
---- Bytes of the first line. Where nothing but a line end is left of it, the next line with that line end.
+--- The bytes of the first line. If the text begins with a line end, those of the line end and the next line.
 ---@param text string
 ---@return integer
 function M.first_line(text)
@@ -73,7 +72,7 @@ function M.first_line(text)
   return stop and stop - 1 or #text
 end
 
---- A text with its tabs drawn as spaces, as they will stand once it is in the buffer.
+--- Replaces tabs with spaces, as they will be displayed in the buffer.
 ---@param text string one line
 ---@param column integer display column where it begins
 ---@param tabstop integer

@@ -1,22 +1,21 @@
---- Keeps the server's text right where Neovim forgets to.
+--- Sends the text changes that Neovim does not send.
 ---
---- Neovim sends changes from a listener on the buffer. When the text changes while no client is attached (a server has
---- crashed, or Ondol was switched off for a while), that listener ends for good, and a client that is attached later
---- hears of no change any more (0.10 to 0.12). So this module listens as well, and sends what Neovim has not sent. To
---- tell the two apart for sure, Neovim must send each change at once: the client is started with `debounce_text_changes
---- = 0`.
+--- Neovim sends changes from a listener on the buffer. If the text changes while no client is attached (after a crash
+--- of the server, or while Ondol is off), that listener ends, and a client that is attached later receives no more
+--- changes (0.10 to 0.12). This module has its own listener and sends the changes that Neovim has not sent. To know
+--- which ones these are, Neovim must send each change at once, so the client uses `debounce_text_changes = 0`.
 local api = vim.api
 local M = {}
 
-local many = 5000 -- changed lines at once: then the whole text is sent
+local whole_text_above = 5000 -- lines in one change; for more the whole text is sent
 
 ---@class ondol.Sync
 ---@field notify function of the server's channel
 ---@field uri string
 ---@field version integer
----@field changes table[]|nil what Neovim has not sent; nil: the whole text has to go
----@field covered integer changedtick up to which Neovim has sent everything
----@field waiting boolean
+---@field changes table[]|nil changes that Neovim has not sent; nil: send the whole text
+---@field covered integer changedtick up to which Neovim has sent all changes
+---@field waiting boolean a flush is scheduled
 ---@type table<integer, ondol.Sync>
 local followed = {}
 local listening = {} ---@type table<integer, true>
@@ -43,14 +42,14 @@ local function flush(buffer)
   state.notify('textDocument/didChange', { textDocument = document, contentChanges = changes })
 end
 
-local function note(buffer, tick, first, old_last, new_last)
+local function record(buffer, tick, first, old_last, new_last)
   local state = followed[buffer]
   if not state or tick <= state.covered then
     return
   end
   if state.changes then
     local lines = api.nvim_buf_line_count(buffer)
-    if new_last - first > many or (new_last >= lines and not vim.bo[buffer].endofline) then
+    if new_last - first > whole_text_above or (new_last >= lines and not vim.bo[buffer].endofline) then
       state.changes = nil
     else
       local stop = line_end(buffer)
@@ -76,13 +75,13 @@ local function listen(buffer)
   end
   listening[buffer] = api.nvim_buf_attach(buffer, false, {
     on_lines = function(_, _, tick, first, old_last, new_last)
-      note(buffer, tick, first, old_last, new_last)
+      record(buffer, tick, first, old_last, new_last)
     end,
     on_reload = function()
-      -- Where Neovim's listener lives, it closes and opens the document, and that begins anew here.
+      -- If Neovim's listener exists, it closes and opens the document, which resets this state.
       if followed[buffer] then
         followed[buffer].changes = nil
-        note(buffer, math.huge, 0, 0, 0)
+        record(buffer, math.huge, 0, 0, 0)
       end
     end,
     on_detach = function()
@@ -91,10 +90,10 @@ local function listen(buffer)
   }) or nil
 end
 
---- Watches what Neovim sends through a channel to a server, and fills in what it does not.
----@param channel table as of vim.lsp.rpc.start()
+--- Wraps the channel to a server, so that it also sends the changes that Neovim does not send.
+---@param channel table returned by vim.lsp.rpc.start()
 ---@return table channel
-function M.over(channel)
+function M.wrap(channel)
   local notify, request = channel.notify, channel.request
   channel.notify = function(method, params)
     if method == 'textDocument/didOpen' then
@@ -116,7 +115,7 @@ function M.over(channel)
         local buffer = buffers[params.textDocument.uri]
         state.changes, state.version = {}, params.textDocument.version or state.version
         state.covered = api.nvim_buf_get_changedtick(buffer)
-        -- What Neovim sends of changes at the end of a text without a last line end is wrong (0.10 to 0.12).
+        -- Neovim sends wrong changes at the end of a text without a final line end (0.10 to 0.12).
         if not vim.bo[buffer].endofline then
           params = vim.tbl_extend('force', params, { contentChanges = { { text = whole_text(buffer) } } })
         end

@@ -1,4 +1,4 @@
---- Draws a suggestion as grey text by extmarks. Knows nothing of servers; the buffer's text is never touched.
+--- Draws a suggestion as ghost text with extmarks. The text of the buffer does not change.
 local text = require('ondol.text')
 local suggestion = require('ondol.suggestion')
 local api = vim.api
@@ -8,15 +8,15 @@ M.namespace = api.nvim_create_namespace('ondol')
 
 local group = 'OndolGhost'
 
-local grey = 8 -- "bright black" of a terminal
+local terminal_grey = 8 -- "bright black"
 
---- Defines the colour. The user's own definition stays. Neovim's default colours have no grey at all for a terminal
---- without true colour, where a suggestion would look like text that was typed: then it gets the terminal's.
+--- Defines the highlight group, unless the user has defined it. Neovim's default colours contain no grey for terminals
+--- without true colour, where a suggestion would look like typed text. There the terminal's grey is used.
 function M.define_colour()
   local base = vim.fn.hlexists('ComplHint') == 1 and 'ComplHint' or 'Comment'
   local colour = api.nvim_get_hl(0, { name = base, link = false })
   local lacks = colour.ctermfg == nil
-  colour.ctermfg = colour.ctermfg or grey
+  colour.ctermfg = colour.ctermfg or terminal_grey
   if lacks and base == 'ComplHint' then
     api.nvim_set_hl(0, base, colour)
   end
@@ -24,6 +24,7 @@ function M.define_colour()
   api.nvim_set_hl(0, group, colour)
 end
 
+--- Removes the ghost text of a buffer.
 ---@param buffer integer
 function M.clear(buffer)
   if api.nvim_buf_is_valid(buffer) then
@@ -31,7 +32,7 @@ function M.clear(buffer)
   end
 end
 
---- Text over the rest of the line, which it has to hide down to its last cell.
+--- Chunks that cover the rest of the line up to its last cell.
 local function overlay(first, kept, hidden, column)
   local chunks = { { first, group } }
   if kept ~= '' then
@@ -44,10 +45,10 @@ local function overlay(first, kept, hidden, column)
   return chunks
 end
 
---- Draws what is left of a suggestion at the cursor.
+--- Draws the rest of a suggestion at the cursor.
 ---@param buffer integer
 ---@param rest ondol.Rest
----@param hint string|nil a remark behind the text, such as (2/3)
+---@param hint string|nil a note after the text, such as (2/3)
 function M.draw(buffer, rest, hint)
   M.clear(buffer)
   local insert, replaced = suggestion.shortest(rest)

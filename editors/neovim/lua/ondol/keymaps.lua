@@ -1,10 +1,10 @@
---- Maps the keys that setup{} names. Whenever no suggestion is shown, a key does what it did before.
+--- Maps the keys of the option `keys`. While no suggestion is visible, a key keeps its earlier function.
 local config = require('ondol.config')
 local M = {}
 
-local mapped = {} ---@type table<string, table|false> keys that are mapped now, with the map that stood there before
+local mapped = {} ---@type table<string, table|false> the mapped keys, each with the mapping that it replaced
 
-local function act(action)
+local function run(action)
   local actions = require('ondol.actions')
   if action == 'accept' then
     return actions.accept('all')
@@ -23,8 +23,8 @@ local function act(action)
   return true
 end
 
---- What the key did before, as keys to be typed: the key itself, or an older map under another name.
-local function before(key, action)
+--- The earlier function of a key, as keys to type: the key itself, or the replaced mapping under another name.
+local function earlier_function(key, action)
   local old = vim.fn.maparg(key, 'i', false, true)
   if vim.tbl_isempty(old) or old.buffer == 1 then
     mapped[key] = false
@@ -37,7 +37,7 @@ local function before(key, action)
   return plug, 'm'
 end
 
---- Maps the keys of the options.
+--- Maps the keys of the option `keys` and restores the mappings of earlier calls.
 function M.apply()
   for key, old in pairs(mapped) do
     pcall(vim.keymap.del, 'i', key)
@@ -49,12 +49,12 @@ function M.apply()
   for _, action in ipairs(config.actions) do
     local key = config.options.keys[action]
     if key then
-      local fallback, mode = before(key, action)
+      local fallback, mode = earlier_function(key, action)
       local is_tab = vim.api.nvim_replace_termcodes(key, true, true, true) == '\t'
       vim.keymap.set('i', key, function()
-        -- On a blank line whose suggestion begins with indentation, Tab indents.
+        -- Tab indents a blank line if the suggestion begins with indentation.
         local indents = is_tab and action == 'accept' and require('ondol.actions').only_indents()
-        if indents or not act(action) then
+        if indents or not run(action) then
           vim.api.nvim_feedkeys(vim.api.nvim_replace_termcodes(fallback, true, true, true), mode .. 'i', false)
         end
       end, { desc = 'Ondol: ' .. action:gsub('_', ' ') })

@@ -1,7 +1,7 @@
---- Is a completion menu open? Neovim's own, nvim-cmp's or blink.cmp's. None of them is required or loaded from here.
+--- Detects whether a completion menu is open: Neovim's own, nvim-cmp's or blink.cmp's. Loads none of these plugins.
 local M = {}
 
-local function ask(module, names)
+local function call_first(module, names)
   local loaded = package.loaded[module]
   if type(loaded) ~= 'table' then
     return false
@@ -17,25 +17,28 @@ local function ask(module, names)
   return false
 end
 
+--- Whether a completion menu is open.
 ---@return boolean
 function M.visible()
-  return vim.fn.pumvisible() == 1 or ask('cmp', { 'visible' }) or ask('blink.cmp', { 'is_menu_visible', 'is_visible' })
+  return vim.fn.pumvisible() == 1
+    or call_first('cmp', { 'visible' })
+    or call_first('blink.cmp', { 'is_menu_visible', 'is_visible' })
 end
 
 local watched = setmetatable({}, { __mode = 'k' })
 
---- Calls `changed` whenever a menu opens or closes.
+--- Calls `on_change` whenever a menu opens or closes.
 ---@param group integer augroup
----@param changed fun()
-function M.watch(group, changed)
-  local later = vim.schedule_wrap(changed)
+---@param on_change fun()
+function M.watch(group, on_change)
+  local later = vim.schedule_wrap(on_change)
   vim.api.nvim_create_autocmd({ 'CompleteChanged', 'CompleteDone' }, { group = group, callback = later })
   vim.api.nvim_create_autocmd('User', {
     group = group,
     pattern = { 'BlinkCmpMenuOpen', 'BlinkCmpMenuClose', 'BlinkCmpShow', 'BlinkCmpHide' },
     callback = later,
   })
-  -- nvim-cmp is often loaded with the first insertion only.
+  -- nvim-cmp is often loaded at the first insertion.
   vim.api.nvim_create_autocmd('InsertEnter', {
     group = group,
     callback = vim.schedule_wrap(function()
@@ -50,7 +53,7 @@ function M.watch(group, changed)
   })
 end
 
---- Names of the menu plugins that are loaded, for :checkhealth.
+--- The names of the loaded menu plugins.
 ---@return string[]
 function M.loaded()
   return vim.tbl_filter(function(name)
