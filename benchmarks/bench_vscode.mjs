@@ -167,8 +167,8 @@ async function emptyExtension(folder) {
  */
 async function activation(bench, repo) {
   const editor = [];
-  const empty = [],
-    own = [];
+  const empty = [];
+  const own = [];
   for (let i = 0; i < ACTIVATIONS; i++) {
     const window = await bench.open(repo);
     await window.ready();

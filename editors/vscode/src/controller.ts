@@ -5,10 +5,10 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { Notifications } from './notifications';
 import type { ProviderHost } from './completionProvider';
+import { offReason, SCHEMES, type OffReason } from './enablement';
 import { Server, type ServerHost } from './server';
 import { readSettings, restartKey, type Settings } from './settings';
-import { statusBarView, type OffReason, type StatusBarView } from './statusBar';
-import { offReason, SCHEMES } from './enablement';
+import { statusBarView, type StatusBarView } from './statusBar';
 import type { Connection } from './types';
 
 const t = vscode.l10n.t;
@@ -19,7 +19,7 @@ export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
   readonly notifications = new Notifications();
   readonly server = new Server(this);
   private restartKey = '';
-  private current: Settings | undefined;
+  private cachedSettings: Settings | undefined;
   private readonly item: vscode.StatusBarItem;
   private readonly subscriptions: vscode.Disposable[] = [];
 
@@ -52,11 +52,11 @@ export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
 
   /** The current settings. Cached until they change, because every key press needs them. */
   settings(): Settings {
-    if (this.current === undefined) {
+    if (this.cachedSettings === undefined) {
       const configuration = vscode.workspace.getConfiguration('ondol');
-      this.current = readSettings((key) => configuration.inspect(key));
+      this.cachedSettings = readSettings((key) => configuration.inspect(key));
     }
-    return this.current;
+    return this.cachedSettings;
   }
 
   get isManual(): boolean {
@@ -170,7 +170,7 @@ export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
     }
     if (event.affectsConfiguration('ondol')) {
       const before = Object.keys(this.settings().options);
-      this.current = undefined;
+      this.cachedSettings = undefined;
       const next = restartKey(this.settings());
       // After a setting is removed the server's own value applies again, which only a new server process reads.
       const removed = before.some((key) => !(key in this.settings().options));

@@ -1,5 +1,7 @@
 // Decides whether Ondol suggests in a document, from the settings for everything, the workspace and the language. Pure.
-import type { OffReason } from './statusBar';
+
+/** Why nothing is suggested. */
+export type OffReason = 'everywhere' | 'workspace' | 'language' | 'document' | 'untrusted' | 'server' | 'editor';
 
 /** Everything that the decision depends on. */
 export interface EnablementContext {

@@ -72,8 +72,8 @@ async function openWalkthrough(current: Controller, id: string): Promise<void> {
 export function activate(context: vscode.ExtensionContext): void {
   const began = performance.now();
   const output = vscode.window.createOutputChannel('Ondol', { log: true });
-  const current = (controller = new Controller(context, output)),
-    reports = new Reports();
+  const current = (controller = new Controller(context, output));
+  const reports = new Reports();
   const provider = new CompletionProvider(current, output);
   const { version } = context.extension.packageJSON as { version: string };
   const commands: Record<string, () => unknown> = {

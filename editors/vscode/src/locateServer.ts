@@ -35,8 +35,8 @@ function isInside(folder: string, file: string, platform: NodeJS.Platform): bool
 
 /** Finds the console script. A setting that names no executable file is an error and is not skipped. */
 export function locateServer(environment: Environment): Located {
-  const p = pathModule(environment.platform),
-    name = scriptName(environment.platform);
+  const p = pathModule(environment.platform);
+  const name = scriptName(environment.platform);
   const expanded = environment.setting.trim().replace(/^~(?=$|[/\\])/, environment.home);
   if (expanded !== '') {
     return p.isAbsolute(expanded) && environment.isExecutable(expanded)

@@ -60,8 +60,8 @@ export function readSettings(inspect: Inspect): Settings {
       options[key] = value;
     }
   }
-  const disabledLanguages = union(inspect('disabledLanguages')),
-    exclude = union(inspect('exclude'));
+  const disabledLanguages = union(inspect('disabledLanguages'));
+  const exclude = union(inspect('exclude'));
   if (disabledLanguages.length > 0) {
     options['disabledLanguages'] = disabledLanguages;
   }

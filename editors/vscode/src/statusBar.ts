@@ -1,11 +1,9 @@
 // The content of the status bar item as plain data. Pure: the caller passes the translation function `t`.
+import type { OffReason } from './enablement';
 import type { ServerStatus } from './types';
 
 /** Translates a message and fills in its arguments. */
 export type Translate = (message: string, ...args: (string | number)[]) => string;
-
-/** Why nothing is suggested. */
-export type OffReason = 'everywhere' | 'workspace' | 'language' | 'document' | 'untrusted' | 'server' | 'editor';
 
 /** The status bar item: icon, text, tooltip sentence, warning colour. */
 export interface StatusBarView {

@@ -11,8 +11,8 @@ export function versionNumbers(version: string): number[] | undefined {
 
 /** Whether `version` is older than `oldest`. An unknown version counts as new enough. */
 export function isTooOld(version: string | undefined, oldest: string = OLDEST_SERVER): boolean {
-  const have = versionNumbers(version ?? ''),
-    want = versionNumbers(oldest);
+  const have = versionNumbers(version ?? '');
+  const want = versionNumbers(oldest);
   if (have === undefined || want === undefined) {
     return false;
   }

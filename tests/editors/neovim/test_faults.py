@@ -55,7 +55,7 @@ def test_answer_after_leaving_insert_mode(edit, log):
     assert editor.ghost() == ""
     assert events(log, "cancel")
     editor.keys("A")
-    editor.see("timeout)")
+    editor.see("patience)")
 
 
 def test_answer_for_another_version_of_the_text(edit, log):
@@ -65,7 +65,7 @@ def test_answer_for_another_version_of_the_text(edit, log):
     wait(lambda: events(log, "ask"), "the request")
     editor.lua("vim.api.nvim_buf_set_lines(0, 0, 1, false, { '# changed', 'by another program' })")
     settle(editor, log, "wait(")
-    editor.see("timeout)")
+    editor.see("patience)")
     editor.keys("<Tab>")
     assert editor.lines() == ["# changed", "by another program", "wait(patience)"]
 

@@ -96,9 +96,9 @@ local function on_exit(server, code, signal)
     else
       server.gave_up = true
       local stopped = ('the server stopped %d times in a row (exit code %d). '):format(#server.crashes, code)
-      local cure =
+      local advice =
         'It will not be restarted automatically. `:Ondol log` shows the reason, `:Ondol restart` starts it again.'
-      log.notify_once('crash', stopped .. cure)
+      log.notify_once('crash', stopped .. advice)
     end
   elseif leaving == 'restart' then
     M.update_all_buffers()
@@ -108,20 +108,20 @@ end
 
 --- Why a server cannot be used, or nil.
 local function unsupported_reason(server, result)
-  local info, cure = result.serverInfo or {}, 'Update it with `pipx upgrade ondol`.'
+  local info, advice = result.serverInfo or {}, 'Update it with `pipx upgrade ondol`.'
   server.version = info.version
   local parsed = info.version and vim.version.parse(info.version)
   if parsed and vim.version.lt(parsed, M.oldest_server) then
     return ('the server has version %s, but this plugin needs %s or newer. %s'):format(
       info.version,
       M.oldest_server,
-      cure
+      advice
     )
   end
   local provider = vim.tbl_get(result, 'capabilities', 'inlineCompletionProvider')
   if provider == nil or provider == false or provider == vim.NIL then
     local name = info.name or config.options.cmd[1]
-    return ('%s does not support inline completion, so it is too old or not Ondol. %s'):format(name, cure)
+    return ('%s does not support inline completion, so it is too old or not Ondol. %s'):format(name, advice)
   end
 end
 

@@ -68,111 +68,106 @@ export class Workbench {
     scale = 1,
   } = {}) {
     const bench = new Workbench();
-    bench.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ondol-vscode-'));
-    bench.userData = path.join(bench.folder, 'user');
-    const extensionsFolder = path.join(bench.folder, 'extensions');
-    for (const name of ['user/User', 'user/Machine', 'extensions', 'home']) {
-      fs.mkdirSync(path.join(bench.folder, name), { recursive: true });
-    }
-    bench.settings = { ...userSettings, ...settings };
-    bench.machine = machine;
-    bench.writeSettings();
-    fs.writeFileSync(path.join(bench.userData, 'User/keybindings.json'), JSON.stringify(keybindings));
-    const home = path.join(bench.folder, 'home');
-    bench.env = {
-      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ONDOL_'))),
-      HOME: home,
-      XDG_CONFIG_HOME: path.join(home, 'config'),
-      XDG_DATA_HOME: path.join(home, 'data'),
-      XDG_CACHE_HOME: path.join(home, 'cache'),
-      PATH: `${path.dirname(node)}:/usr/bin:/bin`,
-      EXTENSIONS_GALLERY: '{"serviceUrl":"http://127.0.0.1:9/none"}',
-      ONDOL_DATA_DIR: path.join(bench.folder, 'ondol'),
-      ...env,
-    };
-    for (const name of ['VSCODE_IPC_HOOK_CLI', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT']) {
-      delete bench.env[name];
-    }
-    const base = ['--user-data-dir', bench.userData, '--extensions-dir', extensionsFolder];
-    bench.log = execFileSync(
-      node,
-      [codeServer, ...base, ...[vsix, ...extensions].flatMap((file) => ['--install-extension', file])],
-      { env: bench.env, stdio: ['ignore', 'pipe', 'pipe'] },
-    ).toString();
-    if (!locale.startsWith('en')) {
-      registerLanguage(bench.userData, locale);
-    }
-    const port = await freePort();
-    bench.origin = `http://127.0.0.1:${port}`;
-    bench.server = spawn(
-      node,
-      [
-        codeServer,
-        ...base,
-        '--auth',
-        'none',
-        '--bind-addr',
-        `127.0.0.1:${port}`,
-        '--disable-telemetry',
-        '--disable-update-check',
-        '--disable-getting-started-override',
-        '--disable-proxy',
-        '--ignore-last-opened',
-        ...(locale.startsWith('en') ? [] : ['--locale', locale.split('-')[0]]),
-        home,
-      ],
-      { env: bench.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
-    );
-    for (const stream of [bench.server.stdout, bench.server.stderr]) {
-      stream.on('data', (data) => {
-        bench.log += data;
-      });
-    }
+    bench.prepareFolder(settings, machine, env);
     try {
-      await until(
-        async () => {
-          try {
-            return (await fetch(`${bench.origin}/healthz`)).ok;
-          } catch {
-            return false;
-          }
-        },
-        'code-server',
-        90_000,
-      );
-      bench.browser = await chromium.launchPersistentContext(path.join(bench.folder, 'chromium'), {
-        executablePath: process.env.ONDOL_CHROMIUM ?? '/usr/bin/chromium',
-        headless: true,
-        viewport: size,
-        deviceScaleFactor: scale,
-        locale,
-        permissions: ['clipboard-read', 'clipboard-write'],
-        args: [
-          '--no-sandbox',
-          '--disable-gpu',
-          '--disable-quic',
-          '--no-first-run',
-          '--disable-background-networking',
-          '--disable-component-update',
-          '--disable-sync',
-          '--disable-dev-shm-usage',
-        ],
-      });
-      bench.foreignRequests = new Set();
-      await bench.browser.route('**/*', (route) => {
-        const url = new URL(route.request().url());
-        if (url.hostname === '127.0.0.1' || url.protocol === 'data:' || url.protocol === 'blob:') {
-          return route.continue();
-        }
-        bench.foreignRequests.add(url.href);
-        return route.abort();
-      });
+      await bench.startCodeServer(extensions, locale);
+      await bench.startBrowser({ viewport: size, deviceScaleFactor: scale, locale });
       return bench;
     } catch (error) {
-      console.error(bench.log.slice(-3000));
+      console.error(bench.log?.slice(-3000));
       await bench.stop();
       throw error;
     }
+  }
+
+  /** Creates the folder of the workbench with its settings, and the environment of code-server. */
+  prepareFolder(settings, machine, env) {
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ondol-vscode-'));
+    this.userData = path.join(this.folder, 'user');
+    this.home = path.join(this.folder, 'home');
+    for (const name of ['user/User', 'user/Machine', 'extensions', 'home']) {
+      fs.mkdirSync(path.join(this.folder, name), { recursive: true });
+    }
+    this.settings = { ...userSettings, ...settings };
+    this.machine = machine;
+    this.writeSettings();
+    fs.writeFileSync(path.join(this.userData, 'User/keybindings.json'), JSON.stringify(keybindings));
+    this.env = {
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ONDOL_'))),
+      HOME: this.home,
+      XDG_CONFIG_HOME: path.join(this.home, 'config'),
+      XDG_DATA_HOME: path.join(this.home, 'data'),
+      XDG_CACHE_HOME: path.join(this.home, 'cache'),
+      PATH: `${path.dirname(node)}:/usr/bin:/bin`,
+      EXTENSIONS_GALLERY: '{"serviceUrl":"http://127.0.0.1:9/none"}',
+      ONDOL_DATA_DIR: path.join(this.folder, 'ondol'),
+      ...env,
+    };
+    for (const name of ['VSCODE_IPC_HOOK_CLI', 'NODE_OPTIONS', 'NODE_TEST_CONTEXT']) {
+      delete this.env[name];
+    }
+  }
+
+  /** Installs the extensions, starts code-server and waits until it answers. */
+  async startCodeServer(extensions, locale) {
+    const english = locale.startsWith('en');
+    const options = { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] };
+    const folders = ['--user-data-dir', this.userData, '--extensions-dir', path.join(this.folder, 'extensions')];
+    const packages = [vsix, ...extensions].flatMap((file) => ['--install-extension', file]);
+    this.log = execFileSync(node, [codeServer, ...folders, ...packages], options).toString();
+    if (!english) {
+      registerLanguage(this.userData, locale);
+    }
+    const address = `127.0.0.1:${await freePort()}`;
+    this.origin = `http://${address}`;
+    const flags = ['telemetry', 'update-check', 'getting-started-override', 'proxy'].map((name) => `--disable-${name}`);
+    flags.push('--auth', 'none', '--bind-addr', address, '--ignore-last-opened');
+    if (!english) {
+      flags.push('--locale', locale.split('-')[0]);
+    }
+    this.server = spawn(node, [codeServer, ...folders, ...flags, this.home], { ...options, detached: true });
+    for (const stream of [this.server.stdout, this.server.stderr]) {
+      stream.on('data', (data) => {
+        this.log += data;
+      });
+    }
+    const answers = async () => {
+      try {
+        return (await fetch(`${this.origin}/healthz`)).ok;
+      } catch {
+        return false;
+      }
+    };
+    await until(answers, 'code-server', 90_000);
+  }
+
+  /** Starts Chromium. Requests to other hosts are blocked and recorded in `foreignRequests`. */
+  async startBrowser(options) {
+    this.browser = await chromium.launchPersistentContext(path.join(this.folder, 'chromium'), {
+      ...options,
+      executablePath: process.env.ONDOL_CHROMIUM ?? '/usr/bin/chromium',
+      headless: true,
+      permissions: ['clipboard-read', 'clipboard-write'],
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--disable-dev-shm-usage',
+      ],
+    });
+    this.foreignRequests = new Set();
+    await this.browser.route('**/*', (route) => {
+      const url = new URL(route.request().url());
+      if (url.hostname === '127.0.0.1' || url.protocol === 'data:' || url.protocol === 'blob:') {
+        return route.continue();
+      }
+      this.foreignRequests.add(url.href);
+      return route.abort();
+    });
   }
 
   /** Changes settings. Machine settings go into a file of their own, because code-server is a remote. */

@@ -44,8 +44,8 @@ function messages(take) {
 
 const server = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
 note({ from: 'tap', event: 'started', pid: server.pid, args });
-const fromEditor = messages((message) => note({ from: 'editor', message })),
-  fromServer = messages((message) => note({ from: 'server', message }));
+const fromEditor = messages((message) => note({ from: 'editor', message }));
+const fromServer = messages((message) => note({ from: 'server', message }));
 process.stdin.on('data', (chunk) => {
   fromEditor(chunk);
   server.stdin.write(chunk);
