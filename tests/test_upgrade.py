@@ -18,6 +18,8 @@ from tests.support.lsp_client import real
 from tests.support.repositories import repository, write
 from tests.support.shop import TYPED
 
+pytestmark = pytest.mark.slow
+
 STATE: dict[str, Any] = json.loads(
     (Path(__file__).parent / "fixtures" / "version_0_1_0" / "state.json").read_text("utf-8")
 )

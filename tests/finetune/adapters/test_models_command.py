@@ -39,6 +39,7 @@ def models(place: tuple[Path, Path, Path], command: str, *options: str | Path) -
     return console.run("models", command, *options, "--repo", place[0], data=place[1])
 
 
+@pytest.mark.slow
 def test_list_promote_show_rollback_and_delete(place: tuple[Path, Path, Path], base: Any) -> None:
     root, _, where = place
     assert models(place, "promote", "1", "--base", base.path).stdout == "version 1 serves\n"

@@ -92,6 +92,7 @@ class Patient(PromptContextBuilder):
         return super().build(document, offset, None)
 
 
+@pytest.mark.slow
 def test_a_thousand_cursors_have_the_token_ids_that_the_server_sends(
     repository: Path, base: ModelFolder, tmp_path: Path
 ) -> None:
@@ -256,6 +257,7 @@ def test_the_newest_commits_are_kept_apart(built: tuple[Manifest, Path], reposit
     assert not apart & {sample["commit"] for sample in samples(built)}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_set(
     built: tuple[Manifest, Path], repository: Path, base: ModelFolder, tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support import commit_histories, console, repositories
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """Checks that tags are closed, and gathers what could reach outside."""

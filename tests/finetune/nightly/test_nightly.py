@@ -32,6 +32,8 @@ from tests.support import console, indexes, repositories
 from tests.support.adapters import add_version, lora, trained_adapter, version_record
 from tests.support.commit_histories import commit, growing
 
+pytestmark = pytest.mark.slow
+
 DONE = TrainingResult(10, 1000, 1.0, 2.0, 1.0, 1000.0, 10**8, "done")
 
 

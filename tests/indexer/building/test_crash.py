@@ -20,6 +20,8 @@ from indexer.storage import generations
 from indexer.storage.reader import Index
 from tests.support import console, indexes, repositories
 
+pytestmark = pytest.mark.slow
+
 posix = pytest.mark.skipif(os.name == "nt", reason="needs fork and POSIX limits")
 CHANGES = {"src/walrus.py": "changed_walrus = 1\n", "src/new.py": "novelty = 1\n"}
 

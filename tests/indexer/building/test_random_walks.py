@@ -10,6 +10,8 @@ from indexer.search.hybrid import search
 from indexer.storage import compaction
 from tests.support import indexes, repositories
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["walrus", "heron", "badger", "otter", "stoat", "plover", "marten", "lynx"]
 
 

@@ -27,6 +27,7 @@ def always_workers(monkeypatch):
     monkeypatch.setattr(indexer.building.build, "IN_PROCESS_BYTES", 1)
 
 
+@pytest.mark.slow
 def test_one_bad_file_costs_that_file_alone(tmp_path):
     bad = {f"bad_{order}.py": f"# {order}\nx = 1\n" for order in [*ORDERS, "print"]}
     root = repositories.repository(tmp_path / "repo", {**bad, **repositories.FILES})

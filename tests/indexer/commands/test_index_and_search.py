@@ -119,6 +119,7 @@ def test_a_bare_repository_is_told_apart(tmp_path, data):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes and links of POSIX")
+@pytest.mark.slow
 def test_a_zoo_of_files_is_indexed_or_counted(tmp_path, data):
     """Whatever stands in a folder, the build ends well; every file is in the index or counted with a reason."""
     root = tmp_path / "zoo"

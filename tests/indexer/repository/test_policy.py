@@ -179,6 +179,7 @@ def test_vendored_and_generated_code_can_be_asked_for() -> None:
         assert isinstance(policy.source_from_bytes(path, content.encode(), settings), Source)
 
 
+@pytest.mark.slow
 def test_secrets_are_masked_on_the_way_in() -> None:
     rng = random.SystemRandom()
     token = TOKENS["github personal"](rng)

@@ -14,6 +14,8 @@ from tests.support.lsp_client import explanation, messages, real
 from tests.support.shop import TYPED, shop
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_MS = 400
 
 

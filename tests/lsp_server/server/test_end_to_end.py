@@ -7,6 +7,8 @@ from tests.support.console import printed
 from tests.support.lsp_client import edit, real
 from tests.support.shop import NAMES, shop
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_line_of_the_repository_is_written_again_in_a_new_file(tmp_path: Path) -> None:
     root = shop(tmp_path / "shop")

@@ -20,6 +20,8 @@ from tests.support.lsp_client import explanation, messages, real
 from tests.support.shop import TYPED, shop
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 PATIENT = {"backend": "local", "deadlineMs": 60_000}
 # Folders that are refused need no torch: it is the folder that is looked at first.
 

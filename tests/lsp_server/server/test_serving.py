@@ -202,6 +202,7 @@ def test_an_engine_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:
 # Faults
 
 
+@pytest.mark.slow
 def test_a_failing_engine_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
     with double(tmp_path, "raise=0.2") as client:
         started(client)

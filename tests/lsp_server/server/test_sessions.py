@@ -20,6 +20,8 @@ from tests.support.lsp_client import double
 from tests.support.repositories import repository
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 UNTITLED = "untitled:Untitled-1"
 
 
