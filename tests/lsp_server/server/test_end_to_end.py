@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.console import printed
 from tests.support.lsp_client import edit, real
 from tests.support.shop import NAMES, shop
