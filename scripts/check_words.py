@@ -33,7 +33,7 @@ WORDS: Final = {
     "copiers?": "retrieval engine",
     "(what|the one that|(version|adapter) that) serves": "the current adapter, the served model",
     "(came|comes|become|becomes|became) of (it|its?|them|that|this|the)": "result, outcome",
-    "(is|are|was|were|be|been) told": "is reported, receives",
+    "(is|are|was|were|be|been) told(?! to| what to)": "is reported, receives",
     "told (apart|from)": "distinguished",
     "nobody's": "say it directly",
     "as good as none": "say it directly",
@@ -44,7 +44,8 @@ GAP: Final = r"(?:[\s\"'#/*]|--|\bf(?=\"))+"
 """What may stand between two words of a phrase where a text is wrapped."""
 
 PATTERN: Final = re.compile(
-    "|".join(rf"(?P<w{n}>\b{words.replace(' ', GAP)}\b)" for n, words in enumerate(WORDS)), re.IGNORECASE
+    "|".join(rf"(?P<w{n}>(?<![\w-])(?:{words.replace(' ', GAP)})(?![\w-]))" for n, words in enumerate(WORDS)),
+    re.IGNORECASE,
 )
 
 

@@ -1,11 +1,11 @@
-"""Fit the weights by which copier and model are believed, on what both said at cursors of other people's histories.
+"""Fit the weights of retrieval and model in the hybrid engine, on their answers at cursors of public histories.
 
     python scripts/fit_hybrid.py REPO [REPO ...] --base FOLDER [--cases 150] [--out lsp_server/data/hybrid.json]
 
-REPOs are those of role ``fit`` in ``benchmarks/repositories.json``; nothing is reported on them. Two logistic
-regressions: copies, where it counts whether one is the model's own line too, and lines of the model's own. Copies are
-drawn to the copier's own probability: a model that knows nothing leaves its order as it is. FOLDER may hold GGUF,
-which is quicker on a CPU.
+REPOs have the role ``fit`` in ``benchmarks/repositories.json``; no result is reported on them. There are two logistic
+regressions: one for copies, which knows whether the model wrote the same line, and one for lines that only the model
+wrote. The first is regularised towards retrieval's own probability, so a model that knows nothing leaves the order of
+copies unchanged. FOLDER may hold a GGUF file, which is faster on a CPU.
 """
 
 import argparse
@@ -38,7 +38,7 @@ Rows = dict[str, list[Row]]
 
 
 def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None:
-    """Ask copier and model at the cursors of one history."""
+    """Ask retrieval and the model at the cursors of one history."""
     packer, asked = PromptContextBuilder(None, repo.name), replace(Settings(), base_model=base)
     source = ModelRunner(lambda: load_local(asked, PROMPT_TOKENS, print), packer, time_limits=UNHURRIED)
     source.loaded()

@@ -379,7 +379,7 @@ def whole_line(text: str, rng: random.Random) -> tuple[int, int]:
 def repeats(lines: list[list[int]], vocabulary: int, seed: int) -> Iterator[tuple[list[int], list[int]]]:
     """Rows in which each piece stands twice, anywhere: random tokens, or lines out of their order, with weights.
 
-    They can be told by nothing but looking back, however far; of random tokens only the second time counts.
+    Only looking back, however far, predicts them; of random tokens only the second occurrence counts.
 
     :param lines: encoded lines of code. :param vocabulary: how many ids there are; the first six are control tokens.
     """

@@ -1,4 +1,4 @@
-"""Where settings come from, whom they trust, and that a bad one is told and never stops anything."""
+"""Where settings come from, whom they trust, and that a bad one is reported and never stops anything."""
 
 import dataclasses
 import os
