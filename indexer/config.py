@@ -1,11 +1,10 @@
 """Settings: defaults < user file < ``ONDOL_*`` environment < the editor's options; then the repository narrows them.
 
-Every field of :class:`Settings` declares in its metadata whom it trusts and what it means. A repository's own
-``.ondol.toml`` is written by strangers, so it can add to what is left out and lower a limit, and nothing else: a
-field whose trust is ``"user"`` is never read from it. A bad value never stops anything: it is reported with its key,
-the reason and the value that is used instead.
+Every field of :class:`Settings` declares who may set it and what it means. A repository's own ``.ondol.toml`` is not
+trusted: it can exclude more files and lower limits, and nothing else. A field whose trust is ``"user"`` is never read
+from it. A bad value stops nothing: it is reported with its key, the reason and the value that is used instead.
 
-This module knows no command-line options (a command applies them with :func:`dataclasses.replace`) and starts nothing.
+A command applies its options with :func:`dataclasses.replace`.
 """
 
 import dataclasses
@@ -196,7 +195,7 @@ def _read_toml(path: Path, problems: list[str]) -> dict[str, Any]:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         if path.name == USER_FILE:
-            flags &= ~getattr(os, "O_NOFOLLOW", 0)  # people link their own settings from elsewhere
+            flags &= ~getattr(os, "O_NOFOLLOW", 0)  # a user's own file may be a link
         descriptor = os.open(path, flags)
     except (FileNotFoundError, NotADirectoryError):
         return {}

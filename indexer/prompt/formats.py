@@ -1,6 +1,6 @@
-"""How each family of code models wants to be asked: one table of data, and the check of a tokenizer against it.
+"""The prompt format of each family of code models: one table of data, and the check of a tokenizer against it.
 
-Adding a family means adding a row. Knows tokens by name only; ``fim`` writes the prompts.
+Adding a family means adding a row. ``renderer`` writes the prompts.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from indexer.prompt.tokenizer import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """How one family of models wants to be asked. Strings are byte-exact; ``{...}`` are the slots.
+    """The prompt format of one family of models. Strings are byte-exact; ``{...}`` are slots.
 
     :param template: the whole prompt; control tokens are the entries of ``controls`` that occur in it.
     :param piece: one file of context, in the same notation.
@@ -21,13 +21,12 @@ class PromptSpec:
     :param end: the control token that closes the middle, in training and as a stop.
     :param stops: further control tokens that end a generation, where the vocabulary has them.
     :param architectures: ``architectures`` of config.json this family uses; empty means any.
-    :param hold_spaces: trailing blanks of the prefix are held back and expected from the model (left to right only:
+    :param hold_spaces: trailing spaces of the prefix are left out and expected from the model (left to right only:
         FIM models are trained on cuts inside a run of blanks, the others have never seen one).
     :param context_share, suffix_share: largest shares of the prompt; the prefix gets what they leave.
     """
 
     name: str
-    order: str
     template: str
     piece: str
     controls: tuple[str, ...]
@@ -50,7 +49,6 @@ _LLAMA = ("LlamaForCausalLM",)
 SPECS: tuple[PromptSpec, ...] = (
     PromptSpec(
         name="small-llama",
-        order="spm",
         template="{context}<|file_sep|>{path}\n<|fim_suffix|>{suffix}<|fim_prefix|>{prefix}<|fim_middle|>",
         piece="<|file_sep|>{path}\n{text}",
         controls=(*_PIPE, "<|file_sep|>"),
@@ -59,7 +57,6 @@ SPECS: tuple[PromptSpec, ...] = (
     ),
     PromptSpec(
         name="qwen2.5-coder",
-        order="psm",
         template="<|repo_name|>{repository}\n{context}<|file_sep|>{path}\n"
         "<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
         piece="<|file_sep|>{path}\n{text}\n",
@@ -70,7 +67,6 @@ SPECS: tuple[PromptSpec, ...] = (
     ),
     PromptSpec(
         name="starcoder2",
-        order="psm",
         template="<repo_name>{repository}{context}<file_sep>{path}\n"
         "<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
         piece="<file_sep>{path}\n{text}",
@@ -81,7 +77,6 @@ SPECS: tuple[PromptSpec, ...] = (
     ),
     PromptSpec(
         name="mellum",
-        order="spm",
         template="{context}<filename>{path}\n<fim_suffix>{suffix}<fim_prefix>{prefix}<fim_middle>",
         piece="<filename>{path}\n{text}",
         controls=(*_STAR, "<filename>"),
@@ -90,7 +85,6 @@ SPECS: tuple[PromptSpec, ...] = (
     ),
     PromptSpec(
         name="granite-code",
-        order="psm",
         template="{context}<filename>{path}\n<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
         piece="<filename>{path}\n{text}\n",
         controls=(*_STAR, "<filename>"),
@@ -100,7 +94,6 @@ SPECS: tuple[PromptSpec, ...] = (
     ),
     PromptSpec(
         name="seed-coder",
-        order="spm",
         template="<[fim-suffix]>{suffix}<[fim-prefix]>{context}{prefix}<[fim-middle]>",
         piece=_COMMENT,
         controls=_SEED,
@@ -109,7 +102,6 @@ SPECS: tuple[PromptSpec, ...] = (
     ),
     PromptSpec(
         name="deepseek-coder",
-        order="psm",
         template="<｜fim▁begin｜>{context}{prefix}<｜fim▁hole｜>{suffix}<｜fim▁end｜>",
         piece="#{path}\n{text}\n\n",
         controls=_DEEPSEEK,
@@ -119,7 +111,6 @@ SPECS: tuple[PromptSpec, ...] = (
     ),
     PromptSpec(
         name="codellama",
-        order="psm",
         template="▁<PRE> {context}{prefix}▁<SUF>{suffix}▁<MID>",
         piece=_COMMENT,
         controls=_CODELLAMA,
@@ -129,7 +120,6 @@ SPECS: tuple[PromptSpec, ...] = (
     ),
     PromptSpec(
         name="codellama-spm",
-        order="spm",
         template="▁<PRE>▁<SUF>{suffix}▁<MID> {context}{prefix}",
         piece=_COMMENT,
         controls=_CODELLAMA,
@@ -141,7 +131,6 @@ SPECS: tuple[PromptSpec, ...] = (
 
 LEFT_TO_RIGHT = PromptSpec(
     name="left-to-right",
-    order="ltr",
     template="{context}{prefix}",
     piece=_COMMENT,
     controls=(),
@@ -165,7 +154,7 @@ def spec_named(name: str) -> PromptSpec:
 
 
 def check(spec: PromptSpec, vocabulary: Vocabulary) -> str | None:
-    """Why this tokenizer cannot be asked in this way, or None: every control token must be one id of its own."""
+    """Why this tokenizer does not fit the format, or None: every control token must be one id."""
     seen: dict[int, str] = {}
     for name in (*spec.controls, spec.end):
         if not name:

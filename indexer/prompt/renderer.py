@@ -1,9 +1,9 @@
-"""The prompt format: the one renderer that serving and training share, over the table of ``fim_specs``.
+"""Renders prompts for serving and training alike, in the formats of ``formats``.
 
 A prompt is a list of token ids. Control tokens come from the table and are placed by id; everything else (code, paths,
 repository names) is encoded as text and cannot become one. What does not fit is left out from the far ends: whole
 context pieces first, then lines far from the cursor. The start of the prefix moves in steps of whole line groups, so
-that a keystroke extends the previous prompt instead of shifting it. Knows no models and no torch.
+that a keystroke extends the previous prompt instead of shifting it.
 """
 
 import re
@@ -15,22 +15,22 @@ from indexer.prompt.formats import PromptSpec, check
 from indexer.prompt.tokenizer import Vocabulary
 
 PROMPT_FORMAT = 2
-"""Rises with every change of what the renderer writes; adapters trained with another one are refused."""
+"""The version of the rendered prompts; an adapter trained with another version is refused."""
 
 _GRID = 8  # the prefix begins at a line number divisible by this, so its start moves once in 8 lines, not per key
 _CHARS_PER_TOKEN = 8  # no code tokenizer averages more; bounds the work on a file of one enormous line
-_MIN_PIECE = 24  # a context piece cut to fewer tokens than this says nothing
+_MIN_PIECE = 24  # a context piece with fewer tokens than this is left out
 _MARK, _NAME = r"[!-/:-@\[-^`{-~]", r"\b[A-Za-z_]\w{0,39}"
 _BEGUN = re.compile(f" ?(?:{_MARK}{{1,4}}(?:{_NAME})?|{_NAME})\\Z", re.ASCII)
-"""What the next token may begin with: an unfinished word, with the marks and the blank that tokenizers join with it.
-In ASCII alone: another letter may take several tokens."""
+"""The text that the next token may begin with: an unfinished word, with the marks and the space that tokenizers join to
+it. Only ASCII, because other letters may take several tokens."""
 
 _SLOT = re.compile(r"\{(context|path|prefix|suffix|repository|text)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class ContextPiece:
-    """Text from elsewhere that may help: a chunk the search found, a definition, a recent edit."""
+    """Text from elsewhere for the prompt: a chunk that the search found, a definition, a recent edit."""
 
     path: str
     text: str
@@ -38,7 +38,7 @@ class ContextPiece:
 
 @dataclass(frozen=True, slots=True)
 class PromptInput:
-    """What a prompt is made of. ``context`` is ordered from the most to the least useful piece."""
+    """The parts of a prompt; ``context`` is ordered from the most to the least useful piece."""
 
     path: str
     prefix: str
@@ -52,8 +52,8 @@ class Prompt:
     """A rendered prompt.
 
     :param ids: token ids, at most the renderer's limit.
-    :param held: text before the cursor that is not in ``ids``; the model has to write it first.
-    :param pieces: how many context pieces are in it.
+    :param held: text before the cursor that is not in ``ids`` (token healing); the model has to write it first.
+    :param pieces: number of context pieces in it.
     :param counts: tokens per part (``context``, ``suffix``, ``prefix``), for traces.
     """
 
@@ -101,7 +101,7 @@ class Renderer:
         return Prompt((*self.vocabulary.bos, *ids)[: self.limit], held, pieces, counts)
 
     def _held(self, prefix: str) -> tuple[str, str]:
-        """The prefix up to where the next token may begin, and the rest."""
+        """Split the prefix where the next token may begin."""
         body = prefix
         if self._heal and (begun := _BEGUN.search(prefix, max(0, len(prefix) - 46))):
             body = prefix[: begun.start()]
@@ -110,14 +110,14 @@ class Renderer:
         return body, prefix[len(body) :]
 
     def training(self, parts: PromptInput, middle: str) -> tuple[list[int], int]:
-        """A training sample: the serving prompt, the middle and the end token; and where the target begins."""
+        """A training sample (serving prompt, middle, end token) and the index of its first target token."""
         prompt = self.render(parts)
         target = self.vocabulary.encode(prompt.held + middle)
         end = self._controls.get(self.spec.end, self.vocabulary.eos)
         return [*prompt.ids, *target, *([] if end is None else [end])], len(prompt.ids)
 
     def document(self, path: str, text: str, *, whole: bool) -> list[int]:
-        """A file, left to right, as the model has seen files: in the notation of a context piece.
+        """A file from left to right, in the notation of a context piece.
 
         :param whole: the file ends where ``text`` ends, so the end token closes it.
         """
@@ -126,7 +126,7 @@ class Renderer:
         return [*self.vocabulary.bos, *ids, *([end] if whole and end is not None else [])]
 
     def _split(self, template: str) -> list[tuple[str, str]]:
-        """A template as (kind, value) pairs: ``control``, ``text`` or ``slot``. Only our own strings come here."""
+        """A template as (kind, value) pairs: ``control``, ``text`` or ``slot``."""
         names = sorted(self._controls, key=len, reverse=True)
         pattern = "|".join([*map(re.escape, names), _SLOT.pattern])
         out: list[tuple[str, str]] = []
@@ -160,7 +160,7 @@ class Renderer:
         return out
 
     def _lead(self, slot: str) -> str:
-        """Literal text that stands directly before a slot and is encoded together with it."""
+        """The literal text directly before a slot, which is encoded together with it."""
         for before, here in zip([("", ""), *self._template], self._template, strict=False):
             if here == ("slot", slot):
                 return before[1] if before[0] == "text" else ""

@@ -1,8 +1,7 @@
-"""A model's tokenizer seen as two separate things: a way to write text, and a handful of control tokens.
+"""A model's tokenizer in two parts: one that encodes text, and a few control tokens.
 
-Text is encoded by a copy of the tokenizer from which every control token has been taken out, so a file that holds
+Text is encoded by a copy of the tokenizer without control tokens, so a file that holds
 ``<|fim_middle|>`` becomes the characters of that string and never the token. Control tokens are placed by id only.
-Needs ``tokenizers``; knows nothing of prompts, models or torch.
 """
 
 import json

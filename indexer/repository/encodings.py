@@ -1,8 +1,7 @@
-"""Bytes to text: which encoding a source file is written in, decided without any setting and without raising.
+"""Decodes source files: finds the encoding without a setting, and never raises.
 
-The order is from the encodings that prove themselves (a byte order mark, valid UTF-8) to those that accept anything:
-Korean code is often CP949, Japanese Shift-JIS, old European code Latin-1. This module does not decide whether bytes
-are text at all; ``policy`` does.
+Encodings that can be recognized (a byte order mark, valid UTF-8) are tried first, and those that accept anything last.
+Korean code is often CP949, Japanese Shift-JIS, old European code Latin-1. ``policy`` decides whether bytes are text.
 """
 
 import codecs
@@ -43,7 +42,7 @@ def decode(data: bytes) -> tuple[str, str]:
 
 
 def wide_encoding(data: bytes) -> str | None:
-    """``"utf-16-le"`` or ``"utf-16-be"`` if the zero bytes of ``data`` stand as in UTF-16 without a mark, else None.
+    """``"utf-16-le"`` or ``"utf-16-be"`` if the zero bytes of ``data`` lie as in UTF-16 without a mark, else None.
 
     Code is mostly ASCII, so at least 40 % of one half of each pair is zero and next to none of the other.
     """
@@ -59,7 +58,7 @@ def wide_encoding(data: bytes) -> str | None:
 
 
 def _decode_legacy(data: bytes) -> tuple[str, str]:
-    """Korean, then Japanese, then Western European: each is taken only if the text it gives looks like its language."""
+    """Korean, then Japanese, then Western European: each is used only if its text looks like the language."""
     korean = _try(data, "cp949")
     if korean is not None and _is_korean(korean):
         return korean, "cp949"

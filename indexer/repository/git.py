@@ -1,12 +1,10 @@
-"""Git, and the only place that starts it.
+"""Runs git; no other module starts it.
 
-A repository that is merely opened must not run anything, and git's own configuration inside ``.git`` can name programs
-(file system monitors, hooks, text converters, pagers, transports, signature checkers). So every call goes through
-:func:`run_git` or :func:`cat_file_batch`, which take git's variables out of the environment, switch those keys off on
-the command line (which wins over the repository's file) and forbid every transport. Commands that would write to the
-repository, or contact another one, are refused.
-
-This module knows nothing about Ondol's settings or about which files matter.
+Opening a repository must not run its code, but git's configuration inside ``.git`` can name programs (file system
+monitors, hooks, text converters, pagers, transports, signature checkers). Every call therefore goes through
+:func:`run_git` or :func:`cat_file_batch`. They remove git's variables from the environment, override these keys on the
+command line, which takes precedence over the repository's file, and forbid every transport. Commands that write to the
+repository or contact another one are refused.
 """
 
 import contextlib
@@ -23,7 +21,7 @@ from indexer.errors import UserError
 
 TIMEOUT = 120.0
 
-# The commands that Ondol needs: all of them read. A new one is added here after checking what it can be told to start.
+# The commands that Ondol needs; all of them only read. Before adding one, check which programs it can start.
 _COMMANDS = frozenset(
     {
         "cat-file",
@@ -41,7 +39,7 @@ _COMMANDS = frozenset(
         "version",
     }
 )
-# These print patches, so they obey diff drivers named by .gitattributes unless told not to.
+# These print patches, so they run diff drivers named by .gitattributes unless an option forbids it.
 _PATCHING = frozenset({"diff-tree", "log", "show"})
 
 _OVERRIDES = {
@@ -113,14 +111,14 @@ def is_shallow(root: Path) -> bool:
 
 
 def blob_id(data: bytes) -> str:
-    """Git's name for a file with these bytes (SHA-1, 40 hexadecimal digits); also names content outside git."""
+    """Git's blob id of these bytes (SHA-1, 40 hexadecimal digits); also used for content outside git."""
     digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
     digest.update(data)
     return digest.hexdigest()
 
 
 def ls_files(root: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-    """What git says about the work tree: (mode and path of tracked files), untracked paths, ignored paths.
+    """The files of the work tree: (mode, path) of tracked files, untracked paths, ignored paths.
 
     Modes are git's, e.g. ``100644``, ``120000`` (link), ``160000`` (submodule). An untracked or ignored folder that git
     does not look into ends in ``/``. Paths are POSIX, relative to ``root``, decoded with ``surrogateescape``.
@@ -170,7 +168,7 @@ def run_git(root: Path, *args: str, stdin: bytes | None = None, timeout: float =
 
     :param args: the command and its arguments; put ``--`` or ``--end-of-options`` before names that come from data.
     :param stdin: bytes for its standard input; None closes it.
-    :param timeout: seconds after which it is killed.
+    :param timeout: seconds after which git is killed.
     :raises UserError: git is missing, refuses, or does not answer in time.
     """
     try:
@@ -195,11 +193,11 @@ def run_git(root: Path, *args: str, stdin: bytes | None = None, timeout: float =
 
 
 def cat_file_batch(root: Path, ids: Iterable[str], max_bytes: int | None = None) -> Iterator[tuple[str, bytes | None]]:
-    """The contents of objects, streamed in the order asked for, by one git process.
+    """Stream the contents of objects from one git process, in the order of ``ids``.
 
-    :param ids: object ids, or ``commit:path``; a name with a line break cannot be asked for and yields None.
-    :param max_bytes: larger objects are read past and yielded as None, so memory stays bounded.
-    :returns: (id as asked, bytes), or (id, None) where there is no such object or it is too large.
+    :param ids: object ids, or ``commit:path``; a name with a line break yields None.
+    :param max_bytes: larger objects are skipped and yielded as None, so memory stays bounded.
+    :returns: (id, bytes), or (id, None) if there is no such object or it is too large.
     """
     process = subprocess.Popen(
         command(root, "cat-file", "--batch"),
@@ -211,13 +209,13 @@ def cat_file_batch(root: Path, ids: Iterable[str], max_bytes: int | None = None)
     assert process.stdin is not None and process.stdout is not None
     try:
         names = iter(ids)
-        # A slice of requests stays far under a pipe's 64 KiB, so writing never waits for a reader that waits for us.
+        # 32 requests stay far below a pipe's 64 KiB, so the write cannot block while git waits for a read.
         while batch := list(islice(names, 32)):
-            asked = [name for name in batch if _can_ask(name)]
-            process.stdin.write(b"".join(os.fsencode(name) + b"\n" for name in asked))
+            valid = [name for name in batch if _is_one_line(name)]
+            process.stdin.write(b"".join(os.fsencode(name) + b"\n" for name in valid))
             process.stdin.flush()
             for name in batch:
-                yield name, _read_object(process.stdout, max_bytes) if _can_ask(name) else None
+                yield name, _read_object(process.stdout, max_bytes) if _is_one_line(name) else None
     except BrokenPipeError as error:
         raise UserError(f"git stopped while reading {root}", "run git fsck there") from error
     finally:
@@ -245,7 +243,7 @@ def command(root: Path, *args: str) -> list[str]:
 
 
 def environment(root: Path, base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for git: this process's without git's variables, and with the doors closed."""
+    """The environment for git: this process's without git's variables, with transports and programs switched off."""
     source = os.environ if base is None else base
     kept = {name: value for name, value in source.items() if not name.upper().startswith("GIT_")}
     return kept | {
@@ -264,7 +262,7 @@ def environment(root: Path, base: Mapping[str, str] | None = None) -> dict[str, 
 
 
 def _executable() -> str:
-    """Git by absolute path; never one that lies in the working directory."""
+    """The absolute path of git, never one in the working directory."""
     folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
     found = shutil.which("git", path=os.pathsep.join(folders))
     if found is None:
@@ -273,7 +271,7 @@ def _executable() -> str:
 
 
 def _looks_like_git_directory(path: Path) -> bool:
-    """The three things git itself asks of a git directory."""
+    """Whether a folder has the three entries that git requires of a git directory."""
     try:
         return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
     except OSError:
@@ -281,7 +279,7 @@ def _looks_like_git_directory(path: Path) -> bool:
 
 
 def _optional(root: Path, *args: str) -> str | None:
-    """The one line a query prints, or None where it has no answer."""
+    """The one line that a query prints, or None if it has no answer."""
     done = subprocess.run(
         command(root, *args),
         stdin=subprocess.DEVNULL,
@@ -307,12 +305,12 @@ def _refusal(root: Path, name: str, stderr: bytes) -> UserError:
     return UserError(f"git {name} failed in {root} ({said[0] if said else 'no message'})", "run git fsck there")
 
 
-def _can_ask(name: str) -> bool:
+def _is_one_line(name: str) -> bool:
     return bool(name) and "\n" not in name and "\0" not in name
 
 
 def _read_object(stream: IO[bytes], max_bytes: int | None) -> bytes | None:
-    """One answer of ``cat-file --batch``: a header line, the bytes, a line feed."""
+    """Read one answer of ``cat-file --batch``: a header line, the bytes, a line feed."""
     header = stream.readline()
     if not header:
         raise BrokenPipeError

@@ -1,8 +1,7 @@
-"""The history of a repository as the edits that people made: commits, the files they changed, the lines they added.
+"""The history of a repository as edits: commits, the files they changed, the lines they added.
 
-Only text comes out of here, never an opinion about it: which lines are worth predicting or training on is for the
-caller to say. Merges bring no edits of their own and are passed over; a file that was moved is compared with what it
-was before the move, so that moved lines do not count as written.
+The caller decides which lines are worth predicting or training on. Merges have no edits of their own and are left out.
+A file that was moved is compared with its state before the move, so that moved lines do not count as written.
 """
 
 import re
@@ -21,11 +20,11 @@ NO_BLOB = "0" * 40
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit that is no merge.
+    """A commit that is not a merge.
 
     :param parent: id of the only parent, or None for the first commit of a history (or of a shallow one).
     :param time: committer's time, seconds since 1970.
-    :param author: a key for the author, which is not their name or address.
+    :param author: a hash that stands for the author, without name or address.
     """
 
     id: str
@@ -36,7 +35,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Lines that took the place of others; both counted from 0, ``old_count`` or ``new_count`` may be 0."""
+    """A range of lines that replaced another; starts count from 0, ``old_count`` or ``new_count`` may be 0."""
 
     old_start: int
     old_count: int
@@ -46,7 +45,7 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one commit did to one regular file that exists after it.
+    """A change of one commit to one regular file that exists after it.
 
     :param status: git's letter: A added, M modified, R renamed, C copied.
     :param old_blob: blob id before, or ``NO_BLOB``.
@@ -73,7 +72,7 @@ def commits(
     since: str | None = None,
     first_parent: bool = False,
 ) -> list[Commit]:
-    """The commits of a range, newest first, without merges; none before one that descends from it, whatever dates say.
+    """The commits of a range without merges, newest first: descendants come first, whatever the dates.
 
     :param revisions: a revision or a range ``A..B``.
     :param since: a date as git understands it.
@@ -94,7 +93,7 @@ def commits(
 def changes(root: Path, commit: Commit, paths: Sequence[str] = ()) -> list[Change]:
     """The regular files that a commit added or changed, with their hunks.
 
-    Deletions are not among them, nor what became a file from a link (git prints two patches for one such entry).
+    Deletions are left out, and so are links that became files (git prints two patches for one such entry).
     """
     against = [commit.parent] if commit.parent else ["--root"]
     output = run_git(
@@ -159,7 +158,7 @@ def _unquote(name: bytes) -> str:
 def _hunks_by_file(patch: bytes) -> Iterator[tuple[Hunk, ...]]:
     """The hunks of each file of a patch, in the order of the files; a file without any gives an empty tuple.
 
-    Hunk bodies are passed over by their counted lines, so that no added text can be taken for a header.
+    Hunk bodies are skipped by their line counts, so that added text is never read as a header.
     """
     hunks: list[Hunk] | None = None
     lines = patch.split(b"\n")

@@ -1,10 +1,8 @@
 """Which files Ondol reads, and why it leaves the others out.
 
-A file is judged by the cheapest evidence first: its name, its size, the first bytes, the whole bytes, the text. Every
-refusal is a :class:`~indexer.types.Skip` with one of the reasons below, so that a report can count them; nothing is
-left out silently. Files are opened so that neither a link nor a special file can be read by surprise.
-
-This module knows nothing about git, ignore files or folders: ``walk`` does.
+The cheapest checks come first: name, size, the first bytes, all bytes, the text. Every file that is left out becomes a
+:class:`~indexer.types.Skip` with one of the reasons below, so that a report can count them. Files are opened in a way
+that reads neither links nor special files. ``walk`` handles git, ignore files and folders.
 """
 
 import errno
@@ -24,7 +22,7 @@ from indexer.repository.git import blob_id
 from indexer.secrets.masking import mask
 from indexer.types import Entry, Skip, Source
 
-# Reasons. The text is what a person reads in a report.
+# Reasons, as the report shows them.
 EXCLUDED = "excluded by settings"
 IGNORED = "ignored by git"
 ONDOLIGNORED = "ignored by .ondolignore"
@@ -80,7 +78,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Other people's code. `external`, `deps` and `lib` are left alone: companies keep their own code there.
+# Vendored code. `external`, `deps` and `lib` are not listed: companies keep their own code there.
 VENDORED_FOLDERS = _words(
     """node_modules bower_components jspm_packages vendor vendored third_party third-party thirdparty 3rdparty
     site-packages dist-packages godeps pods carthage .venv venv .tox .nox .eggs .yarn .pnpm-store"""
@@ -115,7 +113,7 @@ _GENERATED_NAMES = re.compile(
 _MINIFIED_NAMES = re.compile(r"[.-]min\.(?:js|css|mjs|cjs)$|\.bundle\.js$")
 _SCRIPT_SUFFIXES = frozenset({".js", ".mjs", ".cjs", ".css", ".html", ".htm", ".json", ".xml"})
 
-# The comments a file begins with; what stands after the first line of code tells of code generated elsewhere.
+# The comments at the head of a file. Later comments are about other code that is generated.
 _HEADER = re.compile(r"(?:[ \t]*(?:(?:#|//|/\*|\*|--|<!--|;|%|\'|REM\b)[^\n]*)?(?:\n|\Z))*+", re.IGNORECASE)
 _GENERATED_TEXT = re.compile(
     r"@generated\b|<auto-?generated|\b(?:auto-?|automatically |machine[- ])generated\b"
@@ -125,14 +123,14 @@ _GENERATED_TEXT = re.compile(
 )
 _GENERATED_HEAD = 3000
 _SNIFF = 65_536
-# Control characters that text does not hold; tab, line feed, vertical tab, form feed, return and escape it may.
+# Control characters that do not occur in text; tab, line feed, vertical tab, form feed, return and escape it may.
 _CONTROL = bytes(code for code in range(32) if code not in (9, 10, 11, 12, 13, 27)) + b"\x7f"
 _LINE_LENGTH_MEANT_BY_PEOPLE = 1000
 _SCRIPT_LINE_LENGTH_MEANT_BY_PEOPLE = 250
 
 
 def accepts_path(path: str, settings: Settings) -> str | None:
-    """The reason why a file of this name is not read, or None if its name is no reason."""
+    """Why a file of this name is left out, or None."""
     if bad_path(path):
         return BAD_PATH
     if settings.exclude and _excluder(settings.exclude).match_file(path):
@@ -192,7 +190,7 @@ def read_source(root: Path, entry: Entry, settings: Settings) -> Source | Skip:
 
 
 def source_from_bytes(path: str, data: bytes, settings: Settings) -> Source | Skip:
-    """The same judgement for bytes that are not read from disk: git history, open buffers. Never raises."""
+    """Apply the same checks to bytes from elsewhere: git history, open documents. Never raises."""
     reason = accepts_path(path, settings)
     if reason is None and len(data) > settings.max_file_bytes:
         reason = TOO_LARGE
@@ -200,7 +198,7 @@ def source_from_bytes(path: str, data: bytes, settings: Settings) -> Source | Sk
 
 
 def read_bytes(root: Path, path: str, limit: int) -> bytes | str:
-    """The bytes of ``root/path``, or the reason why not. No component of ``path`` may be a link."""
+    """The bytes of ``root/path``, or the reason why they cannot be read. No component of ``path`` may be a link."""
     try:
         descriptor = _open_beneath(root, path)
     except OSError as error:
@@ -259,7 +257,7 @@ def _reason_of(error: OSError) -> str:
 
 
 def _judge(path: str, data: bytes, settings: Settings) -> Source | Skip:
-    """Everything that is decided by a file's bytes, cheapest first."""
+    """The checks of a file's bytes, cheapest first."""
     if _is_binary(data):
         return Skip(path, BINARY)
     text, encoding = decode(data)
@@ -296,7 +294,7 @@ def _reason_in_text(path: str, text: str, encoding: str, settings: Settings) -> 
 
 
 def _says_it_is_generated(text: str) -> bool:
-    """Whether the comments at the head of a file, 3,000 characters at most, say that a program wrote it."""
+    """Whether the comments at the head of a file, 3,000 characters at most, say that it was generated."""
     head = text[:_GENERATED_HEAD]
     lowered = head.lower()
     if not any(word in lowered for word in ("generated", "do not edit", "do not modify")):
@@ -306,7 +304,7 @@ def _says_it_is_generated(text: str) -> bool:
 
 
 def _suffix(name: str) -> str:
-    """The ending of a file name with its dot; empty for none. Thrice as fast as pathlib's."""
+    """The ending of a file name with its dot; empty for none. Three times as fast as pathlib's."""
     return os.path.splitext(name)[1]  # noqa: PTH122
 
 

@@ -1,10 +1,8 @@
-"""Finds the files of a repository or a plain folder, and counts every one it leaves out.
+"""Finds the files of a repository or a plain folder, and lists every file that is left out.
 
-In a git repository git itself says what is tracked, untracked and ignored; elsewhere ``.gitignore`` files are read
-here. ``.ondolignore`` files, in the same syntax and at any level, leave out more. Links are never followed, so neither
-a loop nor a link out of the root can matter. Files are only looked at (``lstat``), never opened, except ignore files.
-
-This module does not judge contents: ``policy`` does.
+In a git repository git reports tracked, untracked and ignored files; elsewhere this module reads ``.gitignore`` files.
+``.ondolignore`` files, in the same syntax and at any level, leave out more. Links are not followed, so loops and links
+out of the root do no harm. Only ignore files are opened; ``policy`` checks contents.
 """
 
 import os
@@ -25,9 +23,9 @@ _IGNORE_FILE_LIMIT = 64 * 1024
 
 
 def walk(root: Path, settings: Settings) -> tuple[list[Entry], list[Skip]]:
-    """All files under ``root`` that may be read, and all that may not with the reason; both sorted by path.
+    """All files under ``root`` that may be read, and all others with the reason; both sorted by path.
 
-    Whatever git ignores, and a folder left out as a whole, counts as one: its path ends in ``/``.
+    A folder that is left out as a whole is one entry, whose path ends in ``/``.
 
     :raises UserError: there is no such folder, it is a bare repository, or git refuses.
     """
@@ -62,9 +60,9 @@ def walk(root: Path, settings: Settings) -> tuple[list[Entry], list[Skip]]:
 
 
 class Rules:
-    """What the names of files say: the settings' exclusions, ``.ondolignore`` at every level, ``policy``'s names.
+    """Which files are left out by their path: settings, ``.ondolignore`` at every level, the names in ``policy``.
 
-    Answers for one path as well, so that a buffer open in an editor is held to the same rules.
+    They apply to one path at a time, so that a document open in an editor follows the same rules.
 
     :ivar problems: ignore files, or lines of them, that could not be used.
     """
@@ -90,7 +88,7 @@ class Rules:
     def ignores(self, path: str) -> bool:
         """Whether an ignore file leaves out ``path``; a folder's path ends in ``/``.
 
-        As in git: the deepest file that has an opinion decides, but nothing inside an ignored folder comes back.
+        As in git, the deepest matching file decides, but nothing inside an ignored folder is included again.
         """
         parent = path.rstrip("/").rpartition("/")[0]
         if self._ignores_folder(parent):
@@ -117,7 +115,7 @@ class Rules:
         return self._specs[folder]
 
     def _read(self, path: str) -> pathspec.GitIgnoreSpec | None:
-        """The patterns of the ignore file at ``path``, None if there are none; what cannot be used is noted."""
+        """The patterns of the ignore file at ``path``, None if there are none; unusable lines are recorded."""
         data = policy.read_bytes(self._root, path, _IGNORE_FILE_LIMIT)
         if isinstance(data, str):
             if data != policy.VANISHED:
@@ -182,7 +180,7 @@ def _plain_files(root: Path, rules: Rules, skips: dict[str, Skip]) -> Iterator[s
 
 
 def _reason_of_folder(root: Path, path: str, rules: Rules, gitignore: Rules) -> str | None:
-    """Why a folder of a plain tree is not entered; a name inside it stands for all of them."""
+    """Why a folder of a plain tree is not entered, checked with one name inside it."""
     if git.is_repository(root / path):
         return policy.SUBMODULE
     if gitignore.ignores(path + "/"):

@@ -1,12 +1,12 @@
 """Masks secrets in text, so that no index, data set, prompt, log or completion holds one.
 
-Four ways of finding them, from the certain to the probable: armoured private keys; formats that announce themselves
-(``secret_rules.FORMATS``, also inside base64 and in strings joined by ``+``); values that a name, a header or an
-address says are secret; and Kingfisher, a detector with some 490 rules kept by others, asked where a file holds
-anything that could be a secret. Kingfisher can also check a key with its service; that part is never called.
+Four detectors, from the certain to the probable: armoured private keys; formats with a known prefix
+(``rules.FORMATS``, also inside base64 and in strings joined by ``+``); values whose name, header or address says that
+they are secret; and Kingfisher, a detector with some 490 rules, which runs only if a file holds a random word.
+Kingfisher can also verify a key with its service; that function is never called.
 
-Cheap evidence comes first: most text is only split into words, and only the few long words are looked at (measured:
-the whole of this module takes about 1 s for 40 MB of code). Masking keeps the number of lines.
+Cheap checks come first: most text is only split into words, and only the few long words are examined (about 1 s for
+40 MB of code). Masking keeps the number of lines.
 """
 
 import base64
@@ -27,7 +27,7 @@ Span = tuple[int, int]
 
 
 def _only(alphabet: str) -> bytes:
-    """A translation of bytes that keeps ``alphabet`` and makes a space of all else."""
+    """A byte translation that keeps ``alphabet`` and turns every other byte into a space."""
     return bytes(code if chr(code) in alphabet else 0x20 for code in range(256))
 
 
@@ -79,8 +79,8 @@ _SETTINGS_NAMES = re.compile(
 def mask(text: str, path: str = "") -> tuple[str, int]:
     """Replace every secret in ``text`` by ``REDACTED``; the number of lines stays the same.
 
-    :param path: where the text is from; in files of settings a value needs no quotes to count.
-    :returns: the masked text and how many places were masked.
+    :param path: the path of the text; in configuration files a value counts also without quotes.
+    :returns: the masked text and the number of masked spans.
     """
     spans = find(text, path)
     if not spans:
@@ -95,12 +95,12 @@ def mask(text: str, path: str = "") -> tuple[str, int]:
 
 
 def prepare() -> None:
-    """Load what :func:`mask` may need, so that no later call waits for it; lets other threads run meanwhile."""
+    """Load what :func:`mask` may need, so that no later call waits for it; other threads run meanwhile."""
     _kingfisher("")
 
 
 def find(text: str, path: str = "") -> list[Span]:
-    """Where the secrets of ``text`` stand: offsets ``[start, end)``, sorted, not overlapping."""
+    """The spans of the secrets in ``text``: offsets ``[start, end)``, sorted, not overlapping."""
     spans = _find(text, path)
     for start, end, seams in _joined_strings(text):
         spans += _find_across(text, path, start, end, seams)
@@ -131,7 +131,7 @@ def _long_words(text: str) -> bytes:
 
 
 def _announced(words: bytes) -> set[str]:
-    """Values among ``words`` whose format says what they are, plain or inside base64."""
+    """Values among ``words`` in a known format, plain or inside base64."""
     values: set[str] = set()
     lines = words.decode("ascii")
     for literals, pattern in rules.FORMATS:
@@ -146,7 +146,7 @@ def _announced(words: bytes) -> set[str]:
 
 
 def _hides_secret(word: str) -> bool:
-    """Whether base64 text decodes to ASCII that holds an announced format, or a name with its value."""
+    """Whether base64 text decodes to ASCII that holds a known format, or a name with a secret value."""
     try:
         inner = base64.b64decode(word.rstrip("=") + "=" * (-len(word.rstrip("=")) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
@@ -190,7 +190,7 @@ def _is_key_body(body: str) -> bool:
 
 
 def _named(text: str, path: str) -> list[Span]:
-    """Values that a name says are secret."""
+    """Values whose name says that they are secret."""
     spans: list[Span] = []
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered, and offsets must agree
@@ -209,7 +209,7 @@ def _named(text: str, path: str) -> list[Span]:
 
 
 def _assigned(text: str, position: int, after: int, settings: bool) -> Span | None:
-    """The secret assigned to the name whose stem stands at ``[position, after)``, if there is one."""
+    """The secret assigned to the name whose stem is at ``[position, after)``, or None."""
     match = _ASSIGNED.match(text, after)
     if match is not None and match["quoted"] is not None:
         if match["comma"] and not (match["mark"] and _is_quoted_name(text, position)):
@@ -239,7 +239,7 @@ def _is_quoted_name(text: str, position: int) -> bool:
 
 
 def _kind(text: str, position: int, end: int) -> str | None:
-    """What the name around ``position``, which ends at ``end``, says of its value."""
+    """The kind of value that the name around ``position``, which ends at ``end``, announces."""
     head = _NAME_HEAD.search(text, max(0, position - 60), position)
     return rules.kind_of_name(text[head.start() if head else position : end])
 
@@ -311,7 +311,7 @@ def _merged(spans: list[Span]) -> list[Span]:
 
 
 def _kingfisher_is_worth_asking(words: bytes) -> bool:
-    """Whether there is what nearly all of its rules have in common: a random run of letters and digits."""
+    """Whether the words hold a random run of letters and digits, as nearly all of Kingfisher's rules require."""
     for run in words.translate(_ALNUM_BYTES).split():
         if len(run) >= 16 and not run.isalpha() and not run.isdigit() and rules.looks_random(run.decode("ascii")):
             return True
@@ -323,7 +323,7 @@ _loading = threading.Lock()
 
 
 def _kingfisher(text: str) -> set[str]:
-    """What Kingfisher reports; loaded when first needed: 0.3 s with its compiled rules cached, 3 s without."""
+    """The secrets that Kingfisher reports. Loading it takes 0.3 s with its compiled rules cached, 3 s without."""
     global _scan
     with _loading:
         if _scan is None:
@@ -331,7 +331,7 @@ def _kingfisher(text: str) -> set[str]:
     return {
         finding.secret
         for finding in _scan(text.encode("utf-8", "replace"))
-        # Keys in armour and passwords in addresses are found here, with a better idea of where they end.
+        # This module finds armoured keys and passwords in addresses itself, with more exact ends.
         if finding.visible
         and len(finding.secret) >= 12
         and "PRIVATE KEY" not in finding.secret

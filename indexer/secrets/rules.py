@@ -1,7 +1,7 @@
-"""What secrets look like: the formats that announce themselves, the names that announce a secret, and the stand-ins.
+"""What secrets look like: known formats, names of secret values, and placeholders.
 
 Data and small judgements of single values; ``secrets`` searches text with them. The formats are those the services
-document. Kingfisher's rules, which ``secrets`` asks as well, know many more services but are tuned to report only
+document. Kingfisher's rules, which ``masking`` uses as well, know many more services but are tuned to report only
 what is certain (half of our planted secrets); for an index the other mistake is the worse one.
 """
 
@@ -120,7 +120,7 @@ _ABOUT_NAME = re.compile(
     r"|pem|crt|cert|csr|json|txt|expiry|expires|expired|ttl|count|limit|index|style|color|ref|fingerprint|exchange|map|set|list|event)$"
 )
 
-# Values people write where a secret would stand.
+# Placeholders for a secret.
 _STAND_IN = re.compile(
     r"example|sample|dummy|placeholder|your|change.?me|replace|insert|redacted|xxxx|\*\*\*|\.\.\.|todo|fixme|deadbeef"
     r"|12345678|abcdefgh|abcd1234|aaaaa|00000000|11111111|<\w+>|\$\{|\{\{|\{[a-z_]*\}|%\(\w+\)|^\$|#\{|\benv\b|getenv"
@@ -138,7 +138,7 @@ _TECHNICAL = re.compile(
 )
 _PART = re.compile(r"[A-Za-z]{1,24}\d{0,4}|v?\d{1,2}")
 _BETWEEN_PARTS = re.compile(r"[_./: -]+")
-# What is code where it stands without quotes.
+# Text without quotes that is code.
 _EXPRESSION = re.compile(r"[:.*~|!+^-]*[A-Za-z_$][\w$]*(?:(?:::|\.|->)[A-Za-z_$]?[\w$]*)*")
 _CLASS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^a-zA-Z0-9]+")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
@@ -161,9 +161,9 @@ def kind_of_name(name: str) -> str | None:
 
 
 def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
-    """Whether ``value``, assigned to a name of this kind, is a secret rather than a stand-in or an identifier.
+    """Whether ``value``, assigned to a name of this kind, is a secret rather than a placeholder or an identifier.
 
-    :param least: a random value has at least so many characters.
+    :param least: the least number of characters of a random value.
     """
     value = value[:_JUDGED]
     if len(value) < 6 or is_stand_in(value) or _TECHNICAL.match(value):
@@ -180,15 +180,15 @@ def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
 
 
 def is_stand_in(value: str) -> bool:
-    """Whether ``value`` holds what people write in a secret's place. Random letters may spell ``yOuR``; they do not."""
+    """Whether ``value`` holds a placeholder. Random letters may spell ``yOuR``, so the case must fit too."""
     found = (match.group(0) for match in _STAND_IN.finditer(value))
     return any(not word.isalpha() or len(_CLASS.findall(word)) <= len(word) / 2 for word in found)
 
 
 def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:
-    """The same for a value without quotes outside files of settings, where it is more likely a piece of code.
+    """The same for a value without quotes outside configuration files, where it is more likely code.
 
-    :param attached: nothing stands between the sign of assignment and the value.
+    :param attached: whether the value follows the assignment sign directly.
     """
     sure = attached and (kind == "password" or sum(c.isdigit() for c in value) >= 2)
     if "**" in value or (_EXPRESSION.fullmatch(value) and not sure):
@@ -197,14 +197,14 @@ def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:
 
 
 def is_password_in_address(value: str) -> bool:
-    """Whether the part between ``user:`` and ``@`` is a password: more than one lower-case word, and no stand-in."""
+    """Whether the part between ``user:`` and ``@`` is a password: more than one lower-case word, and no placeholder."""
     if is_stand_in(value) or re.fullmatch(r"[a-z]{1,12}|\d{1,5}|[A-Z_]+", value):
         return False
     return not re.search(r"[$%]?[{}()\[\]]", value)
 
 
 def looks_random(value: str, least: int = 16) -> bool:
-    """Whether ``value`` looks drawn by a generator: at least ``least`` characters that keep changing their class.
+    """Whether ``value`` looks random: at least ``least`` characters that change their class often.
 
     Words of a language keep to one class for some five letters; random letters and digits change every 1.6.
     """
