@@ -7,11 +7,12 @@ the statistics and given replay reports. It writes nothing.
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
 from finetune.adapters.overview import row_of
+from finetune.evaluation.summary import MEASURES
 from finetune.evaluation.systems import systems_of
 from indexer.config import Settings
 from indexer.data_layout import STATS, nightly_reports_directory, registry_directory
@@ -19,6 +20,18 @@ from lsp_server.telemetry.feedback import summarize
 from lsp_server.telemetry.traces import ring_of
 from lsp_server.weights.adapter_registry import current_number
 from lsp_server.weights.adapter_registry_writer import versions
+
+SHARES: Final = {
+    key: st.column_config.NumberColumn(label, format="percent")
+    for key, label in {
+        "accepted_share": "share accepted",
+        "kept_30": "kept after 30 s",
+        "kept_300": "kept after 5 min",
+        "similar_30": "similarity after 30 s",
+        "similar_300": "similarity after 5 min",
+    }.items()
+}
+"""Columns of the statistics that hold shares, with their headings."""
 
 
 def nightly_reports(folder: Path) -> list[dict[str, Any]]:
@@ -81,7 +94,7 @@ def show_statistics(records: list[dict[str, Any]]) -> None:
     columns[1].metric("accepted", percent(total["accepted_share"]))
     columns[2].metric("kept after 5 minutes", percent(total["kept_300"]))
     columns[3].metric("accepted characters", f"{total['characters']:,}")
-    st.dataframe(rows, hide_index=True)
+    st.dataframe(rows, hide_index=True, column_config=SHARES)
 
 
 def show_evaluation(path: Path) -> None:
@@ -89,12 +102,14 @@ def show_evaluation(path: Path) -> None:
     st.header(f"Replay: {path.name}")
     try:
         report = json.loads(path.read_text("utf-8"))
+        systems = systems_of(report)
         rows = [
             {
-                "system": name,
-                **{key: percent(one["value"]) for key, one in figures["overall"].items() if key != "cases"},
+                "figure": measure.label,
+                **{name: percent(one["overall"][key]["value"]) for name, one in systems.items()},
             }
-            for name, figures in systems_of(report).items()
+            for key, measure in MEASURES.items()
+            if all(key in one["overall"] for one in systems.values())
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         st.error(f"{path} is not a report of `ondol eval --json`.")
@@ -115,7 +130,8 @@ def main(root: Path, data: Path, evaluations: list[Path]) -> None:
     columns = st.columns(3)
     columns[0].metric("current adapter", f"version {now}" if now else "none")
     columns[1].metric("exact rest of line, with retrieval", percent(current["exact"] if current else None))
-    columns[2].metric("gain over the base, in points", (current["gain"] or "-") if current else "-")
+    gain, _, interval = ((current["gain"] if current else None) or "-").partition(", ")
+    columns[2].metric(f"gain over the base, in points {interval and f'({interval})'}", gain)
     show_nightly_runs(nightly_reports(nightly_reports_directory(settings, root)))
     show_versions(rows)
     ring = ring_of(settings, root, STATS, 0)

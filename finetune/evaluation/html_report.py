@@ -37,7 +37,14 @@ _TILES: Final = {
     "dismissed": "not usable of those shown",
     "saved": "characters saved",
 }
-_DIRECTORY_COLUMNS: Final = ("exact", "similarity", "coverage", "precision", "dismissed", "saved")
+_DIRECTORY_COLUMNS: Final = {
+    "exact": "exact rest of line",
+    "similarity": "edit similarity",
+    "coverage": "shown",
+    "precision": "right of those",
+    "dismissed": "not usable of those",
+    "saved": "saved",
+}
 
 
 def page(report: dict[str, Any], result: ReplayResult) -> str:
@@ -120,13 +127,12 @@ def _plots(report: dict[str, Any], system: dict[str, Any]) -> list[dict[str, str
 
 def _trade_off(report: dict[str, Any]) -> str:
     systems = report["systems"]
-    marks = []
-    for name, system in systems.items():
+    marks: list[tuple[float, float] | None] = []
+    for system in systems.values():
         shown, right = (system["overall"][key]["value"] for key in ("coverage", "precision"))
-        if right is not None:
-            marks.append((name if len(systems) > 1 else "as set", (shown, right)))
+        marks.append(None if right is None else (shown, right))
     return svg_plots.line_plot(
-        [(name, system["curve"]) for name, system in systems.items()],
+        [(name if len(systems) > 1 else "", system["curve"]) for name, system in systems.items()],
         marks,
         title="Precision against coverage",
         across="share of cursors with a suggestion shown",
@@ -189,7 +195,7 @@ def _directories(groups: dict[str, Any]) -> dict[str, Any]:
         ]
         for name, figures in groups.items()
     ]
-    return {"heads": ["directory", "cursors", *(MEASURES[key].label for key in _DIRECTORY_COLUMNS)], "rows": rows}
+    return {"heads": ["directory", "cursors", *_DIRECTORY_COLUMNS.values()], "rows": rows}
 
 
 @dataclass(frozen=True, slots=True)

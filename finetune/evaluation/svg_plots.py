@@ -14,7 +14,7 @@ Point = tuple[float, float]
 
 def line_plot(
     curves: Sequence[tuple[str, Sequence[Point]]],
-    marks: Sequence[tuple[str, Point]],
+    marks: Sequence[Point | None],
     *,
     title: str,
     across: str,
@@ -22,9 +22,10 @@ def line_plot(
     level: tuple[str, float] | None = None,
     reach: float = 1.0,
 ) -> str:
-    """Plot curves over the unit square, with named marks on them and a dashed level.
+    """Plot curves over the unit square, each with a mark, and a dashed level.
 
-    :param curves: name and points with both coordinates from 0 to 1. :param reach: where the x axis ends.
+    :param curves: name and points with both coordinates from 0 to 1; "" for no name.
+    :param marks: a point for each curve, or None. :param reach: where the x axis ends.
     """
     parts = [_axes(across, up, reach)]
     if level is not None:
@@ -34,12 +35,13 @@ def line_plot(
     for number, (name, points) in enumerate(curves):
         path = " ".join(f"{_x(x, reach):.1f},{_y(y):.1f}" for x, y in points)
         parts.append(f'<polyline class="curve c{number}" points="{path}"><title>{escape(name)}</title></polyline>')
-    for number, (name, (x, y)) in enumerate(marks):
-        parts.append(
-            f'<circle class="mark c{number}" cx="{_x(x, reach):.1f}" cy="{_y(y):.1f}" r="6">'
-            f"<title>{escape(name)}</title></circle>"
-        )
-        parts.append(_text(_x(x, reach) + 10, _y(y) + 17, name, "label"))
+        if name and points:
+            x, y = points[-1]
+            parts.append(_text(_x(x, reach), _y(y) - 9, name, "label", "end"))
+    for number, mark in enumerate(marks):
+        if mark is not None:
+            x, y = _x(mark[0], reach), _y(mark[1])
+            parts.append(f'<circle class="mark c{number}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>')
     return _svg(title, parts)
 
 

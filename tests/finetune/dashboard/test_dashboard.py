@@ -66,12 +66,13 @@ def test_nightly_runs_versions_statistics_and_a_replay(
     (tmp_path / "other.json").write_text("[]")
     page = opened(root, data, tmp_path / "eval.json", tmp_path / "other.json", monkeypatch=monkeypatch)
     assert not page.exception
-    assert [one.value for one in page.metric][:3] == ["version 1", "25.0 %", "+3.1, 95 % interval 1.2 to 5.0"]
+    assert [one.value for one in page.metric][:3] == ["version 1", "25.0 %", "+3.1"]
     tables = [one.value.to_dict("records") for one in page.dataframe]
     assert [one["status"] for one in tables[0]] == ["unreadable", "promoted"]
     assert (tables[1][0]["version"], tables[1][0]["verdict"]) == (1, "promoted")
     assert tables[2][-1]["accepted"] == 1
-    assert [one["exact"] for one in tables[3]] == ["20.0 %", "25.0 %"]
+    assert tables[3] == [{"figure": "exact rest of line", BASE: "20.0 %", CANDIDATE: "25.0 %"}]
+    assert page.metric[2].label == "gain over the base, in points (95 % interval 1.2 to 5.0)"
     assert len(page.error) == 1
 
 

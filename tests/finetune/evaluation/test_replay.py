@@ -165,7 +165,7 @@ def test_systems_get_the_same_cases_and_figures_of_their_own(tmp_path):
     show(report, Console(file=text, width=120))
     for said in (page(report, result), text.getvalue()):
         assert "oracle minus silent" in said
-        assert "+100.0 %" in said
+        assert "+100.0 [+100, +100]" in said
     kinds = figures["systems"]["oracle"]["groups"]["kind"]
     assert sum(row["cases"] for row in kinds.values()) == figures["cases"]
 
