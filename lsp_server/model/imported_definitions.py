@@ -1,7 +1,7 @@
-"""What a file imports, looked up in the repository: the definitions of the imported names that the cursor may need.
+"""Finds the definitions of imported names that are used near the cursor.
 
-Import lines are read by their shape, not by a parser for each language: a module is a dotted name or a quoted path, and
-it is the file whose path ends in it. Knows documents by path and text only.
+Import lines are read by their shape, without a parser for each language: a module is a dotted name or a quoted path,
+and its file is one whose path ends in it. This module knows documents by path and text only.
 """
 
 import re
@@ -55,7 +55,7 @@ _LINES_SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One import: components of the module's path, and the names that come from it (or the module's own)."""
+    """One import: the components of the module's path, and the imported names (or the module's own name)."""
 
     module: tuple[str, ...]
     names: frozenset[str]
@@ -63,7 +63,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """First lines of a definition; ``line`` counts from 0."""
+    """The first lines of a definition; ``line`` counts from 0."""
 
     path: str
     line: int
@@ -71,7 +71,7 @@ class Definition:
 
 
 def imports_of(text: str) -> list[Imported]:
-    """The imports of a file, in order."""
+    """Return the imports of a file, in order."""
     out = []
     for match in list(_IMPORT_LINE.finditer(text))[:_IMPORT_LINES_READ]:
         line = match.group(0)
@@ -90,7 +90,7 @@ def imports_of(text: str) -> list[Imported]:
 
 
 class Modules:
-    """Paths of a repository by what an import may call them."""
+    """The paths of a repository by the module names that imports use for them."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._by_stem: dict[str, list[tuple[str, ...]]] = {}
@@ -105,7 +105,7 @@ class Modules:
             self._paths.setdefault(parts, path)
 
     def find(self, module: Sequence[str], near: str) -> str | None:
-        """The file a module names: the longest agreement at the end of its path, then the nearest to ``near``."""
+        """Return the file of a module: the one whose path ends most like it, and of these the nearest to ``near``."""
         best: tuple[int, int, str] | None = None
         for at in (len(module) - 1, len(module) - 2):  # the last component may be a name inside the module
             if at < 0 or best is not None:
@@ -122,7 +122,10 @@ class Modules:
 def definitions(
     text: str, around: str, path: str, modules: Modules, read: Callable[[str], str | None], limit: int = 4
 ) -> list[Definition]:
-    """Definitions, in other files, of names that ``text`` imports and that ``around`` (near the cursor) uses."""
+    """Return definitions in other files of names that ``text`` imports and ``around`` uses.
+
+    :param around: the code near the cursor. :param path: of the file that imports. :param read: gives a file's text.
+    """
     used = set(_NAME.findall(around))
     out: list[Definition] = []
     for imported in imports_of(text):

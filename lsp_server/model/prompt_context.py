@@ -1,12 +1,12 @@
-"""What goes into a prompt besides the file itself, chosen from the repository and kept while the user types on.
+"""Chooses what a prompt holds besides the file itself, and keeps the choice while the user types on.
 
-Four sources: places where what stands before the cursor stands as well; places of the repository that read like the
-lines around it, both with what follows them there; definitions of imported names that are used nearby; the user's last
-edits elsewhere. The choice is made once for a few lines of typing, because a changed context throws away the model's
-cache. The same packer makes training samples.
+There are four sources: lines of the repository that follow the same tokens as the cursor; chunks that search finds for
+the lines around it; definitions of imported names that are used nearby; and the user's last edits elsewhere. The choice
+holds for a few lines of typing, because a changed context makes the model's cache useless. The same builder makes
+training samples, so that training and serving prompts are equal.
 
-Knows the index and documents; knows no model. Text of the open file passes the secret filter here; text of the index
-has passed it already.
+This module knows the index and documents; it knows no model. It masks secrets in the text of the open file; the text of
+the index is masked already.
 """
 
 import re
@@ -30,47 +30,47 @@ from lsp_server.types import Document
 RETRIEVAL_SECONDS = 0.1
 _QUERY_BEFORE, _QUERY_AFTER = 12, 4  # lines around the cursor that are searched for
 _HITS = 6
-_SIMILAR, _ABOVE = 3, 4  # pieces of that kind, and lines above the place in each
-_LOOKED_AT = 64  # places of each segment
-_SAME_PLACE_LINES = 3
+_SIMILAR, _ABOVE = 3, 4  # pieces with similar lines, and lines above the similar one in each
+_LOOKED_AT = 64  # matches of each segment
+_SAME_PLACE_LINES = 3  # lines that the cursor may move before the context is chosen again
 _KEPT_SECONDS = 60.0
-_WINDOW_CHARS = 24_000  # of the file before the cursor; more fits no prompt
+_WINDOW_CHARS = 24_000  # of the file before the cursor; no prompt has room for more
 _SUFFIX_CHARS = 12_000
 _WORD = re.compile(r"[A-Za-z_]\w{2,}")
 
 
 class ContextSource(Protocol):
-    """What packing needs of an index (``indexer.storage.reader.Index`` through :class:`IndexSource`)."""
+    """What a builder needs of an index; :class:`IndexSource` gives it for ``indexer.storage.reader.Index``."""
 
     @property
     def generation(self) -> int:
-        """Changes when the repository's text may have."""
+        """A number that changes when the repository's text may have changed."""
         ...
 
     @property
     def paths(self) -> list[str]:
-        """Paths of all documents."""
+        """The paths of all documents."""
         ...
 
     def search(self, text: str, limit: int, path: str) -> list[Hit]:
-        """Chunks that fit ``text``, best first, none of ``path``."""
+        """Return chunks that fit ``text``, best first, none of ``path``."""
         ...
 
     def similar(self, ids: Sequence[int], limit: int, path: str) -> list[SimilarLine]:
-        """Places, in files other than ``path``, that follow these token ids; the longest agreement first."""
+        """Return lines of files other than ``path`` that follow these token ids, the longest agreement first."""
         ...
 
     def after(self, chunk: Chunk) -> Chunk | None:
-        """The chunk that follows in the same file."""
+        """Return the chunk that follows in the same file."""
         ...
 
     def text(self, path: str) -> str | None:
-        """The text of a document."""
+        """Return the text of a document; None if there is none."""
         ...
 
 
 class IndexSource:
-    """An opened ``indexer.storage.reader.Index`` as packing sees it."""
+    """An opened ``indexer.storage.reader.Index`` as a source of context."""
 
     def __init__(self, index: Any) -> None:
         self._index = index
@@ -112,7 +112,7 @@ class IndexSource:
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
-    """The parts of a prompt, and how the context came about.
+    """The parts of a prompt, and the result of choosing its context.
 
     :param reason: ``found``, ``kept``, or why the context is empty: ``no-index``, ``no-hits``, ``late``, ``failed``.
     """
@@ -132,9 +132,9 @@ class _Choice:
 
 
 class PromptContextBuilder:
-    """Chooses context. One per session; called by one thread at a time.
+    """Builds the prompt context of a session. Called by one thread at a time.
 
-    :param lines: lines of a piece; fewer for models with a short context.
+    :param lines: lines of a piece of context; fewer for models with a short context.
     """
 
     def __init__(self, source: ContextSource | None, repository: str = "repository", lines: int = 16) -> None:
@@ -152,15 +152,15 @@ class PromptContextBuilder:
         self._source, self._modules, self._choice = source, Modules(source.paths) if source else None, None
 
     def close(self, uri: str) -> None:
-        """A document was closed: what was chosen for it is chosen anew when it is opened again."""
+        """Forget a document that was closed, and what was chosen for it."""
         self.edits.close(uri)
         if self._choice is not None and self._choice.uri == uri:
             self._choice = None
 
     def build(self, document: Document, offset: int, seconds: float | None = RETRIEVAL_SECONDS) -> PromptContext:
-        """The parts of the prompt at ``offset``.
+        """Return the parts of the prompt at ``offset``.
 
-        :param seconds: how long to wait for the search; what arrives later serves the next request. None: no limit.
+        :param seconds: how long to wait for the search; a later result is used by the next request. None: no limit.
         """
         path = document.path or document.uri.rpartition("/")[2] or "untitled"
         line = document.text.count("\n", 0, offset)
@@ -195,13 +195,13 @@ class PromptContextBuilder:
             found = work() if seconds is None else self._in_time(work, seconds)
         except Late:
             return ("found" if recent else "late"), tuple(recent)
-        except Exception as error:  # an index that fails must not take the completion with it
+        except Exception as error:  # a failing index must not fail the completion
             return ("found" if recent else f"failed: {type(error).__name__}"), tuple(recent)
         context = (*recent, *found)
         return ("found" if context else "no-hits"), context
 
     def _in_time(self, work: Callable[[], tuple[ContextPiece, ...]], seconds: float) -> tuple[ContextPiece, ...]:
-        """Run the search on a thread of its own; one that is late goes on, and the next request finds it warm."""
+        """Run the search on another thread; one that is late goes on, and finds its files cached the next time."""
         if self._pending is not None and not self._pending.done():
             raise Late
         if self._pool is None:
@@ -218,57 +218,57 @@ class PromptContextBuilder:
 
 
 def _unix(text: str) -> str:
-    """Models have seen one kind of line end."""
+    """Return a text with the line end that models are trained on."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _retrieve(
     source: ContextSource, modules: Modules | None, text: str, offset: int, path: str, lines: int
 ) -> tuple[ContextPiece, ...]:
-    """Pieces from the repository, most useful first."""
+    """Return pieces from the repository, the most useful first."""
     before = text[max(0, offset - 4_000) : offset].split("\n")[-_QUERY_BEFORE:]
     after = text[offset : offset + 2_000].split("\n")[:_QUERY_AFTER]
     query = "\n".join([*before, *after])
     taken: set[tuple[str, int]] = set()
-    likest = _similar_pieces(source, text, offset, path, lines, taken)
+    similar_pieces = _similar_pieces(source, text, offset, path, lines, taken)
     pieces: list[ContextPiece] = []
     for hit in source.search(query, _HITS, path):
         start, body = focus(hit.chunk, source.after(hit.chunk), query, lines)
-        place = (hit.chunk.path, start // max(1, lines // 2))
-        if body.strip() and place not in taken:
-            taken.add(place)
+        region = (hit.chunk.path, start // max(1, lines // 2))
+        if body.strip() and region not in taken:
+            taken.add(region)
             pieces.append(ContextPiece(hit.chunk.path, _unix(body)))
     defined = definitions(text[:20_000], query, path, modules, source.text) if modules else []
     known = [
         ContextPiece(d.path, _unix(d.text)) for d in defined if (d.path, d.line // max(1, lines // 2)) not in taken
     ]
-    return (*likest, *pieces[:2], *known[:3], *pieces[2:])
+    return (*similar_pieces, *pieces[:2], *known[:3], *pieces[2:])
 
 
 def _similar_pieces(
     source: ContextSource, text: str, offset: int, path: str, lines: int, taken: set[tuple[str, int]]
 ) -> list[ContextPiece]:
-    """Pieces around the places where what stands before the cursor stands as well."""
+    """Return pieces around lines that follow the same tokens as the cursor."""
     pieces: list[ContextPiece] = []
     chosen: list[tuple[str, int]] = []
-    for place in similar_lines(text, offset, path, lambda ids, limit: source.similar(ids, limit, path)):
-        first = max(0, place.line - _ABOVE)
-        if any(other == place.path and abs(line - first) < lines for other, line in chosen):
+    for similar in similar_lines(text, offset, path, lambda ids, limit: source.similar(ids, limit, path)):
+        first = max(0, similar.line - _ABOVE)
+        if any(other == similar.path and abs(line - first) < lines for other, line in chosen):
             continue
-        body = text if place.path == path else source.text(place.path)
+        body = text if similar.path == path else source.text(similar.path)
         if body is None:
             continue
         rows = "\n".join(lines_of(body)[first : first + lines])
-        pieces.append(ContextPiece(place.path, mask(rows)[0] + "\n"))
-        chosen.append((place.path, first))
-        taken.add((place.path, first // max(1, lines // 2)))
+        pieces.append(ContextPiece(similar.path, mask(rows)[0] + "\n"))
+        chosen.append((similar.path, first))
+        taken.add((similar.path, first // max(1, lines // 2)))
         if len(pieces) == _SIMILAR:
             break
     return pieces
 
 
 def focus(chunk: Chunk, following: Chunk | None, query: str, lines: int) -> tuple[int, str]:
-    """The lines of a hit that read like the query, and as many after them: what came next there may come next here.
+    """Return the lines of a hit that are most like the query, and as many after them.
 
     :returns: the first line (from 0, in the file) and the text.
     """

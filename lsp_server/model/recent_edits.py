@@ -1,6 +1,6 @@
-"""Where the user has been typing: the last few places that changed, in any open document.
+"""The regions that the user changed last, in any open document.
 
-A rename begun here is usually continued there. Knows texts and line numbers; keeps no more than a few lines of each.
+A rename that begins in one of them often continues at the cursor. This module keeps a few lines of each.
 """
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ _LONGEST = 12
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A changed place as it reads now; lines ``[start, end)`` count from 0."""
+    """A changed region as it is now; lines ``[start, end)`` count from 0."""
 
     uri: str
     path: str
@@ -25,14 +25,14 @@ class Edit:
 
 
 class RecentEdits:
-    """The last places that changed, newest last. A document is told with each of its versions."""
+    """The regions that changed last. Every version of a document is passed to :meth:`note`."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._edits: OrderedDict[tuple[str, int], Edit] = OrderedDict()
 
     def note(self, document: Document) -> None:
-        """Compare with the version before; the first version of a document is no edit."""
+        """Record what changed since the version before; the first version of a document is no edit."""
         before = self._texts.get(document.uri)
         self._texts[document.uri] = document.text
         if before is None or before == document.text:
@@ -44,24 +44,24 @@ class RecentEdits:
         lines = document.text.split("\n")[low:high]
         for key, edit in list(self._edits.items()):
             if edit.uri == document.uri and edit.start <= high and low <= edit.end:
-                del self._edits[key]  # the same place, as it was a moment ago
+                del self._edits[key]  # an older state of the same region
         edit = Edit(document.uri, document.path or "", low, low + len(lines), "\n".join(lines) + "\n")
         self._edits[document.uri, low] = edit
         while len(self._edits) > _KEPT:
             self._edits.popitem(last=False)
 
     def close(self, uri: str) -> None:
-        """Forget the document's text, not where it was edited."""
+        """Forget the text of a closed document, but not its edits."""
         self._texts.pop(uri, None)
 
     def elsewhere(self, uri: str, line: int, limit: int) -> list[Edit]:
-        """The newest edits that are not around this line, newest first."""
+        """Return the newest edits that are not near this line, newest first."""
         out = [e for e in reversed(self._edits.values()) if e.uri != uri or not e.start - 20 <= line <= e.end + 20]
         return out[:limit]
 
 
 def changed(before: str, after: str) -> tuple[int, int]:
-    """The span of ``after`` that is not in ``before``: everything but the common beginning and end."""
+    """Return the span of ``after`` between the beginning and the end that it has in common with ``before``."""
     shortest = min(len(before), len(after))
     start = _agreeing(before, after, shortest)
     rest = shortest - start
@@ -70,7 +70,7 @@ def changed(before: str, after: str) -> tuple[int, int]:
 
 
 def _agreeing(one: str, other: str, limit: int) -> int:
-    """Length of the common beginning, by halving: slices compare at the speed of memory."""
+    """Return the length of the common beginning, by bisection; comparing slices is fast."""
     low, high = 0, limit
     while low < high:
         middle = (low + high + 1) // 2

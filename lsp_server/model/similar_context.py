@@ -1,8 +1,7 @@
-"""Where what stands before the cursor stands as well: what came next there may come next here.
+"""Finds lines that follow the same tokens as the cursor: what comes next there may come next here.
 
-Asked are the repository's token suffix index and the open document, as far as a prompt does not show it anyway; once
-with the line as far as it is typed, once from its start. The longest agreement comes first. This module knows tokens
-and places; no prompts, no models, and no text but that of the open document.
+It searches the repository's token suffix index, and the parts of the open document that the prompt does not hold; once
+with the line as far as it is typed, once from the line's start. This module knows no prompts and no models.
 """
 
 import re
@@ -18,13 +17,13 @@ from indexer.text.tokens import lex
 from lsp_server.retrieval.match_finder import agreements
 
 LEAST: Final = 4
-"""Tokens that have to agree: with two as many authors' lines are in the context, with six one in ten fewer."""
+"""Tokens that have to agree; with two, as many of the authors' lines are in the context, with six, a tenth fewer."""
 
 _BEFORE, _AFTER = 2_500, 900
-"""Characters around the cursor that a prompt shows itself."""
+"""Characters around the cursor that are part of every prompt."""
 
 _REACH: Final = 60_000
-"""Characters of the open document on either side that are looked at."""
+"""Characters of the open document on either side that are searched."""
 
 _CONTEXT: Final = 3_000
 _MOST: Final = 12
@@ -33,7 +32,7 @@ _UNFINISHED: Final = re.compile(r"\w+\Z")
 
 @dataclass(frozen=True, slots=True)
 class SimilarLine:
-    """A line, from 0, of a file, and how many tokens before it, or in it, agree with those before the cursor."""
+    """A line (from 0) of a file, and how many tokens up to it agree with those before the cursor."""
 
     path: str
     line: int
@@ -41,11 +40,11 @@ class SimilarLine:
 
 
 Ask = Callable[[Sequence[int], int], Sequence[SimilarLine]]
-"""Gives the places of the repository that follow these token ids, at most so many, the longest agreement first."""
+"""Returns lines of the repository that follow token ids, up to a limit, the longest agreement first."""
 
 
 def similar_lines(text: str, offset: int, path: str, ask: Ask) -> list[SimilarLine]:
-    """Places like the one before the cursor, the likest first; those of the open document have its ``path``."""
+    """Return similar lines, the longest agreement first; those of the open document have its ``path``."""
     prefix = text[max(0, offset - _CONTEXT) : offset]
     typed, started = _UNFINISHED.sub("", prefix), prefix[: prefix.rfind("\n") + 1]
     found: dict[tuple[str, int], SimilarLine] = {}
@@ -61,13 +60,13 @@ def similar_lines(text: str, offset: int, path: str, ask: Ask) -> list[SimilarLi
 
 
 def _ids(text: str) -> list[int]:
-    """The tokens of a text that need not end with its last line."""
+    """Return the tokens of a text, without a line end that it does not have."""
     ids: list[int] = lex(text).ids.tolist()
     return ids if text.endswith(("\n", "\r")) else ids[:-1]
 
 
 def _in_document(text: str, offset: int, path: str, ids: Sequence[int]) -> list[SimilarLine]:
-    """The places of the open document that lie too far from the cursor to be in the prompt."""
+    """Return lines of the open document that are too far from the cursor to be in the prompt."""
     found = []
     before = text[: max(0, offset - _BEFORE)]
     skipped = max(0, len(before) - _REACH)

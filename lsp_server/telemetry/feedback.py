@@ -1,9 +1,10 @@
-"""What became of the suggestions: shown, accepted, partially accepted, and how much of it is still there later.
+"""Follows suggestions: shown, accepted, partially accepted, and how much of the accepted text is kept.
 
-Retention is what counts: people accept and then delete. After 30 seconds and after five minutes the accepted text is
-looked for around the place where it was put. Only numbers are written, never text; they stay on this machine.
+Retention is what counts, because people accept and then delete. After 30 seconds and after five minutes the accepted
+text is looked for around the place where it was inserted. Only numbers are written, never text, and they stay on this
+machine.
 
-This module knows no protocol. It is told what happened and asked for a table.
+This module knows no protocol.
 """
 
 import difflib
@@ -25,11 +26,11 @@ Later = Callable[[float, Callable[[], None]], object]
 
 @dataclass(slots=True)
 class Offered:
-    """A suggestion that went to the editor.
+    """A suggestion that was sent to the editor.
 
-    :param text: what it puts in place of what it replaces; its first ``skip`` characters were typed already.
+    :param text: the whole replacement; its first ``skip`` characters were typed already.
     :param at: code point offset of the cursor.
-    :param read: gives the document's text now, or None once it is closed.
+    :param read: returns the document's current text, or None once it is closed.
     """
 
     id: str
@@ -44,12 +45,12 @@ class Offered:
 
     @property
     def insert(self) -> str:
-        """What accepting it adds at the cursor."""
+        """The text that accepting it adds at the cursor."""
         return self.text[self.skip :]
 
 
 class Feedback:
-    """Follows the suggestions of a session and writes one record per event.
+    """Follows the suggestions of a process and writes one record per event.
 
     :param later: schedules a call after some seconds (the loop's ``call_later``).
     """
@@ -60,7 +61,7 @@ class Feedback:
         self._offered: dict[str, Offered] = {}
 
     def offer(self, offered: Offered, still_there: Callable[[], bool]) -> None:
-        """Follow a suggestion; it counts as shown if ``still_there()`` after 750 ms, or once the editor says so."""
+        """Follow a suggestion; it counts as shown if ``still_there()`` after 750 ms, or when the editor reports it."""
         if offered.id in self._offered:
             return
         self._offered[offered.id] = offered
@@ -74,7 +75,7 @@ class Feedback:
         self._later(SHOWN_AFTER_S, look)
 
     def shown(self, identifier: str) -> bool:
-        """The editor shows it. Returns whether the suggestion is known."""
+        """Record that the editor shows a suggestion; return whether it is known."""
         offered = self._offered.get(identifier)
         if offered is not None and not offered.shown:
             offered.shown = True
@@ -82,7 +83,7 @@ class Feedback:
         return offered is not None
 
     def partially_accepted(self, identifier: str, length: int) -> bool:
-        """The text was taken up to ``length``, counted in UTF-16 units from its beginning."""
+        """Record that the text was accepted up to ``length``, in UTF-16 units; return whether it is known."""
         offered = self._offered.get(identifier)
         if offered is None:
             return False
@@ -92,7 +93,7 @@ class Feedback:
         return True
 
     def accepted(self, identifier: str) -> bool:
-        """All of it was taken; looks again after 30 s and 5 min."""
+        """Record that all of it was accepted, and look again after 30 s and 5 min; return whether it is known."""
         offered = self._offered.get(identifier)
         if offered is None:
             return False
@@ -117,9 +118,9 @@ class Feedback:
 
 
 def retained(accepted: str, text: str, at: int) -> tuple[float, float]:
-    """How much of the accepted text is still there, and how alike what stands there now is; both from 0 to 1.
+    """Return which part of the accepted text is kept, and how similar the text in its place is; both from 0 to 1.
 
-    :param at: where it was inserted; the search is limited to its surroundings, which is what keeps this cheap.
+    :param at: where it was inserted; the search is limited to the text around it.
     """
     accepted = accepted.strip()
     if not accepted:
@@ -137,7 +138,11 @@ def retained(accepted: str, text: str, at: int) -> tuple[float, float]:
 
 
 def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dict[str, Any]]:
-    """One row per language, engine and adapter: counts, rates and mean retention; the row ``all`` comes last."""
+    """Return one row per language, engine and adapter: counts, rates, mean retention; the row ``all`` comes last.
+
+    :param records: as :class:`Feedback` wrote them, in this version or an earlier one.
+    :param since: seconds since the epoch.
+    """
     groups: dict[tuple[str, str, str], dict[str, Any]] = {}
     for record in records:
         if float(record.get("time", 0)) < since:
@@ -175,7 +180,7 @@ def _count(counts: dict[str, Any], record: dict[str, Any]) -> None:
     if event in ("shown", "accepted", "partial"):
         counts[event] += 1
     if event in ("accepted", "partial"):
-        taken = counts["characters"]  # by suggestion: word by word, the same text is reported again and again
+        taken = counts["characters"]  # by suggestion: accepted word by word, the same text is reported several times
         taken[record.get("id")] = max(taken.get(record.get("id"), 0), int(record.get("characters", 0)))
     if event == "retained" and record.get("after") in LOOK_AFTER_S:
         counts[f"kept_{record['after']}"].append(float(record.get("kept", 0)))

@@ -1,9 +1,9 @@
-"""Why a completion was shown or was not: one local record per request, and the sentences that explain it.
+"""Traces: one local record per completion request, and the sentences that explain it.
 
-Records hold numbers, names of stages and the place in the repository; text only where the user allows it
+Records hold numbers, names of stages and the position in the repository; text only where the user allows it
 (``trace_text``). They stay on this machine, in a ring of two files that only the user can read.
 
-This module knows no engine: whatever an answer's trace holds is kept and printed as it is.
+This module knows no engine: whatever an answer's trace holds is stored and printed as it is.
 """
 
 import json
@@ -32,7 +32,7 @@ KEPT_IN_MEMORY: Final = 200
 class Ring:
     """Records as JSON lines in a file and its predecessor, together at most twice ``limit`` bytes, mode 600.
 
-    Only :class:`Recorder` writes, so that no disk can hold up a completion.
+    Only :class:`Recorder` writes, on its thread, so that a slow disk delays no completion.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -86,7 +86,7 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 class Recorder:
-    """The thread that writes rings. A ring that cannot be written is given up after one line in the log."""
+    """The thread that writes rings. After a failure it logs one line and writes no more to that ring."""
 
     def __init__(self) -> None:
         self._queue: queue.Queue[tuple[Ring, dict[str, Any]] | None] = queue.Queue(maxsize=10_000)
@@ -94,7 +94,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
 
     def put(self, ring: Ring | None, record: dict[str, Any]) -> None:
-        """Write a record soon; from the loop. Where there is no ring, or the disk is far behind, it is dropped."""
+        """Queue a record; called from the loop. Without a ring, or with a full queue, the record is dropped."""
         if ring is None or ring.path in self._given_up:
             return
         if self._thread is None:
@@ -106,7 +106,7 @@ class Recorder:
             log.warning("records are dropped: the disk is slow")
 
     def close(self, seconds: float = 0.5) -> None:
-        """Write what waits, for at most this long."""
+        """Write what is queued, for at most this long."""
         if self._thread is not None:
             try:
                 self._queue.put_nowait(None)
@@ -125,7 +125,7 @@ class Recorder:
 
 
 def ring_of(settings: Settings, root: Path | None, name: str, limit: int) -> Ring | None:
-    """The ring of a repository (or of documents outside of any), or None where the data directory cannot be used."""
+    """Return the ring of a repository, or of documents outside of any; None if the data directory is not usable."""
     try:
         return Ring(records_file(settings, root, name), limit)
     except (UserError, OSError):
@@ -133,7 +133,7 @@ def ring_of(settings: Settings, root: Path | None, name: str, limit: int) -> Rin
 
 
 class Traces:
-    """The records of this session, by id, and their way to the disk."""
+    """The last records of this process, by id; each is also written to its ring."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -153,14 +153,14 @@ class Traces:
 
 
 def find(records: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | None:
-    """Return the newest record that has this id, or carries this suggestion's id; None and ``last`` mean the newest.
+    """Return the newest record with this id or with a suggestion of this id; None and ``last`` mean the newest.
 
-    Requests that the editor itself took back say nothing, so ``last`` passes them over if it can.
+    ``last`` prefers requests that the editor did not withdraw, because withdrawn ones explain nothing.
     """
     if wanted is None or wanted in ("", "last"):
-        told = [r for r in records if r.get("reason") not in (Reason.SUPERSEDED, Reason.CANCELLED, Reason.STALE)]
-        told = told or records
-        return told[-1] if told else None
+        answered = [r for r in records if r.get("reason") not in (Reason.SUPERSEDED, Reason.CANCELLED, Reason.STALE)]
+        answered = answered or records
+        return answered[-1] if answered else None
     for record in reversed(records):
         if record.get("id") == wanted or wanted in record.get("items", []):
             found: dict[str, Any] = record
@@ -169,12 +169,12 @@ def find(records: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | 
 
 
 def explain(record: dict[str, Any]) -> list[str]:
-    """Say in plain sentences what happened at one request, the verdict first."""
+    """Return sentences about one request: where it was, its result, and the numbers behind it."""
     place = f"{record.get('path') or 'an unnamed document'}:{record.get('line', '?')}:{record.get('column', '?')}"
-    asked = "The editor asked by itself" if record.get("automatic") else "You asked"
+    kind = "Automatic" if record.get("automatic") else "Invoked"
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("time", 0))))
     reason = str(record.get("reason", "?"))
-    lines = [f"{asked} for a completion at {place} ({record.get('language', '?')}, {when})."]
+    lines = [f"{kind} request for a completion at {place} ({record.get('language', '?')}, {when})."]
     lines.append(sentence(reason))
     probability = record.get("probability")
     if isinstance(probability, int | float):
