@@ -1,7 +1,7 @@
-"""The nouns of completion: what the engine is asked, and what it answers.
+"""What an engine is, what it is asked and what it answers.
 
-No LSP types and no index types: ``app`` translates from and to the protocol, ``engine`` from and to the index.
-Offsets are code points of ``Document.text``.
+There are no LSP types and no index types here: ``server`` translates from and to the protocol, ``retrieval`` from and
+to the index. Offsets are code points of ``Document.text``.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,10 @@ class Popup:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A cursor in a document, and whether the editor asked by itself or the user did."""
+    """A cursor in a document.
+
+    :param automatic: whether the editor asks while the user types; else the user invoked the completion.
+    """
 
     document: Document
     offset: int
@@ -56,7 +59,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Text to put in place of ``[start, end)``, and the calibrated probability that it is what the author wants."""
+    """Text to put in place of ``[start, end)``.
+
+    :param probability: calibrated, of being the text that the author wants. :param engine: ``retrieval``, ``model`` or
+        ``both``.
+    """
 
     text: str
     start: int
@@ -70,8 +77,7 @@ class Suggestion:
 class Answer:
     """The engine's answer.
 
-    :param reason: why it holds what it holds.
-
+    :param reason: why it has these suggestions, or none.
     :param trace: what ``ondol explain`` prints: numbers and names of stages, text only where the user allowed it.
     """
 

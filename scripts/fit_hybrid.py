@@ -1,11 +1,11 @@
-"""Fit the weights of retrieval and model in the hybrid engine, on their answers at cursors of public histories.
+"""Fits the weights of the hybrid engine to what retrieval and a model propose at cursors of public histories.
 
     python scripts/fit_hybrid.py REPO [REPO ...] --base FOLDER [--cases 150] [--out lsp_server/data/hybrid.json]
 
-REPOs have the role ``fit`` in ``benchmarks/repositories.json``; no result is reported on them. There are two logistic
-regressions: one for copies, which knows whether the model wrote the same line, and one for lines that only the model
-wrote. The first is regularised towards retrieval's own probability, so a model that knows nothing leaves the order of
-copies unchanged. FOLDER may hold a GGUF file, which is faster on a CPU.
+REPOs are those of role ``fit`` in ``benchmarks/repositories.json``; nothing is reported on them. There are two logistic
+regressions: one for copies, with a term for those that are also the model's line, and one for other lines of the model.
+The prior of the first is retrieval's own probability, so a model without information leaves the order as it is. FOLDER
+may hold GGUF, which is faster on a CPU.
 """
 
 import argparse
@@ -38,9 +38,9 @@ Rows = dict[str, list[Row]]
 
 
 def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None:
-    """Ask retrieval and the model at the cursors of one history."""
-    packer, asked = PromptContextBuilder(None, repo.name), replace(Settings(), base_model=base)
-    source = ModelRunner(lambda: load_local(asked, PROMPT_TOKENS, print), packer, time_limits=UNHURRIED)
+    """Ask retrieval and model at the cursors of one history."""
+    builder, asked = PromptContextBuilder(None, repo.name), replace(Settings(), base_model=base)
+    source = ModelRunner(lambda: load_local(asked, PROMPT_TOKENS, print), builder, time_limits=UNHURRIED)
     source.loaded()
     amount = ReplayPlan(cases // 3, cases - cases // 3, 2)
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +48,7 @@ def observe(repo: Path, base: str, cases: int, commits: int, rows: Rows) -> None
         plan = windows(repo, commits, 1)
         for stage in commit_stages(repo, plan, settings, amount, Path(folder), SkipReport(), ProgressReporter()):
             engine = RetrievalEngine(Settings(), stage.index)
-            packer.set_source(IndexSource(stage.index))
+            builder.set_source(IndexSource(stage.index))
             for case in stage.cases:
                 if not case.moved:
                     _observe(engine, source, case, rows)
@@ -74,7 +74,10 @@ def _observe(engine: RetrievalEngine, source: ModelRunner, case: Any, rows: Rows
 
 
 def regression(found: Sequence[Row], towards: Sequence[float], pull: float) -> list[float]:
-    """Logistic regression by Newton's method, drawn a little ``towards`` what holds without observations."""
+    """Return a logistic regression by Newton's method.
+
+    :param towards: coefficients of the prior. :param pull: its weight.
+    """
     x, y = np.array([f for f, _ in found]), np.array([r for _, r in found], np.float64)
     prior = np.array(towards)
     beta = prior.copy()
@@ -86,7 +89,7 @@ def regression(found: Sequence[Row], towards: Sequence[float], pull: float) -> l
 
 
 def main() -> None:
-    """Observes, fits, writes."""
+    """Observe, fit and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repos", type=Path, nargs="+")
     parser.add_argument("--base", default="tests/fixtures/small_llama")
@@ -99,10 +102,10 @@ def main() -> None:
         observe(repo.resolve(), options.base, options.cases, options.commits, rows)
     for name, found in rows.items():
         print(name, len(found), "observations,", sum(right for _, right in found), "right")
-    constant, by_copier, by_model, agreed = regression(rows["copy"], (0.0, 1.0, 0.0, 0.0), 2.0)
-    both = [round(constant + agreed, 4), by_copier, by_model]
+    constant, by_retrieval, by_model, agreed = regression(rows["copy"], (0.0, 1.0, 0.0, 0.0), 2.0)
+    both = [round(constant + agreed, 4), by_retrieval, by_model]
     own = regression(rows["own"], (0.0, 0.0, 0.0), 0.5)
-    weights = {"copy": [constant, by_copier, by_model], "both": both, "own": own}
+    weights = {"copy": [constant, by_retrieval, by_model], "both": both, "own": own}
     print(json.dumps(weights))
     options.out.write_text(json.dumps(weights) + "\n")
 

@@ -1,13 +1,14 @@
 """Fits the ranker and the gate that Ondol ships, on the commit histories of public repositories.
 
-    python scripts/fit_ranker.py collect --work DIR REPOSITORY...     cases with evidence, one .npz a repository
+    python scripts/fit_ranker.py collect --work DIR REPOSITORY...     features of cases, one .npz a repository
     python scripts/fit_ranker.py fit --work DIR --held-out NAME...    lsp_server/data/ranker.json, gate.json
 
-Each repository is replayed as ``ondol eval`` does it: the evidence of a case comes from an index of the tree before its
-window of commits; moved lines are left out. The ranker is a boosted forest with the LambdaRank loss (the logistic loss
-over single candidates was 0.4 points worse at line starts and 1.1 within lines); the gate is fitted on scores that
-forests which had not seen the repository gave (folds of whole repositories), so that its probabilities hold
-where nothing was fitted. Repositories named with --held-out are in neither. LightGBM is needed to fit, never to serve.
+Each repository is replayed as by ``ondol eval``: the features of a case come from an index of the tree before its
+window of commits, and moved lines are left out. The ranker is a boosted tree ensemble with the LambdaRank loss (the
+logistic loss over single candidates was 0.4 points worse at line starts and 1.1 within lines). The gate is fitted on
+scores of ensembles that had not seen the repository (folds of whole repositories), so that its probabilities also
+hold for repositories that nothing was fitted on. Repositories named with --held-out are in neither. LightGBM is
+needed for fitting only.
 """
 
 import argparse
@@ -67,7 +68,7 @@ GATE_ROUNDS = 150
 
 
 def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> None:
-    """Writes the evidence of a repository's cases: one row a candidate, and which are right."""
+    """Write the features of a repository's cases, one row a candidate, and which candidates are right."""
     name = "+".join(root.resolve().parts[-2:]) if root.name == "repo" else root.name
     plan, passed = windows(root, commits, parts), SkipReport()
     settings = replace(Settings(), workers=1)
@@ -78,14 +79,14 @@ def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> Non
         for part, (window, index) in enumerate(indexed):
             changed = edits(root, window, settings, passed)
             for case in choose(changed, amount.share(part, len(plan)), SEED + part):
-                if case.moved:  # nobody typed it, and it would make the gate too bold
+                if case.moved:  # it was not typed, and would raise the gate's probabilities
                     continue
                 total[case.kind == "start"] += 1
                 found = features(case, index)
                 if found is None:
                     continue
-                evidence_rows, spelled = found
-                rows.append(evidence_rows.astype(np.float32))
+                feature_rows, spelled = found
+                rows.append(feature_rows.astype(np.float32))
                 right.append(np.array([text == case.rest for text in spelled]))
                 texts.append([len(text) if text is not None else -1 for text in spelled])
                 sizes.append(len(spelled))
@@ -113,16 +114,16 @@ def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> Non
 
 
 def features(case: Case, index: Any) -> tuple[Any, list[str | None]] | None:
-    """The evidence rows of a case's candidates and their texts (None where one does not continue the line)."""
+    """Return the feature rows of a case's candidates and their texts, None where one does not continue the line."""
     engine = ranker.Ranker(None)
     engine.set_index(index)
     for document in documents_of(case):
         engine.update(document)
     request = request_of(case, automatic=False)
-    gathered = engine.retrieve(request.document, request.offset, lambda: False)
-    if gathered is None:
+    retrieved = engine.retrieve(request.document, request.offset, lambda: False)
+    if retrieved is None:
         return None
-    return gathered.candidates.rows, [gathered.text(number) for number in range(len(gathered.candidates.best))]
+    return retrieved.candidates.rows, [retrieved.text(number) for number in range(len(retrieved.candidates.best))]
 
 
 def load(work: Path, names: list[str] | None = None, held_out: list[str] = []) -> dict[str, dict[str, Any]]:  # noqa: B006
@@ -136,7 +137,7 @@ def load(work: Path, names: list[str] | None = None, held_out: list[str] = []) -
 
 
 def train(sets: list[dict[str, Any]]) -> Any:
-    """A forest over the candidates of some repositories."""
+    """Fit the ranker to the candidates of some repositories."""
     import lightgbm
 
     rows = np.concatenate([one["rows"] for one in sets])
@@ -179,7 +180,7 @@ class _Ranked:
 
 
 def trees_of(booster: Any, names: tuple[str, ...] = FEATURES) -> TreeEnsemble:
-    """A LightGBM model as a plain forest."""
+    """Return a LightGBM model as a plain ensemble."""
     feature, threshold, left, right, value, roots = [], [], [], [], [], []
     deepest = 0
 
@@ -213,7 +214,7 @@ def trees_of(booster: Any, names: tuple[str, ...] = FEATURES) -> TreeEnsemble:
 
 
 def fit_gate(judged: dict[str, tuple[Any, Any]], folds: int) -> gate.Gate:
-    """The gate over cases that the rankers had not seen; its calibration is fitted on folds that its forest had not."""
+    """Fit the gate to cases that the rankers had not seen; its calibration is fitted on folds unseen by its trees."""
     names = sorted(judged)
     scores, right = [], []
     for fold in range(folds):
@@ -230,7 +231,7 @@ def fit_gate(judged: dict[str, tuple[Any, Any]], folds: int) -> gate.Gate:
 
 
 def gate_trees(sets: list[tuple[Any, Any]]) -> TreeEnsemble:
-    """A forest over the gate's inputs."""
+    """Fit an ensemble to the gate's inputs."""
     import lightgbm
 
     rows, right = np.concatenate([x for x, _ in sets]), np.concatenate([y for _, y in sets])
@@ -277,7 +278,7 @@ def _reachable(one: dict[str, Any]) -> tuple[float, float]:
 
 
 def fit(work: Path, held_out: list[str], folds: int) -> None:
-    """Fits forest and gate on everything but the held-out repositories, and reports on those."""
+    """Fit ranker and gate to all repositories but the held-out ones, and report on those."""
     sets = load(work, held_out=held_out)
     names = sorted(sets)
     judged: dict[str, tuple[Any, Any]] = {}
@@ -285,8 +286,8 @@ def fit(work: Path, held_out: list[str], folds: int) -> None:
         booster = train([sets[name] for number, name in enumerate(names) if number % folds != fold])
         for name in names[fold::folds]:
             scores = booster.predict(sets[name]["rows"], raw_score=True, num_threads=1)
-            told = [(x, r) for _, r, x in best_options(sets[name], scores) if x is not None]
-            judged[name] = np.array([x for x, _ in told]), np.array([r for _, r in told])
+            judgeable = [(x, r) for _, r, x in best_options(sets[name], scores) if x is not None]
+            judged[name] = np.array([x for x, _ in judgeable]), np.array([r for _, r in judgeable])
     fitted = fit_gate(judged, folds)
     (DATA / "gate-trees.json").write_text(fitted.trees.dumps())
     booster = train(list(sets.values()))

@@ -52,11 +52,11 @@ def similar_lines(text: str, offset: int, path: str, ask: Ask) -> list[SimilarLi
         ids = _ids(context)[-DEPTH:]
         if not ids:
             continue
-        for place in (*_in_document(text, offset, path, ids), *ask(ids, _MOST)):
-            known = found.get((place.path, place.line))
-            if place.agreement >= LEAST and (known is None or known.agreement < place.agreement):
-                found[place.path, place.line] = place
-    return sorted(found.values(), key=lambda place: (-place.agreement, place.path != path, place.path, place.line))
+        for line in (*_in_document(text, offset, path, ids), *ask(ids, _MOST)):
+            known = found.get((line.path, line.line))
+            if line.agreement >= LEAST and (known is None or known.agreement < line.agreement):
+                found[line.path, line.line] = line
+    return sorted(found.values(), key=lambda line: (-line.agreement, line.path != path, line.path, line.line))
 
 
 def _ids(text: str) -> list[int]:

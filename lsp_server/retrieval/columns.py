@@ -55,13 +55,13 @@ class Columns:
         if len(line) < 2 or not common[best]:
             return text
         columns, gaps = self._wanted(line, best, common)
-        out, place = prefix, len(prefix)
+        out, done = prefix, len(prefix)
         for number, (token, start, end) in enumerate(line):
             if start < len(prefix):
-                place = max(place, end)
-                out = whole[:place]
+                done = max(done, end)
+                out = whole[:done]
                 continue
-            gap = start - place
+            gap = start - done
             if number in gaps:
                 typed = len(prefix) - len(prefix.rstrip(" ")) if len(out) == len(prefix) else 0
                 gap = max(0, gaps[number] - typed)
@@ -69,8 +69,8 @@ class Columns:
                 apart = out[-1:] in ("", " ") or token in _CLOSING
                 gap = max(columns[number] - len(out), 0 if apart else 1)
             out += " " * gap + token
-            place = end
-        return (out + whole[place:])[len(prefix) :]
+            done = end
+        return (out + whole[done:])[len(prefix) :]
 
     def _wanted(self, line: Tokens, number: int, common: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
         """Return the column of each of the line's tokens that has one, and the blanks next to brackets.
@@ -104,8 +104,8 @@ class Columns:
         token = self._tables[number][above]
         there = token[1] - self._tables[number][above - 1][2]
         # Two blanks before a comment are common and no column, unless rows of other lengths share it.
-        habit = there <= 2 and token[0] in _COMMENTS
-        if (habit or max(there, gap) <= 1) and not self._shared(token, number, there):
+        common_gap = there <= 2 and token[0] in _COMMENTS
+        if (common_gap or max(there, gap) <= 1) and not self._shared(token, number, there):
             return None
         # A nearer row of the same form without this column shows that the column has ended.
         kept = all(self._tables[n][above][1] == token[1] for n in range(number) if common[n] > above)

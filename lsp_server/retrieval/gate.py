@@ -161,6 +161,6 @@ def thresholds(probability: NDArray[np.float64], right: NDArray[np.bool_]) -> tu
     for precision in np.arange(0.30, 0.96, 0.05):
         enough = np.flatnonzero(running >= precision)
         enough = enough[enough >= min(20, len(order) - 1)]
-        place = int(enough[-1]) if len(enough) else 0
-        table.append((round(float(precision), 2), round(float(probability[order[place]]), 4)))
+        last = int(enough[-1]) if len(enough) else 0
+        table.append((round(float(precision), 2), round(float(probability[order[last]]), 4)))
     return tuple(table)

@@ -251,8 +251,8 @@ def test_prefetch_after_an_accept_answers_the_next_request(hybrid) -> None:
 
 
 def test_blending_without_scores_keeps_the_order_of_retrieval() -> None:
-    voices = blend([("a", 0.6), ("b", 0.3)], ModelAnswer((), "late"), WEIGHTS)
-    assert voices == [ScoredLine("a", 0.6, 0, False), ScoredLine("b", 0.3, 1, False)]
+    lines = blend([("a", 0.6), ("b", 0.3)], ModelAnswer((), "late"), WEIGHTS)
+    assert lines == [ScoredLine("a", 0.6, 0, False), ScoredLine("b", 0.3, 1, False)]
 
 
 def test_the_shipped_weights_are_read() -> None:
@@ -265,15 +265,15 @@ def test_retrieval_alone_needs_no_model() -> None:
 
 
 def test_a_model_that_cannot_be_loaded_leaves_retrieval(tmp_path) -> None:
-    told: list[str] = []
+    problems: list[str] = []
     settings = replace(Settings(), backend="local", base_model=str(tmp_path / "absent"), data_dir=tmp_path)
-    engine = Models().with_model(settings, tmp_path, Copies(("copied()", 0.7)), told.append)
+    engine = Models().with_model(settings, tmp_path, Copies(("copied()", 0.7)), problems.append)
     assert isinstance(engine, HybridEngine)
     eventually(lambda: engine.state.phase == "problem")
     answer = engine.complete(request(), live)
     assert [s.text for s in answer.suggestions] == ["copied()"]
-    eventually(lambda: len(told) == 1)
-    assert "there is no model folder" in told[0]
+    eventually(lambda: len(problems) == 1)
+    assert "there is no model folder" in problems[0]
 
 
 def test_the_shipped_weights_let_a_doubtful_line_of_the_model_come_last_and_a_sure_one_first() -> None:

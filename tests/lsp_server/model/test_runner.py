@@ -77,7 +77,7 @@ def test_an_answer_of_an_older_index_is_not_used_again(made: tuple[ModelRunner, 
     assert ticket.wait(later()).texts == ("total * 2",)
 
 
-def test_a_running_generation_is_joined_and_a_late_one_is_told(made: tuple[ModelRunner, SlowBackend]) -> None:
+def test_a_running_generation_is_joined_and_a_late_one_is_reported(made: tuple[ModelRunner, SlowBackend]) -> None:
     source, backend = made
     backend.gate.clear()
     first = source.ask(request())
@@ -125,16 +125,16 @@ def test_prefetch_never_pushes_a_question_aside(made: tuple[ModelRunner, SlowBac
 
 
 def test_a_failing_generation_is_told_once_and_the_next_works() -> None:
-    told: list[str] = []
+    problems: list[str] = []
     backend = SlowBackend()
-    source = ModelRunner(lambda: backend, PromptContextBuilder(None), report=told.append)
+    source = ModelRunner(lambda: backend, PromptContextBuilder(None), report=problems.append)
     eventually(lambda: source.state.phase == "ready")
     backend.error = BackendProblem("the GPU has no memory left", "use a smaller base")
     assert source.ask(request()).wait(later()).reason == "problem"
     assert source.ask(request("y")).wait(later()).reason == "problem"
     backend.error = None
     assert source.ask(request()).wait(later()).texts == ("total * 2",)
-    assert told == ["the GPU has no memory left; use a smaller base."]
+    assert problems == ["the GPU has no memory left; use a smaller base."]
     source.close()
 
 
@@ -156,15 +156,15 @@ def test_questions_while_loading_are_answered_by_nothing() -> None:
 
 
 def test_a_model_that_cannot_be_loaded_is_told_and_asked_no_more() -> None:
-    told: list[str] = []
+    problems: list[str] = []
 
     def load() -> SlowBackend:
         raise BackendProblem("there is no model folder /m", "name one")
 
-    source = ModelRunner(load, PromptContextBuilder(None), report=told.append)
+    source = ModelRunner(load, PromptContextBuilder(None), report=problems.append)
     eventually(lambda: source.state.phase == "problem")
     assert source.ask(request()).wait(later()).reason == "problem"
-    eventually(lambda: told == ["there is no model folder /m; name one."])
+    eventually(lambda: problems == ["there is no model folder /m; name one."])
 
 
 def test_a_thousand_questions_in_a_row_leave_one_generation(made: tuple[ModelRunner, SlowBackend]) -> None:
@@ -191,21 +191,21 @@ class Adapted(SlowBackend):
 def test_a_new_current_is_taken_up_and_a_bad_one_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_base(tmp_path / "base")
     monkeypatch.setattr("lsp_server.model.runner._LOOK_FOR_ADAPTER_SECONDS", 0.01)
-    registry, told = tmp_path / "registry", []
+    registry, problems = tmp_path / "registry", []
     write_version(registry, 1, folder)
     backend = Adapted(folder)
-    source = ModelRunner(lambda: backend, PromptContextBuilder(None), registry, told.append)
+    source = ModelRunner(lambda: backend, PromptContextBuilder(None), registry, problems.append)
     eventually(lambda: backend.adapters == [1])
     source.ask(request()).wait(later())
     write_version(registry, 2, folder)
     eventually(lambda: backend.adapters == [1, 2])
     assert not source.ask(request()).reused  # another adapter may say something else
     write_version(registry, 3, folder, config={"r": 4096})
-    eventually(lambda: len(told) == 1)
-    assert "version 3 is refused" in told[0]
+    eventually(lambda: len(problems) == 1)
+    assert "version 3 is refused" in problems[0]
     point(registry, "1")
     eventually(lambda: backend.adapters == [1, 2, 1])
     point(registry, "")
     eventually(lambda: backend.adapters == [1, 2, 1, 0])
-    assert len(told) == 1
+    assert len(problems) == 1
     source.close()

@@ -100,7 +100,7 @@ def test_invoked_gives_up_to_three_and_automatic_at_most_one(engine: RetrievalEn
     assert len(ask(engine, text, automatic=True).suggestions) <= 1
 
 
-def test_automatic_is_silent_without_evidence_and_says_why(engine: RetrievalEngine) -> None:
+def test_automatic_is_silent_without_a_match_and_says_why(engine: RetrievalEngine) -> None:
     answer = ask(engine, "zebra = |", automatic=True)
     assert answer.suggestions == ()
     assert answer.reason in ("gate", "no-match", "line-ends")

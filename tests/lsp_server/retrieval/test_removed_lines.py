@@ -24,7 +24,7 @@ def gone(found):
     return [line for line, away in zip(found.text.lines, found.gone, strict=True) if away]
 
 
-def test_a_line_being_written_anew_is_gone():
+def test_a_line_that_is_being_rewritten_is_gone():
     found = removed_lines(OPENED, OPENED[:3], OPENED[4:])
     assert gone(found) == ["    total = width * height"]
     assert found.text.lines[found.row] == "    total = width * height"

@@ -38,7 +38,7 @@ def set_in(above: list[str], prefix: str, text: str) -> str:
         (["x = 1", "long_name = 2"], "y", " = 3", "y = 3"),  # no columns, nothing to keep
         (["\tName   string", "\tNumber int"], "\tAt", " time", "\tAt     time"),
         (["a = 1    # one", "bcd = 2  # two"], "ef = 3", " # three", "ef = 3   # three"),
-        (["a = 1  # one"], "bcd = 2", "  # two", "bcd = 2  # two"),  # two blanks are a habit, no column
+        (["a = 1  # one"], "bcd = 2", "  # two", "bcd = 2  # two"),  # two blanks alone are no column
         (["a = 1  # one", "x = 2  # two"], "bcd = 3", "  # three", "bcd = 3  # three"),
         (["'a'   => 'x.y',", "'bcd' => 'x.y',", "'e' => 1,", "'ab' => 2,"], "'c' ", "=> 'x.y',", "'c' => 'x.y',"),
         (["a = 1    # one"], "bcd = 2", "  # two", "bcd = 2  # two"),
