@@ -220,9 +220,9 @@ def test_an_unknown_system_is_one_sentence(tmp_path):
 
 
 def examples(rng, count, shift):
-    """Suggestions whose outcomes follow the shipped forest's log-odds, shifted."""
+    """Suggestions whose outcomes follow the shipped trees's log-odds, shifted."""
     values = rng.normal(size=(count, len(gate.INPUTS)))
-    scores = gate.shipped_forest().scores(values)
+    scores = gate.shipped_trees().scores(values)
     right = rng.random(count) < 1 / (1 + np.exp(-(scores + shift)))
     return gate_fitting.GateExamples(values, right, count)
 
