@@ -36,9 +36,9 @@ def units(text: str, encoding: str) -> int:
 def split_at(body: str, column: int, encoding: str) -> tuple[str, str]:
     """Split a line's body at a column given in units; a column past the end is the end.
 
-    In UTF-16 a column may stand between the halves of a character, and editors do send such edits: both halves then
-    come back as lone surrogates, which :meth:`Text.replace` joins again once they meet. In UTF-8 the start of the
-    character is taken.
+    In UTF-16 a column may be between the halves of a character, and editors send such edits: then both halves are
+    returned as lone surrogates, which :meth:`Text.replace` joins when they meet again. In UTF-8 the column moves to the
+    start of the character.
     """
     head = body[:column]
     if encoding == UTF32 or head.isascii():
@@ -68,5 +68,6 @@ def join_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
-def _has_surrogate(text: str) -> bool:
+def has_surrogate(text: str) -> bool:
+    """Whether a text holds half of a character."""
     return not text.isascii() and _SURROGATE.search(text) is not None

@@ -148,10 +148,10 @@ def _base(base: str) -> str:
 
 def _beside_model(settings: "Settings", root: Path, engine: Any, index: Any) -> Any:
     """The engine with its model, once that is loaded. There is no keystroke to wait for, so it has all the time."""
-    from lsp_server.server.factories import BesideModel
+    from lsp_server.server.factories import ModelFactory
 
     told: list[str] = []
-    both: Any = BesideModel()(replace(settings, deadline_ms=60_000), root, engine, index, told.append)
+    both: Any = ModelFactory()(replace(settings, deadline_ms=60_000), root, engine, index, told.append)
     both.runner.loaded()
     for message in told:
         click.echo(f"ondol: {message}", err=True)

@@ -1,6 +1,6 @@
-"""One editor's server: its life, its documents, what it tells the user, and the process around it.
+"""One editor's server: its lifecycle, its documents, and what it shows the user.
 
-``protocol`` (messages), ``features`` (requests) and this module are the only ones that know the protocol's types.
+Only this module, ``protocol`` (messages) and ``handlers`` (requests) know the protocol's types.
 """
 
 import asyncio
@@ -19,20 +19,21 @@ from indexer import config
 from lsp_server.reasons import Reason
 from lsp_server.server.completions import Completions
 from lsp_server.server.documents import Change, Documents, OpenDocument, path_of
-from lsp_server.server.engine_thread import Worker
-from lsp_server.server.factories import Parts
-from lsp_server.server.index_process import Progress
+from lsp_server.server.engine_thread import EngineThread
+from lsp_server.server.factories import Factories
+from lsp_server.server.index_process import IndexProgress
 from lsp_server.server.logs import describe
 from lsp_server.server.protocol import OndolProtocol, converter
-from lsp_server.server.transport import Wire
+from lsp_server.server.tasks import Tasks
+from lsp_server.server.transport import Transport
 from lsp_server.server.workspace import Workspace
 from lsp_server.telemetry.feedback import Feedback
 from lsp_server.telemetry.traces import Recorder, Traces
 
 log = logging.getLogger(__name__)
 
-TELL_EVERY_S: Final = 600.0
-TICK_S: Final = 5.0
+ERROR_EVERY_S: Final = 600.0
+CHECK_EVERY_S: Final = 5.0
 STATUS_EVERY_S: Final = 0.2
 
 
@@ -44,44 +45,44 @@ class Server(LanguageServer):
 
     protocol: OndolProtocol
 
-    def __init__(self, wire: Wire, overrides: Mapping[str, Any], parts: Parts) -> None:
+    def __init__(self, transport: Transport, overrides: Mapping[str, Any], factories: Factories) -> None:
         cells = types.NotebookDocumentSyncOptions(
             notebook_selector=[types.NotebookDocumentFilterWithNotebook(notebook="*")], save=False
         )
         super().__init__(
             "ondol", _version(), notebook_document_sync=cells, protocol_cls=OndolProtocol, converter_factory=converter
         )
-        self.wire = wire
+        self.transport = transport
         self.documents = Documents()
         self.fallback = False
         self._overrides, self._options = dict(overrides), dict(overrides)
-        self._worker = Worker()
+        self._thread = EngineThread()
         self._recorder = Recorder()
         self.traces = Traces(self._recorder)
         self.feedback = Feedback(self._recorder, asyncio.get_running_loop().call_later)
-        self.folders = Workspace(self.documents, self._worker, self, parts, self._options)
-        self.completions = Completions(self.documents, self.folders, self._worker, self.traces, self.feedback)
-        self.completions.on_error = self._tell_error
-        self.completions.on_trouble = self._note_trouble
+        self.folders = Workspace(self.documents, self._thread, self, factories, self._options)
+        self.completions = Completions(self.documents, self.folders, self._thread, self.traces, self.feedback)
+        self.completions.on_error = self._show_error
+        self.completions.on_trouble = self._show_trouble
         self._started = False
         self._first_folders: list[str] = []
-        self._told: set[str] = set()
-        self._error_told = -TELL_EVERY_S
+        self._messages: set[str] = set()
+        self._error_shown = -ERROR_EVERY_S
         self._status: dict[str, Any] = {}
         self._status_timer: asyncio.TimerHandle | None = None
-        self._progress: dict[str, Progress | None] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.protocol.set_writer(wire)
+        self._progress: dict[str, IndexProgress | None] = {}
+        self._tasks = Tasks()
+        self.protocol.set_writer(transport)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """Count and log; pygls would open a window for every one."""
+        """Count and log an error; pygls would open a window for each."""
         self.protocol.faults += 1
         log.warning("a handler failed: %s", describe(error))
 
     # Starting and stopping
 
     def prepare(self, params: types.InitializeParams) -> None:
-        """Take what ``initialize`` says; no work yet."""
+        """Take the parameters of ``initialize``; starts no work."""
         given = params.initialization_options
         if isinstance(given, dict):
             inner = given.get("ondol")
@@ -100,19 +101,19 @@ class Server(LanguageServer):
             self._first_folders = [params.root_path]
 
     def start(self, *_: Any) -> None:
-        """Begin the work that ``initialize`` did not wait for."""
+        """Begin the work that the answer to ``initialize`` does not need."""
         if self._started:
             return
         self._started = True
         for folder in self._first_folders:
             self.folders.add_folder(folder)
         if not self._first_folders:
-            self.folders.loose  # noqa: B018 - made when first asked for
+            self.folders.outside()
         self.state_changed()
-        self._tick()
+        self._check_regularly()
 
     def configure(self, given: Mapping[str, Any]) -> None:
-        """Take the editor's settings, changed while it runs; what is not ours is the editor's own business."""
+        """Take settings that the editor changed; keys that are not Ondol's are ignored."""
         known = {setting[0] for setting in config.describe()}
         named = {re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower(): value for key, value in given.items()}
         ours = {key: value for key, value in named.items() if value is not None and key in known}
@@ -121,27 +122,26 @@ class Server(LanguageServer):
 
     def close(self) -> None:
         """End children and threads; at most a second."""
-        self._worker.close()
+        self._thread.close()
         self.folders.close()
         self._recorder.close()
 
-    def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        for session in self.folders.all():
-            session.look(time.monotonic())
-        loop.call_later(TICK_S, self._tick)
+    def _check_regularly(self) -> None:
+        for session in self.folders.sessions():
+            session.check(time.monotonic())
+        asyncio.get_running_loop().call_later(CHECK_EVERY_S, self._check_regularly)
 
     # Documents
 
     def opened(self, item: types.TextDocumentItem, notebook: str | None = None) -> None:
-        """A document or a cell was opened."""
+        """Take a document or a cell that was opened."""
         self.start()
         document = self.documents.put(item.uri, item.language_id or "", item.version, item.text, notebook)
         self.completions.changed(item.uri)
         self.folders.changed(document)
 
     def changed(self, which: types.VersionedTextDocumentIdentifier, changes: list[Change]) -> None:
-        """A document or a cell was edited."""
+        """Take the edits of a document or a cell."""
         document = self.documents.change(which.uri, which.version, changes)
         if document is None:
             log.debug("an edit of a document that is not open was ignored")
@@ -150,36 +150,36 @@ class Server(LanguageServer):
         self.folders.changed(document)
 
     def closed(self, uri: str) -> None:
-        """A document or a cell was closed."""
+        """Forget a document or a cell that was closed."""
         document = self.documents.close(uri)
         if document is not None:
             self.completions.closed(uri)
             self.folders.closed(document)
 
-    # Host: what sessions tell
+    # Host: what sessions report
 
-    def tell(self, message: str, *, problem: bool = False) -> None:
-        """Show a message, once in a session."""
-        if message in self._told:
+    def show_message(self, message: str, *, problem: bool = False) -> None:
+        """Show the user a message; each message is shown once."""
+        if message in self._messages:
             return
-        self._told.add(message)
-        log.info("told the user: %s", message)
+        self._messages.add(message)
+        log.info("shown to the user: %s", message)
         kind = types.MessageType.Warning if problem else types.MessageType.Info
         self.window_show_message(types.ShowMessageParams(type=kind, message=message))
 
-    def _tell_error(self, said: str) -> None:
+    def _show_error(self, error: str) -> None:
         now = time.monotonic()
-        if now - self._error_told >= TELL_EVERY_S:
-            self._error_told = now
-            message = f"Ondol met a fault ({said}); completions go on. The log and `ondol explain` say more."
+        if now - self._error_shown >= ERROR_EVERY_S:
+            self._error_shown = now
+            message = f"Ondol had an internal error ({error}); completions go on. See the log and `ondol explain`."
             self.window_show_message(types.ShowMessageParams(type=types.MessageType.Warning, message=message))
 
-    def _note_trouble(self, document: OpenDocument, reason: Reason) -> None:
+    def _show_trouble(self, document: OpenDocument, reason: Reason) -> None:
         name = PurePath(path_of(document.uri) or document.uri).name
         self._notify_status({**self.status(), "message": f"{name}: {reason.sentence}"})
 
     def status(self) -> dict[str, Any]:
-        """The object of ``ondol/status``."""
+        """The parameters of ``ondol/status``."""
         if not self.completions.switches.enabled:
             return {"state": "off", "message": "switched off"}
         state = self.folders.state()
@@ -188,7 +188,7 @@ class Server(LanguageServer):
         return {key: value for key, value in found.items() if value is not None}
 
     def state_changed(self) -> None:
-        """Send ``ondol/status``: at once when the state's name changes, else a few times a second."""
+        """Send ``ondol/status``: at once when the state's name changes, else at most five times a second."""
         if self.status().get("state") != self._status.get("state"):
             self._send_status()
         elif self._status_timer is None:
@@ -206,17 +206,15 @@ class Server(LanguageServer):
     def _notify_status(self, status: dict[str, Any]) -> None:
         self.protocol.notify("ondol/status", status)
 
-    def show_progress(self, token: str, title: str, step: Progress | None) -> None:
-        """Show a bar in clients that have them."""
+    def show_progress(self, token: str, title: str, step: IndexProgress | None) -> None:
+        """Show a progress bar in clients that have one."""
         window = self.client_capabilities.window
         if window is None or not window.work_done_progress:
             return
         known = token in self._progress
         self._progress[token] = step
         if not known and step is not None:
-            task = asyncio.get_running_loop().create_task(self._begin_progress(token, title))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._begin_progress(token, title))
         elif token in self.work_done_progress.tokens:
             self._report_progress(token, step)
 
@@ -229,7 +227,7 @@ class Server(LanguageServer):
         self.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title, percentage=0, cancellable=False))
         self._report_progress(token, self._progress.get(token))
 
-    def _report_progress(self, token: str, step: Progress | None) -> None:
+    def _report_progress(self, token: str, step: IndexProgress | None) -> None:
         if step is None:
             self.work_done_progress.end(token, types.WorkDoneProgressEnd())
             self.work_done_progress.tokens.pop(token, None)

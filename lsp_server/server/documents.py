@@ -3,7 +3,7 @@ r"""The editor's documents, character for character: lines as the protocol count
 A line ends with ``\n``, ``\r\n`` or ``\r`` and with nothing else: form feeds, U+0085 and U+2028 are ordinary
 characters (``str.splitlines`` takes them for line ends and moves every later edit to a wrong line).
 
-This module knows neither the protocol's types nor files: positions are pairs of numbers, texts are given to it.
+Knows neither the protocol's types nor files: positions are pairs of numbers.
 """
 
 import re
@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 from indexer.text.lines import lines_with_ends
 from lsp_server.positions import (
     UTF16,
-    _has_surrogate,
     body_length,
+    has_surrogate,
     join_surrogates,
     split_at,
     split_lines,
@@ -26,11 +26,11 @@ from lsp_server.reasons import Reason
 class Text:
     """A text that is edited by lines and columns.
 
-    It is kept as a list of lines and, while somebody asks for it, as one string that is patched in place of being
-    joined again. The offset of the line that was used last is remembered, because edits and questions come in
-    neighbourhoods. Measured at 100,000 lines, edit plus ``text`` plus ``offset``: see ``benchmarks/bench_server.py``.
+    The text is a list of lines and, once it was read, one string that edits patch. The offset of the line that was used
+    last is remembered, because edits and requests come close together. ``benchmarks/bench_server.py`` measures edit,
+    ``text`` and ``offset`` at 100,000 lines.
 
-    :param limit: texts of more code points are never patched as one string (they get no completion anyway).
+    :param limit: texts of more code points are not patched as one string; they get no completion.
     :param line_limit: lines of more code points are counted in :attr:`long_lines`.
     """
 
@@ -48,7 +48,7 @@ class Text:
         self._mark = (0, 0)
         self.length = len(text)
         self.long_lines = self._count_long(self.lines)
-        self._odd = _has_surrogate(text)
+        self._odd = has_surrogate(text)
 
     @property
     def text(self) -> str:
@@ -59,9 +59,9 @@ class Text:
 
     @property
     def broken(self) -> bool:
-        """Whether a lone half of a character stands in the text, which no encoder takes."""
+        """Whether the text holds a lone half of a character, which no encoder accepts."""
         if self._odd:
-            self._odd = _has_surrogate(self.text)
+            self._odd = has_surrogate(self.text)
         return self._odd
 
     def offset(self, line: int, column: int) -> int:
@@ -87,12 +87,12 @@ class Text:
         return line, units(body[: min(offset - start, body_length(body))], self.encoding)
 
     def replace(self, start: tuple[int, int], end: tuple[int, int], new: str) -> None:
-        """Replace what stands between two positions (line, column in units); positions past the end are the end."""
+        """Replace the text between two positions (line, column in units); positions past the end are the end."""
         first, left, _ = self._cut(start)
         last, _, right = self._cut(max(start, end))
         seam = left[-1:] + new + right[:1]
         joined = left + new + right
-        if _has_surrogate(seam):
+        if has_surrogate(seam):
             self._odd = True
             joined = join_surrogates(joined)
         one_line = "\n" not in new and "\r" not in new
@@ -148,14 +148,18 @@ class Text:
 
 @dataclass(slots=True)
 class OpenDocument:
-    """A document that the editor has open; ``notebook`` is the key of the notebook whose cell it is."""
+    """A document that the editor has open.
+
+    :param notebook: key of the notebook, for a cell.
+    :param trouble_reported: whether the user was shown why the document gets no completion.
+    """
 
     uri: str
     language_id: str
     version: int
     buffer: Text
     notebook: str | None = None
-    told: bool = False
+    trouble_reported: bool = False
 
     @property
     def trouble(self) -> Reason | None:
@@ -177,7 +181,7 @@ class Change:
 
 
 def key_of(uri: str) -> str:
-    """Return the one spelling of a URI under which a document is kept: editors escape the same URI differently."""
+    """Return the spelling of a URI under which a document is kept: editors escape the same URI differently."""
     return unquote(uri)
 
 
@@ -194,7 +198,7 @@ def path_of(uri: str) -> str | None:
 
 @dataclass(slots=True)
 class Documents:
-    """What is open, by key; notebooks are ordered lists of the keys of their cells."""
+    """The open documents by key, and for each notebook the keys of its cells in order."""
 
     encoding: str = UTF16
     limit: int = 1_000_000
@@ -236,7 +240,7 @@ class Documents:
         return self.open.pop(key_of(uri), None)
 
     def set_cells(self, notebook: str, cells: list[str]) -> None:
-        """Say which cells (URIs, in their order, code only) a notebook has."""
+        """Set the cells of a notebook: the URIs of its code cells, in order."""
         self.notebooks[key_of(notebook)] = [key_of(cell) for cell in cells]
 
     def cells(self, notebook: str) -> list[OpenDocument]:

@@ -1,10 +1,8 @@
-"""One thread for the engine: requests before updates, cancelled work is skipped, and the loop is never blocked.
+"""The engine's thread: it runs requests before updates and skips cancelled work, and the loop never waits for it.
 
-A pool would not help: the engine is Python, and on a pool 40 cancelled requests delayed a live one by 14 s (measured
-with pygls's own). Here a cancelled job that has not begun costs nothing, and one that runs sees its flag between the
-engine's stages.
-
-This module knows neither the engine nor the protocol.
+A pool would not help: the engine is Python, and on pygls's pool 40 cancelled requests delayed a live one by 14 s
+(measured). Here a cancelled job that has not begun costs nothing, and a running one sees its flag between the engine's
+stages. Knows neither the engine nor the protocol.
 """
 
 import asyncio
@@ -22,9 +20,9 @@ log = logging.getLogger(__name__)
 
 
 class Job(Generic[T]):
-    """Work for the worker's thread; ``future`` belongs to the loop.
+    """Work for the engine's thread; ``future`` belongs to the loop.
 
-    :param work: called with a function that says whether to stop.
+    :param work: called with a function that returns whether the job was cancelled.
     """
 
     def __init__(self, work: Callable[[Callable[[], bool]], T], loop: asyncio.AbstractEventLoop) -> None:
@@ -34,7 +32,7 @@ class Job(Generic[T]):
         self.future: asyncio.Future[T] = loop.create_future()
 
     def cancel(self) -> None:
-        """Skip the work if it has not begun; tell it to stop if it has. ``future`` is left to the caller."""
+        """Skip the work if it has not begun, and set its flag if it has. Leaves ``future`` to the caller."""
         self._flag.set()
 
     @property
@@ -43,7 +41,7 @@ class Job(Generic[T]):
         return self._flag.is_set()
 
     def run(self) -> None:
-        """Do the work on this thread and hand the result, or what was raised, to the loop."""
+        """Do the work on this thread, and hand its result or its error to the loop."""
         if self._flag.is_set():
             self._settle(None, None)
             return
@@ -65,12 +63,12 @@ class Job(Generic[T]):
             else:
                 self.future.set_result(result)  # type: ignore[arg-type]
 
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the server is on its way out
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the server is ending
             self._loop.call_soon_threadsafe(settle)
 
 
-class Worker:
-    """The thread and its two queues; started by the first job, a daemon, so that it never holds up the exit."""
+class EngineThread:
+    """The thread and its two queues. The first job starts it; as a daemon it never delays the exit."""
 
     def __init__(self) -> None:
         self._urgent: deque[Job[Any]] = deque()
@@ -80,7 +78,7 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def submit(self, work: Callable[[Callable[[], bool]], T], *, urgent: bool = True) -> Job[T]:
-        """Queue work behind what is equally urgent; call from the loop."""
+        """Queue work after equally urgent work; call from the loop."""
         job: Job[T] = Job(work, asyncio.get_running_loop())
         with self._wake:
             (self._urgent if urgent else self._later).append(job)
@@ -91,7 +89,7 @@ class Worker:
         return job
 
     def close(self) -> None:
-        """Take no more work, drop what waits; the running job is left to its flag."""
+        """Take no more work and drop the waiting jobs; the running job sees its flag."""
         with self._wake:
             self._closed = True
             for job in (*self._urgent, *self._later):
@@ -109,12 +107,12 @@ class Worker:
             try:
                 job.run()
             except Exception as error:
-                log.error("the engine's thread met %s", describe(error))
+                log.error("a job of the engine's thread failed: %s", describe(error))
             del job
 
 
 def background(work: Callable[[], T], name: str) -> asyncio.Future[T]:
-    """Do slow work (opening an index, imports) on a thread of its own that never holds up the exit."""
+    """Do slow work (opening an index, imports) on a daemon thread of its own, which never delays the exit."""
     job: Job[T] = Job(lambda _: work(), asyncio.get_running_loop())
     threading.Thread(target=job.run, name=name, daemon=True).start()
     return job.future

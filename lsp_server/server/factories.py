@@ -1,6 +1,6 @@
-"""What a session is made of: the engine, the model beside it, the index, and the run of the indexer.
+"""How a session gets its engine, its model, its index and the process that builds the index.
 
-Everything heavy is imported when it is made. Tests put doubles in the place of any part. Knows no protocol.
+Heavy modules are imported when a factory is called. Tests replace any of the factories. Knows no protocol.
 """
 
 from collections.abc import Callable
@@ -10,19 +10,19 @@ from typing import Any
 
 from indexer.config import Settings
 from indexer.data_layout import index_directory, repository_directory
-from lsp_server.server.index_process import IndexRun
+from lsp_server.server.index_process import IndexProcess
 from lsp_server.types import Engine
 
 
 def make_engine(settings: Settings, index: Any) -> Engine:
-    """Import and make the engine."""
+    """Import and make the retrieval engine."""
     from lsp_server.retrieval.engine import RetrievalEngine
 
     return RetrievalEngine(settings, index)
 
 
-class BesideModel:
-    """Puts the model that the settings name beside an engine; the sessions of a process share what is loaded."""
+class ModelFactory:
+    """Adds the model of the settings to engines. The sessions of a process share what is loaded."""
 
     def __init__(self) -> None:
         self._models: Any = None
@@ -31,17 +31,21 @@ class BesideModel:
         self,
         settings: Settings,
         root: Path | None,
-        engine: Any,
+        engine: Engine,
         index: Any,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
         changed: Callable[[], None] = lambda: None,
     ) -> Engine:
-        """The engine with its model, which loads on a thread of its own."""
+        """The engine with a model, which loads on a thread of its own.
+
+        :param report: called with each new problem, from the model's thread.
+        :param changed: called after each change of the model's state, from the model's thread.
+        """
         if self._models is None:
             from lsp_server.model.factory import Models
 
             self._models = Models()
-        both: Engine = self._models.with_model(settings, root, engine, tell, changed)
+        both: Engine = self._models.with_model(settings, root, engine, report, changed)
         if index is not None:
             both.set_index(index)
         return both
@@ -51,16 +55,16 @@ def open_index(settings: Settings, root: Path) -> Any:
     """Import the reader and open the index of a repository."""
     from indexer.storage.reader import Index
 
-    repository_directory(settings, root)  # A data directory that cannot be used is said before a missing index.
+    repository_directory(settings, root)  # reports a data directory that cannot be used before a missing index
     return Index.open(index_directory(settings, root), settings)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a session is made of; tests put doubles in."""
+class Factories:
+    """The factories of a session; tests replace them."""
 
     engine: Callable[[Settings, Any], Engine] = make_engine
-    open: Callable[[Settings, Path], Any] = open_index
-    directory: Callable[[Settings, Path], Path] = index_directory
-    run: Callable[..., IndexRun] = IndexRun
-    model: Callable[..., Engine] = field(default_factory=BesideModel)
+    open_index: Callable[[Settings, Path], Any] = open_index
+    index_directory: Callable[[Settings, Path], Path] = index_directory
+    index_process: Callable[..., IndexProcess] = IndexProcess
+    add_model: Callable[..., Engine] = field(default_factory=ModelFactory)

@@ -1,7 +1,7 @@
-"""The requests, commands and notifications that editors send, translated to and from our own words.
+"""Handlers of the requests, commands and notifications of editors; they translate to and from Ondol's own types.
 
-A handler that fails is counted and logged and answers as if there were nothing to suggest: editors turn every error
-reply into a window per keystroke.
+A handler that fails is counted and logged, and answers as if there were nothing to suggest: editors open a window for
+every error reply, so for every keystroke.
 """
 
 import asyncio
@@ -15,8 +15,9 @@ from typing import Any, TypeVar, cast
 from lsprotocol import types
 
 from lsp_server.server.app import Server
-from lsp_server.server.completions import Ask, Item
+from lsp_server.server.completions import EditorRequest
 from lsp_server.server.documents import OpenDocument, path_of
+from lsp_server.server.item_memory import Item
 from lsp_server.server.logs import describe
 from lsp_server.telemetry.traces import explain
 
@@ -24,14 +25,14 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 ACCEPTED = "ondol.accepted"
-RULES = (".ondolignore", ".ondol.toml")
+RULE_FILES = (".ondolignore", ".ondol.toml")
 _TRIGGERS = (".", "(", " ")
 
 
 def register(server: Server) -> None:
-    """Register everything with pygls."""
-    handlers = Features(server)
-    features: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
+    """Register every handler with pygls."""
+    handlers = Handlers(server)
+    methods: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
         (types.INITIALIZED, None, server.start),
         (types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions(), handlers.inline_completion),
         (types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=_TRIGGERS), handlers.completion),
@@ -41,8 +42,8 @@ def register(server: Server) -> None:
         ("textDocument/didShowCompletion", None, handlers.shown),
         ("textDocument/didPartiallyAcceptCompletion", None, handlers.partially_accepted),
     )
-    for name, options, handler in features:
-        server.feature(name, options)(functools.partial(handler))  # pygls marks what it is given; methods take no marks
+    for name, options, handler in methods:
+        server.feature(name, options)(functools.partial(handler))  # pygls sets attributes on it, which methods refuse
     for name, handler in (
         (ACCEPTED, handlers.accepted),
         ("ondol.index", handlers.index),
@@ -55,11 +56,11 @@ def register(server: Server) -> None:
 
 
 def guarded(default: Callable[[], Any]) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Wrap a handler: what it raises is counted and logged, and ``default()`` is answered."""
+    """Wrap a handler: an error is counted and logged, and the answer is ``default()``."""
 
     def wrap(handler: Callable[..., T]) -> Callable[..., T]:
         @functools.wraps(handler)
-        def guard(self: "Features", *arguments: Any) -> T:
+        def guard(self: "Handlers", *arguments: Any) -> T:
             try:
                 return handler(self, *arguments)
             except Exception as error:
@@ -75,33 +76,33 @@ def _nothing() -> None:
     return None
 
 
-class Features:
-    """The handlers."""
+class Handlers:
+    """The handlers of one server."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     def failed(self, name: str, error: Exception) -> None:
-        """Count and log a fault of a handler."""
+        """Count and log the error of a handler."""
         self._server.protocol.faults += 1
         log.error("%s failed: %s", name, describe(error))
 
     # Completions
 
     async def inline_completion(self, params: types.InlineCompletionParams) -> types.InlineCompletionList | None:
-        """Grey text. An empty list hides what is there, null leaves it: Neovim tells them apart."""
+        """Answer with ghost text. In Neovim an empty list hides the present ghost text, and null keeps it."""
         nothing = types.InlineCompletionList(items=[])
         context = params.context
-        ask = _ask(params, context.trigger_kind != types.InlineCompletionTriggerKind.Invoked)
+        request = _request(params, context.trigger_kind != types.InlineCompletionTriggerKind.Invoked)
         chosen = context.selected_completion_info
         if chosen is not None:
             start, end = chosen.range.start, chosen.range.end
-            ask.popup = ((start.line, start.character), (end.line, end.character), chosen.text)
-        return await self._guard(self._inline(ask), nothing)
+            request.popup = ((start.line, start.character), (end.line, end.character), chosen.text)
+        return await self._guard(self._inline(request), nothing)
 
-    async def _inline(self, ask: Ask) -> types.InlineCompletionList | None:
-        items = await self._server.completions.ask(ask)
-        document = self._server.documents.get(ask.uri)
+    async def _inline(self, request: EditorRequest) -> types.InlineCompletionList | None:
+        items = await self._server.completions.complete(request)
+        document = self._server.documents.get(request.uri)
         if items is None or (items and document is None):
             return None
         return types.InlineCompletionList(
@@ -113,14 +114,14 @@ class Features:
         )
 
     async def completion(self, params: types.CompletionParams) -> types.CompletionList | None:
-        """The same text in the editor's list, for clients without grey text."""
-        ask = _ask(params, True)
-        ask.channel = "list"
-        return await self._guard(self._list(ask), None)
+        """Answer with the same text in the editor's list, for clients without ghost text."""
+        request = _request(params, True)
+        request.channel = "list"
+        return await self._guard(self._list(request), None)
 
-    async def _list(self, ask: Ask) -> types.CompletionList | None:
-        items = await self._server.completions.ask(ask)
-        document = self._server.documents.get(ask.uri)
+    async def _list(self, request: EditorRequest) -> types.CompletionList | None:
+        items = await self._server.completions.complete(request)
+        document = self._server.documents.get(request.uri)
         if items is None or document is None:
             return None
         found = [
@@ -152,15 +153,15 @@ class Features:
 
     @guarded(_nothing)
     def saved(self, params: types.DidSaveTextDocumentParams) -> None:
-        """A document was saved: update its repository's index soon."""
+        """Update a repository's index soon after a document was saved."""
         document = self._server.documents.get(params.text_document.uri)
         if document is not None:
-            if PurePosixPath(params.text_document.uri).name in RULES:
+            if PurePosixPath(params.text_document.uri).name in RULE_FILES:
                 self._server.folders.rules_changed()
-            self._server.folders.place(document).session.update_soon()
+            self._server.folders.owner(document).session.update_index_soon()
 
     async def configuration(self, params: types.DidChangeConfigurationParams) -> None:
-        """Settings changed; clients that send none are asked for the section ``ondol``."""
+        """Take changed settings; a client that sends none is asked for its section ``ondol``."""
         given = params.settings
         if isinstance(given, dict) and "ondol" in given:
             given = given["ondol"]
@@ -179,7 +180,7 @@ class Features:
 
     @guarded(_nothing)
     def folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
-        """Folders were opened or closed."""
+        """Open and close workspace folders."""
         for folder in params.event.removed:
             if (path := path_of(folder.uri)) is not None:
                 self._server.folders.remove_folder(path)
@@ -189,12 +190,12 @@ class Features:
 
     @guarded(_nothing)
     def shown(self, params: Any) -> None:
-        """The editor shows an item."""
+        """Count an item that the editor shows."""
         self._server.feedback.shown(_id_of_item(params))
 
     @guarded(_nothing)
     def partially_accepted(self, params: Any) -> None:
-        """The user took the beginning of an item."""
+        """Count an item whose beginning the user accepted."""
         length = params.get("acceptedLength") if isinstance(params, dict) else None
         if isinstance(length, int):
             self._server.feedback.partially_accepted(_id_of_item(params), length)
@@ -203,34 +204,34 @@ class Features:
 
     @guarded(_nothing)
     def accepted(self, *arguments: Any) -> None:
-        """The user took a suggestion."""
+        """Count an accepted suggestion, and begin the next one."""
         self._server.feedback.accepted(_id_of(arguments))
         self._server.completions.accepted(_id_of(arguments))
 
     @guarded(_nothing)
     def index(self, *_: Any) -> None:
-        """Index now."""
-        for session in self._server.folders.all():
-            session.index_now()
+        """Update every index now."""
+        for session in self._server.folders.sessions():
+            session.update_index()
 
     @guarded(lambda: "")
     def explain(self, *arguments: Any) -> str:
-        """Why the last completion was shown or not, as Markdown."""
+        """Explain why a completion was shown or not, as Markdown; without an id the last one."""
         record = self._server.traces.find(_id_of(arguments))
         if record is None:
-            return "No completion was asked for yet."
+            return "No completion was requested yet."
         first, *rest = explain(record)
         return "\n".join([f"**{first}**", "", *(f"- {line}" for line in rest)])
 
     @guarded(list)
     def sources(self, *arguments: Any) -> list[str]:
-        """Where a suggestion's text comes from, as file:line."""
+        """List where a suggestion's text comes from, as file:line."""
         record = self._server.traces.find(_id_of(arguments))
         return list(record.get("provenance", [])) if record is not None else []
 
     @guarded(lambda: {"state": "problem", "message": "see the log"})
     def status(self, *_: Any) -> dict[str, Any]:
-        """The object of ``ondol/status``, with the faults counted in this session."""
+        """The parameters of ``ondol/status``, with the faults counted in this session."""
         faults = self._server.protocol.faults + self._server.completions.errors
         return {**self._server.status(), "faults": faults}
 
@@ -249,12 +250,12 @@ class Features:
         self._server.state_changed()
 
 
-def _ask(params: Any, automatic: bool) -> Ask:
-    return Ask(params.text_document.uri, params.position.line, params.position.character, automatic)
+def _request(params: Any, automatic: bool) -> EditorRequest:
+    return EditorRequest(params.text_document.uri, params.position.line, params.position.character, automatic)
 
 
 def _from_word(document: OpenDocument, item: Item) -> Item:
-    """The same suggestion from the start of the word it follows: Emacs's eglot replaces it whatever the range."""
+    """The item from the start of the word before it: Emacs's eglot replaces that word whatever the range."""
     text, start = document.buffer.text, item.start
     while start and (text[start - 1].isalnum() or text[start - 1] == "_"):
         start -= 1

@@ -1,9 +1,8 @@
-"""Runs `ondol index` for a repository as a child process, at low priority, and tells how far it is.
+"""Runs `ondol index` for a repository as a child process, at low priority, and reports its progress.
 
-A child, because indexing is Python on all cores for minutes: in the server's own process it would take the time of
-every keystroke. It ends with the server, together with the processes it has started itself.
-
-This module knows one command line and its lines of progress, nothing of what an index is.
+Indexing is Python on all cores for minutes; in the server's own process it would delay every keystroke. The child ends
+with the server, together with the processes that it started. Knows one command line and its lines of progress, nothing
+of what an index is.
 """
 
 import asyncio
@@ -35,16 +34,21 @@ _FALLBACK = ("-I", "-c", "from indexer.cli import main; main()")
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the child is: a stage in words and, where it is known, a percentage."""
+class IndexProgress:
+    """The child's progress: a stage in words and, where it is known, a percentage."""
 
     message: str
     percent: int | None = None
 
 
 @dataclass(slots=True)
-class Outcome:
-    """How it ended: ``code`` as the exit code, ``said`` its last sentence on stderr."""
+class IndexOutcome:
+    """How the child ended.
+
+    :param code: its exit code.
+    :param said: its last line on stderr.
+    :param report: what it did, as ``ondol index --json`` prints it.
+    """
 
     code: int
     said: str = ""
@@ -52,7 +56,7 @@ class Outcome:
 
 
 def console_script() -> list[str]:
-    """The command that starts Ondol: the script that was installed next to this interpreter, else the interpreter."""
+    """The command that starts Ondol: the script next to this interpreter, else the interpreter itself."""
     name = "ondol.exe" if os.name == "nt" else "ondol"
     for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
         if (folder / name).is_file():
@@ -61,7 +65,7 @@ def console_script() -> list[str]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """This process's environment, with every setting that differs from its default, so that the child has the same."""
+    """This process's environment with every setting that differs from its default, for a child with equal settings."""
     values = {key: value for key, value in os.environ.items() if not key.startswith(ENVIRONMENT_PREFIX)}
     plain = Settings()
     for setting in dataclasses.fields(settings):
@@ -75,17 +79,17 @@ def environment(settings: Settings) -> dict[str, str]:
     return values
 
 
-class IndexRun:
-    """One child. ``outcome`` is done when it has ended, however it ended.
+class IndexProcess:
+    """One child. ``outcome`` is set when it has ended.
 
-    :param full: build from nothing, for an index that is damaged.
     :param report: called on the loop for every step of progress.
+    :param full: build from nothing, for a damaged index.
     """
 
-    def __init__(self, root: Path, settings: Settings, report: Callable[[Progress], None], *, full: bool = False):
+    def __init__(self, root: Path, settings: Settings, report: Callable[[IndexProgress], None], *, full: bool = False):
         self._loop = asyncio.get_running_loop()
         self._report = report
-        self.outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        self.outcome: asyncio.Future[IndexOutcome] = self._loop.create_future()
         command = [*console_script(), "index", str(root), "--progress-json"] + (["--full"] if full else [])
         below: dict[str, Any] = {"start_new_session": True}
         if os.name == "nt":  # pragma: no cover
@@ -105,13 +109,13 @@ class IndexRun:
         threading.Thread(target=self._follow, name="index", daemon=True).start()
 
     def stop(self) -> None:
-        """End the child and what it started: politely, and after a second by force. Does not wait."""
+        """End the child and what it started: by SIGTERM, and after a second by SIGKILL. Does not wait."""
         if self._process.poll() is None:
             self._signal(signal.SIGTERM)
             threading.Thread(target=self._make_sure, name="index-end", daemon=True).start()
 
     def kill(self) -> None:
-        """End the child and what it started now; for a server that is about to exit."""
+        """End the child and what it started at once, before the server exits."""
         if self._process.poll() is not None:
             return
         self._signal(signal.SIGTERM)
@@ -133,26 +137,27 @@ class IndexRun:
                 os.killpg(self._process.pid, number)
 
     def _follow(self) -> None:
-        outcome = Outcome(-1)
+        outcome = IndexOutcome(-1)
         tail: list[bytes] = []
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         errors = threading.Thread(target=_drain, args=(self._process.stderr, tail), daemon=True)
         errors.start()
         for line in self._process.stdout:
-            told = _parse(line)
-            if told is None:
+            message = _parse(line)
+            if message is None:
                 continue
-            if isinstance(told.get("report"), dict):
-                outcome.report = told["report"]
+            if isinstance(message.get("report"), dict):
+                outcome.report = message["report"]
             else:
-                self._call(self._report, Progress(str(told.get("phase", "")), int(told.get("percent", 0))))
+                progress = IndexProgress(str(message.get("phase", "")), int(message.get("percent", 0)))
+                self._call(self._report, progress)
         outcome.code = self._process.wait()
         errors.join(1)
         outcome.said = tail[-1].decode("utf-8", "replace").strip() if tail else ""
         self._call(self._settle, outcome)
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: IndexOutcome) -> None:
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 
@@ -169,7 +174,7 @@ def _drain(stream: Any, tail: list[bytes]) -> None:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        told = json.loads(line)
+        message = json.loads(line)
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return message if isinstance(message, dict) else None

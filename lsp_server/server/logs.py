@@ -11,10 +11,10 @@ _OURS = ("lsp_server", "indexer", "finetune", "ondol")
 
 
 class RedactingFormatter(logging.Formatter):
-    """One line per record and no source text in it.
+    """Writes one line per record, without source text.
 
-    Records of our own packages are written without text to begin with. Of every other logger (pygls logs whole
-    requests) only the place and the type of the exception are kept; exceptions lose their message unless it is ours.
+    Ondol's own records hold none. Of other loggers' records (pygls logs whole requests) only the location is kept, and
+    an exception keeps its message only if it is Ondol's.
     """
 
     def format(self, record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""The server process: takes standard input and output, runs the server until the editor goes, and ends."""
+"""The server's process: it serves one editor on standard input and output, and ends with it."""
 
 import asyncio
 import contextlib
@@ -11,42 +11,43 @@ from typing import Any, Final
 
 from lsp_server.server import handlers
 from lsp_server.server.app import Server
-from lsp_server.server.factories import Parts
+from lsp_server.server.factories import Factories
 from lsp_server.server.logs import describe, set_up_logs
-from lsp_server.server.transport import Wire, take_stdio
+from lsp_server.server.transport import Transport, take_stdio
 
 log = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S: Final = 0.001
-"""The loop must not wait the usual 5 ms for the engine's thread to give up the interpreter."""
+"""How soon the engine's thread gives up the interpreter to the loop; Python's own value is 5 ms."""
 
 
-async def _run(descriptors: tuple[int, int], overrides: Mapping[str, Any], parts: Parts) -> int:
-    wire = Wire(*descriptors)
-    server = Server(wire, overrides, parts)
+async def _run(descriptors: tuple[int, int], overrides: Mapping[str, Any], factories: Factories) -> int:
+    transport = Transport(*descriptors)
+    server = Server(transport, overrides, factories)
     handlers.register(server)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, wire.stop, 0)
+            loop.add_signal_handler(number, transport.stop, 0)
     try:
-        return await wire.run(server.protocol.receive, lambda: server.protocol.exit_code)
+        return await transport.run(server.protocol.receive, lambda: server.protocol.exit_code)
     finally:
         server.close()
 
 
-def serve(overrides: Mapping[str, Any], parts: Parts | None = None) -> None:
-    """Serve an editor on stdin and stdout until it goes, then end the process.
+def serve(overrides: Mapping[str, Any], factories: Factories | None = None) -> None:
+    """Serve an editor on stdin and stdout until it closes them, then end the process.
 
     :param overrides: settings from the command line.
+    :param factories: replaced by tests.
     """
     descriptors = take_stdio()
     set_up_logs()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
-        code = asyncio.run(_run(descriptors, overrides, parts or Parts()))
+        code = asyncio.run(_run(descriptors, overrides, factories or Factories()))
     except Exception as error:
         log.error("the server failed: %s", describe(error))
         code = 3
     sys.stderr.flush()
-    os._exit(code)  # the engine's thread may be inside a native library, and must not hold up or crash the exit
+    os._exit(code)  # the engine's thread may be inside a native library, and must not delay or crash the exit

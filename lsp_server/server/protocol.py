@@ -1,9 +1,8 @@
-"""Between the wire and pygls: which messages are handled, and our documents in place of pygls's own.
+"""The protocol between the transport and pygls: checks every message, and keeps Ondol's documents instead of pygls's.
 
-Whatever is wrong with a message, a request gets an answer, the next message is served, and no window opens: pygls
-left 5 of 26 malformed messages unanswered and opened a window for 12 of them (measured).
-
-This module knows the protocol's types and nothing of completions.
+Whatever is wrong with a message, a request gets an answer, the next message is handled, and no window opens. pygls left
+5 of 26 malformed messages unanswered and opened a window for 12 of them (measured). Knows the protocol's types and
+nothing of completions.
 """
 
 import json
@@ -24,7 +23,7 @@ from pygls.protocol import (
 
 from lsp_server.server.documents import Change, Documents
 from lsp_server.server.logs import describe
-from lsp_server.server.transport import Wire
+from lsp_server.server.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +32,14 @@ _NOT_INITIALIZED, _INVALID_REQUEST, _INVALID_PARAMS, _PARSE_ERROR = -32002, -326
 
 
 class DocumentHost(Protocol):
-    """What the protocol asks of the server: lifecycle and documents."""
+    """What the protocol needs of the server: lifecycle and documents."""
 
-    wire: Wire
+    transport: Transport
     documents: Documents
     fallback: bool
 
     def prepare(self, params: types.InitializeParams) -> None:
-        """Take what ``initialize`` says."""
+        """Take the parameters of ``initialize``."""
 
     def opened(self, item: types.TextDocumentItem, notebook: str | None = None) -> None:
         """A document or a cell was opened."""
@@ -53,7 +52,7 @@ class DocumentHost(Protocol):
 
 
 def converter() -> Converter:
-    """pygls's converter; parameters of methods that the protocol does not know stay plain dictionaries."""
+    """Make pygls's converter; parameters of methods outside the protocol stay plain dictionaries."""
     made: Converter = default_converter()  # type: ignore[no-untyped-call]
 
     def keep_request(message: Mapping[str, Any], _: type) -> JsonRPCRequestMessage:
@@ -68,7 +67,7 @@ def converter() -> Converter:
 
 
 class OndolProtocol(LanguageServerProtocol):
-    """pygls's protocol with our documents in place of its own, which split lines wrongly and cost 16 ms per key."""
+    """pygls's protocol with Ondol's documents; pygls's own split lines wrongly and cost 16 ms per keystroke."""
 
     def __init__(self, server: LanguageServer, made: Converter) -> None:
         super().__init__(server, made)
@@ -110,7 +109,7 @@ class OndolProtocol(LanguageServerProtocol):
                 self._refuse(identifier, _INVALID_PARAMS, "the parameters do not fit the method")
 
     def _wrong(self, message: dict[str, Any], method: Any, identifier: Any, asks: bool) -> tuple[int, str] | None:
-        """Why a message may not be handled, or not now: code and sentence; None if it may."""
+        """The error code and sentence for a message that may not be handled (now); None if it may."""
         if asks and (isinstance(identifier, bool) or not isinstance(identifier, int | str)):
             return _INVALID_REQUEST, "the id is neither a number nor a string"
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str | None):
@@ -130,13 +129,13 @@ class OndolProtocol(LanguageServerProtocol):
 
     def _reply(self, message: dict[str, Any]) -> None:
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self.host.wire.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.host.transport.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
 
     # Lifecycle
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """Answer at once; everything that takes time begins afterwards."""
+        """Answer at once; slow work begins afterwards."""
         self._initialized = True
         self.host.prepare(params)
         result: types.InitializeResult = yield from super().lsp_initialize(params)
@@ -148,12 +147,12 @@ class OndolProtocol(LanguageServerProtocol):
 
     @lsp_method(types.EXIT)
     def lsp_exit(self, *_: Any) -> None:  # type: ignore[override]
-        """End the process: 0 after shutdown, else 1, as the protocol wants it."""
-        self.host.wire.stop(self.exit_code)
+        """End the process with 0 after shutdown, else with 1, as the protocol demands."""
+        self.host.transport.stop(self.exit_code)
 
     @property
     def exit_code(self) -> int:
-        """What the process ends with when the editor goes."""
+        """The exit code of the process when the editor closes the stream."""
         return 0 if self._shutdown else 1
 
     # Documents
@@ -220,7 +219,7 @@ def _change(event: Any) -> Change:
 
 
 def _mend(message: dict[str, Any]) -> None:
-    """Take what older clients send: before 3.18 a trigger kind of 0 meant Invoked, and nothing would answer it now."""
+    """Accept what older clients send: before 3.18 a trigger kind of 0 meant Invoked."""
     params = message.get("params")
     context = params.get("context") if isinstance(params, dict) else None
     if message["method"] != types.TEXT_DOCUMENT_INLINE_COMPLETION or not isinstance(params, dict):

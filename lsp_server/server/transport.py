@@ -1,11 +1,11 @@
-"""The guard between an editor's pipes and the protocol: framing, stdout that carries frames only, logs without code.
+"""The transport between an editor's pipes and the protocol: framing, and a stdout that carries frames only.
 
-Measured on a bare pygls server: of 26 malformed inputs two killed it (Content-Length of 10**18 and 10**30) and five
-left it deaf for good; one ``print`` in a dependency went into the stream. Here a message is framed before pygls sees
-it, at most 16 MiB long, and when the framing is lost the process says so once and ends with 3, so that the editor
-starts it again: nothing after a lost frame can be trusted.
+Measured on a bare pygls server: of 26 malformed inputs two ended it (Content-Length of 10**18 and 10**30) and five made
+it ignore every later message; one ``print`` in a dependency went into the stream. Here a message is framed before pygls
+sees it and has at most 16 MiB. When the framing is lost, nothing later in the stream can be trusted: the process logs
+it once and ends with 3, so that the editor starts it again.
 
-This module knows bytes. It knows neither messages nor methods.
+Knows bytes; knows neither messages nor methods.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ class FramingLost(Fault):
 
 
 class Framer:
-    """Cuts a stream of bytes into message bodies; no input or output of its own.
+    """Cuts a stream of bytes into message bodies; has no input or output of its own.
 
-    Header names are case-insensitive, lines may end with a lone LF, unknown headers are ignored. Whatever leaves the
-    place of the next message in doubt raises :class:`FramingLost`; sizes are refused before anything is allocated.
+    Header names are case-insensitive, lines may end with a lone LF, unknown headers are ignored. Where the next message
+    may begin is in doubt, it raises :class:`FramingLost`; sizes are refused before anything is allocated.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Framer:
         self._body = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes as they arrive and return the bodies that are complete."""
+        """Take bytes as they arrive; returns the bodies that are complete."""
         self._data += data
         bodies: list[bytes] = []
         while self._step(bodies):
@@ -59,11 +59,14 @@ class Framer:
 
     @property
     def waiting(self) -> bool:
-        """Whether the stream stands in the middle of a message."""
+        """Whether the stream is in the middle of a message."""
         return self._body or self._in_header or bool(self._data)
 
     def check_stalled(self) -> None:
-        """Look at a message that does not go on: raise if a further message already stands inside its body."""
+        """Check a message that does not go on.
+
+        :raises FramingLost: its body already holds the header of a further message.
+        """
         if self._body and _LENGTH_IN_BODY.search(self._data):
             raise FramingLost("a message is shorter than its Content-Length")
 
@@ -106,9 +109,9 @@ class Framer:
 
 
 def take_stdio() -> tuple[int, int]:
-    """Keep stdin and stdout for the protocol alone; return their private descriptors (read, write).
+    """Reserve stdin and stdout for the protocol; returns their private descriptors (read, write).
 
-    From here on ``print``, C libraries and child processes write to stderr and read nothing.
+    Afterwards ``print``, C libraries and child processes write to stderr and read nothing.
     """
     read, write = os.dup(0), os.dup(1)
     if os.name == "nt":  # pragma: no cover
@@ -124,17 +127,18 @@ def take_stdio() -> tuple[int, int]:
     return read, write
 
 
-class Wire:
-    """Both directions of the stream, each on a thread of its own, so that neither pipe can block the loop or the other.
+class Transport:
+    """Both directions of the stream, each on its own thread, so that no pipe can block the loop or the other pipe.
 
-    :param read_fd, write_fd: descriptors of the two pipes.
+    :param read_fd: descriptor of the pipe from the editor.
+    :param write_fd: descriptor of the pipe to the editor.
     """
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
         self._read_fd, self._write_fd = read_fd, write_fd
         self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._room = threading.BoundedSemaphore(64)  # chunks of 64 KiB read ahead of the loop
-        self._writer = threading.Thread(target=self._write_all, name="wire-out", daemon=True)
+        self._writer = threading.Thread(target=self._write_all, name="transport-out", daemon=True)
         self._stop: asyncio.Future[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -143,17 +147,17 @@ class Wire:
         self._out.put(data)
 
     def close(self) -> None:
-        """Asked for by pygls at ``exit``; the pipe is closed when :meth:`run` ends."""
+        """Do nothing; pygls calls it at ``exit``, and the pipe is closed when :meth:`run` ends."""
 
     def stop(self, code: int) -> None:
-        """End :meth:`run` with this exit code; the first call counts."""
+        """End :meth:`run` with this exit code; later calls change nothing."""
         if self._stop is not None and not self._stop.done():
             self._stop.set_result(code)
 
     async def run(self, handle: Callable[[bytes], None], closed: Callable[[], int]) -> int:
         """Deliver message bodies to ``handle`` until :meth:`stop`, the end of stdin, or lost framing.
 
-        :param closed: gives the exit code when the peer has closed the stream.
+        :param closed: returns the exit code for a stream that the editor has closed.
         :returns: the exit code; 3 for lost framing.
         """
         loop = asyncio.get_running_loop()
@@ -187,7 +191,7 @@ class Wire:
 
         timer = [loop.call_later(STALL_CHECK_S, watch)]
         self._writer.start()
-        reader = threading.Thread(target=self._read_all, args=(arrived,), name="wire-in", daemon=True)
+        reader = threading.Thread(target=self._read_all, args=(arrived,), name="transport-in", daemon=True)
         reader.start()
         try:
             return await self._stop

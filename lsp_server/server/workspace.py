@@ -1,33 +1,41 @@
-"""Which repository a document belongs to, what of it may be used, and the snapshot that the engine sees.
+"""Which repository a document belongs to, what of it may be used, and the text that the engine sees.
 
-Several folders may be open: each has a session (engine, index) of its own, and a document belongs to the innermost
-root around it. Documents outside of all of them, untitled ones among them, share a session without an index.
+Several folders may be open. Each has a session with an engine and an index, and a document belongs to the innermost
+root around it. Documents outside of all roots, untitled ones among them, share a session without an index.
 
-This module knows no protocol types and never reads a document from the disk.
+Knows no protocol types and never reads a document from the disk.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from indexer.config import Settings
 from indexer.errors import UserError
+from lsp_server.reasons import Reason
 from lsp_server.server.documents import Documents, OpenDocument, key_of, path_of
-from lsp_server.server.engine_thread import Worker
-from lsp_server.server.factories import Parts
-from lsp_server.server.session import Host, Session, State
+from lsp_server.server.engine_thread import EngineThread
+from lsp_server.server.factories import Factories
+from lsp_server.server.host import Host, SessionState
+from lsp_server.server.session import Session
 from lsp_server.types import Document, Engine
 
 IDLE_S: Final = 0.3
 """An edited document is made searchable after this long without an edit, or before another document is completed."""
 
-_ORDER: Final = ("problem", "indexing", "model-loading", "starting", "ready", "off")
+_MOST_URGENT: Final = ("problem", "indexing", "model-loading", "starting", "ready", "off")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a document stands; ``excluded`` is the reason why nothing of it may be used, or None."""
+class Owner:
+    """The session of a document.
+
+    :param path: below the session's root, as the index spells it; None outside.
+    :param excluded: why nothing of the document may be used, or None.
+    """
 
     session: Session
     path: str | None
@@ -37,41 +45,58 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The text that the engine sees; a cell sees its whole notebook.
+    """The text that the engine sees; for a cell, the text of its whole notebook.
 
-    :param base: code points before the document's own text, ``end`` where its own text ends.
+    :param base: code points before the document's own text.
     """
 
     document: Document
     base: int
-    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Everything that a completion request needs besides its cursor.
+
+    :param languages: names of the document's language: Ondol's and the editor's.
+    :param snapshot: the text that the engine sees, or the reason why it may not see the document.
+    :param take_updates: takes the other edited documents of the session, which the engine has not seen yet; call it
+        when the request is given to the engine.
+    """
+
+    session: Session
+    settings: Settings
+    path: str | None
+    language: str
+    languages: frozenset[str]
+    snapshot: Snapshot | Reason
+    take_updates: Callable[[], list[Document]]
 
 
 def private_reasons() -> tuple[str, ...]:
-    """Reasons of ``policy`` that forbid to use anything of a file; others (vendored, too large ...) only keep it out
-    of the index."""
+    """The reasons of ``policy`` that forbid any use of a file; the others only keep it out of the index."""
     from indexer.repository import policy
 
     return (policy.EXCLUDED, policy.ONDOLIGNORED, policy.KEY_FILE, policy.OWN_DATA, policy.VERSION_CONTROL)
 
 
 class Workspace:
-    """Sessions by root, and the place of every open document."""
+    """The sessions by root, and the owner of every open document. Lives on the loop."""
 
     def __init__(
-        self, documents: Documents, worker: Worker, host: Host, parts: Parts, options: Mapping[str, Any]
+        self, documents: Documents, thread: EngineThread, host: Host, factories: Factories, options: Mapping[str, Any]
     ) -> None:
-        self.documents = documents
         self.options = options
-        self.sessions: dict[Path, Session] = {}
-        self._worker, self._host, self._parts = worker, host, parts
+        self._documents = documents
+        self._thread, self._host, self._factories = thread, host, factories
+        self._sessions: dict[Path, Session] = {}
+        self._outside: Session | None = None
         self._folders: dict[str, Path] = {}
-        self._loose: Session | None = None
-        self._places: dict[str, Place] = {}
-        self._dirty: set[str] = set()
+        self._owners: dict[str, Owner] = {}
+        self._edited: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    # Folders
+    # Folders and sessions
 
     def add_folder(self, path: str) -> None:
         """Open a workspace folder: the repository around it, or the folder itself."""
@@ -80,83 +105,87 @@ class Workspace:
         try:
             root = git.find_root(Path(path))
         except UserError as error:
-            self._host.tell(f"Ondol: {error}", problem=True)
+            self._host.show_message(f"Ondol: {error}", problem=True)
             return
         self._folders[path] = root
         self._session(root)
-        self._places.clear()
+        self._owners.clear()
 
     def remove_folder(self, path: str) -> None:
         """Close a workspace folder, and its session if no other folder shares it."""
         root = self._folders.pop(path, None)
         if root is not None and root not in self._folders.values():
-            session = self.sessions.pop(root, None)
+            session = self._sessions.pop(root, None)
             if session is not None:
                 session.close()
-            self._places.clear()
+            self._owners.clear()
             self._host.state_changed()
 
-    def _session(self, root: Path) -> Session:
-        if root not in self.sessions:
-            self.sessions[root] = Session(root, self.options, self._worker, self._host, self._parts)
-            self.sessions[root].start()
-        return self.sessions[root]
+    def outside(self) -> Session:
+        """The session of documents outside of every repository; made at the first call."""
+        if self._outside is None:
+            self._outside = self._start(None)
+        return self._outside
 
-    @property
-    def loose(self) -> Session:
-        """The session of documents outside of every repository."""
-        if self._loose is None:
-            self._loose = Session(None, self.options, self._worker, self._host, self._parts)
-            self._loose.start()
-        return self._loose
-
-    def all(self) -> list[Session]:
+    def sessions(self) -> list[Session]:
         """Every session."""
-        return [*self.sessions.values(), *([self._loose] if self._loose else [])]
+        return [*self._sessions.values(), *([self._outside] if self._outside else [])]
 
     def configure(self, options: Mapping[str, Any]) -> None:
         """Hand new settings to every session."""
         self.options = options
-        for session in self.all():
+        for session in self.sessions():
             session.configure(options)
-        self._places.clear()
+        self._owners.clear()
 
     def close(self) -> None:
         """End every session."""
         if self._timer is not None:
             self._timer.cancel()
-        for session in self.all():
+        for session in self.sessions():
             session.close()
 
-    def state(self) -> State:
-        """The state of the session that most needs to be told."""
-        sessions = list(self.sessions.values()) or self.all()
-        states = sorted((session.told_state for session in sessions), key=lambda state: _ORDER.index(state.name))
-        return states[0] if states else State("ready", "no folder is open")
+    def state(self) -> SessionState:
+        """The most urgent state of the sessions."""
+        states = [session.reported_state for session in list(self._sessions.values()) or self.sessions()]
+        if not states:
+            return SessionState("ready", "no folder is open")
+        return min(states, key=lambda state: _MOST_URGENT.index(state.name))
 
-    # Documents
+    def _session(self, root: Path) -> Session:
+        if root not in self._sessions:
+            self._sessions[root] = self._start(root)
+        return self._sessions[root]
 
-    def place(self, document: OpenDocument) -> Place:
-        """Where a document belongs; decided once, when it is first asked for."""
+    def _start(self, root: Path | None) -> Session:
+        session = Session(root, self.options, self._thread, self._host, self._factories)
+        session.start()
+        return session
+
+    # The owner of a document
+
+    def owner(self, document: OpenDocument) -> Owner:
+        """Where a document belongs; decided once, at the first call."""
         key = key_of(document.uri)
-        found = self._places.get(key)
+        found = self._owners.get(key)
         if found is None:
-            found = self._places[key] = self._find_place(document)
+            found = self._owners[key] = self._find_owner(document)
         return found
 
-    def _find_place(self, document: OpenDocument) -> Place:
+    def _find_owner(self, document: OpenDocument) -> Owner:
         from indexer.languages import grammars
 
         path = path_of(document.notebook or document.uri)
-        session, relative = self._owner(path)
+        session, relative = self._session_of(path)
         language = grammars.language_of_document(document.language_id, "" if document.notebook else relative or "")
-        return Place(session, relative, language, self._excluded(session, relative, path))
+        return Owner(session, relative, language, _excluded(session, relative, path))
 
-    def _owner(self, path: str | None) -> tuple[Session, str | None]:
+    def _session_of(self, path: str | None) -> tuple[Session, str | None]:
+        """The session of the innermost root around a path, and the path below that root."""
         from indexer.repository import git
 
         best: tuple[int, Session, str] | None = None
-        for session in self.sessions.values():
+        for session in self._sessions.values():
             relative = session.relative(path)
             if relative is not None and (best is None or len(str(session.root)) > best[0]):
                 best = (len(str(session.root)), session, relative)
@@ -166,116 +195,124 @@ class Workspace:
             try:
                 root = git.find_root(Path(path).parent)
             except (UserError, OSError, ValueError):
-                return self.loose, None
+                return self.outside(), None
             if git.is_repository(root):
                 session = self._session(root)
                 return session, session.relative(path)
-        if path is None and self.sessions:
-            return next(iter(self.sessions.values())), None
-        return self.loose, None
-
-    @staticmethod
-    def _excluded(session: Session, relative: str | None, path: str | None) -> str | None:
-        from indexer.repository import policy, walk
-
-        private = private_reasons()
-        if path is None:
-            return None
-        if relative is None or session.root is None:
-            reason = policy.accepts_path(path.lstrip("/"), session.settings)
-            return reason if reason in private else None
-        real = session.relative(str(Path(path).resolve())) or relative
-        for candidate in {relative, real}:
-            reason = walk.excluded(session.root, candidate, session.settings)
-            if reason in private:
-                return reason
-        return None
+        if path is None and self._sessions:
+            return next(iter(self._sessions.values())), None
+        return self.outside(), None
 
     def rules_changed(self) -> None:
-        """An ignore file or a repository's settings were saved: what they forbid now is forgotten at once."""
+        """Apply an ignore file or settings of a repository that were saved; what they forbid is forgotten at once."""
         self.configure(self.options)
-        for document in self.documents.open.values():
-            place = self.place(document)
-            if place.excluded is not None and place.session.engine is not None:
-                self._worker.submit(_closing(place.session.engine, document.notebook or document.uri), urgent=False)
+        for document in self._documents.open.values():
+            owner = self.owner(document)
+            if owner.excluded is not None:
+                self._forget(owner, document)
 
-    def usable(self, document: OpenDocument) -> bool:
-        """Whether anything of a document may be given to the engine."""
-        return document.trouble is None and self.place(document).excluded is None
+    # What the engine sees
 
-    def snapshot(self, document: OpenDocument) -> Snapshot:
-        """What the engine sees of a document; for a cell, all code cells of its notebook, one below the other."""
-        place = self.place(document)
+    def request_context(self, document: OpenDocument) -> RequestContext:
+        """Everything that a request in a document needs, as it is now."""
+        owner = self.owner(document)
+        blocked = Reason.EXCLUDED if owner.excluded is not None else document.trouble
+        return RequestContext(
+            owner.session,
+            owner.session.settings,
+            owner.path,
+            owner.language,
+            frozenset((owner.language, document.language_id.lower())),
+            blocked or self._snapshot(document, owner),
+            partial(self._take_updates, owner.session, document),
+        )
+
+    def _snapshot(self, document: OpenDocument, owner: Owner) -> Snapshot:
+        """A document's text; for a cell, all code cells of its notebook, one below the other."""
         own = document.buffer.text
         if document.notebook is None:
-            whole = Document(document.uri, place.path, place.language, document.version, own)
-            return Snapshot(whole, 0, len(own))
+            return Snapshot(Document(document.uri, owner.path, owner.language, document.version, own), 0)
         texts: list[str] = []
         base = 0
-        for cell in self.documents.cells(document.notebook):
+        for cell in self._documents.cells(document.notebook):
             text = own if cell is document else cell.buffer.text if cell.trouble is None else ""
             if cell is document:
                 base = sum(len(t) + 1 for t in texts)
             texts.append(text)
-        joined = Document(document.notebook, place.path, place.language, document.version, "\n".join(texts or [own]))
-        return Snapshot(joined, base, base + len(own))
+        joined = "\n".join(texts or [own])
+        return Snapshot(Document(document.notebook, owner.path, owner.language, document.version, joined), base)
 
     # Live text
 
     def changed(self, document: OpenDocument) -> None:
-        """A document was opened or edited: make it searchable soon."""
-        self._dirty.add(key_of(document.uri))
-        loop = asyncio.get_running_loop()
+        """Make a document that was opened or edited searchable soon."""
+        self._edited.add(key_of(document.uri))
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_later(IDLE_S, self._flush)
+        self._timer = asyncio.get_running_loop().call_later(IDLE_S, self._flush)
 
     def closed(self, document: OpenDocument) -> None:
-        """A document was closed: its live text does not count any more."""
+        """Drop the live text of a document that was closed."""
         key = key_of(document.uri)
-        self._dirty.discard(key)
-        place = self._places.pop(key, None)
-        if place is not None and place.session.engine is not None:
-            self._worker.submit(_closing(place.session.engine, document.notebook or document.uri), urgent=False)
+        self._edited.discard(key)
+        owner = self._owners.pop(key, None)
+        if owner is not None:
+            self._forget(owner, document)
 
-    def take_updates(self, session: Session, without: OpenDocument) -> list[Document]:
-        """The edited documents of a session, except the one that is being completed, which the engine gets anyway."""
+    def _forget(self, owner: Owner, document: OpenDocument) -> None:
+        engine, uri = owner.session.engine, document.notebook or document.uri
+        if engine is not None:
+            self._thread.submit(lambda _: engine.close(uri), urgent=False)
+
+    def _take_updates(self, session: Session, completed: OpenDocument | None) -> list[Document]:
+        """Take the edited documents of a session.
+
+        :param completed: the document that is being completed, which the engine gets with the request.
+        """
         found: dict[str, Document] = {}
-        for key in list(self._dirty):
-            document = self.documents.open.get(key)
+        for key in list(self._edited):
+            document = self._documents.open.get(key)
             if document is None:
-                self._dirty.discard(key)
+                self._edited.discard(key)
                 continue
-            if document is without or self.place(document).session is not session:
+            owner = self.owner(document)
+            if document is completed or owner.session is not session:
                 continue
-            self._dirty.discard(key)
-            if without.notebook is not None and document.notebook == without.notebook:
+            self._edited.discard(key)
+            if completed is not None and document.notebook is not None and document.notebook == completed.notebook:
                 continue
-            if self.usable(document):
-                snapshot = self.snapshot(document).document
-                found[snapshot.uri] = snapshot
+            if document.trouble is None and owner.excluded is None:
+                seen = self._snapshot(document, owner).document
+                found[seen.uri] = seen
         return list(found.values())
 
     def _flush(self) -> None:
-        for session in self.all():
-            if session.engine is None:
-                continue
-            updates = self.take_updates(session, _NOTHING)
-            if updates:
-                self._worker.submit(_updating(session, updates), urgent=False)
+        for session in self.sessions():
+            if session.engine is not None and (updates := self._take_updates(session, None)):
+                self._thread.submit(partial(_update, session, updates), urgent=False)
 
 
-_NOTHING = OpenDocument("", "", 0, None)  # type: ignore[arg-type]
-
-
-def _closing(engine: Engine, uri: str) -> Callable[[Callable[[], bool]], None]:
-    return lambda _: engine.close(uri)
-
-
-def _updating(session: Session, updates: list[Document]) -> Callable[[Callable[[], bool]], None]:
-    def work(_: Callable[[], bool]) -> None:
+def _update(session: Session, updates: list[Document], _: Callable[[], bool]) -> None:
+    """Give edited documents to a session's engine, which a changed setting may have replaced meanwhile."""
+    engine: Engine | None = session.engine
+    if engine is not None:
         for document in updates:
-            if session.engine is not None:
-                session.engine.update(document)
+            engine.update(document)
 
-    return work
+
+def _excluded(session: Session, relative: str | None, path: str | None) -> str | None:
+    """The private reason why nothing of a file may be used, or None."""
+    from indexer.repository import policy, walk
+
+    if path is None:
+        return None
+    private = private_reasons()
+    if relative is None or session.root is None:
+        reason = policy.accepts_path(path.lstrip("/"), session.settings)
+        return reason if reason in private else None
+    real = session.relative(str(Path(path).resolve())) or relative
+    for candidate in {relative, real}:
+        reason = walk.excluded(session.root, candidate, session.settings)
+        if reason in private:
+            return reason
+    return None

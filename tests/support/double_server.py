@@ -22,7 +22,7 @@ from typing import Any
 
 from indexer.errors import IndexDamaged, IndexMissing
 from lsp_server.reasons import Reason
-from lsp_server.server.factories import Parts
+from lsp_server.server.factories import Factories
 from lsp_server.server.main import serve
 from lsp_server.types import Answer, Provenance, Suggestion
 
@@ -114,15 +114,15 @@ class DoubleRun:
     def __init__(self, root: Any, settings: Any, report: Any, *, full: bool = False) -> None:
         import asyncio
 
-        from lsp_server.server.index_process import Outcome, Progress
+        from lsp_server.server.index_process import IndexOutcome, IndexProgress
 
         log(event="run", full=full, root=str(root))
         loop = asyncio.get_running_loop()
         self.outcome = loop.create_future()
-        loop.call_later(0.05, report, Progress("read", 50))
+        loop.call_later(0.05, report, IndexProgress("read", 50))
         code = 1 if "index-fails" in WORDS else 0
         OPENED["missing"] = False
-        loop.call_later(0.2, lambda: self.outcome.set_result(Outcome(code, "no space left on /data; free some")))
+        loop.call_later(0.2, lambda: self.outcome.set_result(IndexOutcome(code, "no space left on /data; free some")))
 
     def stop(self) -> None: ...
 
@@ -141,4 +141,4 @@ def open_double(settings: Any, root: Path) -> Any:
 
 
 if __name__ == "__main__":
-    serve({}, Parts(DoubleEngine, open_double, lambda settings, root: Path(root), DoubleRun))
+    serve({}, Factories(DoubleEngine, open_double, lambda settings, root: Path(root), DoubleRun))

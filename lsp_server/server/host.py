@@ -1,0 +1,36 @@
+"""What sessions report to the server around them: messages, states and progress."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lsp_server.server.index_process import IndexProgress
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """The state of a session, as ``ondol/status`` reports it.
+
+    :param name: ``starting``, ``indexing``, ``model-loading``, ``ready`` or ``problem``.
+    :param percent: progress, where it is known.
+    :param documents: files in the index.
+    :param generation: of the index.
+    """
+
+    name: str = "starting"
+    message: str = "starting"
+    percent: int | None = None
+    documents: int | None = None
+    generation: int | None = None
+
+
+class Host(Protocol):
+    """The server around a session. All calls come on the loop."""
+
+    def show_message(self, message: str, *, problem: bool = False) -> None:
+        """Show the user a message; each message is shown once."""
+
+    def state_changed(self) -> None:
+        """Take note that a session's state changed."""
+
+    def show_progress(self, token: str, title: str, step: IndexProgress | None) -> None:
+        """Show progress under a token; None ends it."""
