@@ -1,14 +1,13 @@
-"""Measures the language server as an editor meets it: start, first completion, latency while typing, memory.
+"""Measures the language server from an editor's side: start, first completion, latency while typing, memory.
 
     python benchmarks/bench_server.py --out benchmarks/results/server.json
     python benchmarks/bench_server.py --repo ~/product
 
-Everything is measured from the outside, over the real protocol on stdio, from the moment a message is written to the
-moment its reply was read. Without ``--repo`` the corpus of ``bench_index.py`` is made (a million lines of this
-machine's Python). Typing means: at places in files of the repository, lines are typed again character by character,
-each key being an edit and an automatic request; what the server answers from the suggestion that is being typed
-through is counted apart, since it costs nothing. Run it on an otherwise idle machine; results hold the load before
-and after.
+All times are measured over the real protocol on stdio, from the writing of a message to the reading of its reply.
+Without ``--repo`` it makes the corpus of ``bench_index.py`` (a million lines of this machine's Python). For typing,
+lines of the repository's files are typed again character by character; each keystroke is an edit and an automatic
+request. Answers that are the rest of the suggestion being typed are counted separately, because they cost nothing. Run
+it on an otherwise idle machine; the results hold the load before and after.
 """
 
 import argparse
@@ -30,7 +29,7 @@ SCRIPT = Path(sys.executable).with_name("ondol")
 
 
 def quantiles(seconds: list[float]) -> dict[str, float]:
-    """Milliseconds."""
+    """Quantiles in milliseconds."""
     ordered = sorted(seconds)
     at = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
     found = {name: round(1000 * ordered[min(len(ordered) - 1, int(s * len(ordered)))], 2) for name, s in at.items()}
@@ -46,7 +45,7 @@ def resident(pid: int, field: str) -> int:
 
 
 def processor_time(pid: int) -> float:
-    """Seconds of processor time that a process has used; what remains meaningful beside busy neighbours."""
+    """Seconds of processor time of a process, which depend little on other load."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -99,7 +98,7 @@ def measure_start(repo: Path, data: Path, rounds: int) -> dict[str, Any]:
 
 
 def measure_typing(repo: Path, data: Path, keys: int, seed: int) -> dict[str, Any]:
-    """Types lines of the repository's own files, key by key."""
+    """Type lines of the repository's own files, keystroke by keystroke."""
     rng = random.Random(seed)
     asked: list[float] = []
     through: list[float] = []
@@ -152,7 +151,7 @@ def measure_typing(repo: Path, data: Path, keys: int, seed: int) -> dict[str, An
 
 
 def measure_long_document(data: Path, keys: int) -> dict[str, Any]:
-    """Edits in a document of 100,000 lines that gets completions, and in one that is over the limit."""
+    """Edit a document of 100,000 lines that gets completions, and one that is over the limit."""
     found = {}
     with server(data) as client:
         client.initialize()
@@ -184,10 +183,10 @@ def measure_long_document(data: Path, keys: int) -> dict[str, Any]:
 def main() -> None:
     """Measure everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repo", type=Path, help="An existing repository (default: the made corpus).")
-    parser.add_argument("--lines", type=int, default=1_000_000, help="Lines of the made corpus.")
-    parser.add_argument("--corpus", type=Path, help="Keep the made corpus here, or use the one that is here.")
-    parser.add_argument("--data", type=Path, help="Keep the index here, or use the one that is here.")
+    parser.add_argument("--repo", type=Path, help="An existing repository (default: the corpus).")
+    parser.add_argument("--lines", type=int, default=1_000_000, help="Lines of the corpus.")
+    parser.add_argument("--corpus", type=Path, help="Keep the corpus in this folder, or use the one that is there.")
+    parser.add_argument("--data", type=Path, help="Keep the index in this folder, or use the one that is there.")
     parser.add_argument("--keys", type=int, default=600, help="Keys that reach the engine.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
@@ -212,11 +211,11 @@ def main() -> None:
             "long_documents": measure_long_document(Path(scratch) / "empty", 300),
             "load_after": os.getloadavg(),
         }
-    told = json.dumps(result, indent=1)
-    print(told)
+    text = json.dumps(result, indent=1)
+    print(text)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(told + "\n")
+        options.out.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The commands of the server, beside those of the indexer."""
+"""The commands of the server and of the indexer."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ from indexer import cli
 COMMANDS: Final = {
     **cli.COMMANDS,
     "serve": ("lsp_server.commands.serving:serve", "Run the language server."),
-    "complete": ("lsp_server.commands.serving:complete", "Show the completion at a place in a file."),
-    "explain": ("lsp_server.commands.serving:explain", "Say why a completion was shown, or was not."),
-    "stats": ("lsp_server.commands.serving:stats", "Show what was shown, accepted and kept."),
-    "doctor": ("lsp_server.commands.doctor:doctor", "Say what is installed and indexed, what is wrong, and the cure."),
+    "complete": ("lsp_server.commands.serving:complete", "Show the completion at a position in a file."),
+    "explain": ("lsp_server.commands.records:explain", "Explain why a completion was shown or not."),
+    "stats": ("lsp_server.commands.records:stats", "Count suggestions that were shown, accepted and kept."),
+    "doctor": ("lsp_server.commands.doctor:doctor", "Check installation, index and model, and name the cures."),
 }
-"""Every command up to this package: where it is, and its line in ``--help``."""
+"""Every command up to this package: its function, and its line in ``--help``."""
 
 main: Final = cli.command_line(COMMANDS)

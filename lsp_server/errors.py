@@ -1,7 +1,7 @@
-"""Errors of the server that a person can cure."""
+"""Errors of the server that a user can cure."""
 
 from indexer.errors import UserError
 
 
 class BackendProblem(UserError):
-    """The model cannot serve; the sentence says why and what to do. The engine goes on without it."""
+    """The model cannot be used; the sentence says why and what to do. Completions go on without the model."""

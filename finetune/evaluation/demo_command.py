@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from indexer.cli_options import data_dir_option, settings_for
-from lsp_server.commands.terminal import GREEN, PLAIN, RED, escaped, has_colour, show
+from lsp_server.commands.terminal import coloured, escaped, has_colour, show
 
 if TYPE_CHECKING:
     from finetune.commits.stages import ProgressReporter
@@ -75,7 +75,7 @@ def report(result: "DemoResult", *, colour: bool) -> str:
 def _completion(number: int, shown: "ShownCompletion", colour: bool) -> list[str]:
     verdict = _verdict(shown)
     if colour:
-        verdict = f"{GREEN if shown.right else RED}{verdict}{PLAIN}"
+        verdict = coloured(verdict, "green" if shown.right else "red")
     source = f"from {escaped(shown.source)}" if shown.source else "from the open file"
     lines = [f"{number}. {escaped(shown.path)}:{shown.line}  {shown.milliseconds:.1f} ms  {source}  {verdict}"]
     lines += ["   | " + line for line in show(shown.typed, shown.ghost_text, colour=colour).split("\n")]

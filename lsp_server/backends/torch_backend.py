@@ -16,9 +16,9 @@ from safetensors import safe_open
 from lsp_server.backends import torch_llama
 from lsp_server.backends.decoding import Model
 from lsp_server.backends.local_backend import LocalBackend, context_of
-from lsp_server.backends.torch_quantized import UNQUANTIZED, SeparateAdapter, quantization, refused
+from lsp_server.backends.torch_quantized import UNQUANTIZED, SeparateAdapter, quantization
 from lsp_server.errors import BackendProblem
-from lsp_server.weights.adapter_registry import AdapterVersion
+from lsp_server.weights.adapter_registry import AdapterVersion, broken_numbers
 from lsp_server.weights.base_model import open_folder
 
 
@@ -134,7 +134,7 @@ class TorchBackend(LocalBackend):
                     a, b = (file.get_tensor(name).float() for name in pairs[module])
                 weight += (b @ a) * version.scale
                 if not torch.isfinite(weight).all():
-                    raise refused(version)
+                    raise broken_numbers(version)
             out[module] = weight.to(self._dtype)
         return out
 

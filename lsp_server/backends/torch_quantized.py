@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 from lsp_server.errors import BackendProblem
-from lsp_server.weights.adapter_registry import AdapterVersion
+from lsp_server.weights.adapter_registry import AdapterVersion, broken_numbers
 
 UNQUANTIZED: Final = 16
 """Bits of a base that is not quantized."""
@@ -65,7 +65,7 @@ class SeparateAdapter:
             for name, pair in version.pairs.items():
                 a, b = (file.get_tensor(side) for side in pair)
                 if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
-                    raise refused(version)
+                    raise broken_numbers(version)
                 module = self._module.get_submodule(name)
                 out.append((module, _Product(a, b * version.scale, module.weight.device)))
         return out
@@ -80,11 +80,3 @@ class _Product:
     def __call__(self, module: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         added = inputs[0].to(self._a.dtype) @ self._a @ self._b
         return output + added.to(output.dtype)
-
-
-def refused(version: AdapterVersion) -> BackendProblem:
-    """The problem of an adapter with broken numbers."""
-    return BackendProblem(
-        f"adapter version {version.label} is refused: it holds NaN or infinite numbers",
-        "promote another version, or train again",
-    )

@@ -1,6 +1,6 @@
-"""The command ``ondol doctor``: what is installed and indexed, what is wrong, and the cure.
+"""The command ``ondol doctor``: checks installation, data folder, index and model, and names the cures.
 
-It reads what other commands left behind and changes nothing.
+It reads the files of other commands and changes nothing.
 """
 
 import json
@@ -29,9 +29,9 @@ from indexer.storage.generations import Store
 @click.command(epilog="Example: ondol doctor --verify")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
 @click.option("--verify", is_flag=True, help="Hash every file of the index.")
-@click.option("--no-egress", is_flag=True, help="Index, search and serve under a guard: prove that nothing leaves.")
-@click.option("--backend", type=click.Choice(["retrieval", "local", "remote"]), help="Over what the settings say.")
-@click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
+@click.option("--no-egress", is_flag=True, help="Index, search and serve under a guard: prove that no data leaves.")
+@click.option("--backend", type=click.Choice(["retrieval", "local", "remote"]), help="Overrides the settings.")
+@click.option("--base", metavar="FOLDER", help="The base model's folder; overrides the settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @data_dir_option
 def doctor(
@@ -43,7 +43,10 @@ def doctor(
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
-    """Say what is installed and indexed, what is wrong, and what to do about it."""
+    """Check the installation, the index and the model; name what is wrong and the cure.
+
+    The exit code is 1 if something is wrong.
+    """
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=True)
     settings = replace(settings, backend=backend or settings.backend, base_model=base or settings.base_model)
@@ -59,10 +62,10 @@ def doctor(
 
 
 def examine(root: Path, settings: Settings, *, verify: bool = False) -> dict[str, Any]:
-    """Everything ``ondol doctor`` tells, as plain data; ``problems`` are pairs of what is wrong and the cure."""
+    """What ``ondol doctor`` reports, as plain data; ``problems`` are pairs of what is wrong and the cure."""
     problems: list[tuple[str, str]] = []
-    for told in load(root)[1]:
-        problems.append((told.rstrip("."), "correct it where it is set"))
+    for problem in load(root)[1]:
+        problems.append((problem.rstrip("."), "correct it where it is set"))
     return {
         "python": {"version": platform.python_version(), "executable": sys.executable, "system": platform.platform()},
         "packages": _packages(problems),
@@ -74,7 +77,7 @@ def examine(root: Path, settings: Settings, *, verify: bool = False) -> dict[str
 
 
 def _packages(problems: list[tuple[str, str]]) -> dict[str, dict[str, str | None]]:
-    """Versions of what Ondol declares to need, by extra; the group ``core`` is what it cannot do without."""
+    """Versions of the packages that Ondol declares, by extra; the group ``core`` is always required."""
     found: dict[str, dict[str, str | None]] = {"core": {"ondol": _version("ondol")}}
     for requirement in (metadata.requires("ondol") or []) if found["core"]["ondol"] else []:
         extra = re.search(r"extra == ['\"]([^'\"]+)", requirement)
@@ -158,7 +161,7 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
 
 
 def _add_model(found: dict[str, Any], root: Path, settings: Settings) -> None:
-    """What is known of the model, where one is asked for."""
+    """Add facts about the model, where the settings name one."""
     if settings.backend == "retrieval":
         return
     from lsp_server.commands import model_doctor

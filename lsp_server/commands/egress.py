@@ -1,11 +1,9 @@
-"""Proves that nothing leaves the machine: runs the commands under a guard that counts and refuses every attempt.
+"""Proves that no data leaves the machine: runs the commands under a guard that records and refuses every attempt.
 
-Two guards, one inside the other. An audit hook in every Python process that the commands start, workers and servers
-too, notes each attempt to look up a name or to reach an address beyond this machine, and refuses it. Where the kernel
-offers network namespaces to users, everything runs in one that has no network at all, which binds native code and git
-as well. The proof uses a data folder of its own, so it begins with an index from nothing.
-
-This module knows commands by name only.
+There are two guards. An audit hook in every Python process of the commands, workers and servers included, records each
+attempt to look up a name or to reach an address beyond this machine, and refuses it. Where the kernel offers network
+namespaces to users, all processes run in a namespace without a network, which stops native code and git as well. The
+proof uses a data folder of its own, so it builds the index from nothing. Knows commands by name only.
 """
 
 import json
@@ -47,11 +45,11 @@ _SECONDS: Final = 900
 
 
 def prove(root: Path, *, extra: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
-    """Indexes, searches and serves ``root``; reports what tried to leave.
+    """Index, search and serve ``root`` under the guards, and report the attempts.
 
     :param extra: more commands to run, for tests.
-    :returns: ``attempts`` (a list, empty when nothing tried), ``isolated`` (in a namespace without network), ``steps``
-        (command and whether it succeeded).
+    :returns: ``attempts`` (a list), ``isolated`` (whether the namespace had no network), ``steps`` (each command, and
+        whether it succeeded).
     """
     with tempfile.TemporaryDirectory(prefix="ondol-egress-") as scratch:
         folder = Path(scratch)
@@ -74,7 +72,7 @@ def prove(root: Path, *, extra: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
 
 
 def namespace() -> list[str]:
-    """The command that puts another into a namespace without network; empty where that is not possible."""
+    """The command that runs another one in a namespace without a network; empty where that is not possible."""
     unshare = shutil.which("unshare")
     if unshare is None:
         return []
@@ -99,7 +97,7 @@ def _step(command: Sequence[str], name: str, environment: dict[str, str]) -> dic
 
 
 def _serve(command: Sequence[str], root: Path, environment: dict[str, str]) -> dict[str, Any]:
-    """Starts the server, says hello, asks for one completion, ends it."""
+    """Start the server, initialize it, request one completion, and end it."""
     uri = (root / "ondol_egress.py").as_uri()
     document = {"uri": uri, "languageId": "python", "version": 1, "text": "import os\n\n\ndef main():\n    os."}
     position = {"textDocument": {"uri": uri}, "position": {"line": 4, "character": 7}, "context": {"triggerKind": 1}}

@@ -1,6 +1,6 @@
-"""A small client of the protocol over stdio: what `ondol demo`, the benchmarks and the tests speak to the server with.
+"""A small client of the protocol over stdio, for `ondol demo`, the benchmarks and the tests.
 
-It is deliberately independent of pygls and of the server's own modules, so that it cannot share their mistakes.
+It does not use pygls or the server's modules, so that it cannot share their mistakes.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import Any, Self
 from indexer.errors import Fault
 
 PATIENCE_S = 90.0
-"""Long, because it decides only when something is given up that will not come: a busy machine must not fail a test."""
+"""How long to wait for a reply; long, so that a busy machine does not fail a test."""
 
 ENCODINGS = ("utf-16", "utf-8", "utf-32")
 
@@ -26,7 +26,7 @@ ENCODINGS = ("utf-16", "utf-8", "utf-32")
 class Client:
     """A server process and the two ends of its pipes. Use it in a ``with`` block.
 
-    :param command: what starts the server.
+    :param command: starts the server.
     :param env: the child's environment; None for this process's.
     """
 
@@ -65,7 +65,7 @@ class Client:
     # Sending
 
     def send_bytes(self, data: bytes) -> None:
-        """Send bytes as they are; a server that is gone is left to the caller to notice."""
+        """Send bytes unchanged; does not report that the server has ended."""
         assert self.process.stdin is not None
         with self._writing, contextlib.suppress(OSError, ValueError):
             self.process.stdin.write(data)
@@ -110,7 +110,7 @@ class Client:
         return self.replies[identifier][1]
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE_S) -> dict[str, Any]:
-        """Return the first notification or request of the server that fits, also one that came before.
+        """Return the first notification or request of the server that fits, an earlier one included.
 
         :raises Fault: none came in time.
         """
@@ -128,9 +128,9 @@ class Client:
         return self.messages[seen[0]]
 
     def wait_state(self, name: str, seconds: float = PATIENCE_S) -> dict[str, Any]:
-        """Wait until ``ondol/status`` says this state; returns the status.
+        """Wait until ``ondol/status`` reports this state; returns the status.
 
-        :raises Fault: it says ``problem`` instead, or nothing in time.
+        :raises Fault: it reports ``problem``, or the state does not come in time.
         """
         ends = {name, "problem"}
         message = self.wait_for(lambda m: m.get("method") == "ondol/status" and m["params"]["state"] in ends, seconds)
@@ -152,7 +152,7 @@ class Client:
         options: Mapping[str, Any] | None = None,
         capabilities: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Initialize, say so, and return the result."""
+        """Send ``initialize`` and ``initialized``; returns the result."""
         common = {
             "general": {"positionEncodings": list(encodings)},
             "textDocument": {"inlineCompletion": {}, "synchronization": {"didSave": True}},
@@ -183,7 +183,7 @@ class Client:
         )
 
     def ask(self, uri: str, line: int, character: int, *, automatic: bool = False, **context: Any) -> int:
-        """Ask for an inline completion and return the request's id."""
+        """Request an inline completion; returns the request's id."""
         return self.begin(
             "textDocument/inlineCompletion",
             {
@@ -196,7 +196,7 @@ class Client:
     def complete(
         self, uri: str, line: int, character: int, *, automatic: bool = False, seconds: float = PATIENCE_S
     ) -> Any:
-        """Ask for an inline completion and return its items, or None for a null answer."""
+        """Request an inline completion and wait for it; returns its items, or None for a null answer."""
         reply = self.wait(self.ask(uri, line, character, automatic=automatic), seconds)
         if "error" in reply:
             raise Fault(f"inlineCompletion: {reply['error']}")
@@ -208,7 +208,7 @@ class Client:
         return self.request("workspace/executeCommand", {"command": name, "arguments": list(arguments)})
 
     def stop(self, seconds: float = 20) -> int:
-        """Shut down as an editor does; kill what does not go. Returns the exit code."""
+        """Shut the server down as an editor does; kill it if it does not end. Returns the exit code."""
         if self.process.poll() is None:
             with contextlib.suppress(Fault):
                 self.request("shutdown", None, seconds)
@@ -276,7 +276,7 @@ class Client:
 
 
 def edit(line: int, character: int, text: str, end: tuple[int, int] | None = None) -> dict[str, Any]:
-    """A change that replaces what stands between a position and ``end`` (default: the same) by ``text``."""
+    """A change that replaces the text between a position and ``end`` (default: the same position) by ``text``."""
     stop = end or (line, character)
     span = {"start": {"line": line, "character": character}, "end": {"line": stop[0], "character": stop[1]}}
     return {"range": span, "text": text}

@@ -1,7 +1,7 @@
-"""What ``ondol doctor`` says of the model: which it is, what runs it, how it is asked and why, and what is missing.
+"""The model's part of ``ondol doctor``: which model, what runs it, its prompt format, and what is missing.
 
-The model is loaded and asked the three easy questions, as a server does at its start. A remote server is asked for a
-few tokens of no text of the repository's. Knows settings and folders, no protocol.
+The model is loaded and its prompt format is checked, as at the start of a server. A remote server gets a short request
+without any text of the repository. Knows settings and folders, no protocol.
 """
 
 import time
@@ -25,7 +25,7 @@ Problems = list[tuple[str, str]]
 
 
 def examine(root: Path, settings: Settings) -> tuple[dict[str, Any], Problems]:
-    """Facts about the model that the settings name, and pairs of what is wrong and the cure."""
+    """Facts about the model that the settings name, and pairs of a problem and its cure."""
     problems: Problems = []
     about: dict[str, Any] = {"backend": settings.backend}
     try:
@@ -40,16 +40,16 @@ def _local(root: Path, settings: Settings, about: dict[str, Any], problems: Prob
     folder = open_base(settings.base_model)
     about |= {"base": folder.name, "folder": str(folder.path), "context": f"{folder.context:,} tokens"}
     about["files"] = ", ".join(f.name for f in (*folder.weights, *folder.gguf))
-    told: list[str] = []
+    limits: list[str] = []
     began = time.perf_counter()
-    backend: Any = load_local(settings, PROMPT_TOKENS, told.append)
+    backend: Any = load_local(settings, PROMPT_TOKENS, limits.append)
     try:
-        about["loaded in"] = f"{time.perf_counter() - began:.1f} s, easy questions included"
+        about["loaded in"] = f"{time.perf_counter() - began:.1f} s, including the check of its prompt format"
         about["runs on"] = backend.about["runs_on"]
         about["prompt format"] = backend.about["format"]
-        if told:
-            about["left to right because"] = told[-1]
-            problems.append((told[-1], "choose a base with fill-in-the-middle tokens, or live with it"))
+        if limits:
+            about["left to right because"] = limits[-1]
+            problems.append((limits[-1], "choose a base with fill-in-the-middle tokens, or accept it"))
         _adapter(root, settings, backend, about, problems)
         made = backend.generate(backend.render(_QUESTION), Limits(max_tokens=16))
         about["easy answer"] = f"{len(made.tokens)} tokens in {1000 * made.seconds:.0f} ms"

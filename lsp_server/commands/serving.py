@@ -1,7 +1,6 @@
-"""The commands ``serve``, ``complete``, ``explain``, ``stats`` and ``demo``.
+"""The commands ``serve`` and ``complete``.
 
-This module prints. What it prints about is made elsewhere, and is imported only when a command needs it, so that the
-server starts with nothing on board that it does not use.
+Everything heavy is imported when a command needs it, so that the server starts quickly.
 """
 
 import json
@@ -22,25 +21,24 @@ if TYPE_CHECKING:
     from lsp_server.types import Answer, Document
 
 _BACKENDS = click.Choice(["retrieval", "local", "remote"])
-_AGO = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 @click.command(epilog="Example: ondol serve --stdio")
-@click.option("--stdio", is_flag=True, help="Speak on standard input and output (the only way, and the default).")
-@click.option("--backend", type=_BACKENDS, help="What writes suggestions, over what the settings say.")
-@click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
+@click.option("--stdio", is_flag=True, help="Use standard input and output (the default, and the only way).")
+@click.option("--backend", type=_BACKENDS, help="What writes suggestions; overrides the settings.")
+@click.option("--base", metavar="FOLDER", help="The base model's folder; overrides the settings.")
 @data_dir_option
 def serve(stdio: bool, backend: str | None, base: str | None, data_dir: Path | None) -> None:
     """Run the language server for an editor."""
     import gc
 
-    gc.disable()  # most of the start is the making of the protocol's 900 classes, all of which stay
+    gc.disable()  # most of the start makes the protocol's 900 classes, none of which is ever freed
     from lsp_server.server.main import serve as run
 
     gc.freeze()
     gc.enable()
     if sys.stdin.isatty():
-        click.echo("ondol: this speaks the language server protocol; editors start it by themselves.", err=True)
+        click.echo("ondol: this is a language server on standard input; editors start it automatically.", err=True)
     overrides: dict[str, Any] = {}
     if backend is not None:
         overrides["backend"] = backend
@@ -53,17 +51,17 @@ def serve(stdio: bool, backend: str | None, base: str | None, data_dir: Path | N
 
 @click.command(epilog="Example: ondol complete src/server.py:120:9")
 @click.argument("place", metavar="FILE:LINE[:COL]")
-@click.option("--automatic", is_flag=True, help="Only what would be shown unasked.")
-@click.option("--backend", type=_BACKENDS, help="What writes suggestions, over what the settings say.")
-@click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
+@click.option("--automatic", is_flag=True, help="Only what would be shown automatically.")
+@click.option("--backend", type=_BACKENDS, help="What writes suggestions; overrides the settings.")
+@click.option("--base", metavar="FOLDER", help="The base model's folder; overrides the settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @data_dir_option
 def complete(
     place: str, automatic: bool, backend: str | None, base: str | None, as_json: bool, data_dir: Path | None
 ) -> None:
-    """Show the completion at a place in a file, by the engine that serves editors.
+    """Show the completion at a position in a file, by the engine that editors use.
 
-    LINE and COL count from 1; without COL it is the end of the line.
+    LINE and COL count from 1; without COL the position is the end of the line.
     """
     from indexer.repository import git
     from lsp_server.server.documents import Text
@@ -101,7 +99,7 @@ def complete(
 
 
 def _read(root: Path, path: Path, settings: "Settings") -> "Document":
-    """The file as an editor would open it, secrets and all; a file that policy keeps out is refused."""
+    """Read the file as an editor would open it, secrets included; refuse a file that the policy excludes."""
     from indexer.languages import grammars
     from indexer.repository import walk
     from indexer.repository.encodings import decode
@@ -131,29 +129,29 @@ def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic
         index = None
     engine = make_engine(settings, index)
     if settings.backend != "retrieval":
-        engine = _beside_model(settings, root, engine, index)
+        engine = _with_model(settings, root, engine, index)
     engine.update(document)
     request = Request(document, offset, automatic)
-    engine.complete(request, lambda: False)  # what is read for the first time is not counted
+    engine.complete(request, lambda: False)  # the first call reads files, which is not measured
     began = time.perf_counter()
     answer = engine.complete(request, lambda: False)
     return answer, 1000 * (time.perf_counter() - began)
 
 
 def _base(base: str) -> str:
-    """A folder as an absolute path, since the server may stand elsewhere; a public model's name as it is."""
+    """A folder as an absolute path, since the server may have another working directory; a model's name unchanged."""
     path = Path(base).expanduser()
     return str(path.absolute()) if path.exists() else base
 
 
-def _beside_model(settings: "Settings", root: Path, engine: Any, index: Any) -> Any:
-    """The engine with its model, once that is loaded. There is no keystroke to wait for, so it has all the time."""
+def _with_model(settings: "Settings", root: Path, engine: Any, index: Any) -> Any:
+    """The engine with its model, after the model is loaded. Its deadline is a minute: nobody types meanwhile."""
     from lsp_server.server.factories import ModelFactory
 
-    told: list[str] = []
-    both: Any = ModelFactory()(replace(settings, deadline_ms=60_000), root, engine, index, told.append)
+    problems: list[str] = []
+    both: Any = ModelFactory()(replace(settings, deadline_ms=60_000), root, engine, index, problems.append)
     both.runner.loaded()
-    for message in told:
+    for message in problems:
         click.echo(f"ondol: {message}", err=True)
     return both
 
@@ -185,90 +183,3 @@ def _place(place: str) -> tuple[Path, int, int | None]:
     if not path.is_file():
         raise UserError(f"there is no file {path}", "name an existing file before the line number")
     return path, int(match[2]), int(match[3]) if match[3] else None
-
-
-@click.command(epilog="Example: ondol explain last")
-@click.argument("identifier", metavar="[ID|last]", default="last")
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
-@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-@data_dir_option
-def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -> None:
-    """Say why a completion was shown, or was not."""
-    from indexer.data_layout import TRACES
-    from lsp_server.telemetry.traces import explain as sentences
-    from lsp_server.telemetry.traces import find
-
-    record = find(_records(repo, data_dir, TRACES, quiet=as_json), identifier)
-    if record is None:
-        if identifier == "last":
-            raise UserError("no completion was asked for in this repository yet", "type in an editor that runs Ondol")
-        raise UserError(
-            f"there is no record {identifier}", "ask for `last`, or for an id that `ondol explain` has shown"
-        )
-    click.echo(json.dumps(record) if as_json else "\n".join(printable(line) for line in sentences(record)))
-
-
-@click.command(epilog="Example: ondol stats --since 7d")
-@click.option("--since", help="Count from here on: an age such as 12h, 7d or 4w, or a date such as 2026-11-01.")
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
-@data_dir_option
-def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -> None:
-    """Show what was shown, accepted and kept, by language, engine and adapter."""
-    from indexer.data_layout import STATS
-    from lsp_server.telemetry.feedback import summarize
-
-    rows = summarize(_records(repo, data_dir, STATS, quiet=as_json), _since(since))
-    if as_json:
-        click.echo(json.dumps(rows))
-        return
-    if not rows:
-        click.echo("nothing was shown yet")
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        "language",
-        "engine",
-        "adapter",
-        "shown",
-        "accepted",
-        "share",
-        "in part",
-        "characters",
-        "kept 30 s",
-        "kept 5 min",
-        box=None,
-    )
-    for row in rows:
-        cells = [row[key] for key in ("language", "engine", "adapter", "shown", "accepted")]
-        cells += [_percent(row["accepted_share"]), row["partial"], row["characters"]]
-        cells += [_percent(row["kept_30"]), _percent(row["kept_300"])]
-        table.add_row(*map(str, cells))
-    Console(width=max(100, Console().width)).print(table)
-
-
-def _records(repo: Path, data_dir: Path | None, name: str, *, quiet: bool) -> list[dict[str, Any]]:
-    from indexer.repository import git
-    from lsp_server.telemetry.traces import ring_of
-
-    root = git.find_root(repo)
-    ring = ring_of(settings_for(root, data_dir, quiet=quiet), root, name, 0)
-    return ring.read() if ring is not None else []
-
-
-def _since(text: str | None) -> float:
-    if text is None:
-        return 0.0
-    match = re.fullmatch(r"(\d{1,6})([mhdw])", text)
-    if match:
-        return time.time() - int(match[1]) * _AGO[match[2]]
-    try:
-        return time.mktime(time.strptime(text, "%Y-%m-%d"))
-    except ValueError as error:
-        raise UserError(f"{text!r} is no point in time", "write an age (12h, 7d, 4w) or a date (2026-11-01)") from error
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.0%}"

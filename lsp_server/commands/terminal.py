@@ -1,24 +1,30 @@
-"""Completions as an editor would show them, for a terminal: what was typed, and the grey text after it."""
-
-import sys
-
-GREY, GREEN, RED, PLAIN = "\x1b[90m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
+"""Shows completions in a terminal as an editor would: the typed text, and the ghost text after it."""
 
 
-def show(typed: str, grey: str, *, colour: bool) -> str:
-    """A line and what is suggested after it; without colours the grey text stands between ‹ and ›.
+def show(typed: str, ghost: str, *, colour: bool) -> str:
+    """A line and its suggestion; without colours the ghost text is between ‹ and ›.
 
-    Control characters are escaped: the text comes from files.
+    Control characters are escaped, because the text comes from files.
     """
-    typed, grey = escaped(typed), escaped(grey)
-    return f"{typed}{GREY}{grey}{PLAIN}" if colour else f"{typed}‹{grey}›"
+    typed, ghost = escaped(typed), escaped(ghost)
+    return typed + (coloured(ghost, "bright_black") if colour else f"‹{ghost}›")
+
+
+def coloured(text: str, style: str) -> str:
+    """Text with the codes of a terminal for one of rich's styles."""
+    from rich.style import Style
+
+    return Style.parse(style).render(text)
 
 
 def escaped(text: str) -> str:
-    """Text from a file with its control characters spelled out, so that it cannot command the terminal."""
+    """Text from a file with its control characters spelled out, so that it cannot send commands to the terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text.replace("\r\n", "\n"))
 
 
 def has_colour() -> bool:
-    """Whether standard output is a terminal."""
-    return sys.stdout.isatty()
+    """Whether standard output is a terminal that shows colours; ``NO_COLOR`` switches them off."""
+    from rich.console import Console
+
+    console = Console()
+    return console.is_terminal and console.color_system is not None and not console.no_color

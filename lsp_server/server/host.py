@@ -1,16 +1,19 @@
 """What sessions report to the server around them: messages, states and progress."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from lsp_server.server.index_process import IndexProgress
+
+STATES: Final = ("problem", "indexing", "model-loading", "starting", "ready", "off")
+"""Names of states in ``ondol/status``, the most urgent first; editors rely on them."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
     """The state of a session, as ``ondol/status`` reports it.
 
-    :param name: ``starting``, ``indexing``, ``model-loading``, ``ready`` or ``problem``.
+    :param name: one of :data:`STATES`.
     :param percent: progress, where it is known.
     :param documents: files in the index.
     :param generation: of the index.

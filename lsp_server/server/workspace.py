@@ -19,14 +19,12 @@ from lsp_server.reasons import Reason
 from lsp_server.server.documents import Documents, OpenDocument, key_of, path_of
 from lsp_server.server.engine_thread import EngineThread
 from lsp_server.server.factories import Factories
-from lsp_server.server.host import Host, SessionState
+from lsp_server.server.host import STATES, Host, SessionState
 from lsp_server.server.session import Session
 from lsp_server.types import Document, Engine
 
 IDLE_S: Final = 0.3
 """An edited document is made searchable after this long without an edit, or before another document is completed."""
-
-_MOST_URGENT: Final = ("problem", "indexing", "model-loading", "starting", "ready", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ class Workspace:
         states = [session.reported_state for session in list(self._sessions.values()) or self.sessions()]
         if not states:
             return SessionState("ready", "no folder is open")
-        return min(states, key=lambda state: _MOST_URGENT.index(state.name))
+        return min(states, key=lambda state: STATES.index(state.name))
 
     def _session(self, root: Path) -> Session:
         if root not in self._sessions:

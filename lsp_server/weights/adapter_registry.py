@@ -1,17 +1,20 @@
-"""The reading side of the adapter registry: find ``current``, verify every byte of it, or say why not.
+"""The format of the adapter registry, and its reader: find the current version and verify every byte of it.
 
     <registry>/versions/<n>/manifest.json          n counts from 1; a version is never changed
     <registry>/versions/<n>/adapter_config.json    as peft writes it
     <registry>/versions/<n>/adapter_model.safetensors
+    <registry>/versions/<n>/seen.json              the files that the training saw: hashes of paths, and blob ids
     <registry>/current                             the number, or nothing; renamed into place
+    <registry>/history.json                        what was added, promoted, rolled back and deleted, oldest first
+    <registry>/LOCK                                one writer at a time
 
 manifest.json: ``{"format": 1, "version": n, "base": {"name", "identity"}, "prompt": {"format", "spec"},
 "files": {name: {"size", "sha256"}}, "commits": {"newest": id, ...}, ...}``; ``newest`` is the newest commit that
-training, or the choice to promote, has seen. The rest of it (metrics, hardware) is the writer's business.
-Writing is ``finetune``'s. Nothing is loaded from a version before all of it has been verified.
+training, or the choice to promote, has seen. Other keys (metrics, hardware) are for reports.
+``adapter_registry_writer`` writes all of it. Nothing is loaded from a version before the whole version is verified.
 
-A plain folder as peft writes it (the two ``adapter_`` files, no manifest) can be read too: a candidate that is to be
-judged before it becomes a version. It is checked against the base's shapes, and nobody vouches for its bytes.
+A plain folder as peft writes it (the two ``adapter_`` files, no manifest) can be read too: a candidate that is judged
+before it becomes a version. It is checked against the base's shapes; its bytes cannot be verified.
 """
 
 import hashlib
@@ -21,19 +24,22 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from indexer.prompt.renderer import PROMPT_FORMAT
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
-FORMAT = 1
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
-MANIFEST = "manifest.json"
-CURRENT = "current"
-MAX_RANK = 512
-_MAX_JSON = 4_000_000
+FORMAT: Final = 1
+VERSIONS: Final = "versions"
+WEIGHTS: Final = "adapter_model.safetensors"
+CONFIG: Final = "adapter_config.json"
+MANIFEST: Final = "manifest.json"
+SEEN: Final = "seen.json"
+CURRENT: Final = "current"
+HISTORY: Final = "history.json"
+MAX_RANK: Final = 512
+_MAX_JSON: Final = 4_000_000
 _LORA = re.compile(r"^(?:base_model\.model\.)?(?P<module>[\w.]+)\.lora_(?P<side>[AB])(?:\.default)?\.weight$")
 
 
@@ -43,7 +49,7 @@ class AdapterVersion:
 
     :param number: of the version; 0 for a plain folder, whose ``manifest`` is empty.
     :param pairs: module name in the base -> names of its A and B tensors in the file.
-    :param scale: what the product B·A is multiplied with.
+    :param scale: factor of the product B·A.
     """
 
     number: int
@@ -54,7 +60,7 @@ class AdapterVersion:
 
     @property
     def label(self) -> str:
-        """What people call it: the version's number, or the folder's name."""
+        """The version's number, or the folder's name."""
         return str(self.number) if self.number else self.path.name
 
     @property
@@ -63,10 +69,15 @@ class AdapterVersion:
         return self.path / WEIGHTS
 
 
-def current_number(registry: Path) -> int | None:
-    """Which version ``current`` names; None when there is no registry or no promoted version.
+def version_folder(registry: Path, number: int) -> Path:
+    """Where a version is."""
+    return registry / VERSIONS / str(number)
 
-    :raises BackendProblem: the pointer holds something else than a number.
+
+def current_number(registry: Path) -> int | None:
+    """The version that ``current`` names; None without a registry or a promoted version.
+
+    :raises BackendProblem: the pointer holds no number.
     """
     try:
         text = (registry / CURRENT).read_text(encoding="ascii").strip()
@@ -84,14 +95,14 @@ def current_number(registry: Path) -> int | None:
 def read_version(
     registry: Path, number: int, base: str, spec: str, tensors: Mapping[str, TensorInfo]
 ) -> AdapterVersion:
-    """Verify a version against the base it shall be put on.
+    """Verify a version against a base.
 
     :param base: identity of the base that is loaded (``ModelFolder.identity``).
     :param spec: name of the prompt spec in use.
     :param tensors: headers of the base's weights, for names and shapes.
-    :raises BackendProblem: anything about it is not as its manifest, its base or its format demand.
+    :raises BackendProblem: it does not agree with its manifest, the base or the format.
     """
-    folder = registry / "versions" / str(number)
+    folder = version_folder(registry, number)
     label = f"adapter version {number}"
     manifest = _json(folder / MANIFEST, label)
     if manifest.get("format") != FORMAT or manifest.get("version") != number:
@@ -105,7 +116,7 @@ def read_version(
 
 
 def read_folder(folder: Path, tensors: Mapping[str, TensorInfo]) -> AdapterVersion:
-    """An adapter in a folder of its own, as peft writes it.
+    """Read an adapter in a plain folder, as peft writes it.
 
     :param tensors: headers of the base's weights, for names and shapes.
     :raises BackendProblem: it is no plain LoRA adapter, or does not fit the base.
@@ -197,6 +208,11 @@ def _field(manifest: Mapping[str, Any], group: str, key: str) -> Any:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def broken_numbers(version: AdapterVersion) -> BackendProblem:
+    """The problem of an adapter that holds NaN or infinite numbers."""
+    return _refused(f"adapter version {version.label}", "it holds NaN or infinite numbers")
 
 
 def _refused(label: str, why: str) -> BackendProblem:

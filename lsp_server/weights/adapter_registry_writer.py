@@ -1,15 +1,9 @@
-"""The writing side of the adapter registry: versions come whole, ``current`` is moved, and every move is remembered.
+"""Writes the adapter registry: adds versions, moves ``current``, and records every move in the history.
 
-Beside what ``lsp_server.weights.adapter_registry`` reads, which defines the format, there are
-
-    <registry>/versions/<n>/seen.json   the files that the training saw, as hashes of their paths and their blob ids
-    <registry>/history.json             what was added, promoted, rolled back and deleted, the oldest first
-    <registry>/LOCK                     one writer at a time
-
-A version is written aside, synced and renamed into place, and its number is never used again. A move is written into
-the history before the pointer is renamed: whatever ends the process, ``current`` names a whole version, and a last line
-of the history whose move was not made is told by the pointer and passed over. Listing reads manifests and hashes
-nothing. This module knows no training and judges nothing.
+``adapter_registry`` defines the format. A version is written to a temporary folder, synced and renamed into place; its
+number is never used again. A move is recorded in the history before the pointer is renamed, so ``current`` names a
+complete version whenever the process ends. A last move in the history that the pointer does not show was not made and
+is ignored. Listing reads manifests and hashes nothing. Knows no training and judges nothing.
 """
 
 import contextlib
@@ -31,26 +25,30 @@ from lsp_server.weights.adapter_registry import (
     CONFIG,
     CURRENT,
     FORMAT,
+    HISTORY,
     MANIFEST,
+    SEEN,
+    VERSIONS,
     WEIGHTS,
     AdapterVersion,
     current_number,
     read_version,
+    version_folder,
 )
 from lsp_server.weights.base_model import ModelFolder
 from lsp_server.weights.gguf_writer import read_tensors
 
-HISTORY: Final = "history.json"
-SEEN: Final = "seen.json"
+ADDED: Final = "added"
 PROMOTED: Final = "promoted"
-BACK: Final = "rolled back"
+ROLLED_BACK: Final = "rolled back"
+DELETED: Final = "deleted"
 _STAGED: Final = ".new"
 _DOOMED: Final = ".deleted-"
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version as its manifest tells it; none of its files has been verified.
+    """A version as its manifest describes it; its files are not verified.
 
     :param problem: why the manifest cannot be read, or None.
     """
@@ -61,7 +59,7 @@ class Version:
     problem: str | None = None
 
     def field(self, *keys: str) -> Any:
-        """A value of the manifest by its path, None where there is none."""
+        """A value of the manifest by its path; None where there is none."""
         value: Any = self.manifest
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
@@ -76,10 +74,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line of the history.
+    """An entry of the history.
 
     :param what: ``added``, ``promoted``, ``rolled back`` or ``deleted``.
-    :param version: which one; of a rollback, the one that serves again (None: the bare base).
+    :param version: the number; for a rollback, of the version that is current again (None: the bare base).
     """
 
     what: str
@@ -88,8 +86,8 @@ class Event:
 
 
 def versions(registry: Path) -> list[Version]:
-    """All versions, the oldest first."""
-    numbers = sorted(int(path.name) for path in (registry / "versions").glob("[1-9]*") if path.name.isdigit())
+    """All versions, oldest first."""
+    numbers = sorted(int(path.name) for path in (registry / VERSIONS).glob("[1-9]*") if path.name.isdigit())
     return [_version(registry, number) for number in numbers]
 
 
@@ -98,13 +96,13 @@ def version(registry: Path, number: int) -> Version:
 
     :raises UserError: there is none of that number.
     """
-    if not (registry / "versions" / str(number)).is_dir():
+    if not version_folder(registry, number).is_dir():
         raise UserError(f"there is no adapter version {number}", "`ondol models list` shows those there are")
     return _version(registry, number)
 
 
 def _version(registry: Path, number: int) -> Version:
-    path = registry / "versions" / str(number)
+    path = version_folder(registry, number)
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -114,7 +112,7 @@ def _version(registry: Path, number: int) -> Version:
 
 
 def history(registry: Path) -> list[Event]:
-    """What was done; a damaged history is an empty one, since it serves nobody but ``rollback``."""
+    """The entries of the history; none where it is damaged, since only ``rollback`` needs it."""
     try:
         raw = json.loads((registry / HISTORY).read_text(encoding="utf-8"))
         return [Event(str(e["what"]), None if e["version"] is None else int(e["version"]), str(e["at"])) for e in raw]
@@ -123,7 +121,7 @@ def history(registry: Path) -> list[Event]:
 
 
 def served(registry: Path) -> list[int]:
-    """The versions that ``current`` has named and may name again, the present one last; empty where none serves."""
+    """The versions that ``current`` has named and may name again, the current one last; empty where none is current."""
     now = current_number(registry)
     stack = _stack(_settled(history(registry), now))
     there = {one.number for one in versions(registry)}
@@ -132,18 +130,18 @@ def served(registry: Path) -> list[int]:
 
 
 def was_promoted(registry: Path, number: int) -> bool:
-    """Whether a version has ever served, whatever came after."""
+    """Whether a version was ever promoted."""
     events = _settled(history(registry), current_number(registry))
     return any(event.what == PROMOTED and event.version == number for event in events)
 
 
 def add(registry: Path, adapter: Path, record: Mapping[str, Any], seen: Mapping[str, tuple[str, ...]]) -> Version:
-    """Put a trained adapter into the registry as its next version; ``current`` stays where it is.
+    """Add a trained adapter to the registry as its next version; ``current`` does not change.
 
     :param adapter: folder with the adapter's weights and configuration, as peft writes them.
     :param record: the manifest without format, number and files; names at least ``base`` and ``prompt``.
-    :param seen: what the training saw: hash of a path -> blob ids.
-    :raises UserError: no space is left, another process writes, or the adapter's files are missing.
+    :param seen: the files that the training saw: hash of the path -> blob ids.
+    :raises UserError: no space is left, another process writes, or files of the adapter are missing.
     """
     for name in (WEIGHTS, CONFIG):
         if not (adapter / name).is_file():
@@ -152,7 +150,7 @@ def add(registry: Path, adapter: Path, record: Mapping[str, Any], seen: Mapping[
         events = _settled(history(registry), current_number(registry))
         used = [one.version or 0 for one in events] + [one.number for one in versions(registry)]
         number = max(used, default=0) + 1
-        staged = registry / "versions" / _STAGED
+        staged = registry / VERSIONS / _STAGED
         fsio.mkdir(staged)
         files = {}
         for name, parts in (
@@ -166,17 +164,17 @@ def add(registry: Path, adapter: Path, record: Mapping[str, Any], seen: Mapping[
         manifest = {**record, "format": FORMAT, "version": number, "made": _now(), "files": files}
         fsio.write_file(staged / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
         fsio.fsync_dir(staged)
-        _write_history(registry, [*events, Event("added", number, _now())])
-        target = registry / "versions" / str(number)
+        _write_history(registry, [*events, Event(ADDED, number, _now())])
+        target = version_folder(registry, number)
         fsio.rename(staged, target)
         fsio.fsync_dir(target.parent)
     return _version(registry, number)
 
 
 def promote(registry: Path, number: int, base: ModelFolder) -> None:
-    """Verify a version against the base it is for, every byte and number of it, and let ``current`` name it.
+    """Verify every byte and number of a version against its base, and let ``current`` name it.
 
-    :raises BackendProblem: it does not fit; what serves goes on serving.
+    :raises BackendProblem: it does not fit; ``current`` does not change.
     """
     version(registry, number)
     verify(registry, number, base)
@@ -186,7 +184,7 @@ def promote(registry: Path, number: int, base: ModelFolder) -> None:
 
 
 def rollback(registry: Path) -> int | None:
-    """Let ``current`` name the version that served before; returns it, or None for the bare base.
+    """Let ``current`` name the version before; returns its number, or None for the bare base.
 
     :raises UserError: nothing has been promoted.
     """
@@ -195,10 +193,10 @@ def rollback(registry: Path) -> int | None:
 
 
 def delete(registry: Path, number: int, *, force: bool = False) -> int | None:
-    """Remove a version; returns what serves afterwards.
+    """Delete a version; returns the number that is current afterwards.
 
-    :param force: also the one that serves: the one before it takes its place first.
-    :raises UserError: it serves, and ``force`` is not given; or there is none.
+    :param force: delete the current version too, after a rollback to the one before.
+    :raises UserError: the version is current and ``force`` is not given, or there is none.
     """
     version(registry, number)
     with _writing(registry):
@@ -206,20 +204,20 @@ def delete(registry: Path, number: int, *, force: bool = False) -> int | None:
         if number == now:
             if not force:
                 raise UserError(
-                    f"version {number} is the one that serves",
+                    f"version {number} is the current adapter",
                     "promote another one or roll back first, or use --force, which rolls back and deletes it",
                 )
             now = _roll_back(registry)
-        _write_history(registry, [*_settled(history(registry), now), Event("deleted", number, _now())])
-        doomed = registry / "versions" / f"{_DOOMED}{number}"
-        fsio.rename(registry / "versions" / str(number), doomed)
+        _write_history(registry, [*_settled(history(registry), now), Event(DELETED, number, _now())])
+        doomed = registry / VERSIONS / f"{_DOOMED}{number}"
+        fsio.rename(version_folder(registry, number), doomed)
         fsio.fsync_dir(doomed.parent)
         fsio.remove_tree(doomed)
         return now
 
 
 def verify(registry: Path, number: int, base: ModelFolder) -> AdapterVersion:
-    """A version, after every hash, shape and number of it has been found in order.
+    """Check every hash, shape and number of a version.
 
     :raises BackendProblem: it is for another base or prompt format, damaged, or holds NaN.
     """
@@ -239,7 +237,7 @@ def not_finite(weights: Path) -> str | None:
 
 
 def seen(found: Version) -> dict[str, tuple[str, ...]]:
-    """The files that a version's training saw: hash of the path -> blob ids; empty where that is not known."""
+    """The files that a version's training saw: hash of the path -> blob ids; empty where they are not known."""
     try:
         raw = json.loads((found.path / SEEN).read_text(encoding="utf-8"))["files"]
         return {str(key): tuple(map(str, blobs)) for key, blobs in raw.items()}
@@ -249,10 +247,10 @@ def seen(found: Version) -> dict[str, tuple[str, ...]]:
 
 def _roll_back(registry: Path) -> int | None:
     if not current_number(registry):
-        raise UserError("no adapter serves, so there is nothing to roll back", "promote a version")
+        raise UserError("no adapter is current, so there is nothing to roll back", "promote a version")
     stack = served(registry)
     target = stack[-2] if len(stack) > 1 else None
-    _move(registry, _settled(history(registry), stack[-1]), Event(BACK, target, _now()))
+    _move(registry, _settled(history(registry), stack[-1]), Event(ROLLED_BACK, target, _now()))
     return target
 
 
@@ -262,12 +260,12 @@ def _move(registry: Path, events: list[Event], event: Event) -> None:
 
 
 def _stack(events: list[Event]) -> list[int]:
-    """The promotions that no rollback has taken back."""
+    """The promotions that were not rolled back."""
     stack: list[int] = []
     for event in events:
         if event.what == PROMOTED and event.version is not None:
             stack.append(event.version)
-        elif event.what == BACK:
+        elif event.what == ROLLED_BACK:
             while stack and stack.pop() != event.version:
                 pass
             if event.version is not None:
@@ -276,8 +274,8 @@ def _stack(events: list[Event]) -> list[int]:
 
 
 def _settled(events: list[Event], now: int | None) -> list[Event]:
-    """A history without a last move that the pointer does not show: its process ended between the two."""
-    if events and events[-1].what in (PROMOTED, BACK) and events[-1].version != now:
+    """The history without a last move that the pointer does not show, because its process ended too early."""
+    if events and events[-1].what in (PROMOTED, ROLLED_BACK) and events[-1].version != now:
         return events[:-1]
     return events
 
@@ -289,12 +287,12 @@ def _write_history(registry: Path, events: list[Event]) -> None:
 
 @contextlib.contextmanager
 def _writing(registry: Path) -> Iterator[None]:
-    """Holds the lock, and removes what an interrupted writer left."""
+    """Hold the lock, and remove what an interrupted writer left."""
     with explained(registry, "registry"):
-        fsio.make_directories(registry / "versions")
+        fsio.make_directories(registry / VERSIONS)
         with lock.hold(registry_lock_file(registry), "changing these adapters"):
-            fsio.remove_tree(registry / "versions" / _STAGED)
-            for left in (registry / "versions").glob(f"{_DOOMED}*"):
+            fsio.remove_tree(registry / VERSIONS / _STAGED)
+            for left in (registry / VERSIONS).glob(f"{_DOOMED}*"):
                 fsio.remove_tree(left)
             yield
 

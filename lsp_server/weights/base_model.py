@@ -1,6 +1,6 @@
-"""A base model's folder, looked at before anything heavy is imported: what it is, whether it is whole, how to ask it.
+"""Checks a base model's folder before anything heavy is imported: its kind, its completeness, its prompt format.
 
-Only safetensors (or GGUF) weights are accepted: a pickled checkpoint can run code. Needs no torch.
+Only safetensors and GGUF weights are accepted: a pickled checkpoint can run code. Needs no torch.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from lsp_server.errors import BackendProblem
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
 ARCHITECTURES = frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Starcoder2ForCausalLM"})
-"""Causal models that are LLaMA or its near relatives, and whose prompt formats are in the table."""
+"""LLaMA and its close relatives, whose prompt formats are in the table."""
 
 _SAMPLE = 1 << 16
 
@@ -25,10 +25,10 @@ _SAMPLE = 1 << 16
 class ModelFolder:
     """A checked folder.
 
-    :param tensors: name -> header entry, of all weight files together; shapes alone for a folder with GGUF only.
-    :param identity: sha256 (hexadecimal) over config, tokenizer and samples of the weights: which base this is. It
-        tells two models apart; it is no proof against a careful forgery.
     :param note: why the model is used left to right, or None.
+    :param tensors: name -> header entry, for all weight files together; shapes only for a folder with GGUF only.
+    :param identity: sha256 (hexadecimal) over config, tokenizer and samples of the weights. It tells two models apart;
+        it does not detect a careful forgery.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class ModelFolder:
 
     @property
     def name(self) -> str:
-        """The folder's name, which is what people call the model."""
+        """The folder's name, which stands for the model in reports."""
         return self.path.name
 
     @property
@@ -55,7 +55,7 @@ class ModelFolder:
 def open_folder(path: Path) -> ModelFolder:
     """Check a model's folder.
 
-    :raises BackendProblem: it is missing, half downloaded, not safetensors, or no LLaMA kind.
+    :raises BackendProblem: it is missing, half downloaded, not safetensors, or not of a supported architecture.
     """
     if not path.is_dir():
         raise BackendProblem(
@@ -73,13 +73,13 @@ def open_folder(path: Path) -> ModelFolder:
         raise BackendProblem(f"the tokenizer of {path} does not belong to its weights", "fetch the whole folder again")
     spec, note = detect(config, vocabulary)
     identity = _identity(path, weights or gguf)
-    if not weights:  # an export: its matrices are those of its base, which it names
+    if not weights:  # an export: it has the matrices of its base, whose identity its config names
         tensors, identity = _shapes(config), str(config.get("ondol_base_identity") or identity)
     return ModelFolder(path, config, vocabulary, spec, note, weights, gguf, tensors, identity)
 
 
 def open_format(path: Path) -> tuple[Vocabulary, PromptSpec]:
-    """Tokenizer and prompt format of a folder that need not hold weights (they are on a server).
+    """Tokenizer and prompt format of a folder whose weights may be on a server.
 
     :raises BackendProblem: config or tokenizer are missing or of another kind.
     """
@@ -104,7 +104,7 @@ def _config(path: Path) -> dict[str, Any]:
 
 
 def _weight_files(path: Path, has_gguf: bool) -> tuple[Path, ...]:
-    """The safetensors files, all of them there: the index file names the shards."""
+    """The safetensors files; checks that every shard of the index file is there."""
     index = path / "model.safetensors.index.json"
     if index.is_file():
         try:
@@ -132,7 +132,7 @@ def _weight_files(path: Path, has_gguf: bool) -> tuple[Path, ...]:
 
 
 def _shapes(config: Mapping[str, Any]) -> dict[str, TensorInfo]:
-    """The matrices that adapters may change, as the config of a GGUF folder says they are."""
+    """The matrices that adapters may change, with the shapes that the config of a GGUF folder gives."""
     try:
         hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
         heads = int(config["num_attention_heads"])

@@ -1,7 +1,7 @@
 """Writes GGUF files of LLaMA-shaped models and of adapters from safetensors, with numpy and the ``gguf`` package.
 
-llama.cpp stores query and key rows in another order than transformers (pairs of a rotation side by side), so those
-rows, their biases, and the B side of adapters on them are permuted here. Needs no torch; quantising is ``finetune``'s.
+llama.cpp stores query and key rows in another order than transformers (the two rows of a rotation are adjacent), so
+these rows, their biases, and the B side of adapters on them are permuted. Needs no torch; ``finetune`` quantizes.
 """
 
 import json
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.errors import BackendProblem
-from lsp_server.weights.adapter_registry import AdapterVersion
+from lsp_server.weights.adapter_registry import AdapterVersion, broken_numbers
 from lsp_server.weights.base_model import ModelFolder
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 _TYPES = {"F32": "<f4", "F16": "<f2"}
 _ARCHITECTURES = {"LlamaForCausalLM": "llama", "MistralForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2"}
 _SPLITS = {
-    # The part of a tokenizer's split pattern that tells it, and llama.cpp's name for the whole.
+    # The part of a tokenizer's split pattern that identifies it, and llama.cpp's name for the pattern.
     r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*": "qwen2",
     r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*": "llama-bpe",
     r"\s?\p{L}+": "deepseek-coder",
@@ -41,10 +41,10 @@ def read_tensors(files: tuple[Path, ...]) -> Iterator[tuple[str, Array]]:
 
 
 def write_model(folder: ModelFolder, out: Path, adapter: AdapterVersion | None = None, *, half: bool = True) -> None:
-    """Write a model, with an adapter merged in if there is one.
+    """Write a model, merged with an adapter if there is one.
 
-    :param half: matrices as 16-bit floats, which is what quantising starts from; else 32-bit.
-    :raises BackendProblem: the model's shape or its tokenizer has no GGUF form that is known here.
+    :param half: matrices as 16-bit floats, from which quantization starts; else 32-bit.
+    :raises BackendProblem: the model's architecture or its tokenizer has no known GGUF form.
     """
     gguf = _library()
     name = next((a for a in folder.config.get("architectures", ()) if a in _ARCHITECTURES), None)
@@ -90,10 +90,7 @@ def write_adapter(config: Mapping[str, Any], version: AdapterVersion, out: Path)
     rank = 1
     for module, (a, b) in sorted(version.pairs.items()):
         if not (np.isfinite(tensors[a]).all() and np.isfinite(tensors[b]).all()):
-            raise BackendProblem(
-                f"adapter version {version.label} is refused: it holds NaN or infinite numbers",
-                "promote another version, or train again",
-            )
+            raise broken_numbers(version)
         target = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
         if target is None:
             raise BackendProblem(f"module {module} has no GGUF form", "train an adapter on other modules")
@@ -121,7 +118,7 @@ def _array(file: Path, start: int, info: TensorInfo) -> Array:
 
 
 def _deltas(adapter: AdapterVersion | None) -> dict[str, Any]:
-    """Module -> a function that computes what the adapter adds to its matrix."""
+    """Module -> a function that computes the adapter's addition to the module's matrix."""
     if adapter is None:
         return {}
     tensors = dict(read_tensors((adapter.weights,)))
@@ -140,7 +137,7 @@ def _permuted(value: Array, module: str, config: Mapping[str, Any]) -> Array:
 
 
 def _rope(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Rope settings, from where transformers 5 or an older one wrote them."""
+    """Rope settings, from the key of transformers 5 or of an older version."""
     rope = dict(config.get("rope_scaling") or {}) | dict(config.get("rope_parameters") or {})
     rope.setdefault("rope_theta", config.get("rope_theta", 10000.0))
     rope.setdefault("rope_type", rope.get("type", "default"))
@@ -173,7 +170,7 @@ def _describe(writer: Any, config: Mapping[str, Any], name: str) -> None:
 
 
 def _write_rope_factors(writer: Any, config: Mapping[str, Any]) -> None:
-    """Llama 3 stretches each rotation by its own factor, which GGUF keeps as a tensor."""
+    """Write the factor by which Llama 3 stretches each rotation; GGUF stores the factors as a tensor."""
     rope = _rope(config)
     if rope["rope_type"] != "llama3":
         return
@@ -217,7 +214,7 @@ def _write_vocabulary(gguf: Any, writer: Any, folder: ModelFolder) -> None:
 
 
 def _write_fim(gguf: Any, writer: Any, folder: ModelFolder, vocabulary: Vocabulary) -> None:
-    """The ids that ``/infill`` of llama.cpp's server asks for."""
+    """Write the ids that ``/infill`` of llama.cpp's server needs."""
     for control in folder.spec.controls:
         number = vocabulary.control(control)
         if number is None:

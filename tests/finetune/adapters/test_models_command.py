@@ -70,7 +70,7 @@ def test_list_promote_show_rollback_and_delete(place: tuple[Path, Path, Path], b
     assert models(place, "rollback").stdout == "version 1 serves\n"
     refused = models(place, "delete", "3", "1")
     assert (refused.returncode, refused.stdout) == (1, "version 3 is deleted\n")
-    assert refused.stderr.startswith("ondol: version 1 is the one that serves; promote another one or roll back first")
+    assert refused.stderr.startswith("ondol: version 1 is the current adapter; promote another one or roll back first")
     forced = models(place, "delete", "1", "--force")
     assert forced.stdout == "version 1 is deleted; the base serves without an adapter\n"
     assert current_number(where) is None

@@ -1,4 +1,4 @@
-"""The decode loop under a model made of arithmetic: drafts are lossless, the cache is used, stops and cancels hold."""
+"""The decode loop with a model made of arithmetic: drafts change no text, the cache is reused, stops and cancels work."""
 
 import itertools
 import random
@@ -34,7 +34,7 @@ VOCABULARY = bytes_vocabulary()
 
 
 class Oracle:
-    """Always goes on with the same text after the prompt, whatever the cache was cut to; counts what it is fed."""
+    """Always writes the same text after the prompt, wherever the cache was cut; counts the tokens it is fed."""
 
     def __init__(self, prompt: Sequence[int], text: str, context: int = 4096) -> None:
         self.sequence = [*prompt, *VOCABULARY.encode(text), END]
@@ -111,12 +111,12 @@ def test_a_right_draft_saves_passes_and_a_wrong_one_costs_none() -> None:
     assert wrong.forwards == plain.forwards
 
 
-def test_a_draft_rides_along_with_the_prompt() -> None:
+def test_a_draft_is_verified_with_the_prompt() -> None:
     made, model = run("ab", Limits(single_line=False, max_tokens=2), drafts=["ab"])
     assert (made.text, made.forwards, model.passes) == ("ab", 0, 1)
 
 
-def test_a_loop_in_the_text_is_foreseen() -> None:
+def test_a_repetition_in_the_text_is_drafted() -> None:
     made, _ = run("-+" * 20, Limits(single_line=False, max_tokens=40))
     assert made.text == "-+" * 20
     assert made.forwards <= 20  # 39 without drafts
@@ -130,7 +130,7 @@ def test_the_cache_is_reused_between_keystrokes() -> None:
     model.fed = 0
     typed = decoder.generate(prompt_of(model.sequence[: len(PROMPT) + 2]), Limits())
     assert typed.text == "ice"
-    assert typed.reused == len(PROMPT) + 1  # all but the last token, whose prediction is wanted
+    assert typed.reused == len(PROMPT) + 1  # all but the last token, whose prediction is needed
     assert decoder.generate(prompt_of([1, 2, 3]), Limits()).reused == 0
 
 
@@ -148,12 +148,12 @@ def test_cancel_ends_within_one_token() -> None:
     assert made.text == "a" * len(made.tokens)
 
 
-def test_a_deadline_returns_what_is_there() -> None:
+def test_a_deadline_returns_the_text_so_far() -> None:
     late = Limits(deadline=time.monotonic() - 1)
     assert run("abc", late)[0].reason == "time"
 
 
-def test_a_cancelled_prompt_is_not_lost() -> None:
+def test_a_cancelled_prompt_stays_in_the_cache() -> None:
     long = VOCABULARY.encode("x" * 1000)
     model = Oracle(long, "y")
     decoder = Decoder(model, VOCABULARY, frozenset([END]))
@@ -187,7 +187,7 @@ def test_stops(text: str, limits: Limits, expected: str, reason: str) -> None:
 
 
 class Fork(Oracle):
-    """Prefers its first text, and goes on with the other one once that is begun."""
+    """Prefers its first text, and continues the other one once it has begun."""
 
     def __init__(self, prompt: Sequence[int], *texts: str) -> None:
         super().__init__(prompt, "")
@@ -198,7 +198,7 @@ class Fork(Oracle):
         return next(agree, [7] * (place + 2))[place + 1]
 
 
-def test_held_text_is_written_whatever_the_model_prefers_and_taken_off() -> None:
+def test_token_healing_writes_the_demanded_text_and_removes_it() -> None:
     assert run("    x\n", held="    ", limits=Limits())[0].text == "x"
     for drafts in ((), ("nt(x)",), ("tal",), ("ce",)):
         model = Fork(PROMPT, "total", "print(x)", "price")
@@ -265,7 +265,7 @@ def test_random_walks_over_one_cache_agree_with_fresh_ones() -> None:
         )
 
 
-def test_echo_of_the_following_line_is_taken_off() -> None:
+def test_an_echo_of_the_following_line_is_removed() -> None:
     assert StopRules.without_echo("a\n    return b", "\n    return b\n") == "a"
     assert StopRules.without_echo("a\n    return b", "\n    return c\n") == "a\n    return b"
     assert indent_of("\t x") == 5

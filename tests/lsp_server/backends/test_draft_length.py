@@ -1,4 +1,4 @@
-"""How long drafts are, by what passes cost and how often they agree."""
+"""The length of drafts follows the cost of passes and the agreement of drafts."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from lsp_server.backends.draft_length import LENGTHS, DraftLength
 
 
 def measured(costs: dict[int, float], agreed: int, length: int) -> DraftLength:
-    """Costs of widths known, and fifty drafts of one length of which so many tokens agreed."""
+    """A draft length with known costs, after fifty drafts of one length whose first ``agreed`` tokens agreed."""
     lengths = DraftLength()
     for _ in range(50):
         for width, seconds in costs.items():
@@ -26,23 +26,25 @@ def measured(costs: dict[int, float], agreed: int, length: int) -> DraftLength:
         ({1: 1.0, 2: 2.8, 3: 3.3, 4: 3.8, 6: 4.4, 9: 5.0, 13: 6.0}, 12, 12, 12),
     ],
 )
-def test_what_gives_the_most_tokens_a_second(costs: dict[int, float], agreed: int, length: int, expected: int) -> None:
+def test_the_length_that_gives_the_most_tokens_per_second_is_chosen(
+    costs: dict[int, float], agreed: int, length: int, expected: int
+) -> None:
     assert measured(costs, agreed, length).choose("copy", 12) == expected
 
 
-def test_there_is_never_more_than_there_is_room_for() -> None:
+def test_the_length_never_exceeds_the_room() -> None:
     lengths = measured({w + 1: 1.0 for w in LENGTHS}, 3, 3)
     assert [lengths.choose("copy", most) for most in (12, 7, 1, 0, -3)] == [12, 7, 1, 0, 0]
 
 
-def test_one_slow_pass_is_not_believed() -> None:
+def test_one_slow_pass_changes_nothing() -> None:
     lengths = measured({w + 1: 1.0 for w in LENGTHS}, 3, 3)
     for seconds in (90.0, 1.0):
         lengths.record_pass(13, seconds)
     assert lengths.choose("copy", 12) == 12
 
 
-def test_what_drafts_are_worth_is_forgotten() -> None:
+def test_old_agreement_is_forgotten() -> None:
     costs = {w + 1: 1.0 + 0.2 * w for w in LENGTHS}
     lengths = measured(costs, 0, 3)
     assert lengths.choose("copy", 12) <= 1

@@ -1,4 +1,4 @@
-"""The remote backend against real sockets: servers that answer well, badly, slowly, or never."""
+"""The HTTP backend against real sockets: servers that answer well, badly, slowly, or never."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def test_a_stream_is_read_until_it_ends() -> None:
 
 
 def test_the_request_and_response_shapes_of_vllm(tmp_path: Path) -> None:
-    """vLLM's documented completion stream, the adapter asked for by name, the prompt as token ids."""
+    """vLLM's documented completion stream, the adapter named as the model, the prompt as token ids."""
     config = {"architectures": ["LlamaForCausalLM"], "ondol_prompt_spec": "small-llama", "vocab_size": 272}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "tokenizer.json").write_text(bytes_tokenizer("small-llama"))
@@ -90,7 +90,7 @@ def test_the_request_and_response_shapes_of_vllm(tmp_path: Path) -> None:
     ]
 
 
-def test_a_server_that_takes_no_ids_is_asked_in_text_from_then_on(tmp_path: Path) -> None:
+def test_a_server_that_takes_no_ids_gets_text_from_then_on(tmp_path: Path) -> None:
     """What llama-cpp-python's server answers to ids, cut to its beginning."""
     config = {"architectures": ["LlamaForCausalLM"], "ondol_prompt_spec": "small-llama", "vocab_size": 272}
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -142,7 +142,7 @@ def test_a_cancel_hangs_up() -> None:
         assert handler.hung_up.wait(5)
 
 
-def test_a_trickle_returns_what_is_there_in_time() -> None:
+def test_a_slow_stream_returns_its_text_at_the_deadline() -> None:
     with serving(lambda h: h.stream(*"abcdefgh", pause=0.15)) as (url, _):
         began = time.monotonic()
         made = ask(url, Limits(deadline=began + 0.4))
@@ -151,7 +151,7 @@ def test_a_trickle_returns_what_is_there_in_time() -> None:
     assert "abcdefgh".startswith(made.text)
 
 
-def test_a_server_that_never_answers_costs_the_deadline() -> None:
+def test_a_server_that_never_answers_ends_at_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         made = ask(f"http://127.0.0.1:{deaf.getsockname()[1]}", Limits(deadline=time.monotonic() + 0.2))
     assert (made.text, made.reason) == ("", "time")
@@ -201,24 +201,24 @@ def test_a_server_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://a", "http://", "localhost:8000", "http://user:pw@host", ""])
-def test_addresses_that_are_none(url: str) -> None:
+def test_invalid_addresses_are_refused(url: str) -> None:
     with pytest.raises(BackendProblem, match="no address"):
         HttpBackend(ModelServer(url))
 
 
-def test_encryption_is_told() -> None:
+def test_missing_encryption_is_reported() -> None:
     assert HttpBackend(ModelServer("http://10.0.0.5:8000")).unencrypted
     assert not HttpBackend(ModelServer("http://localhost:8000")).unencrypted
     assert not HttpBackend(ModelServer("https://models.house")).unencrypted
 
 
-def test_control_strings_are_taken_out_of_text() -> None:
+def test_control_strings_are_removed_from_text() -> None:
     text = "a<|fim_middle|>b<fim_suffix>c<｜fim▁hole｜>d<PRE>e<[fim-middle]>f<file_sep>g<|endoftext|>h"
     assert plain(text) == "abcdefgh"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: certificates are NOT tested")
-def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_certificate_is_refused(tmp_path: Path) -> None:
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
     subprocess.run(
         [

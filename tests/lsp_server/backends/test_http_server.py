@@ -1,4 +1,4 @@
-"""The real server process before a remote model that misbehaves: the copier's answer in time, and one message."""
+"""The real server process with a remote model that misbehaves: the answer of retrieval in time, and one message."""
 
 import json
 import time
@@ -69,7 +69,7 @@ BAD: dict[str, tuple[Callable[[Handler], None], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_server_costs_no_answer_and_the_next_request_works(remote: tuple[Client, Path, Mood], name: str) -> None:
+def test_a_bad_server_loses_no_copy_and_the_next_request_works(remote: tuple[Client, Path, Mood], name: str) -> None:
     client, root, mood = remote
     answer, said = BAD[name]
     mood.answer = answer
@@ -88,19 +88,19 @@ def test_a_bad_server_costs_no_answer_and_the_next_request_works(remote: tuple[C
     line = f"zz_{len(name)}_{name[0]} ="
     client.open(uri + "x.py", line)
 
-    def works() -> bool:  # a request before may still be on its way out
+    def works() -> bool:  # an earlier request may still be ending
         return any(item["insertText"] == "fine()" for item in client.complete(uri + "x.py", 0, len(line)) or ())
 
     eventually(works, 60)
 
 
-def test_every_problem_was_told_once(remote: tuple[Client, Path, Mood]) -> None:
-    told = messages(remote[0], "127.0.0.1")
-    assert len(told) == len(set(told)) > 0
+def test_every_problem_was_shown_once(remote: tuple[Client, Path, Mood]) -> None:
+    shown = messages(remote[0], "127.0.0.1")
+    assert len(shown) == len(set(shown)) > 0
     assert remote[0].command("ondol.status")["faults"] == 0
 
 
-def test_the_command_complete_asks_the_server(tmp_path: Path) -> None:
+def test_the_command_complete_uses_the_remote_model(tmp_path: Path) -> None:
     root = shop(tmp_path / "shop")
     (root / "new.py").write_text("zzqv = \n")
     with serving(lambda handler: handler.stream("team_answer(1)")) as (url, _):

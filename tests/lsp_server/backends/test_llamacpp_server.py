@@ -1,4 +1,4 @@
-"""The remote backend against llama.cpp's own server, of the package ``llama-cpp-python[server]``, with 8 and 4 bits.
+"""The HTTP backend against llama.cpp's own server, of the package ``llama-cpp-python[server]``, with 8 and 4 bits.
 
 The model is the small LLaMA of the fixtures, or a random one where that is not there. Run by ``make test-llamacpp``.
 """
@@ -92,16 +92,16 @@ def soon() -> Limits:
 
 def test_it_completes_streams_and_stops_at_the_line(server: tuple[str, Path]) -> None:
     backend = HttpBackend(ModelServer(server[0], "team"))
-    told: list[str] = []
-    made = backend.generate(backend.render(PARTS), soon(), report=told.append)
+    reported: list[str] = []
+    made = backend.generate(backend.render(PARTS), soon(), report=reported.append)
     assert "\n" not in made.text
     assert made.reason in ("end", "line", "tokens")
-    assert all(made.text.startswith(text) for text in told)
+    assert all(made.text.startswith(text) for text in reported)
     block = Limits(max_tokens=24, single_line=False, deadline=time.monotonic() + 60)
     assert backend.generate(backend.render(PARTS), block).reason in ("end", "block", "lines", "tokens")
 
 
-def test_it_takes_no_ids_and_is_asked_in_text(server: tuple[str, Path]) -> None:
+def test_it_takes_no_ids_and_gets_text(server: tuple[str, Path]) -> None:
     url, folder = server
     backend = HttpBackend(ModelServer(url, "team", folder=folder))
     assert backend.about["format"] != "the server's"
@@ -122,7 +122,7 @@ def test_a_cancel_and_a_deadline_hang_up_and_the_next_request_is_answered(server
     assert backend.generate(prompt, soon()).reason in ("end", "line", "tokens")
 
 
-def test_a_path_that_it_does_not_have_is_one_sentence(server: tuple[str, Path]) -> None:
+def test_an_unknown_path_is_one_sentence(server: tuple[str, Path]) -> None:
     """This server has no ``/infill``; llama.cpp's other one has."""
     backend = HttpBackend(ModelServer(server[0], protocol="infill"))
     with pytest.raises(BackendProblem, match=r"does not know the model or the path \(404\)"):
@@ -137,6 +137,6 @@ def test_the_language_server_completes_with_it(server: tuple[str, Path], tmp_pat
         uri = (root / "new.py").as_uri()
         client.open(uri, "def qvz(numbers):\n    for number in numbers:\n        print(")
         assert client.complete(uri, 2, 14) is not None
-        told = explanation(client)
-        assert "model: team" in told and "model_reason: problem" not in told
+        reported = explanation(client)
+        assert "model: team" in reported and "model_reason: problem" not in reported
         assert not [note for note in client.of("window/showMessage") if "127.0.0.1" in note["message"]]

@@ -1,4 +1,4 @@
-"""Which model is loaded from which folder, and what is said when it is none."""
+"""Which model is loaded from which folder, and the sentence when there is none."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_a_public_model_is_found_in_the_cache_and_never_fetched(
 
 
 @pytest.mark.parametrize("base", ["", "/nowhere/at/all", "a/b/c"])
-def test_no_folder(base: str) -> None:
+def test_a_missing_folder_is_refused(base: str) -> None:
     with pytest.raises(BackendProblem):
         find_base(base)
 
@@ -46,7 +46,7 @@ def test_without_torch_and_without_gguf_the_cure_is_named(tmp_path: Path, monkey
         load_local(replace(Settings(), base_model=str(tmp_path / "base")), 512, print)
 
 
-def test_a_remote_without_an_address(tmp_path: Path) -> None:
+def test_a_remote_backend_without_an_address_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackendProblem, match="no server is set"):
         load_remote(Settings())
     infill = load_remote(replace(Settings(), remote_url="http://localhost:8080/infill"))
@@ -54,7 +54,7 @@ def test_a_remote_without_an_address(tmp_path: Path) -> None:
 
 
 class Talker:
-    """Ends as many answers as it is told to."""
+    """Ends a given number of answers."""
 
     def __init__(self, ends: int) -> None:
         self.ends = ends
@@ -67,7 +67,7 @@ class Talker:
         return Generation("x", "end" if self.ends >= 0 else "tokens")
 
 
-def test_three_smoke_prompts_have_to_end_but_for_one() -> None:
+def test_two_of_three_easy_answers_have_to_end() -> None:
     assert check_format(Talker(3)) is None  # type: ignore[arg-type]
     assert check_format(Talker(2)) is None  # type: ignore[arg-type]
     assert check_format(Talker(1)) == "only 1 of 3 easy fill-in-the-middle answers ended"  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ PROMPT = Prompt((1,), "", 0, {})
 
 
 class Adapted:
-    """Writes the name of the adapter that is on."""
+    """Writes the name of its adapter."""
 
     def __init__(self) -> None:
         self.on: Any = None
@@ -65,7 +65,7 @@ def test_leases_share_a_model_and_keep_their_adapters() -> None:
     assert len(made) == 2
 
 
-def test_a_model_that_cannot_be_loaded_is_tried_again_for_the_next_lease() -> None:
+def test_the_next_lease_loads_a_model_again_that_failed_to_load() -> None:
     tries: list[int] = []
 
     def load() -> Adapted:

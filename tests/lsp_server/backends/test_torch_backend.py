@@ -62,7 +62,7 @@ def random_biases(model) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_lean_forward_pass_computes_what_transformers_computes(shape: str) -> None:
+def test_the_llama_forward_pass_computes_what_transformers_computes(shape: str) -> None:
     config_class, changes = SHAPES[shape]
     model = make_model(config_class, **changes)
     random_biases(model)
@@ -99,7 +99,7 @@ def test_starcoder2_runs_under_transformers_own_forward_pass() -> None:
     assert likely == pytest.approx(float(sum(expected[30 + i, ids[31 + i]] for i in range(5))), abs=1e-3)
 
 
-def test_likelihoods_side_by_side_are_those_one_by_one() -> None:
+def test_likelihoods_in_one_pass_equal_those_one_by_one() -> None:
     model = make_model()
     ids = torch.randint(0, 256, (30,)).tolist()
     texts = [torch.randint(0, 256, (n,)).tolist() for n in (1, 7, 0, 12)]
@@ -110,7 +110,7 @@ def test_likelihoods_side_by_side_are_those_one_by_one() -> None:
         chances = torch.log_softmax(model(torch.tensor([ids + text])).logits[0], -1)
         wanted = sum(float(chances[len(ids) - 1 + i, t]) for i, t in enumerate(text))
         assert value == pytest.approx(wanted, abs=1e-3)
-    assert lean.likelihoods(ids[-1], texts * 5) == pytest.approx(got * 5, abs=1e-3)  # more than fits: in parts
+    assert lean.likelihoods(ids[-1], texts * 5) == pytest.approx(got * 5, abs=1e-3)  # more than fits into one pass
     given = [text[0] for text in texts if text] + [5, 9]
     first = torch.log_softmax(model(torch.tensor([ids])).logits[0, -1], -1)
     mass = float(first[given].logsumexp(-1))
@@ -173,8 +173,8 @@ def test_generation_equals_transformers_generate(backend: TorchBackend, monkeypa
     assert drafted.forwards <= made.forwards // 5
 
 
-def test_a_word_of_the_context_is_finished_wherever_it_is_cut() -> None:
-    """Cut in a word, a prompt without its last token's beginning is one that the model knows; with it, it is not."""
+def test_a_word_of_the_context_is_completed_wherever_it_is_cut() -> None:
+    """The model knows a prompt that ends before the unfinished word; it does not know one that ends inside it."""
     small = TorchBackend(SMALL, limit=512, device="cpu", dtype=torch.float32, threads=1)
     unhealed = Renderer(small.folder.spec, small.folder.vocabulary, 512, heal=False)
     lines = [
@@ -193,7 +193,7 @@ def test_a_word_of_the_context_is_finished_wherever_it_is_cut() -> None:
     assert right[True] > max(0.6 * len(cuts), 1.5 * right[False]), (right, len(cuts))
 
 
-def test_the_likeliest_of_some_texts_is_the_generated_one(backend: TorchBackend) -> None:
+def test_the_generated_text_is_the_likeliest(backend: TorchBackend) -> None:
     prompt = backend.render(PARTS)
     made = backend.generate(prompt, dataclasses.replace(LONG, max_tokens=6))
     scores = backend.score(prompt, [made.text, "price * amount", "zzzzzz"])
@@ -235,10 +235,10 @@ def test_nan_weights_are_a_problem_in_one_sentence(tmp_path: Path) -> None:
         (RuntimeError("shape mismatch"), r"the model failed \(shape mismatch\); check the model folder"),
     ],
 )
-def test_what_torch_raises_is_a_sentence_and_the_next_request_works(
+def test_an_error_of_torch_is_one_sentence_and_the_next_request_works(
     backend: TorchBackend, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
-    """A GPU without memory, or lost, as torch says it; there is none here."""
+    """The errors that torch raises for a GPU without memory and for a lost GPU; no GPU is needed."""
     prompt = backend.render(PARTS)
     expected = backend.generate(prompt, LONG).tokens
     feed, calls = backend._decoder._model.feed, [0]
@@ -256,7 +256,7 @@ def test_what_torch_raises_is_a_sentence_and_the_next_request_works(
     assert backend.generate(prompt, LONG).tokens == expected
 
 
-def test_an_adapter_is_merged_swapped_and_taken_off(folder: Path, tmp_path: Path) -> None:
+def test_an_adapter_is_merged_replaced_and_removed(folder: Path, tmp_path: Path) -> None:
     backend = TorchBackend(folder, limit=256, device="cpu", dtype=torch.float32, threads=1)
     base = open_folder(folder)
     write_version(tmp_path, 1, base)
@@ -287,7 +287,7 @@ def test_an_adapter_is_merged_swapped_and_taken_off(folder: Path, tmp_path: Path
         assert list(made[number].tokens) == out[: len(made[number].tokens)]
     assert len({m.tokens for m in (bare, made[1], made[2])}) == 3
     backend.set_adapter(None)
-    assert backend.generate(prompt, LONG).tokens == bare.tokens  # to the bit: nothing drifts
+    assert backend.generate(prompt, LONG).tokens == bare.tokens  # equal to the bit: rounding errors do not add up
 
 
 def test_an_adapter_with_nan_leaves_the_previous_one_in_place(folder: Path, tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def test_a_base_in_8_or_4_bits_takes_less_and_writes_nearly_the_same(quantized: 
     assert quantized.generate(prompt, LONG).tokens == quantized.generate(prompt, LONG).tokens
 
 
-def test_an_adapter_beside_a_quantized_base_is_what_peft_makes_of_it(quantized: TorchBackend, tmp_path: Path) -> None:
+def test_an_adapter_on_a_quantized_base_computes_what_peft_computes(quantized: TorchBackend, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft", reason="peft is not installed: adapters beside quantized bases are NOT tested")
     base = open_folder(SMALL)
     folder = write_version(tmp_path, 1, base, tensors=lora(base, size=0.1))

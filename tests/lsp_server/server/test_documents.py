@@ -133,7 +133,7 @@ def test_the_text_is_the_clients_text_after_any_edits(encoding: str) -> None:
             server.set("x\n")
 
 
-def test_half_a_character_is_kept_and_joined_again() -> None:
+def test_half_a_character_is_kept_until_the_other_half_comes() -> None:
     text = Text("a😀b\n", "utf-16")
     text.replace((0, 2), (0, 3), "")
     assert text.text == "a\ud83db\n"
@@ -170,7 +170,7 @@ def test_positions_of_all_encodings() -> None:
         assert text.offset(9, 9) == 5
 
 
-def test_what_is_too_much_is_named() -> None:
+def test_a_document_that_is_too_large_is_reported() -> None:
     documents = Documents(limit=1_000, line_limit=100)
     assert documents.put("file:///a", "python", 1, "x\n" * 600).trouble == "too-large"
     document = documents.put("file:///b", "python", 1, "x" * 101)

@@ -1,4 +1,4 @@
-"""The whole thread with nothing replaced: repository, indexer, index, server, engine, editor's requests, commands."""
+"""Everything with nothing replaced: repository, indexer, index, server, engine, an editor's requests, commands."""
 
 import json
 from pathlib import Path

@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.slow
 
 PATIENT = {"backend": "local", "deadlineMs": 60_000}
-# Folders that are refused need no torch: it is the folder that is looked at first.
+# Refused folders need no torch: the folder is checked first.
 
 
 def half_downloaded(folder: Path) -> None:
@@ -65,7 +65,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.fixture(scope="module")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
-    """One server whose settings are changed to one bad folder after the other."""
+    """One server whose settings name one bad folder after another."""
     place = tmp_path_factory.mktemp("refusing")
     root = shop(place / "shop")
     with real(place) as client:
@@ -112,7 +112,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(place: Path) -> Iterator[Client]:
-    """A server whose model's folder cannot be read to its end until the file ``go`` is there."""
+    """A server whose model's folder cannot be read completely before the file ``go`` exists."""
     folder = place / "base"
     config = (folder / "config.json").read_bytes()
     (folder / "config.json").unlink()
@@ -139,7 +139,7 @@ def opened(client: Client, place: Path, name: str, text: str) -> str:
 
 
 @pytest.mark.model
-def test_while_the_model_loads_the_editor_is_told_and_copies_answer(client: Client, place: Path) -> None:
+def test_while_the_model_loads_its_state_is_reported_and_copies_answer(client: Client, place: Path) -> None:
     status = client.wait_state("model-loading")
     assert "5 files indexed; the model is being loaded" in status["message"]
     uri = opened(client, place, "early.py", TYPED)
@@ -149,7 +149,9 @@ def test_while_the_model_loads_the_editor_is_told_and_copies_answer(client: Clie
     (place / "go").touch()
     eventually(lambda: client.of("ondol/status")[-1]["state"] == "ready")
     assert client.of("ondol/status")[-1]["message"].endswith("; base")
-    assert len(messages(client, "easy fill-in-the-middle answers ended")) == 1  # it is random: left to right, and told
+    assert (
+        len(messages(client, "easy fill-in-the-middle answers ended")) == 1
+    )  # it is random: left to right, with a message
 
 
 @pytest.mark.model
@@ -158,8 +160,8 @@ def test_the_model_writes_and_what_it_wrote_is_used_again(client: Client, place:
     uri = opened(client, place, "late.py", "def zzqv(a):\n    return 7 *")
     items = eventually(lambda: client.complete(uri, 1, 14))
     assert 1 <= len(items) <= 3
-    told = explanation(client)
-    assert "model: base" in told and "model_reused: False" in told and "prompt_tokens:" in told
+    explained = explanation(client)
+    assert "model: base" in explained and "model_reused: False" in explained and "prompt_tokens:" in explained
     again = client.complete(uri, 1, 14)
     assert [item["insertText"] for item in again] == [item["insertText"] for item in items]
     assert "model_reused: True" in explanation(client)
@@ -174,7 +176,7 @@ def test_the_model_writes_and_what_it_wrote_is_used_again(client: Client, place:
 @pytest.mark.model
 def test_an_accept_begins_the_next_completion(client: Client, place: Path) -> None:
     (place / "go").touch()
-    for number in range(2, 60):  # random text may end within a word or a number, where nothing is suggested unasked
+    for number in range(2, 60):  # random text may end in a word or a number, where nothing is suggested automatically
         uri = opened(client, place, f"accepted_{number}.py", f"def qvzz(b):\n    return {number} +")
         at = len(f"    return {number} +")
         (first, *_) = eventually(lambda uri=uri, at=at: client.complete(uri, 1, at))
@@ -192,8 +194,8 @@ def test_an_accept_begins_the_next_completion(client: Client, place: Path) -> No
 
 
 @pytest.mark.model
-def test_an_adapter_is_swapped_while_serving_and_told_by_version(client: Client, place: Path) -> None:
-    """A refused version is one message; the next good one is taken up, and no request goes without an answer."""
+def test_an_adapter_is_replaced_while_serving_and_reported_by_version(client: Client, place: Path) -> None:
+    """A refused version is one message; the next good one is used, and every request gets an answer."""
     from lsp_server.weights.base_model import open_folder
 
     (place / "go").touch()
@@ -235,8 +237,8 @@ def test_a_prompt_longer_than_the_context_and_an_enormous_line(client: Client, p
     lines = "".join(f"value_{n} = compute(value_{n - 1}, {n})\n" for n in range(4000))
     uri = opened(client, place, "long.py", lines + "qqz =")
     assert client.complete(uri, 4000, 5)
-    told = explanation(client)
-    tokens = int(told.split("prompt_tokens: ")[1].split("\n")[0])
+    explained = explanation(client)
+    tokens = int(explained.split("prompt_tokens: ")[1].split("\n")[0])
     assert 100 < tokens <= 512 - 128
     uri = opened(client, place, "wide.py", "x = [" + "1, " * 6_000 + "\nqzz =")
     assert client.complete(uri, 1, 5) is not None
@@ -250,7 +252,7 @@ def test_a_prompt_longer_than_the_context_and_an_enormous_line(client: Client, p
 
 
 @pytest.mark.model
-def test_the_doctor_says_what_is_loaded_how_it_is_asked_and_why(place: Path) -> None:
+def test_the_doctor_reports_the_model_and_its_prompt_format(place: Path) -> None:
     (place / "go").touch()
     base = str(place / "base")
     eventually(lambda: (place / "base" / "config.json").is_file())
@@ -291,7 +293,7 @@ def test_the_command_complete_waits_for_the_model(place: Path) -> None:
 
 
 def test_the_doctor_names_what_is_missing_and_the_cure(tmp_path: Path) -> None:
-    """Without a model's folder, without a server: each is one pair of what is wrong and what to do."""
+    """A missing model folder and a missing server are each one pair of a problem and its cure."""
     root = shop(tmp_path / "shop")
     command = [*console_script(), "doctor", "--repo", str(root), "--json"]
     for arguments, address, what, cure in (
@@ -300,15 +302,15 @@ def test_the_doctor_names_what_is_missing_and_the_cure(tmp_path: Path) -> None:
         (["--backend", "remote"], "", "no server is set", "set remote_url in your own ondol.toml"),
         (["--backend", "remote"], "http://127.0.0.1:9", "127.0.0.1 cannot be reached", "start the server"),
     ):
-        told = environment(tmp_path, **({"ONDOL_REMOTE_URL": address} if address else {}))
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=told, check=False)
+        variables = environment(tmp_path, **({"ONDOL_REMOTE_URL": address} if address else {}))
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=variables, check=False)
         problems = json.loads(done.stdout)["problems"]
         assert any(what in wrong and cure in right for wrong, right in problems), problems
 
 
 @pytest.mark.model
 def test_nan_and_a_tokenizer_without_middles(place: Path, tmp_path: Path) -> None:
-    """Two bad things of one folder: left to right is told, NaN is told, and copies go on."""
+    """Two problems of one folder: left to right and NaN are reported, and copies go on."""
     import torch
 
     from tests.support.models import make_model, write_folder

@@ -1,4 +1,4 @@
-"""What editors rely on, over the real wire, with an engine that is told what to do (``double_server.py``)."""
+"""What editors rely on, over the real transport, with an engine of fixed behaviour (``double_server.py``)."""
 
 import json
 import random
@@ -15,7 +15,7 @@ URI = "file:///work/a.py"
 
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory: pytest.TempPathFactory):
-    """One server for the tests that leave it as it was."""
+    """One server for the tests that do not change its state."""
     with double(tmp_path_factory.mktemp("serving")) as client:
         yield started(client)
 
@@ -117,7 +117,7 @@ def test_typing_through_a_suggestion_keeps_it_without_asking_the_engine(tmp_path
 
 
 def test_forty_cancelled_requests_do_not_delay_a_live_one(tmp_path: Path) -> None:
-    """Asked for by hand, since what was offered once is given out of memory, sooner than a cancellation can arrive."""
+    """The requests are invoked, because an automatic one may be answered from memory before its cancellation arrives."""
     with double(tmp_path, "sleep=1") as client:
         started(client)
         client.open(URI, "def add(")
@@ -190,7 +190,7 @@ def test_an_answer_for_an_old_version_is_never_sent(tmp_path: Path) -> None:
         print("answered in time:", shown, "of", len(asked))
 
 
-def test_an_engine_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:
+def test_an_engine_that_never_answers_is_late(tmp_path: Path) -> None:
     with double(tmp_path, "sleep=60 deaf") as client:
         started(client)
         client.open(URI, "def add(")
@@ -203,7 +203,7 @@ def test_an_engine_that_never_answers_is_not_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_failing_engine_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_failing_engine_is_reported_once_and_stops_nothing(tmp_path: Path) -> None:
     with double(tmp_path, "raise=0.2") as client:
         started(client)
         client.open(URI, "def add(")
@@ -226,7 +226,7 @@ def test_a_failing_engine_is_told_once_and_stops_nothing(tmp_path: Path) -> None
     ["x" * 5_000_000, "x = 1\n" * 200_000, "[" * 1_000_000, "a\ud83db\n", "가" * 20_001],
     ids=["5 MB on one line", "1.2 MB", "a million brackets", "a lone surrogate", "a long Korean line"],
 )
-def test_a_buffer_that_is_too_much_gets_no_completion_and_one_note(tmp_path: Path, text: str) -> None:
+def test_a_document_that_is_too_large_gets_no_completion_and_one_message(tmp_path: Path, text: str) -> None:
     log = tmp_path / "log"
     with double(tmp_path, "log", DOUBLE_LOG=str(log)) as client:
         started(client)
@@ -363,7 +363,7 @@ def test_the_completion_list_offers_the_same_text_where_it_is_wanted(tmp_path: P
 
 
 @pytest.mark.parametrize("how", ["shutdown", "stdin", "terminate"])
-def test_the_server_goes_when_the_editor_does(tmp_path: Path, how: str) -> None:
+def test_the_server_ends_with_the_editor(tmp_path: Path, how: str) -> None:
     with double(tmp_path, "sleep=120 deaf") as client:
         started(client)
         for n in range(10):

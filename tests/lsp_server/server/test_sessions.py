@@ -1,4 +1,4 @@
-"""Repositories being worked in: no index, a damaged one, several folders, saving; and the real indexer as a child."""
+"""Open repositories: without an index, with a damaged one, several folders, saving; and the real indexer as a child."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_without_an_index_it_says_so_once_shows_progress_and_completes_meanwhile
         assert [fact["full"] for fact in facts(log, "run")] == [False]
 
 
-def test_a_damaged_index_is_said_once_and_built_anew(tmp_path: Path) -> None:
+def test_a_damaged_index_is_reported_once_and_rebuilt(tmp_path: Path) -> None:
     root = repository(tmp_path / "shop", {}, commit=False)
     log = tmp_path / "log"
     with double(tmp_path, "damaged", DOUBLE_LOG=str(log)) as client:
@@ -183,7 +183,7 @@ def test_the_indexing_child_ends_with_the_server(tmp_path: Path) -> None:
         eventually(gone)
 
 
-def test_another_writer_is_waited_for_and_is_no_problem(tmp_path: Path) -> None:
+def test_the_lock_of_another_writer_is_no_problem(tmp_path: Path) -> None:
     root = repository(tmp_path / "shop", {"a.py": "x = 1\n"}, commit=False)
     directory = index_directory(Settings(data_dir=tmp_path / "data"), root)
     directory.mkdir(parents=True)

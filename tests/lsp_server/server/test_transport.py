@@ -1,4 +1,4 @@
-"""Any byte stream is survived, or ends cleanly with 3; stdout carries frames only; logs carry no code."""
+"""After any byte stream the server goes on, or ends with 3; stdout carries frames only; logs hold no code."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Adapters that are not exactly what their manifest, base and format demand are refused, whole and in one sentence."""
+"""An adapter that differs from its manifest, its base or the format is refused completely, in one sentence."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ def test_no_registry_and_an_empty_pointer_are_no_adapter(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["../1", "0", "-1", "1.5", "latest", "9" * 20, "1 2"])
-def test_a_pointer_that_is_no_number(tmp_path: Path, text: str) -> None:
+def test_a_pointer_without_a_number_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "current").write_text(text)
     with pytest.raises(BackendProblem, match="pointer"):
         current_number(tmp_path)
@@ -67,7 +67,7 @@ def test_a_version_that_does_not_fit_is_refused(name: str, tmp_path: Path, base:
         read(tmp_path, base)
 
 
-def test_tensors_that_do_not_belong(tmp_path: Path, base: ModelFolder) -> None:
+def test_tensors_that_are_no_adapter_are_refused(tmp_path: Path, base: ModelFolder) -> None:
     good = lora(base)
     query = f"{PREFIX}{LAYER}self_attn.q_proj"
     cases = [
@@ -83,7 +83,7 @@ def test_tensors_that_do_not_belong(tmp_path: Path, base: ModelFolder) -> None:
             read(tmp_path, base)
 
 
-def test_links_and_missing_files(tmp_path: Path, base: ModelFolder) -> None:
+def test_links_and_missing_files_are_refused(tmp_path: Path, base: ModelFolder) -> None:
     weights = write_version(tmp_path, 1, base) / "adapter_model.safetensors"
     outside = tmp_path / "outside"
     weights.rename(outside)
@@ -94,7 +94,7 @@ def test_links_and_missing_files(tmp_path: Path, base: ModelFolder) -> None:
         read(tmp_path, base)
 
 
-def test_a_version_folder_that_is_a_link(tmp_path: Path, base: ModelFolder) -> None:
+def test_a_version_folder_that_is_a_link_is_refused(tmp_path: Path, base: ModelFolder) -> None:
     write_version(tmp_path / "elsewhere", 1, base)
     registry = tmp_path / "registry"
     (registry / "versions").mkdir(parents=True)
@@ -131,7 +131,7 @@ def test_any_flipped_byte_in_any_file_is_noticed(tmp_path: Path, base: ModelFold
     assert read(tmp_path, base).number == 1
 
 
-def test_a_damaged_manifest_never_raises_anything_else(tmp_path: Path, base: ModelFolder) -> None:
+def test_a_damaged_manifest_raises_only_a_backend_problem(tmp_path: Path, base: ModelFolder) -> None:
     seed = random.randrange(1 << 30)
     print("seed", seed)
     rng = random.Random(seed)

@@ -1,4 +1,4 @@
-"""The registry's writing side: whatever ends or fails at any operation, what served goes on serving, whole."""
+"""The registry's writer: wherever it ends or fails, the current adapter stays complete."""
 
 import os
 import subprocess
@@ -41,7 +41,9 @@ def test_a_version_is_added_listed_promoted_and_read_by_the_server(tmp_path: Pat
     assert not (where.stat().st_mode | (where / "versions" / "1").stat().st_mode) & 0o077
 
 
-def test_rollback_goes_back_through_what_served_and_then_to_the_base(tmp_path: Path, base: ModelFolder) -> None:
+def test_rollback_goes_back_through_the_promoted_versions_and_then_to_the_base(
+    tmp_path: Path, base: ModelFolder
+) -> None:
     where = tmp_path / "registry"
     for number in (1, 2, 3):
         add_version(where, base)
@@ -55,14 +57,14 @@ def test_rollback_goes_back_through_what_served_and_then_to_the_base(tmp_path: P
     assert adapter_registry_writer.rollback(where) is None
 
 
-def test_the_serving_version_is_not_deleted_unless_forced_and_numbers_do_not_come_back(
+def test_the_current_version_is_deleted_only_by_force_and_numbers_are_not_reused(
     tmp_path: Path, base: ModelFolder
 ) -> None:
     where = tmp_path / "registry"
     for number in (1, 2):
         add_version(where, base)
         adapter_registry_writer.promote(where, number, base)
-    with pytest.raises(UserError, match="is the one that serves"):
+    with pytest.raises(UserError, match="is the current adapter"):
         adapter_registry_writer.delete(where, 2)
     assert adapter_registry_writer.delete(where, 2, force=True) == 1
     assert (current_number(where), [one.number for one in adapter_registry_writer.versions(where)]) == (1, [1])
@@ -71,7 +73,7 @@ def test_the_serving_version_is_not_deleted_unless_forced_and_numbers_do_not_com
         adapter_registry_writer.delete(where, 2)
 
 
-def test_what_does_not_fit_is_not_promoted(tmp_path: Path, base: ModelFolder) -> None:
+def test_a_version_that_does_not_fit_is_not_promoted(tmp_path: Path, base: ModelFolder) -> None:
     where = tmp_path / "registry"
     add_version(where, base)
     adapter_registry_writer.promote(where, 1, base)
@@ -114,7 +116,7 @@ def test_listing_hashes_nothing_and_opens_no_weights(
     assert len(touched) == 100
 
 
-def test_a_damaged_manifest_or_history_is_told_and_hides_nothing_else(tmp_path: Path, base: ModelFolder) -> None:
+def test_a_damaged_manifest_or_history_is_reported_and_hides_nothing_else(tmp_path: Path, base: ModelFolder) -> None:
     where = tmp_path / "registry"
     for number in (1, 2):
         add_version(where, base)
@@ -136,7 +138,7 @@ ACTIONS = {
 
 
 def state(where: Path, base: ModelFolder) -> tuple[int | None, frozenset[int]]:
-    """What serves and what there is, after everything has been verified."""
+    """The current version and all versions, after all files were verified."""
     now = current_number(where)
     found = adapter_registry_writer.versions(where)
     assert all(one.problem is None for one in found)
@@ -149,7 +151,7 @@ def state(where: Path, base: ModelFolder) -> tuple[int | None, frozenset[int]]:
 @posix
 @pytest.mark.parametrize("mode", ["killed", "failing"])
 @pytest.mark.parametrize("action", ACTIONS)
-def test_ended_at_any_operation_the_state_before_or_after_is_there(
+def test_a_writer_that_ends_at_any_operation_leaves_the_state_before_or_after(
     action: str, mode: str, tmp_path: Path, base: ModelFolder
 ) -> None:
     first = tmp_path / "first" / "registry"
@@ -171,7 +173,7 @@ def test_ended_at_any_operation_the_state_before_or_after_is_there(
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         found = state(where, base)
-        # Whatever was left behind is no obstacle, and what serves can be put back.
+        # What was left behind is no obstacle, and the current version can be promoted again.
         assert add_version(where, base) > max(found[1])
         if found[0] is not None:
             assert adapter_registry_writer.rollback(where) == (1 if found[0] == 2 else None)
@@ -195,7 +197,7 @@ def test_ended_at_any_operation_the_state_before_or_after_is_there(
 
 
 def struck(at: int, mode: str) -> None:
-    """Ends this process, or fails, at the ``at``-th operation that writes."""
+    """Ends this process, or fails, at the write operation number ``at``."""
     count = [0]
 
     def wrapped(operation: Any) -> Any:
@@ -214,7 +216,7 @@ def struck(at: int, mode: str) -> None:
 
 
 @posix
-def test_two_writers_at_once(tmp_path: Path, base: ModelFolder) -> None:
+def test_a_second_writer_is_refused(tmp_path: Path, base: ModelFolder) -> None:
     where = tmp_path / "registry"
     add_version(where, base)
     code = (

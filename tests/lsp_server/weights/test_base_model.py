@@ -1,4 +1,4 @@
-"""Model folders that are not what they should be are refused in one sentence, before anything heavy is loaded."""
+"""Bad model folders are refused in one sentence, before anything heavy is loaded."""
 
 import json
 import struct
@@ -82,7 +82,7 @@ def test_a_shard_outside_the_folder_is_not_read(folder: Path) -> None:
         open_folder(folder)
 
 
-def test_another_kind_of_model(folder: Path) -> None:
+def test_another_kind_of_model_is_refused(folder: Path) -> None:
     (folder / "config.json").write_text('{"architectures": ["BertModel"]}')
     with pytest.raises(BackendProblem, match="BertModel, which is not supported"):
         open_folder(folder)
@@ -108,7 +108,7 @@ def test_every_cut_of_a_weight_file_is_noticed(folder: Path) -> None:
         7,
     ],
 )
-def test_headers_that_lie(folder: Path, entry: object) -> None:
+def test_forged_headers_are_refused(folder: Path, entry: object) -> None:
     (folder / "model.safetensors").write_bytes(safetensors({"a": np.ones((2, 3)), "b": np.zeros(4)}, b=entry))
     with pytest.raises(BackendProblem):
         open_folder(folder)

@@ -1,0 +1,99 @@
+"""The commands ``explain`` and ``stats``: they print the records that servers left of a repository's completions."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer.cli_options import data_dir_option, printable, settings_for
+from indexer.errors import UserError
+
+_AGO = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@click.command(epilog="Example: ondol explain last")
+@click.argument("identifier", metavar="[ID|last]", default="last")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+@data_dir_option
+def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -> None:
+    """Explain why a completion was shown or not: the last one, or the one with this ID."""
+    from indexer.data_layout import TRACES
+    from lsp_server.telemetry.traces import explain as sentences
+    from lsp_server.telemetry.traces import find
+
+    record = find(_records(repo, data_dir, TRACES, quiet=as_json), identifier)
+    if record is None:
+        if identifier == "last":
+            raise UserError("no completion was requested in this repository yet", "type in an editor that runs Ondol")
+        raise UserError(f"there is no record {identifier}", "use `last`, or an id that `ondol explain` has shown")
+    click.echo(json.dumps(record) if as_json else "\n".join(printable(line) for line in sentences(record)))
+
+
+@click.command(epilog="Example: ondol stats --since 7d")
+@click.option("--since", help="Count from then on: an age such as 12h, 7d or 4w, or a date such as 2026-11-01.")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
+@data_dir_option
+def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -> None:
+    """Count the suggestions that were shown, accepted and kept, by language, engine and adapter."""
+    from indexer.data_layout import STATS
+    from lsp_server.telemetry.feedback import summarize
+
+    rows = summarize(_records(repo, data_dir, STATS, quiet=as_json), _since(since))
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    if not rows:
+        click.echo("nothing was shown yet")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "language",
+        "engine",
+        "adapter",
+        "shown",
+        "accepted",
+        "share",
+        "in part",
+        "characters",
+        "kept 30 s",
+        "kept 5 min",
+        box=None,
+    )
+    for row in rows:
+        cells = [row[key] for key in ("language", "engine", "adapter", "shown", "accepted")]
+        cells += [_percent(row["accepted_share"]), row["partial"], row["characters"]]
+        cells += [_percent(row["kept_30"]), _percent(row["kept_300"])]
+        table.add_row(*map(str, cells))
+    Console(width=max(100, Console().width)).print(table)
+
+
+def _records(repo: Path, data_dir: Path | None, name: str, *, quiet: bool) -> list[dict[str, Any]]:
+    from indexer.repository import git
+    from lsp_server.telemetry.traces import ring_of
+
+    root = git.find_root(repo)
+    ring = ring_of(settings_for(root, data_dir, quiet=quiet), root, name, 0)
+    return ring.read() if ring is not None else []
+
+
+def _since(text: str | None) -> float:
+    if text is None:
+        return 0.0
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", text)
+    if match:
+        return time.time() - int(match[1]) * _AGO[match[2]]
+    try:
+        return time.mktime(time.strptime(text, "%Y-%m-%d"))
+    except ValueError as error:
+        raise UserError(f"{text!r} is no point in time", "write an age (12h, 7d, 4w) or a date (2026-11-01)") from error
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
