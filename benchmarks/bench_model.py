@@ -183,7 +183,7 @@ def _greedy(backend: Any, prompt: Prompt, count: int, ends: list[int], clock: Cl
     vocabulary, size = backend.folder.vocabulary, len(prompt.ids)
 
     def held(ids: Any, scores: Any) -> Any:
-        unwritten = StopRules(Limits(), prompt.held).unwritten(vocabulary.decode(ids[0, size:].tolist()))
+        unwritten = StopRules(Limits(), prompt.token_healing).unwritten(vocabulary.decode(ids[0, size:].tolist()))
         if not unwritten:
             return scores
         allowed = vocabulary.writing(unwritten)
@@ -191,7 +191,7 @@ def _greedy(backend: Any, prompt: Prompt, count: int, ends: list[int], clock: Cl
 
     ids = torch.tensor([prompt.ids])
     options: dict[str, Any] = {"do_sample": False, "eos_token_id": ends, "pad_token_id": 0, "max_new_tokens": count}
-    mask, processors = torch.ones_like(ids), [held] if prompt.held else []
+    mask, processors = torch.ones_like(ids), [held] if prompt.token_healing else []
     with torch.inference_mode(), clock:
         out = backend._module.generate(ids, attention_mask=mask, logits_processor=processors, **options)
     written: list[int] = out[0, size:].tolist()
@@ -256,7 +256,7 @@ def served(repo: Path, a: argparse.Namespace) -> dict[str, Any]:
                     for name, runner in runners.items():
                         with clocks[name] if compared else Clock():  # every key is answered, so that the cache is there
                             made = runner.generate(prompt, Limits(max_tokens=24), drafts=copies)
-                        same[name] += compared and line == prompt.held + made.text
+                        same[name] += compared and line == prompt.token_healing + made.text
                 engine.close(document.uri)
     total = {name: sum(clock.cpu) for name, clock in clocks.items()}
     return {

@@ -21,7 +21,7 @@ class PromptSpec:
     :param end: the control token that closes the middle, in training and as a stop.
     :param stops: further control tokens that end a generation, where the vocabulary has them.
     :param architectures: ``architectures`` of config.json this family uses; empty means any.
-    :param hold_spaces: trailing spaces of the prefix are left out and expected from the model (left to right only:
+    :param heal_spaces: trailing spaces of the prefix are left out and expected from the model (left to right only:
         FIM models are trained on cuts inside a run of blanks, the others have never seen one).
     :param context_share, suffix_share: largest shares of the prompt; the prefix gets what they leave.
     """
@@ -33,7 +33,7 @@ class PromptSpec:
     end: str
     stops: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
-    hold_spaces: bool = False
+    heal_spaces: bool = False
     context_share: float = 0.5
     suffix_share: float = 0.15
 
@@ -136,7 +136,7 @@ LEFT_TO_RIGHT = PromptSpec(
     controls=(),
     end="",
     stops=("</s>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>"),
-    hold_spaces=True,
+    heal_spaces=True,
     suffix_share=0.0,
 )
 """For bases without FIM tokens (LLaMA, Alpaca, Vicuna, KoAlpaca kinds): the text after the cursor is not seen."""

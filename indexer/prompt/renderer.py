@@ -52,13 +52,13 @@ class Prompt:
     """A rendered prompt.
 
     :param ids: token ids, at most the renderer's limit.
-    :param held: text before the cursor that is not in ``ids`` (token healing); the model has to write it first.
+    :param token_healing: text before the cursor that is not in ``ids``; the model has to write it first.
     :param pieces: number of context pieces in it.
     :param counts: tokens per part (``context``, ``suffix``, ``prefix``), for traces.
     """
 
     ids: tuple[int, ...]
-    held: str
+    token_healing: str
     pieces: int
     counts: Mapping[str, int]
 
@@ -86,7 +86,7 @@ class Renderer:
 
     def render(self, parts: PromptInput) -> Prompt:
         """The prompt for a cursor, at most ``limit`` tokens."""
-        prefix, held = self._held(parts.prefix)
+        prefix, healing = self._split_for_healing(parts.prefix)
         words = {"path": parts.path, "repository": parts.repository}
         frame = len(self._fill(self._template, {**words, "prefix": "", "suffix": ""}, {}))
         room = max(16, self.limit - len(self.vocabulary.bos) - frame)
@@ -98,21 +98,21 @@ class Renderer:
         ids = self._fill(self._template, {**words, "prefix": prefix[start:]}, slots)
         counts = {"context": len(context), "suffix": len(suffix)}
         counts["prefix"] = len(ids) - frame - len(context) - len(suffix)
-        return Prompt((*self.vocabulary.bos, *ids)[: self.limit], held, pieces, counts)
+        return Prompt((*self.vocabulary.bos, *ids)[: self.limit], healing, pieces, counts)
 
-    def _held(self, prefix: str) -> tuple[str, str]:
+    def _split_for_healing(self, prefix: str) -> tuple[str, str]:
         """Split the prefix where the next token may begin."""
         body = prefix
         if self._heal and (begun := _BEGUN.search(prefix, max(0, len(prefix) - 46))):
             body = prefix[: begun.start()]
-        if self.spec.hold_spaces:
+        if self.spec.heal_spaces:
             body = body.rstrip(" \t")
         return body, prefix[len(body) :]
 
     def training(self, parts: PromptInput, middle: str) -> tuple[list[int], int]:
         """A training sample (serving prompt, middle, end token) and the index of its first target token."""
         prompt = self.render(parts)
-        target = self.vocabulary.encode(prompt.held + middle)
+        target = self.vocabulary.encode(prompt.token_healing + middle)
         end = self._controls.get(self.spec.end, self.vocabulary.eos)
         return [*prompt.ids, *target, *([] if end is None else [end])], len(prompt.ids)
 

@@ -163,8 +163,8 @@ class Decoder:
         :param rank: which of the likeliest first tokens to begin with, from 0.
         """
         began = time.perf_counter()
-        run = _Run(StopRules(limits, prompt.held), limits, self._vocabulary, self._ends)
-        texts = [self._vocabulary.encode(prompt.held + text) for text in drafts]
+        run = _Run(StopRules(limits, prompt.token_healing), limits, self._vocabulary, self._ends)
+        texts = [self._vocabulary.encode(prompt.token_healing + text) for text in drafts]
         try:
             self._write(run, DraftSources(texts, prompt.ids), cancelled, report, rank)
         except BaseException:
@@ -208,8 +208,8 @@ class Decoder:
                 return None
             self._model.keep(len(ids) - 1)
             self._fed = ids[:-1]
-            closed = [[*self._vocabulary.encode(prompt.held + text), *self._closing] for text in texts]
-            given = self._vocabulary.writing(prompt.held) if prompt.held else ()
+            closed = [[*self._vocabulary.encode(prompt.token_healing + text), *self._closing] for text in texts]
+            given = self._vocabulary.writing(prompt.token_healing) if prompt.token_healing else ()
             return self._model.likelihoods(ids[-1], closed, given)
         except BaseException:
             self._fed = []

@@ -96,7 +96,7 @@ class HttpBackend:
         """The prompt as token ids; without ids where the server builds the prompt itself (see :meth:`generate`)."""
         if self._renderer is not None and self._takes_ids:
             made = self._renderer.render(parts)
-            return HttpPrompt(made.ids, made.held, made.pieces, made.counts, parts)
+            return HttpPrompt(made.ids, made.token_healing, made.pieces, made.counts, parts)
         return HttpPrompt((), "", len(parts.context), {}, parts)
 
     def generate(
@@ -126,7 +126,7 @@ class HttpBackend:
         self, prompt: "HttpPrompt", limits: Limits, cancelled: Cancelled, report: ReportText | None
     ) -> Generation:
         began = time.perf_counter()
-        stops, text, reason, raw = StopRules(limits, prompt.held), "", "", ""
+        stops, text, reason, raw = StopRules(limits, prompt.token_healing), "", "", ""
         exchange = self._client.post(self._url, self._body(prompt, limits), self._server.token)
         try:
             for piece in exchange.pieces(limits.deadline, cancelled):

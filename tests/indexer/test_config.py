@@ -145,7 +145,7 @@ def test_a_repository_may_not_redirect(tmp_path: Path) -> None:
         ({"baseModel": "a\0b"}, "base_model must be a string"),
     ],
 )
-def test_bad_values_are_told_and_not_used(options: dict[str, Any], told: str) -> None:
+def test_bad_values_are_reported_and_not_used(options: dict[str, Any], told: str) -> None:
     settings, problems = load(None, {}, NOWHERE, options)
     assert settings == Settings()
     assert len(problems) == 1
@@ -163,7 +163,7 @@ def test_a_bad_value_leaves_the_one_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["max_lines = ", "\xff\xfe", "[" * 5000, "x = 1\nx = 2\n", "a" * 100_000])
-def test_a_broken_file_is_told(tmp_path: Path, text: str) -> None:
+def test_a_broken_file_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / ".ondol.toml").write_bytes(text.encode("latin-1"))
     settings, problems = load(tmp_path, {}, NOWHERE, None)
     assert settings == Settings()

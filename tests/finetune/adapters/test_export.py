@@ -122,7 +122,7 @@ def test_llama_cpp_under_our_loop(tmp_path: Path) -> None:
     one_by_one = [backend.score(prompt, [t]) for t in (plain.text[:20], "zzz")]
     assert [s[0] for s in one_by_one if s] == pytest.approx(scores[:2], abs=0.05)
     held = backend.render(PromptInput("a.py", TEXT + "    return fo", "\n"))
-    assert held.held == " fo"
+    assert held.token_healing == " fo"
     on_torch = TorchBackend(tmp_path / "base", 200, "cpu", torch.float32, threads=1)
     wanted = on_torch.generate(held, limits)
     for drafts in ((), ("r i in x",)):

@@ -1,4 +1,4 @@
-"""Building and updating: what changed is found, what did not is kept, and the result is that of a fresh build."""
+"""Building and updating: changed files are found, unchanged ones kept, and the result equals a fresh build."""
 
 import os
 import random
@@ -151,7 +151,7 @@ def test_an_exclusion_is_gone_in_the_first_answer_and_from_the_disk_after_the_bu
     assert len(list((where / "generations").iterdir())) == 1
 
 
-def test_an_index_of_other_code_is_built_anew(tmp_path, monkeypatch):
+def test_an_index_of_another_version_is_rebuilt(tmp_path, monkeypatch):
     root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
     indexes.updated(root, data)
@@ -163,7 +163,7 @@ def test_an_index_of_other_code_is_built_anew(tmp_path, monkeypatch):
     assert not Index.open(indexes.directory(root, data)).outdated
 
 
-def test_an_index_of_a_later_version_is_refused_and_kept_unless_told_otherwise(tmp_path, monkeypatch):
+def test_an_index_of_a_later_version_is_refused_and_kept_without_full(tmp_path, monkeypatch):
     root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
     with monkeypatch.context() as later:

@@ -1,4 +1,4 @@
-"""An index survives: a process that ends anywhere, failing and full disks, damage, lost power, two writers."""
+"""An index survives a process that ends at any point, failing and full disks, damage, lost power, two writers."""
 
 import json
 import os
@@ -201,7 +201,7 @@ def test_hashes_are_checked_again_when_a_file_was_touched(tmp_path, monkeypatch)
         Index.open(where)
 
 
-def test_a_directory_that_cannot_be_read_is_told_and_not_deleted(tmp_path, monkeypatch):
+def test_a_directory_that_cannot_be_read_is_reported_and_not_deleted(tmp_path, monkeypatch):
     root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
     indexes.updated(root, data)
 

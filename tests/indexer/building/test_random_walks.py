@@ -1,4 +1,4 @@
-"""An update equals a fresh build: random walks over a repository, both compared in everything they hold."""
+"""An update equals a fresh build: random changes of a repository, both indexes compared in full."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Worker processes: a file that hangs, crashes or fills the memory costs that file alone, with a counted reason."""
+"""Worker processes: a file that hangs, crashes or fills the memory is skipped with a reason; all others are indexed."""
 
 import os
 import subprocess

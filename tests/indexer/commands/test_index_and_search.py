@@ -1,4 +1,4 @@
-"""The console script as people meet it: good repositories, bad ones, odd files; exit codes and sentences."""
+"""The console script: good repositories, bad ones, odd files; exit codes and messages."""
 
 import json
 import os
@@ -111,7 +111,7 @@ def test_wrong_use_is_exit_code_2(tmp_path):
     assert console.run("no-such-command").returncode == 2
 
 
-def test_a_bare_repository_is_told_apart(tmp_path, data):
+def test_a_bare_repository_is_recognized(tmp_path, data):
     repositories.git(tmp_path, "init", "-q", "--bare", "bare.git")
     done = console.run("index", tmp_path / "bare.git", data=data)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""Chunks cover a file, hold whole definitions, and nothing in a file can stop the cutting."""
+"""Chunks cover a file and hold whole definitions; no file makes chunking fail."""
 
 import random
 import textwrap
@@ -259,7 +259,7 @@ def test_nesting_of_any_depth(language: str, text: str) -> None:
     check(text, chunk(text, language, "deep"))
 
 
-def test_one_long_line_stands_alone() -> None:
+def test_one_long_line_is_a_chunk_of_its_own() -> None:
     text = "a = 1\n" + "x" * 50_000 + "\nb = 2\n"
     chunks = chunk(text, "javascript", "min.js")
     check(text, chunks)

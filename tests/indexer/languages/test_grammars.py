@@ -1,4 +1,4 @@
-"""Every promised language has a grammar that reads its own code."""
+"""Every supported language has a grammar that parses its code."""
 
 import subprocess
 import sys

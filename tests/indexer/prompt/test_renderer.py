@@ -16,7 +16,7 @@ PARTS = PromptInput("a.py", "def f(", "):\n", (ContextPiece("b.py", "x = 1"),), 
 
 
 def render(family: str, parts: PromptInput = PARTS, limit: int = 400) -> list[int]:
-    """The prompt's ids, with nothing held back."""
+    """The prompt's ids; token healing must not apply."""
     return list(Renderer(spec_named(family), vocabulary(family), limit, heal=False).render(parts).ids)
 
 
@@ -130,7 +130,7 @@ def test_a_codellama_middle_keeps_its_leading_space() -> None:
 def test_left_to_right_holds_trailing_blanks_back_and_does_not_see_the_suffix() -> None:
     prompt = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).render(PromptInput("a.py", "if x:\n    ", "unseen"))
     assert bytes(prompt.ids) == b"if x:\n"
-    assert prompt.held == "    "
+    assert prompt.token_healing == "    "
 
 
 HELD = {
@@ -155,15 +155,15 @@ HELD = {
 
 
 @pytest.mark.parametrize("prefix", HELD)
-def test_what_the_next_token_may_begin_with_is_held_back(prefix: str) -> None:
+def test_text_that_the_next_token_may_begin_with_is_left_to_token_healing(prefix: str) -> None:
     held = HELD[prefix]
     for family in ("small-llama", "deepseek-coder"):
         parts = PromptInput("a.py", prefix, ")\n", PARTS.context)
         prompt = Renderer(spec_named(family), vocabulary(family), 400).render(parts)
-        assert prompt.held == held
+        assert prompt.token_healing == held
         assert list(prompt.ids) == render(family, replace(parts, prefix=prefix.removesuffix(held)))
     prompt = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).render(PromptInput("a", "x =  fo", ""))
-    assert (bytes(prompt.ids), prompt.held) == (b"x =", "  fo")
+    assert (bytes(prompt.ids), prompt.token_healing) == (b"x =", "  fo")
 
 
 def test_the_ids_that_may_write_a_text_are_those_of_its_beginnings_and_of_what_begins_with_it() -> None:
@@ -250,7 +250,7 @@ def test_a_prompt_never_exceeds_its_limit(family: str) -> None:
             assert prompt.ids[-1] in vocabulary(family).controls.values()  # the frame is whole
 
 
-def test_the_best_piece_stands_last_and_the_worst_is_dropped_first() -> None:
+def test_the_best_piece_comes_last_and_the_worst_is_dropped_first() -> None:
     pieces = tuple(ContextPiece(f"{name}.py", f"{name} = 1\n" * 4) for name in "abcdefgh")
     prompt = Renderer(spec_named("small-llama"), vocabulary("small-llama"), 300).render(
         PromptInput("z.py", "x" * 500, "", pieces)
@@ -292,7 +292,7 @@ def test_a_training_sample_is_the_served_prompt_and_the_middle() -> None:
             parts = PromptInput("a.py", text[:start], text[stop:], PARTS.context)
             ids, target = training.training(parts, text[start:stop])
             assert tuple(ids[:target]) == serving.render(parts).ids
-            assert training.vocabulary.decode(ids[target:]) == serving.render(parts).held + text[start:stop]
+            assert training.vocabulary.decode(ids[target:]) == serving.render(parts).token_healing + text[start:stop]
             assert ids[-1] in stop_ids(spec_named(family), training.vocabulary)
 
 

@@ -1,4 +1,4 @@
-"""The text comes back whatever encoding an editor of the last thirty years wrote it in."""
+"""Texts in common encodings are decoded."""
 
 import pytest
 from hypothesis import given
@@ -37,7 +37,7 @@ def test_line_ends_and_odd_characters_are_kept() -> None:
     assert decode(text.encode())[0] == text
 
 
-def test_a_mark_of_byte_order_that_lies_does_not_raise() -> None:
+def test_a_wrong_byte_order_mark_does_not_raise() -> None:
     assert decode(b"\xff\xfea")[0]  # one byte too many for UTF-16
     assert decode(b"\xef\xbb\xbf\xff\xfe")[0]
 

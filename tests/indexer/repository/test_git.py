@@ -1,4 +1,4 @@
-"""Git answers, in every state a repository can be in, and starts nothing that a repository asks for."""
+"""Git works in every state of a repository, and starts no program that a repository names."""
 
 import os
 import subprocess
@@ -63,7 +63,7 @@ def test_states(tmp_path: Path) -> None:
     assert [entry.path for entry in walk.walk(tmp_path / "shallow", Settings())[0]] == ["a.py"]
 
 
-def test_a_bare_repository_and_a_broken_one_are_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_bare_repository_and_a_broken_one_are_reported_in_a_sentence(tmp_path: Path) -> None:
     full = repository(tmp_path / "full", {"a.py": "x = 1\n"})
     git(tmp_path, "clone", "-q", "--bare", str(full), "bare")
     bare = tmp_path / "bare"
@@ -91,7 +91,7 @@ def test_a_linked_work_tree_is_a_repository(tmp_path: Path) -> None:
     assert [entry.path for entry in walk.walk(tmp_path / "linked", Settings())[0]] == ["a.py"]
 
 
-def test_a_relative_root_is_read_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_root_is_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = repository(tmp_path / "r", {"a.py": "x = 1\n"})
     monkeypatch.chdir(tmp_path)
     (root / "b.py").write_text("y = 1\n")
@@ -148,7 +148,7 @@ def test_git_in_the_working_directory_is_not_started(tmp_path: Path, monkeypatch
     assert not (tmp_path / "PWNED").exists()
 
 
-def test_missing_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_git_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = repository(tmp_path, {"a.py": "x = 1\n"})
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(UserError, match="git is not installed; install git"):

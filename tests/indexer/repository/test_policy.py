@@ -1,4 +1,4 @@
-"""A zoo of files: each is read, or left out for the reason it should be; none stops the indexer."""
+"""Files of every kind: each is read or left out for the right reason; none stops the indexer."""
 
 import io
 import os

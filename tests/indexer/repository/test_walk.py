@@ -1,4 +1,4 @@
-"""Every file is found or counted, in one order, and nothing leads out of the root."""
+"""Every file is found or counted, in one order, and no path leads out of the root."""
 
 import dataclasses
 import os
@@ -149,7 +149,7 @@ def test_many_stars_are_matched_in_linear_time(tmp_path: Path) -> None:
     pattern=st.lists(st.sampled_from(["*", "?", "a", "b", "/", "**", "[ab]", "[!a]", "."]), min_size=1, max_size=8),
     names=st.lists(st.text(alphabet="ab/.", min_size=1, max_size=10), min_size=5, max_size=20),
 )
-def test_patterns_mean_what_pathspec_means(pattern: list[str], names: list[str]) -> None:
+def test_patterns_match_as_pathspec_does(pattern: list[str], names: list[str]) -> None:
     line = "".join(pattern)
     if is_usable(line):
         ours, bad = compile_lines([line])

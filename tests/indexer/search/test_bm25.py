@@ -1,4 +1,4 @@
-"""BM25 on disk: what is committed is found, a clone leaves its source alone, order does not depend on luck."""
+"""BM25 on disk: committed chunks are found, a clone does not change its source, the order is deterministic."""
 
 import hashlib
 import random

@@ -84,7 +84,7 @@ def test_the_file_being_edited_is_left_out(index: Small) -> None:
     assert "shop/cart.py" not in {hit.chunk.path for hit in hits}
 
 
-def test_at_most_two_hits_of_a_file_unless_told(index: Small) -> None:
+def test_at_most_two_hits_of_a_file_by_default(index: Small) -> None:
     paths = [hit.chunk.path for hit in search(index, "def item self items", 6)]
     assert paths.count("shop/cart.py") == 2
     paths = [hit.chunk.path for hit in search(index, "def item self items", 6, per_file=None)]

@@ -1,4 +1,4 @@
-"""The token suffix index against a search that looks at every place."""
+"""The token suffix index against a search over every position."""
 
 import random
 

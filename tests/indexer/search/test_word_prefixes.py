@@ -28,7 +28,7 @@ def test_words_that_begin_with_letters_are_found_and_the_letters_themselves_are_
     assert beginning(Words(build_words([""])), "a") == set()
 
 
-def test_any_beginning_gives_what_a_look_at_every_word_gives() -> None:
+def test_any_prefix_finds_the_same_words_as_a_scan() -> None:
     seed = random.randrange(10**6)
     rng = random.Random(seed)
     letters = "ab_é한𝒳\ud800"

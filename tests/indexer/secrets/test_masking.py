@@ -1,4 +1,4 @@
-"""Secrets go, look-alikes stay, lines keep their numbers."""
+"""Secrets are masked, similar text is not, and lines keep their numbers."""
 
 import base64
 import random

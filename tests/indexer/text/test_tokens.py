@@ -1,4 +1,4 @@
-"""The lexer for copying: tokens, lines, indentation, ids."""
+"""The lexer for matching: tokens, lines, indentation, ids."""
 
 import random
 
