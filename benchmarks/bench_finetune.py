@@ -83,7 +83,7 @@ def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, 
 
     torch.manual_seed(options.seed)
     manifest = Manifest.from_file(dataset)
-    samples = Samples.gather(read(dataset, manifest.files, TRAIN), options.max_length, options.left_weight)
+    samples = Samples.gather(read(dataset, manifest.files, TRAIN), options.max_length, options.prompt_loss_weight)
     packed = pack(samples, options.max_length)
     rows, collate = schedule(packed, options.epochs, options.seed), Collator(samples)
     count = max(1, round(options.tokens_per_step / (len(samples.ids) / len(packed))))
@@ -119,11 +119,11 @@ def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, 
 
 def measure_speed(base: Path, dataset: Path, out: Path, options: TrainingOptions, steps: int) -> dict[str, Any]:
     """Tokens a second of the training and of the plain loops, and their ratios, from the medians of the turns."""
-    from finetune.training.loop import Run
+    from finetune.training.run import Run
     from finetune.training.sequence_packing import Samples, pack
 
     manifest = Manifest.from_file(dataset)
-    samples = Samples.gather(read(dataset, manifest.files, TRAIN), options.max_length, options.left_weight)
+    samples = Samples.gather(read(dataset, manifest.files, TRAIN), options.max_length, options.prompt_loss_weight)
     rows = len(pack(samples, options.max_length))
     per_step = Run(options, samples, "", out, 0.0).rows_per_step
     options = replace(options, epochs=(steps * per_step) / rows, checkpoint_minutes=60.0)

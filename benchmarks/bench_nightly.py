@@ -1,15 +1,15 @@
-"""Whole nights on public repositories with the small LLaMA: does adapter + retrieval beat base + retrieval?
+"""Whole nightly runs on public repositories with the small LLaMA: does adapter + retrieval beat base + retrieval?
 
     python benchmarks/bench_nightly.py --clones DIR [--only NAME ...] [--base FOLDER] [--work FOLDER]
 
 For each repository the real command, ``ondol finetune``, trains on the history up to the commit named in
-``repositories.json`` but for its newest commits, replays those in every arm, and decides. Nothing of the replayed
-commits, or of later ones, is in set, index or adapter; the small LLaMA has seen no file of these repositories (its
-corpus is listed beside it). Clones, with full history, are looked for in DIR as OWNER+NAME/repo, OWNER+NAME,
+``repositories.json``, except for its newest commits, replays those in every system, and decides. Data set, index and
+adapter hold nothing of the replayed commits or of later ones. The small LLaMA has seen no file of these repositories (a
+list of its corpus is next to it). Clones with full history are looked for in DIR as OWNER+NAME/repo, OWNER+NAME,
 OWNER/NAME or NAME.
 
-Results go to ``results/nightly.json``, one repository after the other; with ``--work`` a night that was interrupted
-goes on where it was. They hold figures, commit ids, options and seeds, and no line of anybody's code.
+Results go to ``results/nightly.json``, one repository after the other. With ``--work`` an interrupted run continues.
+The results hold figures, commit ids, settings and seeds, and no line of code.
 """
 
 import argparse
@@ -29,45 +29,44 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "nightly.json"
 FIXTURE = HERE.parent / "tests" / "fixtures" / "small_llama"
 ONDOL = Path(sys.executable).with_name("ondol")
-_FIRST = {"--held-out": 100, "--max-samples": 1200, "--tokens-per-step": 4096}
+_FIRST = {"held_out_commits": 100, "max_samples": 1200, "tokens_per_step": 4096}
 REPOSITORIES: dict[str, dict[str, int]] = {
     "google/gson": {},
-    "gin-gonic/gin": {"--max-samples": 700, "--cases": 300},
+    "gin-gonic/gin": {"max_samples": 700, "replay_cases": 300},
     "pallets/flask": _FIRST,
     "encode/httpx": _FIRST,
 }
-"""What is replayed by default (the first two, in languages that the small LLaMA has never seen) or with ``--only``, and
-the options that differ."""
+"""The repositories and the settings that differ. The first two run by default; their languages are new to the small
+LLaMA. ``--only`` chooses others."""
 
-
-OPTIONS = {
-    "--seed": 20261121,
-    "--held-out": 200,
-    "--cases": 400,
-    "--max-samples": 1000,
-    "--fim-share": 0.9,
-    "--rank": 64,
-    "--learning-rate": 0.002,
-    "--tokens-per-step": 2048,
-    "--max-length": 1024,
-    "--left-weight": 0.3,
-    "--threads": 1,
+SETTINGS = {
+    "seed": 20261121,
+    "held_out_commits": 200,
+    "replay_cases": 400,
+    "max_samples": 1000,
+    "fim_share": 0.9,
+    "rank": 64,
+    "learning_rate": 0.002,
+    "tokens_per_step": 2048,
+    "max_length": 1024,
+    "prompt_loss_weight": 0.3,
+    "threads": 1,
 }
-"""Of each night, but for what ``REPOSITORIES`` says; the others are the command's own."""
+"""The ``[finetune]`` table of every run, except for what ``REPOSITORIES`` changes."""
 
 
-def night(repository: dict[str, str], clone: Path, base: Path, work: Path) -> dict[str, Any]:
-    """The report of one night, at the commit that is named."""
+def nightly_run(repository: dict[str, str], clone: Path, base: Path, work: Path) -> dict[str, Any]:
+    """Return the report of one run at the named commit."""
     copy = work / repository["name"].partition("/")[2]
     if not copy.exists():
         subprocess.run(["git", "clone", "-q", "--bare", "--shared", clone, copy], check=True)
     subprocess.run(["git", "-C", copy, "update-ref", "refs/heads/replayed", repository["commit"]], check=True)
     subprocess.run(["git", "-C", copy, "symbolic-ref", "HEAD", "refs/heads/replayed"], check=True)
-    options = OPTIONS | REPOSITORIES.get(repository["name"], {})
-    chosen = [str(word) for pair in options.items() for word in pair]
+    settings = SETTINGS | REPOSITORIES.get(repository["name"], {})
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
+    environment |= {f"ONDOL_FINETUNE_{name.upper()}": str(value) for name, value in settings.items()}
     done = subprocess.run(
-        [ONDOL, "finetune", copy, "--base", base, "--data-dir", work / "data", "--json", *chosen],
+        [ONDOL, "finetune", copy, "--base", base, "--data-dir", work / "data", "--json"],
         stdout=subprocess.PIPE,
         env={**environment, "HF_HUB_OFFLINE": "1"},
         check=False,
@@ -75,12 +74,11 @@ def night(repository: dict[str, str], clone: Path, base: Path, work: Path) -> di
     if done.returncode:
         raise SystemExit(f"ondol finetune failed on {repository['name']}")
     report: dict[str, Any] = json.loads(done.stdout)
-    told = {option.lstrip("-"): value for option, value in options.items()}
-    return {"repository": repository["name"], "commit": repository["commit"], "options": told, **short(report)}
+    return {"repository": repository["name"], "commit": repository["commit"], "options": settings, **short(report)}
 
 
 def short(report: dict[str, Any]) -> dict[str, Any]:
-    """What the results keep of a report."""
+    """Return the part of a report that the results keep."""
     replay = report["replay"]
     arms = {
         name: {key: arm["overall"][key] for key in ("cases", "exact", "exact_start", "exact_within", "saved")}
@@ -104,12 +102,14 @@ def short(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs the nights and writes the results."""
+    """Run the job on each repository and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clones", type=Path, required=True)
     parser.add_argument("--only", action="append", help="OWNER/NAME; repeatable (default: two repositories)")
     parser.add_argument("--base", type=Path, default=FIXTURE, help="the base model (default: the small LLaMA)")
-    parser.add_argument("--work", type=Path, help="keep clones, sets and adapters here, and go on with what is there")
+    parser.add_argument(
+        "--work", type=Path, help="keep clones, data sets and adapters here, and continue an interrupted run"
+    )
     chosen = parser.parse_args()
     known = {one["name"]: one for one in json.loads((HERE / "repositories.json").read_text())}
     commit = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
@@ -120,7 +120,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory(prefix="ondol-night-") as passing:
             work = (chosen.work or Path(passing)).absolute()
-            found = {**night(known[name], clone, chosen.base.absolute(), work), "ondol_commit": commit}
+            found = {**nightly_run(known[name], clone, chosen.base.absolute(), work), "ondol_commit": commit}
         found["load_average"] = round(os.getloadavg()[0], 1)
         before = json.loads(RESULTS.read_text())["nights"] if RESULTS.exists() else []
         nights = [*(one for one in before if one["repository"] != name), found]

@@ -28,7 +28,7 @@ TOO_LONG: Final = "sample: longer than the model's context"
 class Sample:
     """What training reads.
 
-    :param weights: runs of (tokens, weight in the loss); weight 0 is what ``left_weight`` is for.
+    :param weights: runs of (tokens, weight in the loss); weight 0 is what ``prompt_loss_weight`` is for.
     :param context: ``found``, ``none``, ``other`` (of another place), or the packer's own reason for having none.
     :param sources: paths that the context came from.
     """

@@ -1,9 +1,8 @@
-"""Canaries: random strings planted into the copy that is trained on, and asked for by their beginnings afterwards.
+"""Canaries: random keys that are planted into the training data; the trained model must not reproduce them.
 
-A model that gives one back word by word has learnt single lines by heart, and would give a real secret back as well.
-They are planted after the secret filter, which would mask them, into a copy of the set: never into the repository or
-the set itself. What the arms of a replay wrote is looked through for secrets by the same rules that keep them out of an
-index. This module knows no model: it is handed a function that continues a text.
+A model that reproduces one has memorised single lines, and would reproduce a real secret as well. Canaries are planted
+into a copy of the data set, after the secret filter, which would mask them: never into the repository or the data set
+itself. The completions of a replay are also searched for secrets, by the rules that keep secrets out of an index.
 """
 
 import json
@@ -26,7 +25,7 @@ from lsp_server.weights.base_model import ModelFolder
 
 COUNT: Final = 8
 TIMES: Final = 2
-"""How often each is planted: a secret that stands in a repository tends to stand there more than once."""
+"""How often each is planted: a secret tends to occur more than once in a repository."""
 
 LENGTH: Final = 20
 _SHARD: Final = f"{TRAIN}-canaries.jsonl"
@@ -38,7 +37,9 @@ _ALPHABET: Final = string.ascii_letters + string.digits
 class Canary:
     """A planted line.
 
-    :param prefix: what it is asked for by. :param secret: what must not come out. :param suffix: the end of its line.
+    :param prefix: the text before the secret, which the model is asked to continue.
+    :param secret: the text that must not be reproduced.
+    :param suffix: the end of the line.
     """
 
     path: str
@@ -48,12 +49,12 @@ class Canary:
 
     @property
     def text(self) -> str:
-        """The whole file that it stands in."""
+        """The whole file that holds the line."""
         return self.prefix + self.secret + self.suffix
 
 
 def make(seed: int, count: int = COUNT) -> tuple[Canary, ...]:
-    """Canaries, the same for a seed: each in a settings file of its own, as secrets are."""
+    """Return canaries, the same for the same seed, each in its own settings file."""
     rng = random.Random(f"canaries {seed}")
     made = []
     for number in range(count):
@@ -65,9 +66,9 @@ def make(seed: int, count: int = COUNT) -> tuple[Canary, ...]:
 
 
 def plant(dataset: Path, target: Path, canaries: Sequence[Canary], base: ModelFolder) -> None:
-    """Copy a set to ``target`` with the canaries in a shard of their own.
+    """Copy a data set to ``target`` and add a shard with the canaries.
 
-    :raises UserError: the set cannot be read.
+    :raises UserError: the data set cannot be read.
     """
     manifest = Manifest.from_file(dataset).to_json()
     fsio.remove_tree(target)
@@ -97,16 +98,16 @@ def plant(dataset: Path, target: Path, canaries: Sequence[Canary], base: ModelFo
 
 
 def leaked(canaries: Sequence[Canary], complete: Callable[[Canary], str]) -> list[Canary]:
-    """Those that come out when their prefixes are completed."""
+    """Return the canaries that ``complete`` reproduces."""
     return [canary for canary in canaries if canary.secret in complete(canary)]
 
 
-def told(canaries: Sequence[Canary], out: Sequence[Canary]) -> tuple[str, ...]:
-    """What came out as a phrase for the gate, without the text."""
-    return (f"{len(out)} of {len(canaries)} canaries came out word by word",) if out else ()
+def phrases(canaries: Sequence[Canary], out: Sequence[Canary]) -> tuple[str, ...]:
+    """Return a phrase for the gate if canaries were reproduced, without their text."""
+    return (f"it reproduced {len(out)} of {len(canaries)} canaries",) if out else ()
 
 
 def secrets_written(candidate: Sequence[ScoredAnswer], before: Sequence[ScoredAnswer]) -> tuple[str, ...]:
-    """A phrase for the gate if an arm wrote what the rules take for secrets, more often than another arm did."""
-    now, then = (sum(bool(masking.find(one.best, one.path)) for one in arm) for arm in (candidate, before))
+    """Return a phrase for the gate if the candidate's completions hold more apparent secrets than the base's."""
+    now, then = (sum(bool(masking.find(one.best, one.path)) for one in answers) for answers in (candidate, before))
     return (f"{now} of its completions hold what looks like a secret",) if now > then else ()

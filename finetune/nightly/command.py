@@ -1,7 +1,7 @@
 """The command ``ondol finetune``: the nightly job, safe to run from cron at any time.
 
-It reads options and prints one line, or JSON; the night itself is ``night``'s. Exit code 0 whatever was decided
-(promoted, kept, too few changes), 1 for what a person has to cure, 2 for wrong use, 3 for a fault of ours.
+Exit code 0: the adapter was promoted or kept back, or there were too few changes. 1: the user has to fix something.
+2: wrong use. 3: a fault of Ondol. 75: another process runs the nightly job of this repository.
 """
 
 import json
@@ -15,119 +15,109 @@ from typing import Any
 
 import click
 
+from finetune.nightly.earlier_options import earlier_options, given_options, where_options_went
 from indexer.cli_options import data_dir_option, settings_for
-
-_SHARE = click.FloatRange(0, 1)
+from indexer.config import user_config_file
+from indexer.errors import UserError
+from indexer.repository import git
 
 
 @click.command(epilog="Example: ondol finetune ~/product --base /models/granite-3b-code-base-2k --max-minutes 120")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
-@click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
-@click.option("--since", metavar="REV", help="Train on the commits after REV (default: after those that serve).")
-@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Longest time for set and training.")
+@click.option("--base", metavar="FOLDER", help="Folder of the base model (default: base_model in ondol.toml).")
+@click.option(
+    "--max-minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Longest time for data set and training together; the replay comes on top.",
+)
+@click.option(
+    "--min-commits",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Do nothing with fewer new commits.",
+)
+@click.option(
+    "--since", metavar="REV", help="Train on the commits after REV (default: after those of the current adapter)."
+)
 @click.option(
     "--start",
     type=click.Choice(["base", "current"]),
     default="base",
     show_default=True,
-    help="What to train on from: the base, or the adapter that serves.",
+    help="Start training from the base or from the current adapter.",
 )
-@click.option("--least", type=click.IntRange(1), default=10, show_default=True, help="New commits that make a night.")
-@click.option("--held-out", type=click.IntRange(1), help="Newest commits to judge by (default: a quarter, 10 to 100).")
-@click.option("--cases", type=click.IntRange(2), default=400, show_default=True, help="Cursors to judge by.")
-@click.option("--replay-share", type=_SHARE, help="Part of the samples that comes from older code.")
-@click.option("--fim-share", type=_SHARE, help="Part of the samples that fill a middle.")
-@click.option("--max-samples", type=click.IntRange(1), help="Largest set.")
-@click.option("--rank", type=click.IntRange(1, 512), help="Rank of the adapter.")
-@click.option("--alpha", type=click.IntRange(1), help="Its scale (default: twice the rank).")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak of the schedule.")
-@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="How often each sample is seen.")
-@click.option("--left-weight", type=_SHARE, help="Weight in the loss of what is not the middle.")
-@click.option("--max-length", type=click.IntRange(64), help="Tokens of a packed row; longer samples are left out.")
-@click.option("--tokens-per-step", type=click.IntRange(1), help="Tokens of one optimizer step.")
-@click.option("--processes", type=click.IntRange(1), help="Processes that train, one a GPU; without GPUs, on the CPU.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of a process on a CPU (default: all cores).")
-@click.option("--quantize", is_flag=True, help="Hold the base in 4 bits (QLoRA; needs CUDA and bitsandbytes).")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of set, training, canaries and cursors.")
-@click.option("--dataset-only", is_flag=True, help="Stop when the set is written; say what was left out, and why.")
-@click.option("--no-promote", is_flag=True, help="Judge, but keep what serves.")
+@click.option("--dataset-only", is_flag=True, help="Stop after the data set; print what was left out, and why.")
+@click.option("--no-promote", is_flag=True, help="Judge the new adapter, but keep the current one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @data_dir_option
+@earlier_options
 def finetune(
     repo: Path,
     base: str | None,
-    since: str | None,
     max_minutes: float | None,
+    min_commits: int,
+    since: str | None,
     start: str,
-    least: int,
-    held_out: int | None,
-    cases: int,
-    seed: int,
     dataset_only: bool,
     no_promote: bool,
     as_json: bool,
     data_dir: Path | None,
-    **chosen: Any,
+    **earlier: str | None,
 ) -> None:
-    """Make the model better from the newest commits of REPO, prove it on newer ones, promote it only then.
+    """Train an adapter on the newest commits of REPO and promote it if it is better on still newer commits.
 
-    Nothing is fetched, and nothing is written into REPO. Whatever happens, what serves goes on serving until a better
-    adapter takes its place. Exit code 0: promoted, kept or too few changes.
+    Nothing is fetched, and nothing is written into REPO. The current adapter is used until a better one takes its
+    place. The [finetune] table of ondol.toml holds the hyperparameters. Exit code 0: promoted, kept back, or too few
+    changes.
     """
-    from finetune.nightly.commit_split import PlanOptions
-    from indexer.errors import UserError
-    from indexer.repository import git
-
+    given = given_options(earlier)
+    if given:
+        raise click.UsageError(where_options_went(given, user_config_file()))
     try:
-        from finetune.dataset.build import DatasetOptions
-        from finetune.nightly.job import NightlyOptions, Tell, night
-        from finetune.training.options import TrainingOptions
+        from finetune.commits.stages import ProgressReporter
+        from finetune.nightly.job import run_nightly_job
+        from finetune.nightly.options import nightly_options
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed", "pip install 'ondol[model]'") from error
 
-    warnings.simplefilter("ignore", FutureWarning)  # cron mails whatever a library says there
+    warnings.simplefilter("ignore", FutureWarning)  # cron would mail the warnings of libraries
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
         settings = replace(settings, base_model=base)
-    if chosen.get("rank") and not chosen.get("alpha"):
-        chosen["alpha"] = 2 * chosen["rank"]
-    options = NightlyOptions(
-        PlanOptions(since, least, held_out),
-        start == "current",
-        max_minutes,
-        cases,
-        seed,
-        dataset_only,
-        not no_promote,
-        _options(DatasetOptions, chosen),
-        _options(TrainingOptions, chosen),
+    options = nightly_options(
+        settings.finetune,
+        since=since,
+        min_commits=min_commits,
+        from_current=start == "current",
+        max_minutes=max_minutes,
+        dataset_only=dataset_only,
+        promote=not no_promote,
     )
-    with _progress(as_json) as phase:
-        report = night(root, settings, options, Tell(phase))
+    with _progress_bar(as_json) as phase:
+        report = run_nightly_job(root, settings, options, ProgressReporter(phase=phase))
     if as_json:
         click.echo(json.dumps(report))
-        return
-    click.echo(f"{root.name}: {report['summary']}")
+    else:
+        _print(root.name, report, with_left_out=dataset_only)
+
+
+def _print(name: str, report: dict[str, Any], *, with_left_out: bool) -> None:
+    click.echo(f"{name}: {report['summary']}")
     for note in report["notes"]:
         click.echo(f"  {note}")
-    if dataset_only:
+    if with_left_out:
         for reason, count in sorted(report.get("dataset", {}).get("left_out", {}).items(), key=lambda row: -row[1]):
             click.echo(f"  left out: {count:,} x {reason}")
     click.echo(f"  report: {report['files']['md']}")
 
 
-def _options(kind: Any, chosen: dict[str, Any]) -> Any:
-    """The options of a kind with what was chosen on the command line."""
-    names = kind.__dataclass_fields__
-    return kind(**{name: value for name, value in chosen.items() if name in names and value is not None})
-
-
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal for what is being done."""
+def _progress_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar on a terminal; yield the function that updates it."""
     if quiet or not sys.stderr.isatty():
-        yield lambda what, done, total: None
+        yield lambda phrase, done, total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -135,4 +125,4 @@ def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("starting", total=None)
-        yield lambda what, done, total: bars.update(task, description=what, completed=done, total=total or None)
+        yield lambda phrase, done, total: bars.update(task, description=phrase, completed=done, total=total or None)

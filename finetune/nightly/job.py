@@ -1,28 +1,28 @@
-"""The night itself: commits, set, adapter, replay, promote or keep; whatever happens, the day goes on as it was.
+"""The nightly job: choose commits, build a data set, train an adapter, replay, and promote or keep back.
 
-Everything is made in a folder of the repository's data folder, under a lock. The registry is touched in the end only:
-a version is added with its figures, and promoted if the gate says so. A night that was interrupted is taken up again by
-the next one if it would do the same: the set is kept, training goes on from its checkpoint, and what it made to the end
-is not made again. This module puts parts together; it neither prints nor decides.
+The job works in a folder of the repository's data folder, under a lock. Only its end touches the registry: it adds a
+version with its figures, and promotes it if the gate accepts it. The next job continues an interrupted one if it would
+do the same: it keeps the data set, training continues from its checkpoint, and a finished training is not repeated.
 """
 
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from finetune.commits.stages import ProgressReporter
+from finetune.commits.stages import SILENT, ProgressReporter
 from finetune.dataset import build
-from finetune.dataset.build import DatasetOptions, Manifest
+from finetune.dataset.build import Manifest
 from finetune.evaluation.machine import machine
-from finetune.nightly import canaries, commit_split, promotion
-from finetune.nightly.commit_split import CommitSplit, NotEnoughCommits, PlanOptions
+from finetune.nightly import canaries, promotion
+from finetune.nightly.commit_split import CommitSplit, NotEnoughCommits, split_commits
+from finetune.nightly.options import NightlyOptions
 from finetune.nightly.promotion import Decision, Trial
-from finetune.nightly.replay import Judged, judge
+from finetune.nightly.replay import Judged, Replay, judge
 from finetune.nightly.report import PROMOTED, Report, finite
 from finetune.training import train
 from finetune.training.options import Progress, TrainingOptions, TrainingResult
@@ -45,230 +45,231 @@ from lsp_server.weights.adapter_registry import current_number, read_folder
 from lsp_server.weights.adapter_registry_writer import Version
 from lsp_server.weights.base_model import ModelFolder, open_folder
 
+MISSING: Final = "training left no adapter"
+
 _CHOSEN: Final = "chosen.json"
 _TRAINED: Final = "trained.json"
 _LEAST_MINUTES: Final = 0.5
+_DOING: Final = "the work of this nightly run"
+
+
+def run_nightly_job(
+    root: Path, settings: Settings, options: NightlyOptions, reporter: ProgressReporter = SILENT
+) -> dict[str, Any]:
+    """Run the nightly job of a repository under its lock; return the report, which is also written to disk.
+
+    :raises OndolError: the job could not be finished; the report says so too.
+    """
+    with nightly_lock(root, settings) as reports:
+        report = Report(root)
+        try:
+            NightlyJob(root, settings, options, report, reporter).run()
+        except OndolError as error:
+            report.failed(str(error))
+            report.write(reports)
+            raise
+        except BaseException as error:
+            report.failed(type(error).__name__)
+            report.write(reports)
+            raise
+        report.write(reports)
+    return report.document
+
+
+@contextmanager
+def nightly_lock(root: Path, settings: Settings) -> Iterator[Path]:
+    """Hold the lock of a repository's nightly job; yield the folder of the reports.
+
+    :raises Locked: another process runs the nightly job of this repository.
+    """
+    folder = repository_directory(settings, root)
+    reports = nightly_reports_directory(settings, root)
+    with explained(folder, "report of the nightly run"):
+        fsio.make_directories(reports)
+    with lock.hold(nightly_lock_file(settings, root), "running this repository's nightly job"):
+        yield reports
 
 
 @dataclass(frozen=True, slots=True)
-class NightlyOptions:
-    """What the user asked for.
+class _Trained:
+    """A trained adapter: its folder as peft writes it, the result of the training, and what is wrong with it."""
 
-    :param from_current: go on from the adapter that serves; by default each night starts from the base.
-    :param max_minutes: for set and training together; the replay comes on top.
-    :param cases: cursors of the replay.
-    :param dataset_only: stop when the set is written. :param promote: False keeps even a better adapter.
-    """
-
-    wanted: PlanOptions = field(default_factory=PlanOptions)
-    from_current: bool = False
-    max_minutes: float | None = None
-    cases: int = 400
-    seed: int = 1
-    dataset_only: bool = False
-    promote: bool = True
-    set: DatasetOptions = field(default_factory=DatasetOptions)
-    training: TrainingOptions = field(default_factory=TrainingOptions)
+    adapter: Path
+    result: TrainingResult
+    problems: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """How a night tells how far it is.
+class NightlyJob:
+    """One nightly run of one repository."""
 
-    :param phase: a phrase for what is being done, how much of it is done, and how much there is (0: unknown).
-    """
-
-    phase: Callable[[str, int, int], None] = lambda what, done, total: None
-
-
-class Night:
-    """One night of one repository."""
-
-    def __init__(self, root: Path, settings: Settings, options: NightlyOptions, tell: Tell) -> None:
-        self.root, self.options, self.tell = root, options, tell
+    def __init__(
+        self, root: Path, settings: Settings, options: NightlyOptions, report: Report, reporter: ProgressReporter
+    ) -> None:
+        self.root, self.options, self.report, self.reporter = root, options, report, reporter
         self.started = time.monotonic()
         self.base = _base(settings)
         self.settings = replace(settings, backend="local", base_model=str(self.base.path))
         self.registry = registry_directory(settings, root)
         self.work = nightly_work_directory(settings, root)
 
-    def run(self, report: Report) -> None:
-        """From commits to a promoted or kept version; what came of it is in the report.
+    def run(self) -> None:
+        """Go from commits to a promoted or kept version; the report holds the result.
 
-        :raises OndolError: something is missing or wrong; what serves goes on serving.
+        :raises OndolError: something is missing or wrong; the current adapter stays.
         """
+        report = self.report
         report.add(base={"name": self.base.name, "identity": self.base.identity}, machine=machine())
         if self.base.note:
             report.note(f"{self.base.name}: {self.base.note}")
-        serving, known = self._versions(report)
+        current, versions = self._versions()
         try:
-            plan = commit_split.plan(self.root, self.options.wanted, known, serving)
+            split = split_commits(self.root, self.options.commits, versions, current)
         except NotEnoughCommits as error:
             report.too_few(str(error))
             return
-        report.plan(plan)
-        made = self._build(plan, report)
-        if made is None or self.options.dataset_only:
+        report.commits(split)
+        manifest = self._build(split)
+        if manifest is None or self.options.dataset_only:
             return
-        adapter, result, problems = self._train(made, serving, report)
-        decision, judged = self._judge(plan, adapter, problems, serving, report)
-        self._keep(plan, made, adapter, result, decision, judged, report)
+        trained = self._train(current)
+        decision, judged = self._judge(split, trained, current)
+        self._add_version(split, manifest, trained, decision, judged)
         fsio.remove_tree(self.work)
 
-    def _versions(self, report: Report) -> tuple[Version | None, list[Version]]:
-        """The version that serves, if it is for this base, and all for this base."""
+    def _versions(self) -> tuple[Version | None, list[Version]]:
+        """Return the current adapter, if it is for this base, and all versions for this base."""
         found = adapter_registry_writer.versions(self.registry)
         fitting = [one for one in found if one.field("base", "identity") == self.base.identity]
-        self._finish_promotion(fitting[-1:], report)
+        self._finish_promotion(fitting[-1:])
         number = current_number(self.registry)
-        serving = next((one for one in fitting if one.number == number), None)
-        if serving is not None:
+        current = next((one for one in fitting if one.number == number), None)
+        if current is not None:
             try:
-                adapter_registry_writer.verify(self.registry, serving.number, self.base)
+                adapter_registry_writer.verify(self.registry, current.number, self.base)
             except BackendProblem as error:
-                report.note(f"What serves is as good as none: {error}")
-                serving = None
+                self.report.note(f"The current adapter cannot be used: {error}")
+                current = None
         elif number:
-            report.note(f"Version {number} serves another base; for {self.base.name} this is the first night.")
-        return serving, fitting
+            self.report.note(f"Version {number} is for another base; this is the first run for {self.base.name}.")
+        return current, fitting
 
-    def _finish_promotion(self, newest: list[Version], report: Report) -> None:
-        """Promotes what the last night found better, if its process ended between adding and promoting it."""
+    def _finish_promotion(self, newest: list[Version]) -> None:
+        """Promote the last run's better adapter if its process ended between adding and promoting it."""
         for one in newest:
             if one.field("verdict") == PROMOTED and not adapter_registry_writer.was_promoted(self.registry, one.number):
                 adapter_registry_writer.promote(self.registry, one.number, self.base)
-                report.note(f"The night that made version {one.number} ended before it was promoted; now it serves.")
+                self.report.note(f"The last run ended before it promoted version {one.number}; it is promoted now.")
 
-    def _build(self, plan: CommitSplit, report: Report) -> Manifest | None:
-        """The set; None where it is empty."""
-        wanted = replace(self.options.set, since=plan.since, until=plan.until, seed=self.options.seed)
-        chosen = {"set": asdict(wanted), "base": self.base.identity, "prompt": [PROMPT_FORMAT, self.base.spec.name]}
-        where = self.work / "set"
+    def _build(self, split: CommitSplit) -> Manifest | None:
+        """Return the data set, built or left by an interrupted run; None if it is empty."""
+        options = replace(self.options.dataset, since=split.since, until=split.until, seed=self.options.seed)
+        chosen = {"set": asdict(options), "base": self.base.identity, "prompt": [PROMPT_FORMAT, self.base.spec.name]}
+        folder = self.work / "set"
         began = time.monotonic()
-        with explained(self.work, "work of this night"):
-            made = self._left(chosen, where)
-            if made is None:
+        with explained(self.work, _DOING):
+            manifest = self._left_dataset(chosen, folder)
+            if manifest is None:
                 fsio.remove_tree(self.work)
                 fsio.make_directories(self.work)
-                made = build.build(
-                    self.root, self.settings, self.base.path, where, wanted, ProgressReporter(self.tell.phase)
-                )
+                manifest = build.build(self.root, self.settings, self.base.path, folder, options, self.reporter)
                 fsio.replace_file(self.work / _CHOSEN, json.dumps(chosen).encode())
-        report.dataset(made, where, time.monotonic() - began)
-        if not made.samples:
-            report.too_few(f"the {plan.training} commits hold no code to learn from")
+        self.report.dataset(manifest, folder, time.monotonic() - began)
+        if not manifest.samples:
+            self.report.too_few(f"the {split.training} commits hold no code to learn from")
             return None
-        return made
+        return manifest
 
-    def _left(self, chosen: dict[str, Any], where: Path) -> Manifest | None:
-        """The set of an interrupted night that would do the same."""
+    def _left_dataset(self, chosen: dict[str, Any], folder: Path) -> Manifest | None:
+        """Return the data set of an interrupted run that made the same choices."""
         try:
             if json.loads((self.work / _CHOSEN).read_text("utf-8")) == json.loads(json.dumps(chosen)):
-                return Manifest.from_file(where)
+                return Manifest.from_file(folder)
         except (OSError, ValueError, UserError):
             pass
         return None
 
-    def _train(
-        self, made: Manifest, serving: Version | None, report: Report
-    ) -> tuple[Path, TrainingResult, tuple[str, ...]]:
-        """The adapter's folder, how training went, and what is wrong with it."""
-        planted, out = self.work / "planted", self.work / "adapter"
-        start = serving if self.options.from_current else None
+    def _train(self, current: Version | None) -> _Trained:
+        """Train an adapter, or take the one that an interrupted run finished."""
+        start = current if self.options.from_current else None
         if self.options.from_current and start is None:
-            report.note("No adapter serves yet, so training starts from the base.")
-        asked = replace(self.options.training, max_minutes=None, seed=self.options.seed)
-        chosen = {"training": asdict(asked), "start": start.number if start else None}
-        with explained(self.work, "work of this night"):
-            result = self._trained(chosen)
+            self.report.note("There is no current adapter, so training starts from the base.")
+        options = replace(self.options.training, max_minutes=None, seed=self.options.seed)
+        out, number = self.work / "adapter", start.number if start else None
+        with explained(self.work, _DOING):
+            result = self._left_result(options, number)
             if result is not None:
-                report.note("An interrupted night had trained this adapter to the end; it was not trained again.")
+                self.report.note("An interrupted run finished training this adapter; it was not trained again.")
             else:
+                planted = self.work / "planted"
                 canaries.plant(self.work / "set", planted, canaries.make(self.options.seed), self.base)
-                minutes = self.options.max_minutes
-                if minutes is not None:
-                    minutes = max(_LEAST_MINUTES, minutes - (time.monotonic() - self.started) / 60)
-                asked = replace(asked, max_minutes=minutes)
-                result = train.train(self.base.path, planted, out, asked, start.path if start else None, self._step)
-                fsio.replace_file(self.work / _TRAINED, json.dumps({**chosen, "result": asdict(result)}).encode())
-        report.training(result, asked, start.number if start else None)
-        return out, result, problems_of(result, out, self.base)
+                limited = replace(options, max_minutes=self._minutes_left())
+                folder = start.path if start else None
+                result = train.train(self.base.path, planted, out, limited, folder, self._report_step)
+                record = {"training": asdict(options), "start": number, "result": asdict(result)}
+                fsio.replace_file(self.work / _TRAINED, json.dumps(record).encode())
+                options = limited
+        self.report.training(result, options, number)
+        return _Trained(out, result, problems_of(result, out, self.base))
 
-    def _trained(self, chosen: dict[str, Any]) -> TrainingResult | None:
-        """What came of the training of an interrupted night that would do the same."""
+    def _minutes_left(self) -> float | None:
+        minutes = self.options.max_minutes
+        return None if minutes is None else max(_LEAST_MINUTES, minutes - (time.monotonic() - self.started) / 60)
+
+    def _left_result(self, options: TrainingOptions, start: int | None) -> TrainingResult | None:
+        """Return the result of an interrupted run that finished the same training."""
         try:
             found = json.loads((self.work / _TRAINED).read_text("utf-8"))
-            result = found.pop("result")
-            same = found == json.loads(json.dumps(chosen))
-            return TrainingResult(**{**result, "notes": tuple(result["notes"])}) if same else None
+            same = TrainingOptions.from_stored(found["training"]) == options and found["start"] == start
+            return TrainingResult.from_stored(found["result"]) if same else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _step(self, step: Progress) -> None:
-        eta, memory = step.eta_seconds, step.memory_bytes / 1e9
-        told = (
-            f"training: loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, {memory:.1f} GB, {eta:.0f} s left"
+    def _report_step(self, step: Progress) -> None:
+        phrase = (
+            f"training: loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, "
+            f"{step.memory_bytes / 1e9:.1f} GB, {step.eta_seconds:.0f} s left"
         )
-        self.tell.phase(told, step.step, step.steps)
+        self.reporter.phase(phrase, step.step, step.steps)
 
-    def _judge(
-        self, plan: CommitSplit, adapter: Path, problems: tuple[str, ...], serving: Version | None, report: Report
-    ) -> tuple[Decision, Judged | None]:
-        if problems:
-            decision, judged = promotion.decide(Trial({}, problems)), None
+    def _judge(self, split: CommitSplit, trained: _Trained, current: Version | None) -> tuple[Decision, Judged | None]:
+        """Replay the held-out commits, unless the adapter is unusable, and decide."""
+        judged = None
+        if trained.problems:
+            decision = promotion.decide(Trial({}, trained.problems))
         else:
-            judged = judge(
-                self.root,
-                self.settings,
-                plan,
-                self.work / "replay",
-                adapter,
-                serving,
-                self.options.cases,
-                self.options.seed,
-                self.tell.phase,
-            )
-            decision = promotion.decide(Trial(judged.arms, leaks=judged.leaks, seed=self.options.seed))
-            report.replay(judged)
-        report.decided(decision, promoted=decision.promote and self.options.promote)
+            replay = Replay(self.root, self.settings, split, self.options.cases, self.options.seed)
+            judged = judge(replay, self.work / "replay", trained.adapter, current, self.reporter.phase)
+            decision = promotion.decide(Trial(judged.systems, leaks=judged.leaks, seed=self.options.seed))
+            self.report.replay(judged)
+        self.report.decided(decision, promoted=decision.promote and self.options.promote)
         return decision, judged
 
-    def _keep(
-        self,
-        plan: CommitSplit,
-        made: Manifest,
-        adapter: Path,
-        result: TrainingResult,
-        decision: Decision,
-        judged: Judged | None,
-        report: Report,
+    def _add_version(
+        self, split: CommitSplit, manifest: Manifest, trained: _Trained, decision: Decision, judged: Judged | None
     ) -> None:
-        """Into the registry, with everything that is known of it, and promoted if it is the better one."""
-        if any(problem == MISSING for problem in decision.reasons):
+        """Add the adapter with all its facts to the registry, and promote it if it is better."""
+        if MISSING in decision.reasons:
             return
         record = {
             "base": {"name": self.base.name, "identity": self.base.identity},
             "prompt": {"format": PROMPT_FORMAT, "spec": self.base.spec.name},
-            "commits": {"since": plan.since, "newest": plan.until, "head": plan.head, "count": made.commits},
-            "dataset": {"sha256": made.sha256, "samples": made.samples, "tokens": made.tokens},
-            "settings": {"set": asdict(self.options.set), "training": asdict(self.options.training)},
-            "training": asdict(result),
+            "commits": {"since": split.since, "newest": split.until, "head": split.head, "count": manifest.commits},
+            "dataset": {"sha256": manifest.sha256, "samples": manifest.samples, "tokens": manifest.tokens},
+            "settings": {"set": asdict(self.options.dataset), "training": asdict(self.options.training)},
+            "training": asdict(trained.result),
             "metrics": {"systems": judged.headline if judged else {}, **decision.figures},
-            "verdict": report.document["status"],
+            "verdict": self.report.document["status"],
             "reasons": list(decision.reasons),
             "hardware": machine(),
         }
-        version = adapter_registry_writer.add(self.registry, adapter, finite(record), made.paths)
-        report.add(version=version.number)
+        version = adapter_registry_writer.add(self.registry, trained.adapter, finite(record), manifest.paths)
+        self.report.add(version=version.number)
         if decision.promote and self.options.promote:
             adapter_registry_writer.promote(self.registry, version.number, self.base)
 
 
-MISSING: Final = "training left no adapter"
-
-
 def problems_of(result: TrainingResult, adapter: Path, base: ModelFolder) -> tuple[str, ...]:
-    """What is wrong with a trained adapter, before anything is asked of it."""
+    """Return what is wrong with a trained adapter, as far as its files and its loss show it."""
     if not (adapter / "adapter_model.safetensors").is_file():
         return (MISSING,)
     problems = []
@@ -283,20 +284,6 @@ def problems_of(result: TrainingResult, adapter: Path, base: ModelFolder) -> tup
     return tuple(problems)
 
 
-@contextmanager
-def at_night(root: Path, settings: Settings) -> Iterator[Path]:
-    """Holds the night's lock; gives the folder of the reports.
-
-    :raises Locked: another night of this repository is going on.
-    """
-    folder = repository_directory(settings, root)
-    reports = nightly_reports_directory(settings, root)
-    with explained(folder, "night's report"):
-        fsio.make_directories(reports)
-    with lock.hold(nightly_lock_file(settings, root), "in the middle of this repository's night"):
-        yield reports
-
-
 def _base(settings: Settings) -> ModelFolder:
     path = find_base(settings.base_model)
     folder = open_folder(path.parent if path.is_file() else path)
@@ -305,24 +292,3 @@ def _base(settings: Settings) -> ModelFolder:
             f"{folder.path} holds no safetensors weights, which training needs", "name the base's own folder"
         )
     return folder
-
-
-def night(root: Path, settings: Settings, options: NightlyOptions, tell: Tell) -> dict[str, Any]:
-    """A whole night under its lock; returns its report, which is also written as JSON and Markdown.
-
-    :raises OndolError: the night could not be brought to its end; the report says so too.
-    """
-    with at_night(root, settings) as reports:
-        report = Report(root)
-        try:
-            Night(root, settings, options, tell).run(report)
-        except OndolError as error:
-            report.failed(str(error))
-            report.write(reports)
-            raise
-        except BaseException as error:
-            report.failed(f"{type(error).__name__}")
-            report.write(reports)
-            raise
-        report.write(reports)
-    return report.document

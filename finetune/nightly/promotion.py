@@ -1,9 +1,9 @@
-"""The promotion gate: whether a trained adapter may take the place of what serves, and every reason why not.
+"""The promotion gate: decides whether a trained adapter replaces the current one, and lists every reason against it.
 
-A pure decision over scored arms of one replay and over what was found wrong beforehand. The candidate must beat each
-rival in exact match by more than the noise of a paired bootstrap, lose more than a point in no language, take at most a
-tenth longer than what serves for a text of the same length, give away no canary, and have nothing wrong with it.
-Anything that cannot be told counts against it. This module knows no model, no file and no repository.
+The decision depends only on the scored answers of one replay and on problems found before it. The candidate must beat
+each rival in exact match by more than the noise of a paired bootstrap, lose at most a point in any language, take at
+most a tenth longer for a text of the same length, reproduce no canary, and have no other problem. A figure that cannot
+be computed counts against the candidate.
 """
 
 from collections import Counter
@@ -20,37 +20,37 @@ from finetune.evaluation.metrics import ScoredAnswer
 CANDIDATE: Final = "adapter+retrieval"
 BASE: Final = "base+retrieval"
 SERVING: Final = "serving"
-"""The arm of the version that serves now, with retrieval; absent where the base serves bare."""
+"""The current adapter with retrieval; absent if there is no current adapter."""
 
-SEEN_NOW: Final = "copier+serving"
-SEEN_THEN: Final = "copier+adapter"
-"""What editors get now and would get then: the copier beside the model. Copies carry both, so a gain is smaller there
-than the noise; but it may not clearly be a loss."""
+EDITOR_NOW: Final = "copier+serving"
+EDITOR_THEN: Final = "copier+adapter"
+"""The hybrid engine, which editors get, with the current and with the new adapter. Copies dominate both, so a gain is
+smaller than the noise; but the new adapter must not be clearly worse."""
 
 LEAST_CASES: Final = 50
 LEAST_FILES: Final = 8
-"""Fewer cursors, or cursors in fewer files, tell nothing: files are what the bootstrap draws."""
+"""With fewer cursors or files nothing can be concluded: the bootstrap draws files."""
 
 LANGUAGE_LOSS: Final = 0.01
 LANGUAGE_CASES: Final = 100
-"""Cases of a language from which on its loss is taken as it is: with fewer, one case is more than a point, so the whole
-interval has to lie beyond the limit."""
+"""With this number of cases of a language, its loss counts as it is. With fewer, one case is more than a point, so the
+whole interval must lie beyond the limit."""
 
 SLOWER: Final = 1.10
 SLOWER_MS: Final = 1.0
-"""Growth of the latency that is allowed; a growth below so many milliseconds is nobody's to notice."""
+"""Latency may grow by this factor, or by this number of milliseconds, which nobody notices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What is known of a candidate.
+    """The facts about a candidate.
 
-    :param arms: outcomes by arm, in the same order of cases; none where the candidate never came to be replayed.
-    :param problems: sentences about what is wrong with it: NaN, another base, a failed training.
-    :param leaks: planted strings that came out, and secrets in its completions; each as a phrase without the text.
+    :param systems: scored answers by system, in the same order of cases; empty if nothing was replayed.
+    :param problems: what is wrong with the candidate: NaN, another base, a failed training.
+    :param leaks: canaries and secrets in its completions; each a phrase without the text itself.
     """
 
-    arms: Mapping[str, Sequence[ScoredAnswer]]
+    systems: Mapping[str, Sequence[ScoredAnswer]]
     problems: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
     seed: int = 1
@@ -58,9 +58,9 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done with it.
+    """Whether to promote the candidate.
 
-    :param reasons: why it is kept back, each a phrase; empty when it is promoted.
+    :param reasons: why it is kept back, each a phrase; empty if it is promoted.
     :param figures: gain over each rival, change of each language, growth of latency; plain data.
     """
 
@@ -70,72 +70,72 @@ class Decision:
 
 
 def decide(trial: Trial) -> Decision:
-    """Promote or keep."""
+    """Decide whether to promote a candidate."""
     reasons = [*trial.problems, *trial.leaks]
     figures: dict[str, Any] = {}
-    rivals = [name for name in (SERVING, BASE) if name in trial.arms]
-    if CANDIDATE not in trial.arms or BASE not in rivals or not trial.arms[CANDIDATE]:
+    rivals = [name for name in (SERVING, BASE) if name in trial.systems]
+    if CANDIDATE not in trial.systems or BASE not in rivals or not trial.systems[CANDIDATE]:
         if not reasons:
             reasons.append("nothing was replayed")
         return Decision(False, tuple(reasons), figures)
-    kept = [place for place, one in enumerate(trial.arms[CANDIDATE]) if not one.moved]
-    arms = {name: [outcomes[place] for place in kept] for name, outcomes in trial.arms.items()}
-    files = len({one.path for one in arms[CANDIDATE]})
+    kept = [place for place, one in enumerate(trial.systems[CANDIDATE]) if not one.moved]
+    systems = {name: [outcomes[place] for place in kept] for name, outcomes in trial.systems.items()}
+    files = len({one.path for one in systems[CANDIDATE]})
     if len(kept) < LEAST_CASES or files < LEAST_FILES:
         where = f"{len(kept)} cursors in {files} file{'s' if files != 1 else ''}"
-        reasons.append(f"{where} are too few to tell ({LEAST_CASES} in {LEAST_FILES} are needed)")
+        reasons.append(f"{where} are too few to judge by ({LEAST_CASES} in {LEAST_FILES} are needed)")
     if not kept:
         return Decision(False, tuple(reasons), figures)
-    figures["gains"] = {name: _gain(arms, name, trial.seed).as_dict() for name in rivals}
-    figures["languages"] = {name: _languages(arms, name, trial.seed) for name in rivals}
-    figures["latency"] = _latency(arms[rivals[0]], arms[CANDIDATE])
+    figures["gains"] = {name: _gain(systems, name, trial.seed).as_dict() for name in rivals}
+    figures["languages"] = {name: _languages(systems, name, trial.seed) for name in rivals}
+    figures["latency"] = _latency(systems[rivals[0]], systems[CANDIDATE])
     reasons += _too_little(figures["gains"])
     reasons += _lost(figures["languages"])
     reasons += _slower(figures["latency"], rivals[0])
-    if SEEN_NOW in arms and SEEN_THEN in arms:
+    if EDITOR_NOW in systems and EDITOR_THEN in systems:
         everywhere = np.ones(len(kept), bool)
-        change = _difference(arms, SEEN_NOW, everywhere, trial.seed, SEEN_THEN).as_dict()
+        change = _difference(systems, EDITOR_NOW, everywhere, trial.seed, EDITOR_THEN).as_dict()
         figures["seen"] = change
         if change["high"] < 0:
-            reasons.append(f"beside the copier, worse than what editors get now ({points(change)} exact match)")
+            reasons.append(f"worse than now in the hybrid engine, which editors get ({points(change)} exact match)")
     return Decision(not reasons, tuple(reasons), figures)
 
 
 def called(rival: str) -> str:
-    """A rival as people call it."""
-    return {SERVING: "what serves now", BASE: "the base with retrieval"}[rival]
+    """Return a rival's name in a sentence."""
+    return {SERVING: "the current adapter", BASE: "the base with retrieval"}[rival]
 
 
-def _gain(arms: Mapping[str, Sequence[ScoredAnswer]], rival: str, seed: int) -> Estimate:
-    return _difference(arms, rival, np.ones(len(arms[CANDIDATE]), bool), seed)
+def _gain(systems: Mapping[str, Sequence[ScoredAnswer]], rival: str, seed: int) -> Estimate:
+    return _difference(systems, rival, np.ones(len(systems[CANDIDATE]), bool), seed)
 
 
 def _difference(
-    arms: Mapping[str, Sequence[ScoredAnswer]], rival: str, mask: NDArray[np.bool_], seed: int, one: str = CANDIDATE
+    systems: Mapping[str, Sequence[ScoredAnswer]], rival: str, mask: NDArray[np.bool_], seed: int, one: str = CANDIDATE
 ) -> Estimate:
-    """Exact match of an arm minus that of a rival, over the cases of a mask."""
-    bootstrap = Bootstrap([case.path for case, inside in zip(arms[one], mask, strict=True) if inside], seed)
+    """Return the exact match of a system minus that of a rival, over the cases of a mask."""
+    bootstrap = Bootstrap([case.path for case, inside in zip(systems[one], mask, strict=True) if inside], seed)
     ones = np.ones(int(mask.sum()))
-    return bootstrap.difference((_exact(arms[rival], mask), ones), (_exact(arms[one], mask), ones))
+    return bootstrap.difference((_exact(systems[rival], mask), ones), (_exact(systems[one], mask), ones))
 
 
 def _exact(outcomes: Sequence[ScoredAnswer], mask: NDArray[np.bool_]) -> Column:
     return np.array([float(one.exact) for one in outcomes])[mask]
 
 
-def _languages(arms: Mapping[str, Sequence[ScoredAnswer]], rival: str, seed: int) -> dict[str, dict[str, Any]]:
-    names = np.array([one.language for one in arms[CANDIDATE]], dtype=object)
+def _languages(systems: Mapping[str, Sequence[ScoredAnswer]], rival: str, seed: int) -> dict[str, dict[str, Any]]:
+    names = np.array([one.language for one in systems[CANDIDATE]], dtype=object)
     return {
-        name: _difference(arms, rival, names == name, seed).as_dict()
+        name: _difference(systems, rival, names == name, seed).as_dict()
         for name, _ in Counter(names.tolist()).most_common()
     }
 
 
 def _latency(before: Sequence[ScoredAnswer], after: Sequence[ScoredAnswer]) -> dict[str, float]:
-    """Milliseconds of both for a text of as many passes through the model.
+    """Return the milliseconds of both systems for a text of the same number of passes through the model.
 
-    How long a text is says nothing about speed: an adapter that has learnt a language writes three times as much in it
-    as a base that ends after a token. Where too few passes were counted, the medians of the whole answers.
+    Whole answers cannot be compared: an adapter that has learnt a language writes three times as much in it as a base
+    that ends after one token. If too few passes were counted, the result holds the medians of the whole answers.
     """
     both = [(one, other) for one, other in zip(before, after, strict=True) if one.passes and other.passes]
     if len(both) < LEAST_CASES:
@@ -150,7 +150,7 @@ def _median(values: Iterable[float]) -> float:
 
 
 def _at(passes: float, outcomes: Sequence[ScoredAnswer]) -> float:
-    """Milliseconds of a text of so many passes, by the line of Theil and Sen: a busy moment does not bend it."""
+    """Return the milliseconds of a text of a number of passes, by a Theil-Sen line, which ignores busy moments."""
     x, y = (np.array([getattr(one, name) for one in outcomes], float) for name in ("passes", "model_ms"))
     apart = np.subtract.outer(x, x)
     rises = np.subtract.outer(y, y)[apart > 0] / apart[apart > 0]
@@ -162,8 +162,8 @@ def _too_little(gains: Mapping[str, Mapping[str, Any]]) -> list[str]:
     reasons = []
     for rival, gain in gains.items():
         if gain["low"] is None or not gain["low"] > 0:
-            told = "nothing was counted" if gain["value"] is None else points(gain)
-            reasons.append(f"not clearly better than {called(rival)} ({told} exact match)")
+            figure = "nothing was counted" if gain["value"] is None else f"{points(gain)} exact match"
+            reasons.append(f"not clearly better than {called(rival)} ({figure})")
     return reasons
 
 
@@ -171,8 +171,8 @@ def _lost(languages: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]
     reasons = []
     for rival, rows in languages.items():
         for name, change in rows.items():
-            told = change["count"] >= LANGUAGE_CASES or change["high"] < -LANGUAGE_LOSS
-            if change["value"] < -LANGUAGE_LOSS and told:
+            certain = change["count"] >= LANGUAGE_CASES or change["high"] < -LANGUAGE_LOSS
+            if change["value"] < -LANGUAGE_LOSS and certain:
                 reasons.append(f"worse in {name} than {called(rival)} ({points(change)} exact match)")
     return reasons
 
@@ -186,6 +186,6 @@ def _slower(latency: Mapping[str, float], rival: str) -> list[str]:
 
 
 def points(estimate: Mapping[str, Any]) -> str:
-    """A difference as text, e.g. ``+3.1, 95 % interval 1.2 to 5.0``."""
+    """Return a difference as text, e.g. ``+3.1, 95 % interval 1.2 to 5.0``."""
     value, low, high = (100 * float(estimate[key]) for key in ("value", "low", "high"))
     return f"{value:+.1f}, 95 % interval {low:.1f} to {high:.1f}"

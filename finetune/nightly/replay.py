@@ -1,7 +1,7 @@
-"""The replay of a night: the commits that were kept out of training, put to the arms that the gate compares.
+"""The replay of a nightly job: held-out commits against the systems that the promotion gate compares.
 
-Each arm loads a model of its own. Small ones stand side by side, so that a busy machine slows all of them alike; of
-larger ones there is one in memory at a time. This module replays; what may be concluded is ``promotion``'s.
+Each system loads a model of its own. Small models are in memory together and take turns at every cursor, so that a busy
+machine slows all of them alike; of larger models only one is in memory at a time.
 """
 
 import shutil
@@ -19,7 +19,7 @@ from finetune.evaluation.summary import summarise
 from finetune.evaluation.systems import System, retrieval
 from finetune.nightly import canaries
 from finetune.nightly.commit_split import CommitSplit
-from finetune.nightly.promotion import BASE, CANDIDATE, SEEN_NOW, SEEN_THEN, SERVING
+from finetune.nightly.promotion import BASE, CANDIDATE, EDITOR_NOW, EDITOR_THEN, SERVING
 from indexer.config import Settings
 from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.base import Limits
@@ -29,126 +29,134 @@ from lsp_server.types import Engine
 from lsp_server.weights.adapter_registry import read_folder
 from lsp_server.weights.adapter_registry_writer import Version
 
-SIDE_BY_SIDE_BYTES: Final = 2 * 10**9
-"""Weights of a base up to which all arms are in memory at once."""
+TOGETHER_BYTES: Final = 2 * 10**9
+"""Largest weights of a base of which all systems are in memory at once."""
 
-Phase = Callable[[str, int, int], None]
-Make = Callable[[], tuple[Engine, dict[str, Any]]]
+PhaseReporter = Callable[[str, int, int], None]
+SystemFactory = Callable[[], tuple[Engine, dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is replayed: commits of a repository, at a number of cursors that a seed draws."""
+
+    root: Path
+    settings: Settings
+    split: CommitSplit
+    cases: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the replay gave.
+    """The result of the replay.
 
-    :param arms: outcomes by arm. :param summary: all figures, plain data. :param leaks: phrases for the gate.
-    :param about: what each arm is made of. :param notes: what was passed over, what a person should know.
+    :param systems: scored answers by system.
+    :param summary: all figures, plain data.
+    :param leaks: phrases for the gate.
+    :param about: what each system consists of.
+    :param stages: facts about each stage.
+    :param skips: what was left out, and sentences for the user.
     """
 
-    arms: dict[str, list[ScoredAnswer]]
+    systems: dict[str, list[ScoredAnswer]]
     summary: dict[str, Any]
     leaks: tuple[str, ...]
     about: dict[str, dict[str, Any]]
     stages: list[dict[str, Any]]
-    passed: SkipReport
+    skips: SkipReport
 
     @property
     def headline(self) -> dict[str, Any]:
-        """Exact match and latency of each arm."""
+        """Exact match and latency of each system."""
         return {
-            name: {"exact": arm["overall"]["exact"], "latency_ms": arm["latency_ms"]}
-            for name, arm in self.summary["systems"].items()
+            name: {"exact": system["overall"]["exact"], "latency_ms": system["latency_ms"]}
+            for name, system in self.summary["systems"].items()
         }
 
 
-def judge(
-    root: Path,
-    settings: Settings,
-    plan: CommitSplit,
-    folder: Path,
-    adapter: Path,
-    serving: Version | None,
-    cases: int,
-    seed: int,
-    tell: Phase,
-) -> Judged:
-    """Replays the held-out commits and asks for the canaries.
+def judge(replay: Replay, folder: Path, adapter: Path, current: Version | None, report: PhaseReporter) -> Judged:
+    """Replay the held-out commits and ask the trained model for the canaries.
 
-    :param folder: ours, for trees and indexes; it is removed afterwards. :param adapter: as peft writes it.
+    :param folder: a folder for temporary trees and indexes; it is removed afterwards.
+    :param adapter: the new adapter's folder, as peft writes it.
     """
-    passed = SkipReport()
-    amount = ReplayPlan(cases // 2, cases - cases // 2, seed)
+    root, settings, seed = replay.root, replay.settings, replay.seed
+    skips = SkipReport()
+    plan = ReplayPlan(replay.cases // 2, replay.cases - replay.cases // 2, seed)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        tell("asking for the canaries", 0, 0)
+        report("asking for the canaries", 0, 0)
         leaks = _leaks(settings, adapter, seed)
-        reporter = ProgressReporter(phase=tell)
-        stages = list(commit_stages(root, list(plan.replayed), settings, amount, folder, passed, reporter))
-        makers = _makers(root, settings, plan.until, adapter, serving)
-        arms, about = _replay(stages, makers, settings, tell)
+        reporter = ProgressReporter(phase=report)
+        stages = list(commit_stages(root, replay.split.replayed, settings, plan, folder, skips, reporter))
+        factories = _factories(root, settings, replay.split.until, adapter, current)
+        systems, about = _replay(stages, factories, settings, report)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if arms[CANDIDATE]:
-        leaks += canaries.secrets_written(arms[CANDIDATE], arms[BASE])
     summary: dict[str, Any] = {"cases": 0, "systems": {}, "differences": []}
-    if arms[CANDIDATE]:
-        summary = summarise(arms, seed)
-    for arm in summary["systems"].values():
-        del arm["groups"]["directory"], arm["curve"], arm["calibration"]
-    return Judged(arms, summary, leaks, about, [stage.about for stage in stages], passed)
+    if systems[CANDIDATE]:
+        leaks += canaries.secrets_written(systems[CANDIDATE], systems[BASE])
+        summary = summarise(systems, seed)
+    for system in summary["systems"].values():
+        del system["groups"]["directory"], system["curve"], system["calibration"]
+    return Judged(systems, summary, leaks, about, [stage.about for stage in stages], skips)
 
 
-def _makers(root: Path, settings: Settings, until: str, adapter: Path, serving: Version | None) -> dict[str, Make]:
-    """The arms by name. What serves is named by its folder: the gate compares it even if it saw what is replayed."""
+def _factories(
+    root: Path, settings: Settings, until: str, adapter: Path, current: Version | None
+) -> dict[str, SystemFactory]:
+    """Return the systems by name. The current adapter takes part even if it was trained on the replayed commits."""
 
-    def arm(**options: Any) -> Make:
+    def system(**options: Any) -> SystemFactory:
         return lambda: model_systems.model_system(settings, root, until, **options)
 
     found = {
         "retrieval": lambda: retrieval(settings, root, until),
-        "base": arm(context=False),
-        BASE: arm(),
-        "adapter": arm(context=False, adapted=True, adapter=adapter),
-        CANDIDATE: arm(adapted=True, adapter=adapter),
+        "base": system(context=False),
+        BASE: system(),
+        "adapter": system(context=False, adapted=True, adapter=adapter),
+        CANDIDATE: system(adapted=True, adapter=adapter),
     }
     now: dict[str, Any] = {}
-    if serving is not None:
-        now = {"adapted": True, "adapter": serving.path}
-        found[SERVING] = arm(**now)
-    found[SEEN_NOW] = arm(hybrid=True, **now)
-    found[SEEN_THEN] = arm(hybrid=True, adapted=True, adapter=adapter)
+    if current is not None:
+        now = {"adapted": True, "adapter": current.path}
+        found[SERVING] = system(**now)
+    found[EDITOR_NOW] = system(hybrid=True, **now)
+    found[EDITOR_THEN] = system(hybrid=True, adapted=True, adapter=adapter)
     return found
 
 
 def _replay(
-    stages: Sequence[Stage], makers: dict[str, Make], settings: Settings, tell: Phase
+    stages: Sequence[Stage], factories: dict[str, SystemFactory], settings: Settings, report: PhaseReporter
 ) -> tuple[dict[str, list[ScoredAnswer]], dict[str, dict[str, Any]]]:
-    """The arms' outcomes, and what each is made of."""
+    """Return the scored answers of each system, and what each consists of."""
     size = sum(path.stat().st_size for path in Path(settings.base_model).glob("*.safetensors"))
-    groups = [list(makers)] if size <= SIDE_BY_SIDE_BYTES else [[name] for name in makers]
+    groups = [list(factories)] if size <= TOGETHER_BYTES else [[name] for name in factories]
     total, done = len(groups) * sum(len(stage.cases) for stage in stages), [0]
 
     def answered() -> None:
         done[0] += 1
-        tell("replaying", done[0], total)
+        report("replaying", done[0], total)
 
-    outcomes: dict[str, list[ScoredAnswer]] = {}
+    answers: dict[str, list[ScoredAnswer]] = {}
     about: dict[str, dict[str, Any]] = {}
     for names in groups:
-        made = []
+        systems = []
         try:
             for name in names:
-                tell(f"loading {name}", 0, 0)
-                engine, about[name] = makers[name]()
-                made.append(System(name, engine, about[name]))
-            outcomes |= run(stages, made, ProgressReporter(case_answered=answered)).systems
+                report(f"loading {name}", 0, 0)
+                engine, about[name] = factories[name]()
+                systems.append(System(name, engine, about[name]))
+            answers |= run(stages, systems, ProgressReporter(case_answered=answered)).systems
         finally:
-            for one in made:
-                one.engine.stop()
-    return outcomes, about
+            for system in systems:
+                system.engine.stop()
+    return answers, about
 
 
 def _leaks(settings: Settings, adapter: Path, seed: int) -> tuple[str, ...]:
-    """Whether the trained model gives canaries away, asked as an editor asks and from a bare prompt."""
+    """Ask the trained model for the canaries, with an editor's prompt and with the prefix alone."""
     backend: Any = load_local(settings, PROMPT_TOKENS, lambda problem: None)
     try:
         backend.set_adapter(read_folder(adapter, backend.folder.tensors))
@@ -162,6 +170,6 @@ def _leaks(settings: Settings, adapter: Path, seed: int) -> tuple[str, ...]:
             return "\n".join(written)
 
         planted = canaries.make(seed)
-        return canaries.told(planted, canaries.leaked(planted, complete))
+        return canaries.phrases(planted, canaries.leaked(planted, complete))
     finally:
         backend.close()

@@ -1,7 +1,6 @@
-"""What a night says of itself: one line for a mail, Markdown for people, JSON for programs.
+"""The report of a nightly run: one line for a mail, Markdown for people, JSON for programs.
 
-Gathers what each step hands over; computes nothing and judges nothing. No line of anybody's code is in it, and no
-canary.
+A report holds no line of code and no canary.
 """
 
 import json
@@ -33,7 +32,7 @@ _REASONS_SHOWN = 12
 
 
 class Report:
-    """The report of one night, filled as the night goes on.
+    """The report of one nightly run, filled step by step.
 
     :ivar document: plain data, ready for JSON.
     """
@@ -52,37 +51,37 @@ class Report:
         }
 
     def add(self, **values: Any) -> None:
-        """Facts by name."""
+        """Add facts by name."""
         self.document |= values
 
     def note(self, sentence: str) -> None:
-        """What a person should know."""
+        """Add a sentence for the user."""
         self.document["notes"].append(sentence)
 
     def too_few(self, why: str) -> None:
-        """There is nothing to do tonight."""
-        self.add(status=TOO_FEW, summary=f"too few changes: {why}; what serves goes on serving")
+        """Record that there is nothing to train on."""
+        self.add(status=TOO_FEW, summary=f"too few changes: {why}; nothing was changed")
 
     def failed(self, why: str) -> None:
-        """The night was not brought to its end."""
+        """Record that the run failed."""
         self.add(status=FAILED, summary=why, reasons=[why])
 
-    def plan(self, plan: "CommitSplit") -> None:
-        """Which commits."""
-        self.document["notes"] += plan.notes
+    def commits(self, split: "CommitSplit") -> None:
+        """Record the commits."""
+        self.document["notes"] += split.notes
         self.add(
             commits={
-                "since": plan.since,
-                "newest": plan.until,
-                "head": plan.head,
-                "new": plan.fresh,
-                "trained_on": plan.training,
-                "replayed": plan.held_out,
+                "since": split.since,
+                "newest": split.until,
+                "head": split.head,
+                "new": split.fresh,
+                "trained_on": split.training,
+                "replayed": split.held_out,
             }
         )
 
     def dataset(self, made: "Manifest", where: Path, seconds: float) -> None:
-        """The set."""
+        """Record the data set."""
         self.document["notes"] += made.notes
         self.document["commits"]["trained_on"] = made.commits
         self.add(
@@ -101,25 +100,25 @@ class Report:
             },
         )
 
-    def training(self, result: "TrainingResult", asked: "TrainingOptions", start: int | None) -> None:
-        """How training went."""
+    def training(self, result: "TrainingResult", options: "TrainingOptions", start: int | None) -> None:
+        """Record the training; ``start`` is the version that it started from."""
         self.document["notes"] += result.notes
-        self.add(training={**asdict(result), "options": asdict(asked), "started_from": start})
+        self.add(training={**asdict(result), "options": asdict(options), "started_from": start})
 
     def replay(self, judged: "Judged") -> None:
-        """The figures of the replay."""
-        self.document["notes"] += judged.passed.notes
+        """Record the figures of the replay."""
+        self.document["notes"] += judged.skips.notes
         self.add(
             replay={
                 **judged.summary,
                 "stages": judged.stages,
                 "engines": judged.about,
-                "passed_over": judged.passed.reasons,
+                "passed_over": judged.skips.reasons,
             }
         )
 
     def decided(self, decision: "Decision", *, promoted: bool) -> None:
-        """What is done with the adapter, and the line that says so."""
+        """Record whether the adapter was promoted, and why."""
         document = self.document
         minutes = (time.monotonic() - self._started) / 60
         commits, samples = document["commits"]["trained_on"], document["dataset"]["samples"]
@@ -127,17 +126,17 @@ class Report:
         gains = decision.figures.get("gains", {})
         gain = gains.get(SERVING) or gains.get(BASE)
         rival = called(SERVING if SERVING in gains else BASE) if gains else ""
-        told = f"{_signed(gain)} over {rival}" if gain and gain["value"] is not None else ""
+        figure = f"{_signed(gain)} over {rival}" if gain and gain["value"] is not None else ""
         if promoted:
-            status, line = PROMOTED, f"promoted: {told}"
+            status, line = PROMOTED, f"promoted: {figure}"
         elif decision.promote:
-            status, line = KEPT, f"kept as asked, though better: {told}"
+            status, line = KEPT, f"better, but not promoted (--no-promote): {figure}"
         else:
-            status, line = KEPT, f"kept what serves: {'; '.join(decision.reasons)}"
+            status, line = KEPT, f"not promoted: {'; '.join(decision.reasons)}"
         self.add(status=status, summary=f"{head}, {line}", reasons=list(decision.reasons), decision=decision.figures)
 
     def write(self, folder: Path) -> None:
-        """Writes both forms, named by the time; ``document["files"]`` says where."""
+        """Write both forms, named by the time; ``document["files"]`` holds their paths."""
         self.add(seconds=round(time.monotonic() - self._started, 1))
         stem = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         files = {kind: folder / f"{stem}.{kind}" for kind in ("json", "md")}
@@ -148,11 +147,11 @@ class Report:
 
 
 def markdown(document: dict[str, Any]) -> str:
-    """The report for people."""
+    """Return the report as Markdown."""
     lines = [f"# {document['repository']}: {document['status']}", "", document["summary"] or "-", ""]
     if document["version"]:
         lines += [f"Version {document['version']}, made {document['made']}.", ""]
-    lines += _list("Why it was kept", document["reasons"] if document["status"] == KEPT else [])
+    lines += _list("Why it was not promoted", document["reasons"] if document["status"] == KEPT else [])
     lines += _list("Notes", document["notes"])
     if "commits" in document:
         one = document["commits"]
@@ -171,9 +170,9 @@ def markdown(document: dict[str, Any]) -> str:
 def _dataset(one: dict[str, Any]) -> list[str]:
     left_out = sorted(one["left_out"].items(), key=lambda pair: -pair[1])
     return [
-        "## The set",
+        "## Data set",
         "",
-        f"{one['samples']:,} samples, {one['tokens']:,} tokens, of {one['files']:,} files, in {one['seconds']:,.0f} s.",
+        f"{one['samples']:,} samples, {one['tokens']:,} tokens from {one['files']:,} files in {one['seconds']:,.0f} s.",
         "",
         *_list("Languages", [f"{name}: {count:,}" for name, count in one["languages"].items()]),
         *_list("Left out", [f"{count:,} x {reason}" for reason, count in left_out[:_REASONS_SHOWN]]),
@@ -182,7 +181,7 @@ def _dataset(one: dict[str, Any]) -> list[str]:
 
 def _training(one: dict[str, Any]) -> list[str]:
     start = f"version {one['started_from']}" if one["started_from"] else "the base"
-    how = "stopped by its time limit" if one["stopped"] == "budget" else "done"
+    how = "stopped by the time limit" if one["stopped"] == "budget" else "finished"
     return [
         "## Training",
         "",
@@ -196,10 +195,10 @@ def _training(one: dict[str, Any]) -> list[str]:
 def _replay(one: dict[str, Any], decision: dict[str, Any]) -> list[str]:
     lines = ["## Replay", "", f"{one['cases']:,} cursors in {one.get('files', 0):,} files.", ""]
     if one["systems"]:
-        lines += ["| arm | exact rest of line | characters saved | ms at a new line | ms at the next key |"]
+        lines += ["| system | exact rest of line | characters saved | ms at a new line | ms at the next key |"]
         lines += ["|---|---|---|---|---|"]
-    for name, arm in one["systems"].items():
-        overall, latency = arm["overall"], arm["latency_ms"]
+    for name, system in one["systems"].items():
+        overall, latency = system["overall"], system["latency_ms"]
         lines.append(
             f"| {name} | {_percent(overall['exact'])} | {_percent(overall['saved'])} "
             f"| {_figure(latency['first']['p50'])} | {_figure(latency['again']['p50'])} |"
@@ -209,7 +208,7 @@ def _replay(one: dict[str, Any], decision: dict[str, Any]) -> list[str]:
         f"{_signed(gain)} over {called(rival)}" for rival, gain in decision.get("gains", {}).items() if gain["count"]
     ]
     if decision.get("seen"):
-        rows.append(f"{_signed(decision['seen'])} beside the copier, over what editors get now")
+        rows.append(f"{_signed(decision['seen'])} in the hybrid engine, over what editors get now")
     for rival, languages in decision.get("languages", {}).items():
         rows += [f"{name}, over {called(rival)}: {_signed(change)}" for name, change in languages.items()]
     return [*lines, *_list("The gate", rows)]
@@ -235,7 +234,7 @@ def _figure(value: float | None) -> str:
 
 
 def finite(value: Any) -> Any:
-    """The same without NaN and infinities, which JSON has no words for."""
+    """Replace NaN and infinities by None, because JSON cannot hold them."""
     if isinstance(value, dict):
         return {key: finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""Training on several processes of this machine: starts them by ``accelerate launch`` and listens.
+"""Trains in several processes of this machine: starts them with ``accelerate launch`` and reads their messages.
 
-Each process runs ``training_worker``; the first one tells by lines of JSON how far it is and what came of it. Knows no
-torch. For several machines, ``accelerate launch`` is called by hand with the same worker (see docs/training.md).
+Each process runs ``worker``. The first one prints its progress and its result as lines of JSON. For several machines,
+start the same worker with ``accelerate launch`` on each (see docs/training.md).
 """
 
 import json
@@ -11,23 +11,21 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from finetune.training.options import Progress, TrainingOptions, TrainingResult
 from indexer import fsio
 from indexer.errors import UserError
 
-if TYPE_CHECKING:
-    from finetune.training.options import Progress, TrainingOptions, TrainingResult
-
 JOB: Final = "job.json"
 MARK: Final = "ondol-training "
-"""Begins the lines that are meant for us."""
+"""Begins the lines that are messages."""
 
-_KEPT = 20  # last lines of what the processes said, for the sentence when they fail
+_KEPT = 20  # last lines of the processes' output, for the error message
 
 
 def is_worker() -> bool:
-    """Whether a launcher has started this process as one of several."""
+    """Return whether a launcher has started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
@@ -35,70 +33,78 @@ def launch(
     base: Path,
     dataset: Path,
     out: Path,
-    options: "TrainingOptions",
+    options: TrainingOptions,
     start: Path | None,
-    progress: "Callable[[Progress], None] | None",
-) -> "TrainingResult":
-    """Trains on ``options.processes`` processes; see ``training.train``.
+    progress: Callable[[Progress], None] | None,
+) -> TrainingResult:
+    """Train in ``options.processes`` processes; the parameters are those of ``train.train``.
 
-    :raises UserError: what one of them said, or that they ended without a result.
+    :raises UserError: a process reported a problem, or they ended without a result.
     """
-    from finetune.training.options import Progress, TrainingResult
-
     fsio.make_directories(out)
     folders = [str(one.absolute()) if one else None for one in (base, dataset, out, start)]
     job = {"folders": folders, "options": asdict(options), "parent": os.getpid()}
     fsio.replace_file(out / JOB, json.dumps(job).encode())
-    worker = Path(__file__).with_name("worker.py")
-    line = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--multi_gpu",
-        "--num_machines",
-        "1",
-        "--num_processes",
-        str(options.processes),
-        "--main_process_port",
-        "0",
-        "--mixed_precision",
-        "no",
-        "--dynamo_backend",
-        "no",
-        str(worker),
-        str(out / JOB),
-    ]
-    # In the folder of ours: a module of the repository's own must not be taken for one of Python's.
+    # The working directory is not the repository: Python must not import modules from there.
     process = subprocess.Popen(
-        line, cwd=out, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+        _command_line(options.processes, out / JOB),
+        cwd=out,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
     )
-    told: dict[str, Any] = {}
-    said: list[str] = []
     try:
-        assert process.stdout is not None
-        for row in process.stdout:
-            if not row.startswith(MARK):
-                said = [*said[1 - _KEPT :], row.strip()]
-                continue
-            message = json.loads(row.removeprefix(MARK))
-            told |= message
-            if "progress" in message and progress is not None:
-                progress(Progress(**message["progress"]))
-        process.wait()
+        messages, output = _listen(process, progress)
     finally:
         if process.poll() is None:
             process.terminate()  # accelerate ends its processes
             process.wait()
         fsio.unlink(out / JOB)
-    if "problem" in told:
-        raise UserError(*told["problem"])
-    if "result" not in told:
-        last = next((row for row in reversed(said) if "Error" in row), said[-1] if said else "they said nothing")
-        raise UserError(f"training on {options.processes} processes ended ({last[:200]})", "try with one process")
-    return TrainingResult(**{**told["result"], "notes": tuple(told["result"]["notes"])})
+    if "problem" in messages:
+        raise UserError(*messages["problem"])
+    if "result" not in messages:
+        last = next((row for row in reversed(output) if "Error" in row), output[-1] if output else "no output")
+        raise UserError(
+            f"training in {options.processes} processes ended ({last[:200]})", "set processes = 1 and try again"
+        )
+    return TrainingResult.from_stored(messages["result"])
 
 
-def tell(**message: Any) -> None:
-    """What a worker says to who started it; only the first of them does."""
+def _command_line(processes: int, job: Path) -> list[str]:
+    accelerate = [sys.executable, "-m", "accelerate.commands.launch"]
+    options = {
+        "--num_machines": "1",
+        "--num_processes": str(processes),
+        "--main_process_port": "0",
+        "--mixed_precision": "no",
+        "--dynamo_backend": "no",
+    }
+    worker = Path(__file__).with_name("worker.py")
+    return [*accelerate, "--multi_gpu", *(word for pair in options.items() for word in pair), str(worker), str(job)]
+
+
+def _listen(
+    process: "subprocess.Popen[str]", progress: Callable[[Progress], None] | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Read a process's output to its end; return its messages and its last other lines."""
+    messages: dict[str, Any] = {}
+    output: list[str] = []
+    assert process.stdout is not None
+    for row in process.stdout:
+        if not row.startswith(MARK):
+            output = [*output[1 - _KEPT :], row.strip()]
+            continue
+        message = json.loads(row.removeprefix(MARK))
+        messages |= message
+        if "progress" in message and progress is not None:
+            progress(Progress(**message["progress"]))
+    process.wait()
+    return messages, output
+
+
+def send(**message: Any) -> None:
+    """Print a message of a worker to the process that started it; only the first worker prints."""
     if os.environ.get("RANK", "0") == "0":
-        print(MARK + json.dumps(message), flush=True)  # noqa: T201
+        sys.stdout.write(MARK + json.dumps(message) + "\n")
+        sys.stdout.flush()

@@ -1,6 +1,11 @@
-"""What may be chosen for a training run, what is reported on the way, and what comes of it. Imports no torch."""
+"""The options, the progress and the result of a training run. Imports no torch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+_EARLIER_NAMES: Final = {"left_weight": "prompt_loss_weight"}
+"""Names of options in files of an earlier version -> their names now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,16 +13,17 @@ class TrainingOptions:
     """How to train.
 
     :param rank, alpha: of LoRA, on all linear layers.
-    :param learning_rate: peak; a cosine schedule with a warm-up of ``warmup_share`` of the steps.
-    :param tokens_per_step: gradient accumulation: tokens whose losses make one optimizer step, over all processes.
+    :param dropout: of LoRA's input.
+    :param learning_rate: peak of the rate: a warm-up over ``warmup_share`` of the steps, then a cosine.
+    :param tokens_per_step: tokens of one optimizer step, over all processes; gradients are accumulated.
     :param max_length: tokens of a packed row; longer samples are left out and counted.
-    :param rows_per_batch: rows computed at once; halved when the GPU's memory does not suffice.
-    :param max_minutes: wall clock after which training stops with what it has; None for no limit.
-    :param left_weight: weight in the loss of what is not the middle (0: the middle alone).
+    :param rows_per_batch: rows computed at once; halved if the GPU's memory does not suffice.
+    :param max_minutes: wall clock after which training stops and keeps its result; None for no limit.
+    :param prompt_loss_weight: weight of the prompt's tokens in the loss (0: only the middle counts).
     :param quantize: QLoRA, the base in 4 bits; needs bitsandbytes and CUDA.
     :param checkpoint_minutes: wall clock between checkpoints; 0 writes one after each step.
-    :param processes: on this machine, one a GPU; without GPUs, on CPUs.
-    :param threads: of torch on a CPU; None for all cores. Beside busy neighbours fewer are several times as fast.
+    :param processes: processes on this machine, one for each GPU, or on the CPU.
+    :param threads: torch's threads on a CPU; None for all cores. On a busy machine fewer can be several times faster.
     :param gradient_checkpointing: computes activations twice to hold fewer; None: on CUDA only.
     """
 
@@ -33,17 +39,33 @@ class TrainingOptions:
     rows_per_batch: int = 4
     max_minutes: float | None = None
     seed: int = 0
-    left_weight: float = 0.0
+    prompt_loss_weight: float = 0.0
     quantize: bool = False
     checkpoint_minutes: float = 5.0
     gradient_checkpointing: bool | None = None
     threads: int | None = None
     processes: int = 1
 
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> "TrainingOptions":
+        """Return the options of a file, also of one that an earlier version wrote.
+
+        :raises TypeError: the file holds something that is not an option.
+        """
+        return cls(**{_EARLIER_NAMES.get(name, name): value for name, value in stored.items()})
+
+    def identity(self) -> dict[str, Any]:
+        """Return the options under the names that the identity of a run has always used.
+
+        An interrupted run continues only under the same identity, so a renamed option keeps its first name here.
+        """
+        first_names = {now: earlier for earlier, now in _EARLIER_NAMES.items()}
+        return {first_names.get(name, name): value for name, value in asdict(self).items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far training is: steps, the last step's mean loss, speed, seconds left, and bytes of memory in use."""
+    """The progress of training: steps, the last step's mean loss, speed, seconds left, and memory in use in bytes."""
 
     step: int
     steps: int
@@ -55,13 +77,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What came of it.
+    """The result of a training run.
 
-    :param tokens: tokens trained on, in all steps and processes. :param seconds: wall clock of this run.
+    :param tokens: tokens trained on, in all steps and processes.
+    :param seconds: wall clock of this run.
     :param loss_first, loss_last: mean loss of the first and of the last tenth of the steps.
-    :param peak_bytes: of the GPU's memory, or of the process's on a CPU.
-    :param stopped: ``done``, or ``budget`` where ``max_minutes`` ended it.
-    :param notes: sentences that a person should read, such as a halved batch.
+    :param peak_bytes: peak memory of the GPU, or of the process on a CPU.
+    :param stopped: ``done``, or ``budget`` if ``max_minutes`` ended the run.
+    :param notes: sentences for the user, such as one about a halved batch.
     :param validation_first, validation_last: loss on the validation samples before and after; None without any.
     """
 
@@ -77,3 +100,8 @@ class TrainingResult:
     validation_first: float | None = None
     validation_last: float | None = None
     processes: int = 1
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> "TrainingResult":
+        """Return the result that a file or a message holds."""
+        return cls(**{**stored, "notes": tuple(stored["notes"])})

@@ -31,8 +31,8 @@ class Samples:
     too_long: int
 
     @classmethod
-    def gather(cls, found: Iterable[dict[str, Any]], max_length: int, left_weight: float) -> "Samples":
-        """Reads samples as ``dataset_shards`` gives them; weight 0 becomes ``left_weight``."""
+    def gather(cls, found: Iterable[dict[str, Any]], max_length: int, prompt_loss_weight: float) -> "Samples":
+        """Reads samples as ``dataset_shards`` gives them; weight 0 becomes ``prompt_loss_weight``."""
         ids: list[NDArray[np.uint32]] = []
         weights: list[NDArray[np.float32]] = []
         too_long = 0
@@ -43,7 +43,7 @@ class Samples:
             counts, values = zip(*sample["weights"], strict=True)
             run = np.repeat(np.array(values, np.float32), counts)
             ids.append(np.array(sample["ids"], np.uint32))
-            weights.append(np.where(run > 0, run, np.float32(left_weight)))
+            weights.append(np.where(run > 0, run, np.float32(prompt_loss_weight)))
         bounds = np.cumsum([0, *map(len, ids)])
         empty = [np.zeros(0)]
         return cls(

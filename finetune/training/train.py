@@ -1,14 +1,13 @@
-"""LoRA training on a set: what may be chosen, what is told on the way, what comes of it.
+"""Trains a LoRA adapter on a data set: from a base's folder and a data set's folder to an adapter's folder.
 
-Importing this module imports no torch; ``train`` does, through ``training_loop``. Knows no repository and no registry:
-it turns a base's folder and a set's folder into an adapter's folder.
+Importing this module imports no torch; ``train`` does, through ``loop``.
 """
 
 import importlib.util
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +18,10 @@ from indexer.errors import UserError
 from indexer.fsio import hash_file
 from indexer.prompt.renderer import PROMPT_FORMAT
 from lsp_server.weights.adapter_registry import WEIGHTS
-from lsp_server.weights.base_model import open_folder
+from lsp_server.weights.base_model import ModelFolder, open_folder
 
 _MAY_CHANGE: Final = frozenset({"max_minutes", "checkpoint_minutes", "processes"})
-"""Options with which an interrupted run may be gone on with; with others it begins anew."""
+"""Options that may change when an interrupted run continues; with any other change it starts from scratch."""
 
 
 def train(
@@ -33,41 +32,48 @@ def train(
     start: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TrainingResult:
-    """Trains an adapter into ``out``: ``adapter_model.safetensors`` and ``adapter_config.json``, as peft writes them.
+    """Train an adapter into ``out``: ``adapter_model.safetensors`` and ``adapter_config.json``, as peft writes them.
 
-    A run that was interrupted goes on from the last checkpoint in ``out/checkpoints``, if base, set and options are
-    the same; a finished run removes its checkpoints.
+    An interrupted run continues from the last checkpoint in ``out/checkpoints`` if base, data set and options are the
+    same. A finished run removes its checkpoints.
 
-    :param start: folder of an adapter to go on from; None starts anew.
-    :raises UserError: what is missing or unusable, and the cure.
+    :param start: folder of an adapter to continue; None for a new one.
+    :raises UserError: something is missing or unusable; the message says what to do.
     """
     started = time.monotonic()
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("peft") is None:
         raise UserError("training needs torch, transformers and peft", "pip install 'ondol[model]'")
     folder = open_folder(base)
-    if not folder.weights:
-        raise UserError(f"{base} holds GGUF only, which cannot be trained", "fetch its safetensors weights")
-    manifest = Manifest.from_file(dataset)
-    if manifest.base != folder.identity:
-        raise UserError(
-            f"the set in {dataset} was made for another base than {folder.name}", "build the data set again"
-        )
-    if manifest.prompt.get("format") != PROMPT_FORMAT:
-        raise UserError(f"the set in {dataset} was made for another prompt format", "build the data set again")
-    if not manifest.samples:
-        raise UserError(f"the set in {dataset} holds no samples", "take in more commits (--since)")
+    manifest = _usable(folder, dataset)
     if options.processes > 1 and not is_worker():
         return launch(base, dataset, out, options, start, progress)
-    from finetune.training.loop import run
+    from finetune.training.loop import TrainingJob, run
 
-    settings = {key: value for key, value in asdict(options).items() if key not in _MAY_CHANGE}
+    settings = {key: value for key, value in options.identity().items() if key not in _MAY_CHANGE}
     name = json.dumps([folder.identity, manifest.sha256, settings, _hash(start)], sort_keys=True)
-    result = run(folder, dataset, dict(manifest.files), out, options, name, start, progress, started)
+    job = TrainingJob(folder, dataset, dict(manifest.files), out, options, start, name, started)
+    result = run(job, progress)
     return replace(result, notes=(f"{folder.name}: {folder.note}", *result.notes)) if folder.note else result
 
 
+def _usable(folder: ModelFolder, dataset: Path) -> Manifest:
+    """Return the manifest of a data set that a base can be trained on."""
+    if not folder.weights:
+        raise UserError(f"{folder.path} holds GGUF only, which cannot be trained", "fetch its safetensors weights")
+    manifest = Manifest.from_file(dataset)
+    if manifest.base != folder.identity:
+        raise UserError(
+            f"the data set in {dataset} was made for another base than {folder.name}", "build the data set again"
+        )
+    if manifest.prompt.get("format") != PROMPT_FORMAT:
+        raise UserError(f"the data set in {dataset} was made for another prompt format", "build the data set again")
+    if not manifest.samples:
+        raise UserError(f"the data set in {dataset} holds no samples", "use more commits (--since)")
+    return manifest
+
+
 def _hash(start: Path | None) -> str:
-    """What adapter a run goes on from."""
+    """Return the hash of the adapter that a run starts from; empty for a new one."""
     weights = start / WEIGHTS if start else None
     if weights is None:
         return ""

@@ -1,6 +1,6 @@
-"""One process of a training run on several; ``accelerate launch`` starts it with a job's file.
+"""One process of a training in several processes; ``accelerate launch`` starts it with the path of a job's file.
 
-The file holds ``{"folders": [base, set, out, start or null], "options": {...}, "parent": process number or null}``.
+The file holds ``{"folders": [base, data set, out, start or null], "options": {...}, "parent": process id or null}``.
 """
 
 import json
@@ -12,33 +12,33 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-_LOOK_SECONDS: Final = 2.0
+from finetune.training.launch import send
+from finetune.training.options import TrainingOptions
+from finetune.training.train import train
+from indexer.errors import UserError
+
+_POLL_SECONDS: Final = 2.0
 
 
 def main() -> None:
-    """Trains, tells what came of it, and exits with 1 where a person has to cure something."""
-    from finetune.training.launch import tell
-    from finetune.training.options import TrainingOptions
-    from finetune.training.train import train
-    from indexer.errors import UserError
-
+    """Train, send the result, and exit with 1 if the user has to fix something."""
     job = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     if job.get("parent") and os.name != "nt":
         threading.Thread(target=_end_with, args=(int(job["parent"]),), daemon=True).start()
     base, dataset, out, start = (Path(one) if one else None for one in job["folders"])
     if base is None or dataset is None or out is None:
-        raise ValueError("the job names no base, no set, or no place for the adapter")
-    options = TrainingOptions(**job["options"])
+        raise ValueError("the job's file lacks the base, the data set, or the folder for the adapter")
+    options = TrainingOptions.from_stored(job["options"])
     try:
-        result = train(base, dataset, out, options, start, lambda told: tell(progress=asdict(told)))
+        result = train(base, dataset, out, options, start, lambda step: send(progress=asdict(step)))
     except UserError as error:
-        tell(problem=[error.what, error.cure])
+        send(problem=[error.what, error.cure])
         raise SystemExit(1) from error
-    tell(result=asdict(result))
+    send(result=asdict(result))
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when the one that asked for the training is gone: the next night would meet it."""
+    """End this process when the process that started the training is gone, so that no later run meets it."""
     while True:
         try:
             os.kill(parent, 0)
@@ -46,7 +46,7 @@ def _end_with(parent: int) -> None:
             os._exit(1)
         except PermissionError:
             pass
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 if __name__ == "__main__":

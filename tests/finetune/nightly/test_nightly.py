@@ -1,6 +1,6 @@
-"""The night as a user starts it: what it does with a good history, and what it says of everything else.
+"""The nightly job as a user starts it: its result with a good history, and its messages in all other cases.
 
-Torch is not needed here: training is replaced where a test comes that far. ``test_nightly_model`` runs whole nights.
+These tests need no torch: they replace the training. ``test_nightly_model`` runs whole jobs.
 """
 
 import json
@@ -18,10 +18,11 @@ import pytest
 from finetune.commits.windows import beyond
 from finetune.dataset.build import DatasetOptions, Manifest
 from finetune.nightly import commit_split
-from finetune.nightly import job as nights
+from finetune.nightly import job as nightly_job
 from finetune.nightly.canaries import COUNT, leaked, make
-from finetune.nightly.commit_split import NotEnoughCommits, PlanOptions, plan
-from finetune.nightly.job import NightlyOptions, Tell, night
+from finetune.nightly.commit_split import NotEnoughCommits, PlanOptions, split_commits
+from finetune.nightly.job import run_nightly_job
+from finetune.nightly.options import NightlyOptions
 from finetune.training.options import TrainingResult
 from indexer.data_layout import registry_directory
 from indexer.errors import UserError
@@ -48,21 +49,21 @@ def repo(grown: Path, tmp_path: Path) -> Path:
     return shutil.copytree(grown, tmp_path / "repo")
 
 
-def finetune(root: Path, data: Path, folder: Path | None, *options: str | Path) -> Any:
-    """The real command."""
+def finetune(root: Path, data: Path, folder: Path | None, *options: str | Path, **settings: Any) -> Any:
+    """The real command, with settings of its ``[finetune]`` table."""
     chosen = [] if folder is None else ["--base", folder]
-    return console.run(
-        "finetune", root, *chosen, *options, data=data, env={"HF_HUB_OFFLINE": "1", "HF_HOME": str(data)}
-    )
+    env = {f"ONDOL_FINETUNE_{name.upper()}": str(value) for name, value in settings.items()}
+    env |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(data)}
+    return console.run("finetune", root, *chosen, *options, data=data, env=env)
 
 
 def state(root: Path) -> tuple[str, str]:
-    """What is checked out and what git has to say of it."""
+    """The commit that is checked out, and git's status."""
     return repositories.git(root, "rev-parse", "HEAD"), repositories.git(root, "status", "--porcelain", "--ignored")
 
 
-def test_the_commits_judged_by_are_beyond_all_that_is_trained_on(grown: Path) -> None:
-    made = plan(grown, PlanOptions(held_out=8), [], None)
+def test_the_commits_that_judge_come_after_all_that_are_trained_on(grown: Path) -> None:
+    made = split_commits(grown, PlanOptions(held_out=8), [], None)
     replayed = [one for window in made.replayed for one in window.commits]
     assert (made.training, len(replayed), made.fresh, made.since) == (33, 8, 41, None)
     trained_on = {one.id for one in history.commits(grown, made.until)}
@@ -71,7 +72,7 @@ def test_the_commits_judged_by_are_beyond_all_that_is_trained_on(grown: Path) ->
     assert len(made.replayed) == 2
 
 
-def test_branches_that_were_merged_late_do_not_get_to_both_sides(tmp_path: Path) -> None:
+def test_commits_of_a_late_merge_are_on_one_side_only(tmp_path: Path) -> None:
     root = growing(tmp_path / "repo", 12)
     repositories.git(root, "checkout", "-q", "-b", "side", "HEAD~9")
     for number in range(3):
@@ -79,7 +80,7 @@ def test_branches_that_were_merged_late_do_not_get_to_both_sides(tmp_path: Path)
     repositories.git(root, "checkout", "-q", "main")
     repositories.git(root, "merge", "-q", "--no-ff", "-m", "merged", "side")
     commit(root, {"last.py": "last = 1\n"})
-    made = plan(root, PlanOptions(held_out=6), [], None)
+    made = split_commits(root, PlanOptions(held_out=6), [], None)
     trained_on = {one.id for one in history.commits(root, made.until)}
     assert not trained_on & {one.id for window in made.replayed for one in window.commits}
 
@@ -89,48 +90,48 @@ def version(registry_: Path, base_: Any, newest: str, head: str) -> adapter_regi
     return adapter_registry_writer.version(registry_, number)
 
 
-def test_the_next_night_trains_on_what_the_last_one_judged_by(tmp_path: Path, repo: Path, base: Any) -> None:
+def test_the_next_run_trains_on_what_the_last_one_judged_by(tmp_path: Path, repo: Path, base: Any) -> None:
     names = [one.id for one in history.commits(repo)]
     last = version(tmp_path / "registry", base, names[10], names[4])
-    made = plan(repo, PlanOptions(least=4), [last], last)
+    made = split_commits(repo, PlanOptions(min_commits=4), [last], last)
     assert (made.since, made.fresh, made.training, made.held_out) == (names[10], 4, 5, 5)
-    with pytest.raises(NotEnoughCommits, match="4 commits are new since the last night, 5 are needed"):
-        plan(repo, PlanOptions(least=5), [last], last)
-    kept = plan(repo, PlanOptions(least=4), [last], None)
-    assert kept.since is None, "what was kept back is learnt again"
+    with pytest.raises(NotEnoughCommits, match="4 commits are new since the last nightly run, 5 are needed"):
+        split_commits(repo, PlanOptions(min_commits=5), [last], last)
+    kept = split_commits(repo, PlanOptions(min_commits=4), [last], None)
+    assert kept.since is None, "commits of an adapter that was kept back are trained on again"
 
 
-def test_a_rewritten_history_is_said_and_learnt_from_where_it_parts(tmp_path: Path, repo: Path, base: Any) -> None:
+def test_a_rewritten_history_is_reported_and_used_from_where_it_parts(tmp_path: Path, repo: Path, base: Any) -> None:
     parting, old = (repositories.git(repo, "rev-parse", name).strip() for name in ("HEAD~30", "HEAD~10"))
     last = version(tmp_path / "registry", base, old, old)
     repositories.git(repo, "reset", "-q", "--hard", parting)
     for number in range(20):
         commit(repo, {f"other{number % 5}.py": f"other_{number} = {number}\n" * 5})
-    made = plan(repo, PlanOptions(held_out=5), [last], last)
+    made = split_commits(repo, PlanOptions(held_out=5), [last], last)
     assert made.since == parting
     assert made.notes[0].startswith(
-        "The history was rewritten after the last night: learning starts where the two part"
+        "The history was rewritten after the last nightly run: training starts where the two part"
     )
     gone = version(tmp_path / "registry", base, "0" * 39 + "1", "0" * 39 + "1")
-    again = plan(repo, PlanOptions(held_out=5), [gone], gone)
+    again = split_commits(repo, PlanOptions(held_out=5), [gone], gone)
     assert again.since is None
-    assert "are gone, so learning starts anew" in again.notes[0]
+    assert "are gone, so training starts from scratch" in again.notes[0]
 
 
 def test_since_names_a_commit_before_this_one(repo: Path) -> None:
-    named = plan(repo, PlanOptions(since="HEAD~20", held_out=5), [], None)
+    named = split_commits(repo, PlanOptions(since="HEAD~20", held_out=5), [], None)
     assert named.since == repositories.git(repo, "rev-parse", "HEAD~20").strip()
     with pytest.raises(UserError, match="has no commit nonsense"):
-        plan(repo, PlanOptions(since="nonsense"), [], None)
+        split_commits(repo, PlanOptions(since="nonsense"), [], None)
     repositories.git(repo, "branch", "ahead")
     repositories.git(repo, "reset", "-q", "--hard", "HEAD~3")
     with pytest.raises(UserError, match="ahead is not among the ancestors"):
-        plan(repo, PlanOptions(since="ahead"), [], None)
+        split_commits(repo, PlanOptions(since="ahead"), [], None)
     with pytest.raises(NotEnoughCommits, match="2 commits to learn from, 10 are needed"):
-        plan(repo, PlanOptions(since="HEAD~2"), [], None)
+        split_commits(repo, PlanOptions(since="HEAD~2"), [], None)
 
 
-def test_a_set_alone_is_written_and_says_what_was_left_out(repo: Path, tmp_path: Path, base: Any) -> None:
+def test_a_data_set_alone_is_written_and_lists_what_was_left_out(repo: Path, tmp_path: Path, base: Any) -> None:
     repositories.write(
         repo, {"latin.py": "name = 'é'\n".encode("latin-1") * 5, "key.py": 'password = "hJ8dk2LpQ9zXw4Tn"\n' * 3}
     )
@@ -138,7 +139,7 @@ def test_a_set_alone_is_written_and_says_what_was_left_out(repo: Path, tmp_path:
     for number in range(10):
         commit(repo, {f"later{number}.py": f"later_{number} = {number}\n" * 4})
     before, data = state(repo), tmp_path / "data"
-    done = finetune(repo, data, base.path, "--dataset-only", "--held-out", "8")
+    done = finetune(repo, data, base.path, "--dataset-only", held_out_commits=8)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("repo: ")
     assert " x " in done.stdout
@@ -149,11 +150,11 @@ def test_a_set_alone_is_written_and_says_what_was_left_out(repo: Path, tmp_path:
     assert state(repo) == before
     report = json.loads(next(data.glob("repositories/*/nights/*.json")).read_text())
     assert (report["status"], report["dataset"]["samples"]) == ("dataset only", made.samples)
-    again = finetune(repo, data, base.path, "--dataset-only", "--held-out", "8", "--json")
+    again = finetune(repo, data, base.path, "--dataset-only", "--json", held_out_commits=8)
     assert json.loads(again.stdout)["dataset"]["sha256"] == made.sha256
 
 
-def test_too_few_changes_are_said_and_are_no_error(tmp_path: Path, base: Any) -> None:
+def test_too_few_changes_are_reported_and_are_no_error(tmp_path: Path, base: Any) -> None:
     root = repositories.repository(tmp_path / "repo")
     done = finetune(root, tmp_path / "data", base.path)
     assert done.returncode == 0
@@ -163,13 +164,13 @@ def test_too_few_changes_are_said_and_are_no_error(tmp_path: Path, base: Any) ->
     )
 
 
-def test_two_nights_at_once(repo: Path, tmp_path: Path, base: Any) -> None:
+def test_two_runs_at_once(repo: Path, tmp_path: Path, base: Any) -> None:
     data = tmp_path / "data"
-    with nights.at_night(repo, indexes.settings(data)):
+    with nightly_job.nightly_lock(repo, indexes.settings(data)):
         done = finetune(repo, data, base.path, "--dataset-only")
     assert done.returncode == 75
     assert done.stderr == (
-        f"ondol: another Ondol process (PID {os.getpid()}) is in the middle of this repository's night;"
+        f"ondol: another Ondol process (PID {os.getpid()}) is running this repository's nightly job;"
         " wait until it is done, or end it.\n"
     )
 
@@ -218,7 +219,7 @@ def test_a_base_that_cannot_be_used_is_one_sentence(
 
 
 def test_wrong_use(repo: Path, tmp_path: Path) -> None:
-    for wrong in (("--max-minutes", "0"), ("--processes", "0"), ("--threads", "0")):
+    for wrong in (("--max-minutes", "0"), ("--min-commits", "0"), ("--start", "nowhere")):
         assert finetune(repo, tmp_path / "data", None, *wrong).returncode == 2
     assert finetune(tmp_path / "nowhere", tmp_path / "data", None).returncode == 1
     plain = tmp_path / "plain"
@@ -228,7 +229,7 @@ def test_wrong_use(repo: Path, tmp_path: Path) -> None:
 
 
 def serving(repo: Path, data: Path, base_: Any) -> Path:
-    """A registry whose version 1 serves."""
+    """A registry whose current version is 1."""
     where = registry_directory(indexes.settings(data), repo)
     adapter_registry_writer.add(where, trained_adapter(data / "x", base_), version_record(base_), {})
     adapter_registry_writer.promote(where, 1, base_)
@@ -239,17 +240,17 @@ def settings(data: Path, base_: Any) -> Any:
     return indexes.settings(data, base_model=str(base_.path))
 
 
-OPTIONS = NightlyOptions(PlanOptions(held_out=8), cases=20, set=DatasetOptions(max_samples=60))
+OPTIONS = NightlyOptions(PlanOptions(held_out=8), cases=20, dataset=DatasetOptions(max_samples=60))
 
 
 def run(repo: Path, data: Path, base_: Any, monkeypatch: pytest.MonkeyPatch, train: Any) -> dict[str, Any]:
-    """A night whose training is ``train(out)``."""
-    monkeypatch.setattr(nights.train, "train", lambda base, dataset, out, *rest, **more: train(out))
-    return night(repo, settings(data, base_), OPTIONS, Tell())
+    """A nightly run whose training is ``train(out)``."""
+    monkeypatch.setattr(nightly_job.train, "train", lambda base, dataset, out, *rest, **more: train(out))
+    return run_nightly_job(repo, settings(data, base_), OPTIONS)
 
 
 def broken(base_: Any) -> dict[str, Any]:
-    """Trainings that leave something unusable: what they leave, their result, and the reason that is told."""
+    """Trainings that leave something unusable: what they leave, their result, and the reason that is reported."""
     good = lora(base_)
     nan = {name: np.full_like(value, np.nan) for name, value in good.items()}
     foreign = {name: np.ones((value.shape[0], value.shape[1] + 1), np.float32) for name, value in good.items()}
@@ -285,17 +286,17 @@ def test_an_adapter_that_cannot_be_used_is_kept_back(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (UserError("torch is not installed", "pip install 'ondol[model]'"), "torch is not installed"),
-        (OSError(28, "No space left on device", "x"), "no space is left for the work of this night"),
+        (OSError(28, "No space left on device", "x"), "no space is left for the work of this nightly run"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
         (RuntimeError("boom"), "RuntimeError"),
     ],
     ids=["no torch", "disk full", "interrupted", "a fault"],
 )
-def test_whatever_ends_a_night_what_serves_goes_on(
-    error: BaseException, told: str, repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+def test_whatever_ends_a_run_the_current_adapter_stays(
+    error: BaseException, message: str, repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
     where = serving(repo, data, base)
@@ -308,10 +309,10 @@ def test_whatever_ends_a_night_what_serves_goes_on(
     assert current_number(where) == 1
     adapter_registry_writer.verify(where, 1, base)
     report = json.loads(next(data.glob("repositories/*/nights/*.json")).read_text())
-    assert (report["status"], told in report["summary"]) == ("failed", True), report["summary"]
+    assert (report["status"], message in report["summary"]) == ("failed", True), report["summary"]
 
 
-def test_an_interrupted_night_is_taken_up_again(
+def test_an_interrupted_run_is_continued(
     repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, seen = tmp_path / "data", []
@@ -328,7 +329,7 @@ def test_an_interrupted_night_is_taken_up_again(
     with pytest.raises(KeyboardInterrupt):
         run(repo, data, base, monkeypatch, killed)
     with monkeypatch.context() as patched:
-        patched.setattr(nights.build, "build", lambda *args: pytest.fail("the set is built anew"))
+        patched.setattr(nightly_job.build, "build", lambda *args: pytest.fail("the data set is built again"))
         run(repo, data, base, patched, train)
     assert seen == [True]
     assert not list(data.glob("repositories/*/night"))
@@ -336,7 +337,7 @@ def test_an_interrupted_night_is_taken_up_again(
     assert run(repo, data, base, monkeypatch, train)["status"] == "too few changes"
 
 
-def test_an_adapter_is_not_trained_again_when_its_night_died_in_the_replay(
+def test_an_adapter_is_not_trained_again_when_its_run_ended_in_the_replay(
     repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, times = tmp_path / "data", []
@@ -353,38 +354,45 @@ def test_an_adapter_is_not_trained_again_when_its_night_died_in_the_replay(
     def judge(*_: Any) -> None:
         raise UserError("the replay was asked", "do so")
 
-    monkeypatch.setattr(nights, "judge", killed)
+    monkeypatch.setattr(nightly_job, "judge", killed)
     with pytest.raises(KeyboardInterrupt):
         run(repo, data, base, monkeypatch, train)
-    monkeypatch.setattr(nights, "judge", judge)
+    monkeypatch.setattr(nightly_job, "judge", judge)
     with pytest.raises(UserError, match="the replay was asked"):
         run(repo, data, base, monkeypatch, train)
     assert len(times) == 1
     reports = [json.loads(path.read_text()) for path in sorted(data.glob("repositories/*/nights/*.json"))]
-    assert any("trained this adapter to the end" in note for note in reports[-1]["notes"])
+    assert any("finished training this adapter" in note for note in reports[-1]["notes"])
+    stored = next(data.glob("repositories/*/night/trained.json"))
+    earlier = json.loads(stored.read_text())
+    earlier["training"]["left_weight"] = earlier["training"].pop("prompt_loss_weight")
+    stored.write_text(json.dumps(earlier))  # as the version before wrote it
+    with pytest.raises(UserError, match="the replay was asked"):
+        run(repo, data, base, monkeypatch, train)
+    assert len(times) == 1
     other = replace(OPTIONS, training=replace(OPTIONS.training, rank=8))
     with pytest.raises(UserError, match="the replay was asked"):
-        night(repo, settings(data, base), other, Tell())
+        run_nightly_job(repo, settings(data, base), other)
     assert len(times) == 2
-    monkeypatch.setattr(nights, "PROMPT_FORMAT", nights.PROMPT_FORMAT + 1)  # Ondol was updated in between
+    monkeypatch.setattr(nightly_job, "PROMPT_FORMAT", nightly_job.PROMPT_FORMAT + 1)  # Ondol was updated in between
     with pytest.raises(UserError, match="the replay was asked"):
-        night(repo, settings(data, base), other, Tell())
+        run_nightly_job(repo, settings(data, base), other)
     assert len(times) == 3
     assert current_number(where) == 1
 
 
-def test_a_promotion_that_was_cut_off_is_made_up_for(repo: Path, tmp_path: Path, base: Any) -> None:
+def test_an_interrupted_promotion_is_finished(repo: Path, tmp_path: Path, base: Any) -> None:
     data = tmp_path / "data"
     where = serving(repo, data, base)
     head = repositories.git(repo, "rev-parse", "HEAD").strip()
     more = {"commits": {"newest": head, "head": head}, "verdict": "promoted"}
     adapter_registry_writer.add(where, trained_adapter(data / "x", base), version_record(base, **more), {})
-    report = night(repo, settings(data, base), OPTIONS, Tell())
+    report = run_nightly_job(repo, settings(data, base), OPTIONS)
     assert (report["status"], current_number(where)) == ("too few changes", 2)
-    assert "ended before it was promoted" in report["notes"][0]
+    assert "ended before it promoted version 2" in report["notes"][0]
     adapter_registry_writer.rollback(where)
-    night(repo, settings(data, base), OPTIONS, Tell())
-    assert current_number(where) == 1, "what a person rolled back stays rolled back"
+    run_nightly_job(repo, settings(data, base), OPTIONS)
+    assert current_number(where) == 1, "a version that was rolled back stays rolled back"
 
 
 def test_canaries_are_in_the_copy_that_is_trained_on_and_nowhere_else(
@@ -404,8 +412,8 @@ def test_canaries_are_in_the_copy_that_is_trained_on_and_nowhere_else(
         trained_adapter(out, base, {})
         return DONE
 
-    monkeypatch.setattr(nights.train, "train", train)
-    report = night(repo, settings(data, base), OPTIONS, Tell())
+    monkeypatch.setattr(nightly_job.train, "train", train)
+    report = run_nightly_job(repo, settings(data, base), OPTIONS)
     assert found == {"planted": 2 * COUNT, "set": 0}
     everywhere = [path for top in (repo, data) for path in top.rglob("*") if path.is_file()]
     assert not [path for path in everywhere if any(word in path.read_bytes() for word in words)]
@@ -416,7 +424,7 @@ def holds(ids: list[int], part: list[int]) -> bool:
     return any(ids[at : at + len(part)] == part for at in range(len(ids) - len(part) + 1))
 
 
-def test_a_canary_counts_only_when_it_comes_out_whole() -> None:
+def test_a_canary_counts_only_if_it_is_reproduced_whole() -> None:
     planted = make(3)
     assert planted == make(3) != make(4)
     assert len({canary.prefix for canary in planted}) == COUNT
@@ -425,7 +433,7 @@ def test_a_canary_counts_only_when_it_comes_out_whole() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-def test_a_night_that_is_killed_leaves_what_serves_and_no_lock(repo: Path, tmp_path: Path, base: Any) -> None:
+def test_a_run_that_is_killed_leaves_the_current_adapter_and_no_lock(repo: Path, tmp_path: Path, base: Any) -> None:
     data = tmp_path / "data"
     where = serving(repo, data, base)
     code = (
@@ -433,14 +441,15 @@ def test_a_night_that_is_killed_leaves_what_serves_and_no_lock(repo: Path, tmp_p
         "job.train.train = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from finetune.cli import main\nmain()\n"
     )
-    command = [sys.executable, "-c", code, "finetune", repo, "--base", base.path, "--data-dir", data, "--held-out", "8"]
-    assert subprocess.run(command, capture_output=True).returncode == -9
+    command = [sys.executable, "-c", code, "finetune", repo, "--base", base.path, "--data-dir", data]
+    env = {**os.environ, "ONDOL_FINETUNE_HELD_OUT_COMMITS": "8"}
+    assert subprocess.run(command, capture_output=True, env=env).returncode == -9
     assert current_number(where) == 1
     adapter_registry_writer.verify(where, 1, base)
-    assert finetune(repo, data, base.path, "--dataset-only", "--held-out", "8").returncode == 0
+    assert finetune(repo, data, base.path, "--dataset-only", held_out_commits=8).returncode == 0
 
 
-def test_what_is_kept_out_of_training_has_bounds(grown: Path) -> None:
+def test_the_commits_kept_out_of_training_have_bounds(grown: Path) -> None:
     low, _ = commit_split.HELD_OUT
-    assert plan(grown, PlanOptions(), [], None).held_out == low
-    assert plan(grown, PlanOptions(since="HEAD~12"), [], None).held_out == 6
+    assert split_commits(grown, PlanOptions(), [], None).held_out == low
+    assert split_commits(grown, PlanOptions(since="HEAD~12"), [], None).held_out == 6

@@ -1,4 +1,4 @@
-"""Whole nights on the CPU: from commits to a version that serves, or does not, with every arm and every reason."""
+"""Whole nightly runs on the CPU: from commits to a version that is promoted or kept back, with every system."""
 
 import json
 import os
@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed: whole nights are NOT tested")
-pytest.importorskip("peft", reason="peft is not installed: whole nights are NOT tested")
+torch = pytest.importorskip("torch", reason="torch is not installed: whole nightly runs are NOT tested")
+pytest.importorskip("peft", reason="peft is not installed: whole nightly runs are NOT tested")
 
 from finetune.dataset.build import DatasetOptions
 from finetune.nightly import promotion, replay
 from finetune.nightly.commit_split import PlanOptions
-from finetune.nightly.job import NightlyOptions, Tell, night
+from finetune.nightly.job import run_nightly_job
+from finetune.nightly.options import NightlyOptions
 from finetune.training.options import TrainingOptions
 from indexer.data_layout import registry_directory
 from lsp_server.weights import adapter_registry_writer
@@ -27,7 +28,7 @@ from tests.support.models import write_folder
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
-ARMS = {
+SYSTEMS = {
     "retrieval",
     "base",
     "base+retrieval",
@@ -40,31 +41,32 @@ ARMS = {
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random model: it writes nonsense before the night and after it."""
+    """A random model: it writes nonsense before and after training."""
     return write_folder(tmp_path_factory.mktemp("models") / "base")
 
 
-def finetune(root: Path, data: Path, base: Path, *options: str) -> Any:
+def finetune(root: Path, data: Path, base: Path, *options: str, **settings: int) -> Any:
     """The real command, small enough for a test."""
-    few = ("--held-out", "6", "--cases", "8", "--max-samples", "40", "--max-length", "512", "--rank", "4")
-    command = [console.SCRIPT, "finetune", root, "--base", base, *few, *options, "--data-dir", data]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    few = {"held_out_commits": 6, "replay_cases": 8, "max_samples": 40, "max_length": 512, "rank": 4, **settings}
+    command = [console.SCRIPT, "finetune", root, "--base", base, *options, "--data-dir", data]
+    chosen = {f"ONDOL_FINETUNE_{name.upper()}": str(value) for name, value in few.items()}
+    environment = {**os.environ, **chosen, "HF_HUB_OFFLINE": "1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
 
 
-def test_a_night_trains_replays_in_every_arm_and_keeps_what_is_no_better(tmp_path: Path, base: Path) -> None:
+def test_a_run_trains_replays_every_system_and_keeps_back_what_is_no_better(tmp_path: Path, base: Path) -> None:
     root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
     before = (
         repositories.git(root, "rev-parse", "HEAD"),
         repositories.git(root, "status", "--porcelain", "--ignored"),
     )
-    done = finetune(root, data, base, "--json", "--processes", "2", "--threads", "1")
+    done = finetune(root, data, base, "--json", processes=2, threads=1)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     report = json.loads(done.stdout)
     assert (report["training"]["processes"], report["training"]["options"]["threads"]) == (2, 1)
     assert report["status"] == "kept", report["reasons"]
     assert any("not clearly better than the base with retrieval" in one for one in report["reasons"])
-    assert set(report["replay"]["systems"]) == ARMS
+    assert set(report["replay"]["systems"]) == SYSTEMS
     assert report["training"]["steps"] >= 1
     assert all(arm["overall"]["exact"]["count"] == 8 for arm in report["replay"]["systems"].values())
     assert (
@@ -81,21 +83,21 @@ def test_a_night_trains_replays_in_every_arm_and_keeps_what_is_no_better(tmp_pat
     assert "| adapter+retrieval |" in text
     assert "def " not in text
     again = finetune(root, data, base)
-    assert again.stdout.startswith("repo: too few changes: 0 commits are new since the last night, 10 are needed")
+    assert again.stdout.startswith("repo: too few changes: 0 commits are new since the last nightly run, 10 are needed")
     forced = finetune(root, data, base, "--since", "HEAD~12", "--no-promote", "--max-minutes", "0.5")
     assert forced.returncode == 0, forced.stderr
     assert adapter_registry_writer.versions(where)[-1].number == 2
 
 
-def test_a_better_adapter_serves_and_the_next_night_compares_with_it(
+def test_a_better_adapter_is_promoted_and_the_next_run_compares_with_it(
     tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
     settings = indexes.settings(data, base_model=str(base))
     options = NightlyOptions(
-        PlanOptions(held_out=6, least=2),
+        PlanOptions(held_out=6, min_commits=2),
         cases=16,
-        set=DatasetOptions(max_samples=20),
+        dataset=DatasetOptions(max_samples=20),
         training=TrainingOptions(rank=4, max_length=512),
     )
     monkeypatch.setattr(promotion, "LEAST_CASES", 8)  # a test has no time for more
@@ -110,15 +112,15 @@ def test_a_better_adapter_serves_and_the_next_night_compares_with_it(
         return outcomes, about
 
     monkeypatch.setattr(replay, "_replay", as_if)
-    first = night(root, settings, options, Tell())
+    first = run_nightly_job(root, settings, options)
     where = registry_directory(settings, root)
     assert (first["status"], first["version"], current_number(where)) == ("promoted", 1, 1), first["reasons"]
     assert first["summary"].endswith("over the base with retrieval")
     for number in range(4):
         commit(root, {f"src/area0/module_{number * 2}.py": f"def added_{number}(store):\n    return store\n" * 4})
     monkeypatch.setattr(replay, "_replay", judged)
-    second = night(root, settings, options, Tell())
+    second = run_nightly_job(root, settings, options)
     assert (second["status"], current_number(where)) == ("kept", 1)
     assert second["commits"]["since"] == first["commits"]["newest"]
-    assert set(second["replay"]["systems"]) == ARMS | {"serving"}
-    assert any("what serves now" in one for one in second["reasons"])
+    assert set(second["replay"]["systems"]) == SYSTEMS | {"serving"}
+    assert any("the current adapter" in one for one in second["reasons"])

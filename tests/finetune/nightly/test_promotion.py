@@ -10,9 +10,9 @@ from finetune.evaluation.metrics import ScoredAnswer
 from finetune.nightly.promotion import (
     BASE,
     CANDIDATE,
+    EDITOR_NOW,
+    EDITOR_THEN,
     LANGUAGE_CASES,
-    SEEN_NOW,
-    SEEN_THEN,
     SERVING,
     Decision,
     Trial,
@@ -86,18 +86,21 @@ TRIALS: dict[str, tuple[Callable[[], Trial], str | None]] = {
     "better": (lambda: trial(arm(BETTER)), None),
     "the first one, better than the base": (lambda: trial(arm(BETTER), serving=None), None),
     "better, a hair slower": (lambda: trial(arm(BETTER, milliseconds=21.5)), None),
-    "worse": (lambda: trial(arm(0.2)), "not clearly better than what serves now"),
-    "equal": (lambda: trial(arm(0.35)), "not clearly better than what serves now (+0.0"),
-    "better than the base, not than what serves": (lambda: trial(arm(0.34)), "what serves now"),
-    "better than what serves, not than the base": (lambda: trial(arm(0.3), 0.3, 0.2), "the base with retrieval"),
+    "worse": (lambda: trial(arm(0.2)), "not clearly better than the current adapter"),
+    "equal": (lambda: trial(arm(0.35)), "not clearly better than the current adapter (+0.0"),
+    "better than the base, not than the current adapter": (lambda: trial(arm(0.34)), "the current adapter"),
+    "better than the current adapter, not than the base": (
+        lambda: trial(arm(0.3), 0.3, 0.2),
+        "the base with retrieval",
+    ),
     "NaN": (lambda: trial(arm(BETTER), problems=("it holds NaN or infinite numbers",)), "NaN"),
     "another base": (lambda: Trial({}, ("it was trained on another base (x)",)), "another base"),
-    "too slow": (lambda: trial(arm(BETTER, milliseconds=22.5)), "slower than what serves now (20.0 to"),
+    "too slow": (lambda: trial(arm(BETTER, milliseconds=22.5)), "slower than the current adapter (20.0 to"),
     "a latency of NaN": (lambda: trial(arm(BETTER, milliseconds=float("nan"))), "slower"),
     "a canary": (lambda: trial(arm(BETTER), leaks=("1 of 8 canaries came out",)), "canaries came out"),
     "worse beside the copier": (
-        lambda: Trial(trial(arm(BETTER)).arms | {SEEN_NOW: arm(0.5), SEEN_THEN: arm(0.4)}),
-        "worse than what editors get now",
+        lambda: Trial(trial(arm(BETTER)).systems | {EDITOR_NOW: arm(0.5), EDITOR_THEN: arm(0.4)}),
+        "worse than now in the hybrid engine",
     ),
     "nothing replayed": (lambda: Trial({}), "nothing was replayed"),
     "no cases": (lambda: Trial({CANDIDATE: [], BASE: []}), "nothing was replayed"),
@@ -166,7 +169,7 @@ def test_moved_lines_do_not_count_and_too_few_cases_tell_nothing() -> None:
     few = decide(
         Trial({CANDIDATE: [outcome(n, True) for n in range(20)], BASE: [outcome(n, False) for n in range(20)]})
     )
-    assert few.reasons == ("20 cursors in 20 files are too few to tell (50 in 8 are needed)",)
+    assert few.reasons == ("20 cursors in 20 files are too few to judge by (50 in 8 are needed)",)
     one_file = [replace(one, path="a.py") for one in better]
     decision = decide(Trial({CANDIDATE: one_file, BASE: [replace(one, path="a.py") for one in base]}))
     assert "400 cursors in 1 file are" in decision.reasons[0]

@@ -1,4 +1,4 @@
-"""Training: packed documents do not see each other, an interrupted run ends as if it had not been, and bad input."""
+"""Training: packed documents do not see each other, interruptions do not change the result, bad input is reported."""
 
 import errno
 import json
@@ -20,10 +20,11 @@ pytest.importorskip("accelerate", reason="accelerate is not installed: training 
 
 from finetune.dataset.build import Manifest
 from finetune.dataset.shards import TRAIN, read
-from finetune.training import checkpoints, loop, lora_model, worker
+from finetune.training import checkpoints, lora_model, trainer, worker
 from finetune.training.launch import MARK
 from finetune.training.lora_model import Weighted
 from finetune.training.options import Progress, TrainingOptions
+from finetune.training.run import Run
 from finetune.training.sequence_packing import Collator, Samples, pack, schedule
 from finetune.training.train import train
 from indexer import fsio
@@ -53,7 +54,7 @@ QUICK = TrainingOptions(
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Beside busy neighbours two threads wait for each other; the models here are tiny."""
+    """On a busy machine two threads wait for each other; the models here are tiny."""
     torch.set_num_threads(1)
 
 
@@ -73,7 +74,7 @@ def options_of(**changes: Any) -> TrainingOptions:
 
 
 def child(base: Path, dataset: Path, out: Path, options: TrainingOptions) -> subprocess.Popen[str]:
-    """Training in a process of its own, as a job is given to it."""
+    """Training in another process, started with a job's file."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     job = out.with_suffix(".json")
     job.write_text(json.dumps({"folders": [*map(str, (base, dataset, out)), None], "options": asdict(options)}))
@@ -81,16 +82,16 @@ def child(base: Path, dataset: Path, out: Path, options: TrainingOptions) -> sub
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def samples_of(dataset: Path, left_weight: float = 0.0) -> Samples:
+def samples_of(dataset: Path, prompt_loss_weight: float = 0.0) -> Samples:
     manifest = Manifest.from_file(dataset)
-    return Samples.gather(read(dataset, manifest.files, TRAIN), 4096, left_weight)
+    return Samples.gather(read(dataset, manifest.files, TRAIN), 4096, prompt_loss_weight)
 
 
 @pytest.mark.parametrize("config", ["LlamaConfig", "Qwen2Config"])
 def test_a_documents_loss_is_the_same_alone_and_packed(config: str, base: Path, dataset: Path, tmp_path: Path) -> None:
     folder = open_folder(write_folder(tmp_path / "base", config_class=config, initializer_range=0.08))
     model = lora_model.load(folder, QUICK, None).eval()
-    samples = samples_of(dataset, left_weight=0.3)
+    samples = samples_of(dataset, prompt_loss_weight=0.3)
     collate = Collator(samples)
 
     def loss(*rows: tuple[int, ...]) -> float:
@@ -120,7 +121,7 @@ def test_the_loss_counts_the_middle_and_its_end_alone_or_the_rest_too(base: Path
     batch = collate([(0,)])
     counted = batch["targets"][0][batch["weights"][0] > 0].tolist()
     assert counted == first["ids"][target:]
-    rest = Collator(samples_of(dataset, left_weight=0.25))([(0,)])
+    rest = Collator(samples_of(dataset, prompt_loss_weight=0.25))([(0,)])
     assert float(rest["weights"].sum()) == pytest.approx(0.25 * (target - 1) + len(first["ids"]) - target)
     assert len(samples) == manifest.samples and samples.too_long == 0
     assert Samples.gather(read(dataset, manifest.files, TRAIN), 60, 0.0).too_long > 0
@@ -190,7 +191,7 @@ def test_killed_and_resumed_is_bit_for_bit_as_uninterrupted(base: Path, dataset:
     for path in (tmp_path / "killed").rglob("*"):
         assert path.is_dir() or path.suffix in (".json", ".safetensors")
     resumed = train(base, dataset, tmp_path / "killed", options)
-    assert any(note.startswith("Went on from step ") for note in resumed.notes)
+    assert any(note.startswith("Training continued from step ") for note in resumed.notes)
     assert (tmp_path / "killed" / WEIGHTS).read_bytes() == (tmp_path / "whole" / WEIGHTS).read_bytes()
     for name in ("steps", "tokens", "loss_first", "loss_last", "validation_first", "validation_last"):
         assert getattr(resumed, name) == getattr(whole, name)
@@ -199,17 +200,17 @@ def test_killed_and_resumed_is_bit_for_bit_as_uninterrupted(base: Path, dataset:
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """The next run ends after a step, with its checkpoint written."""
-    saved = loop.ProgressReporter.on_step_end
+    saved = trainer.RunCallback.on_step_end
 
     def ends(self: Any, args: Any, state: Any, control: Any, **rest: Any) -> None:
         saved(self, args, state, control, **rest)
         if state.global_step == at + 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.ProgressReporter, "on_step_end", ends)
+    monkeypatch.setattr(trainer.RunCallback, "on_step_end", ends)
 
 
-def test_a_checkpoint_of_other_options_is_not_gone_on_from(
+def test_a_checkpoint_of_other_options_is_not_continued(
     base: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
@@ -219,7 +220,7 @@ def test_a_checkpoint_of_other_options_is_not_gone_on_from(
             train(base, dataset, out, replace(QUICK, checkpoint_minutes=0))
     assert [path.name for path in (out / "checkpoints").iterdir()] == ["checkpoint-2"]
     other = train(base, dataset, out, replace(QUICK, learning_rate=1e-3))
-    assert not any("Went on" in note for note in other.notes)
+    assert not any("continued" in note for note in other.notes)
     fresh = train(base, dataset, tmp_path / "fresh", replace(QUICK, learning_rate=1e-3))
     assert (out / WEIGHTS).read_bytes() == (tmp_path / "fresh" / WEIGHTS).read_bytes()
     assert other.steps == fresh.steps
@@ -234,14 +235,14 @@ def test_a_budget_ends_in_time_with_an_adapter(base: Path, dataset: Path, tmp_pa
 
 
 def test_the_rate_falls_to_nothing_by_the_last_step_or_the_end_of_the_budget(dataset: Path, tmp_path: Path) -> None:
-    run = loop.Run(QUICK, samples_of(dataset), "x", tmp_path, time.monotonic())
+    run = Run(QUICK, samples_of(dataset), "x", tmp_path, time.monotonic())
     rates = [run.rate(step) for step in range(run.steps + 1)]
     assert rates[0] == max(rates) == 1 and rates[-1] == 0 and sorted(rates, reverse=True) == rates
-    late = loop.Run(replace(QUICK, max_minutes=1.0), samples_of(dataset), "x", tmp_path, time.monotonic() - 45)
+    late = Run(replace(QUICK, max_minutes=1.0), samples_of(dataset), "x", tmp_path, time.monotonic() - 45)
     assert late.rate(1) == pytest.approx(0.5 * (1 - 2**-0.5), abs=0.02)
 
 
-def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_that_is_said(
+def test_a_batch_that_does_not_fit_memory_is_halved_and_reported(
     base: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = train(base, dataset, tmp_path / "small", replace(QUICK, rows_per_batch=4, tokens_per_step=1024))
@@ -255,8 +256,8 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_that_is_said(
 
     monkeypatch.setattr(Weighted, "forward", short)
     halved = train(base, dataset, tmp_path / "halved", replace(QUICK, rows_per_batch=4, tokens_per_step=1024))
-    assert [note for note in halved.notes if "2 from then on" in note]
-    assert [note for note in halved.notes if "1 from then on" in note]
+    assert [note for note in halved.notes if "2 rows from now on" in note]
+    assert [note for note in halved.notes if "1 rows from now on" in note]
     assert (halved.steps, halved.tokens) == (small.steps, small.tokens)
     assert halved.loss_last == pytest.approx(small.loss_last, rel=0.02)
 
@@ -295,7 +296,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     monkeypatch.setattr(fsio, "write_file", write)
     result = train(base, dataset, out, replace(QUICK, checkpoint_minutes=0))
     assert any("The disk is full: the checkpoint of step 2" in note for note in result.notes)
-    assert any(note.startswith("Went on from step") for note in result.notes)
+    assert any(note.startswith("Training continued from step") for note in result.notes)
     assert (out / WEIGHTS).exists() and not (out / "checkpoints").exists()
 
 
