@@ -1,6 +1,6 @@
-"""What is left out of a set: near-duplicates, secrets, and too much of one author or one directory.
+"""Decides what a data set leaves out: near-duplicates, secrets, and too many samples of one author or directory.
 
-Every refusal has a reason that is counted. Knows drafts; knows no repository, no index and no model.
+Every refusal has a reason, and the data set counts the reasons.
 """
 
 import re
@@ -17,25 +17,25 @@ from indexer.secrets.masking import PLACEHOLDER, find
 from indexer.text.lines import lines_of
 
 SIMILAR: Final = 0.85
-"""Estimated Jaccard similarity of word 5-grams from which on one of two texts is left out."""
+"""Of two texts with this estimated Jaccard similarity of word 5-grams, or more, one is left out."""
 
 PERMUTATIONS: Final = 128
 BANDS: Final = 16
 
 NEVER_CAPPED: Final = 200
-"""Samples that one author or one directory may have whatever their share is."""
+"""One author or one directory may always have this number of samples."""
 
 NEAR_DUPLICATE: Final = "near-duplicate of another"
 HOLDS_SECRET: Final = "sample: a secret in its lines"  # noqa: S105
-DUPLICATE: Final = "sample: the same again"
+DUPLICATE: Final = "sample: exact duplicate"
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _GRAM = 5
-_FEW = 16  # words: a short text is like many others, and no less worth learning
+_FEW = 16  # words; short texts resemble each other and are still worth learning
 
 
 class NearDuplicates:
-    """Texts seen so far, by MinHash; short ones are always new."""
+    """Remembers texts by MinHash and finds near-duplicates; a short text is never one."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
@@ -43,7 +43,7 @@ class NearDuplicates:
         self._lookup = RMinHashLSH(threshold=SIMILAR, num_perm=PERMUTATIONS, num_bands=BANDS)
 
     def seen(self, text: str) -> bool:
-        """Whether a text like this one was here before; remembers it if not."""
+        """Return whether a similar text was seen before; remember this one if not."""
         words = _WORD.findall(text)
         if len(words) < _FEW:
             return False
@@ -58,16 +58,16 @@ class NearDuplicates:
 
 
 class Filter:
-    """Tells what is new and clean; one for a whole set."""
+    """Refuses duplicates and secrets; one filter serves a whole data set."""
 
     def __init__(self, seed: int = 0) -> None:
         self._added, self._files, self._documents = (NearDuplicates(seed) for _ in range(3))
         self._spots: set[bytes] = set()
 
     def new_edits(self, edits: Iterable[Edit], skips: SkipReport) -> list[Edit]:
-        """The edits whose added lines were not added before: no cherry-picks, no copies of a vendored file.
+        """Return the edits whose added lines are new: no cherry-picks, no copies of a vendored file.
 
-        :param edits: newest first, as a history gives them; the oldest of several like ones is kept.
+        :param edits: the newest first; of several similar edits the oldest is kept.
         """
         kept = []
         for edit in reversed(list(edits)):
@@ -82,20 +82,23 @@ class Filter:
         return kept
 
     def new_file(self, text: str, skips: SkipReport) -> bool:
-        """Whether no file like this one was here before."""
+        """Return whether no similar file was seen before."""
         seen = self._files.seen(text)
         if seen:
             skips.count(f"file: {NEAR_DUPLICATE}")
         return not seen
 
-    def refuses(self, draft: RawSample) -> str | None:
-        """Why a draft is left out, or None."""
-        middle = draft.middle
-        if (draft.kind != DOCUMENT and PLACEHOLDER in _lines(draft)) or find(middle, draft.path):
+    def refuses(self, sample: RawSample) -> str | None:
+        """Return why a sample is left out, or None."""
+        middle = sample.middle
+        if (sample.kind != DOCUMENT and PLACEHOLDER in _lines(sample)) or find(middle, sample.path):
             return HOLDS_SECRET
-        if draft.kind == DOCUMENT:
+        if sample.kind == DOCUMENT:
             return f"sample: {NEAR_DUPLICATE}" if self._documents.seen(middle) else None
-        before, after = draft.text[max(0, draft.start - 300) : draft.start], draft.text[draft.end : draft.end + 100]
+        before, after = (
+            sample.text[max(0, sample.start - 300) : sample.start],
+            sample.text[sample.end : sample.end + 100],
+        )
         spot = sha256("\0".join((before, middle, after)).encode("utf-8", "replace"))
         if spot.digest() in self._spots:
             return DUPLICATE
@@ -103,38 +106,38 @@ class Filter:
         return None
 
 
-def _lines(draft: RawSample) -> str:
-    """The lines that a middle is part of: what a prompt holds back of them is written as well."""
-    low, high = draft.text.rfind("\n", 0, draft.start) + 1, draft.text.find("\n", draft.end)
-    return draft.text[low : draft.start] + draft.middle + draft.text[draft.end : high if high >= 0 else None]
+def _lines(sample: RawSample) -> str:
+    """Return the whole lines around a middle: token healing can move a part of them from the prompt to the middle."""
+    low, high = sample.text.rfind("\n", 0, sample.start) + 1, sample.text.find("\n", sample.end)
+    return sample.text[low : sample.start] + sample.middle + sample.text[sample.end : high if high >= 0 else None]
 
 
-def author(draft: RawSample) -> str:
-    """Whose sample it is; empty for older code, which is not capped."""
-    return draft.author
+def author(sample: RawSample) -> str:
+    """Return the author's key; empty for older code, which has no limit."""
+    return sample.author
 
 
-def directory(draft: RawSample) -> str:
-    """The folder of the sample's file."""
-    return draft.path.rpartition("/")[0] or "."
+def directory(sample: RawSample) -> str:
+    """Return the folder of the sample's file."""
+    return sample.path.rpartition("/")[0] or "."
 
 
 def capped(
-    drafts: Sequence[RawSample], key: Callable[[RawSample], str], share: float, floor: int = NEVER_CAPPED
+    samples: Sequence[RawSample], key: Callable[[RawSample], str], share: float, floor: int = NEVER_CAPPED
 ) -> tuple[list[RawSample], int]:
-    """The drafts of which no key has more than its share, and how many were left out; the order stays.
+    """Limit the share of each key; return the kept samples in their order, and how many were left out.
 
-    With few keys the share is at least an equal one, and ``floor`` drafts of a key are always let through.
+    With few keys the share is at least an equal one, and ``floor`` samples of each key are always kept.
     """
-    counts = Counter(filter(None, map(key, drafts)))
+    counts = Counter(filter(None, map(key, samples)))
     if not counts:
-        return list(drafts), 0
-    limit = max(floor, int(len(drafts) * max(share, 1 / len(counts))))
+        return list(samples), 0
+    limit = max(floor, int(len(samples) * max(share, 1 / len(counts))))
     kept: list[RawSample] = []
     taken: Counter[str] = Counter()
-    for draft in drafts:
-        name = key(draft)
+    for sample in samples:
+        name = key(sample)
         taken[name] += 1
         if not name or taken[name] <= limit:
-            kept.append(draft)
-    return kept, len(drafts) - len(kept)
+            kept.append(sample)
+    return kept, len(samples) - len(kept)

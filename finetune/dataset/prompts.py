@@ -1,7 +1,7 @@
-"""Token ids of samples: the prompt that the server would have sent at that cursor, the middle, the end token.
+"""Turns samples into token ids: the prompt that the server would have sent at that cursor, the middle, the end token.
 
-The server's own packer chooses the context and the server's own renderer writes it, so the two cannot differ. A part of
-the samples gets no context, or that of another place, to teach that context may be missing or useless.
+The server's own context builder and renderer make the prompt, so the two cannot differ. A share of the samples gets no
+context or unrelated context, which teaches the model that context can be missing or useless.
 """
 
 import random
@@ -18,7 +18,7 @@ from lsp_server.types import Document
 from lsp_server.weights.base_model import ModelFolder
 
 DOCUMENT_WEIGHT: Final = 0.1
-"""In the loss, of a token of a left-to-right document: it has some hundred times as many as a middle."""
+"""Loss weight of a document's token: a document has about a hundred times as many tokens as a middle."""
 
 _REMEMBERED = 64
 TOO_LONG: Final = "sample: longer than the model's context"
@@ -26,37 +26,37 @@ TOO_LONG: Final = "sample: longer than the model's context"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What training reads.
+    """A sample as training reads it.
 
-    :param weights: runs of (tokens, weight in the loss); weight 0 is what ``prompt_loss_weight`` is for.
-    :param context: ``found``, ``none``, ``other`` (of another place), or the packer's own reason for having none.
+    :param weights: runs of (number of tokens, loss weight); training replaces weight 0 by ``prompt_loss_weight``.
+    :param context: ``found``, ``none``, ``other`` (unrelated context), or the builder's reason for having none.
     :param sources: paths that the context came from.
     """
 
     ids: tuple[int, ...]
     weights: tuple[tuple[int, float], ...]
-    draft: RawSample
+    raw: RawSample
     context: str
     sources: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """One line of a shard."""
-        draft = self.draft
+        """Return one line of a shard."""
+        raw = self.raw
         return {
             "ids": self.ids,
             "weights": self.weights,
-            "kind": draft.kind,
+            "kind": raw.kind,
             "context": self.context,
-            "path": draft.path.encode("utf-8", "replace").decode(),
-            "commit": draft.commit,
+            "path": raw.path.encode("utf-8", "replace").decode(),
+            "commit": raw.commit,
         }
 
 
 class Prompts:
-    """Writes the samples of one base.
+    """Writes the samples for one base.
 
-    :param max_tokens: of a sample; a server's longest prompt and answer by default, less where the base's context is.
-    :param repository: the name that prompts call the repository by.
+    :param repository: name of the repository in prompts.
+    :param max_tokens: longest sample; the base's context can make it shorter.
     """
 
     def __init__(self, base: ModelFolder, repository: str, max_tokens: int, distractor_share: float, seed: int) -> None:
@@ -64,57 +64,57 @@ class Prompts:
         longest = max(16, min(self._limit - RESERVE, PROMPT_TOKENS))
         self._renderer = Renderer(base.spec, base.vocabulary, longest)
         self._repository = repository
-        self._packer = PromptContextBuilder(None, repository)
-        self._bare = PromptContextBuilder(None, repository)
+        self._builder = PromptContextBuilder(None, repository)
+        self._without_context = PromptContextBuilder(None, repository)
         self._distractor_share = distractor_share
         self._rng = random.Random(f"{seed}:context")
         self._others: deque[tuple[ContextPiece, ...]] = deque(maxlen=_REMEMBERED)
         self._count = 0
 
     def set_index(self, index: Any) -> None:
-        """Takes context from another index from now on."""
-        self._packer.set_source(IndexSource(index))
+        """Take context from this index from now on."""
+        self._builder.set_source(IndexSource(index))
         self._others.clear()
 
-    def sample(self, draft: RawSample) -> Sample | str:
-        """The sample of a draft, or why there is none."""
-        if draft.kind == DOCUMENT:
-            return self._document(draft)
-        parts, how = self._parts(draft)
-        ids, target = self._renderer.training(parts, draft.middle)
+    def sample(self, raw: RawSample) -> Sample | str:
+        """Return the sample with its prompt, or the reason why there is none."""
+        if raw.kind == DOCUMENT:
+            return self._document(raw)
+        parts, how = self._parts(raw)
+        ids, target = self._renderer.training(parts, raw.middle)
         if len(ids) > self._limit:
             return TOO_LONG
         weights = ((target, 0.0), (len(ids) - target, 1.0))
-        return Sample(tuple(ids), weights, draft, how, tuple(piece.path for piece in parts.context))
+        return Sample(tuple(ids), weights, raw, how, tuple(piece.path for piece in parts.context))
 
-    def _parts(self, draft: RawSample) -> tuple[PromptInput, str]:
-        """What the server would have put into the prompt, or, for some, no context or another place's."""
+    def _parts(self, raw: RawSample) -> tuple[PromptInput, str]:
+        """Return the parts of the prompt as the server would choose them, or with no or unrelated context."""
         self._count += 1
-        # A name of its own for every document: the packer would keep its choice for a cursor that moves on.
+        # Every document gets another name: for a known one the builder would keep its earlier choice.
         uri = f"sample:///{self._count}"
-        text, offset = draft.prefix + draft.suffix, draft.start
-        document = Document(uri, draft.path, draft.language, 1, text)
+        text, offset = raw.prefix + raw.suffix, raw.start
+        document = Document(uri, raw.path, raw.language, 1, text)
         draw = self._rng.random()
         if draw >= self._distractor_share:
-            packed = self._packer.build(document, offset, None)
-            # Far parts of the file itself are as new as its commit, and newer than the next sample may be.
-            away = tuple(piece for piece in packed.parts.context if piece.path != draft.path)
+            found = self._builder.build(document, offset, None)
+            # Other parts of the file itself are as new as its commit, and may be too new for the next sample.
+            away = tuple(piece for piece in found.parts.context if piece.path != raw.path)
             if away:
                 self._others.append(away)
-            return packed.parts, packed.reason
-        parts = self._bare.build(document, offset, None).parts
+            return found.parts, found.reason
+        parts = self._without_context.build(document, offset, None).parts
         if draw < self._distractor_share / 2 and self._others:
-            pieces = tuple(piece for piece in self._rng.choice(self._others) if piece.path != draft.path)
+            pieces = tuple(piece for piece in self._rng.choice(self._others) if piece.path != raw.path)
             return replace(parts, context=pieces), "other" if pieces else "none"
         return parts, "none"
 
-    def _document(self, draft: RawSample) -> Sample:
-        """A stretch of text, cut after the last line that fits."""
-        text, whole = draft.middle, draft.whole
-        ids = self._renderer.document(draft.path, text, whole=whole)
+    def _document(self, raw: RawSample) -> Sample:
+        """Return a document sample, cut after the last line that fits."""
+        text, whole = raw.middle, raw.whole
+        ids = self._renderer.document(raw.path, text, whole=whole)
         while len(ids) > self._limit:
             shorter = text[: len(text) * self._limit // len(ids)]
             cut = shorter.rfind("\n") + 1
             text, whole = shorter[:cut] if cut else shorter[: max(1, len(shorter) - 1)], False
-            ids = self._renderer.document(draft.path, text, whole=whole)
-        return Sample(tuple(ids), ((len(ids), DOCUMENT_WEIGHT),), draft, "none")
+            ids = self._renderer.document(raw.path, text, whole=whole)
+        return Sample(tuple(ids), ((len(ids), DOCUMENT_WEIGHT),), raw, "none")

@@ -1,9 +1,7 @@
-"""Samples before their prompts are packed: a file with a middle taken out of it, from commits and from older code.
+"""Cuts raw samples, without prompts, from commits and from older code.
 
-Four sources: ``typed``, the cursors of the replay, where what follows is what the author really wrote; spans within the
-lines that a commit added; spans in files of an index; and whole stretches of text, read from left to right.
-
-This module cuts texts. It packs no prompt, and leaves it to ``dataset_filters`` what is too much of the same.
+There are four sources: typed cursors, as the replay draws them, where the middle is what the author wrote; spans within
+the lines that a commit added; spans in the files of an index; and documents, which are read from left to right.
 """
 
 import random
@@ -30,7 +28,7 @@ DOCUMENT: Final = "document"
 TYPED: Final = "typed"
 
 LINES_PER_SPAN: Final = 4
-"""Added lines for each span that is cut out of them."""
+"""One span is cut for this number of added lines."""
 
 SPANS_PER_FILE: Final = 20
 
@@ -39,13 +37,13 @@ _CLOSING = re.compile(r"[ \t]*(?:[)\]}]|end\b)")
 
 @dataclass(frozen=True, slots=True)
 class RawSample:
-    """A sample without its prompt: a cursor at ``start`` of a text, and what is to be written there.
+    """A sample without its prompt: a text, a cursor in it, and the middle to write there.
 
-    Drafts of one file share its text: a window of commits has thousands of them.
+    Samples of one file share its text, because a window of commits has thousands of them.
 
-    :param kind: ``typed``, a kind of ``spans.Span``, or ``document``, which has nothing but a middle.
-    :param start, end: the characters of ``text`` that the middle takes the place of, or is.
-    :param written: the middle where it is not in the text.
+    :param kind: ``typed``, a kind of ``spans.Span``, or ``document``, which consists of a middle only.
+    :param start, end: the characters of ``text`` that the middle is, or that it replaces.
+    :param written: the middle if it is not in the text.
     :param whole: of documents: the file ends where the middle ends.
     :param commit, author: empty for older code; the author is a key, see ``indexer.repository.history``.
     """
@@ -82,9 +80,9 @@ class RawSample:
 
 
 def typed(edits: Sequence[Edit], count: int, seed: int) -> Iterator[RawSample]:
-    """Cursors at which authors went on, as the replay draws them; moved lines are not among them.
+    """Yield the cursors at which authors typed, as the replay draws them, without moved lines.
 
-    The middle is the rest of the line, and of a line that opens a block the block, if nothing old stood in its place.
+    The middle is the rest of the line. If the line opens a block that replaces no old lines, the block is included.
     """
     amount = ReplayPlan(count - count // 2, count // 2, seed).share(0, 1)
     by_place = {(edit.commit.id, edit.change.path): edit for edit in edits}
@@ -96,7 +94,7 @@ def typed(edits: Sequence[Edit], count: int, seed: int) -> Iterator[RawSample]:
 
 
 def _written(case: Case, edit: Edit) -> str:
-    """The rest of the line and the deeper lines after it, up to the line that closes them."""
+    """Return the rest of the line and the deeper lines after it, up to the line that closes them."""
     line = case.text[case.text.rfind("\n", 0, case.offset) + 1 : case.offset] + case.rest
     hunk = next((one for one in edit.change.hunks if one.new_start <= case.line < one.new_start + one.new_count), None)
     if not case.following or hunk is None or case.line - hunk.new_start + 1 < hunk.old_count:
@@ -117,7 +115,7 @@ def _depth(line: str) -> int:
 
 
 def added_spans(edits: Iterable[Edit], seed: int) -> Iterator[RawSample]:
-    """Spans within the lines that commits added, in the file as it was after the commit."""
+    """Yield spans within the lines that commits added, in the file as it was after the commit."""
     for edit in edits:
         text = unify_line_ends(edit.new_text)
         starts = _line_starts(text)
@@ -133,7 +131,7 @@ def added_spans(edits: Iterable[Edit], seed: int) -> Iterator[RawSample]:
 
 
 def added_documents(edits: Iterable[Edit], characters: int) -> Iterator[RawSample]:
-    """Stretches of text around what commits added, which begin a little before it; one for neighbouring hunks."""
+    """Yield documents that begin a little before added lines; neighbouring hunks share one."""
     for edit in edits:
         text = unify_line_ends(edit.new_text)
         starts = _line_starts(text)
@@ -150,9 +148,11 @@ def added_documents(edits: Iterable[Edit], characters: int) -> Iterator[RawSampl
 def older(
     index: "Index", spans: int, documents: int, characters: int, seed: int, new: Callable[[str], bool]
 ) -> Iterator[RawSample]:
-    """Spans and stretches of text from the files of an index, a file as often as it is long.
+    """Yield spans and documents from the files of an index, in proportion to the size of each file.
 
-    :param new: says of a file's text whether there was none like it.
+    :param spans, documents: how many of each.
+    :param characters: length of a document.
+    :param new: returns whether a file's text is not a near-duplicate.
     """
     rng = random.Random(f"{seed}:older")
     files = [document for document in index.documents.values() if is_code(document.path) and document.size]
@@ -175,7 +175,7 @@ def older(
 
 
 def _shared_out(files: Sequence["IndexedDocument"], count: int) -> Iterator[tuple["IndexedDocument", int]]:
-    """Each file with its share of ``count``, by size; no file gets more than ``SPANS_PER_FILE``."""
+    """Yield each file with its share of ``count`` by size, at most ``SPANS_PER_FILE``."""
     total = sum(document.size for document in files)
     bounds = [round(count * reached / total) for reached in accumulate(document.size for document in files)]
     for document, low, high in zip(files, [0, *bounds], bounds, strict=False):
@@ -184,7 +184,7 @@ def _shared_out(files: Sequence["IndexedDocument"], count: int) -> Iterator[tupl
 
 
 def _stretches(path: str, text: str, characters: int, count: int, rng: random.Random) -> Iterator[RawSample]:
-    """Some of the stretches that a text falls into."""
+    """Yield some of the consecutive documents that a text can be divided into."""
     starts = _line_starts(text)
     begins = [starts[bisect_right(starts, at) - 1] for at in range(0, len(text), max(1, characters))]
     for begin in sorted(rng.sample(begins, min(count, len(begins)))):
@@ -200,7 +200,7 @@ def _line_starts(text: str) -> list[int]:
 
 
 def _stretch(starts: Sequence[int], hunk: Hunk) -> tuple[int, int]:
-    """The characters of a hunk's new lines, without the last line's end."""
+    """Return the range of characters of a hunk's new lines, without the last line end."""
     last = min(hunk.new_start + hunk.new_count, len(starts))
     begin = starts[min(hunk.new_start, len(starts) - 1)]
     end = starts[last] - 1 if last < len(starts) else starts[-1]

@@ -1,6 +1,6 @@
-"""A set on disk: JSON lines in shards, listed with size and hash in a manifest that is written last.
+"""A data set on disk: JSON lines in shards, listed with size and hash in a manifest that is written last.
 
-A folder without a manifest is no set. Knows neither how samples are made nor how they are trained on.
+A folder without a manifest is not a data set.
 """
 
 import json
@@ -22,9 +22,10 @@ SAMPLES_PER_SHARD: Final = 1000
 
 @dataclass
 class Shards:
-    """Writes a set into a folder; what an earlier set left there is removed first.
+    """Writes a data set into a folder, and first removes an earlier one.
 
-    :ivar files: name -> size, hash and samples of each finished shard. :ivar counts: split -> samples.
+    :ivar files: name -> size, hash and number of samples of each finished shard.
+    :ivar counts: split -> number of samples.
     """
 
     folder: Path
@@ -34,20 +35,20 @@ class Shards:
 
     def __post_init__(self) -> None:
         fsio.make_directories(self.folder)
-        fsio.unlink(self.folder / MANIFEST)  # first: from here on there is no set
+        fsio.unlink(self.folder / MANIFEST)  # first, so that an unfinished folder is not a data set
         for split in self._open:
             for path in self.folder.glob(f"{split}-*.jsonl"):
                 fsio.unlink(path)
 
     def add(self, split: str, sample: Mapping[str, Any]) -> None:
-        """Takes one sample."""
+        """Add one sample."""
         self._open[split].append(json.dumps(sample, separators=(",", ":")).encode() + b"\n")
         self.counts[split] += 1
         if len(self._open[split]) == SAMPLES_PER_SHARD:
             self._close(split)
 
     def finish(self) -> str:
-        """Writes what is left; returns the hash of the set: of the hashes of its shards in their order."""
+        """Write the last shards; return the hash of the set, which is that of its shards' hashes in their order."""
         for split in self._open:
             self._close(split)
         listed = "".join(f"{name} {entry['sha256']}\n" for name, entry in sorted(self.files.items()))
@@ -63,14 +64,14 @@ class Shards:
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Makes the shards a set."""
+    """Write the manifest, which makes the shards a data set."""
     fsio.replace_file(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 
 
 def read(folder: Path, files: Mapping[str, Mapping[str, Any]], split: str) -> Iterator[dict[str, Any]]:
-    """The samples of a split, in order.
+    """Yield the samples of a split, in order.
 
-    :raises UserError: a shard is missing, or is not what the manifest describes.
+    :raises UserError: a shard is missing or differs from its manifest.
     """
     for name in sorted(files):
         if name.startswith(split):
@@ -78,13 +79,13 @@ def read(folder: Path, files: Mapping[str, Mapping[str, Any]], split: str) -> It
             try:
                 data = fsio.read(path)
             except OSError:
-                raise UserError(f"{path} is missing from the set", "build the data set again") from None
+                raise UserError(f"{path} is missing from the data set", "build the data set again") from None
             if sha256(data).hexdigest() != files[name]["sha256"]:
-                raise UserError(f"{path} is not what its manifest describes", "build the data set again")
+                raise UserError(f"{path} differs from its manifest", "build the data set again")
             for line in data.splitlines():
                 yield json.loads(line)
 
 
 def path_key(path: str) -> str:
-    """The key under which a manifest lists a path: tells whether a file was seen without naming it."""
+    """Return the key under which a manifest lists a path: a hash, so that the manifest does not name the file."""
     return sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]

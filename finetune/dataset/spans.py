@@ -1,8 +1,7 @@
-"""Where a middle is cut out of a text: whole syntax nodes and runs of siblings, random characters, or nothing.
+"""Draws the middles of fill-in-the-middle samples: syntax nodes, runs of siblings, random characters, or nothing.
 
-A place and a length are drawn first; a syntax span is then the smallest node, or run of neighbouring children of one
-node, that covers them (AST-FIM, arXiv 2506.00204). So long code is hit as often as it is long. Knows texts and
-grammars; knows no repository and no prompt.
+A position and a length are drawn first. A syntax span is then the smallest node, or run of neighbouring children of one
+node, that covers them (AST-FIM, arXiv 2506.00204). Long code is therefore hit in proportion to its length.
 """
 
 import random
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 LONGEST: Final = 700
-"""Characters of a middle at most."""
+"""Longest middle, in characters."""
 
 SHORTEST: Final = 2
 SYNTAX_SHARE: Final = 0.82
 EMPTY_SHARE: Final = 0.05
-"""Of the spans drawn; a few places have no syntax span that fits, and get random characters."""
+"""Shares of the drawn spans; a few positions have no syntax span of the right size, and get random characters."""
 
 _TRIES = 12
 _SAYS_SOMETHING = re.compile(r"\w")
@@ -41,9 +40,9 @@ class Span:
 
 
 class Spans:
-    """The spans of one text.
+    """Draws the spans of one text.
 
-    :param language: a key of ``indexer.languages.grammars``; without a grammar all spans are of characters, or empty.
+    :param language: a key of ``indexer.languages.grammars``; without a grammar there are no syntax spans.
     """
 
     def __init__(self, text: str, language: str) -> None:
@@ -51,7 +50,7 @@ class Spans:
         self._language = language
 
     def draw(self, rng: random.Random, low: int, high: int) -> Span | None:
-        """A span within the characters ``[low, high)``, or None where nothing there is worth predicting."""
+        """Draw a span within the characters ``[low, high)``; None if they hold no letter or digit."""
         if high - low < SHORTEST or not _SAYS_SOMETHING.search(self._text, low, high):
             return None
         kind = rng.random()
@@ -86,7 +85,7 @@ class Spans:
         return None
 
     def _covering(self, root: "Node", start: int, end: int) -> Span:
-        """The smallest node, or run of its named children, over the characters ``[start, end)``."""
+        """Return the smallest node, or run of named children of one, that covers the characters ``[start, end)``."""
         first, last = self._byte(start), self._byte(end)
         node = root.named_descendant_for_byte_range(first, max(first, last - 1)) or root
         run = [child for child in node.named_children if child.end_byte > first and child.start_byte < last]
@@ -105,7 +104,7 @@ class Spans:
 
     @cached_property
     def _bytes(self) -> "NDArray[np.int64] | None":
-        """The byte at which each character begins; None where they are the same."""
+        """The byte at which each character begins; None for ASCII text, where both are equal."""
         if self._text.isascii():
             return None
         codes = np.frombuffer(self._text.encode("utf-32-le", "surrogatepass"), np.uint32)
@@ -120,5 +119,5 @@ class Spans:
 
 
 def _length(rng: random.Random) -> int:
-    """From a name to a block, each doubling as likely as the one before."""
+    """Draw a length, from a name to a block, log-uniformly."""
     return int(SHORTEST * (LONGEST / SHORTEST) ** rng.random())

@@ -1,11 +1,11 @@
-"""Checkpoints of a training run: adapter, optimizer, schedule and random state; complete or absent, and no pickle.
+"""Checkpoints of a training run: adapter, optimizer, schedule and random state; complete or absent, without pickle.
 
     <folder>/checkpoint-<step>/state.safetensors     the adapter, the optimizer's moments, torch's random state
-    <folder>/checkpoint-<step>/state.json            the numbers beside them, and what run they belong to
+    <folder>/checkpoint-<step>/state.json            numbers, and the identity of the run
     <folder>/checkpoint-<step>/trainer_state.json    as transformers' Trainer reads it
 
-A checkpoint is written under another name and renamed; the one before goes only then, so a full disk or an end at any
-moment leaves the last complete one.
+A checkpoint is written under another name and then renamed. Only then is the previous one removed, so a full disk or an
+interruption leaves the last complete checkpoint.
 """
 
 import json
@@ -31,7 +31,7 @@ _UNFINISHED = ".new"
 class Checkpoint:
     """A complete checkpoint.
 
-    :param numbers: what ``save`` was given.
+    :param numbers: the numbers that ``save_checkpoint`` received.
     """
 
     path: Path
@@ -40,9 +40,9 @@ class Checkpoint:
 
 
 def newest(folder: Path, run: str) -> Checkpoint | None:
-    """The newest checkpoint of a run, or None.
+    """Return the newest checkpoint of a run, or None.
 
-    :param run: tells runs apart: base, set and options.
+    :param run: identity of the run: base, data set and options.
     """
     found = []
     for path in folder.glob("checkpoint-*"):
@@ -60,10 +60,11 @@ def newest(folder: Path, run: str) -> Checkpoint | None:
 def save_checkpoint(
     folder: Path, step: int, adapter: dict[str, torch.Tensor], optimizer: Any, trainer: str, numbers: dict[str, Any]
 ) -> None:
-    """Writes a checkpoint and removes the older ones.
+    """Write a checkpoint and remove the older ones.
 
-    :param trainer: the Trainer's own state, JSON. :param numbers: kept beside it; must hold ``run``.
-    :raises OSError: it could not be written; what was there before is still there.
+    :param trainer: the Trainer's own state as JSON.
+    :param numbers: written with it; must hold ``run``.
+    :raises OSError: it could not be written; the previous checkpoint is still there.
     """
     state = optimizer.state_dict()
     tensors = {f"adapter/{name}": value for name, value in adapter.items()}
@@ -95,7 +96,7 @@ def save_checkpoint(
 
 
 def clear(folder: Path, keep: Path | None = None) -> None:
-    """Removes all checkpoints, finished or not, but one."""
+    """Remove all checkpoints, finished or not, except ``keep``."""
     for path in folder.glob("checkpoint-*"):
         if path != keep:
             fsio.remove_tree(path)
@@ -104,12 +105,12 @@ def clear(folder: Path, keep: Path | None = None) -> None:
 
 
 def adapter_of(path: Path) -> dict[str, torch.Tensor]:
-    """The adapter's tensors of a checkpoint."""
+    """Return the adapter's tensors of a checkpoint."""
     return _part(path, "adapter/")
 
 
 def restore_optimizer(path: Path, optimizer: Any) -> None:
-    """Gives an optimizer the moments and rates of a checkpoint."""
+    """Set an optimizer's moments and rates to those of a checkpoint."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in _part(path, "optimizer/").items():
         number, _, key = name.partition("/")
@@ -121,7 +122,7 @@ def restore_optimizer(path: Path, optimizer: Any) -> None:
 
 
 def restore_random(path: Path) -> None:
-    """Sets the random state to that of a checkpoint."""
+    """Set the random state to that of a checkpoint."""
     states = _part(path, "random/")
     torch.set_rng_state(states["torch"])
     if "cuda" in states and torch.cuda.is_available():

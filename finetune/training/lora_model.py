@@ -1,6 +1,6 @@
 """The base with LoRA on all its linear layers, the loss, and the adapter's files.
 
-Only safetensors are read, no code comes from a model's folder, nothing is fetched. Knows no data and no schedule.
+Only safetensors are read, no code from a model's folder is run, and nothing is fetched.
 """
 
 import importlib.util
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Weighted(torch.nn.Module):
     """A causal model whose output is the weighted sum of its losses.
 
-    Logits are computed only where a token has a weight: middles are a few tokens of a hundred, and the logits of a row
+    Logits are computed only for tokens with a weight: middles are a few per cent of the tokens, and the logits of a row
     take more memory than all its activations.
     """
 
@@ -38,9 +38,11 @@ class Weighted(torch.nn.Module):
     def forward(
         self, input_ids: torch.Tensor, position_ids: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
     ) -> torch.Tensor:
-        """The sum over all tokens of weight times cross entropy, in nats.
+        """Return the sum over all tokens of weight times cross entropy, in nats.
 
-        :param position_ids: begin at 0 with each document of a row; documents do not see each other.
+        All parameters have the shape (rows, tokens).
+
+        :param position_ids: begin at 0 with each sample of a row, so that samples do not attend to each other.
         """
         causal = self.model.get_base_model()
         body = causal.base_model(input_ids=input_ids, position_ids=position_ids, use_cache=False)
@@ -51,9 +53,9 @@ class Weighted(torch.nn.Module):
 
 
 def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) -> Weighted:
-    """The base with a new adapter, or with the one in ``start``.
+    """Load the base with a new adapter, or with the one in ``start``.
 
-    :raises UserError: the base or the adapter cannot be loaded, or the machine lacks what was asked for.
+    :raises UserError: the base or the adapter cannot be loaded, or this machine cannot do what the options require.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -74,7 +76,10 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
             **_precision(options, device),
         )
     except torch.OutOfMemoryError as error:
-        raise UserError("the GPU has no memory left for the base model", "use a smaller base, or quantize") from error
+        raise UserError(
+            "the GPU has no memory left for the base model",
+            "use a smaller base, or set quantize = true in the [finetune] table",
+        ) from error
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"{folder.path} cannot be loaded ({str(error)[:200]})", "fetch the model folder again"
@@ -84,15 +89,15 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for a name that is going to change
+        warnings.simplefilter("ignore", FutureWarning)  # peft uses a name of transformers that will change
         return Weighted(_adapted(model, folder.name, options, start))
 
 
 def _adapted(model: Any, name: str, options: "TrainingOptions", start: Path | None) -> Any:
-    """The base with an adapter that is to be trained."""
+    """Return the base with an adapter that can be trained."""
     from peft import LoraConfig, PeftModel, get_peft_model
 
-    # FSDP shards layers whose numbers are all of one kind; elsewhere LoRA's matrices are float32 beside a bf16 base.
+    # FSDP requires one number format in each layer; elsewhere LoRA's matrices are float32 on a bf16 base.
     precise = os.environ.get("ACCELERATE_USE_FSDP", "").lower() != "true"
     if start is None:
         config = LoraConfig(
@@ -112,24 +117,27 @@ def _adapted(model: Any, name: str, options: "TrainingOptions", start: Path | No
 
 
 def _precision(options: "TrainingOptions", device: torch.device) -> dict[str, Any]:
-    """How the base is loaded: as the server does on this machine, or in 4 bits."""
+    """Return how to load the base: as the server does on this machine, or in 4 bits."""
     if not options.quantize:
         return {"dtype": pick_dtype(device) if device.type == "cuda" else torch.float32}
     if device.type != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
-        raise UserError("training on a base in 4 bits needs an NVIDIA GPU and bitsandbytes", "train without quantize")
+        raise UserError(
+            "training on a base in 4 bits needs an NVIDIA GPU and bitsandbytes",
+            "set quantize = false in the [finetune] table",
+        )
     return {"quantization_config": quantization(4, pick_dtype(device)), "dtype": pick_dtype(device)}
 
 
 def _require_adapter(start: Path) -> None:
     for name in (WEIGHTS, CONFIG):
-        if not (start / name).is_file():  # peft would go on to look for a pickled one
+        if not (start / name).is_file():  # without them peft would look for a pickled adapter
             raise UserError(f"{start} holds no {name}", "name an adapter's folder, or start from the base")
 
 
 def adapter_tensors(model: Weighted, state: dict[str, Any] | None = None) -> dict[str, torch.Tensor]:
-    """The adapter by the names of its files, on the CPU.
+    """Return the adapter's tensors on the CPU, by their names in its file.
 
-    :param state: the whole model's state where it is spread over processes.
+    :param state: the whole model's state if it is spread over processes.
     """
     from peft import get_peft_model_state_dict
 
@@ -140,14 +148,14 @@ def adapter_tensors(model: Weighted, state: dict[str, Any] | None = None) -> dic
 
 
 def put_adapter(model: Weighted, tensors: dict[str, torch.Tensor]) -> None:
-    """Sets the adapter to tensors by the names of its files."""
+    """Set the adapter to tensors, by their names in its file."""
     from peft import set_peft_model_state_dict
 
     set_peft_model_state_dict(model.model, tensors)
 
 
 def write_adapter(out: Path, model: Weighted, base: str, tensors: dict[str, torch.Tensor]) -> None:
-    """Writes an adapter as peft does, except that the base is called by its name and not by its place."""
+    """Write an adapter as peft does, but with the base's name instead of its path."""
     from safetensors.torch import save
 
     config = model.model.peft_config["default"].to_dict()

@@ -1,7 +1,7 @@
-"""Samples packed into rows: several whole documents one after the other, none of which sees another.
+"""Sequence packing: rows hold several whole samples, none of which attends to another.
 
-Positions begin at 0 with each document; transformers makes the block-diagonal mask (or the lengths for a varlen kernel)
-out of that, given no other mask. Knows token ids and weights; knows no model.
+Positions begin at 0 with each sample. Given no other mask, transformers derives the block-diagonal mask, or the lengths
+for a varlen kernel, from the positions.
 """
 
 import random
@@ -21,8 +21,9 @@ PADDING: Final = 0
 class Samples:
     """All samples in two flat arrays.
 
-    :param bounds: sample n is ``[bounds[n], bounds[n + 1])`` of ``ids`` and ``weights``.
-    :param too_long: samples that were left out because no row holds them.
+    :param ids, weights: token ids and loss weights, of shape (tokens,).
+    :param bounds: sample n is ``[bounds[n], bounds[n + 1])`` of both, of shape (samples + 1,).
+    :param too_long: number of samples that were left out because they are longer than a row.
     """
 
     ids: NDArray[np.uint32]
@@ -32,7 +33,7 @@ class Samples:
 
     @classmethod
     def gather(cls, found: Iterable[dict[str, Any]], max_length: int, prompt_loss_weight: float) -> "Samples":
-        """Reads samples as ``dataset_shards`` gives them; weight 0 becomes ``prompt_loss_weight``."""
+        """Collect samples as ``dataset.shards.read`` yields them; weight 0 becomes ``prompt_loss_weight``."""
         ids: list[NDArray[np.uint32]] = []
         weights: list[NDArray[np.float32]] = []
         too_long = 0
@@ -57,16 +58,16 @@ class Samples:
         return len(self.bounds) - 1
 
     def length(self, number: int) -> int:
-        """Tokens of one sample."""
+        """Return the number of tokens of one sample."""
         return int(self.bounds[number + 1] - self.bounds[number])
 
 
 Row = tuple[int, ...]
-"""Numbers of the samples that share a row; an empty one is all padding."""
+"""Numbers of the samples in a row; an empty row is all padding."""
 
 
 def pack(samples: Samples, max_length: int) -> list[Row]:
-    """Every sample in a row, the longest first, each in the row where the least room is left over (best fit)."""
+    """Put every sample into a row, the longest first, each into the fullest row that has room (best fit)."""
     rows: list[list[int]] = []
     room: list[tuple[int, int]] = []  # (room, row), sorted
     order = sorted(range(len(samples)), key=lambda number: (-samples.length(number), number))
@@ -84,7 +85,7 @@ def pack(samples: Samples, max_length: int) -> list[Row]:
 
 
 def schedule(rows: Sequence[Row], epochs: float, seed: int) -> list[Row]:
-    """The rows in the order of training: all of them once an epoch, in an order of its own."""
+    """Return the rows in the order of training: all rows once in each epoch, shuffled."""
     total = max(1, round(len(rows) * epochs))
     ordered: list[Row] = []
     for epoch in range(-(-total // max(1, len(rows)))):
@@ -95,7 +96,7 @@ def schedule(rows: Sequence[Row], epochs: float, seed: int) -> list[Row]:
 
 
 class Rows(torch.utils.data.Dataset[Row]):
-    """Rows as torch's loader wants them."""
+    """Rows as a torch data set."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
@@ -108,16 +109,16 @@ class Rows(torch.utils.data.Dataset[Row]):
 
 
 class Collator:
-    """Rows to tensors of shape (rows, longest row): ``input_ids``, ``position_ids``, ``targets`` and ``weights``.
+    """Turns rows into tensors of shape (rows, longest row): ``input_ids``, ``position_ids``, ``targets``, ``weights``.
 
-    ``targets[r, i]`` is the token after ``input_ids[r, i]``; its weight is 0 at a document's end and in the padding.
+    ``targets[r, i]`` is the token after ``input_ids[r, i]``. Its weight is 0 at the end of a sample and in the padding.
     """
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-        """A batch of the rows."""
+        """Return the batch of some rows."""
         length = max(1, *(sum(self._samples.length(number) for number in row) for row in rows))
         shape = (len(rows), length)
         ids, positions = np.full(shape, PADDING, np.int64), np.zeros(shape, np.int64)
@@ -132,7 +133,7 @@ class Collator:
                 targets[place, at : end - 1] = self._samples.ids[low + 1 : high]
                 weights[place, at : end - 1] = self._samples.weights[low + 1 : high]
                 at = end
-            positions[place, at:] = np.arange(length - at)  # the padding is a document of its own
+            positions[place, at:] = np.arange(length - at)  # the padding is one more sample, of weight 0
         return {
             "input_ids": torch.from_numpy(ids),
             "position_ids": torch.from_numpy(positions),

@@ -1,4 +1,4 @@
-"""The fine-tuning set: what is in it, what is not, and that its prompts are the server's."""
+"""The data set: what it holds, what it leaves out, and that its prompts are those of the server."""
 
 import json
 import random
@@ -92,48 +92,62 @@ class Patient(PromptContextBuilder):
         return super().build(document, offset, None)
 
 
-@pytest.mark.slow
-def test_a_thousand_cursors_have_the_token_ids_that_the_server_sends(
+CURSORS_PER_KIND = 12
+
+
+def test_every_kind_of_cursor_has_the_token_ids_that_the_server_sends(
     repository: Path, base: ModelFolder, tmp_path: Path
 ) -> None:
+    """Send cursors through the server and through the data set, and compare the token ids.
+
+    Both use the same context builder and the same renderer, so a difference can only come from what they hand to them:
+    text, cursor, path, language, context, prompt length, and the part of a word that the prompt leaves to the model.
+    None of these depends on a single cursor, but they depend on the kind of sample. So up to twelve of each kind are
+    compared: typed cursors, nodes, siblings, random characters and empty middles, from commits and from older code. The
+    last assertions show that both forms of context and cursors within a word are among them.
+    """
     settings = Settings()
     commits = [one for one in history.commits(repository) if one.parent]
     window = divided(repository, commits[:12], 1)[0]
     index, _ = index_of(repository, settings, tmp_path, ProgressReporter())
     found = list(edits(repository, window, settings, SkipReport()))
-    drafts = [*typed(found, 400, 1), *added_spans(found, 1)]
-    assert len(drafts) > 200
-    for seed in range(30):
-        drafts += older(index, 200, 0, 1, seed, lambda text: True)
-    random.Random(7).shuffle(drafts)
+    candidates = [*typed(found, 60, 1), *added_spans(found, 1), *older(index, 200, 0, 1, 1, lambda text: True)]
+    random.Random(7).shuffle(candidates)
     prompts = Prompts(base, repository.name, 4096, 0.0, 1)
     prompts.set_index(index)
     backend = Recording(base)
     source = ModelRunner(lambda: backend, Patient(IndexSource(index), repository.name))
+    kinds, contexts, sources, healed = Counter[str](), Counter[str](), Counter[bool](), 0
     try:
         until = time.monotonic() + 60
         while source.state == "loading" and time.monotonic() < until:
             time.sleep(0.01)
-        contexts = Counter()
-        for number, draft in enumerate(drafts):
-            made = prompts.sample(draft)
-            if contexts.total() == 1000 or made == TOO_LONG:  # with a token a byte, the longest middles do not fit
+        for number, raw in enumerate(candidates):
+            if kinds[raw.kind] == CURSORS_PER_KIND:
                 continue
-            assert not isinstance(made, str), made
-            document = Document(f"file:///{number}", draft.path, draft.language, 1, draft.prefix + draft.suffix)
+            sample = prompts.sample(raw)
+            if sample == TOO_LONG:  # with one token for each byte, the longest middles do not fit
+                continue
+            assert not isinstance(sample, str), sample
+            document = Document(f"file:///{number}", raw.path, raw.language, 1, raw.prefix + raw.suffix)
             before = len(backend.prompts)
-            source.ask(ModelRequest(document, len(draft.prefix), True)).wait(time.monotonic() + 60)
+            source.ask(ModelRequest(document, len(raw.prefix), True)).wait(time.monotonic() + 60)
             assert len(backend.prompts) == before + 1
-            target = made.weights[0][0]
-            assert made.ids[:target] == backend.prompts[-1], draft
-            target_text = base.vocabulary.decode(made.ids[target:])
-            held = target_text.removesuffix(draft.middle)  # what the prompt leaves to the model to write again
-            assert target_text == held + draft.middle and draft.prefix.endswith(held) and len(held) < 50
-            assert made.ids[-1] == base.vocabulary.control(base.spec.end)
-            contexts[made.context] += 1
-        assert contexts.total() == 1000 and contexts["found"] > 800
+            target = sample.weights[0][0]
+            assert sample.ids[:target] == backend.prompts[-1], raw
+            target_text = base.vocabulary.decode(sample.ids[target:])
+            rest = target_text.removesuffix(raw.middle)  # the start of the word, which the model writes again
+            assert target_text == rest + raw.middle and raw.prefix.endswith(rest) and len(rest) < 50
+            assert sample.ids[-1] == base.vocabulary.control(base.spec.end)
+            kinds[raw.kind] += 1
+            contexts[sample.context] += 1
+            sources[bool(raw.commit)] += 1
+            healed += bool(rest)
     finally:
         source.close()
+    assert set(kinds) == {"typed", "node", "siblings", "characters", "empty"}
+    assert min(kinds.values()) >= 5 and kinds.total() >= 50
+    assert contexts["found"] > 30 and min(sources[True], sources[False]) > 10 and healed > 5
 
 
 def test_data_set_and_local_backends_leave_the_same_room_for_the_answer() -> None:
@@ -283,7 +297,7 @@ def test_a_damaged_shard_or_manifest_is_refused(built: tuple[Manifest, Path], tm
         (tmp_path / path.name).write_bytes(path.read_bytes())
     shard = tmp_path / "train-00000.jsonl"
     shard.write_bytes(shard.read_bytes().replace(b'"kind":"typed"', b'"kind":"Typed"', 1))
-    with pytest.raises(UserError, match="is not what its manifest describes"):
+    with pytest.raises(UserError, match="differs from its manifest"):
         list(read(tmp_path, manifest.files, TRAIN))
     shard.unlink()
     with pytest.raises(UserError, match="missing"):

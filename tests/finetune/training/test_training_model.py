@@ -308,7 +308,7 @@ def test_training_goes_on_from_an_adapter(base: Path, dataset: Path, tmp_path: P
 
 
 def test_a_run_that_diverges_says_so(base: Path, dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="diverged at step .*lower the learning rate"):
+    with pytest.raises(UserError, match="diverged at step .*lower learning_rate"):
         train(base, dataset, tmp_path / "out", replace(QUICK, learning_rate=1e30, epochs=20.0))
 
 
