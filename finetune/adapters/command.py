@@ -1,7 +1,4 @@
-"""The commands ``ondol models``: what the adapter registry holds, which version serves, and its export.
-
-This module prints and asks; ``registry`` writes, ``marks`` compares with the repository, ``export`` converts.
-"""
+"""The commands ``ondol models``: list, show, promote, roll back, delete and export adapter versions."""
 
 import json
 from collections.abc import Callable
@@ -22,8 +19,8 @@ _NUMBERS = frozenset({"version", "commits", "samples", "exact"})
 _KINDS = click.Choice(["safetensors", "f16", "q8_0", "q4_k_m"])
 
 
-class Place:
-    """A repository with its settings and its registry."""
+class Repository:
+    """A repository with its settings and its adapter registry."""
 
     def __init__(self, repo: Path, data_dir: Path | None, base: str | None = None, *, quiet: bool = False) -> None:
         from indexer.data_layout import registry_directory
@@ -35,9 +32,9 @@ class Place:
         self._base = base or self.settings.base_model
 
     def base(self) -> "ModelFolder":
-        """The base model.
+        """Return the base model.
 
-        :raises UserError: none is set, or it is not there.
+        :raises UserError: none is set, or it does not exist.
         """
         from lsp_server.backends.loading import find_base
         from lsp_server.weights.base_model import open_folder
@@ -46,45 +43,50 @@ class Place:
 
     @property
     def has_base(self) -> bool:
-        """Whether one is set."""
+        """Whether a base model is set."""
         return bool(self._base)
 
 
 def _repo(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--repo`` and ``--data-dir``, the same for every command here."""
+    """Add ``--repo`` and ``--data-dir``."""
     option = click.option(
-        "--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here)."
+        "--repo",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        help="The repository (default: that of the working directory).",
     )
     return data_dir_option(option(command))
 
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-_with_base = click.option("--base", metavar="FOLDER", help="The base model's folder, over what the settings say.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_with_base = click.option(
+    "--base", metavar="FOLDER", help="Folder of the base model (default: base_model in ondol.toml)."
+)
 
 
 @click.group(epilog="Example: ondol models list")
 def models() -> None:
-    """The adapters that `ondol finetune` has made of a repository."""
+    """Manage the adapters that `ondol finetune` has trained for a repository."""
 
 
 @models.command("list", epilog="Example: ondol models list --repo ~/product")
 @_json
 @_repo
 def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
-    """List the versions with their figures, the newest first; * serves."""
-    from finetune.adapters.stale_data import marks
+    """List the versions with their figures, the newest first; * marks the current one."""
+    from finetune.adapters.stale_data import stale_data
     from lsp_server.weights import adapter_registry_writer
     from lsp_server.weights.adapter_registry import current_number
 
-    place = Place(repo, data_dir, quiet=as_json)
-    found = adapter_registry_writer.versions(place.registry)
-    now = current_number(place.registry)
-    marked = marks(place.registry, place.root, place.settings, found)
+    repository = Repository(repo, data_dir, quiet=as_json)
+    found = adapter_registry_writer.versions(repository.registry)
+    now = current_number(repository.registry)
+    stale = stale_data(repository.registry, repository.root, repository.settings, found)
     if as_json:
-        click.echo(json.dumps({"current": now, "versions": [row_of(one, now, marked) for one in reversed(found)]}))
+        click.echo(json.dumps({"current": now, "versions": [row_of(one, now, stale) for one in reversed(found)]}))
         return
     if not found:
-        click.echo("no adapter yet; `ondol finetune` makes one")
+        click.echo("no adapter yet; `ondol finetune` trains one")
         return
     from rich.table import Table
     from rich.text import Text
@@ -93,7 +95,7 @@ def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
     for head in ("", "version", "made", "base", "commits", "samples", "exact", "over the base", ""):
         table.add_column(head, justify="right" if head in _NUMBERS else "left")
     for one in reversed(found):
-        row = row_of(one, now, marked)
+        row = row_of(one, now, stale)
         table.add_row(
             "*" if row["current"] else "",
             str(one.number),
@@ -113,28 +115,32 @@ def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
 @_json
 @_repo
 def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None:
-    """Show everything that is known of a version."""
-    from finetune.adapters.stale_data import marks
+    """Show all facts about a version."""
+    from finetune.adapters.stale_data import stale_data
     from lsp_server.weights import adapter_registry_writer
     from lsp_server.weights.adapter_registry import current_number
 
-    place = Place(repo, data_dir, quiet=as_json)
-    found = adapter_registry_writer.version(place.registry, version)
-    now = current_number(place.registry)
-    marked = marks(place.registry, place.root, place.settings, adapter_registry_writer.versions(place.registry))
-    moves = [
-        {"what": e.what, "at": e.at} for e in adapter_registry_writer.history(place.registry) if e.version == version
+    repository = Repository(repo, data_dir, quiet=as_json)
+    found = adapter_registry_writer.version(repository.registry, version)
+    now = current_number(repository.registry)
+    stale = stale_data(
+        repository.registry, repository.root, repository.settings, adapter_registry_writer.versions(repository.registry)
+    )
+    events = [
+        {"what": e.what, "at": e.at}
+        for e in adapter_registry_writer.history(repository.registry)
+        if e.version == version
     ]
     if as_json:
-        click.echo(json.dumps({**row_of(found, now, marked), "history": moves, "manifest": found.manifest}))
+        click.echo(json.dumps({**row_of(found, now, stale), "history": events, "manifest": found.manifest}))
         return
-    row = row_of(found, now, marked)
-    click.echo(f"version {version}" + (" (serves)" if row["current"] else ""))
+    row = row_of(found, now, stale)
+    click.echo(f"version {version}" + (" (current)" if row["current"] else ""))
     for key in ("problem", "mark", "verdict"):
         if row[key]:
             click.echo(f"  {row[key]}")
-    for move in moves:
-        click.echo(f"  {move['what']} {move['at']}")
+    for event in events:
+        click.echo(f"  {event['what']} {event['at']}")
     click.echo(json.dumps({key: found.manifest[key] for key in found.manifest if key != "version"}, indent=2))
 
 
@@ -143,56 +149,56 @@ def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None
 @_with_base
 @_repo
 def promote(version: int, base: str | None, repo: Path, data_dir: Path | None) -> None:
-    """Let a version serve, after every byte of it has been verified against the base.
+    """Make a version the current one, after every byte of it was verified against the base.
 
-    Running servers take it within seconds.
+    Running servers load it within seconds.
     """
     from lsp_server.weights import adapter_registry_writer
 
-    place = Place(repo, data_dir, base)
-    adapter_registry_writer.promote(place.registry, version, place.base())
-    click.echo(f"version {version} serves")
+    repository = Repository(repo, data_dir, base)
+    adapter_registry_writer.promote(repository.registry, version, repository.base())
+    click.echo(_current(version))
 
 
 @models.command(epilog="Example: ondol models rollback")
 @_with_base
 @_repo
 def rollback(base: str | None, repo: Path, data_dir: Path | None) -> None:
-    """Let the version serve that served before."""
+    """Make the previous version the current one again."""
     from lsp_server.weights import adapter_registry_writer
 
-    place = Place(repo, data_dir, base)
-    now = adapter_registry_writer.rollback(place.registry)
-    click.echo(_serves(now))
-    if now and place.has_base:
+    repository = Repository(repo, data_dir, base)
+    now = adapter_registry_writer.rollback(repository.registry)
+    click.echo(_current(now))
+    if now and repository.has_base:
         try:
-            adapter_registry_writer.verify(place.registry, now, place.base())
+            adapter_registry_writer.verify(repository.registry, now, repository.base())
         except OndolError as error:
             click.echo(f"ondol: {error}", err=True)
 
 
 @models.command(epilog="Example: ondol models delete 3 4 5")
 @click.argument("numbers", metavar="VERSION...", type=click.IntRange(1), nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Also the one that serves; the one before it takes its place.")
+@click.option("--force", is_flag=True, help="Also the current version; the previous one becomes current.")
 @_repo
 def delete(numbers: tuple[int, ...], force: bool, repo: Path, data_dir: Path | None) -> None:
-    """Delete versions for good."""
+    """Delete versions permanently."""
     from lsp_server.weights import adapter_registry_writer
     from lsp_server.weights.adapter_registry import current_number
 
-    place = Place(repo, data_dir)
-    before = current_number(place.registry)
+    repository = Repository(repo, data_dir)
+    before = current_number(repository.registry)
     for number in numbers:
-        now = adapter_registry_writer.delete(place.registry, number, force=force)
-        click.echo(f"version {number} is deleted" + (f"; {_serves(now)}" if now != before else ""))
+        now = adapter_registry_writer.delete(repository.registry, number, force=force)
+        click.echo(f"version {number} is deleted" + (f"; {_current(now)}" if now != before else ""))
         before = now
 
 
 @models.command(epilog="Example: ondol models export current ~/models/team --kind q4_k_m")
 @click.argument("what", metavar="base|current|VERSION")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--kind", "kinds", multiple=True, type=_KINDS, help="What to write; repeatable (default: q8_0, q4_k_m).")
-@click.option("--adapter-only", is_flag=True, help="The adapter alone, as a GGUF file for llama.cpp's --lora.")
+@click.option("--kind", "kinds", multiple=True, type=_KINDS, help="File format; repeatable (default: q8_0, q4_k_m).")
+@click.option("--adapter-only", is_flag=True, help="Write only the adapter, as a GGUF file for llama.cpp's --lora.")
 @_with_base
 @_json
 @_repo
@@ -206,25 +212,25 @@ def export(
     repo: Path,
     data_dir: Path | None,
 ) -> None:
-    """Write the base, or a version merged into it, to the new folder OUT, in forms that other programs read.
+    """Write the base, or the base with a version merged into it, to the new folder OUT for other programs.
 
-    GGUF files are compared with the tokenizer and the logits they come from before the folder appears.
+    Before the folder appears, GGUF files are checked against the original tokenizer and logits.
     """
     from finetune.adapters.export import export_adapter, export_gguf, export_safetensors
     from lsp_server.weights import adapter_registry_writer
 
-    place = Place(repo, data_dir, base, quiet=as_json)
-    folder = place.base()
-    number = _which(what, place)
-    adapter = adapter_registry_writer.verify(place.registry, number, folder) if number else None
+    repository = Repository(repo, data_dir, base, quiet=as_json)
+    folder = repository.base()
+    number = _which(what, repository)
+    adapter = adapter_registry_writer.verify(repository.registry, number, folder) if number else None
     chosen = tuple(dict.fromkeys(kinds)) or ("q8_0", "q4_k_m")
     if adapter_only:
         if adapter is None or kinds:
-            raise click.UsageError("--adapter-only needs a version, and is one kind of its own")
+            raise click.UsageError("--adapter-only needs a version and takes no --kind")
         checked = export_adapter(folder, out, adapter)
     elif "safetensors" in chosen:
         if len(chosen) > 1:
-            raise click.UsageError("safetensors and GGUF go to folders of their own; export twice")
+            raise click.UsageError("safetensors and GGUF need separate folders; export twice")
         export_safetensors(folder, out, adapter)
         checked = []
     else:
@@ -233,34 +239,34 @@ def export(
     if as_json:
         from dataclasses import asdict
 
-        told = {"folder": str(out), "version": number, "files": dict(files), "checked": [asdict(c) for c in checked]}
-        click.echo(json.dumps(told))
+        report = {"folder": str(out), "version": number, "files": dict(files), "checked": [asdict(c) for c in checked]}
+        click.echo(json.dumps(report))
         return
     for name, size in files:
         click.echo(f"{out / name}  {size / 1e6:.1f} MB")
     for one in checked:
         same = f"{one.same_choice:.1%} of choices as in the 16-bit file"
-        click.echo(f"{one.file}: {one.tokenizer_parity[0]} of {one.tokenizer_parity[1]} texts split alike, {same}")
+        click.echo(f"{one.file}: {one.tokenizer_parity[0]} of {one.tokenizer_parity[1]} texts tokenized alike, {same}")
 
 
-def _which(what: str, place: Place) -> int | None:
-    """The version that a word names; None for the bare base."""
+def _which(what: str, repository: Repository) -> int | None:
+    """Return the version that the argument names; None for the base alone."""
     from lsp_server.weights.adapter_registry import current_number
 
     if what == "base":
         return None
     if what == "current":
-        number = current_number(place.registry)
+        number = current_number(repository.registry)
         if not number:
-            raise UserError(f"no adapter of {place.root.name} serves", "name a version, or `base`")
+            raise UserError(f"{repository.root.name} has no current adapter", "name a version, or `base`")
         return number
     if not what.isdigit() or not int(what):
         raise click.UsageError(f"{what} is neither `base` nor `current` nor the number of a version")
     return int(what)
 
 
-def _serves(number: int | None) -> str:
-    return f"version {number} serves" if number else "the base serves without an adapter"
+def _current(number: int | None) -> str:
+    return f"version {number} is current" if number else "no adapter is current: the base is used alone"
 
 
 def _number(value: Any) -> str:

@@ -1,7 +1,8 @@
-"""Exports of a base or of the team's model: merged safetensors and GGUF files, checked before they are kept.
+"""Exports a base, or a base with an adapter merged into it, as safetensors or GGUF files.
 
-A folder is written aside and renamed when everything in it has been checked, so an export is whole or absent. Merging
-and writing need numpy and ``gguf``; quantising and checking need ``llama-cpp-python``; comparing logits needs torch.
+A folder is written under another name and renamed when all its files are checked, so an export is complete or absent.
+Merging and writing need numpy and ``gguf``; quantising and checking need ``llama-cpp-python``; comparing logits needs
+torch.
 """
 
 import ctypes
@@ -26,19 +27,19 @@ from lsp_server.weights.gguf_writer import read_tensors, write_adapter, write_mo
 from lsp_server.weights.safetensors_header import read_header
 
 KINDS: Final = ("f16", "q8_0", "q4_k_m")
-"""What a GGUF file can be quantised to; 16-bit floats are not quantised."""
+"""Formats of a GGUF file; f16 is not quantised."""
 
 _FILE_TYPES = {"q8_0": "LLAMA_FTYPE_MOSTLY_Q8_0", "q4_k_m": "LLAMA_FTYPE_MOSTLY_Q4_K_M"}
 _SENSITIVE = (b"ffn_down", b"attn_v")
 _SMALL_BYTES = 200_000_000
-"""Of a 16-bit file: below it, an 8-bit file keeps these matrices at 16 bits too, embedding and output at any size. Of
-181 greedy texts of the small LLaMA, up to 48 tokens long, 162 were the same with all at 8 bits, 168 with embedding and
-output kept, 174 with these as well, all at 16 bits; where texts parted, the likelier token had led by 0.08 nats at
-most, in the median by 0.03. A token took as long with each; a large model would take a fifth longer."""
+"""If the 16-bit file is smaller, an 8-bit file keeps these matrices at 16 bits; embedding and output always stay so.
+Of 181 greedy texts of the small LLaMA, up to 48 tokens long, 162 were the same with everything at 8 bits, 168 with
+embedding and output at 16 bits, 174 with these matrices too. Where texts differed, the likelier token had led by 0.08
+nats at most, in the median by 0.03. The time for a token was the same; a large model would take a fifth longer."""
 
 _LEAST_SHARE = {"q8_0": 0.9, "q4_k_m": 0.5}
-"""Choices that have to stay the same: 8 bits change 0 to 1 % of a trained model's, 4 bits some per cent, and of random
-weights, whose choices are all close, 5 and 40 %."""
+"""Minimum share of positions with the same likeliest token. 8 bits change 0 to 1 % of them in a trained model, 4 bits a
+few per cent; with random weights, whose logits are all close, 5 and 40 %."""
 
 _COPIED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 _PARITY_TEXTS: Final = (
@@ -51,11 +52,11 @@ _PARITY_TEXTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a GGUF file was checked for.
+    """The result of checking a GGUF file.
 
-    :param tokenizer_parity: texts whose ids agree with the folder's tokenizer, of how many.
+    :param tokenizer_parity: number of texts with the ids of the folder's tokenizer, and number of texts.
     :param worst_logit: largest difference of a logit from the 16-bit file's; None for that file itself.
-    :param same_choice: share of places where the likeliest token is the same as the 16-bit file's.
+    :param same_choice: share of positions where the likeliest token is that of the 16-bit file.
     """
 
     file: str
@@ -83,9 +84,9 @@ def export_gguf(
     kinds: Sequence[str] = ("q8_0", "q4_k_m"),
     texts: Sequence[str] = _PARITY_TEXTS,
 ) -> list[Checked]:
-    """Write GGUF files with config and tokenizer beside them: a folder for ``ondol serve --backend local --base``.
+    """Write GGUF files with config and tokenizer: a folder for ``ondol serve --backend local --base``.
 
-    :param texts: samples that tokenizer and logits are compared on.
+    :param texts: texts on which tokenizer and logits are compared.
     :raises UserError: ``out`` exists, a kind is unknown, or a file does not pass its check.
     """
     unknown = [k for k in kinds if k not in KINDS]
@@ -109,9 +110,9 @@ def export_adapter(
 ) -> list[Checked]:
     """Write an adapter alone as a GGUF file, which llama.cpp attaches to a GGUF file of the same base.
 
-    It is attached to the base's 16-bit form, and must choose as the merged model's 16-bit form does.
+    Attached to the 16-bit base, it must choose the same tokens as the merged 16-bit model.
 
-    :raises UserError: ``out`` exists, or the attached adapter chooses otherwise.
+    :raises UserError: ``out`` exists, or the attached adapter chooses other tokens.
     """
     with _aside(out) as work:
         file = work / f"{folder.name}-{adapter.number}.lora.gguf"
@@ -127,7 +128,9 @@ def export_adapter(
             same += (got.argmax(1) == wanted.argmax(1)).tolist()
         share = sum(same) / max(1, len(same))
         if share < _LEAST_SHARE["q8_0"]:
-            raise UserError(f"attached, the adapter chooses other tokens at {1 - share:.0%} of places", "export merged")
+            raise UserError(
+                f"attached, the adapter chooses other tokens at {1 - share:.0%} of places", "export the merged model"
+            )
         base.unlink()
         merged.unlink()
         report = [Checked(file.name, file.stat().st_size, (len(texts), len(texts)), worst, share)]
@@ -146,10 +149,10 @@ def check(folder: ModelFolder, reference: Path, files: Iterable[Path], texts: Se
     for file in files:
         agreed = _parity(file, folder, texts)
         if agreed < len(texts):
-            told = (
-                f"llama.cpp splits {len(texts) - agreed} of {len(texts)} texts otherwise than {folder.name}'s tokenizer"
+            raise UserError(
+                f"llama.cpp tokenizes {len(texts) - agreed} of {len(texts)} texts differently than {folder.name}",
+                "serve the safetensors instead",
             )
-            raise UserError(told, "serve the safetensors instead")
         worst, same = 0.0, []
         for ids, wanted in zip(samples, expected, strict=True):
             got = wanted if file == reference else _logits(file, ids)
@@ -157,7 +160,7 @@ def check(folder: ModelFolder, reference: Path, files: Iterable[Path], texts: Se
             same += (got.argmax(1) == wanted.argmax(1)).tolist()
         share = sum(same) / max(1, len(same))
         if share < _LEAST_SHARE.get(kind_of(file), 0.95):
-            raise UserError(f"{file.name} chooses other tokens at {1 - share:.0%} of places", "use a larger kind")
+            raise UserError(f"{file.name} chooses other tokens at {1 - share:.0%} of positions", "use a larger kind")
         reference_itself = file == reference
         out.append(
             Checked(file.name, file.stat().st_size, (agreed, len(texts)), None if reference_itself else worst, share)
@@ -166,7 +169,7 @@ def check(folder: ModelFolder, reference: Path, files: Iterable[Path], texts: Se
 
 
 def kind_of(file: Path) -> str:
-    """The kind in an exported file's name: ``base.q8_0.gguf`` is ``q8_0``."""
+    """Return the kind in an exported file's name: ``base.q8_0.gguf`` is ``q8_0``."""
     return file.stem.rpartition(".")[2]
 
 
@@ -188,7 +191,7 @@ def _quantise(source: Path, target: Path, kind: str) -> Path:
 
 
 def _parity(file: Path, folder: ModelFolder, texts: Sequence[str]) -> int:
-    """How many texts llama.cpp's tokenizer splits as the folder's does."""
+    """Return the number of texts for which llama.cpp's tokenizer gives the folder's ids."""
     c = library()
     options = c.llama_model_default_params()
     options.vocab_only = True
@@ -209,7 +212,7 @@ def _parity(file: Path, folder: ModelFolder, texts: Sequence[str]) -> int:
 
 
 def _logits(file: Path, ids: Sequence[int], adapter: Path | None = None) -> NDArray[np.float32]:
-    """Logits (places, vocabulary) of a text."""
+    """Return the logits of a text, of shape (positions, vocabulary)."""
     model = LlamaCppModel(file, max(64, len(ids) + 8))
     try:
         if adapter is not None:
@@ -220,7 +223,7 @@ def _logits(file: Path, ids: Sequence[int], adapter: Path | None = None) -> NDAr
 
 
 def _merge(folder: ModelFolder, adapter: AdapterVersion | None, out: Path) -> None:
-    """All tensors of a folder in one file, those of the adapter's modules changed, in the base's own number format."""
+    """Write all tensors of a folder to one file, with the adapter added, in the number format of the base."""
     if not folder.weights:
         raise UserError(f"{folder.name} holds GGUF only", "export from the safetensors of the base")
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
@@ -252,7 +255,7 @@ def _merge(folder: ModelFolder, adapter: AdapterVersion | None, out: Path) -> No
 
 
 def _added(raw: bytes, dtype: str, delta: NDArray[np.float32], label: str) -> bytes:
-    """A matrix plus ``delta``, in the format it came in; bfloat16 is rounded to the nearest, ties to even."""
+    """Return a matrix plus ``delta`` in the matrix's format; bfloat16 is rounded to nearest, ties to even."""
     if dtype == "BF16":
         weight = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
     elif dtype in ("F32", "F16"):
@@ -269,20 +272,20 @@ def _added(raw: bytes, dtype: str, delta: NDArray[np.float32], label: str) -> by
 
 
 def _copy_settings(folder: ModelFolder, work: Path, adapter: AdapterVersion | None) -> None:
-    """Config and tokenizer; the config says which base this is, so that adapters for it are still known to fit."""
+    """Copy config and tokenizer; the config names the base's identity, so that its adapters still fit."""
     for name in _COPIED:
         if (folder.path / name).is_file():
             shutil.copyfile(folder.path / name, work / name)
     config = dict(folder.config) | {"ondol_base_identity": folder.identity}
     if adapter is not None:
         config |= {"ondol_merged_adapter": adapter.label}
-        del config["ondol_base_identity"]  # an adapter is not put on top of another one
+        del config["ondol_base_identity"]  # no adapter fits a model that already holds one
     (work / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
 @contextmanager
 def _aside(out: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when the block ends well."""
+    """Yield a temporary folder that is renamed to ``out`` if the block ends without an error."""
     if out.exists():
         raise UserError(f"{out} exists already", "name another folder, or remove it")
     out.parent.mkdir(parents=True, exist_ok=True)

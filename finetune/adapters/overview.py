@@ -1,14 +1,18 @@
-"""One row per adapter version, as the terminal and the web page show it."""
+"""One row for each adapter version, for the terminal and the web page."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from finetune.adapters.stale_data import Mark
+    from finetune.adapters.stale_data import StaleData
     from lsp_server.weights.adapter_registry_writer import Version
 
 
-def row_of(one: "Version", now: int | None, marked: "dict[int, Mark]") -> dict[str, Any]:
-    """What the list shows of a version."""
+def row_of(one: "Version", now: int | None, stale: "dict[int, StaleData]") -> dict[str, Any]:
+    """Return the row of a version.
+
+    :param now: number of the current version.
+    :param stale: version number -> its stale data.
+    """
     from finetune.nightly.promotion import BASE, CANDIDATE, points
 
     gain = one.field("metrics", "gains", BASE)
@@ -26,6 +30,6 @@ def row_of(one: "Version", now: int | None, marked: "dict[int, Mark]") -> dict[s
         "exact": exact,
         "gain": points(gain) if isinstance(gain, dict) and gain.get("value") is not None else None,
         "verdict": verdict if isinstance(verdict, str) else None,
-        "mark": str(marked[one.number]) if one.number in marked else None,
+        "mark": str(stale[one.number]) if one.number in stale else None,
         "problem": one.problem,
     }

@@ -1,9 +1,9 @@
-"""Which adapter versions saw files that the repository no longer has, or that have been excluded since.
+"""Finds adapter versions whose training data holds files that were deleted from the repository or excluded since.
 
-A version keeps the hashes of the paths it saw and their blob ids, never their names. A file that was renamed without a
-change is still there; one that was gone already when the version was made was not deleted since. What was found is
-remembered beside the registry until the commit, the exclusions or the versions change, so that listing a hundred
-versions stays quick. Untraining is nobody's trick: a marked version can be deleted.
+A version keeps the hashes of its files' paths and their blob ids, never their names. A file that was renamed without a
+change is not deleted; a file that was already gone when the version was made does not count. The result is cached in
+the registry until the commit, the exclusions or the versions change, so listing a hundred versions stays quick. A model
+cannot unlearn a file, but a version with stale data can be deleted.
 """
 
 import json
@@ -23,22 +23,22 @@ from lsp_server.weights.adapter_registry_writer import Version, seen
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """How many of the files that a version saw are gone, and how many may no longer be read."""
+class StaleData:
+    """How many files of a version's training data are deleted, and how many are excluded."""
 
     deleted: int
     excluded: int
 
     def __str__(self) -> str:
-        told = [f"{self.deleted:,} since deleted"] if self.deleted else []
-        told += [f"{self.excluded:,} since excluded"] if self.excluded else []
-        return f"of the files it saw, {', '.join(told)}" if told else ""
+        parts = [f"{self.deleted:,} deleted since"] if self.deleted else []
+        parts += [f"{self.excluded:,} excluded since"] if self.excluded else []
+        return f"of its training files, {' and '.join(parts)}" if parts else ""
 
 
-def marks(registry: Path, root: Path, settings: Settings, versions: Sequence[Version]) -> dict[int, Mark]:
-    """The marks of those versions that have one.
+def stale_data(registry: Path, root: Path, settings: Settings, versions: Sequence[Version]) -> dict[int, StaleData]:
+    """Return version number -> its stale data, for the versions that have any.
 
-    :param root: the repository; without a commit there, nothing can be told and nothing is marked.
+    :param root: the repository; without a commit there the result is empty.
     """
     head = git.head(root) if git.is_repository(root) or git.is_bare(root) else None
     if head is None or not versions:
@@ -61,13 +61,13 @@ def marks(registry: Path, root: Path, settings: Settings, versions: Sequence[Ver
         )
         out = sum(path in present and path not in accepted for path in saw)
         if gone or out:
-            found[one.number] = Mark(gone, out)
+            found[one.number] = StaleData(gone, out)
     _write(stale_data_cache_file(registry), key, found)
     return found
 
 
 def _tree(root: Path, commit: str, settings: Settings) -> tuple[set[str], set[str], set[str]]:
-    """Of a commit: hashes of all paths, of those that may be read, and all blob ids."""
+    """Return for a commit: the hashes of all paths, those of the paths that policy accepts, and all blob ids."""
     rules = Rules(root, settings)
     present, accepted, blobs = set(), set(), set()
     for entry in git.ls_tree(root, commit):
@@ -79,26 +79,26 @@ def _tree(root: Path, commit: str, settings: Settings) -> tuple[set[str], set[st
 
 
 def _paths(root: Path, commit: str) -> set[str] | None:
-    """Hashes of the paths of a commit; None if it is gone, so that nothing is known of it."""
+    """Return the hashes of a commit's paths; None if the commit is gone."""
     try:
         return {path_key(entry.path) for entry in git.ls_tree(root, commit)}
     except OndolError:
         return None
 
 
-def _read(path: Path, key: str) -> dict[int, Mark] | None:
+def _read(path: Path, key: str) -> dict[int, StaleData] | None:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["key"] == key:
-            return {int(number): Mark(**mark) for number, mark in raw["marks"].items()}
+            return {int(number): StaleData(**row) for number, row in raw["marks"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
 
 
-def _write(path: Path, key: str, found: dict[int, Mark]) -> None:
+def _write(path: Path, key: str, found: dict[int, StaleData]) -> None:
     rows = {number: asdict(mark) for number, mark in found.items()}
     try:
         fsio.replace_file(path, json.dumps({"key": key, "marks": rows}).encode(), durable=False)
     except OSError:
-        return  # It only saves time.
+        return  # the cache only saves time

@@ -42,7 +42,7 @@ def models(place: tuple[Path, Path, Path], command: str, *options: str | Path) -
 @pytest.mark.slow
 def test_list_promote_show_rollback_and_delete(place: tuple[Path, Path, Path], base: Any) -> None:
     root, _, where = place
-    assert models(place, "promote", "1", "--base", base.path).stdout == "version 1 serves\n"
+    assert models(place, "promote", "1", "--base", base.path).stdout == "version 1 is current\n"
     assert models(place, "promote", "2", "--base", base.path).returncode == 0
     (root / "README.md").unlink()
     commit(root, {}, "gone")
@@ -58,7 +58,7 @@ def test_list_promote_show_rollback_and_delete(place: tuple[Path, Path, Path], b
         "1,940",
         "25.0 %",
         "+3.1, 95 % interval 1.2 to 5.0",
-        "promoted; of the files it saw, 1 since deleted",
+        "promoted; of its training files, 1 deleted since",
     ):
         assert part in last
     found = json.loads(models(place, "list", "--json").stdout)
@@ -66,13 +66,13 @@ def test_list_promote_show_rollback_and_delete(place: tuple[Path, Path, Path], b
     shown = json.loads(models(place, "show", "1", "--json").stdout)
     assert shown["manifest"]["commits"]["count"] == 210
     assert [move["what"] for move in shown["history"]] == ["added", "promoted"]
-    assert "of the files it saw, 1 since deleted" in models(place, "show", "1").stdout
-    assert models(place, "rollback").stdout == "version 1 serves\n"
+    assert "of its training files, 1 deleted since" in models(place, "show", "1").stdout
+    assert models(place, "rollback").stdout == "version 1 is current\n"
     refused = models(place, "delete", "3", "1")
     assert (refused.returncode, refused.stdout) == (1, "version 3 is deleted\n")
     assert refused.stderr.startswith("ondol: version 1 is the current adapter; promote another one or roll back first")
     forced = models(place, "delete", "1", "--force")
-    assert forced.stdout == "version 1 is deleted; the base serves without an adapter\n"
+    assert forced.stdout == "version 1 is deleted; no adapter is current: the base is used alone\n"
     assert current_number(where) is None
     assert models(place, "rollback").returncode == 1
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: An
             1,
             "ondol: adapter version 3 is refused: adapter_model.safetensors is not",
         ),
-        (("export", "current", place[1] / "out", "--base", base.path), 1, "ondol: no adapter of repo serves; name"),
+        (("export", "current", place[1] / "out", "--base", base.path), 1, "ondol: repo has no current adapter; name"),
         (("export", "latest", place[1] / "out", "--base", base.path), 2, "latest is neither `base` nor `current` nor"),
     ):
         done = models(place, *options)
@@ -99,7 +99,7 @@ def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: An
 def test_an_empty_registry(tmp_path: Path) -> None:
     root = repositories.repository(tmp_path / "repo")
     done = console.run("models", "list", "--repo", root, data=tmp_path / "data")
-    assert done.stdout == "no adapter yet; `ondol finetune` makes one\n"
+    assert done.stdout == "no adapter yet; `ondol finetune` trains one\n"
     assert not list((tmp_path / "data").glob("repositories/*/registry"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finetune.adapters.stale_data import Mark, marks
+from finetune.adapters.stale_data import StaleData, stale_data
 from finetune.dataset.shards import path_key
 from indexer import fsio
 from indexer.errors import UserError
@@ -248,18 +248,18 @@ def test_versions_that_saw_files_since_deleted_or_excluded_are_marked(tmp_path: 
     )
     settings = indexes.settings(tmp_path / "data")
 
-    def marked(**values: Any) -> dict[int, Mark]:
-        return marks(
+    def stale(**values: Any) -> dict[int, StaleData]:
+        return stale_data(
             where, root, indexes.settings(tmp_path / "data", **values), adapter_registry_writer.versions(where)
         )
 
-    assert marks(where, root, settings, adapter_registry_writer.versions(where)) == {}
-    assert marked(exclude=("*.c",)) == {1: Mark(0, 1)}
+    assert stale_data(where, root, settings, adapter_registry_writer.versions(where)) == {}
+    assert stale(exclude=("*.c",)) == {1: StaleData(0, 1)}
     (root / "src/heron.py").rename(root / "src/egret.py")
     commit(root, {}, "moved")
-    assert marked() == {}
+    assert stale() == {}
     (root / "src/walrus.py").unlink()
     commit(root, {"README.md": "other\n"}, "gone")
-    assert marked() == {1: Mark(1, 0)}
-    assert marked(exclude=("README.md",)) == {1: Mark(1, 1), 2: Mark(0, 1)}
-    assert str(Mark(1, 1)) == "of the files it saw, 1 since deleted, 1 since excluded"
+    assert stale() == {1: StaleData(1, 0)}
+    assert stale(exclude=("README.md",)) == {1: StaleData(1, 1), 2: StaleData(0, 1)}
+    assert str(StaleData(1, 1)) == "of its training files, 1 deleted since and 1 excluded since"
