@@ -9,8 +9,10 @@ from indexer.building.build import build
 from indexer.config import Settings
 from indexer.data_layout import index_directory
 from indexer.storage.reader import Index
+from lsp_server.reasons import Reason
 from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.engine import RetrievalEngine
+from lsp_server.retrieval.matches import MatchSource
 from lsp_server.types import Answer, Document, Popup, Request
 
 HANDLERS = "".join(
@@ -236,3 +238,33 @@ def test_text_behind_the_cursor(text: str, behind: str, expected: tuple[str, int
 )
 def test_what_is_still_to_be_written(text: str, prefix: str, partial: str, expected: str | None) -> None:
     assert fit_line.continuation(text, prefix, partial) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["def handle_delete(request, session):\n    if not session.|", "value = unheard_of(|", "limit = 1|", "|"]
+)
+def test_one_retrieval_holds_the_automatic_and_the_invoked_answer(engine: RetrievalEngine, text: str) -> None:
+    offset = text.index("|")
+    document = Document("file:///new.py", "new.py", "python", 1, text.replace("|", ""))
+    engine.update(document)
+    proposals = engine.propose(Request(document, offset, True), lambda: False)
+    automatic, invoked = (engine.complete(Request(document, offset, one), lambda: False) for one in (True, False))
+    assert (proposals.automatic().suggestions, proposals.automatic().reason) == (
+        automatic.suggestions,
+        automatic.reason,
+    )
+    if automatic.reason not in (Reason.IN_WORD, Reason.IN_NUMBER):  # a rule about the cursor comes before retrieval
+        assert proposals.invoked().suggestions == invoked.suggestions
+
+
+def test_sources_keep_the_numbers_that_the_ranker_was_fitted_with() -> None:
+    assert [source.value for source in MatchSource] == list(range(7))
+    assert [source.label for source in MatchSource] == [
+        "live",
+        "open",
+        "copy",
+        "search",
+        "pattern",
+        "earlier",
+        "series",
+    ]
