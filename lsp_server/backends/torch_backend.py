@@ -141,7 +141,8 @@ class TorchBackend(LocalBackend):
     def _base_tensor(self, name: str) -> torch.Tensor:
         for path in self.folder.weights:
             with safe_open(path, "pt") as file:
-                if name in file.keys():  # noqa: SIM118 - not a dictionary
+                names = set(file.keys())  # the file itself is no container
+                if name in names:
                     tensor: torch.Tensor = file.get_tensor(name)
                     return tensor
         raise BackendProblem(f"the base has no tensor {name}", "fetch the model folder again")

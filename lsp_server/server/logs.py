@@ -1,9 +1,9 @@
 """Logs without source text: one line a record on standard error."""
 
 import logging
-import os
 import sys
 import traceback
+from pathlib import PurePath
 
 from indexer.errors import OndolError
 
@@ -30,7 +30,7 @@ class RedactingFormatter(logging.Formatter):
 def describe(error: BaseException) -> str:
     """Say what was raised and where, without the message, which may quote code (ours never do)."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
-    where = " < ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in reversed(frames))  # noqa: PTH119
+    where = " < ".join(f"{PurePath(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
     what = f"{type(error).__name__}: {error}" if isinstance(error, OndolError) else type(error).__name__
     return f"{what} at {where}" if where else what
 

@@ -1,5 +1,7 @@
 """Which model is loaded from which folder, and the sentence when there is none."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +67,13 @@ class Talker:
     def generate(self, prompt: Prompt, limits: Limits, *_: object) -> Generation:
         self.ends -= 1
         return Generation("x", "end" if self.ends >= 0 else "tokens")
+
+
+def test_a_server_without_a_remote_model_does_not_import_the_http_library() -> None:
+    modules = "lsp_server.server.main, lsp_server.model.factory, lsp_server.retrieval.engine"
+    probe = f"import sys, {modules}; print('httpx2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-I", "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_two_of_three_easy_answers_have_to_end() -> None:
