@@ -1,4 +1,4 @@
-"""A model that was made to learn its canaries by heart gives them back, and is told apart from one that was not."""
+"""Canaries on a real model: one that memorised them is found out, and the report does not show their text."""
 
 from pathlib import Path
 

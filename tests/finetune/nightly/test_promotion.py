@@ -98,7 +98,7 @@ TRIALS: dict[str, tuple[Callable[[], Trial], str | None]] = {
     "too slow": (lambda: trial(arm(BETTER, milliseconds=22.5)), "slower than the current adapter (20.0 to"),
     "a latency of NaN": (lambda: trial(arm(BETTER, milliseconds=float("nan"))), "slower"),
     "a canary": (lambda: trial(arm(BETTER), leaks=("1 of 8 canaries came out",)), "canaries came out"),
-    "worse beside the copier": (
+    "worse in the hybrid engine": (
         lambda: Trial(trial(arm(BETTER)).systems | {EDITOR_NOW: arm(0.5), EDITOR_THEN: arm(0.4)}),
         "worse than now in the hybrid engine",
     ),
