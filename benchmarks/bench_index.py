@@ -2,8 +2,8 @@
 
     python benchmarks/bench_index.py --out benchmarks/results/index.json
 
-The corpus is what every machine with Python has: its standard library and installed packages, copied into a folder of
-their own (``--corpus`` keeps it for the next run). "Times parse" compares the build with parsing the same bytes once
+The corpus is Python's standard library and installed packages, copied into a folder (``--corpus`` keeps it for the next
+run). "Times parse" compares the build with parsing the same bytes once
 with tree-sitter, in one process, in this run. Run it on an otherwise idle machine; results hold the load
 before and after.
 """

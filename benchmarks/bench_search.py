@@ -1,14 +1,14 @@
-"""How well does search find what a continuation needs, and how fast? One command, JSON out.
+"""Measures how well and how fast search finds code for a continuation; writes JSON.
 
     python benchmarks/bench_search.py PATH... [--cases 400] [--out benchmarks/results/search.json]
 
 The first task is "next chunk": a chunk of the repository is held out together with its file; the query is the ten lines
-that stand before it. Two measures, both without any model:
+before it. Two measures, both without a model:
 
 - ``recall``: the target is the chunk of another file that shares the held-out chunk's rarest identifiers (those in 2 to
   8 chunks); is it among the first 1 and 10? Defined by words, so it favours BM25.
-- ``lines``: which share of the held-out chunk's lines (of at least three words) stands verbatim in the first 10 chunks
-  found? That is what copying can use. ``lines_at_most`` is the share that stands anywhere outside the file.
+- ``lines``: which share of the held-out chunk's lines (of at least three words) occurs verbatim in the first 10 chunks
+  found; retrieval can copy these. ``lines_at_most`` is the share that occurs anywhere outside the file.
 
 The second task is a question in words: the first sentence of a chunk's comment is to find the chunk, from which (and
 from all others that have such a comment) the comments were removed; ``question_recall`` at 1 and 10.
@@ -185,7 +185,7 @@ def question_recall(index: Uncommented, retriever: str, count: int, seed: int) -
 
 
 def ceiling(index: Index, tasks: list[tuple[str, Chunk, set[tuple[str, int]]]]) -> float:
-    """The share of held-out lines that stand anywhere in another file."""
+    """The share of held-out lines that occur in any other file."""
     places: dict[str, set[str]] = defaultdict(set)
     for document in index.documents.values():
         for line in long_lines(index.text(document)):

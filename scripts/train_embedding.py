@@ -5,9 +5,9 @@
 
 The corpus is permissively licensed source of many languages, fetched by name with the ordinary clients (pip, npm,
 apt-get) into the work folder and unpacked there; nothing of it is installed or run. The list with versions and
-licences is written beside the matrix as ``embedding.json``. Packages that the project's evaluations use are not in it.
+licences is written next to the matrix as ``embedding.json``. Packages that the project's evaluations use are not in it.
 
-Training: word parts (``indexer.search.embedding.units``), a byte-level BPE over them, and one row per subword, learnt
+Training: word parts (``indexer.search.embedding.units``), a byte-level BPE over them, and one row per subword, trained
 with sentence-transformers' MultipleNegativesRankingLoss on pairs of neighbours in real files (the lines before a chunk
 and the chunk; a comment or signature and the body under it). Then rows are rounded to int8 with one scale per column.
 """
@@ -264,7 +264,7 @@ def pairs(texts: list[tuple[str, str]], seed: int) -> list[tuple[str, str]]:
 
 
 def _prose_pairs(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """Messages and their translations, and the messages that stand beside them."""
+    """Messages and their translations, and the messages next to them."""
     texts = [line.partition('"')[2].rstrip('",]') for line in lines if line.lstrip().startswith(("msg", '"'))]
     for start in range(0, len(texts) - 8, 8):
         query, chunk = units(" ".join(texts[start : start + 4])), units(" ".join(texts[start + 4 : start + 8]))
