@@ -1,4 +1,4 @@
-"""The real server around an engine that is told what to do, for tests of what happens around an engine.
+"""The real server with an engine whose behaviour a test chooses.
 
 Started as a process of its own: ``double_server.py BEHAVIOUR``. Words of the behaviour:
 ``sleep=S`` seconds per answer in steps that look at the cancel flag; ``deaf`` never looks at it; ``raise=P`` raises

@@ -2,8 +2,8 @@
 
     python crash_driver.py exit|error|limit ROOT DATA WORK
 
-For every n the data folder is copied afresh, the build is let run into its end, and what a reader then finds is printed
-as one JSON line: the number, whether the build got through, and the paths with their blob ids.
+For every n it copies the data folder, runs the build, and prints what a reader then finds as one JSON line: the number, the
+exit code of the build, and the paths with their blob ids.
 """
 
 import errno
@@ -20,6 +20,7 @@ from indexer.building.build import build
 from indexer.data_layout import index_directory
 from indexer.errors import IndexMissing, OndolError
 from indexer.search.hybrid import search
+from indexer.storage import fingerprint
 from indexer.storage.reader import Index
 from tests.support import indexes
 
@@ -91,10 +92,11 @@ def main(mode: str, root: Path, data: Path, work: Path) -> None:
     numbers = (
         [int(2**power) for power in range(24)] if mode == "limit" else range(1, 1000, 3 if not data.exists() else 1)
     )
+    fingerprint.shape()  # Known to every fork: whether its cache is written must not change the number of operations.
     for number in numbers:
-        copy = work / "data"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(data, copy) if data.exists() else None
+        copy = work / str(number)
+        if data.exists():
+            shutil.copytree(data, copy)
         child = os.fork()
         if child == 0:
             attempt(mode, number, root, copy)
@@ -107,6 +109,7 @@ def main(mode: str, root: Path, data: Path, work: Path) -> None:
             left = [path.name for path in copy.rglob("*.tmp")]
             assert not left, left
         print(json.dumps({"number": number, "code": code, "state": found, "again": again}), flush=True)
+        shutil.rmtree(copy, ignore_errors=True)
         if code == 0:
             break
 
