@@ -200,6 +200,15 @@ def test_a_server_that_is_not_there() -> None:
         ask(f"http://127.0.0.1:{port}")
 
 
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with serving(lambda h: h.stream("direct")) as (url, _):
+        assert ask(url).text == "direct"
+
+
 @pytest.mark.parametrize("url", ["ftp://a", "http://", "localhost:8000", "http://user:pw@host", ""])
 def test_invalid_addresses_are_refused(url: str) -> None:
     with pytest.raises(BackendProblem, match="no address"):
