@@ -1,11 +1,11 @@
-"""Measures the fine-tuning set and the training: samples a minute, speed against a plain loop, two processes.
+"""Measures data set and training: samples a minute, speed against a plain loop, one and two processes.
 
     python benchmarks/bench_finetune.py --repository FOLDER --out benchmarks/results/finetune.json
 
 FOLDER is a clone with its history; the base is the small LLaMA of the tests unless ``--base`` names another. The plain
 loop trains the same model on the same rows with the same optimizer and precision and nothing else, once with the
 logits of all tokens, as one would write it first, and once with our loss. Both sides are measured in turns, in one
-process, from their second step on, in wall clock and in processor time; on a busy machine only the latter tells.
+process, from their second step on, in wall clock and in processor time; only the latter counts on a busy machine.
 """
 
 import argparse
@@ -35,23 +35,23 @@ TURNS = 3
 
 
 class Clock:
-    """Wall and processor seconds between its first and its last tick."""
+    """Measures wall and processor seconds between the first and the last tick."""
 
     def __init__(self) -> None:
         self.ticks: list[tuple[float, float]] = []
 
-    def tick(self, told: object = None) -> None:
-        """Now."""
+    def tick(self, progress: object = None) -> None:
+        """Record the time."""
         self.ticks.append((time.perf_counter(), time.process_time()))
 
     def seconds(self) -> tuple[float, float]:
-        """Wall, processor."""
+        """Return wall and processor seconds."""
         (wall, cpu), (wall_end, cpu_end) = self.ticks[0], self.ticks[-1]
         return wall_end - wall, cpu_end - cpu
 
 
 def measure_dataset(repository: Path, base: Path, out: Path, samples: int, since: str) -> dict[str, Any]:
-    """Builds a set; its seconds hold reading the history, the indexes, retrieval, rendering and writing."""
+    """Build a data set; the seconds include history, indexes, retrieval, rendering and writing."""
     wall, cpu = time.perf_counter(), sum(os.times()[:4])
     manifest = build(repository, Settings(), base, out, DatasetOptions(since=since, max_samples=samples))
     wall, cpu = time.perf_counter() - wall, sum(os.times()[:4]) - cpu
@@ -69,10 +69,10 @@ def measure_dataset(repository: Path, base: Path, out: Path, samples: int, since
     }
 
 
-def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, ours: bool) -> Iterator[int]:
-    """A training loop as one writes it first; yields the tokens of each step.
+def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, weighted_only: bool) -> Iterator[int]:
+    """Train with a plain PyTorch loop; yield the tokens of each step.
 
-    :param ours: with logits only where a token has a weight.
+    :param weighted_only: compute logits only where a token has a weight.
     """
     import torch
     from torch.nn import functional
@@ -100,7 +100,7 @@ def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, 
         weight = sum(float(batch["weights"].sum()) for batch in batches)
         for batch in ({key: value.to(device) for key, value in one.items()} for one in batches):
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                if ours:
+                if weighted_only:
                     loss = model(**batch)
                 else:
                     logits = model.model(
@@ -118,7 +118,7 @@ def plain_loop(base: Path, dataset: Path, options: TrainingOptions, steps: int, 
 
 
 def measure_speed(base: Path, dataset: Path, out: Path, options: TrainingOptions, steps: int) -> dict[str, Any]:
-    """Tokens a second of the training and of the plain loops, and their ratios, from the medians of the turns."""
+    """Return tokens a second of the training and of the plain loops, and their ratios, by medians."""
     from finetune.training.run import Run
     from finetune.training.sequence_packing import Samples, pack
 
@@ -135,12 +135,12 @@ def measure_speed(base: Path, dataset: Path, out: Path, options: TrainingOptions
         train(base, dataset, out / f"turn-{turn}", options, progress=clock.tick)
         return clock
 
-    def plain(ours: bool) -> Callable[[int], Clock]:
+    def plain(weighted_only: bool) -> Callable[[int], Clock]:
         def run(turn: int) -> Clock:
             nonlocal tokens
             clock = Clock()
             made = []
-            for count in plain_loop(base, dataset, options, steps, ours):
+            for count in plain_loop(base, dataset, options, steps, weighted_only):
                 made.append(count)
                 clock.tick()
             tokens = sum(made[1:])
@@ -166,7 +166,7 @@ def measure_speed(base: Path, dataset: Path, out: Path, options: TrainingOptions
 
 
 def measure_processes(base: Path, dataset: Path, out: Path, options: TrainingOptions) -> dict[str, Any]:
-    """The losses of two processes (gloo on a CPU), and of one."""
+    """Return the losses of one process and of two (gloo on a CPU)."""
     found = {}
     for processes in (1, 2):
         result = asdict(train(base, dataset, out / f"on-{processes}", replace(options, processes=processes)))
@@ -176,7 +176,7 @@ def measure_processes(base: Path, dataset: Path, out: Path, options: TrainingOpt
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describe the machine and the commit."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
     model = next((row.split(":")[1].strip() for row in lines if "model name" in row), platform.processor())
@@ -191,7 +191,7 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs what was asked for and writes the results."""
+    """Run the benchmarks and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repository", type=Path, required=True)
     parser.add_argument("--base", type=Path, default=ROOT / "tests" / "fixtures" / "small_llama")

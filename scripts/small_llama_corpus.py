@@ -2,7 +2,7 @@
 
 Takes the standard library and every installed package whose own metadata declare a permissive licence. Leaves out
 packages that Ondol is judged on, vendored copies, tables, and files that repeat held-out ones. Samples are rendered by
-``indexer.prompt.renderer``, so a training prompt is a serving prompt. Knows nothing of torch.
+``indexer.prompt.renderer``, so a training prompt is a serving prompt. Imports no torch.
 """
 
 import hashlib
@@ -99,7 +99,7 @@ class File:
 
 @dataclass
 class Corpus:
-    """Files to learn from, held-out files, and what is said about them in corpus.json."""
+    """Training files, held-out files, and the content of corpus.json."""
 
     train: list[File] = field(default_factory=list)
     held_out: list[File] = field(default_factory=list)
@@ -122,7 +122,7 @@ def licence_of(distribution: importlib.metadata.Distribution) -> str | None:
 
 
 def usable(text: str) -> bool:
-    """Ordinary written source: no table, no generated lines, something to learn."""
+    """Return whether a text is ordinary source: no table, not generated, not too short."""
     lines = text.splitlines()
     if not 12 <= len(lines) <= 6000 or max(map(len, lines)) > 400 or len(text) / len(lines) > 80:
         return False
@@ -148,7 +148,7 @@ def read_tree(package: str, root: Path, files: list[Path]) -> list[File]:
 def collect(sites: list[Path], seed: int, only: set[str] | None = None) -> Corpus:
     """Find the corpus: the running interpreter's standard library and the packages of ``sites``.
 
-    :param only: names of packages; others are passed over, so that a corpus stays what it was as more are installed.
+    :param only: names of packages; others are skipped, so that the corpus stays the same when more are installed.
     """
     rng = random.Random(seed)
     stdlib = Path(sysconfig.get_paths()["stdlib"])
@@ -243,7 +243,7 @@ class Snippets:
         return [ContextPiece(self._pieces[n][1], self._pieces[n][2]) for n in best[:limit]]
 
     def holding(self, package: str, name: str, line: str, rng: random.Random) -> ContextPiece | None:
-        """A piece of another file in which a line stands word by word; None for a line that is everywhere."""
+        """Return a piece of another file that holds the same line; None for a frequent line."""
         found = self._lines.get((package, line.strip()), [])
         numbers = [n for n in found if self._pieces[n][1] != name] if len(found) <= _MOST_COPIES else []
         if not numbers:
@@ -252,7 +252,7 @@ class Snippets:
         return ContextPiece(self._pieces[chosen][1], self._pieces[chosen][2])
 
     def random(self, package: str, name: str, rng: random.Random, limit: int) -> list[ContextPiece]:
-        """Distractors: pieces that have nothing to do with the place."""
+        """Return distractors: unrelated pieces."""
         numbers = rng.choices(self._of_package[package], k=limit) if self._of_package[package] else []
         return [ContextPiece(self._pieces[n][1], self._pieces[n][2]) for n in numbers if self._pieces[n][1] != name]
 
@@ -289,7 +289,7 @@ def cut(text: str, rng: random.Random, focus: bool) -> tuple[int, int]:
 def samples(
     corpus: Corpus, vocabulary: Vocabulary, renderers: list[Renderer], seed: int, focus: bool = False
 ) -> Iterator[tuple[list[int], int]]:
-    """Training samples without end: (ids, where the middle begins); left-to-right ones begin at 0.
+    """Yield training samples endlessly: (ids, start of the middle); the start is 0 for a left-to-right sample.
 
     :param focus: short prompts and rests of lines, so that twice as many of the tokens are middles.
     """
@@ -330,7 +330,7 @@ def samples(
 def copying(
     corpus: Corpus, vocabulary: Vocabulary, renderers: list[Renderer], seed: int
 ) -> Iterator[tuple[list[int], int]]:
-    """Samples without end whose context is worth reading: in two of three the line that is missing stands in it.
+    """Yield samples endlessly whose context is useful: in two of three it holds the missing line.
 
     :param renderers: of the sizes ``LONG``.
     """

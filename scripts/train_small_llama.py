@@ -5,11 +5,11 @@
     python scripts/train_small_llama.py measure WORK [--random]         exact rest of line on held-out library files
     python scripts/train_small_llama.py export WORK FOLDER              config, tokenizer, bf16 safetensors, corpus.json
 
-Training has three legs, each with its own rise and fall of the learning rate: whole files and middles of every kind;
-mostly rests of lines behind short prompts, middles weighted more; then long prompts whose context holds what is
-missing, among rows of nothing but repeats: without these the model looks back 50 tokens and not 500. Matrices learn by
-Muon, embedding and norms by AdamW. The rate follows the step, not the clock, so the result depends on the seed and the
-corpus alone (and on the arithmetic of the machine).
+Training has three legs, each with a warm-up and a decay of the learning rate. The first has whole files and middles of
+every kind. The second has mostly rests of lines after short prompts, with a higher weight of middles. The third has
+long prompts whose context holds the missing text, and rows of repeats; without repeats the model looks back 50 tokens
+instead of 500. Muon trains the matrices, AdamW the embedding and the norms. The rate depends on the step, not the
+clock, so the result depends only on the seed, the corpus and the arithmetic of the machine.
 """
 
 import argparse
@@ -63,10 +63,10 @@ ROWS = (corpora.ROW, corpora.ROW, corpora.LONG_ROW)
 STEPS = len(ROWS) * LEG
 MATRIX_RATE, OTHER_RATE = 0.02, 0.004
 WEIGHTS = torch.tensor([[0.0, 1.0, 4.0], [0.0, 1.0, 8.0], [0.0, 1.0, 8.0]])
-"""Of padding, text and middle, in each leg: middles are 4 % of the tokens (then 7 %, then 3 %) and the whole point."""
+"""Weights of padding, text and middle in each leg. Middles are 4 % of the tokens (then 7 %, then 3 %)."""
 
 REPEATS = 0.2
-"""Rows of repeats in the last leg."""
+"""Share of the rows that are repeats, in the last leg."""
 
 
 def train_tokenizer(texts: list[str]) -> Tokenizer:
@@ -87,7 +87,7 @@ def train_tokenizer(texts: list[str]) -> Tokenizer:
 def prepare(work: Path, sites: list[Path], steps: int) -> None:
     """Write tokenizer, corpus record, held-out files and the packed rows of the whole run.
 
-    Where there is a tokenizer, it and the packages of its corpus are kept, so that training can go on.
+    An existing tokenizer and the packages of its corpus are kept, so that training can continue.
     """
     work.mkdir(parents=True, exist_ok=True)
     record, tokenizer = work / "corpus.json", work / "tokenizer.json"
@@ -111,7 +111,7 @@ def prepare(work: Path, sites: list[Path], steps: int) -> None:
     sizes = corpora.LIMITS, corpora.LIMITS, corpora.LONG
     ids, weights = np.zeros((steps, TOKENS), np.uint16), np.zeros((steps, TOKENS), np.uint8)
     for leg, (row, limits) in enumerate(zip(ROWS, sizes, strict=True)):
-        # The first two legs cut inside tokens as well, which holding back would hide.
+        # The first two legs also cut inside tokens; token healing would hide that.
         renderers = [Renderer(spec, vocabulary, limit, heal=leg == len(ROWS) - 1) for limit in limits]
         first, last = min(steps, leg * LEG), min(steps, (leg + 1) * LEG)
         packed = leg_rows(leg, corpus, vocabulary, renderers, (last - first) * TOKENS // row)
@@ -128,7 +128,7 @@ def prepare(work: Path, sites: list[Path], steps: int) -> None:
 def leg_rows(
     leg: int, corpus: corpora.Corpus, vocabulary: Vocabulary, renderers: list[Renderer], count: int
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """The rows of a leg with the weights of their tokens."""
+    """Yield the rows of a leg with the weights of their tokens."""
     if leg < 2:
         stream = corpora.samples(corpus, vocabulary, renderers, SEED + leg, focus=leg == 1)
         yield from corpora.rows(stream, count, ROWS[leg])
@@ -143,7 +143,7 @@ def leg_rows(
 
 
 def new_model() -> LlamaForCausalLM:
-    """The model with random weights of the seed."""
+    """Return the model with random weights from the seed."""
     torch.manual_seed(SEED)
     config = LlamaConfig(**CONFIG, initializer_range=0.02, attn_implementation="sdpa")
     model = LlamaForCausalLM(config)
@@ -170,7 +170,7 @@ def rate(step: int) -> float:
 
 
 def save_state(path: Path, model: LlamaForCausalLM, opts: list[torch.optim.Optimizer], step: int) -> None:
-    """One safetensors file, written aside and renamed: complete or absent."""
+    """Write a safetensors file under another name and rename it, so that it is complete or absent."""
     tensors = {f"model.{k}": v.contiguous() for k, v in model.state_dict().items() if k != "lm_head.weight"}
     for number, opt in enumerate(opts):
         for index, state in opt.state_dict()["state"].items():
@@ -180,7 +180,7 @@ def save_state(path: Path, model: LlamaForCausalLM, opts: list[torch.optim.Optim
 
 
 def load_state(path: Path, model: LlamaForCausalLM, opts: list[torch.optim.Optimizer]) -> int:
-    """Restore model and optimizers; the step to go on with."""
+    """Restore model and optimizers; return the next step."""
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
@@ -242,7 +242,7 @@ def train(work: Path, steps: int, compiled: bool, threads: int) -> None:
 
 
 def trained(work: Path, random_weights: bool) -> tuple[LlamaForCausalLM, int]:
-    """The model of the last checkpoint, and its step."""
+    """Return the model of the last checkpoint, and its step."""
     model = new_model()
     step = 0 if random_weights else load_state(work / "checkpoint.safetensors", model, [])
     return model.eval(), step
@@ -283,7 +283,7 @@ def measure(work: Path, count: int, random_weights: bool, threads: int) -> dict[
 
 
 def export(work: Path, folder: Path) -> None:
-    """Write the model's folder: what tests load, and what the weights were made of."""
+    """Write the model's folder, which tests load, and the list of its corpus."""
     folder.mkdir(parents=True, exist_ok=True)
     model, _ = trained(work, False)
     tensors = {k: v.to(torch.bfloat16).contiguous() for k, v in model.state_dict().items() if k != "lm_head.weight"}

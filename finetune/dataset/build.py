@@ -35,7 +35,7 @@ FORMAT: Final = 1
 
 COMMITS_PER_WINDOW: Final = 50
 MOST_WINDOWS: Final = 8
-"""Maximum number of windows, each with an index of its own; an index takes a few seconds."""
+"""Maximum number of windows, each with its own index; an index takes a few seconds."""
 
 ENOUGH_FOR_VALIDATION: Final = 20
 """Minimum number of commits for a validation split."""

@@ -38,7 +38,7 @@ whole interval must lie beyond the limit."""
 
 SLOWER: Final = 1.10
 SLOWER_MS: Final = 1.0
-"""Latency may grow by this factor, or by this number of milliseconds, which nobody notices."""
+"""Latency may grow by this factor, or by this number of milliseconds, which is not noticeable."""
 
 
 @dataclass(frozen=True, slots=True)

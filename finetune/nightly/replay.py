@@ -1,6 +1,6 @@
 """The replay of a nightly job: held-out commits against the systems that the promotion gate compares.
 
-Each system loads a model of its own. Small models are in memory together and take turns at every cursor, so that a busy
+Each system loads its own model. Small models are in memory together and take turns at every cursor, so that a busy
 machine slows all of them alike; of larger models only one is in memory at a time.
 """
 

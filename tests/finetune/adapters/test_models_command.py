@@ -80,7 +80,7 @@ def test_list_promote_show_rollback_and_delete(place: tuple[Path, Path, Path], b
 def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: Any) -> None:
     weights = place[2] / "versions" / "3" / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    for options, code, told in (
+    for options, code, message in (
         (("promote", "1"), 1, "ondol: no base model is set; set base_model to a model's folder, or use --base."),
         (("promote", "9", "--base", base.path), 1, "ondol: there is no adapter version 9; `ondol models list` shows"),
         (
@@ -92,7 +92,7 @@ def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: An
         (("export", "latest", place[1] / "out", "--base", base.path), 2, "latest is neither `base` nor `current` nor"),
     ):
         done = models(place, *options)
-        assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+        assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     assert current_number(place[2]) is None
 
 

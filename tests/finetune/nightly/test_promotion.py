@@ -130,7 +130,7 @@ def test_a_small_gain_within_the_noise_is_not_enough() -> None:
 
 
 def mixed(python: float, cobol: float, of_cobol: int) -> list[ScoredAnswer]:
-    """Mostly Python, with some cases of another language at a share of their own."""
+    """Mostly Python, with some cases of another language and another share of exact matches."""
     return [
         replace(one, language="cobol", exact=number % 100 < 100 * cobol) if number < of_cobol else one
         for number, one in enumerate(arm(python))

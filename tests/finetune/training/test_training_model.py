@@ -141,14 +141,14 @@ def test_rows_hold_every_sample_once_and_are_full(dataset: Path) -> None:
 
 
 def test_training_learns_and_the_server_takes_its_adapter(base: Path, dataset: Path, tmp_path: Path) -> None:
-    told: list[Progress] = []
+    steps: list[Progress] = []
     options = replace(QUICK, epochs=6.0)
-    result = train(base, dataset, tmp_path / "out", options, progress=told.append)
+    result = train(base, dataset, tmp_path / "out", options, progress=steps.append)
     assert (result.stopped, result.notes) == ("done", ())
     assert result.loss_last < result.loss_first - 1
     assert result.validation_last < result.validation_first - 1
-    assert [one.step for one in told] == list(range(1, result.steps + 1)) and told[-1].steps == result.steps
-    assert told[-1].eta_seconds == 0 < told[0].eta_seconds and min(one.memory_bytes for one in told) > 1e7
+    assert [one.step for one in steps] == list(range(1, result.steps + 1)) and steps[-1].steps == result.steps
+    assert steps[-1].eta_seconds == 0 < steps[0].eta_seconds and min(one.memory_bytes for one in steps) > 1e7
     assert result.tokens == round(6 * sum(samples_of(dataset).bounds[-1:])) and result.peak_bytes > 1e7
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["adapter_config.json", WEIGHTS]
     config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
@@ -290,7 +290,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
             dataset,
             out,
             replace(QUICK, checkpoint_minutes=0),
-            progress=lambda told: seen.append(sorted(path.name for path in (out / "checkpoints").glob("*"))),
+            progress=lambda steps: seen.append(sorted(path.name for path in (out / "checkpoints").glob("*"))),
         )
     assert ["checkpoint-1"] in seen[2:4] and not any(name.endswith(".new") for names in seen for name in names)
     monkeypatch.setattr(fsio, "write_file", write)
@@ -361,14 +361,14 @@ def test_two_processes_reach_the_loss_of_one(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     alone = train(base, dataset, tmp_path / "one", options_of())
-    told: list[Progress] = []
-    both = train(base, dataset, tmp_path / "two", options_of(processes=2), progress=told.append)
+    steps: list[Progress] = []
+    both = train(base, dataset, tmp_path / "two", options_of(processes=2), progress=steps.append)
     assert (alone.processes, both.processes) == (1, 2)
     assert (both.steps, both.tokens) == (alone.steps, alone.tokens)
     assert both.loss_first == pytest.approx(alone.loss_first, rel=1e-2)
     assert both.loss_last == pytest.approx(alone.loss_last, rel=1e-2)
     assert both.validation_last == pytest.approx(alone.validation_last, rel=2e-2)
-    assert [one.step for one in told] == list(range(1, alone.steps + 1))
+    assert [one.step for one in steps] == list(range(1, alone.steps + 1))
     assert {path.name for path in (tmp_path / "two").iterdir()} == {"adapter_config.json", WEIGHTS}
 
 
