@@ -44,7 +44,7 @@ GAP: Final = r"(?:[\s\"'#/*]|--|\bf(?=\"))+"
 """What may stand between two words of a phrase where a text is wrapped."""
 
 PATTERN: Final = re.compile(
-    "|".join(rf"(?P<w{n}>(?<![\w-])(?:{words.replace(' ', GAP)})(?![\w-]))" for n, words in enumerate(WORDS)),
+    "|".join(rf"(?P<w{n}>(?<![\w-])(?:{words.replace(' ', GAP)})(?![\w+-]))" for n, words in enumerate(WORDS)),
     re.IGNORECASE,
 )
 

@@ -146,7 +146,7 @@ def check_words() -> Any:
         ('say("what "\n    f"serves")', ["what serves"]),
         ("Grey\ntext appears.", ["Grey text"]),
         ("unasked_count = grey_text(copier_and_base)", []),
-        ("The engine that serves the editor is told what to do: copier-certain. Canew.", []),
+        ("The engine that serves the editor is told what to do: copier-certain, copier+serving. Canew.", []),
     ],
 )
 def test_idioms_are_found_across_lines_and_not_in_names(
