@@ -326,7 +326,7 @@ def test_a_base_in_8_or_4_bits_takes_less_and_writes_nearly_the_same(quantized: 
 
 
 def test_an_adapter_on_a_quantized_base_computes_what_peft_computes(quantized: TorchBackend, tmp_path: Path) -> None:
-    peft = pytest.importorskip("peft", reason="peft is not installed: adapters beside quantized bases are NOT tested")
+    peft = pytest.importorskip("peft", reason="peft is not installed: adapters on quantized bases are NOT tested")
     base = open_folder(SMALL)
     folder = write_version(tmp_path, 1, base, tensors=lora(base, size=0.1))
     bad = lora(base, seed=2)
