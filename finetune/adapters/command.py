@@ -73,7 +73,10 @@ def models() -> None:
 @_json
 @_repo
 def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
-    """List the versions with their figures, the newest first; * marks the current one."""
+    """List the versions, the newest first.
+
+    Each line shows a version's figures; * marks the current version.
+    """
     from finetune.adapters.stale_data import stale_data
     from lsp_server.weights import adapter_registry_writer
     from lsp_server.weights.adapter_registry import current_number
@@ -149,9 +152,9 @@ def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None
 @_with_base
 @_repo
 def promote(version: int, base: str | None, repo: Path, data_dir: Path | None) -> None:
-    """Make a version the current one, after every byte of it was verified against the base.
+    """Make a version the current one.
 
-    Running servers load it within seconds.
+    Every byte of it is verified against the base first. Running servers load it within seconds.
     """
     from lsp_server.weights import adapter_registry_writer
 
@@ -164,7 +167,7 @@ def promote(version: int, base: str | None, repo: Path, data_dir: Path | None) -
 @_with_base
 @_repo
 def rollback(base: str | None, repo: Path, data_dir: Path | None) -> None:
-    """Make the previous version the current one again."""
+    """Make the previous version current again."""
     from lsp_server.weights import adapter_registry_writer
 
     repository = Repository(repo, data_dir, base)
@@ -212,9 +215,10 @@ def export(
     repo: Path,
     data_dir: Path | None,
 ) -> None:
-    """Write the base, or the base with a version merged into it, to the new folder OUT for other programs.
+    """Write a model for other programs.
 
-    Before the folder appears, GGUF files are checked against the original tokenizer and logits.
+    OUT is a new folder for the base, or for the base with a version merged into it. GGUF files are checked against the
+    original tokenizer and logits before the folder appears.
     """
     from finetune.adapters.export import export_adapter, export_gguf, export_safetensors
     from lsp_server.weights import adapter_registry_writer
