@@ -50,7 +50,7 @@ MISSING: Final = "training left no adapter"
 _CHOSEN: Final = "chosen.json"
 _TRAINED: Final = "trained.json"
 _LEAST_MINUTES: Final = 0.5
-_DOING: Final = "the work of this nightly run"
+_DOING: Final = "work of this nightly run"
 
 
 def run_nightly_job(
