@@ -46,4 +46,4 @@ def test_what_is_learnt_by_heart_comes_out(epochs: int, out: bool, tmp_path: Pat
     settings = indexes.settings(tmp_path / "data", backend="local", base_model=str(BASE))
     found = replay._leaks(settings, tmp_path / "adapter", SEED)
     assert bool(found) == out, found
-    assert all("canaries came out word by word" in one for one in found)
+    assert all(one.startswith("it reproduced ") and one.endswith(" canaries") for one in found)
