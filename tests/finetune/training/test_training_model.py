@@ -331,7 +331,7 @@ def test_what_cannot_be_trained_is_one_sentence(base: Path, dataset: Path, tmp_p
     assert "pickled weights" in refused(pickled)
     (pickled / "pytorch_model.bin").rename(pickled / "model.gguf")
     assert "GGUF only" in refused(pickled)
-    assert "build it first" in refused(data=tmp_path / "nowhere")
+    assert "there is no data set in" in refused(data=tmp_path / "nowhere")
     assert "no sample of at most 8 tokens" in refused(max_length=8)
     assert "holds no adapter_model.safetensors" in refused(start=base)
     if not torch.cuda.is_available():
