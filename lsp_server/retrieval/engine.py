@@ -28,8 +28,6 @@ from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
 
-"""A gate fitted on the repository's own history, in its data directory."""
-
 INVOKED_LIMIT: Final = 3
 
 MULTI_LINE_PROBABILITY: Final = 0.5
