@@ -24,7 +24,7 @@ def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--data-dir",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Keep everything under this folder instead of the platform's.",
+        help="Keep indexes, adapters and records under this folder instead of the platform's.",
     )(command)
 
 

@@ -90,4 +90,4 @@ def _verdict(shown: "ShownCompletion") -> str:
         return "right"
     if shown.first_line_right:
         return "first line right"
-    return "starts right" if shown.usable else "wrong"
+    return "first token right" if shown.usable else "wrong"

@@ -40,7 +40,7 @@ def where_options_went(given: Mapping[str, str], config_file: object) -> str:
     if moved:
         lines = ", ".join(f"{MOVED[option]} = {given[option]}" for option in moved)
         parts.append(f"{' and '.join(moved)} moved to the [finetune] table of {config_file}: {lines}")
-    parts += [f"{old} is now {new}: {new} {given[old]}" for old, new in RENAMED.items() if old in given]
+    parts += [f"{old} is now {new}; write {new} {given[old]}" for old, new in RENAMED.items() if old in given]
     return "; ".join(parts)
 
 

@@ -19,13 +19,21 @@ from finetune.evaluation.metrics import ScoredAnswer
 
 CANDIDATE: Final = "adapter+retrieval"
 BASE: Final = "base+retrieval"
-SERVING: Final = "serving"
+CURRENT: Final = "serving"
 """The current adapter with retrieval; absent if there is no current adapter."""
 
-EDITOR_NOW: Final = "copier+serving"
-EDITOR_THEN: Final = "copier+adapter"
+HYBRID_CURRENT: Final = "copier+serving"
+HYBRID_NEW: Final = "copier+adapter"
 """The hybrid engine, which editors get, with the current and with the new adapter. Copies dominate both, so a gain is
 smaller than the noise; but the new adapter must not be clearly worse."""
+
+_TITLES: Final = {
+    CANDIDATE: "new adapter, with retrieval",
+    BASE: "base, with retrieval",
+    CURRENT: "current adapter, with retrieval",
+    HYBRID_CURRENT: "hybrid engine, as it is now",
+    HYBRID_NEW: "hybrid engine, new adapter",
+}
 
 LEAST_CASES: Final = 50
 LEAST_FILES: Final = 8
@@ -73,7 +81,7 @@ def decide(trial: Trial) -> Decision:
     """Decide whether to promote a candidate."""
     reasons = [*trial.problems, *trial.leaks]
     figures: dict[str, Any] = {}
-    rivals = [name for name in (SERVING, BASE) if name in trial.systems]
+    rivals = [name for name in (CURRENT, BASE) if name in trial.systems]
     if CANDIDATE not in trial.systems or BASE not in rivals or not trial.systems[CANDIDATE]:
         if not reasons:
             reasons.append("nothing was replayed")
@@ -92,9 +100,9 @@ def decide(trial: Trial) -> Decision:
     reasons += _too_little(figures["gains"])
     reasons += _lost(figures["languages"])
     reasons += _slower(figures["latency"], rivals[0])
-    if EDITOR_NOW in systems and EDITOR_THEN in systems:
+    if HYBRID_CURRENT in systems and HYBRID_NEW in systems:
         everywhere = np.ones(len(kept), bool)
-        change = _difference(systems, EDITOR_NOW, everywhere, trial.seed, EDITOR_THEN).as_dict()
+        change = _difference(systems, HYBRID_CURRENT, everywhere, trial.seed, HYBRID_NEW).as_dict()
         figures["seen"] = change
         if change["high"] < 0:
             reasons.append(f"worse than now in the hybrid engine, which editors get ({points(change)} exact match)")
@@ -103,7 +111,12 @@ def decide(trial: Trial) -> Decision:
 
 def called(rival: str) -> str:
     """Return a rival's name in a sentence."""
-    return {SERVING: "the current adapter", BASE: "the base with retrieval"}[rival]
+    return {CURRENT: "the current adapter", BASE: "the base with retrieval"}[rival]
+
+
+def titled(system: str) -> str:
+    """Return a system's name in a table; the stored names are those of version 0.1.0."""
+    return _TITLES.get(system, system)
 
 
 def _gain(systems: Mapping[str, Sequence[ScoredAnswer]], rival: str, seed: int) -> Estimate:

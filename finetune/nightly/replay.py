@@ -19,7 +19,7 @@ from finetune.evaluation.summary import summarise
 from finetune.evaluation.systems import System, retrieval
 from finetune.nightly import canaries
 from finetune.nightly.commit_split import CommitSplit
-from finetune.nightly.promotion import BASE, CANDIDATE, EDITOR_NOW, EDITOR_THEN, SERVING
+from finetune.nightly.promotion import BASE, CANDIDATE, CURRENT, HYBRID_CURRENT, HYBRID_NEW
 from indexer.config import Settings
 from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.base import Limits
@@ -121,9 +121,9 @@ def _factories(
     now: dict[str, Any] = {}
     if current is not None:
         now = {"adapted": True, "adapter": current.path}
-        found[SERVING] = system(**now)
-    found[EDITOR_NOW] = system(hybrid=True, **now)
-    found[EDITOR_THEN] = system(hybrid=True, adapted=True, adapter=adapter)
+        found[CURRENT] = system(**now)
+    found[HYBRID_CURRENT] = system(hybrid=True, **now)
+    found[HYBRID_NEW] = system(hybrid=True, adapted=True, adapter=adapter)
     return found
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from finetune.nightly.promotion import BASE, SERVING, called, points
+from finetune.nightly.promotion import BASE, CURRENT, called, points, titled
 from indexer import fsio
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ class Report:
         commits, samples = document["commits"]["trained_on"], document["dataset"]["samples"]
         head = f"{commits:,} commits, {samples:,} samples, {minutes:,.0f} min"
         gains = decision.figures.get("gains", {})
-        gain = gains.get(SERVING) or gains.get(BASE)
-        rival = called(SERVING if SERVING in gains else BASE) if gains else ""
+        gain = gains.get(CURRENT) or gains.get(BASE)
+        rival = called(CURRENT if CURRENT in gains else BASE) if gains else ""
         figure = f"{_signed(gain)} over {rival}" if gain and gain["value"] is not None else ""
         if promoted:
             status, line = PROMOTED, f"promoted: {figure}"
@@ -200,7 +200,7 @@ def _replay(one: dict[str, Any], decision: dict[str, Any]) -> list[str]:
     for name, system in one["systems"].items():
         overall, latency = system["overall"], system["latency_ms"]
         lines.append(
-            f"| {name} | {_percent(overall['exact'])} | {_percent(overall['saved'])} "
+            f"| {titled(name)} | {_percent(overall['exact'])} | {_percent(overall['saved'])} "
             f"| {_figure(latency['first']['p50'])} | {_figure(latency['again']['p50'])} |"
         )
     lines.append("")

@@ -223,7 +223,7 @@ class _Build:
         made: list[dict[int, Prepared]] = [{} for _ in groups]
         sorted_for: dict[int, list[tuple[Prepared, int]]] = {}
         total_bytes, done_bytes, done = sum(entry.size for entry in todo) or 1, 0, 0
-        with self._preparing(todo, total_bytes) as preparing:
+        with self._preparing(total_bytes) as preparing:
             for batch in _batches(todo):
                 preparing.prepare(batch, {entry.path: self.catalogue.blobs(entry.path) for entry in batch})
             for result in preparing.results():
@@ -325,7 +325,7 @@ class _Build:
         self.target.collect([newer] if purge or expired else [newer, manifest])
         return newer
 
-    def _preparing(self, todo: list[Entry], total_bytes: int) -> _Preparing:
+    def _preparing(self, total_bytes: int) -> _Preparing:
         embed = segment.has_encoder()
         marker = in_flight_file(self.target.directory)
         if total_bytes <= IN_PROCESS_BYTES and not marker.exists():

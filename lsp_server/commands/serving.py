@@ -165,7 +165,7 @@ def _as_json(answer: "Answer", text: str, offset: int, milliseconds: float) -> d
                 "text": s.text,
                 "replaces": text[s.start : s.end],
                 "typed": text[s.start : offset],
-                "grey": s.text[offset - s.start :],
+                "ghost_text": s.text[offset - s.start :],
                 "probability": s.probability,
                 "engine": s.engine,
                 "provenance": [{"path": p.path, "line": p.line, "kind": p.kind} for p in s.provenance],
@@ -178,7 +178,7 @@ def _as_json(answer: "Answer", text: str, offset: int, milliseconds: float) -> d
 def _place(place: str) -> tuple[Path, int, int | None]:
     match = re.fullmatch(r"(.+?):(\d{1,9})(?::(\d{1,9}))?", place)
     if match is None or int(match[2]) < 1 or match[3] == "0":
-        raise UserError(f"{place!r} is not a place", "write it as FILE:LINE or FILE:LINE:COL, counted from 1")
+        raise UserError(f"{place!r} is not a position", "write it as FILE:LINE or FILE:LINE:COL, counted from 1")
     path = Path(match[1])
     if not path.is_file():
         raise UserError(f"there is no file {path}", "name an existing file before the line number")

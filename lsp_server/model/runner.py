@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from indexer.errors import OndolError, UserError
 from lsp_server.backends.base import Backend, Limits
@@ -25,23 +25,12 @@ from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, PromptContext, Pr
 from lsp_server.model.requests import Job, ModelAnswer, ModelRequest, Ticket
 from lsp_server.reasons import Reason
 from lsp_server.types import ModelPhase, ModelState
-from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_version
-from lsp_server.weights.base_model import ModelFolder
+from lsp_server.weights.adapter_registry import current_number, read_version
 
 log = logging.getLogger(__name__)
 
 _KEPT_ANSWERS = 64
 _LOOK_FOR_ADAPTER_SECONDS = 2.0
-
-
-class Adaptable(Protocol):
-    """A backend that takes adapters from the registry."""
-
-    folder: ModelFolder
-
-    def set_adapter(self, version: AdapterVersion | None) -> None:
-        """Merge an adapter; None removes the current one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

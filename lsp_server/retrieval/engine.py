@@ -45,8 +45,8 @@ class Proposals:
     """The result of one retrieval.
 
     :param verdict: why an automatic request gets nothing; None if it gets the best option.
-    :param count: options that were found. :param suggest: makes an option's suggestion by its number, best first; None
-        where the option does not fit.
+    :param count: options that were found.
+    :param suggest: makes an option's suggestion by its number, best first; None where the option does not fit.
     :param trace: as in :class:`Answer`.
     """
 

@@ -51,13 +51,13 @@ class MatchSource(IntEnum):
         member.label, member.vote = label, vote
         return member
 
-    CURRENT = 0, "live", 3.0
+    CURRENT = 0, "document", 3.0
     OPEN = 1, "open", 3.0
-    REPOSITORY = 2, "copy", 1.0
+    REPOSITORY = 2, "repository", 1.0
     SEARCH = 3, "search", 1.5
-    RENAMED = 4, "pattern", 1.0
+    RENAMED = 4, "renamed", 1.0
     """A match of any other source with its words renamed; see ``renamed_copies``."""
-    REMOVED = 5, "earlier", 6.0
+    REMOVED = 5, "removed", 6.0
     """A match in a line that the document had when it was opened; see ``removed_lines``."""
     SERIES = 6, "series", 6.0
     """The next row of a series; see ``series``."""

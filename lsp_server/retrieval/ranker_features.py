@@ -155,7 +155,7 @@ def candidates_of(
         "path": _nearest_path(matches, texts.paths, group),
         **usage_features.words(cursor, matches.reading[best], *shown, found_pairs),
         **usage_features.repeats(cursor, matches.reading[best], *shown),
-        **_setting(cursor, matches, votes, total),
+        **_setting(cursor, matches, total),
         **_renamed(matches, votes, group, best),
         **_removed(matches, votes, group),
         **_series(cursor, matches, group),
@@ -279,7 +279,7 @@ def _following_agreement(cursor: CursorContext, matches: Matches, ends: Ints) ->
     return np.where(ends < WINDOW - size, run / size, 0.0)
 
 
-def _setting(cursor: CursorContext, matches: Matches, votes: Floats, total: Floats) -> dict[str, Floats | float]:
+def _setting(cursor: CursorContext, matches: Matches, total: Floats) -> dict[str, Floats | float]:
     """What is the same for all candidates of a cursor."""
     share = total / total.sum()
     word = next((one.partial for one in cursor.readings if one.partial), "")

@@ -60,8 +60,8 @@ class Server(LanguageServer):
         self._recorder = Recorder()
         self.traces = Traces(self._recorder)
         self.feedback = Feedback(self._recorder, asyncio.get_running_loop().call_later)
-        self.folders = Workspace(self.documents, self._thread, self, factories, self._options)
-        self.completions = Completions(self.documents, self.folders, self._thread, self.traces, self.feedback)
+        self.repositories = Workspace(self.documents, self._thread, self, factories, self._options)
+        self.completions = Completions(self.documents, self.repositories, self._thread, self.traces, self.feedback)
         self.completions.on_error = self._show_error
         self.completions.on_trouble = self._show_trouble
         self._started = False
@@ -88,7 +88,7 @@ class Server(LanguageServer):
             inner = given.get("ondol")
             named = inner if isinstance(inner, dict) else given
             self._options = {**{k: v for k, v in named.items() if v is not None}, **self._overrides}
-        self.folders.options = self._options
+        self.repositories.options = self._options
         settings, _ = config.load(None, init_options=self._options)
         self.documents.limit, self.documents.line_limit = settings.max_file_bytes, settings.max_line_chars
         self.fallback = settings.completion_fallback
@@ -106,9 +106,9 @@ class Server(LanguageServer):
             return
         self._started = True
         for folder in self._first_folders:
-            self.folders.add_folder(folder)
+            self.repositories.add_folder(folder)
         if not self._first_folders:
-            self.folders.outside()
+            self.repositories.outside()
         self.state_changed()
         self._check_regularly()
 
@@ -118,16 +118,16 @@ class Server(LanguageServer):
         named = {re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower(): value for key, value in given.items()}
         ours = {key: value for key, value in named.items() if value is not None and key in known}
         self._options = {**self._options, **ours, **self._overrides}
-        self.folders.configure(self._options)
+        self.repositories.configure(self._options)
 
     def close(self) -> None:
         """End children and threads; at most a second."""
         self._thread.close()
-        self.folders.close()
+        self.repositories.close()
         self._recorder.close()
 
     def _check_regularly(self) -> None:
-        for session in self.folders.sessions():
+        for session in self.repositories.sessions():
             session.check(time.monotonic())
         asyncio.get_running_loop().call_later(CHECK_EVERY_S, self._check_regularly)
 
@@ -138,7 +138,7 @@ class Server(LanguageServer):
         self.start()
         document = self.documents.put(item.uri, item.language_id or "", item.version, item.text, notebook)
         self.completions.changed(item.uri)
-        self.folders.changed(document)
+        self.repositories.changed(document)
 
     def changed(self, which: types.VersionedTextDocumentIdentifier, changes: list[Change]) -> None:
         """Take the edits of a document or a cell."""
@@ -147,14 +147,14 @@ class Server(LanguageServer):
             log.debug("an edit of a document that is not open was ignored")
             return
         self.completions.changed(which.uri)
-        self.folders.changed(document)
+        self.repositories.changed(document)
 
     def closed(self, uri: str) -> None:
         """Forget a document or a cell that was closed."""
         document = self.documents.close(uri)
         if document is not None:
             self.completions.closed(uri)
-            self.folders.closed(document)
+            self.repositories.closed(document)
 
     # Host: what sessions report
 
@@ -182,7 +182,7 @@ class Server(LanguageServer):
         """The parameters of ``ondol/status``."""
         if not self.completions.switches.enabled:
             return {"state": "off", "message": "switched off"}
-        state = self.folders.state()
+        state = self.repositories.state()
         found = {"state": state.name, "message": state.message, "percent": state.percent}
         found |= {"documents": state.documents, "generation": state.generation}
         return {key: value for key, value in found.items() if value is not None}

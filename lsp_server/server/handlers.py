@@ -157,8 +157,8 @@ class Handlers:
         document = self._server.documents.get(params.text_document.uri)
         if document is not None:
             if PurePosixPath(params.text_document.uri).name in RULE_FILES:
-                self._server.folders.rules_changed()
-            self._server.folders.owner(document).session.update_index_soon()
+                self._server.repositories.rules_changed()
+            self._server.repositories.owner(document).session.update_index_soon()
 
     async def configuration(self, params: types.DidChangeConfigurationParams) -> None:
         """Take changed settings; a client that sends none is asked for its section ``ondol``."""
@@ -183,10 +183,10 @@ class Handlers:
         """Open and close workspace folders."""
         for folder in params.event.removed:
             if (path := path_of(folder.uri)) is not None:
-                self._server.folders.remove_folder(path)
+                self._server.repositories.remove_folder(path)
         for folder in params.event.added:
             if (path := path_of(folder.uri)) is not None:
-                self._server.folders.add_folder(path)
+                self._server.repositories.add_folder(path)
 
     @guarded(_nothing)
     def shown(self, params: Any) -> None:
@@ -211,7 +211,7 @@ class Handlers:
     @guarded(_nothing)
     def index(self, *_: Any) -> None:
         """Update every index now."""
-        for session in self._server.folders.sessions():
+        for session in self._server.repositories.sessions():
             session.update_index()
 
     @guarded(lambda: "")

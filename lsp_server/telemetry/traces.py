@@ -178,9 +178,7 @@ def explain(record: dict[str, Any]) -> list[str]:
     lines.append(sentence(reason))
     probability = record.get("probability")
     if isinstance(probability, int | float):
-        needed = record.get("precision")
-        against = f", and `precision` asks for {needed:.0%}" if isinstance(needed, int | float) else ""
-        lines.append(f"The best suggestion was judged {probability:.0%} likely to be right{against}.")
+        lines.append(f"The best suggestion was judged {probability:.0%} likely to be right{_needed(record)}.")
     for source in record.get("provenance", [])[:3]:
         lines.append(f"Its text comes from {source}.")
     if "ms" in record:
@@ -189,9 +187,23 @@ def explain(record: dict[str, Any]) -> list[str]:
         lines.append(f"The fault: {record['error']}.")
     trace = record.get("trace")
     if isinstance(trace, dict):
-        lines += [f"{key}: {_plain(value)}" for key, value in trace.items()]
+        lines += [_trace_line(key, value) for key, value in trace.items()]
     lines.append(f"The record's id is {record.get('id')}.")
     return lines
+
+
+def _needed(record: dict[str, Any]) -> str:
+    """Return what an automatic request needed, for the sentence about its probability; an invoked one needs nothing."""
+    threshold, precision = (record.get("trace") or {}).get("threshold"), record.get("precision")
+    if not record.get("automatic") or not isinstance(threshold, int | float) or not isinstance(precision, int | float):
+        return ""
+    return f"; {threshold:.0%} is enough here, so that {precision:.0%} of all that is shown is right (`precision`)"
+
+
+def _trace_line(key: str, value: Any) -> str:
+    if key == "model_reason":
+        return f"The model: {sentence(str(value))}" if value else "The model answered."
+    return f"longest agreement: {value} tokens" if key == "longest" else f"{key}: {_plain(value)}"
 
 
 def _plain(value: Any) -> str:

@@ -210,10 +210,10 @@ def _write_vocabulary(gguf: Any, writer: Any, folder: ModelFolder) -> None:
     if vocabulary.eos is not None:
         writer.add_eos_token_id(vocabulary.eos)
         writer.add_pad_token_id(vocabulary.eos)
-    _write_fim(gguf, writer, folder, vocabulary)
+    _write_fim(writer, folder, vocabulary)
 
 
-def _write_fim(gguf: Any, writer: Any, folder: ModelFolder, vocabulary: Vocabulary) -> None:
+def _write_fim(writer: Any, folder: ModelFolder, vocabulary: Vocabulary) -> None:
     """Write the ids that ``/infill`` of llama.cpp's server needs."""
     for control in folder.spec.controls:
         number = vocabulary.control(control)

@@ -57,7 +57,7 @@ def test_verdicts_and_control_characters() -> None:
     kinds = {
         "right": {"right": True, "first_line_right": True, "usable": True},
         "first line right": {"first_line_right": True, "usable": True},
-        "starts right": {"usable": True},
+        "first token right": {"usable": True},
         "wrong": {},
     }
     fields = {name: getattr(plain, name) for name in plain.__slots__}

@@ -70,7 +70,7 @@ def test_a_moved_option_says_the_line_of_the_table_that_replaces_it(option: str,
 def test_a_renamed_option_says_its_new_name(option: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(finetune, [str(tmp_path), f"{option}=5"])
     assert done.exit_code == 2
-    assert done.stderr.endswith(f"Error: {option} is now {RENAMED[option]}: {RENAMED[option]} 5\n")
+    assert done.stderr.endswith(f"Error: {option} is now {RENAMED[option]}; write {RENAMED[option]} 5\n")
 
 
 def test_a_cron_line_with_several_earlier_options_gets_one_sentence(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_cron_line_with_several_earlier_options_gets_one_sentence(tmp_path: Pa
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
         f"Error: --rank and --epochs moved to the [finetune] table of {user_config_file()}: rank = 32, epochs = 2; "
-        "--least is now --min-commits: --min-commits 5"
+        "--least is now --min-commits; write --min-commits 5"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -10,10 +10,10 @@ from finetune.evaluation.metrics import ScoredAnswer
 from finetune.nightly.promotion import (
     BASE,
     CANDIDATE,
-    EDITOR_NOW,
-    EDITOR_THEN,
+    CURRENT,
+    HYBRID_CURRENT,
+    HYBRID_NEW,
     LANGUAGE_CASES,
-    SERVING,
     Decision,
     Trial,
     decide,
@@ -65,7 +65,7 @@ def arm(share: float, seed: int = 1, **values: object) -> list[ScoredAnswer]:
 
 
 def trial(candidate: list[ScoredAnswer], base: float = 0.3, serving: float | None = 0.35, **values: object) -> Trial:
-    arms = {CANDIDATE: candidate, BASE: arm(base)} | ({SERVING: arm(serving)} if serving is not None else {})
+    arms = {CANDIDATE: candidate, BASE: arm(base)} | ({CURRENT: arm(serving)} if serving is not None else {})
     return Trial(arms, **values)  # type: ignore[arg-type]
 
 
@@ -99,12 +99,12 @@ TRIALS: dict[str, tuple[Callable[[], Trial], str | None]] = {
     "a latency of NaN": (lambda: trial(arm(BETTER, milliseconds=float("nan"))), "slower"),
     "a canary": (lambda: trial(arm(BETTER), leaks=("1 of 8 canaries came out",)), "canaries came out"),
     "worse in the hybrid engine": (
-        lambda: Trial(trial(arm(BETTER)).systems | {EDITOR_NOW: arm(0.5), EDITOR_THEN: arm(0.4)}),
+        lambda: Trial(trial(arm(BETTER)).systems | {HYBRID_CURRENT: arm(0.5), HYBRID_NEW: arm(0.4)}),
         "worse than now in the hybrid engine",
     ),
     "nothing replayed": (lambda: Trial({}), "nothing was replayed"),
     "no cases": (lambda: Trial({CANDIDATE: [], BASE: []}), "nothing was replayed"),
-    "no base to compare with": (lambda: Trial({CANDIDATE: arm(BETTER), SERVING: arm(0.1)}), "nothing was replayed"),
+    "no base to compare with": (lambda: Trial({CANDIDATE: arm(BETTER), CURRENT: arm(0.1)}), "nothing was replayed"),
 }
 
 

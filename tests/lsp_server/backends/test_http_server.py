@@ -106,5 +106,5 @@ def test_the_command_complete_uses_the_remote_model(tmp_path: Path) -> None:
     with serving(lambda handler: handler.stream("team_answer(1)")) as (url, _):
         command = ["complete", "new.py:1:8", "--backend", "remote"]
         found = json.loads(printed(tmp_path, *command, "--json", cwd=root, ONDOL_REMOTE_URL=url))
-        assert "team_answer(1)" in [suggestion["grey"] for suggestion in found["suggestions"]]
+        assert "team_answer(1)" in [suggestion["ghost_text"] for suggestion in found["suggestions"]]
         assert "by 127.0.0.1" in printed(tmp_path, *command, cwd=root, ONDOL_REMOTE_URL=url)

@@ -150,7 +150,7 @@ def test_another_open_document_is_known_until_it_is_closed(engine: RetrievalEngi
 
 def test_an_open_document_hides_its_indexed_form(engine: RetrievalEngine) -> None:
     answer = ask(engine, "x = 1\nif not session.|", path="handlers.py")
-    assert all(p.path != "handlers.py" or p.kind == "live" for one in answer.suggestions for p in one.provenance)
+    assert all(p.path != "handlers.py" or p.kind == "document" for one in answer.suggestions for p in one.provenance)
 
 
 def test_names_are_changed_as_the_code_around_does(engine: RetrievalEngine) -> None:
@@ -260,11 +260,11 @@ def test_one_retrieval_holds_the_automatic_and_the_invoked_answer(engine: Retrie
 def test_sources_keep_the_numbers_that_the_ranker_was_fitted_with() -> None:
     assert [source.value for source in MatchSource] == list(range(7))
     assert [source.label for source in MatchSource] == [
-        "live",
+        "document",
         "open",
-        "copy",
+        "repository",
         "search",
-        "pattern",
-        "earlier",
+        "renamed",
+        "removed",
         "series",
     ]

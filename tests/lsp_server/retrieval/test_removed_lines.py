@@ -86,7 +86,7 @@ def test_what_was_taken_out_is_offered_when_it_is_typed_again():
     before = head + "    shown = render(first, title=HEADING, width=72)\n    return shown\n"
     found = suggestions(before, head + "    text = render(|\n    return shown\n")
     assert found[0].text == "first, title=HEADING, width=72)"
-    assert found[0].provenance[0].kind == "earlier"
+    assert found[0].provenance[0].kind == "removed"
     assert found[0].provenance[0].line == 3
 
 

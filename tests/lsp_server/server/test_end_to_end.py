@@ -68,6 +68,6 @@ def test_the_command_shows_what_the_editor_would(tmp_path: Path) -> None:
     assert 'with open(path, ‹encoding="utf-8") as source:' in shown
     assert "s.py:" in shown
     answer = json.loads(printed(tmp_path, "complete", "new.py:2:21", "--json", cwd=root))
-    assert answer["suggestions"][0]["grey"].startswith('encoding="utf-8") as source:')
+    assert answer["suggestions"][0]["ghost_text"].startswith('encoding="utf-8") as source:')
     assert 0 <= answer["suggestions"][0]["probability"] <= 1
     assert answer["suggestions"][0]["provenance"][0]["line"] in (8, 14)

@@ -158,7 +158,9 @@ def test_the_last_record_is_one_that_says_something() -> None:
     assert find(records, "9") == records[0]
     assert find(records, "7") is None
     assert find([], None) is None
-    said = explain({**records[0], "probability": 0.41, "precision": 0.66, "automatic": True, "path": "a.py", "line": 3})
+    record = {**records[0], "probability": 0.31, "precision": 0.66, "automatic": True, "path": "a.py", "line": 3}
+    said = explain({**record, "trace": {"threshold": 0.375, "model_reason": "copier-certain"}})
     assert "not likely enough" in said[1]
-    assert "41%" in said[2]
-    assert "66%" in said[2]
+    assert ["31%" in said[2], "38% is enough here" in said[2], "66%" in said[2]] == [True] * 3
+    assert any(line.startswith("The model: Retrieval was nearly certain") for line in said)
+    assert "enough here" not in explain({**record, "automatic": False, "trace": {"threshold": 0.375}})[2]
