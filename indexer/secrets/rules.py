@@ -180,9 +180,21 @@ def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
 
 
 def is_stand_in(value: str) -> bool:
-    """Whether ``value`` holds a placeholder. Random letters may spell ``yOuR``, so the case must fit too."""
-    found = (match.group(0) for match in _STAND_IN.finditer(value))
-    return any(not word.isalpha() or len(_CLASS.findall(word)) <= len(word) / 2 for word in found)
+    """Whether ``value`` holds a placeholder that does not stand there by chance."""
+    return any(not _is_by_chance(match.group(0), value) for match in _STAND_IN.finditer(value))
+
+
+def _is_by_chance(word: str, value: str) -> bool:
+    """Whether random letters spell a placeholder: ``yOuR``, ``todO``, or ``todo`` in 36 other random characters.
+
+    About one random value of 40 characters in 10,000 holds one of the short words in some case.
+    """
+    if not word.isalpha():
+        return False
+    if len(word) >= 8:
+        return len(_CLASS.findall(word)) > len(word) / 2
+    tail = word[1:]
+    return not (tail.islower() or word.isupper()) or (len(word) < 6 and looks_random(value.replace(word, "", 1), 24))
 
 
 def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:

@@ -80,10 +80,12 @@ def test_a_random_value_that_spells_a_stand_in_by_chance_is_masked() -> None:
     kept = "your-key-goes-here", "changeMePlease123", "YOUR_SECRET_9", "Example4Secret", "<API_KEY_HERE_123>"
     text = "".join(f'secret_key = "{value}"\n' for value in kept)
     assert mask(text)[0] == text
-    by_chance = "yOuR", "xXxX", "tOdO"
+    by_chance = "yOuR", "xXxX", "tOdO", "todO", "todo", "YOUR", "Your"
     for word in by_chance:
         value = f"6QNXwkkj3vRrgnE{word}JAQPvfrBfOdG47NYpGXY"
         assert value not in mask(f'aws_secret_access_key = "{value}"\n')[0]
+    found_by_a_random_test = "aiHXyNsFvR8tODO9qSX71/XyVP3p2YhkVtE2dC/F"
+    assert found_by_a_random_test not in mask(f'aws_secret_access_key = "{found_by_a_random_test}"\n')[0]
 
 
 def second_opinion(text: str) -> set[str]:
