@@ -1,6 +1,7 @@
 """Every reason why a completion was shown or was not, with the sentence that ``ondol explain`` prints."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -79,6 +80,18 @@ class Reason(StrEnum):
     MODEL_PROBLEM = "problem", "The model failed; the log says why."
     MODEL_CLOSED = "closed", "The model had been stopped."
     MODEL_BUSY = "busy", "The model was busy with another request."
+
+
+MODEL_REASONS: Final = frozenset(
+    {
+        Reason.RETRIEVAL_CERTAIN,
+        Reason.MODEL_LOADING,
+        Reason.MODEL_PROBLEM,
+        Reason.MODEL_CLOSED,
+        Reason.MODEL_BUSY,
+    }
+)
+"""Reasons under ``model_reason`` that have a sentence; the others there are reasons for the end of a generation."""
 
 
 def sentence(value: str) -> str:

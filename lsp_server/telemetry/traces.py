@@ -19,9 +19,11 @@ from typing import Any, Final
 from indexer.config import Settings
 from indexer.data_layout import records_file
 from indexer.errors import UserError
-from lsp_server.reasons import Reason, sentence
+from lsp_server.reasons import MODEL_REASONS, Reason, sentence
 
 log = logging.getLogger(__name__)
+
+_TRACE_NAMES: Final = {"longest": "longest agreement in tokens"}
 
 TRACE_BYTES: Final = 1_000_000
 STATS_BYTES: Final = 4_000_000
@@ -187,7 +189,9 @@ def explain(record: dict[str, Any]) -> list[str]:
         lines.append(f"The fault: {record['error']}.")
     trace = record.get("trace")
     if isinstance(trace, dict):
-        lines += [_trace_line(key, value) for key, value in trace.items()]
+        if trace.get("model_reason") in MODEL_REASONS:
+            lines.append(sentence(trace["model_reason"]))
+        lines += [f"{_TRACE_NAMES.get(key, key)}: {_plain(value)}" for key, value in trace.items()]
     lines.append(f"The record's id is {record.get('id')}.")
     return lines
 
@@ -198,12 +202,6 @@ def _needed(record: dict[str, Any]) -> str:
     if not record.get("automatic") or not isinstance(threshold, int | float) or not isinstance(precision, int | float):
         return ""
     return f"; {threshold:.0%} is enough here, so that {precision:.0%} of all that is shown is right (`precision`)"
-
-
-def _trace_line(key: str, value: Any) -> str:
-    if key == "model_reason":
-        return f"The model: {sentence(str(value))}" if value else "The model answered."
-    return f"longest agreement: {value} tokens" if key == "longest" else f"{key}: {_plain(value)}"
 
 
 def _plain(value: Any) -> str:

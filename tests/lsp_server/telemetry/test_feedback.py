@@ -162,5 +162,5 @@ def test_the_last_record_is_one_that_says_something() -> None:
     said = explain({**record, "trace": {"threshold": 0.375, "model_reason": "copier-certain"}})
     assert "not likely enough" in said[1]
     assert ["31%" in said[2], "38% is enough here" in said[2], "66%" in said[2]] == [True] * 3
-    assert any(line.startswith("The model: Retrieval was nearly certain") for line in said)
+    assert any(line.startswith("Retrieval was nearly certain") for line in said)
     assert "enough here" not in explain({**record, "automatic": False, "trace": {"threshold": 0.375}})[2]
