@@ -80,7 +80,7 @@ def test_a_run_trains_replays_every_system_and_keeps_back_what_is_no_better(tmp_
     assert version.newest == report["commits"]["newest"]
     assert adapter_registry_writer.seen(version)
     text = Path(report["files"]["md"]).read_text()
-    assert "| adapter+retrieval |" in text
+    assert "| new adapter, with retrieval |" in text
     assert "def " not in text
     again = finetune(root, data, base)
     assert again.stdout.startswith("repo: too few changes: 0 commits are new since the last nightly run, 10 are needed")
