@@ -12,6 +12,7 @@ from tests.support.repositories import git
 from tests.support.shop import shop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("history", [True, False], ids=["with history", "without git"])
 def test_every_asked_cursor_is_counted(tmp_path: Path, history: bool) -> None:
     root = shop(tmp_path / "shop", history=history)

@@ -56,6 +56,7 @@ def test_it_answers_no_automatic_request(baseline):
     assert baseline.complete(Request(document, len(text), automatic=True), lambda: False).suggestions == ()
 
 
+@pytest.mark.slow
 def test_a_replay_compares_it_with_retrieval(tmp_path):
     root = commit_histories.growing(tmp_path / "shop", 16)
     report = commit_histories.report(

@@ -71,6 +71,7 @@ def test_workers_that_cannot_start_are_a_fault_and_not_an_empty_index(tmp_path):
         build(root, indexes.settings(tmp_path / "data"), command=[sys.executable, "-c", code])
 
 
+@pytest.mark.slow
 def test_workers_that_crash_at_every_file_are_a_fault_and_not_an_empty_index(tmp_path, monkeypatch):
     monkeypatch.setattr(worker_pool, "_CRASHES_IN_A_ROW", 5)
     root, data = repositories.repository(tmp_path / "repo", {"a.py": "x = 1\n"}), tmp_path / "data"

@@ -59,6 +59,7 @@ def test_no_bar_and_no_colours_when_it_is_not_a_terminal(tmp_path, data):
     assert console.run("index", tmp_path / "repo", "--full", "--quiet", data=data).stdout == ""
 
 
+@pytest.mark.slow
 def test_a_plain_folder_an_empty_one_and_one_without_commits_work(tmp_path, data):
     repositories.write(tmp_path / "plain", repositories.FILES)
     (tmp_path / "empty").mkdir()

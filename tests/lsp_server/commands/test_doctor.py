@@ -17,6 +17,7 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_doctor_reports_what_is_installed_and_indexed_and_what_is_wrong(tmp_path, data):
     root = repositories.repository(tmp_path / "repo", {**repositories.FILES, "x.png": b"1"})
     before = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)
@@ -51,6 +52,7 @@ def test_doctor_names_languages_whose_grammar_cannot_be_loaded(tmp_path, monkeyp
     assert ("no grammar can be loaded for ruby, scala", "install Ondol again") in problems
 
 
+@pytest.mark.slow
 def test_nothing_leaves_the_machine(tmp_path):
     root = repositories.repository(tmp_path / "repo")
     proof = egress.prove(root)

@@ -190,6 +190,7 @@ def test_an_answer_for_an_old_version_is_never_sent(tmp_path: Path) -> None:
         print("answered in time:", shown, "of", len(asked))
 
 
+@pytest.mark.slow
 def test_an_engine_that_never_answers_is_late(tmp_path: Path) -> None:
     with double(tmp_path, "sleep=60 deaf") as client:
         started(client)

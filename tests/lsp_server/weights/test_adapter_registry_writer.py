@@ -148,6 +148,7 @@ def state(where: Path, base: ModelFolder) -> tuple[int | None, frozenset[int]]:
     return now, frozenset(one.number for one in found)
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("mode", ["killed", "failing"])
 @pytest.mark.parametrize("action", ACTIONS)
