@@ -16,22 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
 from indexer.data_layout import own_gate_file
-from indexer.secrets.masking import mask
-from indexer.text.lines import line_end
 from lsp_server.reasons import Reason
-from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.gate import Gate, inputs
-from lsp_server.retrieval.next_lines import indentation, next_lines
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
+from lsp_server.retrieval.suggestions import make_suggestion
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
 
 INVOKED_LIMIT: Final = 3
-
-MULTI_LINE_PROBABILITY: Final = 0.5
-"""Probability of the first line from which following lines are added."""
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +143,9 @@ class RetrievalEngine:
 
         def suggest(number: int) -> Suggestion | None:
             option = ranked.options[number]
-            return self._suggestion(request, ranked, option, _option_probability(ranked, option, probability))
+            return make_suggestion(
+                request, ranked, option, _option_probability(ranked, option, probability), self._settings
+            )
 
         return Proposals(verdict, trace, len(ranked.options), suggest)
 
@@ -166,35 +162,6 @@ class RetrievalEngine:
         except (OSError, ValueError) as error:
             log.warning("the repository's own gate is not used: %s", error)
             self._gate = self._default_gate
-
-    def _suggestion(self, request: Request, ranked: Ranked, option: Option, probability: float) -> Suggestion | None:
-        """Return an option as a suggestion, if it fits the text behind the cursor and the editor's popup."""
-        cursor = ranked.cursor
-        fitting = fit_line.fit(option.text, cursor.rest)
-        if fitting is None:
-            return None
-        text, replaced = fitting
-        # The index holds no secret that the rules know, but open documents may; such a copy is not shown.
-        path = request.document.path or ""
-        if not text.strip() or mask(cursor.prefix + text, path)[1] > 0:
-            return None
-        multi_line = self._settings.multi_line and probability >= MULTI_LINE_PROBABILITY
-        if multi_line and not cursor.rest.strip() and not replaced:
-            lines = next_lines(ranked, option, self._settings.max_lines - 1)
-            if lines and not mask("\n".join(lines), path)[1]:
-                text = line_end(request.document.text).join([text, *lines])
-        width = ranked.indentation(option)
-        if width:  # invoked on a line that is not indented yet
-            blanks = indentation(cursor.prefix, cursor.line_context.before.lines, width)
-            text = "\n".join(blanks + line if line.strip() else line for line in text.split("\n"))
-        start = request.offset
-        if request.popup is not None:
-            typed = request.document.text[request.popup.start : request.offset]
-            if not (typed + text).startswith(request.popup.text):
-                return None
-            start, text = request.popup.start, typed + text
-        source = (ranked.provenance(option),)
-        return Suggestion(text, start, request.offset + replaced, probability, "retrieval", source)
 
 
 def _rule_before_search(request: Request) -> Reason | None:
