@@ -124,6 +124,10 @@ class ClientConnection implements Connection {
     return this.stopping;
   }
 
+  hasCommand(command: string): boolean {
+    return this.client.initializeResult?.capabilities.executeCommandProvider?.commands.includes(command) ?? false;
+  }
+
   async complete(...[params, token]: Parameters<Connection['complete']>): Promise<ProtocolItem[]> {
     type Answer = { items?: unknown } | unknown[] | null;
     const answer = await this.client.sendRequest<Answer>(InlineCompletionRequest.method, params, token);

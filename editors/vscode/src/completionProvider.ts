@@ -1,8 +1,8 @@
-// Requests suggestions from the server and passes them to the editor. Reports which suggestions were shown and which
-// were accepted in part. No method throws or shows a message, because a key press must never produce an error.
+// Requests suggestions from the server and passes them to the editor. Reports which suggestions were shown, accepted in
+// part and dismissed. No method throws or shows a message, because a key press must never produce an error.
 import * as vscode from 'vscode';
 import { mayBeComposing } from './composition';
-import { follow, type GhostText } from './ghostText';
+import { caret, follow, type GhostText } from './ghostText';
 import { invalidReason } from './itemCheck';
 import type { CompletionParams, Connection, Position, ProtocolItem } from './types';
 
@@ -18,6 +18,19 @@ const plainPosition = ({ line, character }: Position): Position => ({ line, char
 
 /** The id of the internal command that the editor runs when a suggestion is accepted. */
 export const ACCEPTED_COMMAND = 'ondol.internal.accepted';
+
+/** The context key that is set while a suggestion of this provider may be visible. The key bindings use it. */
+const SUGGESTION_CONTEXT = 'ondol.suggestionVisible';
+const DISMISSED_COMMAND = 'ondol.dismissed';
+
+const sameDocument = (editor: vscode.TextEditor | undefined, offer: Offer): boolean =>
+  editor?.document === offer.document;
+
+/** The id of an item, which is an argument of its command. */
+function idOf(item: ProtocolItem): string | undefined {
+  const first = item.command?.arguments?.[0] as { id?: unknown } | undefined;
+  return typeof first?.id === 'string' ? first.id : undefined;
+}
 
 /** What the provider needs to know from the extension. */
 export interface ProviderHost {
@@ -58,7 +71,7 @@ function completionParams(
 
 /** Provides the server's suggestions as VS Code inline completions. */
 export class CompletionProvider implements vscode.InlineCompletionItemProvider, vscode.Disposable {
-  private offer: Offer | undefined;
+  private currentOffer: Offer | undefined;
   private lastReported = '';
   private readonly subscriptions: vscode.Disposable;
 
@@ -68,6 +81,8 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
   ) {
     this.subscriptions = vscode.Disposable.from(
       vscode.workspace.onDidChangeTextDocument((event) => this.onChange(event)),
+      vscode.window.onDidChangeTextEditorSelection((event) => this.onMove(event.textEditor)),
+      vscode.window.onDidChangeActiveTextEditor((editor) => this.onMove(editor)),
       vscode.commands.registerCommand(ACCEPTED_COMMAND, (connection: Connection, item: ProtocolItem) =>
         this.onAccept(connection, item),
       ),
@@ -76,6 +91,30 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
 
   dispose(): void {
     this.subscriptions.dispose();
+  }
+
+  private get offer(): Offer | undefined {
+    return this.currentOffer;
+  }
+  private set offer(offer: Offer | undefined) {
+    if ((offer === undefined) !== (this.currentOffer === undefined)) {
+      void vscode.commands.executeCommand('setContext', SUGGESTION_CONTEXT, offer !== undefined);
+    }
+    this.currentOffer = offer;
+  }
+
+  /** Hides the visible suggestion and reports that the user refused it. */
+  async dismiss(): Promise<void> {
+    const offer = this.offer;
+    const first = offer?.candidates[0];
+    this.offer = undefined;
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+    const id = first === undefined ? undefined : idOf(first.item);
+    if (offer !== undefined && id !== undefined && offer.connection.hasCommand(DISMISSED_COMMAND)) {
+      offer.connection
+        .request('workspace/executeCommand', { command: DISMISSED_COMMAND, arguments: [id] })
+        .catch((error) => this.output.debug(`the refusal was not recorded: ${String(error)}`));
+    }
   }
 
   async provideInlineCompletionItems(
@@ -208,6 +247,22 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
     }
     if (partial !== undefined) {
       offer.connection.notify('textDocument/didPartiallyAcceptCompletion', partial);
+    }
+  }
+
+  /** Forgets the offer when the cursor leaves its place, because VS Code then removes the ghost text. */
+  private onMove(editor: vscode.TextEditor | undefined): void {
+    const offer = this.offer;
+    if (offer === undefined || (editor !== undefined && editor !== vscode.window.activeTextEditor)) {
+      return;
+    }
+    const cursor = editor?.selection.active;
+    const stays = ({ ghost }: Offer['candidates'][number]): boolean => {
+      const { line, character } = caret(ghost);
+      return cursor?.line === line && cursor.character === character;
+    };
+    if (!sameDocument(editor, offer) || !offer.candidates.some(stays)) {
+      this.offer = undefined;
     }
   }
 

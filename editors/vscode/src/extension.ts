@@ -85,6 +85,7 @@ export function activate(context: vscode.ExtensionContext): void {
       withServer(current, (connection) =>
         connection.request('workspace/executeCommand', { command: 'ondol.index', arguments: [] }),
       ),
+    'ondol.dismiss': () => provider.dismiss(),
     'ondol.explain': () => withServer(current, (connection) => reports.explain(connection)),
     'ondol.showOutput': () => output.show(),
     'ondol.doctor': () => doctor(current, reports, version),

@@ -64,6 +64,8 @@ export interface ConnectOptions {
 export interface Connection {
   readonly version: string | undefined;
   readonly pid: number | undefined;
+  /** Whether the server has this command. A server of another version may lack it. */
+  hasCommand(command: string): boolean;
   complete(params: CompletionParams, token: CancellationToken): Promise<ProtocolItem[]>;
   request<T>(method: string, params: unknown): Promise<T>;
   notify(method: string, params: unknown): void;

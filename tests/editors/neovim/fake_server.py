@@ -2,7 +2,7 @@
 
 It follows the project's LSP contract over stdio and needs only Python. The text before the cursor decides the answer
 (ANSWERS). FAKE_FAULT chooses a fault: "crash" (ends at once), "silent" (never answers), "old" (an unsupported version),
-"bare" (has no inline completion). Every event becomes a line of JSON in the file FAKE_LOG.
+"bare" (has no inline completion), "early" (an early version, without the commands that came later). Every event becomes a line of JSON in the file FAKE_LOG.
 """
 
 import json
@@ -24,6 +24,7 @@ ANSWERS = {
     "pair(": "left, right)",
     "block(": "\n    inner,\n",
 }
+COMMANDS = ["ondol.accepted", "ondol.explain", "ondol.dismissed"]
 SLOW = {"late(": 0.7, "wait(": 0.4}
 
 FAULT = os.environ.get("FAKE_FAULT", "")
@@ -180,7 +181,7 @@ class Server:
             if FAULT != "bare":
                 capabilities |= {
                     "inlineCompletionProvider": {},
-                    "executeCommandProvider": {"commands": ["ondol.accepted", "ondol.explain"]},
+                    "executeCommandProvider": {"commands": COMMANDS[: 2 if FAULT == "early" else None]},
                 }
             log("initialize", root=params.get("rootUri"), options=params.get("initializationOptions"))
             version = "0.0.1" if FAULT == "old" else "0.1.0"

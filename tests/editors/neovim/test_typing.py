@@ -113,6 +113,56 @@ def test_dismiss(edit, log):
     assert editor.lines() == ["# hello", "def add("]
 
 
+def dismissed(log) -> list[list[str]]:
+    """Return the arguments of each report of a refused suggestion."""
+    return [event["arguments"] for event in events(log, "command") if event["command"] == "ondol.dismissed"]
+
+
+def test_a_refused_suggestion_is_reported(edit, log):
+    editor = edit("keys = { accept = '<Tab>', dismiss = '<C-e>' }")
+    editor.keys("o")
+    editor.type("def add(")
+    editor.see(TWO_LINES)
+    shown = [event["id"] for event in wait(lambda: events(log, "didShowCompletion"), "the report that it was shown")]
+    editor.keys("<C-e>")
+    wait(lambda: dismissed(log) == [shown], "the report after the key", lambda: dismissed(log))
+    editor.keys("<BS>(")
+    editor.see(TWO_LINES)
+    editor.keys("<Esc>")
+    wait(lambda: len(dismissed(log)) == 2, "the report after Escape", lambda: dismissed(log))
+    assert dismissed(log)[1] == [events(log, "didShowCompletion")[-1]["id"]]
+    editor.keys("A")
+    editor.type(" ")
+    editor.keys("<Esc>")
+    editor.lua("vim.wait(100)")
+    assert len(dismissed(log)) == 2, "Escape without a suggestion is no refusal"
+
+
+def test_a_command_from_insert_mode_is_no_refusal(edit, log):
+    editor = edit()
+    editor.keys("o")
+    editor.type("def add(")
+    editor.see(TWO_LINES)
+    editor.keys("<C-o>")
+    editor.keys("zz")
+    editor.type("q")
+    wait(lambda: any(event["before"] == "def add(q" for event in events(log, "ask")), "a later request")
+    assert dismissed(log) == []
+
+
+def test_a_server_without_the_command_gets_no_report(edit, log):
+    editor = edit(fault="early")
+    editor.keys("o")
+    editor.type("def add(")
+    editor.see(TWO_LINES)
+    editor.keys("<Esc>")
+    editor.keys("o")
+    editor.type("whole(")
+    editor.see("a, b)")
+    assert events(log, "command") == []
+    assert editor.messages() == []
+
+
 def test_cursor_moved_away(edit):
     editor = edit()
     editor.keys("o")

@@ -37,8 +37,7 @@ end
 
 local function run_command(session, item)
   if type(item.command) == 'table' and type(item.command.command) == 'string' then
-    local params = { command = item.command.command, arguments = item.command.arguments }
-    sessions.call(session.client, 'request', 'workspace/executeCommand', params, function() end, 0)
+    sessions.execute(session.client, item.command.command, item.command.arguments)
   end
 end
 
@@ -87,13 +86,14 @@ function M.accept(part)
   return true
 end
 
---- Hides the suggestion until the text changes. Returns false if there is none.
+--- Hides the suggestion and reports that it was refused. Returns false if there is none.
 ---@return boolean
 function M.dismiss()
   local session = shown()
   if not session then
     return false
   end
+  sessions.report_dismissed(session)
   sessions.cancel(session)
   session.dismissed = api.nvim_buf_get_changedtick(0)
   sessions.drop(session)

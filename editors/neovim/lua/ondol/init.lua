@@ -59,7 +59,7 @@ function M.accept_line()
   return supported() and require('ondol.actions').accept('line')
 end
 
---- Hides the suggestion until the text changes.
+--- Hides the suggestion and reports to the server that it was refused.
 ---@return boolean
 function M.dismiss()
   return supported() and require('ondol.actions').dismiss()

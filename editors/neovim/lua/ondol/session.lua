@@ -30,6 +30,8 @@ local cancelled, content_modified = -32800, -32801
 ---@type table<integer, ondol.Session>
 local sessions = {}
 
+local dismissed_command = 'ondol.dismissed'
+
 local last_shown ---@type string|nil id of the item that was shown last
 local senders = setmetatable({}, { __mode = 'k' })
 
@@ -83,6 +85,36 @@ local function id_of(item)
   local arguments = type(item.command) == 'table' and item.command.arguments
   local first = type(arguments) == 'table' and arguments[1]
   return type(first) == 'table' and first.id or nil
+end
+
+--- Whether the server of a client has a command. A server of another version may lack it.
+---@param client vim.lsp.Client
+---@param command string
+---@return boolean
+function M.has_command(client, command)
+  local commands = vim.tbl_get(client.server_capabilities or {}, 'executeCommandProvider', 'commands')
+  return type(commands) == 'table' and vim.tbl_contains(commands, command)
+end
+
+--- Runs a command of the server, if the server has it. The result is not used.
+---@param client vim.lsp.Client
+---@param command string
+---@param arguments any[]|nil
+function M.execute(client, command, arguments)
+  if M.has_command(client, command) then
+    local params = { command = command, arguments = arguments }
+    call(client, 'request', 'workspace/executeCommand', params, function() end, 0)
+  end
+end
+
+--- Reports that the user refused the visible suggestion.
+---@param session ondol.Session
+function M.report_dismissed(session)
+  local current = session.suggestions[session.index]
+  local id = session.visible and current and id_of(current.item)
+  if id then
+    M.execute(session.client, dismissed_command, { id })
+  end
 end
 
 local function report_shown(session, item)
@@ -254,13 +286,21 @@ local function watch(buffer, own)
   on('CursorMovedI', function()
     M.refresh(buffer)
   end)
-  on({ 'InsertLeave', 'BufLeave' }, function()
+  local function stop()
     local session = sessions[buffer]
     if session then
       cancel(session)
       drop(session)
     end
+  end
+  on('InsertLeave', function()
+    -- i_CTRL-O leaves insert mode for one command (mode "niI") and is no refusal.
+    if sessions[buffer] and api.nvim_get_mode().mode:sub(1, 2) ~= 'ni' then
+      M.report_dismissed(sessions[buffer])
+    end
+    stop()
   end)
+  on('BufLeave', stop)
 end
 
 --- Sends a request again if there is no suggestion, for example when the index has become ready.

@@ -5,6 +5,7 @@
 //   silent           answers nothing
 //   deaf             answers only initialize
 //   old              has version 0.0.1
+//   early            lacks the commands that came later
 //   slow, late       answers after 0.6 s, after 4 s
 //   ranges           sends items that do not fit the document
 //   error            answers every request with an error
@@ -12,6 +13,7 @@
 // Without FAULT it has none.
 import process from 'node:process';
 
+const COMMANDS = ['accepted', 'dismissed', 'index', 'explain', 'status', 'setEnabled'].map((name) => `ondol.${name}`);
 const fault = process.env.FAULT ?? '';
 const text = {
   'def add(': 'a, b):\n    return a + b',
@@ -114,7 +116,7 @@ async function handle({ id, method, params }) {
           textDocumentSync: { openClose: true, change: 2 },
           inlineCompletionProvider: {},
           executeCommandProvider: {
-            commands: ['ondol.accepted', 'ondol.index', 'ondol.explain', 'ondol.status', 'ondol.setEnabled'],
+            commands: COMMANDS.filter((name) => fault !== 'early' || name !== 'ondol.dismissed'),
           },
         },
         serverInfo: { name: 'ondol', version: fault === 'old' ? '0.0.1' : '0.1.0' },

@@ -10,7 +10,10 @@ type Texts = Record<string, string>;
 
 interface Manifest {
   capabilities: { untrustedWorkspaces: { supported: string } };
-  contributes: { configuration: { properties: Record<string, { scope: string }> }; keybindings?: unknown };
+  contributes: {
+    configuration: { properties: Record<string, { scope: string }> };
+    keybindings: { command: string; key: string; when: string }[];
+  };
 }
 
 const manifest = fs.readFileSync(path.join(root, 'package.json'), 'utf8');
@@ -60,5 +63,16 @@ test('a workspace cannot set programs, arguments, folders, models and addresses'
     assert.equal(properties[`ondol.${key}`]?.scope, 'machine', key);
   }
   assert.equal(capabilities.untrustedWorkspaces.supported, 'limited');
-  assert.equal(contributes.keybindings, undefined);
+});
+
+test('a key is bound only while something of Ondol is visible in the focused editor without a popup', () => {
+  for (const { key, when } of json<Manifest>('package.json').contributes.keybindings) {
+    const conditions = when.split(' && ');
+    assert.ok(conditions.includes('editorTextFocus'), key);
+    assert.ok(conditions.includes('!suggestWidgetVisible'), key);
+    assert.ok(
+      conditions.some((one) => /^ondol\.\w+Visible$/.test(one)),
+      key,
+    );
+  }
 });
