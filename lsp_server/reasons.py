@@ -29,6 +29,14 @@ class Reason(StrEnum):
         "popup-finishes-word",
         "The suggestion would only finish the word, which the editor's own list does.",
     )
+    REFUSED = (
+        "refused",
+        "The suggestion was refused on this line before: something else was typed, or it was deleted after an accept.",
+    )
+    DISMISSED = (
+        "dismissed",
+        "A suggestion on this line was dismissed (Escape), so nothing is suggested automatically to its end.",
+    )
     INDENT_FIRST = "indent-first", "The line is not indented yet, and the suggestion belongs deeper."
 
     # No suggestion was good enough.

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from lsp_server.reasons import Reason
+from lsp_server.refused_texts import is_refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,21 @@ class Request:
     """A cursor in a document.
 
     :param automatic: whether the editor asks while the user types; else the user invoked the completion.
+    :param refused: texts that the user refused on the cursor's line, each from the place where it was refused. An
+        automatic request gets none of them.
     """
 
     document: Document
     offset: int
     automatic: bool
     popup: Popup | None = None
+    refused: tuple[str, ...] = ()
+
+    def refuses(self, text: str) -> bool:
+        """Whether a text to add at the cursor was refused before on its line."""
+        return bool(self.refused) and is_refused(
+            text, self.refused, self.document.text[max(self.offset - 1, 0) : self.offset]
+        )
 
 
 @dataclass(frozen=True, slots=True)

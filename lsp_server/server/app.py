@@ -146,7 +146,7 @@ class Server(LanguageServer):
         if document is None:
             log.debug("an edit of a document that is not open was ignored")
             return
-        self.completions.changed(which.uri)
+        self.completions.changed(which.uri, changes)
         self.repositories.changed(document)
 
     def closed(self, uri: str) -> None:

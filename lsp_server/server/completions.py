@@ -1,6 +1,7 @@
 """Answers the editor's completion requests: the newest request of a document wins, an outdated answer is never given.
 
-While the user types what the last item says, the rest of that item is the answer, at once and with the same id.
+While the user types what the last item says, the rest of that item is the answer, at once and with the same id. What
+the user refused on a line (``refusals``) is not in an automatic answer on that line, whichever engine gives it.
 Knows no protocol types; ``handlers`` translates.
 """
 
@@ -9,15 +10,17 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lsp_server.reasons import Reason
-from lsp_server.server.documents import Documents, OpenDocument, key_of
+from lsp_server.refused_texts import is_refused
+from lsp_server.server.documents import Change, Documents, OpenDocument, key_of
 from lsp_server.server.engine_thread import EngineThread
 from lsp_server.server.item_memory import Item, ItemMemory
 from lsp_server.server.logs import describe
+from lsp_server.server.refusals import Refusals, Standing
 from lsp_server.server.workspace import RequestContext, Snapshot, Workspace
 from lsp_server.telemetry.feedback import Feedback, Offered
 from lsp_server.telemetry.traces import Traces
@@ -66,7 +69,7 @@ class Switches:
 class _Running:
     """A request that is being answered.
 
-    :param offset: the cursor, in code points of the document.
+    :param offset: the cursor, in code points of the document. :param standing: what was refused on its line.
     :param ended: set to a reason when the request is superseded or outdated.
     """
 
@@ -75,6 +78,7 @@ class _Running:
     context: RequestContext
     snapshot: Snapshot
     offset: int
+    standing: Standing
     record: dict[str, Any]
     ended: "asyncio.Future[Reason]"
 
@@ -93,16 +97,24 @@ class Completions:
         self._traces, self._feedback = traces, feedback
         self._newest: dict[tuple[str, str], asyncio.Future[Reason]] = {}
         self._memory = ItemMemory()
+        self._refusals = Refusals()
         self._accepted: dict[str, Item] = {}
         self._numbers = itertools.count(1)
         self._prefix = secrets.token_hex(4)
 
     # Events of the editor
 
-    def changed(self, uri: str) -> None:
-        """End the requests of a document that changed: their answers are outdated."""
+    def changed(self, uri: str, changes: Sequence[Change] = (Change(""),)) -> None:
+        """End the requests of a document that changed: their answers are outdated.
+
+        :param changes: in their order; one without a range for a document whose whole text is new.
+        """
         for key in [key for key in self._newest if key[0] == key_of(uri)]:
             self._end(key, Reason.STALE)
+        document = self._documents.get(uri)
+        edits = [(one.start, one.end, one.text) if one.start and one.end else None for one in changes]
+        if document is not None and self._refusals.changed(key_of(uri), document.buffer.lines, edits):
+            self._memory.forget(key_of(uri))
         item = self._accepted.pop(key_of(uri), None)
         if item is not None:
             self._prefetch(key_of(uri), item)
@@ -111,15 +123,22 @@ class Completions:
         """Forget a document."""
         self.changed(uri)
         self._memory.forget(key_of(uri))
+        self._refusals.forget(key_of(uri))
 
     def accepted(self, identifier: str) -> None:
         """Begin the completion after an accepted suggestion.
 
         Some editors report an accept before they change the document, others after it.
         """
+        self._refusals.accepted(identifier)
         for key, item in self._memory.find(identifier):
             if not self._prefetch(key, item):
                 self._accepted[key] = item
+
+    def dismissed(self, identifier: str) -> None:
+        """Suggest nothing more on the line of an item that the user dismissed (Escape)."""
+        for key in self._refusals.dismissed(identifier):
+            self._memory.forget(key)
 
     def _prefetch(self, key: str, item: Item) -> bool:
         """Begin the completion behind an item; False where the document does not hold the item (yet)."""
@@ -191,13 +210,18 @@ class Completions:
             return []
         self._end(request.key, Reason.SUPERSEDED)
         offset = document.buffer.offset(request.line, request.column)
+        standing = self._standing(request, document, offset, record)
+        if request.automatic and standing.silent:
+            record["reason"] = Reason.DISMISSED
+            return []
         if request.automatic and request.popup is None:
             rest = self._memory.rest(request.key[0], document.buffer.text, offset)
-            if rest is not None:
+            if rest is not None and not is_refused(rest.text, standing.refused, _before(document, offset)):
                 record |= {"reason": Reason.TYPED_THROUGH, "items": [rest.id]}
+                self._refusals.offered(request.key[0], rest.id, rest.text)
                 return [rest]
         ended = self._newest[request.key] = asyncio.get_running_loop().create_future()
-        running = _Running(request, document, context, snapshot, offset, record, ended)
+        running = _Running(request, document, context, snapshot, offset, standing, record, ended)
         try:
             answer = await self._ask_engine(running)
         finally:
@@ -207,6 +231,19 @@ class Completions:
             record["reason"] = answer
             return [] if answer is Reason.LATE else None
         return self._items(running, answer)
+
+    def _standing(
+        self, request: EditorRequest, document: OpenDocument, offset: int, record: dict[str, Any]
+    ) -> Standing:
+        """What was refused on the line of the cursor."""
+        buffer = document.buffer
+        line = min(request.line, len(buffer.lines) - 1)
+        standing = self._refusals.asked(request.key[0], buffer.lines, line, offset - buffer.offset(line, 0))
+        if standing.refused:
+            record |= {"refused": len(standing.refused), "new_refusals": standing.new}
+        if standing.new:
+            self._memory.forget(request.key[0])
+        return standing
 
     def _usable(self, context: RequestContext) -> Snapshot | Reason:
         """What the engine may see of a document, or the reason why it gets no completion."""
@@ -226,7 +263,8 @@ class Completions:
         if request.popup is not None:
             start, end = (snapshot.base + running.document.buffer.offset(*position) for position in request.popup[:2])
             popup = Popup(start, end, request.popup[2])
-        asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup)
+        refused = running.standing.refused if request.automatic else ()
+        asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup, refused)
         updates = context.take_updates()
         job = self._thread.submit(lambda cancelled: context.session.complete(updates, asked, cancelled))
         patience = PATIENCE_S + context.settings.deadline_ms / 1000
@@ -249,17 +287,32 @@ class Completions:
         record, best = running.record, answer.suggestions[0] if answer.suggestions else None
         record |= {"reason": answer.reason, "trace": answer.trace}
         found = [item for suggestion in answer.suggestions if (item := self._item(running, suggestion)) is not None]
-        items = found[: 1 if running.request.automatic else INVOKED_ITEMS]
+        items = found[:INVOKED_ITEMS]
+        if running.request.automatic:
+            items = self._not_refused(running, found)[:1]
         if best is not None:
             record |= {"probability": round(best.probability, 3), "engine": best.engine}
             record["provenance"] = [f"{p.path}:{p.line}" for p in best.provenance[:3]]
         record["items"] = [item.id for item in items]
         if items and running.context.settings.trace_text:
             record["text"] = [item.text for item in items]
-        if items:  # an empty answer forgets nothing: after a wrong character and Backspace the item is back at once
-            self._memory.remember(running.request.key[0], items[0], running.document.buffer.text, running.offset)
+        if items:  # an empty answer forgets nothing: after Backspace and the same character the item is back at once
+            key, first = running.request.key[0], items[0]
+            self._memory.remember(key, first, running.document.buffer.text, running.offset)
+            self._refusals.offered(key, first.id, first.text[running.offset - first.start :])
             self._follow(running, items)
         return items
+
+    def _not_refused(self, running: _Running, items: list[Item]) -> list[Item]:
+        """The items that an automatic request may show: the user may have pressed Escape meanwhile."""
+        if items and self._refusals.silent(running.request.key[0]):
+            running.record["reason"] = Reason.DISMISSED
+            return []
+        before, refused = _before(running.document, running.offset), running.standing.refused
+        kept = [one for one in items if not is_refused(one.text[running.offset - one.start :], refused, before)]
+        if items and not kept:
+            running.record["reason"] = Reason.REFUSED
+        return kept
 
     def _item(self, running: _Running, suggestion: Suggestion) -> Item | None:
         """An engine's suggestion as an item; None if an editor could not show it.
@@ -298,3 +351,8 @@ class Completions:
             stats = running.context.session.stats
             offered = Offered(item.id, item.text, offset - item.start, offset, stats, facts, read)
             self._feedback.offer(offered, still_offered(item))
+
+
+def _before(document: OpenDocument, offset: int) -> str:
+    """The character before the cursor."""
+    return document.buffer.text[max(offset - 1, 0) : offset]

@@ -25,6 +25,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 ACCEPTED = "ondol.accepted"
+DISMISSED = "ondol.dismissed"
 RULE_FILES = (".ondolignore", ".ondol.toml")
 _TRIGGERS = (".", "(", " ")
 
@@ -46,6 +47,7 @@ def register(server: Server) -> None:
         server.feature(name, options)(functools.partial(handler))  # pygls sets attributes on it, which methods refuse
     for name, handler in (
         (ACCEPTED, handlers.accepted),
+        (DISMISSED, handlers.dismissed),
         ("ondol.index", handlers.index),
         ("ondol.explain", handlers.explain),
         ("ondol.status", handlers.status),
@@ -207,6 +209,11 @@ class Handlers:
         """Count an accepted suggestion, and begin the next one."""
         self._server.feedback.accepted(_id_of(arguments))
         self._server.completions.accepted(_id_of(arguments))
+
+    @guarded(_nothing)
+    def dismissed(self, *arguments: Any) -> None:
+        """Suggest nothing more on the line of a suggestion that the user dismissed (Escape)."""
+        self._server.completions.dismissed(_id_of(arguments))
 
     @guarded(_nothing)
     def index(self, *_: Any) -> None:

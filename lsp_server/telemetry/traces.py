@@ -183,6 +183,8 @@ def explain(record: dict[str, Any]) -> list[str]:
         lines.append(f"The best suggestion was judged {probability:.0%} likely to be right{_needed(record)}.")
     for source in record.get("provenance", [])[:3]:
         lines.append(f"Its text comes from {source}.")
+    if isinstance(refused := record.get("refused"), int) and refused:
+        lines.append(f"Texts refused before on this line, which are not suggested there again: {refused}.")
     if "ms" in record:
         lines.append(f"It took {record['ms']} ms with the engine {record.get('engine') or 'that is set'}.")
     if record.get("error"):

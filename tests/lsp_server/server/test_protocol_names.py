@@ -9,6 +9,7 @@ from lsp_server.server import handlers, host
 
 SERVER = Path(handlers.__file__).parent
 COMMANDS = {"ondol.accepted", "ondol.index", "ondol.explain", "ondol.status", "ondol.setEnabled", "ondol.sources"}
+COMMANDS |= {"ondol.dismissed"}
 METHODS = {"textDocument/didShowCompletion", "textDocument/didPartiallyAcceptCompletion"}
 NOTIFICATIONS = {"ondol/status"}
 STATES = {"problem", "indexing", "model-loading", "starting", "ready", "off"}

@@ -108,9 +108,34 @@ def test_typing_through_a_suggestion_keeps_it_without_asking_the_engine(tmp_path
         client.change(URI, 9, edit(0, 12, "Q"))
         assert client.complete(URI, 0, 13, automatic=True) == []
         client.change(URI, 10, edit(0, 12, "", (0, 13)))
-        (item,) = client.complete(URI, 0, 12, automatic=True)
-        assert item["command"] == first["command"]
-        assert item["insertText"] == "):\n    return a + b"
+        assert client.complete(URI, 0, 12, automatic=True) == [], "it was typed past"
+
+
+def test_what_was_refused_on_a_line_is_not_shown_there_again_but_on_request(tmp_path: Path) -> None:
+    with double(tmp_path) as client:
+        started(client)
+        client.open(URI, "def add(\ndef add(\n")
+        (item,) = client.complete(URI, 0, 8, automatic=True)
+        client.change(URI, 2, edit(0, 8, "Q"))
+        assert client.complete(URI, 0, 9, automatic=True) == []
+        client.change(URI, 3, edit(0, 8, "", (0, 9)))
+        assert client.complete(URI, 0, 8, automatic=True) == []
+        assert "refused" in client.command("ondol.explain")
+        assert len(client.complete(URI, 0, 8, automatic=False)) == 1
+        (item,) = client.complete(URI, 1, 8, automatic=True)
+        client.command("ondol.dismissed", item["command"]["arguments"][0]["id"])
+        assert client.complete(URI, 1, 8, automatic=True) == []
+        assert "Escape" in client.command("ondol.explain")
+        client.change(URI, 4, edit(1, 8, "a"))
+        assert client.complete(URI, 1, 9, automatic=True) == []
+        client.complete(URI, 2, 0, automatic=True)
+        (item,) = client.complete(URI, 0, 8, automatic=True)
+        accepted = item["insertText"]
+        client.change(URI, 5, edit(0, 8, accepted))
+        client.command("ondol.accepted", *item["command"]["arguments"])
+        assert client.complete(URI, 1, 16, automatic=True) == []
+        client.change(URI, 6, edit(0, 8, "", (1, len(accepted.split("\n")[1]))))
+        assert client.complete(URI, 0, 8, automatic=True) == [], "undone"
 
 
 # Cancellation, newest wins, old answers

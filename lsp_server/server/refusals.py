@@ -1,0 +1,388 @@
+"""What the user refused on the line of the cursor, so that it is not suggested there again.
+
+Three things are refusals. The user types something else than a ghost text says: the text as it was offered and its rest
+from where the typing left it are refused. The user presses Escape: the line gets no automatic suggestion any more.
+Accepted text is deleted again: what was deleted is refused, and so is its rest while it is typed again.
+
+A refusal ends when the cursor leaves the line, or when text is deleted from before its place. Texts are compared, not
+positions, so the same text does not come back while blanks or a rule of dashes are typed
+(:meth:`lsp_server.types.Request.refuses`).
+
+Knows neither the protocol nor documents: a line is a number and a string, a column counts code points.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+REFUSALS: Final = 500
+"""Refusals kept for a line; older ones are forgotten."""
+
+ACCEPTED: Final = 16
+"""Accepted texts of a document whose deletion is noticed."""
+
+PAIRS: Final = frozenset({"()", "[]", "{}", "<>", '""', "''", "``"})
+
+Place = tuple[int, int]
+Edit = tuple[Place, Place, str] | None
+"""Start, end (line, column in any units) and new text; None where the whole text was replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an automatic request at the cursor must respect.
+
+    :param silent: after Escape, nothing is suggested.
+    :param refused: texts that are not suggested, each from the place where it was refused; rests at the cursor too.
+    :param new: refusals since the request before.
+    """
+
+    silent: bool = False
+    refused: tuple[str, ...] = ()
+    new: int = 0
+
+
+@dataclass(slots=True)
+class _Ghost:
+    """The ghost text on screen: its rest at ``column``, and the text as it was offered at ``start``."""
+
+    id: str
+    column: int
+    text: str
+    start: int
+    offered: str
+
+
+@dataclass(slots=True)
+class _Refusal:
+    column: int
+    text: str
+    deleted: bool = False
+
+    def follow(self, old: str, place: int, removed: int, inserted: int) -> bool:
+        """Follow an edit of the line, whose text was ``old``; return whether the refusal holds."""
+        if place >= self.column:
+            return True
+        if removed and not self.deleted:
+            return False
+        if removed and place + removed >= self.column:
+            self.text, self.column = old[place : self.column] + self.text, place
+            return True
+        self.column += inserted - removed
+        return True
+
+
+@dataclass(slots=True)
+class _Accepted:
+    """Accepted text (it may have several lines) behind ``before`` on a line."""
+
+    line: int
+    before: str
+    text: str
+
+
+@dataclass(slots=True)
+class _Line:
+    """The line of the cursor.
+
+    :param text: without its line end, as it was seen last. :param column: of the cursor.
+    :param new: refusals that :meth:`Refusals.asked` has not reported. :param passed: whether a ghost text was refused
+        since :meth:`Refusals.changed` looked last.
+    """
+
+    number: int
+    text: str
+    column: int
+    ghost: _Ghost | None = None
+    silent: bool = False
+    refusals: list[_Refusal] = field(default_factory=list)
+    new: int = 0
+    passed: bool = False
+
+    def refuse(self, *refusals: _Refusal) -> None:
+        """Add refusals that are not known yet."""
+        for one in refusals:
+            if one.text.strip() and one not in self.refusals:
+                self.refusals.append(one)
+                self.new += 1
+        del self.refusals[:-REFUSALS]
+
+    def refuse_deleted(self, refusal: _Refusal) -> None:
+        """Add a deleted text, unless it continues a deletion that is known."""
+        known = (one for one in self.refusals if one.deleted and one.column == refusal.column)
+        if not any(one.text.startswith(refusal.text) for one in known):
+            self.refuse(refusal)
+
+    def refuse_ghost(self, agreed: int = 0) -> None:
+        """Refuse the ghost text, of whose rest ``agreed`` characters were typed."""
+        ghost, self.ghost = self.ghost, None
+        if ghost is not None:
+            self.passed = True
+            self.refuse(_Refusal(ghost.start, ghost.offered), _Refusal(ghost.column + agreed, ghost.text[agreed:]))
+
+
+@dataclass(slots=True)
+class _Document:
+    count: int
+    line: _Line | None = None
+    accepted: list[_Accepted] = field(default_factory=list)
+    last_id: str = ""
+
+    def accept(self, accepted: _Accepted) -> None:
+        """Remember an accepted text once."""
+        if accepted.text and accepted not in self.accepted:
+            self.accepted.append(accepted)
+            del self.accepted[:-ACCEPTED]
+
+
+class Refusals:
+    """The refusals of every open document, by the document's key."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, _Document] = {}
+
+    def forget(self, key: str) -> None:
+        """Forget a document."""
+        self._documents.pop(key, None)
+
+    def changed(self, key: str, lines: Sequence[str], edits: Sequence[Edit]) -> bool:
+        """Take a change of a document; return whether it refused the ghost text on screen.
+
+        :param lines: of the document now, with their line ends.
+        """
+        document = self._documents.get(key)
+        if document is None:
+            return False
+        for accepted in list(document.accepted):
+            number = _moved(accepted.line, edits)
+            if number is None or number >= len(lines) or not lines[number].startswith(accepted.before):
+                document.accepted.remove(accepted)
+            else:
+                accepted.line = number
+        line, passed = document.line, False
+        if line is not None:
+            number = _moved(line.number, edits)
+            if None in edits and not _same_line(line, lines, document.count):
+                number = _shifted(line, lines, document.count)
+            document.line = line if number is not None and number < len(lines) else None
+            if document.line is not None and number is not None:
+                line.number = number
+                _follow(document, line, lines)
+            passed, line.passed = line.passed, False
+        document.count = len(lines)
+        return passed
+
+    def asked(self, key: str, lines: Sequence[str], number: int, column: int) -> Standing:
+        """Take the cursor of an automatic request, and return what the request must respect.
+
+        :param lines: of the document now, with their line ends. :param number: of the cursor's line, from 0.
+        """
+        document = self._documents.setdefault(key, _Document(len(lines)))
+        text = _body(lines[number]) if number < len(lines) else ""
+        line = document.line
+        if line is None or line.number != number:
+            line = document.line = _Line(number, text, column)
+        _follow(document, line, lines)
+        ghost = line.ghost
+        if ghost is not None and column != ghost.column:
+            passed = text[ghost.column : column]
+            if column < ghost.column:
+                line.ghost = None
+            elif ghost.text.startswith(passed):
+                ghost.column, ghost.text = column, ghost.text[len(passed) :]
+            else:
+                line.refuse_ghost(_common(passed, ghost.text))
+        line.column = column
+        _notice_deletions(document, line, lines)
+        new, line.new = line.new, 0
+        return Standing(line.silent, _refused(line), new)
+
+    def offered(self, key: str, identifier: str, text: str) -> None:
+        """Take the ghost text that the last request got, as the text that accepting it adds at the cursor."""
+        document = self._documents.get(key)
+        if document is None or document.line is None:
+            return
+        line, before = document.line, document.line.ghost
+        document.last_id = identifier
+        start, whole = line.column, text
+        if before is not None and before.id == identifier:
+            start, whole = before.start, before.offered
+        line.ghost = _Ghost(identifier, line.column, text, start, whole)
+
+    def accepted(self, identifier: str) -> None:
+        """Take the accept of a ghost text that is still on screen: editors report it before or after the change."""
+        for document in self._documents.values():
+            line = document.line
+            if line is not None and line.ghost is not None and line.ghost.id == identifier:
+                document.accept(_Accepted(line.number, line.text[: line.ghost.column], line.ghost.text))
+
+    def dismissed(self, identifier: str) -> list[str]:
+        """Take an Escape on a ghost text: its line is silent. Return the keys of the documents that showed it."""
+        found = [key for key, one in self._documents.items() if one.last_id == identifier and one.line is not None]
+        for key in found:
+            line = self._documents[key].line
+            assert line is not None
+            line.silent = True
+            line.refuse_ghost()
+        return found
+
+    def silent(self, key: str) -> bool:
+        """Whether the line of the cursor is silent now."""
+        document = self._documents.get(key)
+        return document is not None and document.line is not None and document.line.silent
+
+
+def _body(line: str) -> str:
+    return line.rstrip("\r\n")
+
+
+def _moved(number: int, edits: Sequence[Edit]) -> int | None:
+    """Return the number of a line after edits; None where it was joined to the line above or deleted."""
+    for edit in edits:
+        if edit is None:
+            continue
+        (first, _), (last, column), text = edit
+        grown = text.count("\n") + text.replace("\r\n", "\n").count("\r") - (last - first)
+        if last < number or (last == number and column == 0 and text.endswith(("\n", "\r"))):
+            number += grown
+        elif first < number:
+            return None
+    return number
+
+
+def _same_line(line: _Line, lines: Sequence[str], count: int) -> bool:
+    """Whether a line stands at its number after the whole text was replaced."""
+    if line.number >= len(lines):
+        return False
+    text = _body(lines[line.number])
+    return text == line.text or (len(lines) == count and (text.startswith(line.text[: line.column])))
+
+
+def _shifted(line: _Line, lines: Sequence[str], count: int) -> int | None:
+    """Return where a line stands if the replaced text grew or shrank above it; None if it does not stand there."""
+    number = line.number + len(lines) - count
+    return number if 0 <= number < len(lines) and _body(lines[number]) == line.text else None
+
+
+def _follow(document: _Document, line: _Line, lines: Sequence[str]) -> None:
+    """Compare a line with its text before, and note what that says about the ghost text and the refusals."""
+    old, new = line.text, _body(lines[line.number]) if line.number < len(lines) else ""
+    if old == new and line.ghost is None:
+        return
+    place, removed, inserted = _difference(old, new, line.column)
+    if old != new:
+        line.refusals = [one for one in line.refusals if one.follow(old, place, len(removed), len(inserted))]
+    if line.ghost is not None:
+        _follow_ghost(document, line, lines, (place, removed, inserted))
+    if old == new:
+        return
+    if removed and not new.strip():
+        line.silent = False
+    line.text = new
+    line.column = place + (1 if inserted in PAIRS else len(inserted))
+
+
+def _follow_ghost(document: _Document, line: _Line, lines: Sequence[str], change: tuple[int, str, str]) -> None:
+    """Move the ghost text on by what was typed of it; refuse it where something else was typed."""
+    ghost = line.ghost
+    assert ghost is not None
+    place, _, inserted = change
+    old, new = line.text, _body(lines[line.number])
+    before = old[: ghost.column]
+    if "\n" in ghost.text and new.startswith(before) and _standing(lines, line.number, ghost.column, ghost.text):
+        document.accept(_Accepted(line.number, before, ghost.text))
+        line.ghost = None
+        return
+    if not inserted:
+        if old != new:
+            line.ghost = None
+        return
+    if place != ghost.column:
+        ghost.column, ghost.start = min(place, ghost.column), min(place, ghost.start)
+        line.refuse_ghost()
+        return
+    agreed = _common(inserted, ghost.text)
+    if agreed < len(inserted) and not (agreed and inserted[agreed - 1 :] in PAIRS):
+        line.refuse_ghost(agreed)
+        return
+    if agreed > 1:
+        document.accept(_Accepted(line.number, before, inserted[:agreed]))
+    ghost.column, ghost.text = ghost.column + agreed, ghost.text[agreed:]
+    if not ghost.text:
+        line.ghost = None
+
+
+def _notice_deletions(document: _Document, line: _Line, lines: Sequence[str]) -> None:
+    """Refuse what was deleted of accepted texts, where the deletion left the cursor's line."""
+    for accepted in list(document.accepted):
+        number, before = accepted.line, accepted.before
+        if number >= len(lines) or not lines[number].startswith(before):
+            document.accepted.remove(accepted)
+            continue
+        now = _text_from(lines, number, len(before), len(accepted.text) + 200)
+        kept = _common(now, accepted.text)
+        head, gone = accepted.text[:kept], accepted.text[kept:]
+        if not gone:
+            continue
+        column = len((before + head).rsplit("\n", 1)[-1])
+        if gone.strip() and gone.strip() in now[kept:]:  # something was inserted into it
+            document.accepted.remove(accepted)
+        elif number + head.count("\n") == line.number:
+            stays = next((n for n in range(1, len(gone)) if gone[n:].strip() and now.startswith(gone[n:], kept)), None)
+            line.refuse_deleted(_Refusal(column, gone[:stays], deleted=True))
+            accepted.text = head
+            if not head:
+                document.accepted.remove(accepted)
+
+
+def _refused(line: _Line) -> tuple[str, ...]:
+    """Return the refused texts, and the rests of those that are being typed again."""
+    found: dict[str, None] = {}
+    for one in line.refusals:
+        found[one.text] = None
+        typed = line.text[one.column : line.column]
+        if typed and one.text.startswith(typed) and len(typed) < len(one.text):
+            found[one.text[len(typed) :]] = None
+    return tuple(found)
+
+
+def _difference(old: str, new: str, column: int) -> tuple[int, str, str]:
+    """Return place, removed text and inserted text of one edit that makes ``new`` of ``old``, at the cursor if it can.
+
+    The cases of typing and of Backspace are two comparisons, so that a key in a line of 10,000 characters is cheap.
+    """
+    grown = len(new) - len(old)
+    if grown >= 0 and old[:column] == new[:column] and new.endswith(old[column:]):
+        return column, "", new[column : column + grown]
+    if grown < 0 and column + grown >= 0 and new == old[: column + grown] + old[column:]:
+        return column + grown, old[column + grown : column], ""
+    place = _common(old, new)
+    end = _common(old[place:][::-1], new[place:][::-1])
+    return place, old[place : len(old) - end], new[place : len(new) - end]
+
+
+def _common(one: str, other: str) -> int:
+    """Return the length of the common beginning of two texts, by bisection."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _text_from(lines: Sequence[str], number: int, column: int, length: int) -> str:
+    """Return up to ``length`` characters from a place on."""
+    parts, have = [lines[number][column:]], len(lines[number]) - column
+    while have < length and number + 1 < len(lines):
+        number += 1
+        parts.append(lines[number])
+        have += len(lines[number])
+    return "".join(parts)[:length]
+
+
+def _standing(lines: Sequence[str], number: int, column: int, text: str) -> bool:
+    """Whether a text stands at a place."""
+    return _text_from(lines, number, column, len(text)) == text
