@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
-from indexer.secrets.masking import mask
-from indexer.text.lines import line_end
+from lsp_server.fitting.fitter import Fitted, Fitter
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
-from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.retrieval.trees import sigmoid
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
@@ -136,6 +134,7 @@ class HybridEngine:
         self._runner = runner
         self._weights = weights or Weights.load()
         self._threshold = threshold
+        self._fitter = Fitter()
 
     @property
     def runner(self) -> ModelRunner:
@@ -162,6 +161,7 @@ class HybridEngine:
         """Forget a document that was closed."""
         self._retrieval.close(uri)
         self._runner.context_builder.close(uri)
+        self._fitter.forget(uri)
 
     def stop(self) -> None:
         """End the model's thread at its next token; retrieval still answers."""
@@ -208,12 +208,13 @@ class HybridEngine:
         for line in scored:
             if len(made) == limit or (request.automatic and line.probability < threshold):
                 break
-            suggestion = _suggestion(request, line, copies, answer)
+            suggestion = self._suggestion(request, line, copies, answer, trace)
             if suggestion is not None:
                 made.append(suggestion)
         # An automatic request may reuse the answer to an invoked one, but not its doubtful alternatives.
         for text in () if request.automatic else answer.texts[1:]:
-            other = suggestion_of(request, text, made[-1].probability if made else 0.0)
+            sure = made[-1].probability if made else 0.0
+            other = suggestion_of(self._fitter, request, text, sure, trace)
             if other is not None and len(made) < limit and all(m.text != other.text for m in made):
                 made.append(other)
         trace |= {"blended": [round(line.probability, 4) for line in scored[:3]], "threshold": round(threshold, 4)}
@@ -223,33 +224,32 @@ class HybridEngine:
             return Answer(tuple(made), Reason.SHOWN, trace)
         return Answer((), Reason.GATE if scored and request.automatic else Reason.DOES_NOT_FIT, trace)
 
+    def _suggestion(
+        self,
+        request: Request,
+        line: ScoredLine,
+        copies: Sequence[Suggestion],
+        answer: ModelAnswer,
+        trace: dict[str, Any],
+    ) -> Suggestion | None:
+        """Return a scored line as a suggestion: a copy as retrieval made it, the model's text with all its lines."""
+        if line.copy is not None:
+            engine = "both" if line.own else "retrieval"
+            return replace(copies[line.copy], probability=line.probability, engine=engine)
+        return suggestion_of(self._fitter, request, answer.texts[0], line.probability, trace)
 
-def _suggestion(
-    request: Request, line: ScoredLine, copies: Sequence[Suggestion], answer: ModelAnswer
+
+def suggestion_of(
+    fitter: Fitter, request: Request, text: str, probability: float, trace: dict[str, Any]
 ) -> Suggestion | None:
-    """Return a scored line as a suggestion: a copy as retrieval made it, the model's text with all its lines."""
-    if line.copy is not None:
-        engine = "both" if line.own else "retrieval"
-        return replace(copies[line.copy], probability=line.probability, engine=engine)
-    return suggestion_of(request, answer.texts[0], line.probability)
-
-
-def suggestion_of(request: Request, text: str, probability: float) -> Suggestion | None:
-    """Return the model's text as a suggestion, without what stands behind the cursor, with the document's line ends.
-
-    None where it does not fit, is blank, or would write out a secret.
-    """
-    end = request.offset
-    if "\n" not in text:
-        fitting = fit_line.fit(text, request.document.text[request.offset :].split("\n", 1)[0].rstrip("\r"))
-        if fitting is None:
-            return None
-        text, end = fitting[0], request.offset + fitting[1]
-    typed = request.document.text[: request.offset].rpartition("\n")[2]
-    if not text.strip() or mask(typed + text)[1]:
+    """Return the model's text as a suggestion, None where it does not fit; ``trace`` says what was cut, or why."""
+    fitted = fitter.fit(request.document, request.offset, text)
+    if not isinstance(fitted, Fitted):
+        trace.setdefault("rejected", []).append(fitted.reason)
         return None
-    text = text.replace("\n", line_end(request.document.text))
-    return Suggestion(text, request.offset, end, probability, "model")
+    if fitted.cut:
+        trace.setdefault("cut", []).extend(fitted.cut)
+    return Suggestion(fitted.text, request.offset, fitted.end, probability, "model")
 
 
 def _indents(request: Request, suggestion: Suggestion) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from indexer.config import Settings
+from lsp_server.fitting.fitter import Fitter
 from lsp_server.model.hybrid_engine import Weights, suggestion_of
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import model_request
@@ -42,6 +43,7 @@ class ModelOnlyEngine:
         self._retrieval = retrieval
         self._weights = weights or Weights.load()
         self._threshold = threshold
+        self._fitter = Fitter()
 
     @property
     def state(self) -> ModelState:
@@ -62,6 +64,7 @@ class ModelOnlyEngine:
     def close(self, uri: str) -> None:
         """Forget a document that was closed."""
         self._runner.context_builder.close(uri)
+        self._fitter.forget(uri)
 
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: a replay accepts no suggestion."""
@@ -81,6 +84,6 @@ class ModelOnlyEngine:
         probability = self._weights.own_probability(answer.texts[0].split("\n")[0], answer.line_logprob)
         if request.automatic and probability < self._threshold:
             return Answer((), Reason.GATE, trace)
-        fitting = (suggestion_of(request, text, probability) for text in answer.texts)
+        fitting = (suggestion_of(self._fitter, request, text, probability, trace) for text in answer.texts)
         made = tuple({s.text: s for s in fitting if s is not None}.values())[: 1 if request.automatic else 3]
         return Answer(made, Reason.SHOWN if made else Reason.DOES_NOT_FIT, trace)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
 from indexer.data_layout import own_gate_file
+from lsp_server.fitting.fitter import Fitter
 from lsp_server.reasons import Reason
 from lsp_server.retrieval.gate import Gate, inputs
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
-from lsp_server.retrieval.suggestions import make_suggestion
+from lsp_server.retrieval.suggestions import SuggestionMaker
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class RetrievalEngine:
         self._settings = settings
         self._gate = self._default_gate = gate or shipped
         self._ranker = Ranker(trees)
+        self._fitter = Fitter()
+        self._maker = SuggestionMaker(settings, self._fitter)
         self._pending: list[Index | None] = [index]
 
     @property
@@ -105,6 +108,7 @@ class RetrievalEngine:
     def close(self, uri: str) -> None:
         """Forget a document that was closed."""
         self._ranker.close(uri)
+        self._fitter.forget(uri)
 
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: retrieval is fast enough to begin with the request."""
@@ -143,9 +147,8 @@ class RetrievalEngine:
 
         def suggest(number: int) -> Suggestion | None:
             option = ranked.options[number]
-            return make_suggestion(
-                request, ranked, option, _option_probability(ranked, option, probability), self._settings
-            )
+            sure = _option_probability(ranked, option, probability)
+            return self._maker.make(request, ranked, option, sure, trace)
 
         return Proposals(verdict, trace, len(ranked.options), suggest)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.text.lines import lines_of
-from lsp_server.retrieval import fit_line
+from lsp_server.fitting.behind import continuation
 from lsp_server.retrieval.cursor import CursorContext, CursorContexts, LexedText
 from lsp_server.retrieval.match_finder import FinderMemory, MatchFinder
 from lsp_server.retrieval.matches import Matches, MatchSource, SourceText, SourceTexts, joined
@@ -78,7 +78,7 @@ class Retrieved:
             text = self.texts[int(self.matches.text[match])]
             rest = text.rest_of_line(int(self.matches.line[match]), int(self.matches.token[match]))
         partial = self.cursor.readings[int(self.matches.reading[match])].partial
-        written = fit_line.continuation(rest, self.cursor.prefix, partial)
+        written = continuation(rest, self.cursor.prefix, partial)
         return self.cursor.columns.set(self.cursor.prefix, written) if written else written
 
 

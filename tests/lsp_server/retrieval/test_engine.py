@@ -9,8 +9,8 @@ from indexer.building.build import build
 from indexer.config import Settings
 from indexer.data_layout import index_directory
 from indexer.storage.reader import Index
+from lsp_server.fitting.behind import continuation, placements
 from lsp_server.reasons import Reason
-from lsp_server.retrieval import fit_line
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.retrieval.matches import MatchSource
 from lsp_server.types import Answer, Document, Popup, Request
@@ -119,7 +119,8 @@ def test_automatic_leaves_the_indentation_of_an_empty_line_to_the_user(repositor
     by_hand = texts(ask(engine, head + "|"))[0].split("\n")
     assert by_hand[0] == "    if not session.is_valid():"
     assert by_hand[1:] in ([], ["        raise InvalidSessionError(session.identifier)"])
-    assert first_lines(ask(engine, HANDLERS + "|", automatic=True))[0].startswith("def handle_")
+    last = HANDLERS[HANDLERS.rindex("def ") :]
+    assert first_lines(ask(engine, last + "|", automatic=True))[0].startswith("def handle_")
 
 
 @pytest.mark.parametrize(("text", "reason"), [("limit = 1|", "in-number"), ("session.is_|valid()", "in-word")])
@@ -222,7 +223,7 @@ def test_odd_documents_are_survived(engine: RetrievalEngine, text: str) -> None:
     ],
 )
 def test_text_behind_the_cursor(text: str, behind: str, expected: tuple[str, int] | None) -> None:
-    assert fit_line.fit(text, behind) == expected
+    assert next(placements(text, behind), None) == expected
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_text_behind_the_cursor(text: str, behind: str, expected: tuple[str, int
     ],
 )
 def test_what_is_still_to_be_written(text: str, prefix: str, partial: str, expected: str | None) -> None:
-    assert fit_line.continuation(text, prefix, partial) == expected
+    assert continuation(text, prefix, partial) == expected
 
 
 @pytest.mark.parametrize(

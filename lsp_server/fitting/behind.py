@@ -1,9 +1,11 @@
-"""Fits a continuation to its line: to the typed text and to the text behind the cursor.
+"""The ways in which a text can be put before the text that stands behind the cursor on its line.
 
-This module knows strings alone.
+A text may close what closing marks behind the cursor close as well, or go on to text that stands there already. Which
+way is sound is decided by its caller, who knows what is open. This module knows strings alone.
 """
 
 import re
+from collections.abc import Iterator
 
 _WORD = re.compile(r"\w")
 _CLOSERS = re.compile(r"[)\]}>'\"`;:,\s]+$")
@@ -27,37 +29,38 @@ def continuation(text: str, prefix: str, partial: str) -> str | None:
     return text.lstrip() if not prefix or prefix[-1:].isspace() else text
 
 
-def fit(text: str, behind: str) -> tuple[str, int] | None:
-    """Fit a continuation to the text behind the cursor.
+def placements(text: str, behind: str) -> Iterator[tuple[str, int]]:
+    """Yield what to insert and how many characters behind the cursor it replaces, the likeliest first.
 
-    :returns: the text to insert and how many characters behind the cursor it replaces; None if the two do not fit.
+    Nothing is yielded where the text does not lead to the text behind the cursor.
     """
     rest = behind.rstrip()
     if not rest:
-        return text, 0
-    if text.endswith(rest) and len(text) > len(rest):
-        return text, len(rest)
+        yield text, 0
+        return
+    if len(text) > len(rest) and text.endswith(rest):
+        yield text, len(rest)
     if text.startswith(rest):
-        return text, len(rest)
-    if _CLOSERS.fullmatch(rest):
-        return _close(text, rest)
-    # Mid-line: only what comes before the text behind.
-    at = text.find(rest)
-    if at > 0:
-        return text[:at], 0
-    return None
-
-
-def _close(text: str, closers: str) -> tuple[str, int] | None:
-    """Fit a text to closing marks behind the cursor: those that the text closes itself are replaced."""
+        yield text, len(rest)
+    if not _CLOSERS.fullmatch(rest):
+        at = text.find(rest)
+        if at > 0:  # within the line: only what comes before the text behind
+            yield text[:at], 0
+        return
+    for length in range(len(rest) - 1, 0, -1):
+        if text.endswith(rest[:length]):
+            yield text, length
     surplus = _unopened(text)
+    if surplus and rest.startswith(surplus):
+        yield text, len(surplus)
     if not surplus:
-        return text, 0
-    if closers.startswith(surplus) or text.endswith(closers):
-        return text, min(len(surplus), len(closers))
-    if surplus.startswith(closers.strip()):
-        return text, len(closers)
-    return None
+        yield text, 0
+    if surplus.startswith(rest):
+        yield text, len(rest)
+    # Up to where the text begins to close what the marks behind the cursor close.
+    for at in range(len(text) - 1, 0, -1):
+        if text[at] == rest[0]:
+            yield text[:at], 0
 
 
 def _unopened(text: str) -> str:

@@ -1,0 +1,199 @@
+"""Fits every text that is suggested to its place: copies, the model's own text and the answers of servers.
+
+The document is looked at as it would be after the accept. A text that would leave it unbalanced is repaired where that
+is possible: it is cut to its longest sound part, or put before closing marks that stand behind the cursor already. The
+rest is rejected. What stood wrong before is not held against a text.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+from indexer.secrets.masking import PLACEHOLDER, mask
+from indexer.text.lines import line_end, unify_line_ends
+from lsp_server.fitting.behind import placements
+from lsp_server.fitting.marks import Open, State
+from lsp_server.fitting.starts import continues_nothing, misplaced
+from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
+from lsp_server.types import Document
+
+PLACEMENTS: Final = 12
+"""Ways to put a text before what stands behind the cursor that are tried, at most."""
+
+_CALL = re.compile(
+    r"(?:^|[=(\[{,.:;!&|?+<>~-]|\b(?:return|await|yield|throw|new|raise|not|and|or|in|assign|go|defer))\s*(?P<name>[\w.$:]+)$"
+)
+_NO_CALL: Final = frozenset(
+    (
+        *("if", "for", "while", "switch", "catch", "elif", "until", "unless", "match", "when", "with", "foreach"),
+        *("func", "function", "def", "fn", "return", "case", "always", "always_ff", "always_comb", "constexpr"),
+    )
+)
+_UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A text that fits.
+
+    :param text: what to insert, with the document's line ends. :param end: offset up to which it replaces.
+    :param cut: what was taken away, for the trace: names of rules.
+    """
+
+    text: str
+    end: int
+    cut: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A text that fits nowhere near.
+
+    :param reason: the rule that it breaks, for the trace.
+    """
+
+    reason: str
+
+
+class Fitter:
+    """Fits texts to cursors; keeps what does not change while one types. For one thread."""
+
+    def __init__(self) -> None:
+        self._cache = SurroundingsCache()
+
+    def forget(self, uri: str) -> None:
+        """Forget a document that was closed."""
+        self._cache.forget(uri)
+
+    def fit(self, document: Document, offset: int, text: str, *, whole: bool = True) -> Fitted | Rejected:
+        """Fit a text to a cursor.
+
+        :param text: what follows the cursor, one line or more.
+        :param whole: False for the beginning of a line, whose rest the user goes on to type.
+        """
+        return Place(self._cache, document, offset).fit(text, whole)
+
+
+class Place:
+    """A cursor, and the line around it."""
+
+    def __init__(self, cache: SurroundingsCache, document: Document, offset: int) -> None:
+        text = document.text
+        start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+        end = min((e for e in (text.find("\n", offset), text.find("\r", offset)) if e >= 0), default=len(text))
+        self._document, self._offset = document, offset
+        self._prefix, self._rest = text[start:offset], text[offset:end]
+        self._around: Surroundings = cache.at(document, start, end)
+        self._typed = self._read(self._prefix + self._rest)
+        # What the document lacks with the line as it is typed, or without it, is not the text's fault.
+        self._allowed = max(self._around.cost(self._typed), self._around.cost_without)
+
+    def fit(self, text: str, whole: bool) -> Fitted | Rejected:
+        """Return the text as it fits, see :meth:`Fitter.fit`."""
+        text, cut = self._without_masks(unify_line_ends(text))
+        if not text.strip():
+            return Rejected("mask" if cut else "blank")
+        first, *below = text.split("\n")
+        whole = whole and not cut
+        if misplaced(first, self._prefix, self._around):
+            return Rejected("misplaced")
+        found = self._first_line(first, whole)
+        if found is None:
+            return Rejected("unbalanced")
+        line, replaced = found
+        if line != first:
+            cut.append("line")
+        lines = [line]
+        if below:
+            if line == first and whole and not replaced and not self._rest.strip():
+                lines += below[: self._sound(first, below)]
+            if len(lines) <= len(below):
+                cut.append("lines")
+        if mask(self._prefix + "\n".join(lines), self._document.path or "")[1]:
+            return Rejected("secret")
+        end = self._offset + replaced
+        return Fitted(line_end(self._document.text).join(lines), end, tuple(cut))
+
+    def _without_masks(self, text: str) -> tuple[str, list[str]]:
+        """Return the text up to the placeholder of a masked secret, and what was cut."""
+        at = text.find(PLACEHOLDER)
+        if at < 0:
+            return text, []
+        before, _, _ = text[:at].rpartition("\n") if "\n" in text[:at] else (text[:at].rstrip("\"'`([{ "), "", "")
+        return before, ["mask"]
+
+    def _read(self, line: str, own: int | None = None) -> State:
+        return self._around.reader.read(line, self._around.state, own)
+
+    def _first_line(self, text: str, whole: bool) -> tuple[str, int] | None:
+        """Return the first line as it fits to the text behind the cursor, and how much of that it replaces."""
+        for candidate, replaced in islice(placements(text, self._rest), PLACEMENTS):
+            if candidate.strip() and self._stands(candidate, replaced, whole):
+                return candidate, replaced
+        return None
+
+    def _stands(self, text: str, replaced: int, whole: bool) -> bool:
+        behind = self._rest[replaced:]
+        state = self._read(self._prefix + text + behind, len(self._prefix))
+        if behind.strip() or not whole:
+            if not whole and not behind.strip():
+                state = replace(_without_own(state), faults=min(state.faults, self._typed.faults + 1))
+            return self._around.cost(state) <= self._allowed
+        opened = state.code is not None and state.code.own
+        if opened and self._rest.strip() and _in_call(self._prefix):
+            return False
+        # A line that opens a block is how a block is begun: its end is typed, or follows with the block.
+        return self._around.cost(_without_own(state)) <= self._allowed
+
+    def _sound(self, first: str, below: Sequence[str]) -> int:
+        """Return how many of the lines after the first can follow it, so that nothing is left open."""
+        around = self._around
+        state = self._read(self._prefix + first, len(self._prefix))
+        above = [*around.above[-40:], self._prefix + first]
+        sound = 0
+        for number, line in enumerate(below, 1):
+            if continues_nothing(line, around.reader.rules, above, state):
+                break
+            state = around.reader.read(line, state, 0)
+            above.append(line)
+            if _leaves_open(state, around.state) or _UNFINISHED.search(line.strip()):
+                continue
+            if around.cost(state) <= self._allowed:
+                sound = number
+        return sound
+
+
+def _without_own(state: State) -> State:
+    """Return a state without what the fitted text has left open at its end."""
+    code, conditions = state.code, state.conditions
+    while code is not None and code.own:
+        code = code.below
+    while conditions is not None and conditions.own:
+        conditions = conditions.below
+    return replace(state, code=code, conditions=conditions, span=-1)
+
+
+def _leaves_open(state: State, before: State) -> bool:
+    """Return whether the fitted text has left something open."""
+    code: Open | None = state.code
+    return (
+        (code is not None and code.own)
+        or (state.conditions is not None and state.conditions.own)
+        or state.span != before.span
+    )
+
+
+def _in_call(prefix: str) -> bool:
+    """Return whether the innermost bracket that is open before the cursor is that of a call."""
+    depth = 0
+    for at in range(len(prefix) - 1, -1, -1):
+        if prefix[at] in ")]}":
+            depth += 1
+        elif prefix[at] in "([{":
+            depth -= 1
+            if depth < 0:
+                found = _CALL.search(prefix[:at].rstrip()) if prefix[at] == "(" else None
+                return found is not None and found["name"] not in _NO_CALL
+    return False

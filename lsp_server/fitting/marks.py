@@ -1,0 +1,235 @@
+"""Reads text line by line for what it opens and closes: brackets, block words, tags, strings and comments.
+
+A :class:`State` says what is open between two lines. It is immutable and shares what it holds with the states before
+it, so one can be kept for every line of a document. Text that does not nest is no error: what closes nothing is only
+counted.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from indexer.text.lines import columns, leading_blanks
+from lsp_server.fitting.language_rules import DEFAULT, RULES, LanguageRules
+
+BRACKETS: Final = {"(": (")",), "[": ("]",), "{": ("}",)}
+
+LONGEST: Final = 2_000
+"""Characters of the longest line that is read; longer ones (minified code) count as a line without marks."""
+
+SKIPPED: Final = 3
+"""Open marks that a closing mark may pass over to find its own; they then count as not closed."""
+
+
+class Open(NamedTuple):
+    """Something that is open, with what was open before it.
+
+    :param mark: the text that opened it. :param closers: what closes it.
+    :param indent: columns of the blanks before the line or statement that it stands in. :param head: that line.
+    :param own: whether the text that is being fitted opened it.
+    """
+
+    mark: str
+    closers: tuple[str, ...]
+    indent: int
+    head: str
+    own: bool
+    below: "Open | None"
+
+
+class Condition(NamedTuple):
+    """An open directive of a preprocessor, with what was open in the code before it."""
+
+    code: Open | None
+    own: bool
+    below: "Condition | None"
+
+
+class Demand(NamedTuple):
+    """A mark that closes something which was opened before the text that was read.
+
+    :param indent: columns of the blanks before it if it is the first of its line, else -1.
+    """
+
+    mark: str
+    indent: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is open between two lines.
+
+    :param code: the innermost open mark. :param conditions: the innermost open directive.
+    :param span: number of the string or comment that goes on, -1 in code.
+    :param closed: the block that the last line closed at its end, if it did.
+    :param faults: marks so far that closed nothing or passed over others, and strings without an end.
+    :param outside: whether the text stands in an alternative of a directive that began before what was read.
+    """
+
+    code: Open | None = None
+    conditions: Condition | None = None
+    span: int = -1
+    closed: Open | None = None
+    faults: int = 0
+    outside: bool = False
+
+
+START: Final = State()
+
+
+def rules_of(language: str) -> LanguageRules:
+    """Return the rules of a language."""
+    return RULES.get(language, DEFAULT)
+
+
+class LineReader:
+    """Reads lines of one language.
+
+    :param demands: a list that receives what closes nothing; None counts it as a fault.
+    """
+
+    def __init__(self, rules: LanguageRules, demands: list[Demand] | None = None) -> None:
+        self.rules = rules
+        self.demands = demands
+
+    def read(self, line: str, state: State, own: int | None = None) -> State:
+        """Return the state after a line.
+
+        :param line: without its end.
+        :param own: column from which on the line belongs to the text that is being fitted.
+        """
+        if len(line) > LONGEST:
+            return replace(state, closed=None)
+        return _Line(self, line, state, len(line) if own is None else own).read()
+
+
+class _Line:
+    """One line while it is read."""
+
+    def __init__(self, reader: LineReader, line: str, state: State, own: int) -> None:
+        self._rules, self._demands = reader.rules, reader.demands
+        self._line, self._state, self._own = line, state, own
+        self._code, self._conditions = state.code, state.conditions
+        self._faults, self._outside = state.faults, state.outside
+        self._indent, self._head = columns(leading_blanks(line)), line.strip()
+        self._first = len(line) - len(line.lstrip())
+        self._closed: Open | None = None
+
+    def read(self) -> State:
+        """Return the state after the line."""
+        line, at, span = self._line, 0, self._state.span
+        while True:
+            if span >= 0:
+                end = self._rules.span_ends[span][1].search(line, at)
+                if end is None:
+                    return self._end(None, span)
+                at, span = end.end(), -1
+            for match in self._rules.pattern.finditer(line, at):
+                kind = match.lastgroup
+                if kind == "other":
+                    continue
+                if kind in ("string", "quoted"):
+                    self._closed = None
+                elif kind == "span":
+                    span, at = self._span(match), match.end()
+                    break
+                elif kind == "comment":
+                    return self._end(self._closed)
+                elif kind == "quote":
+                    self._faults += not line.endswith("\\")
+                    return self._end(None)
+                else:
+                    self._mark(kind or "", match)
+            else:
+                return self._end(self._closed if line.rstrip()[-1:] in "}d" else None)
+
+    def _end(self, closed: Open | None, span: int = -1) -> State:
+        return State(self._code, self._conditions, span, closed, self._faults, self._outside)
+
+    def _span(self, match: re.Match[str]) -> int:
+        starts = self._rules.span_ends
+        return next((n for n, (begin, _) in enumerate(starts) if begin.match(match.string, match.start())), 0)
+
+    def _mark(self, kind: str, match: re.Match[str]) -> None:
+        text = match[0]
+        if self._outside and kind not in ("condition", "alternative", "endcondition"):
+            return
+        if kind == "open":
+            self._open(text, BRACKETS[text], match.start())
+        elif kind == "tag":
+            self._open(text, ("</" + text[1:].lower(), "/>"), match.start())
+        elif kind in ("word", "phrase"):
+            self._open(text.strip(), self._rules.closers(match.string, match.start(), text), match.start())
+        elif kind in ("close", "endtag"):
+            self._close(text.lower(), match.start())
+        elif kind == "endword":
+            self._close(_name(text), match.start() + len(text) - len(text.lstrip(" \t;&")))
+        else:
+            self._directive(kind, match.start())
+
+    def _open(self, mark: str, closers: tuple[str, ...], at: int) -> None:
+        self._code = Open(mark, closers, self._indent, self._head, at >= self._own, self._code)
+        self._closed = None
+
+    def _close(self, name: str, at: int) -> None:
+        found, skipped = self._code, 0
+        while found is not None and name not in found.closers and skipped < SKIPPED:
+            found, skipped = found.below, skipped + 1
+        if found is None or name not in found.closers:
+            if self._demands is not None and self._code is None:
+                self._demands.append(Demand(name, self._indent if at == self._first else -1))
+            else:
+                self._faults += 1
+            return
+        self._faults += skipped
+        if at == self._first and found.indent != self._indent and at >= self._own and not found.own:
+            self._faults += 1  # it closes a block of another depth
+        if found.mark in "([" and found.head != self._head:
+            # What follows belongs to the statement that began on an earlier line.
+            self._indent, self._head = found.indent, found.head
+        self._code, self._closed = found.below, found
+
+    def _directive(self, kind: str, at: int) -> None:
+        conditions = self._conditions
+        if kind == "condition":
+            self._conditions = Condition(self._code, at >= self._own, conditions)
+        elif conditions is not None:
+            self._code = conditions.code if kind == "alternative" else self._code
+            self._conditions = conditions if kind == "alternative" else conditions.below
+        elif self._demands is not None:
+            self._outside = kind == "alternative"
+            if kind == "endcondition":
+                self._demands.append(Demand("#endif", -1))
+        else:
+            self._faults += 1
+
+
+def _name(text: str) -> str:
+    """Return the closing word without what stands around it."""
+    return text.strip(" \t;&").split()[0].lower()
+
+
+def disagreement(state: State, demands: list[Demand], complete: bool) -> int:
+    """Return how badly the text that follows closes what is open: marks of another kind or depth, and missing ones.
+
+    :param demands: what the text that follows closes. :param complete: whether it goes on to the document's end.
+    """
+    cost, code, conditions = state.faults, state.code, state.conditions
+    for demand in demands:
+        if demand.mark == "#endif":
+            cost, conditions = (cost, conditions.below) if conditions is not None else (cost + 1, None)
+            continue
+        found, skipped = code, 0
+        while found is not None and demand.mark not in found.closers and skipped < SKIPPED:
+            found, skipped = found.below, skipped + 1
+        if found is None or demand.mark not in found.closers:
+            cost += 1
+            continue
+        cost += skipped + (demand.indent >= 0 and demand.indent != found.indent)
+        code = found.below
+    if complete:
+        while code is not None:
+            cost, code = cost + 1, code.below
+    while conditions is not None and complete:
+        cost, conditions = cost + 1, conditions.below
+    return cost

@@ -1,0 +1,125 @@
+"""Says what cannot stand at a place: a word that continues no block, a second definition of a name, a comma after a
+condition, a mark of a conflict."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from lsp_server.fitting.language_rules import LanguageRules
+from lsp_server.fitting.marks import Open, State, rules_of
+from lsp_server.fitting.surroundings import Surroundings, indent_of
+
+SCOPE: Final = 200
+"""Lines on either side of the cursor among which a name's first definition is looked for."""
+
+_CONFLICT = re.compile(r"(?:<{7}|>{7}|={7}|\|{7})(?:\s|$)")
+_CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|until|unless)\b(?P<rest>.*)$")
+_COMPARES = re.compile(r"[=!]==?|&&|\|\||[<>]=?(?!\w)|\b(?:and|or|in|is|not)\b")
+_COMMENT: Final = ("#", "//", "/*", "*", "--", "@")
+
+
+def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
+    """Return whether a line cannot begin or go on with a text.
+
+    :param text: the line from the cursor on. :param prefix: the line before the cursor.
+    """
+    if _CONFLICT.match(text) and not prefix.strip():
+        return True
+    rules = rules_of(around.language)
+    return (
+        _continues_nothing(prefix + text, prefix, rules, around.above, around.state)
+        or (text.lstrip()[:1] == "," and _after_condition(prefix, around.language))
+        or _defined_twice(prefix + text, rules, around)
+    )
+
+
+def continues_nothing(line: str, rules: LanguageRules, above: Sequence[str], state: State) -> bool:
+    """Return whether a line begins with a word that continues a block, and there is none."""
+    return _continues_nothing(line, "", rules, above, state)
+
+
+def _continues_nothing(line: str, prefix: str, rules: LanguageRules, above: Sequence[str], state: State) -> bool:
+    if rules.middle is None or prefix.strip(" \t)]}"):
+        return False
+    found = rules.middle.match(line)
+    if found is None:
+        return False
+    wanted = rules.middles[found["word"]]
+    if rules.inside or found["word"] == "case":
+        return not _within(state.code, wanted)
+    closers = found["closers"]
+    if closers:
+        opened: Open | None = state.code
+        for _ in range(len(re.findall(r"end|.", closers)) - 1):
+            opened = opened.below if opened is not None else None
+        return opened is not None and not _holds(opened.head, wanted)
+    if not rules.indented and state.closed is not None and above and above[-1].strip():
+        return not _holds(state.closed.head, wanted)
+    return not _follows(indent_of(line), wanted, above)
+
+
+def _within(opened: Open | None, wanted: frozenset[str]) -> bool:
+    """Return whether one of the innermost blocks was opened by a line with such a word, or nothing is known of it."""
+    for _ in range(3):
+        if opened is None:
+            return True
+        if _holds(opened.head, wanted):
+            return True
+        opened = opened.below
+    return False
+
+
+def _holds(head: str, wanted: frozenset[str]) -> bool:
+    return not wanted.isdisjoint(re.findall(r"\w+", head))
+
+
+def _follows(indent: int, wanted: frozenset[str], above: Sequence[str]) -> bool:
+    """Return whether the last line above of the same depth begins a block that can be continued."""
+    for line in reversed(above):
+        body = line.strip()
+        if not body or body.startswith(_COMMENT) or indent_of(line) > indent or body[0] in ")]}":
+            continue
+        return indent_of(line) == indent and _holds(body, wanted)
+    return False
+
+
+def _after_condition(prefix: str, language: str) -> bool:
+    """Return whether a condition stands before the cursor, behind which no comma can stand."""
+    found = _CONDITION.match(prefix)
+    if found is None or language == "swift":
+        return False
+    rest, depth, calls = found["rest"], 0, 0
+    for at, mark in enumerate(rest):
+        if mark in "([{":
+            depth += 1
+            calls += depth > 1 or bool(rest[:at].strip())
+        elif mark in ")]}":
+            depth -= 1
+    if depth <= 0:
+        return bool(rest.strip()) and (rest.rstrip()[-1:] == ")" or _COMPARES.search(rest) is not None)
+    return depth == 1 and not calls and _COMPARES.search(rest) is not None
+
+
+def _defined_twice(line: str, rules: LanguageRules, around: Surroundings) -> bool:
+    """Return whether a line defines a name that the block around it defines already."""
+    pattern = rules.definition
+    found = pattern.match(line) if pattern is not None else None
+    if pattern is None or found is None or (around.above and around.above[-1].strip().startswith("@")):
+        return False
+    key, indent = (found["kind"], found["name"]), indent_of(line)
+    if key[1] in ("_", "init", "main"):
+        return False
+    for lines in (around.above[: -SCOPE - 1 : -1], around.below[:SCOPE]):
+        decorated = ""
+        for other in lines:
+            body = other.strip()
+            if not body:
+                continue
+            depth = indent_of(other)
+            if depth < indent and body[0] not in "#@)]}" and not body.startswith(("//", "/*", "*")):
+                break
+            match = pattern.match(other) if depth == indent and not decorated.startswith("@") else None
+            if match is not None and (match["kind"], match["name"]) == key:
+                return True
+            decorated = body
+    return False
