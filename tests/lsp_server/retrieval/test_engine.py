@@ -119,8 +119,9 @@ def test_automatic_leaves_the_indentation_of_an_empty_line_to_the_user(repositor
     by_hand = texts(ask(engine, head + "|"))[0].split("\n")
     assert by_hand[0] == "    if not session.is_valid():"
     assert by_hand[1:] in ([], ["        raise InvalidSessionError(session.identifier)"])
-    last = HANDLERS[HANDLERS.rindex("def ") :]
-    assert first_lines(ask(engine, last + "|", automatic=True))[0].startswith("def handle_")
+    at_the_margin = '`include "uvm_macros.svh"\n\n|'
+    answer = ask(engine, at_the_margin, path="other.sv", automatic=True)
+    assert first_lines(answer) == ["class bus_monitor extends uvm_monitor;"]
 
 
 @pytest.mark.parametrize(("text", "reason"), [("limit = 1|", "in-number"), ("session.is_|valid()", "in-word")])
