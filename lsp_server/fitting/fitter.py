@@ -9,15 +9,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from indexer.secrets.masking import PLACEHOLDER, mask
 from indexer.text.lines import line_end, unify_line_ends
 from lsp_server.fitting.behind import placements
+from lsp_server.fitting.indentation import RepositoryUnits, unit_of
 from lsp_server.fitting.marks import Open, State
 from lsp_server.fitting.starts import continues_nothing, misplaced
 from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
 from lsp_server.types import Document
+
+if TYPE_CHECKING:
+    from indexer.storage.reader import Index
 
 PLACEMENTS: Final = 12
 """Ways to put a text before what stands behind the cursor that are tried, at most."""
@@ -62,6 +66,16 @@ class Fitter:
 
     def __init__(self) -> None:
         self._cache = SurroundingsCache()
+        self._repository = RepositoryUnits(None)
+
+    def set_index(self, index: "Index | None") -> None:
+        """Ask the files of this index where a document itself does not say with what it is indented."""
+        self._repository = RepositoryUnits(index)
+
+    def unit(self, document: Document, offset: int) -> str | None:
+        """Return the blanks of one level in a document, or None where nothing says so."""
+        place = Place(self._cache, document, offset)
+        return place.unit or self._repository.unit(document.language, document.path)
 
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
@@ -89,6 +103,11 @@ class Place:
         self._typed = self._read(self._prefix + self._rest)
         # What the document lacks with the line as it is typed, or without it, is not the text's fault.
         self._allowed = max(self._around.cost(self._typed), self._around.cost_without)
+
+    @property
+    def unit(self) -> str | None:
+        """The blanks of one level, as the lines around the cursor tell."""
+        return self._around.unit or unit_of([self._prefix + "."])
 
     def fit(self, text: str, whole: bool) -> Fitted | Rejected:
         """Return the text as it fits, see :meth:`Fitter.fit`."""

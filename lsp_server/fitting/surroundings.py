@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from indexer.text.lines import columns, leading_blanks, lines_of, unify_line_ends
+from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
 from lsp_server.types import Document
 
@@ -52,9 +53,9 @@ class Surroundings:
         return self.cost(self.state)
 
     @cached_property
-    def next_line(self) -> str:
-        """The first line below that is not blank; "" where there is none."""
-        return next((line for line in self.below if line.strip()), "")
+    def unit(self) -> str | None:
+        """The blanks of one level, see :func:`indentation.unit_of`."""
+        return unit_of(self.above) or unit_of(self.below)
 
 
 class SurroundingsCache:

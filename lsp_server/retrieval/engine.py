@@ -155,6 +155,7 @@ class RetrievalEngine:
     def _use(self, index: "Index | None") -> None:
         """Take an index, and the repository's own gate where ``ondol eval --fit-gate`` has made one."""
         self._ranker.set_index(index)
+        self._fitter.set_index(index)
         if index is None:
             return
         own = own_gate_file(self._settings, index.root)

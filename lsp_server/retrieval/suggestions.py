@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from indexer.config import Settings
+from indexer.text.lines import columns, leading_blanks
 from lsp_server.fitting.fitter import Fitted, Fitter
-from lsp_server.retrieval.next_lines import indentation, next_lines
+from lsp_server.fitting.indentation import deepened
+from lsp_server.retrieval.next_lines import next_lines, source_unit
 from lsp_server.retrieval.ranker import Option, Ranked
 from lsp_server.types import Request, Suggestion
 
@@ -27,13 +29,13 @@ class SuggestionMaker:
     ) -> Suggestion | None:
         """Return an option as a suggestion, or None where it does not fit; ``trace`` says what was cut, or why not."""
         cursor = ranked.cursor
+        unit = self._fitter.unit(request.document, request.offset)
+        blanks = leading_blanks(cursor.prefix) or _indentation(ranked, option, unit)
         lines = [option.text]
         if self._settings.multi_line and probability >= MULTI_LINE_PROBABILITY and not cursor.rest.strip():
-            lines += next_lines(ranked, option, self._settings.max_lines - 1)
-        width = ranked.indentation(option)
-        if width:  # invoked on a line that is not indented yet
-            blanks = indentation(cursor.prefix, cursor.line_context.before.lines, width)
-            lines = [blanks + line if line.strip() else line for line in lines]
+            lines += next_lines(ranked, option, self._settings.max_lines - 1, blanks, unit)
+        if not cursor.prefix:  # invoked on a line that is not indented yet
+            lines[0] = blanks + lines[0]
         fitted = self._fitter.fit(request.document, request.offset, "\n".join(lines))
         if not isinstance(fitted, Fitted):
             trace.setdefault("rejected", []).append(fitted.reason)
@@ -48,3 +50,14 @@ class SuggestionMaker:
             start, text = request.popup.start, typed + text
         source = (ranked.provenance(option),)
         return Suggestion(text, start, fitted.end, probability, "retrieval", source)
+
+
+def _indentation(ranked: Ranked, option: Option, unit: str | None) -> str:
+    """Return the blanks that an option needs on a line that has none yet; none behind typed text."""
+    width = ranked.indentation(option)
+    if not width:
+        return ""
+    above = next((line for line in reversed(ranked.cursor.line_context.before.lines) if line.strip()), "")
+    blanks = leading_blanks(above)
+    source = source_unit(ranked, option)
+    return deepened(blanks, width - columns(blanks), source, unit or source or "    ")
