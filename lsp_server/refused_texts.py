@@ -25,7 +25,7 @@ def _bare(text: str, mark: str) -> str:
 
 
 def _same(own: str, refused: str) -> bool:
-    if len(refused) < SHORT or len(own) < SHORT:
+    if len(refused) < SHORT:
         return own.split("\n", 1)[0].rstrip() == refused.split("\n", 1)[0].rstrip()
     return _begins(own, refused) or _begins(refused, own)
 

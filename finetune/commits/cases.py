@@ -73,7 +73,7 @@ def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every:
     rng = random.Random(seed)
     lines = _added_lines(edits, _NOT_BLANK if every else _WORTH_PREDICTING, rng)
     rng.shuffle(lines)
-    moved_lines = set() if every else _moved_lines(edits)
+    moved = set() if every else moved_lines(edits)
     missing = dict(per_kind)
     missing_moved = dict(per_kind)
     line_kinds: dict[int, LineKinds] = {}
@@ -82,8 +82,8 @@ def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every:
         if not any(count > 0 for count in missing.values()):
             break
         edit = edits[at]
-        moved = (at, number) in moved_lines
-        left = missing_moved if moved else missing
+        is_moved = (at, number) in moved
+        left = missing_moved if is_moved else missing
         # The kind with the largest missing share goes first, so that all kinds get a fair part of the lines.
         open_kinds = [kind for kind in KINDS if left.get(kind, 0) > 0]
         for kind in sorted(open_kinds, key=lambda k: -left[k] / per_kind[k]):
@@ -92,7 +92,7 @@ def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every:
                 left[kind] -= 1
                 if at not in line_kinds:
                     line_kinds[at] = LineKinds(edit.new_text, language_of(edit.change.path))
-                cases.append(_case(edit, hunk, number, kind, column, line_kinds[at].of(number), moved))
+                cases.append(_case(edit, hunk, number, kind, column, line_kinds[at].of(number), is_moved))
                 break
     return cases
 
@@ -118,7 +118,7 @@ def _added_lines(edits: Sequence[Edit], pattern: re.Pattern[str], rng: random.Ra
     return found
 
 
-def _moved_lines(edits: Sequence[Edit]) -> set[tuple[int, int]]:
+def moved_lines(edits: Sequence[Edit]) -> set[tuple[int, int]]:
     """Return the added lines that were moved, as (position of the edit, number of the line)."""
     runs: dict[str, list[list[str]]] = defaultdict(list)
     gone: dict[str, frozenset[str]] = defaultdict(frozenset)

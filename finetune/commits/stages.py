@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from finetune.commits import typed_hunks
 from finetune.commits.cases import KINDS, Case, choose
+from finetune.commits.typed_hunks import TypedHunk
 from finetune.commits.windows import SkipReport, Tree, Window, beyond, edits, of_unknown_language
 from indexer.building.build import BuildProgress, build
 from indexer.config import Settings
@@ -24,12 +26,14 @@ class ReplayPlan:
     :param within: cases with the cursor inside a line.
     :param seed: seed of the draw.
     :param every: draw from all lines that commits add, see ``cases.choose``.
+    :param hunks: hunks for the typing replay.
     """
 
     start: int
     within: int
     seed: int
     every: bool = False
+    hunks: int = 0
 
     def share(self, part: int, parts: int) -> dict[str, int]:
         """Return the number of cases of each kind for window ``part`` of ``parts``; the shares add up to the plan."""
@@ -42,7 +46,7 @@ class ReplayPlan:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An index and the cases that are replayed against it.
+    """An index, and the cases and hunks that are replayed against it.
 
     :param about: facts for the report: the indexed commit, the size of the index and the seconds it took.
     """
@@ -50,6 +54,7 @@ class Stage:
     index: Index
     cases: list[Case]
     about: dict[str, Any]
+    hunks: list[TypedHunk] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +178,15 @@ def commit_stages(
     :param folder: a folder for temporary trees and indexes.
     """
     cases = WindowCases(root, settings, plan, len(windows), skips)
+    drawn = 0
     for number, (window, index, about) in enumerate(_indexed(root, windows, settings, folder, reporter)):
         reporter.phase(f"reading window {number + 1} of {len(windows)}", 0, 0)
-        found = cases.draw(window)
-        yield Stage(index, found, {**about, "cases": len(found)})
+        found = cases.draw(window) if plan.start + plan.within else []
+        hunks = []
+        if plan.hunks:  # later windows make up for what earlier ones lack
+            wanted = plan.hunks * (number + 1) // len(windows) - drawn
+            changed = list(edits(root, window, settings, SkipReport()))
+            changed = changed or list(edits(root, window, settings, SkipReport(), of_unknown_language))
+            hunks = typed_hunks.draw(changed, wanted, plan.seed + number, skips)
+            drawn += len(hunks)
+        yield Stage(index, found, {**about, "cases": len(found), "hunks": len(hunks)}, hunks)

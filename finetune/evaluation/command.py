@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,15 @@ if TYPE_CHECKING:
     from indexer.config import Settings
 
 
+SHARE = click.FloatRange(0, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a replay."""
+    """The options of a replay.
+
+    :param hunks: that are typed; 0 for no typing replay. :param habits: of the typist, as ``typist.Habits`` names them.
+    """
 
     commits: int
     windows: int
@@ -39,6 +45,8 @@ class Options:
     adapter: str | None
     split_files: bool
     every_line: bool
+    hunks: int = 0
+    habits: dict[str, Any] = field(default_factory=dict)
 
 
 @click.command(epilog="Example: ondol eval ~/product --commits 200 --html replay.html")
@@ -49,7 +57,15 @@ class Options:
 )
 @click.option("--since", help="Only commits since this date, in any form that git understands.")
 @click.option("--first-parent", is_flag=True, help="Only commits that were made on the branch itself.")
-@click.option("--cases", type=click.IntRange(2), default=300, show_default=True, help="Cursors; half at line starts.")
+@click.option(
+    "--cases", type=click.IntRange(0), default=300, show_default=True, help="Cursors; half at line starts, 0 for none."
+)
+@click.option("--typing", is_flag=True, help="Also type hunks of the commits key by key.")
+@click.option("--hunks", type=click.IntRange(1), default=40, show_default=True, help="Hunks to type.")
+@click.option("--typos", type=SHARE, default=0.03, show_default=True, help="Share of letters typed wrong first.")
+@click.option("--escape", type=SHARE, default=0.1, show_default=True, help="Share of wrong texts that are dismissed.")
+@click.option("--undo", type=SHARE, default=0.02, show_default=True, help="Share of accepts that are undone.")
+@click.option("--auto-close/--no-auto-close", default=True, help="Whether the typist's editor closes brackets.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed for drawing cursors and intervals.")
 @click.option("--system", "systems", multiple=True, help="System to evaluate, by default retrieval; repeatable.")
 @click.option("--arm", "former_systems", multiple=True, hidden=True)
@@ -59,7 +75,9 @@ class Options:
 @click.option("--adapter", metavar="N|FOLDER", help="Adapter for systems with an adapter; by default the current one.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with plots to FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON, without any code.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case to FILE, as JSON lines.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case and key to FILE, as JSON lines."
+)
 @click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
 @click.option("--split-files", is_flag=True, help="Hold out files instead of commits, for folders without history.")
 @click.option("--every-line", is_flag=True, help="Include lines without letters or digits, and moved lines.")
@@ -71,6 +89,12 @@ def evaluate(
     since: str | None,
     first_parent: bool,
     cases: int,
+    typing: bool,
+    hunks: int,
+    typos: float,
+    escape: float,
+    undo: float,
+    auto_close: bool,
     seed: int,
     systems: tuple[str, ...],
     former_systems: tuple[str, ...],
@@ -101,6 +125,10 @@ def evaluate(
 
     if split_files and (since or first_parent or fit_gate):
         raise click.UsageError("--split-files uses no history: leave out --since, --first-parent and --fit-gate")
+    if typing and (split_files or fit_gate):
+        raise click.UsageError("--typing types commits: leave out --split-files and --fit-gate")
+    if cases == 1 or (cases == 0 and not typing):
+        raise click.UsageError("--cases is at least 2; 0 needs --typing")
     _require_folders(html, out)
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
@@ -108,6 +136,9 @@ def evaluate(
         settings = replace(settings, base_model=base)
     chosen = (*systems, *former_systems) or ("retrieval",)
     options = Options(commits, windows, since, first_parent, cases, seed, chosen, adapter, split_files, every_line)
+    if typing:
+        habits = {"typos": typos, "escape": escape, "undo": undo, "auto_close": auto_close}
+        options = replace(options, hunks=hunks, habits=habits)
     if fit_gate:
         _fit_gate(root, settings, options, as_json)
         return
@@ -141,6 +172,9 @@ def _replay(
     from finetune.evaluation.report import ReportFacts, document
     from finetune.evaluation.summary import summarise
     from finetune.evaluation.systems import canonical, make_system
+    from finetune.evaluation.typing_figures import figures
+    from finetune.evaluation.typing_replay import TypingPlan
+    from finetune.evaluation.typist import Habits
     from indexer.repository import git
 
     started, passed = time.monotonic(), SkipReport()
@@ -149,8 +183,12 @@ def _replay(
     adapter = _adapter(options)
     with _stages(root, settings, options, passed, quiet) as (stages, reporter, until):
         systems = [make_system(name, settings, root, until, adapter) for name in names]
-        result = run(stages, systems, reporter)
-    _require(result.cases, passed)
+        typing = TypingPlan(settings, Habits(**options.habits), options.seed) if options.hunks else None
+        result = run(stages, systems, reporter, typing)
+    typed = next(iter(result.typing.values()))
+    _require(result.cases or typed, passed)
+    if len(typed) < options.hunks:
+        passed.note(f"{options.hunks:,} hunks were requested; these commits have {len(typed):,}.")
     if len(result.cases) < options.cases:
         passed.note(f"{options.cases:,} cursors were requested; these commits have {len(result.cases):,}.")
     if options.every_line:
@@ -165,7 +203,10 @@ def _replay(
         passed=passed,
         seconds=time.monotonic() - started,
     )
-    return document(summarise(result.systems, options.seed), facts), result
+    report = document(summarise(result.systems, options.seed) if result.cases else {}, facts)
+    if typed:
+        report["typing"] = {"systems": {name: figures(one, options.seed) for name, one in result.typing.items()}}
+    return report, result
 
 
 def _adapter(options: Options) -> int | Path | None:
@@ -210,7 +251,8 @@ def _stages(
     from finetune.commits.windows import windows
     from indexer.repository import git
 
-    amount = ReplayPlan(options.cases // 2, options.cases - options.cases // 2, options.seed, options.every_line)
+    half = options.cases // 2
+    amount = ReplayPlan(half, options.cases - half, options.seed, options.every_line, options.hunks)
     plan = []
     if not options.split_files:
         plan = windows(root, options.commits, options.windows, since=options.since, first_parent=options.first_parent)
@@ -219,7 +261,7 @@ def _stages(
             passed.note(f"The clone is shallow: it has {found:,} of {options.commits:,} commits to replay.")
         elif found < options.commits:
             passed.note(f"The history has {found:,} commits to replay.")
-    with work_directory(settings, "eval") as folder, _progress(quiet, options.cases) as reporter:
+    with work_directory(settings, "eval") as folder, _progress(quiet, options.cases + options.hunks) as reporter:
         made = (
             stage(root, settings, amount, folder, passed, reporter)
             if options.split_files
@@ -242,7 +284,7 @@ def _progress(quiet: bool, cases: int) -> "Iterator[ProgressReporter]":
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("starting", total=100, visible=False)
-        asked = bars.add_task("cursors", total=cases)
+        asked = bars.add_task("cursors and hunks", total=cases)
 
         def answered() -> None:
             bars.advance(asked)
@@ -279,11 +321,14 @@ def _write_page(html: Path, report: dict[str, Any], result: "ReplayResult") -> N
 
 
 def _write_cases(out: Path, result: "ReplayResult") -> None:
-    """Write one JSON object per line: the case with its code, and the scored answer of each system."""
+    """Write one JSON object per line: the case with its code and the scored answer of each system; then typed keys."""
+    from finetune.evaluation.typing_replay import write_keys
+
     with out.open("w", encoding="utf-8", errors="surrogatepass") as file:
         for number, case in enumerate(result.cases):
             answers = {name: asdict(scored[number]) for name, scored in result.systems.items()}
             file.write(json.dumps({"case": number, **asdict(case), "systems": answers}) + "\n")
+        write_keys(file, result.typing)
 
 
 def _has_git(root: Path) -> bool:

@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from finetune.commits.cases import Case
 from finetune.evaluation import svg_plots
+from finetune.evaluation.figure_text import percent
 from finetune.evaluation.metrics import ScoredAnswer
 from finetune.evaluation.replay import ReplayResult
-from finetune.evaluation.report import percent, remarks
+from finetune.evaluation.report import remarks
 from finetune.evaluation.summary import MEANINGS, MEASURES
 from indexer.text.lines import lines_of
 

@@ -13,6 +13,8 @@ from finetune.commits.cases import Case
 from finetune.commits.stages import ProgressReporter, Stage
 from finetune.evaluation.metrics import Answers, ScoredAnswer, score
 from finetune.evaluation.systems import System
+from finetune.evaluation.typing_replay import TypingPlan, type_hunks
+from finetune.evaluation.typist import TypedResult
 from indexer.languages.grammars import language_of
 from indexer.storage.reader import Index
 from indexer.text.lines import lines_of
@@ -25,16 +27,21 @@ class ReplayResult:
 
     :param cases: in order. :param systems: the scored answers of each system, in the order of the cases.
     :param stages: facts about each window and its index, for the report.
+    :param typing: what happened while hunks were typed, for each system.
     """
 
     cases: list[Case] = field(default_factory=list)
     systems: dict[str, list[ScoredAnswer]] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
+    typing: dict[str, list[TypedResult]] = field(default_factory=dict)
 
 
-def run(stages: Iterable[Stage], systems: Sequence[System], reporter: ProgressReporter) -> ReplayResult:
-    """Put every case of every stage to every system."""
+def run(
+    stages: Iterable[Stage], systems: Sequence[System], reporter: ProgressReporter, typing: TypingPlan | None = None
+) -> ReplayResult:
+    """Put every case of every stage to every system, and type its hunks with each."""
     result = ReplayResult(systems={system.name: [] for system in systems})
+    result.typing = {system.name: [] for system in systems}
     for stage in stages:
         reporter.phase("replaying", 0, 0)
         standing = verbatim(stage.index, stage.cases)
@@ -50,6 +57,9 @@ def run(stages: Iterable[Stage], systems: Sequence[System], reporter: ProgressRe
                 result.systems[system.name].append(scored)
             result.cases.append(case)
             reporter.case_answered()
+        if typing is not None:
+            for system in systems:
+                result.typing[system.name] += type_hunks(stage.hunks, system, typing, reporter)
         result.stages.append(stage.about)
     return result
 

@@ -14,9 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from finetune.commits.windows import SkipReport
+from finetune.evaluation.figure_text import percent
 from finetune.evaluation.gate_fitting import Refit
 from finetune.evaluation.machine import machine
 from finetune.evaluation.summary import MEASURES
+from finetune.evaluation.typing_report import show as show_typing
 from indexer.cli_options import printable
 from indexer.config import Settings
 
@@ -72,7 +74,13 @@ def document(figures: dict[str, Any], facts: ReportFacts) -> dict[str, Any]:
 
 
 def show(report: dict[str, Any], console: Console) -> None:
-    """Print a report."""
+    """Print a report: the typing replay first."""
+    if "typing" in report:
+        show_typing(report["typing"], console)
+    if "systems" not in report:
+        for line in remarks(report):
+            console.print(Text(line, "dim"))
+        return
     systems = report["systems"]
     files, cases = report["files"], report["cases"]
     console.print(
@@ -99,7 +107,7 @@ def show(report: dict[str, Any], console: Console) -> None:
 def remarks(report: dict[str, Any]) -> list[str]:
     """Return sentences that a reader of the figures needs."""
     lines = list(report["notes"])
-    if report["cases"] and max(report["files"], 1) < 10:
+    if report.get("cases") and max(report["files"], 1) < 10:
         lines.append(
             f"All cursors are in {report['files']} file{'s' if report['files'] > 1 else ''}, which is few: "
             "the intervals are computed by file."
@@ -111,16 +119,6 @@ def remarks(report: dict[str, Any]) -> list[str]:
         "Brackets: 95 % intervals (paired bootstrap by file, at least Wilson's). right, not usable: of those shown."
     )
     return lines
-
-
-def percent(estimate: dict[str, Any], *, interval: bool = True, signed: bool = False) -> str:
-    """Return an estimate as text, e.g. ``31.0 % [27, 35]``; a difference, ``signed``, in points: ``+3.1 [+1, +5]``."""
-    value, low, high = estimate["value"], estimate["low"], estimate["high"]
-    if value is None:
-        return "-"
-    sign, unit = ("+", "") if signed else ("", " %")
-    text = f"{100 * value:{sign}.1f}{unit}"
-    return f"{text} [{100 * low:{sign}.0f}, {100 * high:{sign}.0f}]" if interval else text
 
 
 def _overall(systems: dict[str, Any]) -> Table:

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lsp_server.server.line_edits import Edit, body, common, difference, moved, stands, text_from
+
 REFUSALS: Final = 500
 """Refusals kept for a line; older ones are forgotten."""
 
@@ -22,10 +24,6 @@ ACCEPTED: Final = 16
 """Accepted texts of a document whose deletion is noticed."""
 
 PAIRS: Final = frozenset({"()", "[]", "{}", "<>", '""', "''", "``"})
-
-Place = tuple[int, int]
-Edit = tuple[Place, Place, str] | None
-"""Start, end (line, column in any units) and new text; None where the whole text was replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +84,7 @@ class _Line:
     """The line of the cursor.
 
     :param text: without its line end, as it was seen last. :param column: of the cursor.
+    :param silent_from: the column of the cursor when Escape was pressed.
     :param new: refusals that :meth:`Refusals.asked` has not reported. :param passed: whether a ghost text was refused
         since :meth:`Refusals.changed` looked last.
     """
@@ -94,7 +93,7 @@ class _Line:
     text: str
     column: int
     ghost: _Ghost | None = None
-    silent: bool = False
+    silent_from: int | None = None
     refusals: list[_Refusal] = field(default_factory=list)
     new: int = 0
     passed: bool = False
@@ -123,10 +122,17 @@ class _Line:
 
 @dataclass(slots=True)
 class _Document:
+    """One document.
+
+    :param count: of its lines. :param last_id: of the ghost text that was offered last. :param completed: its last
+        character and where that was added: whether it was typed or accepted, only the editor's report tells.
+    """
+
     count: int
     line: _Line | None = None
     accepted: list[_Accepted] = field(default_factory=list)
     last_id: str = ""
+    completed: _Accepted | None = None
 
     def accept(self, accepted: _Accepted) -> None:
         """Remember an accepted text once."""
@@ -154,14 +160,14 @@ class Refusals:
         if document is None:
             return False
         for accepted in list(document.accepted):
-            number = _moved(accepted.line, edits)
+            number = moved(accepted.line, edits)
             if number is None or number >= len(lines) or not lines[number].startswith(accepted.before):
                 document.accepted.remove(accepted)
             else:
                 accepted.line = number
         line, passed = document.line, False
         if line is not None:
-            number = _moved(line.number, edits)
+            number = moved(line.number, edits)
             if None in edits and not _same_line(line, lines, document.count):
                 number = _shifted(line, lines, document.count)
             document.line = line if number is not None and number < len(lines) else None
@@ -178,7 +184,7 @@ class Refusals:
         :param lines: of the document now, with their line ends. :param number: of the cursor's line, from 0.
         """
         document = self._documents.setdefault(key, _Document(len(lines)))
-        text = _body(lines[number]) if number < len(lines) else ""
+        text = body(lines[number]) if number < len(lines) else ""
         line = document.line
         if line is None or line.number != number:
             line = document.line = _Line(number, text, column)
@@ -191,11 +197,11 @@ class Refusals:
             elif ghost.text.startswith(passed):
                 ghost.column, ghost.text = column, ghost.text[len(passed) :]
             else:
-                line.refuse_ghost(_common(passed, ghost.text))
+                line.refuse_ghost(common(passed, ghost.text))
         line.column = column
         _notice_deletions(document, line, lines)
         new, line.new = line.new, 0
-        return Standing(line.silent, _refused(line), new)
+        return Standing(line.silent_from is not None, _refused(line), new)
 
     def offered(self, key: str, identifier: str, text: str) -> None:
         """Take the ghost text that the last request got, as the text that accepting it adds at the cursor."""
@@ -203,7 +209,7 @@ class Refusals:
         if document is None or document.line is None:
             return
         line, before = document.line, document.line.ghost
-        document.last_id = identifier
+        document.last_id, document.completed = identifier, None
         start, whole = line.column, text
         if before is not None and before.id == identifier:
             start, whole = before.start, before.offered
@@ -213,8 +219,10 @@ class Refusals:
         """Take the accept of a ghost text that is still on screen: editors report it before or after the change."""
         for document in self._documents.values():
             line = document.line
+            if document.last_id == identifier and document.completed is not None:
+                document.accept(document.completed)
             if line is not None and line.ghost is not None and line.ghost.id == identifier:
-                document.accept(_Accepted(line.number, line.text[: line.ghost.column], line.ghost.text))
+                document.accept(_Accepted(line.number, line.text[: line.ghost.start], line.ghost.offered))
 
     def dismissed(self, identifier: str) -> list[str]:
         """Take an Escape on a ghost text: its line is silent. Return the keys of the documents that showed it."""
@@ -222,62 +230,44 @@ class Refusals:
         for key in found:
             line = self._documents[key].line
             assert line is not None
-            line.silent = True
+            line.silent_from = line.column
             line.refuse_ghost()
         return found
 
     def silent(self, key: str) -> bool:
         """Whether the line of the cursor is silent now."""
         document = self._documents.get(key)
-        return document is not None and document.line is not None and document.line.silent
-
-
-def _body(line: str) -> str:
-    return line.rstrip("\r\n")
-
-
-def _moved(number: int, edits: Sequence[Edit]) -> int | None:
-    """Return the number of a line after edits; None where it was joined to the line above or deleted."""
-    for edit in edits:
-        if edit is None:
-            continue
-        (first, _), (last, column), text = edit
-        grown = text.count("\n") + text.replace("\r\n", "\n").count("\r") - (last - first)
-        if last < number or (last == number and column == 0 and text.endswith(("\n", "\r"))):
-            number += grown
-        elif first < number:
-            return None
-    return number
+        return document is not None and document.line is not None and document.line.silent_from is not None
 
 
 def _same_line(line: _Line, lines: Sequence[str], count: int) -> bool:
     """Whether a line stands at its number after the whole text was replaced."""
     if line.number >= len(lines):
         return False
-    text = _body(lines[line.number])
+    text = body(lines[line.number])
     return text == line.text or (len(lines) == count and (text.startswith(line.text[: line.column])))
 
 
 def _shifted(line: _Line, lines: Sequence[str], count: int) -> int | None:
     """Return where a line stands if the replaced text grew or shrank above it; None if it does not stand there."""
     number = line.number + len(lines) - count
-    return number if 0 <= number < len(lines) and _body(lines[number]) == line.text else None
+    return number if 0 <= number < len(lines) and body(lines[number]) == line.text else None
 
 
 def _follow(document: _Document, line: _Line, lines: Sequence[str]) -> None:
     """Compare a line with its text before, and note what that says about the ghost text and the refusals."""
-    old, new = line.text, _body(lines[line.number]) if line.number < len(lines) else ""
+    old, new = line.text, body(lines[line.number]) if line.number < len(lines) else ""
     if old == new and line.ghost is None:
         return
-    place, removed, inserted = _difference(old, new, line.column)
+    place, removed, inserted = difference(old, new, line.column)
     if old != new:
         line.refusals = [one for one in line.refusals if one.follow(old, place, len(removed), len(inserted))]
     if line.ghost is not None:
         _follow_ghost(document, line, lines, (place, removed, inserted))
     if old == new:
         return
-    if removed and not new.strip():
-        line.silent = False
+    if removed and not new.strip() and line.silent_from is not None and place < line.silent_from:
+        line.silent_from = None
     line.text = new
     line.column = place + (1 if inserted in PAIRS else len(inserted))
 
@@ -287,9 +277,9 @@ def _follow_ghost(document: _Document, line: _Line, lines: Sequence[str], change
     ghost = line.ghost
     assert ghost is not None
     place, _, inserted = change
-    old, new = line.text, _body(lines[line.number])
+    old, new = line.text, body(lines[line.number])
     before = old[: ghost.column]
-    if "\n" in ghost.text and new.startswith(before) and _standing(lines, line.number, ghost.column, ghost.text):
+    if "\n" in ghost.text and new.startswith(before) and stands(lines, line.number, ghost.column, ghost.text):
         document.accept(_Accepted(line.number, before, ghost.text))
         line.ghost = None
         return
@@ -301,12 +291,14 @@ def _follow_ghost(document: _Document, line: _Line, lines: Sequence[str], change
         ghost.column, ghost.start = min(place, ghost.column), min(place, ghost.start)
         line.refuse_ghost()
         return
-    agreed = _common(inserted, ghost.text)
+    agreed = common(inserted, ghost.text)
     if agreed < len(inserted) and not (agreed and inserted[agreed - 1 :] in PAIRS):
         line.refuse_ghost(agreed)
         return
     if agreed > 1:
         document.accept(_Accepted(line.number, before, inserted[:agreed]))
+    elif agreed == len(ghost.text):
+        document.completed = _Accepted(line.number, before, inserted[:agreed])
     ghost.column, ghost.text = ghost.column + agreed, ghost.text[agreed:]
     if not ghost.text:
         line.ghost = None
@@ -319,13 +311,15 @@ def _notice_deletions(document: _Document, line: _Line, lines: Sequence[str]) ->
         if number >= len(lines) or not lines[number].startswith(before):
             document.accepted.remove(accepted)
             continue
-        now = _text_from(lines, number, len(before), len(accepted.text) + 200)
-        kept = _common(now, accepted.text)
-        head, gone = accepted.text[:kept], accepted.text[kept:]
-        if not gone:
+        now = text_from(lines, number, len(before), len(accepted.text) + 200)
+        kept = common(now, accepted.text)
+        if kept == len(accepted.text):
             continue
+        kept = len(accepted.text[:kept].rstrip())  # blanks and line ends stand there anyway
+        head, gone = accepted.text[:kept], accepted.text[kept:]
         column = len((before + head).rsplit("\n", 1)[-1])
-        if gone.strip() and gone.strip() in now[kept:]:  # something was inserted into it
+        if (first := gone.strip().split("\n", 1)[0]) and first in now[kept:].split("\n", 1)[0]:
+            # Something was inserted into it: the rest still stands on the line.
             document.accepted.remove(accepted)
         elif number + head.count("\n") == line.number:
             stays = next((n for n in range(1, len(gone)) if gone[n:].strip() and now.startswith(gone[n:], kept)), None)
@@ -344,45 +338,3 @@ def _refused(line: _Line) -> tuple[str, ...]:
         if typed and one.text.startswith(typed) and len(typed) < len(one.text):
             found[one.text[len(typed) :]] = None
     return tuple(found)
-
-
-def _difference(old: str, new: str, column: int) -> tuple[int, str, str]:
-    """Return place, removed text and inserted text of one edit that makes ``new`` of ``old``, at the cursor if it can.
-
-    The cases of typing and of Backspace are two comparisons, so that a key in a line of 10,000 characters is cheap.
-    """
-    grown = len(new) - len(old)
-    if grown >= 0 and old[:column] == new[:column] and new.endswith(old[column:]):
-        return column, "", new[column : column + grown]
-    if grown < 0 and column + grown >= 0 and new == old[: column + grown] + old[column:]:
-        return column + grown, old[column + grown : column], ""
-    place = _common(old, new)
-    end = _common(old[place:][::-1], new[place:][::-1])
-    return place, old[place : len(old) - end], new[place : len(new) - end]
-
-
-def _common(one: str, other: str) -> int:
-    """Return the length of the common beginning of two texts, by bisection."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _text_from(lines: Sequence[str], number: int, column: int, length: int) -> str:
-    """Return up to ``length`` characters from a place on."""
-    parts, have = [lines[number][column:]], len(lines[number]) - column
-    while have < length and number + 1 < len(lines):
-        number += 1
-        parts.append(lines[number])
-        have += len(lines[number])
-    return "".join(parts)[:length]
-
-
-def _standing(lines: Sequence[str], number: int, column: int, text: str) -> bool:
-    """Whether a text stands at a place."""
-    return _text_from(lines, number, column, len(text)) == text

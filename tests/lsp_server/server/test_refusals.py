@@ -167,6 +167,21 @@ def test_a_part_that_was_accepted_and_deleted_is_refused() -> None:
     assert editor.refuses("price") and editor.refuses("price * count")
 
 
+@pytest.mark.parametrize("report_first", [True, False])
+def test_one_accepted_character_that_is_deleted_is_refused(report_first: bool) -> None:
+    editor = Editor("call(x")
+    editor.offer(")", "7")
+    if report_first:
+        editor.refusals.accepted("7")
+    editor.edit((0, 6), (0, 6), ")")
+    if not report_first:
+        editor.refusals.accepted("7")
+    editor.at = (0, 7)
+    assert editor.ask().refused == ()
+    editor.backspace()
+    assert editor.refuses(")")
+
+
 def test_what_is_written_into_accepted_text_refuses_nothing() -> None:
     editor = Editor("total = ")
     editor.offer("price * count")
