@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from indexer.config import Settings
 
 
-SHARE = click.FloatRange(0, 1)
+SHARE: Final = click.FloatRange(0, 1)
+HABITS: Final = ("typos", "escape", "undo", "auto_close")
+"""Options of the typist, as ``typist.Habits`` names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +86,17 @@ class Options:
 @data_dir_option
 def evaluate(
     repo: Path,
-    commits: int,
-    windows: int,
-    since: str | None,
-    first_parent: bool,
-    cases: int,
     typing: bool,
     hunks: int,
-    typos: float,
-    escape: float,
-    undo: float,
-    auto_close: bool,
-    seed: int,
     systems: tuple[str, ...],
     former_systems: tuple[str, ...],
     base: str | None,
-    adapter: str | None,
     html: Path | None,
     as_json: bool,
     out: Path | None,
     fit_gate: bool,
-    split_files: bool,
-    every_line: bool,
     data_dir: Path | None,
+    **given: Any,
 ) -> None:
     """Measure what completions would have done for the last commits of REPO.
 
@@ -123,22 +113,15 @@ def evaluate(
     """
     from indexer.repository import git
 
-    if split_files and (since or first_parent or fit_gate):
-        raise click.UsageError("--split-files uses no history: leave out --since, --first-parent and --fit-gate")
-    if typing and (split_files or fit_gate):
-        raise click.UsageError("--typing types commits: leave out --split-files and --fit-gate")
-    if cases == 1 or (cases == 0 and not typing):
-        raise click.UsageError("--cases is at least 2; 0 needs --typing")
+    habits = {name: given.pop(name) for name in HABITS}
+    chosen = (*systems, *former_systems) or ("retrieval",)
+    options = Options(**given, systems=chosen, hunks=hunks if typing else 0, habits=habits)
+    _require_options(options, fit_gate)
     _require_folders(html, out)
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
         settings = replace(settings, base_model=base)
-    chosen = (*systems, *former_systems) or ("retrieval",)
-    options = Options(commits, windows, since, first_parent, cases, seed, chosen, adapter, split_files, every_line)
-    if typing:
-        habits = {"typos": typos, "escape": escape, "undo": undo, "auto_close": auto_close}
-        options = replace(options, hunks=hunks, habits=habits)
     if fit_gate:
         _fit_gate(root, settings, options, as_json)
         return
@@ -155,6 +138,16 @@ def evaluate(
     show(report, _console())
     for target in filter(None, (html, out)):
         click.echo(f"written: {target}")
+
+
+def _require_options(options: Options, fit_gate: bool) -> None:
+    """Refuse options that do not fit together."""
+    if options.split_files and (options.since or options.first_parent or fit_gate):
+        raise click.UsageError("--split-files uses no history: leave out --since, --first-parent and --fit-gate")
+    if options.hunks and (options.split_files or fit_gate):
+        raise click.UsageError("--typing types commits: leave out --split-files and --fit-gate")
+    if options.cases == 1 or (options.cases == 0 and not options.hunks):
+        raise click.UsageError("--cases is at least 2; 0 needs --typing")
 
 
 def _require_folders(*targets: Path | None) -> None:
