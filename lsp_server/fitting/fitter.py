@@ -18,6 +18,7 @@ from lsp_server.fitting.indentation import RepositoryUnits, unit_of
 from lsp_server.fitting.marks import Open, State
 from lsp_server.fitting.starts import continues_nothing, misplaced
 from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
+from lsp_server.fitting.syntax import SyntaxCheck
 from lsp_server.types import Document
 
 if TYPE_CHECKING:
@@ -44,11 +45,13 @@ class Fitted:
 
     :param text: what to insert, with the document's line ends. :param end: offset up to which it replaces.
     :param cut: what was taken away, for the trace: names of rules.
+    :param skipped: why the syntax was not checked, for the trace; "" if it was.
     """
 
     text: str
     end: int
     cut: tuple[str, ...] = ()
+    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Fitter:
     def __init__(self) -> None:
         self._cache = SurroundingsCache()
         self._repository = RepositoryUnits(None)
+        self._syntax = SyntaxCheck()
 
     def set_index(self, index: "Index | None") -> None:
         """Ask the files of this index where a document itself does not say with what it is indented."""
@@ -74,7 +78,7 @@ class Fitter:
 
     def unit(self, document: Document, offset: int) -> str | None:
         """Return the blanks of one level in a document, or None where nothing says so."""
-        place = Place(self._cache, document, offset)
+        place = Place(self._cache, document, offset, self._syntax)
         return place.unit or self._repository.unit(document.language, document.path)
 
     def forget(self, uri: str) -> None:
@@ -87,17 +91,18 @@ class Fitter:
         :param text: what follows the cursor, one line or more.
         :param whole: False for the beginning of a line, whose rest the user goes on to type.
         """
-        return Place(self._cache, document, offset).fit(text, whole)
+        return Place(self._cache, document, offset, self._syntax).fit(text, whole)
 
 
 class Place:
     """A cursor, and the line around it."""
 
-    def __init__(self, cache: SurroundingsCache, document: Document, offset: int) -> None:
+    def __init__(self, cache: SurroundingsCache, document: Document, offset: int, syntax: SyntaxCheck) -> None:
         text = document.text
         start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
         end = min((e for e in (text.find("\n", offset), text.find("\r", offset)) if e >= 0), default=len(text))
-        self._document, self._offset = document, offset
+        self._document, self._offset, self._syntax = document, offset, syntax
+        self._skipped = ""
         self._prefix, self._rest = text[start:offset], text[offset:end]
         self._around: Surroundings = cache.at(document, start, end)
         self._typed = self._read(self._prefix + self._rest)
@@ -118,22 +123,20 @@ class Place:
         whole = whole and not cut
         if misplaced(first, self._prefix, self._around):
             return Rejected("misplaced")
-        found = self._first_line(first, whole)
+        found = self._with_lines(first, below) if whole and below and not self._rest.strip() else None
         if found is None:
-            return Rejected("unbalanced")
-        line, replaced = found
-        if line != first:
+            found = self._first_line(first, whole)
+            if found is None:
+                return Rejected("unsound")
+        lines, replaced = found
+        if lines[0] != first:
             cut.append("line")
-        lines = [line]
-        if below:
-            if line == first and whole and not replaced and not self._rest.strip():
-                lines += below[: self._sound(first, below)]
-            if len(lines) <= len(below):
-                cut.append("lines")
+        if len(lines) <= len(below):
+            cut.append("lines")
         if mask(self._prefix + "\n".join(lines), self._document.path or "")[1]:
             return Rejected("secret")
         end = self._offset + replaced
-        return Fitted(line_end(self._document.text).join(lines), end, tuple(cut))
+        return Fitted(line_end(self._document.text).join(lines), end, tuple(cut), self._skipped)
 
     def _without_masks(self, text: str) -> tuple[str, list[str]]:
         """Return the text up to the placeholder of a masked secret, and what was cut."""
@@ -146,19 +149,39 @@ class Place:
     def _read(self, line: str, own: int | None = None) -> State:
         return self._around.reader.read(line, self._around.state, own)
 
-    def _first_line(self, text: str, whole: bool) -> tuple[str, int] | None:
+    def _with_lines(self, first: str, below: Sequence[str]) -> tuple[list[str], int] | None:
+        """Return a text with as many of its lines as can follow the first, None where none can."""
+        count, state = self._sound(first, below)
+        lines = [first, *below[:count]]
+        if not count or self._adds_error([self._prefix + first, *below[:count]], state):
+            return None
+        return lines, 0
+
+    def _first_line(self, text: str, whole: bool) -> tuple[list[str], int] | None:
         """Return the first line as it fits to the text behind the cursor, and how much of that it replaces."""
         for candidate, replaced in islice(placements(text, self._rest), PLACEMENTS):
-            if candidate.strip() and self._stands(candidate, replaced, whole):
-                return candidate, replaced
+            behind = self._rest[replaced:]
+            line = self._prefix + candidate + behind
+            if not candidate.strip():
+                continue
+            state = self._read(line, len(self._prefix))
+            if self._stands(state, behind, whole) and not (whole and self._adds_error([line], state)):
+                return [candidate], replaced
         return None
 
-    def _stands(self, text: str, replaced: int, whole: bool) -> bool:
-        behind = self._rest[replaced:]
-        state = self._read(self._prefix + text + behind, len(self._prefix))
+    def _adds_error(self, lines: Sequence[str], state: State) -> bool:
+        verdict = self._syntax.check(self._around, lines, state)
+        self._skipped = verdict.skipped
+        return verdict.adds
+
+    def _stands(self, state: State, behind: str, whole: bool) -> bool:
+        """Return whether the line can be followed by the lines below.
+
+        :param state: behind the line. :param behind: what of the line stands behind the text.
+        """
+        if not whole and not behind.strip():
+            state = replace(_without_own(state), faults=min(state.faults, self._typed.faults + 1))
         if behind.strip() or not whole:
-            if not whole and not behind.strip():
-                state = replace(_without_own(state), faults=min(state.faults, self._typed.faults + 1))
             return self._around.cost(state) <= self._allowed
         opened = state.code is not None and state.code.own
         if opened and self._rest.strip() and _in_call(self._prefix):
@@ -166,10 +189,10 @@ class Place:
         # A line that opens a block is how a block is begun: its end is typed, or follows with the block.
         return self._around.cost(_without_own(state)) <= self._allowed
 
-    def _sound(self, first: str, below: Sequence[str]) -> int:
-        """Return how many of the lines after the first can follow it, so that nothing is left open."""
+    def _sound(self, first: str, below: Sequence[str]) -> tuple[int, State]:
+        """Return how many of the lines after the first can follow it so that nothing is left open, and the state."""
         around = self._around
-        state = self._read(self._prefix + first, len(self._prefix))
+        state = sound_state = self._read(self._prefix + first, len(self._prefix))
         above = [*around.above[-40:], self._prefix + first]
         sound = 0
         for number, line in enumerate(below, 1):
@@ -180,8 +203,8 @@ class Place:
             if _leaves_open(state, around.state) or _UNFINISHED.search(line.strip()):
                 continue
             if around.cost(state) <= self._allowed:
-                sound = number
-        return sound
+                sound, sound_state = number, state
+        return sound, sound_state
 
 
 def _without_own(state: State) -> State:

@@ -27,7 +27,7 @@ class LanguageRules:
     :param tags: whether blocks are tags (``<name>`` to ``</name>``).
     :param brackets: whether brackets count.
     :param ignore_case: whether the words may be written in capitals.
-    :param indented: whether blocks are told by indentation and opened by a colon.
+    :param indented: whether blocks are indented only, and opened by a colon.
     :param middles: a word at the start of a line that continues a block -> words of the lines that open such blocks.
     :param inside: whether such a block is still open there (``if … else … end``), unlike ``if { … } else``.
     :param definitions: pattern of the beginning of a definition whose name a scope may hold once.

@@ -25,7 +25,7 @@ class Surroundings:
     """The lines around a cursor's line.
 
     :param above, below: the lines that were read, nearest last and nearest first.
-    :param state: what is open at the start of the cursor's line.
+    :param states: what is open behind each line of ``above``. :param state: the same at the cursor's line.
     :param demands: what the lines below close of it. :param complete: whether nothing more is closed below these.
     :param whole: whether ``above`` and ``below`` are the whole document.
     """
@@ -33,6 +33,7 @@ class Surroundings:
     language: str
     above: list[str]
     below: list[str]
+    states: list[State]
     state: State
     demands: list[Demand]
     complete: bool
@@ -92,9 +93,10 @@ class SurroundingsCache:
     def _made(self, document: Document, before: str, after: str, old: Surroundings | None) -> Surroundings:
         rules = rules_of(document.language)
         first, above = _lines_above(before)
-        state = self._state(document, first, above)
+        states = self._states_of(document, first, above)
+        state = states[-1] if states else START
         if old is not None:
-            return replace(old, above=above, state=state, whole=first == 0 and old.complete)
+            return replace(old, above=above, states=states, state=state, whole=first == 0 and old.complete)
         below, entire = _lines_below(after)
         demands: list[Demand] = []
         reader, found = LineReader(rules, demands), replace(START, span=state.span)
@@ -104,10 +106,10 @@ class SurroundingsCache:
             if demands and demands[-1].indent == 0 and found.code is None:
                 complete = True
                 break
-        return Surroundings(document.language, above, below, state, demands, complete, first == 0 and entire)
+        return Surroundings(document.language, above, below, states, state, demands, complete, first == 0 and entire)
 
-    def _state(self, document: Document, first: int, above: list[str]) -> State:
-        """Return the state behind the last line, reading only what is new since the last time."""
+    def _states_of(self, document: Document, first: int, above: list[str]) -> list[State]:
+        """Return the state behind each line, reading only what is new since the last time."""
         known_first, lines, states = self._states.get(document.uri, (-1, [], []))
         same = 0
         if known_first == first:
@@ -121,7 +123,7 @@ class SurroundingsCache:
             state = reader.read(line, state)
             states.append(state)
         self._states[document.uri] = (first, above, states)
-        return state
+        return states
 
 
 def _lines_above(before: str) -> tuple[int, list[str]]:

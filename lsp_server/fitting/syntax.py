@@ -1,0 +1,204 @@
+"""Counts syntax errors around a cursor, as tree-sitter finds them, with and without a text.
+
+Only the lines near the cursor are parsed, below the heads of the blocks that they stand in; a window that takes longer
+than the budget is made smaller the next time. Its tree is kept while one types in a line, so that a text costs an
+incremental parse: about 0.2 ms (0.6 ms in C++ and SystemVerilog), after 1 to 3 ms for the tree.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from indexer.languages.grammars import parser
+from lsp_server.fitting.marks import Open, State
+from lsp_server.fitting.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from tree_sitter import Parser, Tree
+
+BUDGET_SECONDS: Final = 0.003
+"""Time that the first parse of a window may take; the check is left out where it took longer."""
+
+LINES: Final = 100
+"""Lines on either side of the cursor that are parsed, at most; ``SHORTEST`` at least."""
+
+SHORTEST: Final = 25
+
+CHARACTERS: Final = 16_000
+"""Characters on either side, at most."""
+
+ERRORS: Final = 4
+"""Errors without the text from which a count says nothing: the code is of a dialect that the grammar does not know."""
+
+UNRELIABLE: Final = frozenset({"markdown", "html", "sql", "make", "css", "haskell", "elixir", "text"})
+"""Languages whose grammar rejects much sound code (templates, dialects, one grammar of two)."""
+
+_NOT_ALONE = re.compile(r"^\s*(?:\}\s*)?(?:try|do|repeat|@.*)\b")
+_GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is))\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result of a check.
+
+    :param adds: whether the text adds a syntax error. :param skipped: why it was not judged; "" if it was.
+    """
+
+    adds: bool
+    skipped: str = ""
+
+
+@dataclass(slots=True)
+class _Window:
+    """The parsed lines around a cursor, without the cursor's own line.
+
+    :param source: their bytes. :param at: where the cursor's line belongs. :param row: the number of that line.
+    """
+
+    around: Surroundings
+    source: bytes
+    at: int
+    row: int
+    tree: "Tree | None" = None
+    errors: int = 0
+    skipped: str = ""
+
+
+class SyntaxCheck:
+    """Checks texts by their syntax; keeps the tree of the last window in each language. For one thread."""
+
+    def __init__(self) -> None:
+        self._parsers: dict[str, Parser | None] = {}
+        self._windows: dict[str, _Window] = {}
+        self._lines: dict[str, int] = {}
+
+    def check(self, around: Surroundings, lines: Sequence[str], state: State) -> Verdict:
+        """Say whether the document gets another syntax error by the lines in the place of the cursor's line.
+
+        :param state: what is open behind the lines. What they leave open is closed for the check.
+        """
+        language = around.language
+        if language in UNRELIABLE or (found := self._parser(language)) is None:
+            return Verdict(False, "no grammar")
+        if around.state.span >= 0 or state.span >= 0:
+            return Verdict(False, "in a string or comment")
+        if len(lines) == 1 and _unfinished(lines[0], state):
+            return Verdict(False, "unfinished")
+        window = self._window(around, found)
+        if window.skipped or window.tree is None:
+            return Verdict(False, window.skipped)
+        added = ("\n".join(lines) + _closing(lines[-1], around.state.code, state.code, language) + "\n").encode(
+            "utf-8", "replace"
+        )
+        tree = window.tree.copy()
+        row, rows = window.row, added.count(b"\n")
+        tree.edit(window.at, window.at, window.at + len(added), (row, 0), (row, 0), (row + rows, 0))
+        errors = _errors(found.parse(window.source[: window.at] + added + window.source[window.at :], tree))
+        return Verdict(errors > window.errors)
+
+    def _parser(self, language: str) -> "Parser | None":
+        if language not in self._parsers:
+            self._parsers[language] = parser(language)
+        return self._parsers[language]
+
+    def _window(self, around: Surroundings, found: "Parser") -> _Window:
+        kept = self._windows.get(around.language)
+        if kept is not None and kept.around is around:
+            return kept
+        size = self._lines.get(around.language, LINES)
+        head, above, below = _lines(around, size)
+        before = "".join(line + "\n" for line in (*head, *above)).encode("utf-8", "replace")
+        window = _Window(
+            around, before + "\n".join(below).encode("utf-8", "replace"), len(before), len(head) + len(above)
+        )
+        started = time.perf_counter()
+        window.tree = found.parse(window.source)
+        seconds = time.perf_counter() - started
+        window.errors = _errors(window.tree)
+        if seconds > BUDGET_SECONDS:
+            self._lines[around.language] = max(SHORTEST, size // 2)
+            window.skipped = "too slow"
+        elif window.errors >= ERRORS:
+            window.skipped = "does not parse"
+        self._windows[around.language] = window
+        return window
+
+
+def _lines(around: Surroundings, size: int) -> tuple[list[str], list[str], list[str]]:
+    """Return the heads of the blocks around a window, its lines above and below the cursor, with what closes them."""
+    above, below = _limited(around.above[::-1], size)[::-1], _limited(around.below, size)
+    first = len(around.above) - len(above)
+    # A window begins at the beginning of a paragraph, where there is one.
+    start = next((n + 1 for n, line in enumerate(above[: len(above) // 2]) if not line.strip()), 0)
+    outer = around.states[first + start - 1].code if first + start > 0 else None
+    heads: list[str] = []
+    node = outer
+    while node is not None:
+        heads.append(" " * node.indent + node.head)
+        node = node.below
+    state = around.state
+    for line in below:
+        state = around.reader.read(line, state)
+    ends = (
+        [_closer(node) for node in _opened(state.code)] if len(below) < len(around.below) or not around.complete else []
+    )
+    return heads[::-1], above[start:], [*below, *ends]
+
+
+def _unfinished(line: str, state: State) -> bool:
+    """Return whether a line says nothing without the next one."""
+    if line.rstrip().endswith(","):
+        # Within brackets that were opened before it a comma ends an item.
+        return state.code is None or state.code.mark not in "([{" or state.code.own
+    return _NOT_ALONE.match(line) is not None or _GOES_ON.search(line) is not None
+
+
+def _limited(lines: Sequence[str], size: int) -> list[str]:
+    """Return the first lines, as many as a window may have."""
+    kept, characters = [], 0
+    for line in lines[:size]:
+        characters += len(line) + 1
+        if characters > CHARACTERS:
+            break
+        kept.append(line)
+    return kept
+
+
+def _opened(node: Open | None) -> list[Open]:
+    found = []
+    while node is not None:
+        found.append(node)
+        node = node.below
+    return found
+
+
+def _closer(node: Open) -> str:
+    return node.closers[0] + (">" if node.closers[0].startswith("</") else "")
+
+
+def _closing(line: str, before: Open | None, after: Open | None, language: str) -> str:
+    """Return what closes everything that a line has left open, and a body where it has none."""
+    known = {id(node) for node in _opened(before)}
+    text = ""
+    for node in _opened(after):
+        if id(node) in known:
+            break
+        text += _closer(node) if node.mark in "([" else "\n" + _closer(node)
+    if language in ("python", "starlark") and line.rstrip().endswith(":") and not text:
+        text = " pass"
+    return text
+
+
+def _errors(tree: "Tree | None") -> int:
+    """Return the number of errors of a tree, those within another one not counted."""
+    count = 0
+    nodes = [tree.root_node] if tree is not None else []
+    while nodes:
+        node = nodes.pop()
+        if node.is_error or node.is_missing:
+            count += 1
+        elif node.has_error:
+            nodes.extend(node.children)
+    return count
