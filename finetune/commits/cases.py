@@ -10,7 +10,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from finetune.commits.line_kinds import LineKinds
@@ -61,17 +61,20 @@ class Case:
     opened: str = ""
 
 
-def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every: bool = False) -> list[Case]:
+def choose(
+    edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every: bool = False, append: bool = False
+) -> list[Case]:
     """Draw cases from edits.
 
     :param per_kind: kind -> number of cases, at most. Moved lines are counted separately, so there may be as many of
         them in addition.
     :param seed: the same edits and seed give the same cases.
     :param every: also draw lines without a letter or digit, and draw moved lines as if they were written.
+    :param append: the documents end at the cursor, and of new files the first lines are drawn.
     """
     edits = list(edits)
     rng = random.Random(seed)
-    lines = _added_lines(edits, _NOT_BLANK if every else _WORTH_PREDICTING, rng)
+    lines = _added_lines(edits, _NOT_BLANK if every else _WORTH_PREDICTING, rng, append)
     rng.shuffle(lines)
     moved = set() if every else moved_lines(edits)
     missing = dict(per_kind)
@@ -92,7 +95,8 @@ def choose(edits: Iterable[Edit], per_kind: dict[str, int], seed: int, *, every:
                 left[kind] -= 1
                 if at not in line_kinds:
                     line_kinds[at] = LineKinds(edit.new_text, language_of(edit.change.path))
-                cases.append(_case(edit, hunk, number, kind, column, line_kinds[at].of(number), is_moved))
+                case = _case(edit, hunk, number, kind, column, line_kinds[at].of(number), is_moved)
+                cases.append(_ended(case, edit, hunk) if append else case)
                 break
     return cases
 
@@ -101,8 +105,13 @@ _AddedLine = tuple[int, Hunk, int, str]
 """Position of the edit in the list, hunk, number of the line in the new text, and the line."""
 
 
-def _added_lines(edits: Sequence[Edit], pattern: re.Pattern[str], rng: random.Random) -> list[_AddedLine]:
-    """Return the added lines that match a pattern, at most ``LINES_PER_FILE`` of each edit."""
+def _added_lines(
+    edits: Sequence[Edit], pattern: re.Pattern[str], rng: random.Random, from_first: bool
+) -> list[_AddedLine]:
+    """Return the added lines that match a pattern, at most ``LINES_PER_FILE`` of each edit.
+
+    :param from_first: of a new file, these are its first lines.
+    """
     found: list[_AddedLine] = []
     for at, edit in enumerate(edits):
         lines = lines_of(edit.new_text)
@@ -113,7 +122,8 @@ def _added_lines(edits: Sequence[Edit], pattern: re.Pattern[str], rng: random.Ra
             if pattern.search(lines[number])
         ]
         if len(here) > LINES_PER_FILE:
-            here = sorted(rng.sample(here, LINES_PER_FILE), key=lambda one: one[2])
+            new = from_first and not edit.old_text
+            here = here[:LINES_PER_FILE] if new else sorted(rng.sample(here, LINES_PER_FILE), key=lambda one: one[2])
         found += here
     return found
 
@@ -163,6 +173,12 @@ def _past_blank(body: str, column: int, rng: random.Random) -> int:
     if body[column : column + 1] == " " and rng.random() < 0.5:
         return column + 1
     return column
+
+
+def _ended(case: Case, edit: Edit, hunk: Hunk) -> Case:
+    """Return a case whose document ends at the cursor; it was opened without what the author had not written yet."""
+    opened = "".join(line + "\n" for line in lines_of(edit.old_text)[: hunk.old_start])
+    return replace(case, text=case.text[: case.offset], opened=opened)
 
 
 def _case(edit: Edit, hunk: Hunk, number: int, kind: str, column: int, line_kind: str, moved: bool) -> Case:

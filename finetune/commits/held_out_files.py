@@ -44,7 +44,7 @@ def stage(
     reporter.phase("holding out files", 0, 0)
     held = _divide(root, settings, tree, plan.seed, skips)
     index, about = index_of(tree, settings, folder, reporter)
-    cases = choose(map(_typed, held), plan.share(0, 1), plan.seed, every=plan.every)
+    cases = choose(map(_typed, held), plan.share(0, 1), plan.seed, every=plan.every, append=plan.append)
     yield Stage(index, cases, {"held_out": len(held), **about, "cases": len(cases)})
 
 

@@ -27,6 +27,7 @@ class ReplayPlan:
     :param seed: seed of the draw.
     :param every: draw from all lines that commits add, see ``cases.choose``.
     :param hunks: hunks for the typing replay.
+    :param append: the documents of the cases end at the cursor.
     """
 
     start: int
@@ -34,6 +35,7 @@ class ReplayPlan:
     seed: int
     every: bool = False
     hunks: int = 0
+    append: bool = False
 
     def share(self, part: int, parts: int) -> dict[str, int]:
         """Return the number of cases of each kind for window ``part`` of ``parts``; the shares add up to the plan."""
@@ -152,10 +154,10 @@ class WindowCases:
         seed = self._plan.seed + self._drawn
         self._drawn += 1
         changed = edits(self._root, window, self._settings, self._skips)
-        found = choose(changed, dict(wanted), seed, every=self._plan.every)
+        found = choose(changed, dict(wanted), seed, every=self._plan.every, append=self._plan.append)
         if not found:
             changed = edits(self._root, window, self._settings, SkipReport(), of_unknown_language)
-            found = choose(changed, dict(wanted), seed, every=self._plan.every)
+            found = choose(changed, dict(wanted), seed, every=self._plan.every, append=self._plan.append)
             if found:
                 self._skips.note(
                     "Some windows change no file of a known language. Files of unknown ones were replayed."

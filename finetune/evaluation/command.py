@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 SHARE: Final = click.FloatRange(0, 1)
+VOTE: Final = "suffix_vote"
 HABITS: Final = ("typos", "escape", "undo", "auto_close")
 """Options of the typist, as ``typist.Habits`` names them."""
 
@@ -47,6 +48,7 @@ class Options:
     adapter: str | None
     split_files: bool
     every_line: bool
+    append: bool
     hunks: int = 0
     habits: dict[str, Any] = field(default_factory=dict)
 
@@ -83,6 +85,7 @@ class Options:
 @click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
 @click.option("--split-files", is_flag=True, help="Hold out files instead of commits, for folders without history.")
 @click.option("--every-line", is_flag=True, help="Include lines without letters or digits, and moved lines.")
+@click.option("--append", is_flag=True, help="Documents end at the cursor; compare with a vote of longest suffixes.")
 @data_dir_option
 def evaluate(
     repo: Path,
@@ -106,7 +109,7 @@ def evaluate(
     \b
     Systems:
       retrieval                                    retrieval alone, as without a model
-      ngram                                        an n-gram model, the baseline
+      ngram, suffix_vote                           baselines: an n-gram model; a vote of the longest suffixes
       base, adapter                                the model alone, without or with adapter
       base_with_retrieval, adapter_with_retrieval  the model with retrieved context
       hybrid_base, hybrid_adapter                  retrieval engine and model together
@@ -146,6 +149,8 @@ def _require_options(options: Options, fit_gate: bool) -> None:
         raise click.UsageError("--split-files uses no history: leave out --since, --first-parent and --fit-gate")
     if options.hunks and (options.split_files or fit_gate):
         raise click.UsageError("--typing types commits: leave out --split-files and --fit-gate")
+    if options.append and (fit_gate or not options.cases):
+        raise click.UsageError("--append replays cursors: leave out --fit-gate and --cases 0")
     if options.cases == 1 or (options.cases == 0 and not options.hunks):
         raise click.UsageError("--cases is at least 2; 0 needs --typing")
 
@@ -163,7 +168,7 @@ def _replay(
     from finetune.commits.windows import SkipReport
     from finetune.evaluation.replay import run
     from finetune.evaluation.report import ReportFacts, document
-    from finetune.evaluation.summary import summarise
+    from finetune.evaluation.summary import exact_ratio, summarise
     from finetune.evaluation.systems import canonical, make_system
     from finetune.evaluation.typing_figures import figures
     from finetune.evaluation.typing_replay import TypingPlan
@@ -171,7 +176,7 @@ def _replay(
     from indexer.repository import git
 
     started, passed = time.monotonic(), SkipReport()
-    names = dict.fromkeys(map(canonical, options.systems))
+    names = dict.fromkeys(map(canonical, (*options.systems, *((VOTE,) if options.append else ()))))
     options = replace(options, systems=tuple(names))
     adapter = _adapter(options)
     with _stages(root, settings, options, passed, quiet) as (stages, reporter, until):
@@ -197,6 +202,10 @@ def _replay(
         seconds=time.monotonic() - started,
     )
     report = document(summarise(result.systems, options.seed) if result.cases else {}, facts)
+    if options.append:
+        first = next(iter(names))
+        ratios = exact_ratio(result.systems[first], result.systems[VOTE], options.seed)
+        report["append"] = {"system": first, **ratios}
     if typed:
         report["typing"] = {"systems": {name: figures(one, options.seed) for name, one in result.typing.items()}}
     return report, result
@@ -245,7 +254,7 @@ def _stages(
     from indexer.repository import git
 
     half = options.cases // 2
-    amount = ReplayPlan(half, options.cases - half, options.seed, options.every_line, options.hunks)
+    amount = ReplayPlan(half, options.cases - half, options.seed, options.every_line, options.hunks, options.append)
     plan = []
     if not options.split_files:
         plan = windows(root, options.commits, options.windows, since=options.since, first_parent=options.first_parent)

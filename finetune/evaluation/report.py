@@ -100,8 +100,20 @@ def show(report: dict[str, Any], console: Console) -> None:
             console.print(
                 f"{name}: {one['moved']['cases']} moved lines, counted apart: exact {percent(one['moved']['exact'])}"
             )
+    if "append" in report:
+        console.print(_append(report["append"]))
     for line in remarks(report):
         console.print(Text(line, "dim"))
+
+
+def _append(ratios: dict[str, Any]) -> str:
+    """Return the sentence that compares a system with the plain vote at cursors with nothing behind them."""
+    parts = []
+    for key, where in (("exact_start", "at line starts"), ("exact_within", "within lines")):
+        one = ratios[key]
+        if one["value"] is not None:
+            parts.append(f"{one['value']:.2f} times [{one['low']:.2f}, {one['high']:.2f}] {where}")
+    return f"nothing behind the cursor: {ratios['system']} is exact {', '.join(parts)} as often as suffix_vote"
 
 
 def remarks(report: dict[str, Any]) -> list[str]:

@@ -110,6 +110,16 @@ def summarise(systems: dict[str, list[ScoredAnswer]], seed: int) -> dict[str, An
     }
 
 
+def exact_ratio(one: Sequence[ScoredAnswer], other: Sequence[ScoredAnswer], seed: int) -> dict[str, Any]:
+    """Return how many times more often one system is exact than another, at line starts and within lines."""
+    bootstrap = Bootstrap([answer.path for answer in one], seed)
+    found = {}
+    for name in ("exact_start", "exact_within"):
+        hits = (np.array([float(MEASURES[name].top(a)) * (not a.moved) for a in side]) for side in (one, other))
+        found[name] = bootstrap.ratio(*hits).as_dict()
+    return found
+
+
 class _Table:
     """The columns of one system's measures."""
 

@@ -22,7 +22,7 @@ MODEL_SYSTEMS: Final[dict[str, dict[str, bool]]] = {
 }
 """Systems that ask a model, with their options for ``model_systems.model_system``."""
 
-SYSTEMS: Final = ("retrieval", "ngram", *MODEL_SYSTEMS)
+SYSTEMS: Final = ("retrieval", "ngram", "suffix_vote", *MODEL_SYSTEMS)
 """The names of all systems."""
 
 WITH_ADAPTER: Final = tuple(name for name, options in MODEL_SYSTEMS.items() if options.get("adapted"))
@@ -75,6 +75,10 @@ def make_system(
         from finetune.evaluation.ngram_baseline import ORDER, Ngram
 
         engine, about = Ngram(), {"order": ORDER}
+    elif name == "suffix_vote":
+        from finetune.evaluation.suffix_vote import BASE, SuffixVote
+
+        engine, about = SuffixVote(), {"base": BASE}
     elif name in MODEL_SYSTEMS:
         from finetune.evaluation.model_systems import model_system
 
