@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from indexer.prompt.formats import SPECS
+from indexer.prompt.formats import CONTROL_STRINGS
 from indexer.prompt.renderer import Prompt, PromptInput, Renderer
 from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
 from lsp_server.backends.http_stream import HttpClient, NoIdsProblem
@@ -27,7 +27,7 @@ from lsp_server.weights.base_model import open_format
 log = logging.getLogger(__name__)
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_CONTROLS = re.compile("|".join(re.escape(c.strip("▁")) for s in SPECS for c in (*s.controls, s.end, *s.stops) if c))
+_CONTROLS = re.compile("|".join(map(re.escape, CONTROL_STRINGS)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.secrets.masking import PLACEHOLDER, mask
 from indexer.text.lines import line_end, unify_line_ends
+from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import placements
 from lsp_server.fitting.indentation import RepositoryUnits, unit_of
 from lsp_server.fitting.marks import Open, State
@@ -116,7 +117,7 @@ class Place:
 
     def fit(self, text: str, whole: bool) -> Fitted | Rejected:
         """Return the text as it fits, see :meth:`Fitter.fit`."""
-        text, cut = self._without_masks(unify_line_ends(text))
+        text, cut = self._without_masks(visible(unify_line_ends(text)))
         if not text.strip():
             return Rejected("mask" if cut else "blank")
         first, *below = text.split("\n")

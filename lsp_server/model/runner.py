@@ -21,6 +21,7 @@ from indexer.errors import OndolError, UserError
 from lsp_server.backends.base import Backend, Limits
 from lsp_server.backends.stop_rules import StopRules, indent_of
 from lsp_server.errors import BackendProblem
+from lsp_server.fitting.answers import cleaned
 from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, PromptContext, PromptContextBuilder
 from lsp_server.model.requests import Job, ModelAnswer, ModelRequest, Ticket
 from lsp_server.reasons import Reason
@@ -210,7 +211,9 @@ class ModelRunner:
             made = backend.alternatives(prompt, limits, request.count, job.stop.is_set)
         else:
             made = [backend.generate(prompt, limits, job.stop.is_set, request.copies, lambda t: _note(job, t))]
-        texts = [StopRules.without_echo(m.text, request.suffix) for m in made]
+        line, document = request.prefix.rpartition("\n")[2], request.document
+        answers = [cleaned(m.text, line, document.language, document.text) for m in made]
+        texts = [StopRules.without_echo(text, request.suffix) for text, _ in answers]
         first = made[0] if made else None
         return ModelAnswer(
             tuple(t for t in texts if t.strip()),
@@ -218,7 +221,7 @@ class ModelRunner:
             first.line_logprob if first else None,
             tuple(scores or ()),
             True,
-            _trace(backend, context, first),
+            _trace(backend, context, first) | ({"cleaned": answers[0][1]} if answers and answers[0][1] else {}),
         )
 
     def _limits(self, request: ModelRequest) -> Limits:

@@ -1,0 +1,111 @@
+"""Cleans what models and servers answer: control strings, code fences, characters that nobody sees, and repetition.
+
+Every cut has a name, which goes into the trace. Text of copies passes :func:`visible` only.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+from indexer.prompt.formats import CONTROL_STRINGS
+from indexer.text.lines import unify_line_ends
+
+LONGEST_LINE: Final = 400
+"""Characters of the longest line that is suggested."""
+
+LONGEST: Final = 4_000
+"""Characters of the longest suggestion."""
+
+REPEATED: Final = 3
+"""Repetitions in a row of lines, or of a part of a line, from which a text counts as endless."""
+
+_CONTROLS = re.compile("|".join(map(re.escape, CONTROL_STRINGS)))
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_FENCE_START = re.compile(r"\s*(?:```|~~~)[\w+#.-]*[ \t]*\n")
+_FENCE_END = re.compile(r"^[ \t]*(?:```|~~~)[\w+#.-]*[ \t]*$", re.MULTILINE)
+_TAIL = re.compile(r"(?P<unit>[^\n]*?[A-Za-z]{3}[^\n]*?)(?P=unit){3,}[^\n]{0,8}$", re.MULTILINE)
+_FENCED: Final = frozenset({"markdown", "rst"})
+
+# Characters of the category "format" are invisible too; these are invisible by custom.
+_INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2028\u2029\u3164\uffa0\ufe00\ufe01\ufe02\ufe0e\ufe0f")
+
+
+def visible(text: str) -> str:
+    """Return a text without escape sequences, control characters, and characters that are invisible or turn text."""
+    text = _CONTROL.sub("", _TERMINAL.sub("", text)) if not text.isprintable() else text
+    if text.isascii():
+        return text
+    return "".join(mark for mark in text if mark not in _INVISIBLE and unicodedata.category(mark) != "Cf")
+
+
+def cleaned(text: str, line: str, language: str, document: str = "") -> tuple[str, tuple[str, ...]]:
+    """Return a model's text as it may be suggested, and the names of what was cut.
+
+    :param line: the cursor's line before the cursor. :param document: control strings that stand in it are text.
+    """
+    cut: list[str] = []
+
+    def take(name: str, shorter: str) -> str:
+        if shorter != text:
+            cut.append(name)
+        return shorter
+
+    text = take("line-ends", unify_line_ends(text))
+    text = take("control-string", _before_control(text, document))
+    text = take("characters", visible(text))
+    if language not in _FENCED:
+        text = take("fence", _unfenced(text))
+    text = take("repeated-line-start", _without_line_start(text, line))
+    text = take("repetition", _finite(text))
+    text = take("length", _limited(text, line))
+    return text.rstrip() if not text.strip() else text.rstrip("\n"), tuple(cut)
+
+
+def _before_control(text: str, document: str) -> str:
+    for found in _CONTROLS.finditer(text):
+        if found[0] not in document:
+            return text[: found.start()]
+    return text
+
+
+def _unfenced(text: str) -> str:
+    start = _FENCE_START.match(text)
+    text = text[start.end() :] if start else text
+    end = _FENCE_END.search(text)
+    return text[: end.start()].rstrip("\n") if end else text
+
+
+def _without_line_start(text: str, line: str) -> str:
+    """Return the text without the beginning of the line, where it is written a second time."""
+    typed, body = line.strip(), text.lstrip(" \t")
+    # max(max( is a call in a call; x = max(x = max( is none.
+    again = len(typed) >= 3 and re.search(r"\w", typed) and (" " in typed or typed[-1] not in "([{,.")
+    if not again or not body.startswith(typed):
+        return text
+    rest = body[len(typed) :]
+    if re.match(r"\w", rest) and re.match(r"\w", typed[-1:]):
+        return text  # a longer word that begins like it
+    return rest.lstrip(" ") if line[-1:].isspace() else rest
+
+
+def _finite(text: str) -> str:
+    """Return the text up to where it begins to repeat itself."""
+    lines = text.split("\n")
+    for at in range(len(lines)):
+        for period in range(1, 5):
+            unit = lines[at : at + period]
+            if not re.search(r"\w", "".join(unit)):
+                continue
+            if all(lines[at + n * period : at + (n + 1) * period] == unit for n in range(1, REPEATED)):
+                return "\n".join(lines[: at + period])
+    found = _TAIL.search(text) if len(text) <= LONGEST else None
+    return text[: found.end("unit")] if found else text
+
+
+def _limited(text: str, line: str) -> str:
+    lines = text[:LONGEST].split("\n") if len(text) > LONGEST else text.split("\n")
+    if len(text) > LONGEST:
+        lines = lines[:-1]
+    kept = next((n for n, one in enumerate(lines) if len(one) > LONGEST_LINE), len(lines))
+    return "\n".join(lines[:kept])
