@@ -163,7 +163,7 @@ class Place:
         for candidate, replaced in islice(placements(text, self._rest), PLACEMENTS):
             behind = self._rest[replaced:]
             line = self._prefix + candidate + behind
-            if not candidate.strip():
+            if not candidate.strip() or candidate == self._rest[:replaced]:
                 continue
             state = self._read(line, len(self._prefix))
             if self._stands(state, behind, whole) and not (whole and self._adds_error([line], state)):
@@ -171,7 +171,8 @@ class Place:
         return None
 
     def _adds_error(self, lines: Sequence[str], state: State) -> bool:
-        verdict = self._syntax.check(self._around, lines, state)
+        typed = self._prefix + self._rest
+        verdict = self._syntax.check(self._around, lines, state, typed, self._typed)
         self._skipped = verdict.skipped
         return verdict.adds
 
@@ -180,6 +181,10 @@ class Place:
 
         :param state: behind the line. :param behind: what of the line stands behind the text.
         """
+        if state.span != self._typed.span:
+            ended = state.span < 0
+            if self._around.closed_below(self._typed.span if ended else state.span) == ended:
+                return False
         if not whole and not behind.strip():
             state = replace(_without_own(state), faults=min(state.faults, self._typed.faults + 1))
         if behind.strip() or not whole:
@@ -197,7 +202,7 @@ class Place:
         above = [*around.above[-40:], self._prefix + first]
         sound = 0
         for number, line in enumerate(below, 1):
-            if continues_nothing(line, around.reader.rules, above, state):
+            if continues_nothing(line, around, above, state):
                 break
             state = around.reader.read(line, state, 0)
             above.append(line)

@@ -98,7 +98,7 @@ class LanguageRules:
         """The pattern of closing marks and a word that continues a block, at the start of a line."""
         words = "|".join(self.middles)
         return (
-            re.compile(rf"\s*(?P<closers>(?:[)\]}}]|\bend\b)*)\s*(?P<word>{words})\b(?!\s*[=.(]\s*=?[^\s=({{])")
+            re.compile(rf"\s*(?P<closers>(?:[)\]}}]|\bend\b)*)\s*(?P<word>{words})\b(?!\s*(?:=[^=>]|\.))")
             if words
             else None
         )

@@ -27,26 +27,26 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
         return True
     rules = rules_of(around.language)
     return (
-        _continues_nothing(prefix + text, prefix, rules, around.above, around.state)
+        (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))
         or (text.lstrip()[:1] == "," and _after_condition(prefix, around.language))
         or _defined_twice(prefix + text, rules, around)
     )
 
 
-def continues_nothing(line: str, rules: LanguageRules, above: Sequence[str], state: State) -> bool:
-    """Return whether a line begins with a word that continues a block, and there is none."""
-    return _continues_nothing(line, "", rules, above, state)
+def continues_nothing(line: str, around: Surroundings, above: Sequence[str], state: State) -> bool:
+    """Return whether a line begins with a word that continues a block, and there is none.
 
-
-def _continues_nothing(line: str, prefix: str, rules: LanguageRules, above: Sequence[str], state: State) -> bool:
-    if rules.middle is None or prefix.strip(" \t)]}"):
+    :param above: the lines above it. :param state: what is open there.
+    """
+    rules = rules_of(around.language)
+    if rules.middle is None:
         return False
     found = rules.middle.match(line)
     if found is None:
         return False
     wanted = rules.middles[found["word"]]
     if rules.inside or found["word"] == "case":
-        return not _within(state.code, wanted)
+        return not _within(state.code, wanted, around.from_start)
     closers = found["closers"]
     if closers:
         opened: Open | None = state.code
@@ -58,11 +58,14 @@ def _continues_nothing(line: str, prefix: str, rules: LanguageRules, above: Sequ
     return not _follows(indent_of(line), wanted, above)
 
 
-def _within(opened: Open | None, wanted: frozenset[str]) -> bool:
-    """Return whether one of the innermost blocks was opened by a line with such a word, or nothing is known of it."""
+def _within(opened: Open | None, wanted: frozenset[str], known: bool) -> bool:
+    """Return whether one of the innermost blocks was opened by a line with such a word.
+
+    :param known: whether nothing is open beyond what was read.
+    """
     for _ in range(3):
         if opened is None:
-            return True
+            return not known
         if _holds(opened.head, wanted):
             return True
         opened = opened.below

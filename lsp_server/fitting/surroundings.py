@@ -27,7 +27,7 @@ class Surroundings:
     :param above, below: the lines that were read, nearest last and nearest first.
     :param states: what is open behind each line of ``above``. :param state: the same at the cursor's line.
     :param demands: what the lines below close of it. :param complete: whether nothing more is closed below these.
-    :param whole: whether ``above`` and ``below`` are the whole document.
+    :param from_start: whether ``above`` begins with the document.
     """
 
     language: str
@@ -37,7 +37,7 @@ class Surroundings:
     state: State
     demands: list[Demand]
     complete: bool
-    whole: bool
+    from_start: bool
 
     @cached_property
     def reader(self) -> LineReader:
@@ -47,6 +47,20 @@ class Surroundings:
     def cost(self, state: State) -> int:
         """Return how badly the lines below agree with a state, see :func:`marks.disagreement`."""
         return disagreement(state, self.demands, self.complete)
+
+    def closed_below(self, span: int) -> bool:
+        """Return whether the lines below end a string or comment that is open at the cursor.
+
+        :param span: its number. Where the same mark begins and ends it, the lines below hold an odd number of them.
+        """
+        begin, end = self.reader.rules.span_ends[span]
+        if begin.pattern == end.pattern.removeprefix(r"(?<!\\)"):
+            return sum(len(end.findall(line)) for line in self.below) % 2 == 1
+        for line in self.below:
+            ends, begins = end.search(line), begin.search(line)
+            if ends or begins:
+                return ends is not None and (begins is None or ends.start() <= begins.start())
+        return False
 
     @cached_property
     def cost_without(self) -> int:
@@ -96,7 +110,7 @@ class SurroundingsCache:
         states = self._states_of(document, first, above)
         state = states[-1] if states else START
         if old is not None:
-            return replace(old, above=above, states=states, state=state, whole=first == 0 and old.complete)
+            return replace(old, above=above, states=states, state=state, from_start=first == 0)
         below, entire = _lines_below(after)
         demands: list[Demand] = []
         reader, found = LineReader(rules, demands), replace(START, span=state.span)
@@ -106,7 +120,7 @@ class SurroundingsCache:
             if demands and demands[-1].indent == 0 and found.code is None:
                 complete = True
                 break
-        return Surroundings(document.language, above, below, states, state, demands, complete, first == 0 and entire)
+        return Surroundings(document.language, above, below, states, state, demands, complete, first == 0)
 
     def _states_of(self, document: Document, first: int, above: list[str]) -> list[State]:
         """Return the state behind each line, reading only what is new since the last time."""

@@ -35,8 +35,8 @@ ERRORS: Final = 4
 UNRELIABLE: Final = frozenset({"markdown", "html", "sql", "make", "css", "haskell", "elixir", "text"})
 """Languages whose grammar rejects much sound code (templates, dialects, one grammar of two)."""
 
-_NOT_ALONE = re.compile(r"^\s*(?:\}\s*)?(?:try|do|repeat|@.*)\b")
-_GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is))\s*$")
+_NOT_ALONE = re.compile(r"^\s*(?:\}\s*)?(?:(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$)")
+_GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else))\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,13 @@ class SyntaxCheck:
         self._windows: dict[str, _Window] = {}
         self._lines: dict[str, int] = {}
 
-    def check(self, around: Surroundings, lines: Sequence[str], state: State) -> Verdict:
+    def check(
+        self, around: Surroundings, lines: Sequence[str], state: State, typed: str, typed_state: State
+    ) -> Verdict:
         """Say whether the document gets another syntax error by the lines in the place of the cursor's line.
 
         :param state: what is open behind the lines. What they leave open is closed for the check.
+        :param typed, typed_state: the cursor's line as it is typed, and what is open behind it.
         """
         language = around.language
         if language in UNRELIABLE or (found := self._parser(language)) is None:
@@ -89,14 +92,22 @@ class SyntaxCheck:
         window = self._window(around, found)
         if window.skipped or window.tree is None:
             return Verdict(False, window.skipped)
-        added = ("\n".join(lines) + _closing(lines[-1], around.state.code, state.code, language) + "\n").encode(
-            "utf-8", "replace"
-        )
+        errors = self._errors_with(window, found, lines, state)
+        if errors <= window.errors:
+            return Verdict(False)
+        # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
+        return Verdict(errors > self._errors_with(window, found, [typed], typed_state))
+
+    def _errors_with(self, window: _Window, found: "Parser", lines: Sequence[str], state: State) -> int:
+        """Return the number of errors with lines in the place of the cursor's line."""
+        assert window.tree is not None
+        around = window.around
+        closing = _closing(lines[-1], around.state.code, state.code, around.language)
+        added = ("\n".join(lines) + closing + "\n").encode("utf-8", "replace")
         tree = window.tree.copy()
         row, rows = window.row, added.count(b"\n")
         tree.edit(window.at, window.at, window.at + len(added), (row, 0), (row, 0), (row + rows, 0))
-        errors = _errors(found.parse(window.source[: window.at] + added + window.source[window.at :], tree))
-        return Verdict(errors > window.errors)
+        return _errors(found.parse(window.source[: window.at] + added + window.source[window.at :], tree))
 
     def _parser(self, language: str) -> "Parser | None":
         if language not in self._parsers:

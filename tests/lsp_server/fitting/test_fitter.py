@@ -1,0 +1,168 @@
+"""Texts of each language are fitted to a cursor: what is kept, what is cut and what is rejected."""
+
+import pytest
+
+from lsp_server.fitting.fitter import Fitted, Fitter, Rejected
+from lsp_server.types import Document
+
+
+def fit(language: str, text: str, insert: str, *, whole: bool = True) -> str | None:
+    """The document after the accept of a text at the mark ‸; None where it is rejected."""
+    offset = text.index("‸")
+    document = Document("file:///x", "x", language, 1, text.replace("‸", ""))
+    fitted = Fitter().fit(document, offset, insert, whole=whole)
+    if isinstance(fitted, Rejected):
+        return None
+    assert isinstance(fitted, Fitted)
+    return document.text[:offset] + fitted.text + document.text[fitted.end :]
+
+
+BALANCED = [
+    # language, document, text, document after the accept (None: rejected)
+    ("python", "x = call(‸)\n", "a, b)", "x = call(a, b)\n"),
+    ("python", "x = call(‸)\n", "a, b", "x = call(a, b)\n"),
+    ("python", "x = call('‸')\n", "name')", "x = call('name')\n"),
+    ("python", 'x = {"a": "‸",\n}\n', 'b"', 'x = {"a": "b",\n}\n'),
+    ("python", "if (‸)\n", "a):", "if (a):\n"),
+    ("go", "func f() {\n\tx := g(‸)\n}\n", "a, func() {", None),
+    ("go", "func f() {\n\tif x {\n\t\t‸\n\t}\n}\n", "a()\n\t}\n\tb()", "func f() {\n\tif x {\n\t\ta()\n\t}\n}\n"),
+    ("go", "func f() {\n\t‸\n}\n", "for {\n\t\ta()", "func f() {\n\tfor {\n}\n"),
+    ("c", "void f(void) {\n    ‸\n}\n", "a();\n    if (x) {\n        b();", "void f(void) {\n    a();\n}\n"),
+    ("c", "#ifdef A\n‸\n#endif\n", "int a;\n#endif", "#ifdef A\nint a;\n#endif\n"),
+    ("cpp", "void f() {\n  g(‸);\n}\n", "a, b);", "void f() {\n  g(a, b);\n}\n"),
+    ("java", "class A {\n    void f() {\n        g(\"‸\");\n    }\n}\n", 'a");', "class A {\n    void f() {\n        g(\"a\");\n    }\n}\n"),
+    ("typescript", "const a = `x${‸}`;\n", "b}", "const a = `x${b}`;\n"),
+    ("rust", "fn f() {\n    let x = g(‸);\n}\n", "|a| {", None),
+    ("ruby", "def f\n  ‸\nend\n", "items.each do |x|\n    p x\n  end", "def f\n  items.each do |x|\n    p x\n  end\nend\n"),
+    ("ruby", "def f\n  ‸\nend\n", "items.each do |x|\n    p x", "def f\n  items.each do |x|\nend\n"),
+    ("bash", "f() {\n  ‸\n}\n", 'if [ -z "$1" ]; then\n    exit 1\n  fi', 'f() {\n  if [ -z "$1" ]; then\n    exit 1\n  fi\n}\n'),
+    ("bash", 'echo "‸"\n', 'done"', 'echo "done"\n'),
+    ("systemverilog", "module m;\n  ‸\nendmodule\n", "always_comb begin\n    a = b;\n  end", "module m;\n  always_comb begin\n    a = b;\n  end\nendmodule\n"),
+    ("systemverilog", "module m;\n  ‸\n  logic a;\nendmodule\n", "endmodule", None),
+    ("systemverilog", "`ifdef A\n‸\n`endif\n", "logic a;\n`endif", "`ifdef A\nlogic a;\n`endif\n"),
+    ("vhdl", "p: process (clk)\nbegin\n  ‸\nend process;\n", "if a = '1' then\n    b <= c;\n  end if;", "p: process (clk)\nbegin\n  if a = '1' then\n    b <= c;\n  end if;\nend process;\n"),
+    ("vhdl", "p: process (clk)\nbegin\n  a <= b;\n‸\n  c <= d;\nend process;\n", "end process;", None),
+    ("make", "ifeq ($(A),b)\n‸\nendif\n", "X = 1\nendif", "ifeq ($(A),b)\nX = 1\nendif\n"),
+    ("json", '{\n  "a": [‸]\n}\n', "1, 2]", '{\n  "a": [1, 2]\n}\n'),
+    ("json", '{\n  "a": "‸"\n}\n', 'b",', '{\n  "a": "b"\n}\n'),
+    ("yaml", "a: [‸]\n", "b, c]", "a: [b, c]\n"),
+    ("html", "<ul>\n  ‸\n</ul>\n", "<li>a</li>\n</ul>", "<ul>\n  <li>a</li>\n</ul>\n"),
+    ("html", "<ul>\n  ‸\n</ul>\n", "<li>\n    a\n  </li>", "<ul>\n  <li>\n    a\n  </li>\n</ul>\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "text", "insert", "expected"), BALANCED)
+def test_what_a_text_opens_is_closed_again(language: str, text: str, insert: str, expected: str | None) -> None:
+    assert fit(language, text, insert) == expected
+
+
+MISPLACED = [
+    ("python", "def f():\n    x = 1\n    ‸\n", "else:"),
+    ("python", "def f():\n    if a:\n        b()\n    c()\n    ‸\n", "elif d:"),
+    ("python", "def f():\n    b()\n    ‸\n", "except ValueError:"),
+    ("python", "def f():\n    pass\n\n\n‸\n", "def f():"),
+    ("go", "func f() {\n\ta()\n}\n‸\n", "} else {"),
+    ("go", "func f() {\n\ta()\n}\n\n‸\n", "func f() {"),
+    ("go", "func f() {\n\ta()\n\t‸\n}\n", "} else {"),
+    ("c", "void f(void) {\n    a();\n    ‸\n}\n", "else {"),
+    ("c", "int f(int x) {\n    if (x) {\n        a();\n    } else {\n        b();\n    }\n    ‸\n}\n", "} else {"),
+    ("c", "int f(int x) {\n    if (x) {\n        a();\n    } else {\n        b();\n    ‸\n}\n", "} else {"),
+    ("typescript", "function f() {\n  if (a !== b‸\n}\n", ", c) {"),
+    ("java", "class A {\n    void f() {\n        a();\n    ‸\n}\n", "} catch (Exception e) {"),
+    ("rust", "fn f() {\n    g();\n    ‸\n}\n", "} else {"),
+    ("ruby", "def f\n  a\n  ‸\nend\n", "elsif b"),
+    ("systemverilog", "module m;\n  logic a;\n  ‸\nendmodule\n", "end else begin"),
+    ("bash", "f() {\n  a\n  ‸\n}\n", "else"),
+    ("c", "int a;\n‸\n", "<<<<<<< HEAD"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "insert"), MISPLACED)
+def test_what_cannot_stand_there_is_rejected(language: str, text: str, insert: str) -> None:
+    assert fit(language, text, insert) is None
+
+
+WELL_PLACED = [
+    ("python", "def f():\n    if a:\n        b()\n    ‸\n", "else:"),
+    ("python", "for x in y:\n    a()\n‸\n", "else:"),
+    ("python", "x = a if b ‸\n", "else c"),
+    ("python", "class A:\n    @property\n    def f(self):\n        pass\n\n    @f.setter\n    ‸\n", "def f(self, x):"),
+    ("python", "class A:\n    def f(self):\n        pass\n\n\nclass B:\n    ‸\n", "def f(self):"),
+    ("go", "func f() {\n\tif a {\n\t\tb()\n\t‸\n}\n", "} else {"),
+    ("go", "func f() {\n\tif v‸\n}\n", ", ok := m[k]; ok {"),
+    ("go", "func (a *A) f() {\n}\n\n‸\n", "func (b *B) f() {"),
+    ("c", "void f(int a) {\n    if (a)\n        b();\n    ‸\n}\n", "else"),
+    ("c", "int f(int x) {\n    if (x) {\n        a();\n    } ‸\n}\n", "else {"),
+    (
+        "java",
+        "class A {\n    void f() {\n        try {\n            a();\n        ‸\n    }\n}\n",
+        "} catch (Exception e) {",
+    ),
+    ("typescript", "function f() {\n  if (a) {\n    b();\n  }\n  ‸\n}\n", "else {"),
+    ("ruby", "def f\n  if a\n    b\n  ‸\n  end\nend\n", "else"),
+    ("systemverilog", "always_comb begin\n  if (a) begin\n    b = c;\n  ‸\nend\n", "end else begin"),
+    ("bash", "if a; then\n  b\n‸\nfi\n", "else"),
+    (
+        "vhdl",
+        "architecture a of b is\nbegin\n  p: process (clk)\n  begin\n    if a = '1' then\n      b <= c;\n    ‸\n"
+        "    end if;\n  end process;\nend architecture;\n",
+        "elsif d = '1' then",
+    ),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "insert"), WELL_PLACED)
+def test_what_can_stand_there_is_kept(language: str, text: str, insert: str) -> None:
+    assert fit(language, text, insert) == text.replace("‸", insert)
+
+
+def test_the_beginning_of_a_line_may_leave_open_what_its_rest_closes() -> None:
+    assert fit("c", "int x = ‸\n", "call(", whole=False) == "int x = call(\n"
+    assert fit("c", "int x = ‸;\n", "call(", whole=False) is None
+    assert fit("python", "‸\n", "else", whole=False) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<<<<<<< HEAD\nint a;\n=======\nint b;\n>>>>>>> other\n‸\n",
+        "}}}} ((( ‸\n",
+        "#define BEGIN {\n#define END }\nvoid f() BEGIN\n  ‸\nEND\n",
+        'char *s = "half ‸\n',
+        "x" * 30_000 + "‸\n",
+        "\x00\x01\r\r\n‸\u2028\n",
+        "{" * 3_000 + "‸\n",
+    ],
+)
+@pytest.mark.parametrize("language", ["c", "python", "html", "yaml", "ruby", "nonsense", "bash"])
+def test_documents_that_do_not_parse_are_no_reason_for_silence(language: str, text: str) -> None:
+    assert fit(language, text, "value") is not None
+
+
+def test_masks_are_no_text() -> None:
+    assert fit("python", "‸\n", 'x = f("REDACTED")') == "x = f\n" or fit("python", "‸\n", 'x = f("REDACTED")') is None
+    assert fit("python", "‸\n", "REDACTED") is None
+    kept = fit("python", "‸\n", 'a = 1\nb = connect("REDACTED")')
+    assert kept == "a = 1\n"
+
+
+def test_line_ends_are_the_documents() -> None:
+    assert fit("python", "a = 1\r\n‸\r\n", "if a:\n    b()\n    c()") == "a = 1\r\nif a:\r\n    b()\r\n    c()\r\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "insert", "fits"),
+    [
+        ("c", "/* a\n * b\n ‸\n * c\n */\nint d;\n", "*/", False),
+        ("c", "/* a\n * b\n ‸\nint d;\n", "*/", True),
+        ("c", "int a;\n‸\nint d;\n", "/*", False),
+        ("c", "int a;\n‸\n * b\n */\nint d;\n", "/*", True),
+        ("python", "def f():\n    ‸\n    return 1\n", '"""', False),
+        ("python", 'def f():\n    ‸\n    Text.\n    """\n    return 1\n', '"""', True),
+        ("python", 'def f():\n    """Text\n    ‸\n    return 1\n', '"""', True),
+        ("python", 'def f():\n    """Text\n    ‸\n    """\n    return 1\n', '"""', False),
+        ("go", "var a = `x\n‸\n`\n", "y`", False),
+    ],
+)
+def test_comments_and_strings_over_lines_keep_their_ends(language: str, text: str, insert: str, fits: bool) -> None:
+    assert (fit(language, text, insert) is not None) == fits
