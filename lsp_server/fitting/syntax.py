@@ -32,6 +32,9 @@ CHARACTERS: Final = 16_000
 ERRORS: Final = 4
 """Errors without the text from which a count says nothing: the code is of a dialect that the grammar does not know."""
 
+NEAR: Final = 2
+"""Lines between an error and the cursor within which the count says nothing: the parser may join errors."""
+
 UNRELIABLE: Final = frozenset({"markdown", "html", "sql", "make", "css", "haskell", "elixir", "text"})
 """Languages whose grammar rejects much sound code (templates, dialects, one grammar of two)."""
 
@@ -107,7 +110,7 @@ class SyntaxCheck:
         tree = window.tree.copy()
         row, rows = window.row, added.count(b"\n")
         tree.edit(window.at, window.at, window.at + len(added), (row, 0), (row, 0), (row + rows, 0))
-        return _errors(found.parse(window.source[: window.at] + added + window.source[window.at :], tree))
+        return len(_errors(found.parse(window.source[: window.at] + added + window.source[window.at :], tree)))
 
     def _parser(self, language: str) -> "Parser | None":
         if language not in self._parsers:
@@ -127,11 +130,12 @@ class SyntaxCheck:
         started = time.perf_counter()
         window.tree = found.parse(window.source)
         seconds = time.perf_counter() - started
-        window.errors = _errors(window.tree)
+        rows = _errors(window.tree)
+        window.errors = len(rows)
         if seconds > BUDGET_SECONDS:
             self._lines[around.language] = max(SHORTEST, size // 2)
             window.skipped = "too slow"
-        elif window.errors >= ERRORS:
+        elif window.errors >= ERRORS or any(a - NEAR <= window.row <= b + NEAR for a, b in rows):
             window.skipped = "does not parse"
         self._windows[around.language] = window
         return window
@@ -202,14 +206,14 @@ def _closing(line: str, before: Open | None, after: Open | None, language: str) 
     return text
 
 
-def _errors(tree: "Tree | None") -> int:
-    """Return the number of errors of a tree, those within another one not counted."""
-    count = 0
+def _errors(tree: "Tree | None") -> list[tuple[int, int]]:
+    """Return the first and last row of each error of a tree, without those within another one."""
+    rows = []
     nodes = [tree.root_node] if tree is not None else []
     while nodes:
         node = nodes.pop()
         if node.is_error or node.is_missing:
-            count += 1
+            rows.append((node.start_point[0], node.end_point[0]))
         elif node.has_error:
             nodes.extend(node.children)
-    return count
+    return rows

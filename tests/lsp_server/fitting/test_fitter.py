@@ -30,17 +30,42 @@ BALANCED = [
     ("c", "void f(void) {\n    ‸\n}\n", "a();\n    if (x) {\n        b();", "void f(void) {\n    a();\n}\n"),
     ("c", "#ifdef A\n‸\n#endif\n", "int a;\n#endif", "#ifdef A\nint a;\n#endif\n"),
     ("cpp", "void f() {\n  g(‸);\n}\n", "a, b);", "void f() {\n  g(a, b);\n}\n"),
-    ("java", "class A {\n    void f() {\n        g(\"‸\");\n    }\n}\n", 'a");', "class A {\n    void f() {\n        g(\"a\");\n    }\n}\n"),
+    (
+        "java",
+        'class A {\n    void f() {\n        g("‸");\n    }\n}\n',
+        'a");',
+        'class A {\n    void f() {\n        g("a");\n    }\n}\n',
+    ),
     ("typescript", "const a = `x${‸}`;\n", "b}", "const a = `x${b}`;\n"),
     ("rust", "fn f() {\n    let x = g(‸);\n}\n", "|a| {", None),
-    ("ruby", "def f\n  ‸\nend\n", "items.each do |x|\n    p x\n  end", "def f\n  items.each do |x|\n    p x\n  end\nend\n"),
+    (
+        "ruby",
+        "def f\n  ‸\nend\n",
+        "items.each do |x|\n    p x\n  end",
+        "def f\n  items.each do |x|\n    p x\n  end\nend\n",
+    ),
     ("ruby", "def f\n  ‸\nend\n", "items.each do |x|\n    p x", "def f\n  items.each do |x|\nend\n"),
-    ("bash", "f() {\n  ‸\n}\n", 'if [ -z "$1" ]; then\n    exit 1\n  fi', 'f() {\n  if [ -z "$1" ]; then\n    exit 1\n  fi\n}\n'),
+    (
+        "bash",
+        "f() {\n  ‸\n}\n",
+        'if [ -z "$1" ]; then\n    exit 1\n  fi',
+        'f() {\n  if [ -z "$1" ]; then\n    exit 1\n  fi\n}\n',
+    ),
     ("bash", 'echo "‸"\n', 'done"', 'echo "done"\n'),
-    ("systemverilog", "module m;\n  ‸\nendmodule\n", "always_comb begin\n    a = b;\n  end", "module m;\n  always_comb begin\n    a = b;\n  end\nendmodule\n"),
+    (
+        "systemverilog",
+        "module m;\n  ‸\nendmodule\n",
+        "always_comb begin\n    a = b;\n  end",
+        "module m;\n  always_comb begin\n    a = b;\n  end\nendmodule\n",
+    ),
     ("systemverilog", "module m;\n  ‸\n  logic a;\nendmodule\n", "endmodule", None),
     ("systemverilog", "`ifdef A\n‸\n`endif\n", "logic a;\n`endif", "`ifdef A\nlogic a;\n`endif\n"),
-    ("vhdl", "p: process (clk)\nbegin\n  ‸\nend process;\n", "if a = '1' then\n    b <= c;\n  end if;", "p: process (clk)\nbegin\n  if a = '1' then\n    b <= c;\n  end if;\nend process;\n"),
+    (
+        "vhdl",
+        "p: process (clk)\nbegin\n  ‸\nend process;\n",
+        "if a = '1' then\n    b <= c;\n  end if;",
+        "p: process (clk)\nbegin\n  if a = '1' then\n    b <= c;\n  end if;\nend process;\n",
+    ),
     ("vhdl", "p: process (clk)\nbegin\n  a <= b;\n‸\n  c <= d;\nend process;\n", "end process;", None),
     ("make", "ifeq ($(A),b)\n‸\nendif\n", "X = 1\nendif", "ifeq ($(A),b)\nX = 1\nendif\n"),
     ("json", '{\n  "a": [‸]\n}\n', "1, 2]", '{\n  "a": [1, 2]\n}\n'),
@@ -48,7 +73,7 @@ BALANCED = [
     ("yaml", "a: [‸]\n", "b, c]", "a: [b, c]\n"),
     ("html", "<ul>\n  ‸\n</ul>\n", "<li>a</li>\n</ul>", "<ul>\n  <li>a</li>\n</ul>\n"),
     ("html", "<ul>\n  ‸\n</ul>\n", "<li>\n    a\n  </li>", "<ul>\n  <li>\n    a\n  </li>\n</ul>\n"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("language", "text", "insert", "expected"), BALANCED)
