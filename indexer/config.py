@@ -89,7 +89,7 @@ class Settings:
     disabled_languages: tuple[str, ...] = setting((), "Languages in which nothing is suggested.", narrow=_union)
     precision: float = setting(
         0.66,
-        "Share of the automatically shown suggestions that shall be right; higher shows fewer.",
+        "Probability with which all of an automatic suggestion shall be right; higher shows fewer and shorter ones.",
         narrow=max,
         check=share,
     )

@@ -25,9 +25,9 @@ class Reason(StrEnum):
     # Display rules: about the cursor, not about the text.
     IN_NUMBER = "in-number", "The cursor is in the middle of a number, where nothing is suggested automatically."
     IN_WORD = "in-word", "The cursor is inside a word, where nothing is suggested automatically."
-    FINISHES_WORD = (
-        "popup-finishes-word",
-        "The suggestion would only finish the word, which the editor's own list does.",
+    SAVES_LITTLE = (
+        "saves-little",
+        "There was a probable suggestion, but it would save too few keys to be worth a look.",
     )
     REFUSED = (
         "refused",
@@ -37,6 +37,7 @@ class Reason(StrEnum):
         "dismissed",
         "A suggestion on this line was dismissed (Escape), so nothing is suggested automatically to its end.",
     )
+    STANDS_BELOW = "stands-below", "The suggestion stands in one of the next lines already."
     INDENT_FIRST = "indent-first", "The line is not indented yet, and the suggestion belongs deeper."
 
     # No suggestion was good enough.
@@ -83,7 +84,10 @@ class Reason(StrEnum):
     BASELINE = "baseline", "The n-gram baseline has no gate, so it answers invoked requests only."
 
     # The model of the hybrid engine; stored under ``model_reason``.
-    RETRIEVAL_CERTAIN = "copier-certain", "Retrieval was nearly certain, so the model was not asked."
+    RETRIEVAL_CERTAIN = (
+        "copier-certain",
+        "Retrieval had a suggestion that is probable enough, so the model was not asked.",
+    )
     MODEL_LOADING = "loading", "The model was still being loaded."
     MODEL_PROBLEM = "problem", "The model failed; the log says why."
     MODEL_CLOSED = "closed", "The model had been stopped."

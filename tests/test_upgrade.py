@@ -110,10 +110,9 @@ def test_the_registry_is_listed_read_and_rolled_back(left: Left) -> None:
     assert current_number(registry) == 1
 
 
-def test_the_fitted_gate_is_read(left: Left) -> None:
-    stored = json.loads(STATE["gate"])
-    gate = Gate.load(own_gate_file(left.settings, left.root))
-    assert (gate.slope, gate.bias) == (stored["slope"], stored["bias"])
+def test_a_gate_that_was_fitted_for_whole_lines_is_named_and_not_used(left: Left) -> None:
+    with pytest.raises(ValueError, match="fit it again with ondol eval --fit-gate"):
+        Gate.load(own_gate_file(left.settings, left.root))
 
 
 def test_traces_and_statistics_are_read(left: Left) -> None:

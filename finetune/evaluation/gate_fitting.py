@@ -1,14 +1,15 @@
 """Fits the gate to a repository's own history, and keeps the fitted gate if it is better there.
 
-The shipped gate was fitted on public histories. A team's code may repeat itself more, or less. So slope, bias and
-thresholds are fitted again on the older windows of commits, and judged on the newest window. A better gate is written
-to the repository's data folder, where ``lsp_server.retrieval.engine`` reads it. The gate's tree ensemble stays as
-shipped. ``own_gate`` decides when a replay may use the fitted gate.
+The shipped gate was fitted on public histories. A team's code may repeat itself more, or less. So the slope and the
+bias of its words are fitted again on the older windows of commits, and judged on the newest window. A better gate is
+written to the repository's data folder, where ``lsp_server.retrieval.engine`` reads it. The gate's tree ensemble stays
+as shipped. ``own_gate`` decides when a replay may use the fitted gate.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from finetune.commits.stages import ProgressReporter, Stage
 from finetune.evaluation.intervals import calibration, wilson
+from finetune.evaluation.metrics import is_beginning
 from finetune.evaluation.replay import documents_of, request_of
 from indexer import fsio
 from indexer.config import Settings
@@ -25,31 +27,59 @@ from indexer.errors import UserError
 from lsp_server.retrieval import gate
 from lsp_server.retrieval.gate import Gate
 from lsp_server.retrieval.ranker import Ranker, load_trees
+from lsp_server.retrieval.word_tree import INPUTS, WordTree, word_tree
 
 MINIMUM: Final = 60
-"""Suggestions that fitting and judging need, each."""
+"""Cursors with a suggestion that fitting and judging need, each."""
+
+LEAST_SAVED: Final = 0.9
+"""Share of the shipped gate's saved characters that a fitted gate has to save."""
 
 
-@dataclass(frozen=True, slots=True)
-class GateExamples:
-    """Suggestions that are known to be right or wrong.
+@dataclass(frozen=True, eq=False)
+class GateExample:
+    """The words at one cursor, and which of them the author wrote.
 
-    :param values: the gate's inputs, of shape (suggestions, ``len(gate.INPUTS)``).
-    :param right: of shape (suggestions,).
-    :param cases: number of cursors, with and without a suggestion.
+    :param right: for each node of the tree, whether all words up to it are right.
     """
 
-    values: NDArray[np.float64]
-    right: NDArray[np.bool_]
+    tree: WordTree
+    right: list[bool]
+
+    @cached_property
+    def judged(self) -> list[int]:
+        """The nodes whose words before them are right: for these it is known whether the gate is right."""
+        return [node for node in range(1, len(self.right)) if self.right[self.tree.parent[node]]]
+
+
+@dataclass(frozen=True, eq=False)
+class GateExamples:
+    """The examples of one or more stages.
+
+    :param cases: number of cursors, with and without words.
+    """
+
+    examples: list[GateExample]
     cases: int
+
+    @cached_property
+    def rows(self) -> NDArray[np.float64]:
+        """The judged words, of shape (words, ``len(INPUTS)``)."""
+        parts = [one.tree.rows[one.judged] for one in self.examples]
+        return np.concatenate(parts) if parts else np.zeros((0, len(INPUTS)))
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Which of the judged words the author wrote."""
+        return np.array([one.right[node] for one in self.examples for node in one.judged], dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
 class Refit:
     """The result of fitting: figures of both gates on the newest window.
 
-    :param gain: log loss per suggestion that the fitted gate saves; ``noise``: its standard error.
-    :param written: where the fitted gate was written; None if the gain is not larger than the noise.
+    :param gain: log loss per word that the fitted gate saves; ``noise``: its standard error.
+    :param written: where the fitted gate was written; None if it is not better.
     """
 
     before: dict[str, Any]
@@ -80,7 +110,7 @@ def collect(stages: Iterable[Stage], reporter: ProgressReporter) -> list[tuple[G
     for stage in stages:
         reporter.phase("replaying", 0, 0)
         retrieval.set_index(stage.index)
-        rows, right, cases = [], [], 0
+        examples, cases = [], 0
         for case in stage.cases:
             reporter.case_answered()
             if case.moved:
@@ -92,63 +122,90 @@ def collect(stages: Iterable[Stage], reporter: ProgressReporter) -> list[tuple[G
             ranked = retrieval.rank(request.document, request.offset, lambda: False)
             retrieval.close(request.document.uri)
             if ranked is not None and ranked.options:
-                rows.append(gate.inputs(ranked))
-                right.append(ranked.options[0].text.rstrip() == case.rest)
-        values = np.array(rows).reshape(len(rows), len(gate.INPUTS))
-        found.append((GateExamples(values, np.array(right, dtype=bool), cases), stage.about))
+                tree = word_tree(ranked)
+                examples.append(GateExample(tree, outcomes(tree, case.rest)))
+        found.append((GateExamples(examples, cases), stage.about))
     return found
+
+
+def outcomes(tree: WordTree, rest: str) -> list[bool]:
+    """Return for each node of a tree whether the author wrote all words up to it.
+
+    :param rest: the author's text from the cursor to the end of the line.
+    """
+    right = [True]
+    for node in range(1, len(tree.text)):
+        own = rest == tree.text[node] if tree.ends[node] else is_beginning(tree.text[node], rest)
+        right.append(right[tree.parent[node]] and own)
+    return right
 
 
 def refit(collected: list[tuple[GateExamples, dict[str, Any]]], settings: Settings, root: Path) -> Refit:
     """Fit a gate on all stages but the newest, judge it on that one, and write it if it is better there.
 
-    :raises UserError: there are too few suggestions.
+    :raises UserError: there are too few cursors with a suggestion.
     """
-    older, (newest, last) = [examples for examples, _ in collected[:-1]], collected[-1]
-    values = np.concatenate([one.values for one in older]) if older else np.zeros((0, len(gate.INPUTS)))
-    right = np.concatenate([one.right for one in older]) if older else np.zeros(0, bool)
-    enough = len(right) >= MINIMUM <= len(newest.right) and 0 < right.sum() < len(right)
+    parts, (newest, last) = [examples for examples, _ in collected[:-1]], collected[-1]
+    older = GateExamples([one for part in parts for one in part.examples], sum(part.cases for part in parts))
+    enough = len(older.examples) >= MINIMUM <= len(newest.examples) and 0 < older.right.sum() < len(older.right)
     if not enough:
         raise UserError(
-            f"{len(right)} suggestions to fit a gate on and {len(newest.right)} to judge it by are too few"
+            f"{len(older.examples)} cursors to fit a gate on and {len(newest.examples)} to judge it by are too few"
             f" ({MINIMUM} each are needed)",
             "raise --cases and --commits",
         )
-    shipped, fitted = Gate.load(), gate.fit(values, right)
+    shipped, fitted = Gate.shipped(), gate.fit(older.rows, older.right)
     before, after = (_figures(one, newest, settings.precision) for one in (shipped, fitted))
     gains = _losses(shipped, newest) - _losses(fitted, newest)
     gain, noise = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
     path = None
-    if gain > noise:
+    if gain > noise and as_useful(before, after, settings.precision):
         repository_directory(settings, root)
         path = own_gate_file(settings, root)
         about = {
             "fitted_until": collected[-2][1].get("newest"),
             "judged_until": last.get("newest"),
-            "suggestions": len(right),
+            "cursors": len(older.examples),
             "before": before,
             "after": after,
         }
         fsio.replace_file(path, (json.dumps({**json.loads(fitted.dumps()), "about": about}) + "\n").encode())
-    return Refit(before, after, round(gain, 5), round(noise, 5), path, len(right), len(newest.right))
+    return Refit(before, after, round(gain, 5), round(noise, 5), path, len(older.examples), len(newest.examples))
+
+
+def as_useful(before: dict[str, Any], after: dict[str, Any], precision: float) -> bool:
+    """Return whether a fitted gate shows enough.
+
+    It may save fewer characters than the shipped one only if that one was less often right than the user wants, and it
+    must not fall silent.
+    """
+    if before["coverage"] and not after["coverage"]:
+        return False
+    too_bold = before["precision"] is not None and before["precision"] < precision
+    return bool(too_bold or after["saved"] >= LEAST_SAVED * before["saved"])
 
 
 def _losses(one: Gate, examples: GateExamples) -> NDArray[np.float64]:
-    """Return the log loss of each suggestion."""
-    probability = one.probabilities(examples.values)
+    """Return the log loss of each judged word."""
+    probability = one.probabilities(examples.rows)
     losses: NDArray[np.float64] = -np.log(np.clip(np.where(examples.right, probability, 1 - probability), 1e-9, 1))
     return losses
 
 
 def _figures(one: Gate, examples: GateExamples, precision: float) -> dict[str, Any]:
-    """Measure a gate on examples."""
-    probability = one.probabilities(examples.values)
-    shown = probability >= one.threshold(precision)
-    hits = int(examples.right[shown].sum())
+    """Measure a gate on examples: what it would show at a wanted precision, and how much of that is right."""
+    shown = hits = saved = 0
+    for example in examples.examples:
+        choice = gate.decide(example.tree, one.probabilities(example.tree.rows), precision).shown
+        if choice is not None:
+            shown += 1
+            hits += example.right[choice.node]
+            saved += len(choice.text) if example.right[choice.node] else 0
     return {
         "log_loss": round(float(_losses(one, examples).mean()), 4),
-        "calibration_error": round(calibration(probability, examples.right)[0], 4),
-        "coverage": round(float(shown.sum()) / examples.cases, 4),
-        "precision": round(hits / int(shown.sum()), 4) if shown.any() else None,
-        "precision_interval": [round(x, 4) for x in wilson(hits, int(shown.sum()))] if shown.any() else None,
+        "calibration_error": round(calibration(one.probabilities(examples.rows), examples.right)[0], 4),
+        "coverage": round(shown / max(1, examples.cases), 4),
+        "precision": round(hits / shown, 4) if shown else None,
+        "precision_interval": [round(x, 4) for x in wilson(hits, shown)] if shown else None,
+        "saved": round(saved / max(1, examples.cases), 3),
     }

@@ -1,8 +1,9 @@
 """Scores one answer against the text that the author wrote.
 
-A suggestion is right when its first line equals the rest of the author's line, apart from blanks at the end. The other
-measures say how far it was off, and what it cost or saved. The functions are pure functions of texts; figures over many
-cases are made in ``intervals`` and ``summary``.
+A suggestion on request is right when its first line equals the rest of the author's line, apart from blanks at the end.
+One that is shown automatically may end earlier: it is right when the author's text begins with it. The other measures
+say how far it was off, and what it cost or saved. The functions are pure functions of texts; figures over many cases
+are made in ``intervals`` and ``summary``.
 """
 
 import re
@@ -70,7 +71,7 @@ class ScoredAnswer:
     :param names: identifiers in the reference, with a partly typed one as a whole; ``names_exact`` and ``names_f1``
         compare those of ``best`` with them.
     :param lines: lines of ``best`` after its first; ``lines_right``: how many of them, in a row, the author added too.
-    :param right: the first line of ``shown`` is right; ``whole``: all of its lines are.
+    :param right: the first line of ``shown`` is what the author wrote next; ``whole``: all of its lines are.
     :param usable: the first token of ``shown`` is right, so a part of it can be accepted.
     :param characters: length of the reference; ``saved``: of these, characters that need not be typed;
         ``saved_below``: characters of further right lines.
@@ -163,7 +164,7 @@ def score(system: str, number: int, case: Case, verbatim: bool, answers: Answers
         whole=whole,
         usable=bool(shown) and TOKEN.findall(shown)[:1] == TOKEN.findall(case.rest)[:1],
         characters=len(case.rest),
-        saved=max(0, len(case.rest) - KEY_PRESS) if right else 0,
+        saved=max(0, len(lines_without_end_blanks(shown)[0]) - KEY_PRESS) if right else 0,
         saved_below=sum(len(line.strip()) for line in lines_without_end_blanks(shown)[1:]) if whole else 0,
         first_ms=answers.first_ms,
         again_ms=answers.again_ms,
@@ -184,8 +185,17 @@ def lines_without_end_blanks(text: str) -> list[str]:
     return [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
 
 
+def is_beginning(text: str, rest: str) -> bool:
+    """Return whether the author's text begins with a text, and not with a part of a word of it."""
+    after = rest[len(text) : len(text) + 1]
+    return bool(text) and rest.startswith(text) and not (after.isalnum() and text[-1:].isalnum())
+
+
 def agreement(text: str, case: Case) -> tuple[bool, int, int]:
-    """Return whether the first line is right, how many lines follow it, and how many of these are right in a row."""
+    """Return whether the first line is right, how many lines follow it, and how many of these are right in a row.
+
+    A first line is right if it is the rest of the author's line or, where no line follows, a beginning of it.
+    """
     if not text:
         return False, 0, 0
     first, *below = lines_without_end_blanks(text)
@@ -194,7 +204,7 @@ def agreement(text: str, case: Case) -> tuple[bool, int, int]:
         if line != written.rstrip():
             break
         right += 1
-    return first == case.rest, len(below), right
+    return first == case.rest or (not below and is_beginning(first, case.rest)), len(below), right
 
 
 def directory_of(path: str) -> str:

@@ -39,10 +39,7 @@ def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 @data_dir_option
 def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -> None:
-    """Count the suggestions that were shown, accepted and kept, by language, engine and adapter.
-
-    The columns from "seen" on count every text that came to the screen during typing, as `ondol eval --typing` does.
-    """
+    """Count the suggestions that were shown, accepted and kept, by language, engine and adapter."""
     from indexer.data_layout import STATS
     from lsp_server.telemetry.feedback import summarize
 
@@ -67,21 +64,14 @@ def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -
         "characters",
         "kept 30 s",
         "kept 5 min",
-        "seen",
-        "accepted whole",
-        "in part only",
-        "typed past",
-        "keys on screen",
         box=None,
     )
     for row in rows:
         cells = [row[key] for key in ("language", "engine", "adapter", "shown", "accepted")]
         cells += [_percent(row["accepted_share"]), row["partial"], row["characters"]]
         cells += [_percent(row["kept_30"]), _percent(row["kept_300"])]
-        cells += [row["seen"], *(_percent(row[key]) for key in ("accepted_whole", "accepted_in_part", "typed_past"))]
-        cells += ["" if row["keys_on_screen"] is None else row["keys_on_screen"]]
         table.add_row(*map(str, cells))
-    Console(width=max(160, Console().width)).print(table)
+    Console(width=max(100, Console().width)).print(table)
 
 
 def _records(repo: Path, data_dir: Path | None, name: str, *, quiet: bool) -> list[dict[str, Any]]:

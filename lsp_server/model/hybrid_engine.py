@@ -1,7 +1,7 @@
 """The hybrid engine: retrieval and a model together.
 
-Where retrieval is nearly certain, the model is not asked. Elsewhere the model writes a line of its own and scores how
-likely it finds the copies. Two small regressions turn both into one probability for each line;
+What retrieval shows automatically goes out at once, and the model is not asked. Elsewhere the model writes a line of
+its own and scores how likely it finds the copies. Two small regressions turn both into one probability for each line;
 ``scripts/fit_hybrid.py`` fits them on replayed commits of public repositories. If the model is late, the answer of
 retrieval is sent, and the generation goes on for the next keystroke.
 
@@ -29,12 +29,7 @@ from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
 
-CERTAIN: Final = 0.9
-"""Probability of a copy from which the model is not asked; the gate is calibrated, so one copy in ten is wrong."""
-
-FINAL_REASONS: Final = frozenset(
-    {Reason.IN_WORD, Reason.IN_NUMBER, Reason.FINISHES_WORD, Reason.INDENT_FIRST, Reason.CANCELLED}
-)
+FINAL_REASONS: Final = frozenset({Reason.IN_WORD, Reason.IN_NUMBER, Reason.INDENT_FIRST, Reason.CANCELLED})
 """Reasons for no suggestion that hold for the model too: they are about the cursor, not about the text."""
 
 _LOWEST_LOGPROB: Final = -25.0
@@ -178,11 +173,9 @@ class HybridEngine:
         first = proposals.automatic() if request.automatic else proposals.invoked()
         if cancelled() or (request.automatic and first.reason in FINAL_REASONS) or request.popup is not None:
             return first
-        if request.automatic and first.suggestions and first.suggestions[0].probability >= CERTAIN:
+        if request.automatic and first.suggestions:
             return replace(first, trace={**first.trace, "model_reason": Reason.RETRIEVAL_CERTAIN})
-        copies = first.suggestions
-        if request.automatic and not copies:
-            copies = proposals.invoked().suggestions
+        copies = proposals.invoked().suggestions if request.automatic else first.suggestions
         lines = tuple(_line(request, copy) for copy in copies)
         ticket = self._runner.ask(model_request(self._settings, request, lines))
         answer = ticket.wait(until, cancelled)

@@ -9,6 +9,8 @@ This module knows one document and no index.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -129,7 +131,31 @@ class LineContext:
     @cached_property
     def known(self) -> Ids:
         """Distinct tokens of the document."""
-        return np.unique(self.searchable)
+        return self.counts[0]
+
+    @cached_property
+    def counts(self) -> tuple[Ids, NDArray[np.int64]]:
+        """Distinct tokens of the document, and how often each stands in it."""
+        return np.unique(self.searchable, return_counts=True)
+
+    @cached_property
+    def pair_counts(self) -> tuple[Keys, NDArray[np.int64]]:
+        """Distinct pairs of neighbouring tokens, and how often each stands in the document."""
+        ids = self.searchable
+        return np.unique(pair_keys(ids[:-1], ids[1:]), return_counts=True)
+
+    @cached_property
+    def triple_counts(self) -> tuple[Keys, NDArray[np.int64]]:
+        """Distinct triples of neighbouring tokens, and how often each stands in the document."""
+        ids = self.searchable
+        if len(ids) < 3:
+            return np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        return np.unique(triple_keys(ids[:-2], pair_keys(ids[1:-1], ids[2:])), return_counts=True)
+
+    @cached_property
+    def sorted_lines(self) -> list[str]:
+        """The lines of the document that are not blank, without blanks around them, in order."""
+        return sorted(line.strip() for line in (*self.before.lines, *self.after.lines) if line.strip())
 
     @cached_property
     def near(self) -> Ids:
@@ -139,15 +165,12 @@ class LineContext:
     @cached_property
     def pairs(self) -> Keys:
         """Distinct pairs of neighbouring tokens."""
-        return pairs(self.searchable)
+        return self.pair_counts[0]
 
     @cached_property
     def triples(self) -> Keys:
         """Distinct triples of neighbouring tokens."""
-        ids = self.searchable
-        return (
-            np.unique(triple_keys(ids[:-2], pair_keys(ids[1:-1], ids[2:]))) if len(ids) > 2 else np.zeros(0, np.uint64)
-        )
+        return self.triple_counts[0]
 
     @cached_property
     def indents(self) -> NDArray[np.int64]:
@@ -263,6 +286,14 @@ class CursorContexts:
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
         self._line_contexts.pop(uri, None)
+
+    @contextmanager
+    def kept(self, uri: str) -> Iterator[None]:
+        """Keep the line context of a document while others are made of it."""
+        context = self._line_contexts.get(uri)
+        yield
+        if context is not None:
+            self._line_contexts[uri] = context
 
     def _line_context(self, uri: str, before: str, after: str) -> LineContext:
         old = self._line_contexts.pop(uri, None)

@@ -1,26 +1,28 @@
 """The retrieval engine: completes at a cursor without a language model, and says why it shows something or nothing.
 
-The ranker retrieves and ranks options, the gate estimates how probable the best one is, and display rules decide
-whether an automatic request gets it. This module knows no protocol and no editor. One thread uses an engine; only
-``set_index`` may be called from another.
+The ranker retrieves and ranks options, the gate decides word by word how much of the best one is probable enough, and
+display rules decide whether an automatic request gets it. This module knows no protocol and no editor. One thread uses
+an engine; only ``set_index`` may be called from another.
 """
 
 import logging
 import math
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
 from indexer.data_layout import own_gate_file
+from indexer.text.lines import leading_blanks, line_end
 from lsp_server.fitting.fitter import Fitter
 from lsp_server.reasons import Reason
-from lsp_server.retrieval.gate import Gate, inputs
+from lsp_server.retrieval.gate import LEAST, Choice, Decision, Gate, decide, line_probability
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
 from lsp_server.retrieval.suggestions import SuggestionMaker
+from lsp_server.retrieval.word_tree import word_tree
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 if TYPE_CHECKING:
@@ -28,31 +30,36 @@ if TYPE_CHECKING:
 
 INVOKED_LIMIT: Final = 3
 
+MORE_LINES: Final = 3
+"""Lines after the first that are shown automatically, at most; each costs one more retrieval."""
+
+NEXT_LINES: Final = 3
+"""Lines below the cursor whose text is not suggested automatically."""
+
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"(?<![\w.])\d[\w.]*$")
 _WORD = re.compile(r"\w")
-_REST_OF_WORD = re.compile(r"\w+[\s)\]},;:]*$")
 
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
     """The result of one retrieval.
 
-    :param verdict: why an automatic request gets nothing; None if it gets the best option.
-    :param count: options that were found.
-    :param suggest: makes an option's suggestion by its number, best first; None where the option does not fit.
+    :param verdict: why an automatic request gets nothing; None if it gets ``shown``.
+    :param shown: makes the suggestion for an automatic request; None where its text does not fit.
+    :param options: each makes the suggestion of a whole option, the most probable first; None where it does not fit.
     :param trace: as in :class:`Answer`.
     """
 
     verdict: Reason | None
     trace: dict[str, Any] = field(default_factory=dict)
-    count: int = 0
-    suggest: Callable[[int], Suggestion | None] = lambda number: None
+    shown: Callable[[], Suggestion | None] = lambda: None
+    options: tuple[Callable[[], Suggestion | None], ...] = ()
 
     def automatic(self) -> Answer:
-        """Return the answer to an automatic request: the best option, or nothing."""
-        best = self.suggest(0) if self.verdict is None else None
+        """Return the answer to an automatic request: the probable part of the best option, or nothing."""
+        best = self.shown() if self.verdict is None else None
         if best is None:
             return Answer((), self.verdict or Reason.DOES_NOT_FIT, self.trace)
         return Answer((best,), Reason.SHOWN, self.trace)
@@ -60,21 +67,21 @@ class Proposals:
     def invoked(self) -> Answer:
         """Return the answer to an invoked request: the best options that fit, whatever their probability."""
         found: list[Suggestion] = []
-        for number in range(self.count):
-            suggestion = self.suggest(number)
+        for make in self.options:
+            suggestion = make()
             if suggestion is not None:
                 found.append(suggestion)
             if len(found) == INVOKED_LIMIT:
                 break
         if found:
             return Answer(tuple(found), Reason.SHOWN, self.trace)
-        missing = Reason.DOES_NOT_FIT if self.count else self.verdict or Reason.NO_MATCH
+        missing = Reason.DOES_NOT_FIT if self.options else self.verdict or Reason.NO_MATCH
         return Answer((), missing, self.trace)
 
 
 @cache
 def _shipped() -> tuple[Any, Gate]:
-    return load_trees(), Gate.load()
+    return load_trees(), Gate.shipped()
 
 
 class RetrievalEngine:
@@ -134,23 +141,61 @@ class RetrievalEngine:
             return Proposals(Reason.CANCELLED, trace)
         if ranked is None or not ranked.options:
             return Proposals(Reason.NO_MATCH, trace)
-        probability = self._gate.probability(inputs(ranked))
-        threshold = self._gate.threshold(self._settings.precision)
+        return self._judge(request, ranked, trace)
+
+    def _judge(self, request: Request, ranked: Ranked, trace: dict[str, Any]) -> Proposals:
+        """Return the proposals for ranked options."""
+        tree = word_tree(ranked)
+        words = self._gate.probabilities(tree.rows)
+        precision = self._settings.precision
+        decision = decide(tree, words, precision, request.refused)
         trace |= {
             "matches": len(ranked.matches),
             "candidates": len(ranked.candidates.best),
             "longest": int(ranked.matches.length.max()),
-            "probability": round(probability, 4),
-            "threshold": round(threshold, 4),
+            "probability": round(decision.probability, 4),
+            "threshold": round(precision, 4),
         }
-        verdict = Reason.GATE if probability < threshold else _rule_after_ranking(request, ranked)
+        if decision.part is not None:
+            trace["worth"] = round(decision.part.worth, 1)
 
-        def suggest(number: int) -> Suggestion | None:
-            option = ranked.options[number]
-            sure = _option_probability(ranked, option, probability)
-            return self._maker.make(request, ranked, option, sure, trace)
+        def shown() -> Suggestion | None:
+            choice = decision.shown
+            assert choice is not None
+            part = replace(ranked.options[choice.option], text=choice.text.rstrip())
+            keep = partial(self._keep, request, choice) if choice.ends else lambda lines: ((), choice.probability)
+            return self._maker.make(request, ranked, part, choice.probability, trace, keep)
 
-        return Proposals(verdict, trace, len(ranked.options), suggest)
+        def whole(option: Option, probability: float) -> Callable[[], Suggestion | None]:
+            return lambda: self._maker.make(request, ranked, option, probability, trace)
+
+        ranking = _by_probability(ranked, [line_probability(tree, words, option.text) for option in ranked.options])
+        verdict = _rule_after_ranking(ranked, decision)
+        return Proposals(verdict, trace, shown, tuple(whole(*one) for one in ranking))
+
+    def _keep(self, request: Request, choice: Choice, lines: Sequence[str]) -> tuple[Sequence[str], float]:
+        """Return the lines that may follow as far as the gate expects all of them, and the probability of all the text.
+
+        Each line is judged as if the user had typed all text before it and asked at its start.
+        """
+        document, probability = request.document, choice.probability
+        text, behind = document.text[: request.offset] + choice.text.rstrip(), document.text[request.offset :]
+        for number, line in enumerate(lines[:MORE_LINES]):
+            blanks = leading_blanks(line)
+            text += line_end(document.text) + blanks
+            with self._ranker.looking_ahead(document.uri):
+                ahead = replace(document, text=text + behind)
+                ranked = self._ranker.rank(ahead, len(text), lambda: False)
+            if ranked is None:
+                return lines[:number], probability
+            tree = word_tree(ranked)
+            body = line[len(blanks) :]
+            kept = line_probability(tree, self._gate.probabilities(tree.rows), body)
+            if kept is None or probability * kept < self._settings.precision:
+                return lines[:number], probability
+            probability *= kept
+            text += body
+        return lines[:MORE_LINES], probability
 
     def _use(self, index: "Index | None") -> None:
         """Take an index, and the repository's own gate where ``ondol eval --fit-gate`` has made one."""
@@ -176,17 +221,37 @@ def _rule_before_search(request: Request) -> Reason | None:
     return Reason.IN_NUMBER if _NUMBER.search(text[max(offset - 40, 0) : offset]) else None
 
 
-def _rule_after_ranking(request: Request, ranked: Ranked) -> Reason | None:
-    """Return the display rule that keeps the best option from being shown automatically."""
-    best = ranked.options[0]
-    if ranked.ends is not None and ranked.ends > best.score:
-        return Reason.LINE_ENDS
-    if ranked.cursor.readings[-1].partial and request.popup is None and _REST_OF_WORD.fullmatch(best.text):
-        return Reason.FINISHES_WORD
-    return Reason.INDENT_FIRST if ranked.indentation(best) else None
+def _rule_after_ranking(ranked: Ranked, decision: Decision) -> Reason | None:
+    """Return why the probable part of the best option is not shown automatically; None if it is shown."""
+    if decision.part is None:
+        ends = ranked.ends is not None and ranked.ends > ranked.options[0].score
+        return Reason.LINE_ENDS if ends else Reason.GATE
+    if ranked.indentation(ranked.options[decision.part.option]):
+        return Reason.INDENT_FIRST
+    choice = decision.shown
+    if choice is None:
+        return Reason.SAVES_LITTLE
+    cursor = ranked.cursor
+    line = (cursor.prefix + choice.text).strip()
+    below = [text.strip() for text in cursor.line_context.after.lines[:NEXT_LINES]]
+    return Reason.STANDS_BELOW if len(line) > LEAST and any(text.startswith(line) for text in below) else None
 
 
-def _option_probability(ranked: Ranked, option: Option, probability: float) -> float:
-    """Return an option's probability: the gate's for the best one, less for later ones by the ranker's log-odds."""
-    odds = probability / max(1 - probability, 1e-9) * math.exp(option.score - ranked.options[0].score)
-    return min(odds / (1 + odds), probability)
+def _by_probability(ranked: Ranked, lines: list[float | None]) -> list[tuple[Option, float]]:
+    """Return the options with the probability that the line goes on so, the best first.
+
+    At a line's start the gate orders the options, since it sees which words they share: 25.4 instead of 23.4 % of the
+    first ones are right (six repositories). Within a line its order is no better than the ranker's.
+
+    :param lines: the gate's probability of each option; None for those that it has not judged. They come last, with
+        less than the others by the ranker's log-odds.
+    """
+    pairs = list(zip(ranked.options, lines, strict=True))
+    found = [(option, one) for option, one in pairs if one is not None]
+    if ranked.cursor.at_start:
+        found.sort(key=lambda pair: -pair[1])
+    last, least = (found[-1][0], min(one for _, one in found)) if found else (ranked.options[0], 0.5)
+    for option in (option for option, one in pairs if one is None):
+        odds = least / max(1 - least, 1e-9) * math.exp(min(0.0, option.score - last.score))
+        found.append((option, min(odds / (1 + odds), least)))
+    return found

@@ -1,15 +1,16 @@
-"""Estimates how probable it is that the best suggestion is right, and from which probability it is shown automatically.
+"""Decides word by word how much of the best options is shown automatically.
 
-A tree ensemble judges the best option by the ranker's scores and its features. Two numbers, a slope and a bias, turn
-its log-odds into a probability (Platt scaling). ``scripts/fit_ranker.py`` fits both on public histories, and
-``ondol eval --fit-gate`` fits the two numbers again on a repository's own. The user sets the precision that shown
-suggestions shall have; the threshold for it comes from the same fit.
+A tree ensemble gives each word of a :class:`WordTree` the probability that the author writes it, given that the words
+before it are right. A slope and a bias correct its log-odds (Platt scaling). ``scripts/fit_gate.py`` fits the ensemble
+on public histories, typed key by key; ``ondol eval --fit-gate`` fits the two numbers on a repository's own history.
 
-This module knows no text; the display rules (inside a word, inside a number) are in ``engine``.
+A text is cut where the probability of all its words together falls below the user's ``precision``. What is left is
+shown if it is expected to save enough characters.
 """
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,43 +19,38 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lsp_server.retrieval.ranker import Ranked
-from lsp_server.retrieval.ranker_features import FEATURES
 from lsp_server.retrieval.trees import TreeEnsemble, sigmoid
+from lsp_server.retrieval.word_tree import INPUTS, WordTree
 
-SHIPPED: Final = Path(__file__).parents[1] / "data" / "gate.json"
-TREES: Final = Path(__file__).parents[1] / "data" / "gate-trees.json"
+TREES: Final = Path(__file__).parents[1] / "data" / "gate.json"
 
-INPUTS: Final = (
-    "score",
-    "margin",
-    "against_end",
-    "sum_of_others",
-    "characters",
-    "second",
-    "third",
-    "fourth",
-    *FEATURES,
-)
-_FAR: Final = 6.0
-_LATER: Final = 3
+WORTH: Final = 7.0
+"""Characters that a text has to be expected to save, from which it is shown."""
+
+LEAST: Final = 3
+"""Characters of the shortest text that is shown automatically."""
+
+KIND: Final = "words"
+"""Names the form of a fitted gate's file; earlier versions judged whole lines."""
+
+Floats = NDArray[np.float64]
 
 
-def inputs(ranked: Ranked) -> NDArray[np.float64]:
-    """Return the gate's inputs for the best option, ``(len(INPUTS),)``."""
-    best = ranked.options[0]
-    scores = [option.score - best.score for option in ranked.options[1:]]
-    ends = ranked.ends if ranked.ends is not None else best.score - _FAR
-    others = sum(sigmoid(option.score) for option in ranked.options[1:])
-    head = [
-        best.score,
-        min(-scores[0], _FAR) if scores else _FAR,
-        max(-_FAR, min(best.score - ends, _FAR)),
-        math.log(others + 0.01),
-        math.log1p(len(best.text)),
-        *(scores + [-2 * _FAR] * _LATER)[:_LATER],
-    ]
-    return np.concatenate((head, best.features))
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The part of an option that is probable enough.
+
+    :param node: its last word in the tree. :param option: the number of the option. :param text: the part.
+    :param ends: whether the line is expected to end behind it.
+    :param probability: that the author writes all of it. :param worth: characters that it is expected to save.
+    """
+
+    node: int
+    option: int
+    text: str
+    ends: bool
+    probability: float
+    worth: float
 
 
 @cache
@@ -65,69 +61,133 @@ def shipped_trees() -> TreeEnsemble:
     """
     trees = TreeEnsemble.load(TREES)
     if trees.names != INPUTS:
-        raise ValueError(f"{TREES.name} was fitted for other inputs; run scripts/fit_ranker.py")
+        raise ValueError(f"{TREES.name} was fitted for other inputs; run scripts/fit_gate.py")
     return trees
 
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """A calibrated gate.
-
-    :param slope, bias: probability = sigmoid(slope * score of the trees + bias).
-    :param table: rows of (precision, threshold): suggestions above the threshold were right that often.
-    """
+    """A calibrated gate: the probability of a word is sigmoid(slope * score of the trees + bias)."""
 
     trees: TreeEnsemble
-    slope: float
-    bias: float
-    table: tuple[tuple[float, float], ...]
+    slope: float = 1.0
+    bias: float = 0.0
 
     @classmethod
-    def load(cls, path: Path = SHIPPED) -> "Gate":
-        """Return the gate in a JSON file.
+    def shipped(cls) -> "Gate":
+        """Return the gate that was fitted on public histories."""
+        return cls(shipped_trees())
 
-        :raises ValueError: the file is no gate.
+    @classmethod
+    def load(cls, path: Path) -> "Gate":
+        """Return the gate that was fitted on a repository.
+
+        :raises ValueError: the file is no gate of this version.
         """
         data = json.loads(path.read_text("utf-8"))
+        if not isinstance(data, dict) or data.get("kind") != KIND:
+            raise ValueError(f"{path} is no gate of this version; fit it again with ondol eval --fit-gate")
         try:
-            table = tuple((float(a), float(b)) for a, b in data["table"])
-            return cls(shipped_trees(), float(data["slope"]), float(data["bias"]), table)
+            return cls(shipped_trees(), float(data["slope"]), float(data["bias"]))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no gate of this version; fit it again with ondol eval --fit-gate") from error
+            raise ValueError(f"{path} is no whole gate; fit it again with ondol eval --fit-gate") from error
 
     def dumps(self) -> str:
         """Return the calibration as JSON, without the trees."""
-        parts = {"slope": round(self.slope, 6), "bias": round(self.bias, 6), "table": self.table}
-        return json.dumps(parts) + "\n"
+        return json.dumps({"kind": KIND, "slope": round(self.slope, 6), "bias": round(self.bias, 6)}) + "\n"
 
-    def probability(self, values: NDArray[np.float64]) -> float:
-        """Return the probability that the suggestion is right."""
-        return float(self.probabilities(values[None, :])[0])
+    def probabilities(self, rows: Floats) -> Floats:
+        """Return the probability of each word, given the words before it.
 
-    def probabilities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probabilities of many suggestions, ``(cases, len(INPUTS))``."""
-        return sigmoid(self.slope * self.trees.scores(values) + self.bias)
-
-    def threshold(self, precision: float) -> float:
-        """Return the probability from which suggestions are shown, for the wanted precision of what is shown."""
-        precisions = [row[0] for row in self.table]
-        thresholds = [row[1] for row in self.table]
-        return float(np.interp(precision, precisions, thresholds))
+        :param rows: ``(words, len(INPUTS))``, as in ``WordTree.rows``.
+        """
+        return sigmoid(self.slope * self.trees.scores(rows) + self.bias)
 
 
-def fit(values: NDArray[np.float64], right: NDArray[np.bool_], trees: TreeEnsemble | None = None) -> Gate:
-    """Fit a gate to suggestions with known outcome.
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate makes of a tree.
 
-    :param values: ``(cases, len(INPUTS))``. :param right: ``(cases,)``.
-    :param trees: None for the shipped ones.
+    :param probability: of the part that is probable enough, or of the next word where there is none.
+    :param part: the part that is probable enough, if its next word is too; ``shown``: the same if it saves enough.
+    """
+
+    probability: float
+    part: Choice | None
+    shown: Choice | None
+
+
+def decide(tree: WordTree, words: Floats, precision: float, refused: Sequence[str] = ()) -> Decision:
+    """Decide which part of the options is shown automatically.
+
+    The next word has to be as sure as the square root of the wanted precision: two such words give the precision.
+    Without this rule 2 to 3 points more of the texts begin with a wrong word.
+
+    :param words: the probability of each node. :param refused: texts that are not shown, from the cursor on.
+    """
+    next_word = float(words[tree.children[0]].max(initial=0.0))
+    part = choose(tree, words, precision, refused)
+    if part is None or next_word < math.sqrt(precision):
+        return Decision(part.probability if part else next_word, None, None)
+    enough = len(part.text.strip()) >= LEAST and part.worth >= WORTH
+    return Decision(part.probability, part, part if enough else None)
+
+
+def choose(tree: WordTree, words: Floats, precision: float, refused: Sequence[str] = ()) -> Choice | None:
+    """Return the longest part of an option that is right with the wanted probability; None if there is none.
+
+    The most probable word comes next, and the line's end if that is most probable. A part that begins with a refused
+    text, or that a refused text begins with, gives way to the next most probable one.
+
+    :param words: the probability of each node. :param refused: texts, from the cursor on.
+    """
+
+    def best(node: int, probability: float, worth: float) -> Choice | None:
+        for child in sorted(tree.children[node], key=lambda one: -words[one]):
+            both = probability * float(words[child])
+            if both < precision:
+                break
+            if tree.ends[child]:
+                return made(node, True, both, worth)
+            gained = both * (len(tree.text[child]) - len(tree.text[node]))
+            if (found := best(child, both, worth + gained)) is not None:
+                return found
+        return made(node, False, probability, worth)
+
+    def made(node: int, ends: bool, probability: float, worth: float) -> Choice | None:
+        text = tree.text[node]
+        if not text.strip() or any(text.startswith(one) or one.startswith(text) for one in refused):
+            return None
+        return Choice(node, tree.option[node], text, ends, probability, worth)
+
+    return best(0, 1.0, 0.0)
+
+
+def line_probability(tree: WordTree, words: Floats, text: str) -> float | None:
+    """Return the probability that the line goes on with a whole text and ends there; None if the tree lacks its end."""
+    node, probability = 0, 1.0
+    while True:
+        for child in tree.children[node]:
+            if text.startswith(tree.text[child]) and (not tree.ends[child] or text == tree.text[node]):
+                node = child
+                probability *= float(words[child])
+                break
+        else:
+            return None
+        if tree.ends[node]:
+            return probability
+
+
+def fit(rows: Floats, right: NDArray[np.bool_], trees: TreeEnsemble | None = None) -> Gate:
+    """Fit a gate to words with known outcome.
+
+    :param rows: ``(words, len(INPUTS))``. :param right: ``(words,)``. :param trees: None for the shipped ones.
     """
     trees = trees or shipped_trees()
-    scores = trees.scores(values)
-    slope, bias = calibrate(scores, right)
-    return Gate(trees, slope, bias, thresholds(sigmoid(slope * scores + bias), right))
+    return Gate(trees, *calibrate(trees.scores(rows), right))
 
 
-def calibrate(scores: NDArray[np.float64], right: NDArray[np.bool_], pull: float = 2.0) -> tuple[float, float]:
+def calibrate(scores: Floats, right: NDArray[np.bool_], pull: float = 2.0) -> tuple[float, float]:
     """Fit slope and bias that turn log-odds into probabilities of these outcomes, by Newton's method.
 
     :param pull: weight of the prior that slope and bias are 1 and 0.
@@ -136,7 +196,7 @@ def calibrate(scores: NDArray[np.float64], right: NDArray[np.bool_], pull: float
     prior = np.array([1.0, 0.0])
     beta = prior.copy()
 
-    def loss(at: NDArray[np.float64]) -> float:
+    def loss(at: Floats) -> float:
         z = x @ at
         return float(np.logaddexp(0, z).sum() - z @ right + pull / 2 * ((at - prior) ** 2).sum())
 
@@ -151,16 +211,3 @@ def calibrate(scores: NDArray[np.float64], right: NDArray[np.bool_], pull: float
         if np.abs(step).max() < 1e-8:
             break
     return float(beta[0]), float(beta[1])
-
-
-def thresholds(probability: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
-    """Return, for precisions from 0.3 to 0.95, the lowest threshold above which suggestions are right that often."""
-    order = np.argsort(-probability)
-    running = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    table = []
-    for precision in np.arange(0.30, 0.96, 0.05):
-        enough = np.flatnonzero(running >= precision)
-        enough = enough[enough >= min(20, len(order) - 1)]
-        last = int(enough[-1]) if len(enough) else 0
-        table.append((round(float(precision), 2), round(float(probability[order[last]]), 4)))
-    return tuple(table)

@@ -5,7 +5,8 @@ another open document or in the repository, or is derived from it by exchanging 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -87,6 +88,7 @@ class Ranked:
     """The options at a cursor, best first.
 
     :param ends: the score of the line ending at the cursor, or None if nothing suggests that.
+    :param scores: the ranker's score of each candidate.
     """
 
     cursor: CursorContext
@@ -95,6 +97,7 @@ class Ranked:
     matches: Matches
     candidates: Candidates
     texts: SourceTexts
+    scores: NDArray[np.float64]
 
     def source(self, match: int) -> tuple[SourceText, int]:
         """Return the text that a match stands in, and its line there."""
@@ -156,6 +159,14 @@ class Ranker:
         self._lexed.pop(uri, None)
         self._opened.pop(uri, None)
         self._cursors.forget(uri)
+
+    @contextmanager
+    def looking_ahead(self, uri: str) -> Iterator[None]:
+        """Rank elsewhere in a document for a moment; what is kept for its present line stays as it is."""
+        removed, hits = self._removed, self._hits
+        with self._cursors.kept(uri):
+            yield
+        self._removed, self._hits = removed, hits
 
     def rank(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Ranked | None:
         """Return the options at a cursor; None if there are no candidates, or when cancelled."""
@@ -249,4 +260,4 @@ def _spell(retrieved: Retrieved, scores: NDArray[np.float64]) -> Ranked:
             options.append(Option(text, score, candidates.rows[number], number, int(candidates.best[number])))
             if len(options) == TEXTS:
                 break
-    return Ranked(retrieved.cursor, tuple(options), ends, retrieved.matches, candidates, retrieved.texts)
+    return Ranked(retrieved.cursor, tuple(options), ends, retrieved.matches, candidates, retrieved.texts, scores)

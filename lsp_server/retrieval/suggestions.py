@@ -1,5 +1,6 @@
 """Makes a suggestion of an option of the ranker: with the lines that follow, fitted to its place."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from indexer.config import Settings
@@ -11,7 +12,10 @@ from lsp_server.retrieval.ranker import Option, Ranked
 from lsp_server.types import Request, Suggestion
 
 MULTI_LINE_PROBABILITY: Final = 0.5
-"""Probability of the first line from which following lines are added."""
+"""Probability of the first line from which following lines are added to a suggestion that was requested manually."""
+
+Keep = Callable[[Sequence[str]], tuple[Sequence[str], float]]
+"""Takes the lines that may follow, and returns those to keep and the probability of all the text."""
 
 
 class SuggestionMaker:
@@ -25,15 +29,27 @@ class SuggestionMaker:
         self._fitter = fitter
 
     def make(
-        self, request: Request, ranked: Ranked, option: Option, probability: float, trace: dict[str, Any]
+        self,
+        request: Request,
+        ranked: Ranked,
+        option: Option,
+        probability: float,
+        trace: dict[str, Any],
+        keep: Keep | None = None,
     ) -> Suggestion | None:
-        """Return an option as a suggestion, or None where it does not fit; ``trace`` says what was cut, or why not."""
+        """Return an option as a suggestion, or None where it does not fit; ``trace`` says what was cut, or why not.
+
+        :param keep: decides about the lines that may follow; None for all of them, if the first is probable enough.
+        """
         cursor = ranked.cursor
         unit = self._fitter.unit(request.document, request.offset)
         blanks = leading_blanks(cursor.prefix) or _indentation(ranked, option, unit)
         lines = [option.text]
-        if self._settings.multi_line and probability >= MULTI_LINE_PROBABILITY and not cursor.rest.strip():
-            lines += next_lines(ranked, option, self._settings.max_lines - 1, blanks, unit)
+        likely = keep is not None or probability >= MULTI_LINE_PROBABILITY
+        if self._settings.multi_line and likely and not cursor.rest.strip():
+            following = next_lines(ranked, option, self._settings.max_lines - 1, blanks, unit)
+            kept, probability = keep(following) if keep and following else (following, probability)
+            lines += kept
         if not cursor.prefix:  # invoked on a line that is not indented yet
             lines[0] = blanks + lines[0]
         fitted = self._fitter.fit(request.document, request.offset, "\n".join(lines))

@@ -112,18 +112,15 @@ class Completions:
         for key in [key for key in self._newest if key[0] == key_of(uri)]:
             self._end(key, Reason.STALE)
         document = self._documents.get(uri)
-        self._feedback.key(key_of(uri))
         edits = [(one.start, one.end, one.text) if one.start and one.end else None for one in changes]
         if document is not None and self._refusals.changed(key_of(uri), document.buffer.lines, edits):
             self._memory.forget(key_of(uri))
-            self._feedback.ended(key_of(uri), "past")
         item = self._accepted.pop(key_of(uri), None)
         if item is not None:
             self._prefetch(key_of(uri), item)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
-        self._feedback.ended(key_of(uri), "gone")
         self.changed(uri)
         self._memory.forget(key_of(uri))
         self._refusals.forget(key_of(uri))
@@ -142,7 +139,6 @@ class Completions:
         """Suggest nothing more on the line of an item that the user dismissed (Escape)."""
         for key in self._refusals.dismissed(identifier):
             self._memory.forget(key)
-            self._feedback.ended(key, "dismissed")
 
     def _prefetch(self, key: str, item: Item) -> bool:
         """Begin the completion behind an item; False where the document does not hold the item (yet)."""
@@ -196,8 +192,6 @@ class Completions:
         finally:
             record["ms"] = round(1000 * (time.perf_counter() - began), 2)
             record.setdefault("reason", Reason.EMPTY)
-            if request.automatic and items == [] and record["reason"] not in (Reason.CANCELLED, Reason.ERROR):
-                self._feedback.ended(request.key[0], "gone")
             self._traces.add(context.session.traces if context is not None else None, record)
         return items
 
@@ -249,7 +243,6 @@ class Completions:
             record |= {"refused": len(standing.refused), "new_refusals": standing.new}
         if standing.new:
             self._memory.forget(request.key[0])
-            self._feedback.ended(request.key[0], "past")
         return standing
 
     def _usable(self, context: RequestContext) -> Snapshot | Reason:
@@ -356,7 +349,7 @@ class Completions:
                 "probability": round(item.suggestion.probability, 3),
             }
             stats = running.context.session.stats
-            offered = Offered(item.id, item.text, offset - item.start, offset, stats, facts, read, key_of(uri))
+            offered = Offered(item.id, item.text, offset - item.start, offset, stats, facts, read)
             self._feedback.offer(offered, still_offered(item))
 
 

@@ -4,10 +4,6 @@ Retention is what counts, because people accept and then delete. After 30 second
 text is looked for around the place where it was inserted. Only numbers are written, never text, and they stay on this
 machine.
 
-One record says how each automatic text ended: accepted, typed past, dismissed, replaced by another text, or gone, after
-how many keys, and whether a part of it was accepted. The typing replay (``ondol eval --typing``) counts the same things
-in the same words. A text counts once, however often it was typed through or suggested again where it stood.
-
 This module knows no protocol.
 """
 
@@ -24,9 +20,6 @@ SHOWN_AFTER_S: Final = 0.75
 LOOK_AFTER_S: Final = (30, 300)
 AROUND: Final = 2_000
 SHORTEST_PIECE: Final = 3
-CLOSING: Final = " )]}\"'`;"
-ENDS: Final = ("accepted", "past", "dismissed", "replaced", "gone")
-"""How an automatic text can end; the replay has the same words."""
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -38,7 +31,6 @@ class Offered:
     :param text: the whole replacement; its first ``skip`` characters were typed already.
     :param at: code point offset of the cursor.
     :param read: returns the document's current text, or None once it is closed.
-    :param document: the key of its document. :param keys: changes of the document while it was on screen.
     """
 
     id: str
@@ -48,21 +40,13 @@ class Offered:
     ring: Ring | None
     facts: dict[str, Any]
     read: Callable[[], str | None]
-    document: str = ""
     shown: bool = False
     accepted: bool = False
-    part: bool = False
-    keys: int = 0
 
     @property
     def insert(self) -> str:
         """The text that accepting it adds at the cursor."""
         return self.text[self.skip :]
-
-    def goes_on_as(self, other: "Offered") -> bool:
-        """Whether another text is the rest of this one after its beginning was typed; closing marks do not count."""
-        rest = self.insert[max(other.at - self.at, 0) :].rstrip(CLOSING)
-        return other.at >= self.at and rest == other.insert.rstrip(CLOSING) != ""
 
 
 class Feedback:
@@ -75,40 +59,20 @@ class Feedback:
         self._recorder = recorder
         self._later = later
         self._offered: dict[str, Offered] = {}
-        self._on_screen: dict[str, Offered] = {}
 
     def offer(self, offered: Offered, still_there: Callable[[], bool]) -> None:
         """Follow a suggestion; it counts as shown if ``still_there()`` after 750 ms, or when the editor reports it."""
         if offered.id in self._offered:
             return
-        before = self._on_screen.get(offered.document)
-        again = before is not None and before.goes_on_as(offered)
-        self._offered[offered.id] = before if again and before is not None else offered
+        self._offered[offered.id] = offered
         while len(self._offered) > 500:
             self._offered.pop(next(iter(self._offered)))
-        if again:
-            return
-        self.ended(offered.document, "replaced")
-        if offered.facts.get("automatic"):
-            self._on_screen[offered.document] = offered
 
         def look() -> None:
             if still_there():
                 self.shown(offered.id)
 
         self._later(SHOWN_AFTER_S, look)
-
-    def key(self, document: str) -> None:
-        """Count a change of a document for the text on screen in it."""
-        if document in self._on_screen:
-            self._on_screen[document].keys += 1
-
-    def ended(self, document: str, how: str) -> None:
-        """Record how the text on screen in a document ended, one of :data:`ENDS`; nothing where there is none."""
-        offered = self._on_screen.pop(document, None)
-        if offered is not None:
-            facts = {"characters": len(offered.insert), "keys": offered.keys, "part": offered.part}
-            self._write(offered, "ended", how=how, **facts)
 
     def shown(self, identifier: str) -> bool:
         """Record that the editor shows a suggestion; return whether it is known."""
@@ -125,7 +89,6 @@ class Feedback:
             return False
         self.shown(identifier)
         taken = len(split_at(offered.text, max(0, length), UTF16)[0])
-        offered.part = True
         self._write(offered, "partial", characters=max(0, taken - offered.skip))
         return True
 
@@ -135,8 +98,6 @@ class Feedback:
         if offered is None:
             return False
         self.shown(identifier)
-        if self._on_screen.get(offered.document) is offered:
-            self.ended(offered.document, "accepted")
         if not offered.accepted:
             offered.accepted = True
             self._write(offered, "accepted", characters=len(offered.insert))
@@ -151,7 +112,7 @@ class Feedback:
         kept, similarity = retained(offered.insert, text, offered.at)
         self._write(offered, "retained", after=seconds, kept=round(kept, 3), similarity=round(similarity, 3))
 
-    def _write(self, offered: Offered, event: str, **numbers: float | str) -> None:
+    def _write(self, offered: Offered, event: str, **numbers: float) -> None:
         record = {"time": round(time.time(), 1), "event": event, "id": offered.id, **offered.facts, **numbers}
         self._recorder.put(offered.ring, record)
 
@@ -192,11 +153,8 @@ def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dic
     rows = []
     for key, counts in sorted(groups.items(), key=lambda pair: (pair[0][0] == "all", pair[0])):
         row = dict(zip(("language", "engine", "adapter"), key, strict=True)) | counts
-        _add_ends(row)
-        for name in ("shown", "accepted", "partial"):
-            row[name] = len(row[name])
         row["characters"] = sum(counts["characters"].values())
-        row["accepted_share"] = round(row["accepted"] / row["shown"], 3) if row["shown"] else None
+        row["accepted_share"] = round(counts["accepted"] / counts["shown"], 3) if counts["shown"] else None
         for name in ("kept_30", "kept_300", "similar_30", "similar_300"):
             values = row.pop(name)
             row[name] = round(sum(values) / len(values), 3) if values else None
@@ -204,28 +162,11 @@ def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dic
     return rows
 
 
-def _add_ends(row: dict[str, Any]) -> None:
-    """Replace the records of how texts ended by their number, shares and mean life time, as the typing replay has them.
-
-    An editor may report an accept after its next request, which found nothing: an accepted text ended as accepted.
-    """
-    ends = row.pop("ends")
-    hows = ["accepted" if name in row["accepted"] else one.get("how") for name, one in ends.items()]
-    parts = sum(bool(one.get("part")) and how != "accepted" for one, how in zip(ends.values(), hows, strict=True))
-    count = len(ends)
-    row["seen"] = count
-    row["accepted_whole"] = round(hows.count("accepted") / count, 3) if count else None
-    row["accepted_in_part"] = round(parts / count, 3) if count else None
-    row["typed_past"] = round(hows.count("past") / count, 3) if count else None
-    row["keys_on_screen"] = round(sum(int(one.get("keys", 0)) for one in ends.values()) / count, 2) if count else None
-
-
 def _empty() -> dict[str, Any]:
     return {
-        "shown": set(),
-        "accepted": set(),
-        "partial": set(),
-        "ends": {},
+        "shown": 0,
+        "accepted": 0,
+        "partial": 0,
         "characters": {},
         "kept_30": [],
         "kept_300": [],
@@ -237,9 +178,7 @@ def _empty() -> dict[str, Any]:
 def _count(counts: dict[str, Any], record: dict[str, Any]) -> None:
     event = record.get("event")
     if event in ("shown", "accepted", "partial"):
-        counts[event].add(record.get("id"))
-    if event == "ended":
-        counts["ends"][record.get("id")] = record
+        counts[event] += 1
     if event in ("accepted", "partial"):
         taken = counts["characters"]  # by suggestion: accepted word by word, the same text is reported several times
         taken[record.get("id")] = max(taken.get(record.get("id"), 0), int(record.get("characters", 0)))

@@ -200,10 +200,10 @@ def explain(record: dict[str, Any]) -> list[str]:
 
 def _needed(record: dict[str, Any]) -> str:
     """Return what an automatic request needed, for the sentence about its probability; an invoked one needs nothing."""
-    threshold, precision = (record.get("trace") or {}).get("threshold"), record.get("precision")
-    if not record.get("automatic") or not isinstance(threshold, int | float) or not isinstance(precision, int | float):
+    threshold = (record.get("trace") or {}).get("threshold")
+    if not record.get("automatic") or not isinstance(threshold, int | float):
         return ""
-    return f"; {threshold:.0%} is enough here, so that {precision:.0%} of all that is shown is right (`precision`)"
+    return f"; {threshold:.0%} is asked for (`precision`)"
 
 
 def _plain(value: Any) -> str:

@@ -65,8 +65,8 @@ def test_no_reason_is_a_bare_string() -> None:
 
 
 def test_traces_store_the_value() -> None:
-    answer = Answer((), Reason.FINISHES_WORD)
-    assert json.loads(json.dumps({"reason": answer.reason})) == {"reason": "popup-finishes-word"}
+    answer = Answer((), Reason.SAVES_LITTLE)
+    assert json.loads(json.dumps({"reason": answer.reason})) == {"reason": "saves-little"}
 
 
 def test_a_reason_of_another_version_is_named() -> None:

@@ -26,6 +26,7 @@ from indexer.errors import UserError
 from lsp_server.retrieval import gate
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.retrieval.gate import Gate
+from lsp_server.retrieval.word_tree import INPUTS, WordTree
 from lsp_server.types import Answer, Suggestion
 from tests.support import commit_histories, repositories
 
@@ -220,11 +221,17 @@ def test_an_unknown_system_is_one_sentence(tmp_path):
 
 
 def examples(rng, count, shift):
-    """Suggestions whose outcomes follow the shipped trees's log-odds, shifted."""
-    values = rng.normal(size=(count, len(gate.INPUTS)))
-    scores = gate.shipped_trees().scores(values)
-    right = rng.random(count) < 1 / (1 + np.exp(-(scores + shift)))
-    return gate_fitting.GateExamples(values, right, count)
+    """Cursors with one word each, whose outcomes follow the log-odds of the shipped trees, shifted."""
+    values = rng.normal(size=(count, len(INPUTS)))
+    right = rng.random(count) < 1 / (1 + np.exp(-(gate.shipped_trees().scores(values) + shift)))
+    made = [one_word(row, outcome) for row, outcome in zip(values, right, strict=True)]
+    return gate_fitting.GateExamples(made, count)
+
+
+def one_word(row, right):
+    rows = np.array([np.zeros(len(INPUTS)), row])
+    tree = WordTree(["", "configuration"], [-1, 0], [0, 0], [False, False], [[1], []], rows)
+    return gate_fitting.GateExample(tree, [True, bool(right)])
 
 
 def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
@@ -244,7 +251,7 @@ def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
     path = own_gate_file(mine, root)
     assert done.written == path
     fitted = Gate.load(path)
-    assert fitted.bias > Gate.load().bias + 1
+    assert fitted.bias > Gate.shipped().bias + 1
     # A replay uses it only where everything it was fitted on lies before the first index.
     assert own_gate.usable(mine, root, later).bias == fitted.bias
     assert own_gate.usable(mine, root, head).bias == fitted.bias
@@ -253,14 +260,20 @@ def test_a_gate_is_fitted_kept_only_if_better_and_then_used(tmp_path):
     assert own_gate.usable(mine, root, rewritten) is None
     assert own_gate.usable(mine, root, None) is None
     path.unlink()
-    shipped = Gate.load()
-    same = [(replace_scores(rng, shipped), {"newest": head}) for _ in range(3)]
+    same = [(examples(rng, 400, 0.0), {"newest": head}) for _ in range(3)]
     done = gate_fitting.refit(same, mine, root)
-    assert (done.written is None) == (done.gain <= done.noise)
     assert path.exists() == (done.written is not None)
+    if done.gain <= done.noise:
+        assert done.written is None
 
 
-def replace_scores(rng, shipped):
-    """Suggestions on which the shipped gate is right about itself."""
-    values = rng.normal(size=(400, len(gate.INPUTS)))
-    return gate_fitting.GateExamples(values, rng.random(400) < shipped.probabilities(values), 400)
+def test_a_gate_that_would_fall_silent_is_not_kept():
+    """It may be right about a history in which little is right, but a team that gets no suggestion has lost its tool."""
+    shipped = {"coverage": 0.2, "precision": 0.4, "saved": 2.0}
+    silent = {"coverage": 0.0, "precision": None, "saved": 0.0}
+    shy = {"coverage": 0.1, "precision": 0.7, "saved": 1.0}
+    assert not gate_fitting.as_useful(shipped, silent, 0.66)
+    assert gate_fitting.as_useful(shipped, shy, 0.66)  # the shipped gate was too bold
+    assert not gate_fitting.as_useful({**shipped, "precision": 0.7}, shy, 0.66)
+    assert gate_fitting.as_useful({**shipped, "precision": 0.7}, {**shy, "saved": 1.9}, 0.66)
+    assert gate_fitting.as_useful(silent, silent, 0.66)

@@ -47,12 +47,12 @@ class Copies:
         if verdict is Reason.SHOWN:
             verdict = Reason.NO_MATCH
 
-        def suggest(number: int) -> Suggestion:
-            text, probability = self.found[number]
-            return Suggestion(text, request.offset, request.offset, probability, "retrieval")
+        def suggest(text: str, probability: float) -> Callable[[], Suggestion]:
+            return lambda: Suggestion(text, request.offset, request.offset, probability, "retrieval")
 
         trace = {"threshold": self.threshold} if self.found else {}
-        return Proposals(verdict, trace, len(self.found), suggest)
+        options = tuple(suggest(*one) for one in self.found)
+        return Proposals(verdict, trace, options[0] if options else lambda: None, options)
 
 
 class Scored(SlowBackend):
@@ -101,9 +101,9 @@ def live() -> bool:
     return False
 
 
-def test_where_retrieval_is_nearly_certain_the_model_is_not_asked(hybrid) -> None:
+def test_what_retrieval_shows_automatically_goes_out_without_the_model(hybrid) -> None:
     backend = Scored("wrong")
-    answer = hybrid(Copies(("right()", 0.95)), backend).complete(request(), live)
+    answer = hybrid(Copies(("right()", 0.7)), backend).complete(request(), live)
     assert [s.text for s in answer.suggestions] == ["right()"]
     assert (backend.generations, answer.trace["model_reason"]) == (0, Reason.RETRIEVAL_CERTAIN)
 
@@ -118,27 +118,26 @@ def test_a_line_of_the_model_is_shown_where_retrieval_is_unsure(hybrid) -> None:
 
 def test_a_copy_that_the_model_would_write_too_is_more_probable_than_either(hybrid) -> None:
     retrieval = Copies(("same()", 0.6))
-    answer = hybrid(retrieval, Scored("same()", scores={"same()": -0.2})).complete(request(), live)
-    [shown] = answer.suggestions
+    answer = hybrid(retrieval, Scored("same()", scores={"same()": -0.2})).complete(request(automatic=False), live)
+    shown = answer.suggestions[0]
     assert (shown.text, shown.engine) == ("same()", "both")
     assert shown.probability > 0.7
 
 
 def test_a_copy_that_the_model_finds_absurd_is_withdrawn(hybrid) -> None:
-    answer = hybrid(Copies(("absurd()", 0.7)), Scored("", logprob=-9.0)).complete(request(), live)
+    answer = hybrid(Copies(("absurd()", 0.7), reason="gate"), Scored("", logprob=-9.0)).complete(request(), live)
     assert (answer.suggestions, answer.reason) == ((), "gate")
 
 
-def test_where_the_model_is_late_retrieval_answers_at_the_deadline(hybrid) -> None:
+def test_where_the_model_is_late_the_answer_of_retrieval_goes_out_at_the_deadline(hybrid) -> None:
     backend = Scored("never")
-    engine = hybrid(Copies(("copied()", 0.7)), backend)
+    engine = hybrid(Copies(("copied()", 0.2), reason="gate"), backend)
     engine._settings = replace(engine._settings, deadline_ms=60)
     backend.gate.clear()
     began = time.monotonic()
     answer = engine.complete(request(), live)
     assert time.monotonic() - began < 2
-    assert [s.text for s in answer.suggestions] == ["copied()"]
-    assert answer.trace["model_reason"] == "late"
+    assert (answer.suggestions, answer.reason, answer.trace["model_reason"]) == ((), "gate", "late")
     backend.gate.set()
     eventually(lambda: backend.ended == ["end"])
     answer = engine.complete(request(), live)  # the generation went on and serves the next request
@@ -146,7 +145,7 @@ def test_where_the_model_is_late_retrieval_answers_at_the_deadline(hybrid) -> No
     assert answer.trace["model_reason"] == "end"
 
 
-@pytest.mark.parametrize("reason", ["in-word", "in-number", "popup-finishes-word", "indent-first"])
+@pytest.mark.parametrize("reason", ["in-word", "in-number", "indent-first"])
 def test_display_rules_hold_for_the_model_too(hybrid, reason: str) -> None:
     backend = Scored("text")
     answer = hybrid(Copies(("copied()", 0.7), reason=reason), backend).complete(request(), live)
@@ -207,9 +206,9 @@ def test_every_alternative_is_fitted_to_the_line(hybrid) -> None:
 
 
 def test_copy_scores_are_those_of_the_copies_of_now(hybrid) -> None:
-    """For an invoked request the model scores three copies; the automatic one after it names one, and gets its score."""
+    """For an invoked request the model scores three copies; the automatic one after it gets the score of its best."""
     backend = Scored("own()", logprob=-12.0, scores={"one()": -0.1, "two()": -9.0})
-    engine = hybrid(Copies(("one()", 0.6), ("two()", 0.3)), backend)
+    engine = hybrid(Copies(("one()", 0.6), ("two()", 0.3), reason="gate"), backend)
     engine.complete(request(automatic=False), live)
     answer = engine.complete(request(), live)
     assert answer.trace["model_reused"] is True

@@ -1,0 +1,201 @@
+"""Fits the gate that Ondol ships, on the commit histories of public repositories, typed key by key.
+
+    python scripts/fit_gate.py collect --work DIR REPOSITORY...      the words at each key, one .npz a repository
+    python scripts/fit_gate.py fit --work DIR [--held-out NAME...]   lsp_server/data/gate.json
+
+Hunks of added lines are drawn from windows of commits, with an index of the tree before the window. At every key of a
+hunk the ranker's options become a tree of words (``word_tree``). A word is an example if all words before it are right,
+and it is right if the author wrote it. The text around the hunk is one of three: as it was before the commit (half of
+the hunks), as it was after the commit (a third), or nothing below the cursor (the rest), since much code is written at
+the end of a file. Whatever the gate shows, the author's text is the same, so any policy can be simulated on the rows.
+
+The ranker must not have been fitted on these repositories: it would be surer of them than of others. LightGBM is needed
+for fitting only.
+"""
+
+import argparse
+import random
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from lightgbm_trees import trees_of
+
+from finetune.commits.stages import indexed_windows
+from finetune.commits.windows import Edit, SkipReport, edits, windows
+from finetune.evaluation.gate_fitting import outcomes
+from indexer.config import Settings
+from indexer.languages.grammars import language_of
+from indexer.repository.history import Hunk
+from indexer.text.lines import lines_of
+from lsp_server.retrieval.gate import TREES
+from lsp_server.retrieval.ranker import Ranker, load_trees
+from lsp_server.retrieval.word_tree import INPUTS, word_tree
+from lsp_server.types import Document
+
+SEED: Final = 20261126
+PARAMETERS: Final = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "max_depth": 8,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "verbose": -1,
+    "num_threads": 1,
+    "seed": SEED,
+    "deterministic": True,
+}
+ROUNDS: Final = 250
+LINES: Final = 12
+"""Lines of a hunk that are typed, at most."""
+
+LETTERS: Final = 12
+"""Characters of the shortest hunk."""
+
+ADDED: Final = 300
+"""Added lines of a file from which its commit is left out: it was not typed."""
+
+SURROUNDINGS: Final = ("before", "after", "end")
+WEIGHTS: Final = (50, 35, 15)
+
+
+@dataclass(frozen=True)
+class TypedHunk:
+    """Added lines, and the text around them while they are typed.
+
+    :param replaced: the lines that they replace, one after the other.
+    """
+
+    path: str
+    opened: str
+    above: list[str]
+    block: list[str]
+    replaced: list[str]
+    below: list[str]
+
+
+def hunks(found: list[tuple[Edit, Hunk]], rng: random.Random) -> Iterator[TypedHunk]:
+    """Yield hunks with surroundings drawn by chance."""
+    for edit, hunk in found:
+        old, new = lines_of(edit.old_text), lines_of(edit.new_text)
+        block = [line.rstrip() for line in new[hunk.new_start : hunk.new_start + min(hunk.new_count, LINES)]]
+        kind = rng.choices(SURROUNDINGS, WEIGHTS)[0]
+        above, below, replaced = new[: hunk.new_start], new[hunk.new_start + hunk.new_count :], []
+        opened = "\n".join([*above, *below])
+        if kind == "before":
+            above, below = old[: hunk.old_start], old[hunk.old_start + hunk.old_count :]
+            replaced, opened = old[hunk.old_start : hunk.old_start + hunk.old_count], edit.old_text
+        elif kind == "end":
+            below, opened = [], "\n".join(above)
+        yield TypedHunk(edit.change.path, opened, above, block, replaced, below)
+
+
+def typed(edit: Edit, hunk: Hunk) -> bool:
+    """Return whether a hunk was probably typed, and is long enough to say something."""
+    if not hunk.new_count or edit.change.added > ADDED:
+        return False
+    block = lines_of(edit.new_text)[hunk.new_start : hunk.new_start + min(hunk.new_count, LINES)]
+    moved = sum(line.strip() in edit.gone for line in block if line.strip())
+    return sum(len(line.strip()) for line in block) >= LETTERS and 2 * moved <= len(block)
+
+
+def examples(hunk: TypedHunk, ranker: Ranker) -> Iterator[tuple[np.ndarray, list[bool]]]:
+    """Yield for each key the rows of the words that are examples, and whether each is right."""
+    head, want = "".join(line + "\n" for line in hunk.above), "\n".join(hunk.block)
+    language, uri = language_of(hunk.path), f"file:///{hunk.path}"
+    ranker.update(Document(uri, hunk.path, language, 0, hunk.opened))
+    at = len(want) - len(want.lstrip(" \t"))
+    while at < len(want):
+        row = want.count("\n", 0, at)
+        below = [*hunk.replaced[row + 1 :], *hunk.below]
+        text = head + want[:at] + "".join("\n" + line for line in below)
+        document = Document(uri, hunk.path, language, at + 1, text)
+        ranker.update(document)
+        ranked = ranker.rank(document, len(head) + at, lambda: False)
+        if ranked is not None and ranked.options:
+            tree = word_tree(ranked)
+            right = outcomes(tree, want[at:].split("\n", 1)[0])
+            nodes = [node for node in range(1, len(right)) if right[tree.parent[node]]]
+            yield tree.rows[nodes].astype(np.float32), [right[node] for node in nodes]
+        at += 1
+        if want[at - 1] == "\n":
+            at += len(re.match(r"[ \t]*", want[at:])[0])  # the editor indents
+
+
+def collect(root: Path, work: Path, commits: int, parts: int, count: int) -> None:
+    """Write the examples of a repository."""
+    name = root.resolve().parts[-2] if root.name == "repo" else root.name
+    rng, settings, plan = random.Random(SEED), replace(Settings(), workers=1), windows(root, commits, parts)
+    rows, right, typed_hunks = [], [], 0
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        for part, (window, index) in enumerate(indexed_windows(root, plan, settings, Path(folder))):
+            changed = edits(root, window, settings, SkipReport())
+            found = [(edit, hunk) for edit in changed for hunk in edit.change.hunks if typed(edit, hunk)]
+            rng.shuffle(found)
+            for hunk in hunks(found[: count * (part + 1) // len(plan) - count * part // len(plan)], rng):
+                ranker = Ranker(load_trees())
+                ranker.set_index(index)
+                typed_hunks += 1
+                for words, outcome in examples(hunk, ranker):
+                    rows.append(words)
+                    right += outcome
+    np.savez(work / f"{name}.npz", rows=np.concatenate(rows), right=np.array(right))
+    print(name, typed_hunks, "hunks", len(right), "words", round(float(np.mean(right)), 3), "right", flush=True)
+
+
+def load(work: Path, held_out: list[str], only: bool) -> list[tuple[Any, Any]]:
+    """Return rows and outcomes of the repositories that are held out, or of the others."""
+    found = []
+    for path in sorted(work.glob("*.npz")):
+        if (path.stem in held_out) == only:
+            with np.load(path) as data:
+                found.append((data["rows"], data["right"]))
+    return found
+
+
+def fit(work: Path, held_out: list[str]) -> None:
+    """Fit the gate to all repositories but the held-out ones, and print its calibration on those."""
+    import lightgbm
+
+    seen = load(work, held_out, only=False)
+    rows, right = np.concatenate([x for x, _ in seen]), np.concatenate([y for _, y in seen])
+    data = lightgbm.Dataset(rows, right.astype(int), feature_name=list(INPUTS))
+    booster = lightgbm.train(PARAMETERS, data, ROUNDS)
+    TREES.write_text(trees_of(booster, INPUTS).dumps())
+    print(len(seen), "repositories", len(right), "words")
+    for words, outcome in load(work, held_out, only=True):
+        said = booster.predict(words, num_threads=1)
+        for low in np.arange(0, 1, 0.1):
+            part = (said >= low) & (said < low + 0.1)
+            if part.any():
+                print(f"said {said[part].mean():.3f}, right {outcome[part].mean():.3f}, {part.sum()} words")
+
+
+def main() -> None:
+    """The two steps."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=("collect", "fit"))
+    parser.add_argument("repositories", nargs="*", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--commits", type=int, default=150)
+    parser.add_argument("--windows", type=int, default=3)
+    parser.add_argument("--hunks", type=int, default=36)
+    parser.add_argument("--held-out", nargs="*", default=[])
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    if options.step == "fit":
+        fit(options.work, options.held_out)
+    for root in options.repositories:
+        collect(root, options.work, options.commits, options.windows, options.hunks)
+
+
+if __name__ == "__main__":
+    main()
