@@ -119,6 +119,8 @@ def evaluate(
     habits = {name: given.pop(name) for name in HABITS}
     chosen = (*systems, *former_systems) or ("retrieval",)
     options = Options(**given, systems=chosen, hunks=hunks if typing else 0, habits=habits)
+    if html is not None and not options.cases:
+        raise click.UsageError("--html shows single cursors too: leave out --cases 0")
     _require_options(options, fit_gate)
     _require_folders(html, out)
     root = git.find_root(repo)

@@ -20,6 +20,7 @@ from finetune.evaluation.metrics import ScoredAnswer
 from finetune.evaluation.replay import ReplayResult
 from finetune.evaluation.report import remarks
 from finetune.evaluation.summary import MEANINGS, MEASURES
+from finetune.evaluation.typing_report import page_part
 from indexer.text.lines import lines_of
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -65,6 +66,7 @@ def page(report: dict[str, Any], result: ReplayResult) -> str:
     system = report["systems"][name]
     text: str = environment.get_template("report.html").render(
         report=report,
+        typing=page_part(report["typing"]) if "typing" in report else None,
         lead=_lead(report),
         tiles=_tiles(system["overall"]),
         plots=_plots(report, system),

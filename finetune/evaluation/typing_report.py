@@ -20,6 +20,13 @@ _COLUMNS: Final = {
     "several": "several lines",
     "several_right": "right to the end",
 }
+_TILES: Final = {
+    "saved": "keys saved",
+    "seen": "ghost texts seen per 100 characters",
+    "accepted": "accepted whole",
+    "first_word": "first word right",
+    "past": "typed past",
+}
 _AGAIN: Final = {"past": "after it was typed past", "escape": "after Escape", "deleted": "after its deletion"}
 
 
@@ -42,6 +49,42 @@ def show(typing: dict[str, Any], console: Console) -> None:
     for name, one in systems.items():
         if len(one["languages"]) > 1:
             console.print(_by_language("typing by language" + (f", {name}" if len(systems) > 1 else ""), one))
+
+
+def page_part(typing: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page shows of the typing replay: a sentence, tiles of the first system, and tables."""
+    systems = typing["systems"]
+    first = next(iter(systems.values()))
+    overall = first["overall"]
+    tiles = []
+    for key, label in _TILES.items():
+        one, per_cent = overall[key], MEASURES[key].unit == "share"
+        factor, unit = (100, " %") if per_cent else (1, "")
+        value = "–" if one["value"] is None else f"{factor * one['value']:.1f}{unit}"
+        interval = "" if one["value"] is None else f"{factor * one['low']:.1f} to {factor * one['high']:.1f}{unit}"
+        tiles.append({"label": label, "value": value, "interval": interval})
+    rows = [
+        [measure.label, *(cell(key, one["overall"][key]) for one in systems.values())]
+        for key, measure in MEASURES.items()
+        if not key.startswith("again")
+    ]
+    for key, label in _AGAIN.items():
+        rows.append([f"the same text again {label}", *(one["overall"]["again"][key] for one in systems.values())])
+    rows.append(["ms per key, p50 / p95", *(_ms(one["overall"]) for one in systems.values())])
+    languages = [
+        [name, figures["hunks"], *(cell(key, figures[key], interval=key == "saved") for key in _COLUMNS)]
+        for name, figures in first["languages"].items()
+    ]
+    lead = (
+        f"{overall['hunks']} hunks with {overall['characters']:,} characters were typed key by key; every key asked as "
+        "an editor does, and what was right was accepted."
+    )
+    return {
+        "lead": lead,
+        "tiles": tiles,
+        "figures": {"heads": ["", *systems], "rows": rows},
+        "languages": {"heads": ["language", "hunks", *_COLUMNS.values()], "rows": languages},
+    }
 
 
 def cell(key: str, estimate: dict[str, Any], *, interval: bool = True) -> str:

@@ -267,10 +267,14 @@ def test_the_command_types_and_reports_the_same_for_the_same_seed(tmp_path: Path
 def test_typing_comes_first_and_single_cursors_stay_beneath(tmp_path: Path) -> None:
     root = growing(tmp_path / "shop", 8)
     keys = tmp_path / "keys.jsonl"
+    html = tmp_path / "page.html"
     options = ("--typing", "--hunks", "4", "--cases", "20", "--windows", "1", "--commits", "6", "--out", keys)
+    options = (*options, "--html", html)
     done = evaluate(root, tmp_path / "data", *options)
     assert done.returncode == 0, done.stderr
     assert 0 <= done.stdout.index("keys saved") < done.stdout.index("exact rest of line")
+    page = html.read_text()
+    assert 0 < page.index("keys saved") < page.index("At single cursors") < page.index("exact at line start")
     records = [json.loads(line) for line in keys.read_text().splitlines()]
     typed_keys = [record for record in records if "hunk" in record]
     assert len(records) - len(typed_keys) == 20
@@ -283,6 +287,7 @@ def test_typing_comes_first_and_single_cursors_stay_beneath(tmp_path: Path) -> N
         (("--typing", "--split-files"), "leave out --split-files"),
         (("--cases", "0"), "0 needs --typing"),
         (("--typing", "--typos", "2"), "not in the range"),
+        (("--typing", "--cases", "0", "--html", "page.html"), "leave out --cases 0"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
