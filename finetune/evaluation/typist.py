@@ -384,8 +384,8 @@ def _closing(want: str) -> dict[int, int]:
         if letter in QUOTES:
             end = want.find(letter, at + 1)
             line = want.find("\n", at)
-            beside = want[at - 1 : at].isalnum()
-            if not beside and end > at and (line < 0 or end < line) and want[end - 1] != "\\":
+            in_word = want[at - 1 : at].isalnum()
+            if not in_word and end > at and (line < 0 or end < line) and want[end - 1] != "\\":
                 found[at] = end
                 at = end
         elif letter in CLOSERS:
