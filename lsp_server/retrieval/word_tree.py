@@ -31,7 +31,7 @@ WORDS: Final = 24
 """Words of an option, at most; the text behind them is not proposed."""
 
 FAR: Final = 6.0
-"""The largest difference of scores that is told apart."""
+"""Larger differences of scores count as this."""
 
 NODE_FEATURES: Final = (
     "number",
