@@ -155,7 +155,7 @@ def test_a_shallow_clone_says_how_little_it_has(tmp_path):
     ("options", "code", "said"),
     [
         (("--system", "oracle"), 1, "there is no system called oracle; name one of retrieval, "),
-        (("--cases", "1"), 2, "Invalid value for '--cases'"),
+        (("--cases", "1"), 2, "--cases is at least 2"),
         (("--split-files", "--since", "2020-01-01"), 2, "--split-files uses no history"),
         (("--since", "2099-01-01"), 1, "no commit since 2099-01-01"),
         (("--html", "no/such/folder/page.html"), 1, "there is no folder no/such/folder to write page.html into"),
