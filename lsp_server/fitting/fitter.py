@@ -188,19 +188,32 @@ class Place:
         if not whole and not behind.strip():
             state = replace(_without_own(state), faults=min(state.faults, self._typed.faults + 1))
         if behind.strip() or not whole:
-            return self._around.cost(state) <= self._allowed
+            return self._agrees(state)
         opened = state.code is not None and state.code.own
         if opened and self._rest.strip() and _in_call(self._prefix):
             return False
         # A line that opens a block is how a block is begun: its end is typed, or follows with the block.
-        return self._around.cost(_without_own(state)) <= self._allowed
+        return self._agrees(_without_own(state))
+
+    def _agrees(self, state: State) -> bool:
+        """Return whether what is open agrees with the lines below as well as without the text."""
+        before = self._around.state.faults
+        faultless = state.faults - before <= max(0, self._typed.faults - before)
+        closes = _keeps(self._typed, self._around.state) and not _keeps(state, self._around.state)
+        return faultless and self._around.cost(state) + closes <= self._allowed
 
     def _sound(self, first: str, below: Sequence[str]) -> tuple[int, State]:
-        """Return how many of the lines after the first can follow it so that nothing is left open, and the state."""
+        """Return how many of the lines after the first can follow it so that nothing is left open, and the state.
+
+        Of the numbers that leave nothing open it is the largest of those that agree best with the lines below. A block
+        around the cursor is closed only where that makes the agreement better.
+        """
         around = self._around
-        state = sound_state = self._read(self._prefix + first, len(self._prefix))
+        state = found = self._read(self._prefix + first, len(self._prefix))
+        if state.faults > around.state.faults:
+            return 0, state
         above = [*around.above[-40:], self._prefix + first]
-        sound = 0
+        sound, best = 0, min(self._allowed, around.cost(_without_own(state)))
         for number, line in enumerate(below, 1):
             if continues_nothing(line, around, above, state):
                 break
@@ -208,9 +221,10 @@ class Place:
             above.append(line)
             if _leaves_open(state, around.state) or _UNFINISHED.search(line.strip()):
                 continue
-            if around.cost(state) <= self._allowed:
-                sound, sound_state = number, state
-        return sound, sound_state
+            cost = around.cost(state)
+            if cost < best + _keeps(state, around.state) and state.faults == around.state.faults:
+                sound, found, best = number, state, cost
+        return sound, found
 
 
 def _without_own(state: State) -> State:
@@ -221,6 +235,14 @@ def _without_own(state: State) -> State:
     while conditions is not None and conditions.own:
         conditions = conditions.below
     return replace(state, code=code, conditions=conditions, span=-1)
+
+
+def _keeps(state: State, before: State) -> bool:
+    """Return whether all that was open in a state before is open still."""
+    code = state.code
+    while code is not None and code is not before.code:
+        code = code.below
+    return code is before.code
 
 
 def _leaves_open(state: State, before: State) -> bool:

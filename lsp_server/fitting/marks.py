@@ -161,7 +161,7 @@ class _Line:
         elif kind in ("word", "phrase"):
             self._open(text.strip(), self._rules.closers(match.string, match.start(), text), match.start())
         elif kind in ("close", "endtag"):
-            self._close(text.lower(), match.start())
+            self._close(_tag(text) if kind == "endtag" else text, match.start())
         elif kind == "endword":
             self._close(_name(text), match.start() + len(text) - len(text.lstrip(" \t;&")))
         else:
@@ -202,6 +202,11 @@ class _Line:
                 self._demands.append(Demand("#endif", -1))
         else:
             self._faults += 1
+
+
+def _tag(text: str) -> str:
+    """Return the closing tag as ``Open.closers`` spells it."""
+    return text if text == "/>" else text[:-1].rstrip().lower()
 
 
 def _name(text: str) -> str:
