@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from indexer.secrets.masking import PLACEHOLDER, mask
 from indexer.text.lines import line_end, unify_line_ends
@@ -63,6 +63,18 @@ class Rejected:
     """
 
     reason: str
+
+
+def traced(result: Fitted | Rejected, trace: dict[str, Any]) -> Fitted | None:
+    """Return a text that fits, else None; ``trace`` receives what was cut, or why nothing fits."""
+    if isinstance(result, Rejected):
+        trace.setdefault("rejected", []).append(result.reason)
+        return None
+    if result.cut:
+        trace.setdefault("cut", []).extend(result.cut)
+    if result.skipped:
+        trace["syntax_not_checked"] = result.skipped
+    return result
 
 
 class Fitter:
@@ -186,7 +198,7 @@ class Place:
             if self._around.closed_below(self._typed.span if ended else state.span) == ended:
                 return False
         if not whole and not behind.strip():
-            state = replace(_without_own(state), faults=min(state.faults, self._typed.faults + 1))
+            state = replace(_without_own(state), faults=max(self._typed.faults, state.faults - 1))
         if behind.strip() or not whole:
             return self._agrees(state)
         opened = state.code is not None and state.code.own

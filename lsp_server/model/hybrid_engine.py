@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
-from lsp_server.fitting.fitter import Fitted, Fitter
+from lsp_server.fitting.fitter import Fitter, traced
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, model_request
 from lsp_server.model.runner import ModelRunner
@@ -237,12 +237,9 @@ def suggestion_of(
     fitter: Fitter, request: Request, text: str, probability: float, trace: dict[str, Any]
 ) -> Suggestion | None:
     """Return the model's text as a suggestion, None where it does not fit; ``trace`` says what was cut, or why."""
-    fitted = fitter.fit(request.document, request.offset, text)
-    if not isinstance(fitted, Fitted):
-        trace.setdefault("rejected", []).append(fitted.reason)
+    fitted = traced(fitter.fit(request.document, request.offset, text), trace)
+    if fitted is None:
         return None
-    if fitted.cut:
-        trace.setdefault("cut", []).extend(fitted.cut)
     return Suggestion(fitted.text, request.offset, fitted.end, probability, "model")
 
 

@@ -164,7 +164,7 @@ class RetrievalEngine:
             assert choice is not None
             part = replace(ranked.options[choice.option], text=choice.text.rstrip())
             keep = partial(self._keep, request, choice) if choice.ends else lambda lines: ((), choice.probability)
-            return self._maker.make(request, ranked, part, choice.probability, trace, keep)
+            return self._maker.make(request, ranked, part, choice.probability, trace, keep, choice.ends)
 
         def whole(option: Option, probability: float) -> Callable[[], Suggestion | None]:
             return lambda: self._maker.make(request, ranked, option, probability, trace)

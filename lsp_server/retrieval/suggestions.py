@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from indexer.config import Settings
 from indexer.text.lines import columns, leading_blanks
-from lsp_server.fitting.fitter import Fitted, Fitter
+from lsp_server.fitting.fitter import Fitter, traced
 from lsp_server.fitting.indentation import deepened
 from lsp_server.retrieval.next_lines import next_lines, source_unit
 from lsp_server.retrieval.ranker import Option, Ranked
@@ -36,10 +36,12 @@ class SuggestionMaker:
         probability: float,
         trace: dict[str, Any],
         keep: Keep | None = None,
+        whole: bool = True,
     ) -> Suggestion | None:
         """Return an option as a suggestion, or None where it does not fit; ``trace`` says what was cut, or why not.
 
         :param keep: decides about the lines that may follow; None for all of them, if the first is probable enough.
+        :param whole: False for the beginning of a line.
         """
         cursor = ranked.cursor
         unit = self._fitter.unit(request.document, request.offset)
@@ -52,12 +54,10 @@ class SuggestionMaker:
             lines += kept
         if not cursor.prefix:  # invoked on a line that is not indented yet
             lines[0] = blanks + lines[0]
-        fitted = self._fitter.fit(request.document, request.offset, "\n".join(lines))
-        if not isinstance(fitted, Fitted):
-            trace.setdefault("rejected", []).append(fitted.reason)
+        result = self._fitter.fit(request.document, request.offset, "\n".join(lines), whole=whole)
+        fitted = traced(result, trace)
+        if fitted is None:
             return None
-        if fitted.cut:
-            trace.setdefault("cut", []).extend(fitted.cut)
         start, text = request.offset, fitted.text
         if request.popup is not None:
             typed = request.document.text[request.popup.start : request.offset]

@@ -145,6 +145,8 @@ def test_the_beginning_of_a_line_may_leave_open_what_its_rest_closes() -> None:
     assert fit("c", "int x = ‸\n", "call(", whole=False) == "int x = call(\n"
     assert fit("c", "int x = ‸;\n", "call(", whole=False) is None
     assert fit("python", "‸\n", "else", whole=False) is None
+    assert fit("c", "char *s = ‸\n", '"text', whole=False) == 'char *s = "text\n'
+    assert fit("c", "x = f(‸);\n", "a)", whole=False) == "x = f(a);\n"
 
 
 @pytest.mark.parametrize(
