@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from clones import find
+from clones import copy_at, find
 
 from finetune.evaluation.systems import systems_of
 
@@ -47,11 +47,7 @@ ROLES = ("target", "unseen")
 
 def replay(repository: dict[str, str], clone: Path, work: Path, cases: int, *options: str) -> dict[str, Any]:
     """Return the report of ``ondol eval`` on one repository at the named commit."""
-    name = repository["name"].replace("/", "-")
-    copy = work / name
-    subprocess.run(["git", "clone", "-q", "--bare", "--shared", clone, copy], check=True)
-    subprocess.run(["git", "-C", copy, "update-ref", "refs/heads/replayed", repository["commit"]], check=True)
-    subprocess.run(["git", "-C", copy, "symbolic-ref", "HEAD", "refs/heads/replayed"], check=True)
+    copy = copy_at(clone, repository["commit"], work / repository["name"].replace("/", "-"))
     done = subprocess.run(
         [
             ONDOL,

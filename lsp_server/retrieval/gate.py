@@ -24,7 +24,7 @@ from lsp_server.retrieval.word_tree import INPUTS, WordTree
 
 TREES: Final = Path(__file__).parents[1] / "data" / "gate.json"
 
-WORTH: Final = 7.0
+WORTH: Final = 9.0
 """Characters that a text has to be expected to save, from which it is shown."""
 
 LEAST: Final = 3

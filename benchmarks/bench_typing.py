@@ -1,0 +1,121 @@
+"""Types hunks of public repositories key by key, as ``ondol eval --typing`` does.
+
+    python benchmarks/bench_typing.py --clones DIR [--only NAME ...] [--precision P ...] [--gate LABEL]
+
+``repositories.json`` lists the repositories of role ``typing``: nothing was fitted on them, and no idea was compared on
+them. Each is typed at each wanted precision, with the defaults of the typist. ``--gate`` names the run in the results,
+so that two versions of Ondol can be laid side by side: run the older version's copy of ``ondol`` with ``--ondol``.
+
+Results go to ``results/typing.json`` after each run, so an interrupted run can go on, and as a table into
+``docs/evaluation.md``. They hold figures and no code.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from clones import copy_at, find
+
+HERE = Path(__file__).parent
+REPOSITORIES = HERE / "repositories.json"
+RESULTS = HERE / "results" / "typing.json"
+PAGE = HERE.parent / "docs" / "evaluation.md"
+BEGIN, END = "<!-- table: benchmarks/bench_typing.py -->", "<!-- end of table -->"
+ROLE = "typing"
+COMMITS, WINDOWS, HUNKS, SEED = 100, 2, 24, 20261126
+
+COLUMNS = {
+    "saved": "keys saved",
+    "seen": "texts seen per 100",
+    "right": "accepted whole",
+    "first_word": "first word right",
+    "short": "one or two characters",
+    "several_right": "several lines right to their end",
+}
+
+
+def typed(ondol: Path, repository: dict[str, str], clone: Path, precision: float) -> dict[str, Any]:
+    """Return the typing figures of one repository at the named commit."""
+    with tempfile.TemporaryDirectory(prefix="typing-") as work:
+        copy = copy_at(clone, repository["commit"], Path(work) / repository["name"].replace("/", "-"))
+        amounts = {"commits": COMMITS, "windows": WINDOWS, "hunks": HUNKS, "seed": SEED, "cases": 0}
+        options = [part for name, value in amounts.items() for part in (f"--{name}", str(value))]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
+        done = subprocess.run(
+            [ondol, "eval", copy, "--typing", "--json", "--data-dir", f"{work}/data", *options],
+            stdout=subprocess.PIPE,
+            env={**kept, "ONDOL_PRECISION": str(precision)},
+            check=False,
+        )
+    if done.returncode:
+        raise SystemExit(f"ondol eval failed on {repository['name']}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return {**report["typing"]["systems"]["retrieval"], "ondol": report.get("version"), "machine": report["machine"]}
+
+
+def row(run: dict[str, Any]) -> dict[str, float | None]:
+    """Return the figures of one run that the table shows."""
+    return {name: run["figures"]["overall"][name]["value"] for name in COLUMNS}
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """Return the runs as a Markdown table, and the mean of each gate and precision."""
+    lines = [f"| gate | precision | repository | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
+    for gate, precision in sorted({(run["gate"], run["precision"]) for run in runs}):
+        rows = [(run["repository"], row(run)) for run in runs if (run["gate"], run["precision"]) == (gate, precision)]
+        mean = {name: _mean([one[name] for _, one in rows]) for name in COLUMNS}
+        for repository, one in [*rows, (f"**mean of {len(rows)}**", mean)]:
+            lines.append(f"| {gate} | {precision} | {repository} | {' | '.join(_cell(n, one[n]) for n in COLUMNS)} |")
+    return "\n".join(lines)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if name == "seen" else f"{100 * value:.1f} %"
+
+
+def main() -> None:
+    """Type the repositories that have a clone."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clones", type=Path, help="folder with the clones; without it, only write the table")
+    parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
+    parser.add_argument("--precision", nargs="*", type=float, default=[0.66])
+    parser.add_argument("--gate", default="words", help="a name for the version that is measured")
+    parser.add_argument("--ondol", type=Path, default=Path(sys.executable).with_name("ondol"))
+    options = parser.parse_args()
+    runs: list[dict[str, Any]] = json.loads(RESULTS.read_text("utf-8"))["runs"] if RESULTS.exists() else []
+    wanted = [one for one in json.loads(REPOSITORIES.read_text("utf-8")) if one["role"] == ROLE]
+    for repository in wanted if options.clones else []:
+        name = repository["name"]
+        clone = find(options.clones, name)
+        if clone is None:
+            print(f"{name}: no clone in {options.clones}, skipped", flush=True)
+            continue
+        if options.only and name not in options.only:
+            continue
+        for precision in options.precision:
+            key = {"gate": options.gate, "precision": precision, "repository": name}
+            figures = typed(options.ondol, repository, clone, precision)
+            runs = [one for one in runs if any(one[part] != value for part, value in key.items())]
+            runs.append({**key, "figures": figures})
+            print(name, precision, row(runs[-1]), flush=True)
+            asked = {"commits": COMMITS, "windows": WINDOWS, "hunks": HUNKS, "seed": SEED}
+            RESULTS.write_text(json.dumps({"asked": asked, "runs": runs}, indent=1) + "\n", "utf-8")
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table(runs)}\n\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
