@@ -41,8 +41,8 @@ class Request:
     """A cursor in a document.
 
     :param automatic: whether the editor asks while the user types; else the user invoked the completion.
-    :param refused: texts that the user refused on the cursor's line, each from the place where it was refused. An
-        automatic request gets none of them.
+    :param refused: texts of three characters or more that the user refused on the cursor's line, each from the place
+        where it was refused. An automatic request gets none of them.
     """
 
     document: Document

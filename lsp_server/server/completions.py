@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lsp_server.reasons import Reason
-from lsp_server.refused_texts import is_refused
+from lsp_server.refused_texts import SHORT, is_refused
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of
 from lsp_server.server.engine_thread import EngineThread
 from lsp_server.server.item_memory import Item, ItemMemory
@@ -263,7 +263,11 @@ class Completions:
         if request.popup is not None:
             start, end = (snapshot.base + running.document.buffer.offset(*position) for position in request.popup[:2])
             popup = Popup(start, end, request.popup[2])
-        refused = running.standing.refused if request.automatic else ()
+        # Refused texts of one or two characters are compared as a whole, at the end: an engine that compares beginnings
+        # would offer no word with the same letters on this line any more.
+        refused = (
+            tuple(one for one in running.standing.refused if len(one.strip()) >= SHORT) if request.automatic else ()
+        )
         asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup, refused)
         updates = context.take_updates()
         job = self._thread.submit(lambda cancelled: context.session.complete(updates, asked, cancelled))

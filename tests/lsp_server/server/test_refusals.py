@@ -242,6 +242,18 @@ def test_short_texts_are_compared_as_a_whole() -> None:
     assert not is_refused("", ["x"], "") and not is_refused("  ", ["x"], "")
 
 
+def test_a_typist_who_only_deletes_refuses_nothing() -> None:
+    editor = Editor("first line\nsecond line of text")
+    editor.at = (1, 19)
+    editor.ask()
+    for number in range(19):
+        editor.offer(f"text {number}", str(number))
+        assert editor.backspace() == Standing()
+    editor.edit((0, 0), (1, 0), "")
+    editor.at = (0, 0)
+    assert editor.ask() == Standing()
+
+
 def test_ten_thousand_keys_in_one_line_stay_cheap() -> None:
     """Every key refuses a text; the cost of a key does not grow with the line beyond reason."""
     editor, began = Editor(""), time.perf_counter()
