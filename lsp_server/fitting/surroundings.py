@@ -13,10 +13,10 @@ from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
 from lsp_server.types import Document
 
-LINES_ABOVE: Final = 200
+LINES_ABOVE: Final = 100
 """Lines above the cursor that are read, at least; up to twice as many, so that the first one seldom changes."""
 
-LINES_BELOW: Final = 300
+LINES_BELOW: Final = 150
 """Lines below the cursor that are read, at most; reading ends where a block at the left margin is closed."""
 
 
