@@ -35,6 +35,14 @@ for name, action in pairs({
     require('ondol')[action]()
   end, { desc = 'Ondol: ' .. name:gsub('-', ' ') })
 end
+vim.keymap.set({ 'n', 'i' }, '<Plug>(OndolNextEdit)', function()
+  if not require('ondol').next_edit() then
+    require('ondol.next_edit').trigger()
+  end
+end, { desc = 'Ondol: go to the next edit, then apply it' })
+vim.keymap.set({ 'n', 'i' }, '<Plug>(OndolEditDismiss)', function()
+  require('ondol').edit_dismiss()
+end, { desc = 'Ondol: refuse the next edit' })
 vim.keymap.set({ 'n', 'i' }, '<Plug>(ondol-toggle)', function()
   require('ondol').toggle()
 end, { desc = 'Ondol: switch suggestions on or off' })

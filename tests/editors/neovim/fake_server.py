@@ -24,7 +24,22 @@ ANSWERS = {
     "pair(": "left, right)",
     "block(": "\n    inner,\n",
 }
-COMMANDS = ["ondol.accepted", "ondol.explain", "ondol.dismissed"]
+COMMANDS = [
+    "ondol.accepted",
+    "ondol.explain",
+    "ondol.dismissed",
+    "ondol.editDismissed",
+    "ondol.repeatEdit",
+    "fake.edit",
+]
+# The next edits: while a document contains the word "new_name", each of these lines of it is to be changed.
+EDITED = "new_name"
+REPLACED = {
+    "old_name": "new_name",
+    "split_me": "first = 1\n    second = 2",
+    "remove_me": None,
+    "grow_me": "grow_me\n# grown",
+}
 SLOW = {"late(": 0.7, "wait(": 0.4}
 
 FAULT = os.environ.get("FAKE_FAULT", "")
@@ -80,6 +95,10 @@ class Server:
         self.count = 0
         self.last: dict[str, int] = {}
         self.cancelled: set[Any] = set()
+        self.edits: dict[str, tuple[str, str]] = {}
+        self.refused: set[tuple[str, str]] = set()
+        self.versions: dict[str, int] = {}
+        self.next_edits = False
 
     def change(self, params: dict[str, Any]) -> None:
         """Apply content changes, full or incremental."""
@@ -140,6 +159,81 @@ class Server:
             result += [self.item(before + more, self.range(line_number, 0, end)) for more in ("two)", "three)")]
         return result
 
+    def places(self, text: str) -> list[tuple[int, str, str | None]]:
+        """Return the lines that are to be changed, each with its new text, or None to remove it."""
+        lines = text.replace("\r", "").split("\n")
+        found = [(row, next((old for old in REPLACED if old in line), None)) for row, line in enumerate(lines)]
+        if EDITED not in text:
+            return []
+        return [
+            (
+                row,
+                lines[row].rstrip("\r"),
+                None if REPLACED[old] is None else lines[row].replace(old, REPLACED[old] or ""),
+            )
+            for row, old in found
+            if old is not None and lines[row].replace(old, REPLACED[old] or "") != lines[row]
+            if f"{lines[row]}\n# grown" not in "\n".join(lines)
+        ]
+
+    def next_edit(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the edit that is nearest to the cursor, in this document or else in FAKE_OTHER."""
+        uri, row = params["textDocument"]["uri"], params["position"]["line"]
+        log("askedit", version=params["textDocument"]["version"], line=row, kind=params["context"]["triggerKind"])
+        own = [(uri, *place) for place in self.places(self.texts.get(uri, ""))]
+        own = [place for place in own if (uri, place[2]) not in self.refused]
+        own.sort(key=lambda place: (abs(place[1] - row), place[1]))
+        other = os.environ.get("FAKE_OTHER")
+        if other and not own and EDITED in self.texts.get(uri, ""):
+            path = Path(other)
+            text = self.texts.get(path.as_uri(), path.read_text(encoding="utf-8"))
+            own = [(path.as_uri(), *place) for place in self.places(text + "\n" + EDITED)]
+        if not own:
+            return []
+        target, line, old, new = own[0]
+        self.count += 1
+        number = f"edit-{self.count}"
+        self.edits[number] = (target, old)
+        end = {"line": line + 1, "character": 0} if new is None else {"line": line, "character": units(old)}
+        if FAULT == "badedit":
+            end = {"line": line + 5000, "character": 0}
+        version = self.versions.get(target, None if target != uri else params["textDocument"]["version"])
+        return [
+            {
+                "text": new or "",
+                "textDocument": {"uri": target, "version": version - 1 if FAULT == "oldedit" and version else version},
+                "range": {"start": {"line": line, "character": 0}, "end": end},
+                "command": {"title": "accept", "command": "fake.edit", "arguments": [number]},
+            }
+        ]
+
+    def repeat(self) -> dict[str, Any] | None:
+        """Return all places in all open documents and in FAKE_OTHER."""
+        texts = dict(self.texts)
+        other = os.environ.get("FAKE_OTHER")
+        if other:
+            texts.setdefault(Path(other).as_uri(), Path(other).read_text(encoding="utf-8"))
+        if not any(EDITED in text for text in texts.values()):
+            return None
+        files = []
+        for uri, text in sorted(texts.items()):
+            edits = [
+                {
+                    "range": {
+                        "start": {"line": row, "character": 0},
+                        "end": {"line": row, "character": units(old)},
+                    },
+                    "newText": new,
+                    "oldText": old,
+                    "probability": 0.9 if row % 2 == 0 else 0.3,
+                }
+                for row, old, new in self.places(text + "\n" + EDITED)
+                if new is not None
+            ]
+            if edits:
+                files.append({"uri": uri, "path": uri.rsplit("/", 1)[1], "edits": edits})
+        return {"title": "old_name to new_name", "files": files}
+
     @staticmethod
     def range(line: int, start: int, end: int) -> dict[str, Any]:
         """Return a range on one line."""
@@ -183,6 +277,8 @@ class Server:
                     "inlineCompletionProvider": {},
                     "executeCommandProvider": {"commands": COMMANDS[: 2 if FAULT == "early" else None]},
                 }
+            options = params.get("initializationOptions") or {}
+            self.next_edits = options.get("nextEdits") is True
             log("initialize", root=params.get("rootUri"), options=params.get("initializationOptions"))
             version = "0.0.1" if FAULT == "old" else "0.1.0"
             send(
@@ -203,20 +299,34 @@ class Server:
         elif method == "textDocument/didOpen":
             document = params["textDocument"]
             self.texts[document["uri"]] = document["text"]
+            self.versions[document["uri"]] = document["version"]
             log("open", uri=document["uri"], language=document["languageId"])
         elif method == "textDocument/didChange":
             self.change(params)
+            uri = params["textDocument"]["uri"]
+            self.versions[uri] = params["textDocument"]["version"]
+            if self.next_edits and EDITED in self.texts[uri]:
+                send({"method": "ondol/nextEditReady", "params": {"uri": uri}})
         elif method == "textDocument/didClose":
             self.texts.pop(params["textDocument"]["uri"], None)
             log("close", uri=params["textDocument"]["uri"])
         elif method == "textDocument/inlineCompletion":
             self.inline(number, params)
+        elif method == "textDocument/copilotInlineEdit":
+            result = {"edits": self.next_edit(params)}
+            delay = float(os.environ.get("FAKE_EDIT_DELAY", "0"))
+            threading.Timer(delay, send, [{"id": number, "result": result}]).start()
+        elif method == "textDocument/didShowInlineEdit":
+            log("showedit", id=params["item"]["command"]["arguments"][0])
         elif method == "$/cancelRequest":
             self.cancelled.add(params["id"])
             log("cancel")
         elif method == "workspace/executeCommand":
             log("command", command=params["command"], arguments=params.get("arguments"))
-            results = {"ondol.explain": "# Why\n\nBecause.", "fake.texts": self.texts}
+            if params["command"] == "ondol.editDismissed":
+                self.refused.add(self.edits[params["arguments"][0]])
+            repeated = self.repeat() if params["command"] == "ondol.repeatEdit" else None
+            results = {"ondol.explain": "# Why\n\nBecause.", "fake.texts": self.texts, "ondol.repeatEdit": repeated}
             send({"id": number, "result": results.get(params["command"])})
         elif method in ("textDocument/didShowCompletion", "textDocument/didPartiallyAcceptCompletion"):
             log(

@@ -123,13 +123,13 @@ def test_invalid_options_are_reported(edit):
     assert sorted(editor.messages()) == [
         "Ondol: option \"menu\" must be 'hide' or 'show'; the default is used",
         'Ondol: unknown option "colour"; the options are '
-        "cmd, debounce_ms, display, enabled, filetypes, keys, menu, root_markers, settings",
+        "cmd, debounce_ms, display, enabled, filetypes, keys, menu, next_edits, root_markers, settings",
     ]
 
 
 def test_settings_reach_the_server(edit, log):
     edit("settings = { precision = 0.9, multiLine = false }")
-    assert events(log, "initialize")[0]["options"] == {"precision": 0.9, "multiLine": False}
+    assert events(log, "initialize")[0]["options"] == {"precision": 0.9, "multiLine": False, "nextEdits": True}
 
 
 def test_commands(edit, log):
@@ -145,6 +145,7 @@ def test_commands(edit, log):
         "explain",
         "index",
         "log",
+        "repeat",
         "restart",
         "status",
         "toggle",
@@ -238,7 +239,7 @@ def test_help_has_tags(edit, home):
     assert wanted - tags == set()
     plugs = set(
         re.findall(
-            r"<Plug>\(ondol-[a-z-]+\)",
+            r"<Plug>\((?:ondol-|Ondol)[A-Za-z-]+\)",
             "\n".join(
                 editor.lua("""
         return vim.tbl_map(function(map) return map.lhs end, vim.api.nvim_get_keymap('i'))""")

@@ -1,5 +1,7 @@
 --- The user's actions on a suggestion: accept all or a part of it, dismiss it, show another one, request one.
 local log = require('ondol.log')
+local reports = require('ondol.reports')
+local requests = require('ondol.requests')
 local sessions = require('ondol.session')
 local suggestion = require('ondol.suggestion')
 local text = require('ondol.text')
@@ -35,25 +37,18 @@ function M.only_indents()
   return rest ~= nil and before:find('%S') == nil and rest.text:find('^[ \t]') ~= nil
 end
 
-local function run_command(session, item)
-  if type(item.command) == 'table' and type(item.command.command) == 'string' then
-    sessions.execute(session.client, item.command.command, item.command.arguments)
-  end
-end
-
 local function insert(session, current, rest, bytes)
   suggestion.insert(current, rest, bytes)
   local row, column = sessions.cursor()
   if suggestion.rest(current, row, column) then
     local length = text.units(current.text:sub(1, rest.done + bytes), 'utf-16')
-    local params = { item = current.item, acceptedLength = length }
-    sessions.call(session.client, 'notify', 'textDocument/didPartiallyAcceptCompletion', params)
+    reports.partly_accepted(session, current.item, length)
     session.suggestions, session.index, session.cycled = { current }, 1, false
     sessions.refresh(current.buffer)
   else
     sessions.cancel(session)
     sessions.drop(session)
-    run_command(session, current.item)
+    requests.run_command_of(session.client, current.item)
   end
 end
 
@@ -93,7 +88,7 @@ function M.dismiss()
   if not session then
     return false
   end
-  sessions.report_dismissed(session)
+  reports.dismissed(session)
   sessions.cancel(session)
   session.dismissed = api.nvim_buf_get_changedtick(0)
   sessions.drop(session)

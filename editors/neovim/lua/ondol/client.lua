@@ -1,6 +1,8 @@
 --- The servers, one process per repository: starts, stops and restarts them, and attaches buffers to them.
 local config = require('ondol.config')
 local log = require('ondol.log')
+local next_edit = require('ondol.next_edit')
+local requests = require('ondol.requests')
 local scope = require('ondol.scope')
 local session = require('ondol.session')
 local document_sync = require('ondol.document_sync')
@@ -55,6 +57,13 @@ local function on_status(_, params, context)
       end
       announce_change()
     end
+  end
+end
+
+local function on_next_edit_ready(_, params, context)
+  local client = vim.lsp.get_client_by_id(context.client_id)
+  if client then
+    next_edit.on_ready(client, params)
   end
 end
 
@@ -167,10 +176,11 @@ local function configuration(server, command)
     workspace_folders = folders,
     capabilities = capabilities(),
     flags = { debounce_text_changes = 0 }, -- see ondol.document_sync
-    init_options = next(config.options.settings) and config.options.settings or vim.empty_dict(),
+    init_options = vim.tbl_extend('force', config.options.settings, { nextEdits = config.options.next_edits }),
     settings = { ondol = config.options.settings },
     handlers = {
       ['ondol/status'] = on_status,
+      ['ondol/nextEditReady'] = on_next_edit_ready,
       ['window/logMessage'] = on_log_message,
       ['window/showMessage'] = on_show_message,
     },
@@ -180,7 +190,7 @@ local function configuration(server, command)
         server.leaving, server.gave_up = 'stop', true
         log.notify_once('unsupported', reason)
         vim.schedule(function()
-          session.call(client, 'stop')
+          requests.call(client, 'stop')
         end)
         return
       end
@@ -319,6 +329,7 @@ function M.run()
   })
   api.nvim_create_autocmd('ColorScheme', { group = group, callback = require('ondol.ghost_text').define_colour })
   require('ondol.completion_menu').watch(group, session.menu_changed)
+  next_edit.watch(group)
   vim.schedule(M.update_all_buffers)
 end
 
@@ -332,10 +343,10 @@ function M.stop(restart)
     local client = client_of(server)
     if client then
       server.leaving, waiting = restart and 'restart' or 'stop', true
-      session.call(client, 'stop')
+      requests.call(client, 'stop')
       vim.defer_fn(function()
         if server.leaving and client_of(server) == client then
-          session.call(client, 'stop', true)
+          requests.call(client, 'stop', true)
         end
       end, 2000)
     else

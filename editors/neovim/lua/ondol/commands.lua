@@ -2,22 +2,12 @@
 local client = require('ondol.client')
 local config = require('ondol.config')
 local log = require('ondol.log')
+local reports = require('ondol.reports')
 local scope = require('ondol.scope')
-local session = require('ondol.session')
+local requests = require('ondol.requests')
+local window = require('ondol.window')
 local api = vim.api
 local M = {}
-
---- Shows lines in a new window. The buffer is deleted when the window is closed.
-local function show(title, lines, filetype)
-  vim.cmd('botright new')
-  local buffer = api.nvim_get_current_buf()
-  vim.bo[buffer].buftype, vim.bo[buffer].bufhidden, vim.bo[buffer].swapfile = 'nofile', 'wipe', false
-  pcall(api.nvim_buf_set_name, buffer, 'ondol://' .. title)
-  api.nvim_buf_set_lines(buffer, 0, -1, false, lines)
-  vim.bo[buffer].modifiable, vim.bo[buffer].filetype = false, filetype or ''
-  api.nvim_win_set_height(0, math.max(3, math.min(#lines, math.floor(vim.o.lines / 2))))
-  vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = buffer, desc = 'Close this window' })
-end
 
 --- Sends a command to the server of the current buffer.
 local function execute(command, arguments, done)
@@ -26,7 +16,7 @@ local function execute(command, arguments, done)
     return log.notify('no server runs for this buffer. `:Ondol status` shows the reason.', vim.log.levels.WARN)
   end
   local params = { command = command, arguments = arguments }
-  session.call(running, 'request', 'workspace/executeCommand', params, function(err, result)
+  requests.call(running, 'request', 'workspace/executeCommand', params, function(err, result)
     if err then
       return log.notify(('the server reported an error: %s'):format(tostring(err.message)), vim.log.levels.WARN)
     end
@@ -49,10 +39,10 @@ local function switch(on)
 end
 
 local function explain()
-  local id = session.last_shown()
+  local id = reports.last_shown()
   execute('ondol.explain', { id and { id = id } or vim.empty_dict() }, function(result)
     local text = type(result) == 'string' and result or 'There has been no suggestion yet.'
-    show('explain', vim.split(text, '\n', { plain = true }), 'markdown')
+    window.open('explain', vim.split(text, '\n', { plain = true }), 'markdown')
   end)
 end
 
@@ -66,7 +56,7 @@ local function doctor()
   local root = scope.root_of(0) or vim.fn.getcwd()
   local function done(result)
     local text = (result.stdout or '') .. (result.stderr or '')
-    show('doctor', vim.split(vim.trim(text), '\n', { plain = true }))
+    window.open('doctor', vim.split(vim.trim(text), '\n', { plain = true }))
   end
   local options = { text = true, cwd = root, timeout = 60000, env = { NO_COLOR = '1' } }
   vim.system({ program, 'doctor' }, options, vim.schedule_wrap(done))
@@ -102,7 +92,7 @@ local function show_log()
     vim.list_extend(lines, { '', 'Error output of the servers, from ' .. path .. ':' })
     vim.list_extend(lines, errors)
   end
-  show('log', lines)
+  window.open('log', lines)
   vim.cmd('normal! G')
 end
 
@@ -119,6 +109,9 @@ local subcommands = {
     log.notify('indexing …')
   end,
   explain = explain,
+  ['repeat'] = function()
+    require('ondol.repeat_edit').run()
+  end,
   doctor = doctor,
   restart = function()
     client.stop(true)

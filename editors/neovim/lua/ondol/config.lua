@@ -14,9 +14,11 @@ M.defaults = {
   --- 'hide': no ghost text while a completion menu is open (built-in menu, nvim-cmp, blink.cmp). 'show': both.
   menu = 'hide',
   --- Keys to map in insert mode: { accept = '<Tab>', accept_word = '<M-Right>' }; also accept_line, dismiss, next,
-  --- previous, trigger.
-  --- No other key is mapped. While no suggestion is visible, a mapped key keeps its earlier function.
+  --- previous, trigger. In insert and normal mode: next_edit, edit_dismiss. Two actions can have the same key.
+  --- No other key is mapped. While there is nothing for it to act on, a mapped key keeps its earlier function.
   keys = {},
+  --- Whether to show where an edit can be repeated.
+  next_edits = true,
   --- 'auto': vim.lsp.inline_completion if available (Neovim 0.12 and newer). 'own': always this plugin's ghost text.
   display = 'auto',
   --- Milliseconds between the last key and the request. (vim.lsp.inline_completion always waits 200.)
@@ -26,7 +28,17 @@ M.defaults = {
 }
 
 --- The names of the actions that `keys` can map.
-M.actions = { 'accept', 'accept_word', 'accept_line', 'dismiss', 'next', 'previous', 'trigger' }
+M.actions = {
+  'accept',
+  'accept_word',
+  'accept_line',
+  'dismiss',
+  'next',
+  'previous',
+  'trigger',
+  'next_edit',
+  'edit_dismiss',
+}
 
 ---@type ondol.Options
 M.options = vim.deepcopy(M.defaults)
@@ -91,6 +103,7 @@ local checks = {
   root_markers = { list_of_strings, 'a list of file or folder names' },
   menu = { one_of('hide', 'show'), "'hide' or 'show'" },
   keys = { key_map, 'a table of keys by ' .. table.concat(M.actions, ', ') },
+  next_edits = { of_type('boolean'), 'true or false' },
   display = { one_of('auto', 'own'), "'auto' or 'own'" },
   debounce_ms = { delay, 'a number from 0 to 5000' },
   settings = { of_type('table'), 'a table' },

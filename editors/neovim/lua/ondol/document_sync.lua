@@ -90,6 +90,14 @@ local function listen(buffer)
   }) or nil
 end
 
+--- The version of a buffer's text that the server has, or nil if the document is not open there.
+---@param buffer integer
+---@return integer|nil
+function M.version(buffer)
+  local state = followed[buffer]
+  return state and state.version
+end
+
 --- Wraps the channel to a server, so that it also sends the changes that Neovim does not send.
 ---@param channel table returned by vim.lsp.rpc.start()
 ---@return table channel

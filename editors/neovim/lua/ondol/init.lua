@@ -28,6 +28,7 @@ function M.setup(options)
     require('ondol.log').notify(problem, vim.log.levels.WARN)
   end
   require('ondol.ghost_text').define_colour()
+  require('ondol.edit_display').define_colours()
   require('ondol.keymaps').apply()
   client.run()
   if again then
@@ -82,6 +83,24 @@ function M.trigger()
   if supported() then
     require('ondol.actions').trigger()
   end
+end
+
+--- Goes to the next edit, or applies it if the cursor is there. Returns false if none is visible.
+---@return boolean
+function M.next_edit()
+  return supported() and require('ondol.next_edit').act()
+end
+
+--- Refuses the next edit. Returns false if none is visible.
+---@return boolean
+function M.edit_dismiss()
+  return supported() and require('ondol.next_edit').dismiss()
+end
+
+--- Whether a next edit is visible.
+---@return boolean
+function M.edit_visible()
+  return supported() and require('ondol.next_edit').visible()
 end
 
 --- Switches suggestions on or off everywhere.

@@ -1,11 +1,18 @@
---- Maps the keys of the option `keys`. While no suggestion is visible, a key keeps its earlier function.
+--- Maps the keys of the option `keys`. While there is nothing for a key to act on, it keeps its earlier function.
 local config = require('ondol.config')
 local M = {}
 
-local mapped = {} ---@type table<string, table|false> the mapped keys, each with the mapping that it replaced
+local edit_actions = { next_edit = true, edit_dismiss = true }
+
+---@class ondol.MappedKey
+---@field mode 'i'|'n'
+---@field key string
+---@field replaced table|nil the mapping that it replaced
+local mapped = {} ---@type ondol.MappedKey[]
 
 local function run(action)
   local actions = require('ondol.actions')
+  local next_edit = require('ondol.next_edit')
   if action == 'accept' then
     return actions.accept('all')
   elseif action == 'accept_word' then
@@ -18,47 +25,76 @@ local function run(action)
     return actions.cycle(1)
   elseif action == 'previous' then
     return actions.cycle(-1)
+  elseif action == 'next_edit' then
+    return next_edit.act()
+  elseif action == 'edit_dismiss' then
+    return next_edit.dismiss()
   end
   actions.trigger()
   return true
 end
 
+--- Whether Tab should indent: the suggestion only indents, or the edit is elsewhere and the cursor is in indentation.
+local function tab_indents(action)
+  if action == 'accept' then
+    return require('ondol.actions').only_indents()
+  end
+  local column = vim.api.nvim_win_get_cursor(0)[2]
+  local blank = vim.api.nvim_get_current_line():sub(1, column):find('%S') == nil
+  return action == 'next_edit' and blank and require('ondol.next_edit').elsewhere()
+end
+
 --- The earlier function of a key, as keys to type: the key itself, or the replaced mapping under another name.
-local function earlier_function(key, action)
-  local old = vim.fn.maparg(key, 'i', false, true)
-  if vim.tbl_isempty(old) or old.buffer == 1 then
-    mapped[key] = false
+local function earlier_function(key, mode)
+  local old = vim.fn.maparg(key, mode, false, true)
+  local replaced = not vim.tbl_isempty(old) and old.buffer ~= 1 and old or nil
+  mapped[#mapped + 1] = { mode = mode, key = key, replaced = replaced and vim.deepcopy(old) }
+  if not replaced then
     return key, 'n'
   end
-  mapped[key] = vim.deepcopy(old)
-  local plug = '<Plug>(ondol-before-' .. action .. ')'
+  local plug = ('<Plug>(ondol-before-%d)'):format(#mapped)
   old.lhs, old.lhsraw, old.lhsrawalt = plug, vim.api.nvim_replace_termcodes(plug, true, true, true), nil
-  vim.fn.mapset('i', false, old)
+  vim.fn.mapset(mode, false, old)
   return plug, 'm'
+end
+
+local function map(key, mode, actions)
+  local fallback, feed = earlier_function(key, mode)
+  local is_tab = mode == 'i' and vim.api.nvim_replace_termcodes(key, true, true, true) == '\t'
+  vim.keymap.set(mode, key, function()
+    for _, action in ipairs(actions) do
+      if not (is_tab and tab_indents(action)) and run(action) then
+        return
+      end
+    end
+    vim.api.nvim_feedkeys(vim.api.nvim_replace_termcodes(fallback, true, true, true), feed .. 'i', false)
+  end, { desc = 'Ondol: ' .. table.concat(actions, ', '):gsub('_', ' ') })
 end
 
 --- Maps the keys of the option `keys` and restores the mappings of earlier calls.
 function M.apply()
-  for key, old in pairs(mapped) do
-    pcall(vim.keymap.del, 'i', key)
-    if old then
-      vim.fn.mapset('i', false, old)
+  for index = #mapped, 1, -1 do
+    local one = mapped[index]
+    pcall(vim.keymap.del, one.mode, one.key)
+    if one.replaced then
+      vim.fn.mapset(one.mode, false, one.replaced)
     end
   end
   mapped = {}
+  local wanted, keys = {}, {} ---@type table<string, string[]>, { key: string, mode: string }[]
   for _, action in ipairs(config.actions) do
     local key = config.options.keys[action]
-    if key then
-      local fallback, mode = earlier_function(key, action)
-      local is_tab = vim.api.nvim_replace_termcodes(key, true, true, true) == '\t'
-      vim.keymap.set('i', key, function()
-        -- Tab indents a blank line if the suggestion begins with indentation.
-        local indents = is_tab and action == 'accept' and require('ondol.actions').only_indents()
-        if indents or not run(action) then
-          vim.api.nvim_feedkeys(vim.api.nvim_replace_termcodes(fallback, true, true, true), mode .. 'i', false)
-        end
-      end, { desc = 'Ondol: ' .. action:gsub('_', ' ') })
+    for _, mode in ipairs(key and (edit_actions[action] and { 'i', 'n' } or { 'i' }) or {}) do
+      local name = mode .. vim.api.nvim_replace_termcodes(key, true, true, true)
+      if not wanted[name] then
+        wanted[name] = {}
+        keys[#keys + 1] = { name = name, key = key, mode = mode }
+      end
+      table.insert(wanted[name], action)
     end
+  end
+  for _, one in ipairs(keys) do
+    map(one.key, one.mode, wanted[one.name])
   end
 end
 

@@ -3,6 +3,8 @@ local builtin = require('ondol.builtin')
 local config = require('ondol.config')
 local ghost_text = require('ondol.ghost_text')
 local log = require('ondol.log')
+local reports = require('ondol.reports')
+local requests = require('ondol.requests')
 local completion_menu = require('ondol.completion_menu')
 local suggestion = require('ondol.suggestion')
 local text = require('ondol.text')
@@ -11,9 +13,12 @@ local M = {}
 
 local invoked, automatic = 1, 2
 local cancelled, content_modified = -32800, -32801
+-- Milliseconds after a key until a suggestion for it was requested. vim.lsp.inline_completion requests after 200.
+local settled_after = 250
 
 ---@class ondol.Session
 ---@field client vim.lsp.Client
+---@field buffer integer
 ---@field send fun(params: table, handler: function, buffer: integer): boolean, integer?
 ---@field display table { draw(rest, hint, item), clear() }
 ---@field own boolean this plugin draws and sends requests itself
@@ -25,24 +30,14 @@ local cancelled, content_modified = -32800, -32801
 ---@field dismissed integer|nil changedtick at which the user dismissed the suggestion
 ---@field requested_at string|nil text version and cursor of the last request
 ---@field visible boolean
+---@field changed_at integer|nil milliseconds of the last change in insert mode
 ---@field reported table<any, true> ids of the items that were reported as shown
 ---@field timer uv.uv_timer_t|nil
 ---@type table<integer, ondol.Session>
 local sessions = {}
 
-local dismissed_command = 'ondol.dismissed'
-
-local last_shown ---@type string|nil id of the item that was shown last
+local listeners = {} ---@type fun(buffer: integer)[] called when a suggestion appears or disappears
 local senders = setmetatable({}, { __mode = 'k' })
-
---- Calls a method of a client. Neovim 0.10 uses a dot, newer versions a colon.
-local function call(client, name, ...)
-  if vim.fn.has('nvim-0.11') == 1 then
-    return client[name](client, ...)
-  end
-  return client[name](...)
-end
-M.call = call
 
 --- The cursor of the current window: line from 0 and byte.
 local function cursor()
@@ -67,8 +62,14 @@ local function cancel(session)
   session.requested_at = nil
   session.request_count = session.request_count + 1
   if session.pending then
-    pcall(call, session.client, 'cancel_request', session.pending)
+    pcall(requests.call, session.client, 'cancel_request', session.pending)
     session.pending = nil
+  end
+end
+
+local function announce(buffer)
+  for _, listener in ipairs(listeners) do
+    listener(buffer)
   end
 end
 
@@ -78,53 +79,7 @@ local function drop(session)
   end
   session.suggestions, session.index, session.cycled, session.visible = {}, 1, false, false
   session.display.clear()
-end
-
---- The id of an item, which is an argument of its command.
-local function id_of(item)
-  local arguments = type(item.command) == 'table' and item.command.arguments
-  local first = type(arguments) == 'table' and arguments[1]
-  return type(first) == 'table' and first.id or nil
-end
-
---- Whether the server of a client has a command. A server of another version may lack it.
----@param client vim.lsp.Client
----@param command string
----@return boolean
-function M.has_command(client, command)
-  local commands = vim.tbl_get(client.server_capabilities or {}, 'executeCommandProvider', 'commands')
-  return type(commands) == 'table' and vim.tbl_contains(commands, command)
-end
-
---- Runs a command of the server, if the server has it. The result is not used.
----@param client vim.lsp.Client
----@param command string
----@param arguments any[]|nil
-function M.execute(client, command, arguments)
-  if M.has_command(client, command) then
-    local params = { command = command, arguments = arguments }
-    call(client, 'request', 'workspace/executeCommand', params, function() end, 0)
-  end
-end
-
---- Reports that the user refused the visible suggestion.
----@param session ondol.Session
-function M.report_dismissed(session)
-  local current = session.suggestions[session.index]
-  local id = session.visible and current and id_of(current.item)
-  if id then
-    M.execute(session.client, dismissed_command, { id })
-  end
-end
-
-local function report_shown(session, item)
-  local id = id_of(item)
-  if session.reported[id or item] then
-    return
-  end
-  session.reported[id or item] = true
-  last_shown = id
-  call(session.client, 'notify', 'textDocument/didShowCompletion', { item = item })
+  announce(session.buffer)
 end
 
 --- Draws the rest of the suggestion, or removes it if it no longer agrees with the text.
@@ -150,7 +105,8 @@ function M.refresh(buffer)
   local hint = session.cycled and (' (%d/%d)'):format(session.index, #session.suggestions) or nil
   session.display.draw(rest, hint, current.item)
   session.visible = true
-  report_shown(session, current.item)
+  reports.shown(session, current.item)
+  announce(buffer)
 end
 
 local function on_answer(buffer, session, ticket, err, result)
@@ -253,7 +209,7 @@ local function sender(client, own)
   if not senders[client] then
     if own then
       senders[client] = function(params, handler, buffer)
-        return call(client, 'request', 'textDocument/inlineCompletion', params, handler, buffer)
+        return requests.call(client, 'request', 'textDocument/inlineCompletion', params, handler, buffer)
       end
     else
       senders[client] = builtin.intercept(client, function(buffer, kind, sink)
@@ -278,6 +234,9 @@ local function watch(buffer, own)
     api.nvim_create_autocmd(events, { group = group, buffer = buffer, callback = callback })
   end
   on({ 'TextChangedI', 'TextChangedP', 'InsertEnter' }, function()
+    if sessions[buffer] then
+      sessions[buffer].changed_at = vim.uv.now()
+    end
     M.refresh(buffer)
     if own then
       request_soon(buffer)
@@ -296,7 +255,7 @@ local function watch(buffer, own)
   on('InsertLeave', function()
     -- i_CTRL-O leaves insert mode for one command (mode "niI") and is no refusal.
     if sessions[buffer] and api.nvim_get_mode().mode:sub(1, 2) ~= 'ni' then
-      M.report_dismissed(sessions[buffer])
+      reports.dismissed(sessions[buffer])
     end
     stop()
   end)
@@ -335,6 +294,7 @@ function M.attach(buffer, client)
   local own = config.options.display == 'own' or not builtin.available()
   sessions[buffer] = {
     client = client,
+    buffer = buffer,
     own = own,
     send = sender(client, own),
     display = own and own_display(buffer) or builtin.display(buffer, client),
@@ -406,10 +366,22 @@ function M.display_of(buffer)
   return session and (session.own and 'own' or 'builtin') or nil
 end
 
---- The id of the item that was shown last.
----@return string|nil
-function M.last_shown()
-  return last_shown
+--- Whether a suggestion is visible in a buffer, or may soon be: it was just requested, or the user just typed.
+---@param buffer integer
+---@return boolean
+function M.busy(buffer)
+  local session = sessions[buffer]
+  if not session or not inserting(buffer) then
+    return false
+  end
+  local typing = not session.changed_at or vim.uv.now() - session.changed_at < settled_after
+  return session.visible or session.pending ~= nil or session.timer ~= nil or typing or completion_menu.visible()
+end
+
+--- Calls a function whenever a suggestion appears or disappears in a buffer.
+---@param listener fun(buffer: integer)
+function M.listen(listener)
+  listeners[#listeners + 1] = listener
 end
 
 --- The session of a buffer.

@@ -1,5 +1,6 @@
 --- The state of Ondol in a buffer, as text for the status line, :Ondol status and :checkhealth.
 local client = require('ondol.client')
+local next_edit = require('ondol.next_edit')
 local scope = require('ondol.scope')
 local session = require('ondol.session')
 local M = {}
@@ -76,6 +77,13 @@ function M.long(buffer)
     local gave_up = server and server.gave_up
     lines[#lines + 1] = gave_up and 'This buffer: the server is stopped (:Ondol restart starts it)'
       or 'This buffer: waiting for the server'
+  end
+  local counts = next_edit.counts()
+  if counts.offered > 0 then
+    lines[#lines + 1] = ('Next edits since Neovim started: %d shown, %d accepted'):format(
+      counts.offered,
+      counts.accepted
+    )
   end
   for _, server in ipairs(client.servers()) do
     lines[#lines + 1] = M.describe(server)

@@ -126,7 +126,7 @@ function M.shortest(rest)
 end
 
 --- Starts a new undo step.
-local function break_undo()
+function M.break_undo()
   vim.cmd('let &l:undolevels = &l:undolevels')
 end
 
@@ -137,11 +137,11 @@ end
 function M.insert(suggestion, rest, bytes)
   local whole = bytes >= #rest.text
   local lines = vim.split(rest.text:sub(1, bytes), '\n', { plain = true })
-  break_undo()
+  M.break_undo()
   local stop = rest.column + (whole and #rest.replaced or 0)
   api.nvim_buf_set_text(suggestion.buffer, rest.row, rest.column, rest.row, stop, lines)
   api.nvim_win_set_cursor(0, { rest.row + #lines, (#lines == 1 and rest.column or 0) + #lines[#lines] })
-  break_undo()
+  M.break_undo()
 end
 
 return M
