@@ -194,6 +194,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       options.onWarning(message);
     }
   });
+  client.onNotification('ondol/nextEditReady', ({ uri }: { uri: string }) => options.onNextEdit(uri));
   client.onNotification('ondol/status', (status: ServerStatus) => options.onStatus(status));
   const deadline = timeout(START_TIMEOUT_MS, `no answer to initialize within ${START_TIMEOUT_MS / 1000} s`);
   const died = exited.then((exit) => {

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { mayBeComposing } from './composition';
 import { caret, follow, type GhostText } from './ghostText';
 import { invalidReason } from './itemCheck';
+import type { SuggestionActivity } from './nextEdit';
 import type { CompletionParams, Connection, Position, ProtocolItem } from './types';
 
 // Later answers are discarded. An answer to an automatic request would distract by then.
@@ -70,7 +71,11 @@ function completionParams(
 }
 
 /** Provides the server's suggestions as VS Code inline completions. */
-export class CompletionProvider implements vscode.InlineCompletionItemProvider, vscode.Disposable {
+export class CompletionProvider implements vscode.InlineCompletionItemProvider, SuggestionActivity, vscode.Disposable {
+  private pending = 0;
+  private readonly activity = new vscode.EventEmitter<void>();
+  /** Fires when a suggestion is requested, appears or disappears. */
+  readonly onDidChangeActivity = this.activity.event;
   private currentOffer: Offer | undefined;
   private lastReported = '';
   private readonly subscriptions: vscode.Disposable;
@@ -91,16 +96,24 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
 
   dispose(): void {
     this.subscriptions.dispose();
+    this.activity.dispose();
+  }
+
+  /** Whether a suggestion is requested or may be visible. */
+  get isBusy(): boolean {
+    return this.pending > 0 || this.currentOffer !== undefined;
   }
 
   private get offer(): Offer | undefined {
     return this.currentOffer;
   }
   private set offer(offer: Offer | undefined) {
-    if ((offer === undefined) !== (this.currentOffer === undefined)) {
-      void vscode.commands.executeCommand('setContext', SUGGESTION_CONTEXT, offer !== undefined);
-    }
+    const changed = (offer === undefined) !== (this.currentOffer === undefined);
     this.currentOffer = offer;
+    if (changed) {
+      void vscode.commands.executeCommand('setContext', SUGGESTION_CONTEXT, offer !== undefined);
+      this.activity.fire();
+    }
   }
 
   /** Hides the visible suggestion and reports that the user refused it. */
@@ -123,11 +136,13 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
     context: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[]> {
+    const connection = this.host.connectionFor(document);
+    if (connection === undefined || !this.shouldRequest(document, context)) {
+      return [];
+    }
+    this.pending++;
+    this.activity.fire();
     try {
-      const connection = this.host.connectionFor(document);
-      if (connection === undefined || !this.shouldRequest(document, context)) {
-        return [];
-      }
       const version = document.version;
       const answer = await this.request(connection, completionParams(document, position, context), token);
       if (answer === undefined || document.version !== version) {
@@ -142,6 +157,9 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
     } catch (error) {
       this.output.debug(`no suggestions: ${String(error)}`);
       return [];
+    } finally {
+      this.pending--;
+      this.activity.fire();
     }
   }
 

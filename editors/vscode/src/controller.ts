@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { Notifications } from './notifications';
 import type { ProviderHost } from './completionProvider';
+import type { NextEditHost } from './nextEdit';
 import { offReason, SCHEMES, type OffReason } from './enablement';
 import { Server, type ServerHost } from './server';
 import { readSettings, restartKey, type Settings } from './settings';
@@ -15,9 +16,12 @@ const t = vscode.l10n.t;
 const WORKSPACE_OFF = 'ondol.workspaceOff';
 
 /** The state of the extension in one window. */
-export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
+export class Controller implements ServerHost, ProviderHost, NextEditHost, vscode.Disposable {
   readonly notifications = new Notifications();
   readonly server = new Server(this);
+  /** Called when the server has a next edit for the document with this URI. */
+  onNextEdit: (uri: string) => void = () => {};
+  private readonly editCounts = { offered: 0, accepted: 0 };
   private restartKey = '';
   private cachedSettings: Settings | undefined;
   private readonly item: vscode.StatusBarItem;
@@ -61,6 +65,10 @@ export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
 
   get isManual(): boolean {
     return this.settings().manual;
+  }
+
+  get wantsNextEdits(): boolean {
+    return this.settings().nextEdits;
   }
 
   get workspaceOff(): boolean {
@@ -195,6 +203,11 @@ export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
     this.refresh();
   }
 
+  countEdit(kind: 'offered' | 'accepted'): void {
+    this.editCounts[kind]++;
+    this.refresh();
+  }
+
   private get view(): StatusBarView {
     const document = vscode.window.activeTextEditor?.document;
     return statusBarView(this.server.status, this.offReason(document), document?.languageId ?? '', t);
@@ -207,7 +220,8 @@ export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
 
   refresh(): void {
     const shown = this.view;
-    this.item.text = `${shown.icon} ${shown.label}`;
+    const { offered, accepted } = this.editCounts;
+    this.item.text = `${shown.icon} ${shown.label}${offered === 0 ? '' : ` ${accepted}/${offered}`}`;
     this.item.accessibilityInformation = { label: shown.sentence };
     this.item.backgroundColor = shown.warning ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
     this.item.tooltip = this.tooltip(shown.sentence);
@@ -223,6 +237,10 @@ export class Controller implements ServerHost, ProviderHost, vscode.Disposable {
     }
     if (version !== undefined) {
       tip.appendMarkdown('\n\n').appendText(t('Server {0}', version));
+    }
+    const { offered, accepted } = this.editCounts;
+    if (offered > 0) {
+      tip.appendMarkdown('\n\n').appendText(t('Next edits: {0} accepted of {1} shown.', accepted, offered));
     }
     tip.appendMarkdown('\n\n').appendText(t('Click for the menu.'));
     return tip;

@@ -4,6 +4,8 @@ import * as vscode from 'vscode';
 import { Controller } from './controller';
 import { showMenu } from './menu';
 import { CompletionProvider } from './completionProvider';
+import { NextEdits } from './nextEdit';
+import { repeatEdit } from './repeatEdit';
 import { Reports } from './reports';
 import type { Connection } from './types';
 
@@ -31,6 +33,15 @@ async function withServer(current: Controller, action: (connection: Connection) 
   } catch (error) {
     void vscode.window.showErrorMessage(t('Ondol: {0}', error instanceof Error ? error.message : String(error)));
   }
+}
+
+async function repeatHere(current: Controller): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  if (editor === undefined) {
+    void vscode.window.showInformationMessage(t('Open a file and change it first. The command repeats the change.'));
+    return;
+  }
+  await withServer(current, (connection) => repeatEdit(connection, editor));
 }
 
 function doctor(current: Controller, reports: Reports, version: string): Promise<void> {
@@ -75,6 +86,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const current = (controller = new Controller(context, output));
   const reports = new Reports();
   const provider = new CompletionProvider(current, output);
+  const nextEdits = new NextEdits(current, provider, output);
+  current.onNextEdit = (uri) => nextEdits.onReady(uri);
   const { version } = context.extension.packageJSON as { version: string };
   const commands: Record<string, () => unknown> = {
     'ondol.menu': () => showMenu(current),
@@ -86,6 +99,9 @@ export function activate(context: vscode.ExtensionContext): void {
         connection.request('workspace/executeCommand', { command: 'ondol.index', arguments: [] }),
       ),
     'ondol.dismiss': () => provider.dismiss(),
+    'ondol.nextEdit': () => nextEdits.act(),
+    'ondol.dismissNextEdit': () => nextEdits.dismiss(),
+    'ondol.repeatEdit': () => repeatHere(current),
     'ondol.explain': () => withServer(current, (connection) => reports.explain(connection)),
     'ondol.showOutput': () => output.show(),
     'ondol.doctor': () => doctor(current, reports, version),
@@ -99,6 +115,7 @@ export function activate(context: vscode.ExtensionContext): void {
     current,
     reports,
     provider,
+    nextEdits,
     vscode.languages.registerInlineCompletionItemProvider(SELECTOR, provider),
     ...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, run)),
   );

@@ -39,6 +39,11 @@ function entries(controller: Controller): Entry[] {
       iconPath: new vscode.ThemeIcon('lightbulb'),
       run: 'editor.action.inlineSuggest.trigger',
     },
+    {
+      label: t('Repeat this edit everywhere'),
+      iconPath: new vscode.ThemeIcon('edit-session'),
+      run: 'ondol.repeatEdit',
+    },
     { label: t('Explain the last suggestion'), iconPath: new vscode.ThemeIcon('question'), run: 'ondol.explain' },
     separator(t('Index and server')),
     { label: t('Index now'), iconPath: new vscode.ThemeIcon('sync'), run: 'ondol.index' },

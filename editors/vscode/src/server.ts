@@ -21,6 +21,8 @@ export interface ServerHost {
   settings(): Settings;
   /** Called after each change of the server's state. */
   changed(): void;
+  /** The server has a next edit for the document with this URI. */
+  onNextEdit(uri: string): void;
   /** The extension's own folder. It is the working directory of the server, which is never the user's repository. */
   readonly ownFolder: string;
 }
@@ -196,6 +198,7 @@ export class Server {
           this.set(status);
         }
       },
+      onNextEdit: (uri) => this.host.onNextEdit(uri),
       onWarning: (message) => this.host.notifications.serverWarning(message),
       onClosed: (exit) => {
         if (attempt === this.attempt) {

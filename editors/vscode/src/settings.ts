@@ -18,6 +18,7 @@ export interface Settings {
   enabled: boolean;
   disabledLanguages: string[];
   manual: boolean;
+  nextEdits: boolean;
   serverPath: string;
   serverArguments: string[];
   dataDirectory: string;
@@ -68,11 +69,14 @@ export function readSettings(inspect: Inspect): Settings {
   if (exclude.length > 0) {
     options['exclude'] = exclude;
   }
+  const nextEdits = user('nextEdits') !== false;
+  options['nextEdits'] = nextEdits; // the server announces next edits only to clients that ask for it
   const backend = text(user('backend'));
   return {
     enabled: ![enabled?.globalValue, enabled?.workspaceValue, enabled?.workspaceFolderValue].includes(false),
     disabledLanguages,
     manual: user('trigger') === 'manual',
+    nextEdits,
     serverPath: text(user('server.path')),
     serverArguments: strings(user('server.arguments')),
     dataDirectory: text(user('dataDirectory')),
@@ -93,7 +97,7 @@ export function serverArguments(settings: Settings): string[] {
 
 /** A key that changes when the server must be restarted. Other settings are sent to the running server. */
 export function restartKey(settings: Settings): string {
-  const { baseModel, baseBits, remoteUrl, remoteModel, workers } = settings.options;
+  const { baseModel, baseBits, remoteUrl, remoteModel, workers, nextEdits } = settings.options;
   return JSON.stringify([
     settings.serverPath,
     settings.serverArguments,
@@ -104,5 +108,6 @@ export function restartKey(settings: Settings): string {
     remoteUrl,
     remoteModel,
     workers,
+    nextEdits,
   ]);
 }

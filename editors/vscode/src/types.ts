@@ -39,6 +39,24 @@ export interface CompletionParams {
   context: { triggerKind: 1 | 2; selectedCompletionInfo?: { text: string; range: Range } };
 }
 
+/** The next edit as the server sent it. The command is run when the edit is accepted; its arguments identify it. */
+export interface ProtocolEdit {
+  text: string;
+  range: Range;
+  textDocument?: { uri: string; version?: number | null };
+  command?: { title: string; command: string; arguments?: unknown[] };
+}
+
+/** All places at which an edit can be repeated. */
+export interface RepeatedEdits {
+  title: string;
+  files: {
+    uri: string;
+    path: string;
+    edits: { range: Range; newText: string; oldText: string; probability: number }[];
+  }[];
+}
+
 /** How a process ended: with an exit code or by a signal. */
 export interface Exit {
   code: number | null;
@@ -55,6 +73,8 @@ export interface ConnectOptions {
   /** The settings that are sent as initializationOptions and after every change. */
   settings: () => Record<string, unknown>;
   onStatus: (status: ServerStatus) => void;
+  /** The server has a next edit for the document with this URI. */
+  onNextEdit: (uri: string) => void;
   /** The server sent a warning or an error for the user. */
   onWarning: (message: string) => void;
   onClosed: (exit: Exit) => void;

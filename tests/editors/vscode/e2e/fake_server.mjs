@@ -6,21 +6,31 @@
 //   deaf             answers only initialize
 //   old              has version 0.0.1
 //   early            lacks the commands that came later
+//   bad-edit, old-edit   sends next edits that do not fit the document, that are for an older version
 //   slow, late       answers after 0.6 s, after 4 s
 //   ranges           sends items that do not fit the document
 //   error            answers every request with an error
 //   states           sends every state of ondol/status in turn
 // Without FAULT it has none.
+import fs from 'node:fs';
 import process from 'node:process';
 
-const COMMANDS = ['accepted', 'dismissed', 'index', 'explain', 'status', 'setEnabled'].map((name) => `ondol.${name}`);
+const EARLY_COMMANDS = ['accepted', 'index', 'explain', 'status', 'setEnabled'];
+const COMMANDS = [...EARLY_COMMANDS, 'dismissed', 'editAccepted', 'editDismissed', 'repeatEdit'];
 const fault = process.env.FAULT ?? '';
 const text = {
   'def add(': 'a, b):\n    return a + b',
   'x = long': 'long_name(first, second)',
   'greet(': "이름, 'hello 🙂')",
 };
+// The next edits: while a document contains the word "new_name", each of these lines of it is to be changed.
+const replaced = { old_name: 'new_name', split_me: 'first = 1\n    second = 2', remove_me: undefined };
+const other = process.env.FAKE_OTHER;
 const documents = new Map();
+const versions = new Map();
+const offered = new Map();
+const refused = new Set();
+let nextEdits = false;
 let number = 0;
 
 const send = (message) => {
@@ -76,6 +86,71 @@ async function complete({ textDocument, position }) {
   };
 }
 
+/** The lines of a text that are to be changed, as [line, old text, new text]. */
+const places = (whole) =>
+  whole.split(/\r\n|\r|\n/).flatMap((text, line) => {
+    const old = Object.keys(replaced).find((one) => text.includes(one));
+    return old === undefined ? [] : [[line, text, replaced[old] && text.replace(old, replaced[old])]];
+  });
+
+/** The edit that is nearest to the cursor, in this document or else in FAKE_OTHER. */
+function nextEdit({ textDocument, position }) {
+  const edited = (documents.get(textDocument.uri) ?? '').includes('new_name');
+  const own = edited ? places(documents.get(textDocument.uri)) : [];
+  const distance = ([line]) => Math.abs(line - position.line) + line / 1e6;
+  let found = own
+    .filter(([, old]) => !refused.has(old))
+    .sort((a, b) => distance(a) - distance(b))
+    .map((place) => [textDocument.uri, ...place])[0];
+  if (found === undefined && edited && other !== undefined) {
+    const uri = `file://${other}`;
+    found = places(documents.get(uri) ?? fs.readFileSync(other, 'utf8')).map((place) => [uri, ...place])[0];
+  }
+  if (found === undefined) {
+    return { edits: [] };
+  }
+  const [uri, line, old, text] = found;
+  const id = `edit-${++number}`;
+  offered.set(id, old);
+  const end = text === undefined ? { line: line + 1, character: 0 } : { line, character: old.length };
+  const version = (versions.get(uri) ?? null) && versions.get(uri) - (fault === 'old-edit' ? 1 : 0);
+  const range = { start: { line, character: 0 }, end: fault === 'bad-edit' ? { line: 9999, character: 0 } : end };
+  const command = { title: 'accept', command: 'ondol.editAccepted', arguments: [id] };
+  return { edits: [{ text: text ?? '', textDocument: { uri, version }, range, command }] };
+}
+
+/** All places in all open documents and in FAKE_OTHER. */
+function allPlaces() {
+  const texts = new Map(other === undefined ? [] : [[`file://${other}`, fs.readFileSync(other, 'utf8')]]);
+  documents.forEach((whole, uri) => texts.set(uri, whole));
+  if (![...texts.values()].some((whole) => whole.includes('new_name'))) {
+    return null;
+  }
+  const files = [...texts].sort().map(([uri, whole]) => ({
+    uri,
+    path: uri.split('/').at(-1),
+    edits: places(whole)
+      .filter(([, , text]) => text !== undefined)
+      .map(([line, oldText, newText]) => ({
+        range: { start: { line, character: 0 }, end: { line, character: oldText.length } },
+        newText,
+        oldText,
+        probability: line % 2 === 0 ? 0.9 : 0.3,
+      })),
+  }));
+  return { title: 'old_name → new_name', files: files.filter(({ edits }) => edits.length > 0) };
+}
+
+function execute({ command, arguments: args }) {
+  if (command === 'ondol.editDismissed') {
+    refused.add(offered.get(args[0]));
+  }
+  if (command === 'ondol.repeatEdit') {
+    return allPlaces();
+  }
+  return command === 'ondol.explain' ? '# Why\n\nBecause the test says so.' : null;
+}
+
 const offset = (whole, { line, character }) => {
   let at = 0;
   for (let i = 0; i < line; i++) {
@@ -109,6 +184,7 @@ async function handle({ id, method, params }) {
     if (fault === 'silent') {
       return;
     }
+    nextEdits = params.initializationOptions?.nextEdits === true;
     send({
       id,
       result: {
@@ -116,7 +192,7 @@ async function handle({ id, method, params }) {
           textDocumentSync: { openClose: true, change: 2 },
           inlineCompletionProvider: {},
           executeCommandProvider: {
-            commands: COMMANDS.filter((name) => fault !== 'early' || name !== 'ondol.dismissed'),
+            commands: (fault === 'early' ? EARLY_COMMANDS : COMMANDS).map((name) => `ondol.${name}`),
           },
         },
         serverInfo: { name: 'ondol', version: fault === 'old' ? '0.0.1' : '0.1.0' },
@@ -137,6 +213,7 @@ async function handle({ id, method, params }) {
     process.exit(0);
   } else if (method === 'textDocument/didOpen') {
     documents.set(params.textDocument.uri, params.textDocument.text);
+    versions.set(params.textDocument.uri, params.textDocument.version);
   } else if (method === 'textDocument/didChange') {
     let whole = documents.get(params.textDocument.uri) ?? '';
     for (const change of params.contentChanges) {
@@ -148,6 +225,10 @@ async function handle({ id, method, params }) {
             whole.slice(offset(whole, change.range.end));
     }
     documents.set(params.textDocument.uri, whole);
+    versions.set(params.textDocument.uri, params.textDocument.version);
+    if (nextEdits && whole.includes('new_name')) {
+      send({ method: 'ondol/nextEditReady', params: { uri: params.textDocument.uri } });
+    }
   } else if (id !== undefined && fault !== 'deaf') {
     if (fault === 'error') {
       send({ id, error: { code: -32603, message: 'an intended fault' } });
@@ -155,8 +236,10 @@ async function handle({ id, method, params }) {
     }
     if (method === 'textDocument/inlineCompletion') {
       send({ id, result: await complete(params) });
+    } else if (method === 'textDocument/copilotInlineEdit') {
+      send({ id, result: nextEdit(params) });
     } else if (method === 'workspace/executeCommand') {
-      send({ id, result: params.command === 'ondol.explain' ? '# Why\n\nBecause the test says so.' : null });
+      send({ id, result: execute(params) });
     } else {
       send({ id, error: { code: -32601, message: 'unknown' } });
     }

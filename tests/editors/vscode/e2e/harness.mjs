@@ -217,8 +217,8 @@ export class Workbench {
     execFileSync(process.env.ONDOL_COMMAND, ['index', folder], { env: this.env, stdio: 'ignore' });
   }
 
-  fakeServer(fault = '') {
-    return this.tapped(`'${node}' '${path.join(here, 'fake_server.mjs')}'`, { FAULT: fault });
+  fakeServer(fault = '', env = {}) {
+    return this.tapped(`'${node}' '${path.join(here, 'fake_server.mjs')}'`, { FAULT: fault, ...env });
   }
 
   /** Opens a window on a folder or a .code-workspace file. */

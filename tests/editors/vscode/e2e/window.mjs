@@ -70,6 +70,40 @@ export class Window {
     }
   }
 
+  /**
+   * The editor's line with a text, as it is drawn with all decorations. The content of a decoration is that of a
+   * pseudo-element, so it is read from the style.
+   */
+  drawnLine(text) {
+    return this.page.evaluate((wanted) => {
+      const plain = (one) => one.replaceAll('\u00a0', ' ');
+      const content = (node) => {
+        if (node.nodeType === Node.TEXT_NODE) {
+          return node.textContent;
+        }
+        const after = getComputedStyle(node, '::after').content;
+        const drawn = /^".*"$/.test(after) ? after.slice(1, -1) : '';
+        const struck = getComputedStyle(node).textDecorationLine.includes('line-through');
+        const inner = [...node.childNodes].map(content).join('');
+        return (struck && inner !== '' ? `~${inner}~` : inner) + (drawn === '' ? '' : `[${drawn}]`);
+      };
+      const lines = [...document.querySelectorAll('.editor-instance .view-line')];
+      return lines.map((line) => plain(content(line))).find((line) => line.replaceAll('~', '').includes(wanted));
+    }, text);
+  }
+  async drawnLineIs(text, drawn) {
+    let last;
+    await until(
+      async () => {
+        last = await this.drawnLine(text);
+        return last === drawn;
+      },
+      `the line ${JSON.stringify(drawn)}`,
+    ).catch((error) => {
+      throw new Error(`${error.message}; it is ${JSON.stringify(last)}`);
+    });
+  }
+
   /** Text, icon, label and warning colour of the status bar item. */
   status() {
     return this.page.evaluate(() => {

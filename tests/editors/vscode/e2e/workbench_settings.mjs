@@ -39,5 +39,6 @@ export const keybindings = [
   { key: 'f6', command: 'editor.action.inlineSuggest.trigger' },
   { key: 'f7', command: 'editor.action.inlineSuggest.showNext' },
   { key: 'f8', command: 'editor.action.inlineSuggest.acceptNextWord' },
+  { key: 'f10', command: 'ondol.repeatEdit' },
   { key: 'f9', command: 'editor.action.inlineSuggest.acceptNextLine' },
 ];

@@ -4,9 +4,9 @@ import { readSettings, restartKey, serverArguments, type SettingLevels } from '.
 
 const from = (levels: Record<string, SettingLevels>) => readSettings((key) => levels[key]);
 
-test('the defaults are on and automatic, and the server receives no option', () => {
+test('the defaults are on and automatic, and the server learns only that this client shows next edits', () => {
   const settings = from({});
-  assert.deepEqual(settings.options, {});
+  assert.deepEqual(settings.options, { nextEdits: true });
   assert.equal(settings.enabled, true);
   assert.equal(settings.manual, false);
   assert.deepEqual(serverArguments(settings), ['serve', '--stdio']);
@@ -52,8 +52,20 @@ test('the settings of the user are sent under the names of the server', () => {
     backend: { globalValue: 'local' },
     baseModel: { globalValue: '/models/a' },
   });
-  assert.deepEqual(settings.options, { precision: 0.8, multiLine: false, baseModel: '/models/a' });
+  assert.deepEqual(settings.options, {
+    precision: 0.8,
+    multiLine: false,
+    baseModel: '/models/a',
+    nextEdits: true,
+  });
   assert.deepEqual(serverArguments(settings), ['serve', '--stdio', '--backend', 'local']);
+});
+
+test('next edits are on unless the user switches them off', () => {
+  assert.equal(from({ nextEdits: { globalValue: false } }).nextEdits, false);
+  assert.equal(from({ nextEdits: { globalValue: false } }).options['nextEdits'], false);
+  assert.equal(from({ nextEdits: { workspaceValue: false } }).nextEdits, true);
+  assert.notEqual(restartKey(from({ nextEdits: { globalValue: false } })), restartKey(from({})));
 });
 
 test('values of a wrong type are ignored', () => {
@@ -63,7 +75,7 @@ test('values of a wrong type are ignored', () => {
     'server.path': { globalValue: 7 },
     backend: { globalValue: 'rm -rf' },
   });
-  assert.deepEqual(settings.options, { exclude: ['x'] });
+  assert.deepEqual(settings.options, { exclude: ['x'], nextEdits: true });
   assert.equal(settings.serverPath, '');
   assert.equal(settings.backend, '');
 });

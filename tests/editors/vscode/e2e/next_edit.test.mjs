@@ -1,0 +1,185 @@
+// The next edit: shown at its place, reached with Tab, applied with Tab, refused with Escape, off by a setting.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe } from 'node:test';
+import { testsWith, Workbench } from './harness.mjs';
+import { write } from './repository.mjs';
+import { until } from './until.mjs';
+
+const CODE = 'new = 1\nfirst(old_name, 1)\nplain = 2\nsecond(old_name)\n';
+const EDITED = 'new_name = 1';
+
+describe('next edits', () => {
+  let bench, wire, window, repo, server;
+  const it = testsWith(() => ({ window, wire }));
+  const text = () => window.saved(path.join(repo, 'a.py'));
+  /** Replaces the file and makes the edit that can be repeated. The cursor stays at the end of the first line. */
+  const change = async (code = CODE) => {
+    await window.key('Control+a');
+    await window.insert(code);
+    await window.key('Control+Home', 'Control+Delete');
+    await window.type('new_name');
+  };
+
+  before(
+    async () => {
+      bench = await Workbench.start();
+      repo = path.join(bench.folder, 'repo');
+      write(repo, { 'a.py': '', 'lib/other.py': 'before = 1\nthird(old_name)\nfourth(old_name)\n' });
+      server = bench.fakeServer('', { FAKE_OTHER: path.join(repo, 'lib/other.py') });
+      wire = server.wire;
+      bench.writeSettings({}, { 'ondol.server.path': server.file });
+      window = await bench.open(repo);
+      await window.ready();
+      await window.openFile('a.py');
+    },
+    { timeout: 600_000 },
+  );
+  after(() => bench?.stop());
+
+  it('Tab goes to the place, Tab applies the edit, undo takes it back in one step', async () => {
+    await change();
+    await window.drawnLineIs('first(', 'first(~old_name~[new_name], 1)');
+    await window.drawnLineIs(EDITED, `${EDITED}[Tab: next edit, line 2]`);
+    await window.shot('next-edit');
+    assert.equal(await text(), CODE.replace('new', 'new_name'), 'nothing is applied without being asked');
+    await window.key('Tab');
+    await window.drawnLineIs('first(', 'first(~old_name~[new_name], 1)[Tab: accept]');
+    assert.equal(wire.commands('ondol.editAccepted').length, 0);
+    await window.key('Tab');
+    await window.drawnLineIs('second(', 'second(~old_name~[new_name])');
+    assert.equal((await text()).split('\n')[1], 'first(new_name, 1)');
+    await until(() => wire.commands('ondol.editAccepted').length === 1, 'the report');
+    const shown = wire.sent('textDocument/didShowInlineEdit').map(({ params }) => params.item.command.arguments);
+    assert.ok(shown.length >= 2);
+    await window.statusIs((status) => / 1\/2$/.test(status.text), 'the counts');
+    await window.key('Tab', 'Tab');
+    await until(async () => (await text()).includes('second(new_name)'), 'the second edit');
+    await window.key('Control+z');
+    await until(async () => (await text()).includes('second(old_name)'), 'the text without the second edit');
+    assert.ok((await text()).includes('first(new_name, 1)'));
+    const last = wire.sent('textDocument/didChange').at(-1).params.contentChanges[0];
+    assert.match(last.text, /old/, 'the server hears of the undo');
+  });
+
+  it('Escape refuses it, and keeps its other uses', async () => {
+    await change('new = 1\nthis(old_name)\n');
+    await window.drawnLineIs('this(', 'this(~old_name~[new_name])');
+    await window.key('Control+f');
+    await window.page.waitForSelector('.find-widget.visible');
+    await window.key('Escape');
+    await window.page.waitForSelector('.find-widget:not(.visible)', { state: 'attached' });
+    assert.equal(wire.commands('ondol.editDismissed').length, 0);
+    await window.drawnLineIs('this(', 'this(~old_name~[new_name])');
+    await window.key('Escape');
+    await window.drawnLineIs('this(', 'this(old_name)');
+    await until(() => wire.commands('ondol.editDismissed').length === 1, 'the report');
+    const shown = wire.sent('textDocument/didShowInlineEdit').at(-1).params.item.command.arguments;
+    assert.deepEqual(wire.commands('ondol.editDismissed')[0].params.arguments, shown);
+  });
+
+  it('a suggestion at the cursor goes first', async () => {
+    await change();
+    await window.drawnLineIs('first(', 'first(~old_name~[new_name], 1)');
+    await window.key('Control+End');
+    await window.type('def add(');
+    await window.ghostIs('a, b):\n    return a + b');
+    await window.pause(600);
+    assert.equal(await window.drawnLine('first('), 'first(old_name, 1)');
+    await window.key('Tab');
+    await window.drawnLineIs('second(', 'second(~old_name~[new_name])');
+    assert.ok((await text()).endsWith('def add(a, b):\n    return a + b'));
+    await window.key('Tab', 'Tab');
+    await until(async () => (await text()).includes('second(new_name)'), 'the edit');
+  });
+
+  it('Tab indents where the cursor is in the indentation', async () => {
+    await change();
+    await window.key('Control+End');
+    await window.drawnLineIs('next edit: line 4', '[next edit: line 4]');
+    await window.key('Tab');
+    assert.ok((await text()).endsWith('second(old_name)\n    '));
+  });
+
+  it('lines that come and go', async () => {
+    await change('new = 1\n    split_me\nplain\nremove_me\nplain\n');
+    await window.drawnLineIs('split_me', '    ~split_me~[first = 1 ⏎     second = 2]');
+    await window.key('Tab', 'Tab');
+    await window.drawnLineIs('remove_me', '~remove_me~');
+    assert.ok((await text()).startsWith('new_name = 1\n    first = 1\n    second = 2\nplain\n'));
+    await window.key('Tab', 'Tab');
+    await until(async () => !(await text()).includes('remove_me'), 'the text without the line');
+    assert.ok((await text()).endsWith('\nplain\nplain\n'));
+  });
+
+  it('an edit in another file', async () => {
+    await change('new = 1\n');
+    await window.drawnLineIs(EDITED, `${EDITED}[Tab: next edit, lib/other.py:2]`);
+    await window.key('Tab');
+    await window.page.waitForSelector('.tab.active[data-resource-name="other.py"]');
+    await window.drawnLineIs('third(', 'third(~old_name~[new_name])[Tab: accept]');
+    await window.key('Tab');
+    await window.drawnLineIs('third(', 'third(new_name)');
+    assert.ok(fs.readFileSync(path.join(repo, 'lib/other.py'), 'utf8').includes('third(old_name)'), 'not saved');
+    await window.key('Control+z');
+    await window.drawnLineIs('third(', 'third(old_name)');
+    await window.saved(path.join(repo, 'lib/other.py'));
+  });
+
+  it('repeat everywhere: places with check marks, one undo step per file', async () => {
+    await window.openFile('a.py');
+    await change();
+    await window.key('F10');
+    const list = window.page.locator('.quick-input-list');
+    await list.locator('.monaco-list-row:has-text("fourth(old_name)")').waitFor();
+    await window.pause(300);
+    await window.shot('repeat-edit');
+    // Line 3 of other.py is ticked at first; the other places are less probable.
+    await list.locator('.monaco-list-row:has-text("first(old_name, 1)")').click();
+    await window.key('Enter');
+    assert.match(await window.notification(/Places changed/), /Places changed: 2\. Files: 2\./);
+    assert.equal(await text(), CODE.replace('new', 'new_name').replace('first(old_name', 'first(new_name'));
+    await window.key('Control+z');
+    assert.equal(await text(), CODE.replace('new', 'new_name'));
+    await window.openFile('lib/other.py');
+    const there = await window.saved(path.join(repo, 'lib/other.py'));
+    assert.ok(there.includes('fourth(new_name)') && there.includes('third(old_name)'));
+    await window.clearNotifications();
+  });
+
+  it('an answer that does not fit, or is for an older version, is dropped', async () => {
+    for (const fault of ['bad-edit', 'old-edit']) {
+      const faulty = bench.fakeServer(fault);
+      bench.writeSettings({}, { 'ondol.server.path': faulty.file });
+      await until(() => faulty.wire.starts().length > 0, 'the faulty server');
+      await window.ready();
+      await window.openFile('a.py');
+      await change();
+      await until(() => faulty.wire.count('textDocument/copilotInlineEdit') > 0, 'a request');
+      await window.pause(500);
+      assert.equal(await window.drawnLine('first('), 'first(old_name, 1)');
+    }
+    assert.deepEqual(await window.notifications(), []);
+  });
+
+  it('off by the setting, and with a server that has no next edits', async () => {
+    for (const [fault, setting] of [
+      ['', false],
+      ['early', true],
+    ]) {
+      const next = bench.fakeServer(fault);
+      bench.writeSettings({ 'ondol.nextEdits': setting }, { 'ondol.server.path': next.file });
+      await until(() => next.wire.starts().length > 0, 'the server');
+      await window.ready();
+      const options = () => next.wire.sent('initialize').at(-1)?.params.initializationOptions;
+      await until(() => options()?.nextEdits === setting, 'the setting');
+      await window.ready();
+      await change();
+      await window.key('ArrowDown', 'ArrowDown');
+      await window.pause(600);
+      assert.equal(next.wire.count('textDocument/copilotInlineEdit'), 0);
+      assert.equal(await window.drawnLine('first('), 'first(old_name, 1)');
+    }
+  });
+});
