@@ -1,6 +1,8 @@
-// Draws an edit in the editor: what goes is struck through, what comes is ghost text beside it, and a hint at the end
-// of the cursor's line says what Tab does. The stable API has no ghost text of several lines. New lines therefore follow
-// after a line sign, and the hover shows all of them.
+// Draws an edit in the editor: what goes is struck through, what comes follows it as ghost text, and a hint at the
+// end of the cursor's line says what Tab does.
+//
+// The stable API has no ghost text of several lines. New lines therefore follow after a line sign, and the hover shows
+// all of them.
 import * as vscode from 'vscode';
 import { changes, type Hunk } from './editDiff';
 
@@ -81,7 +83,7 @@ export class EditDecorations implements vscode.Disposable {
     }
   }
 
-  /** Draws what an edit removes and adds, and a hint at the end of the cursor's line. Replaces what was drawn before. */
+  /** Draws what an edit removes and adds, and a hint at the end of the cursor's line. Replaces an earlier drawing. */
   draw(editor: vscode.TextEditor, hunk: Hunk | undefined, hint: string | undefined): void {
     const gone: vscode.DecorationOptions[] = [];
     const come: vscode.DecorationOptions[] = [];

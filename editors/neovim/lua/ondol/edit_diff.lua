@@ -73,7 +73,7 @@ local function trim(old, new)
   return count
 end
 
---- The first and the last line of an edit's range, or nil if they are not in a document of so many lines.
+--- The first and the last line of an edit's range, or nil if a document with `count` lines lacks them.
 local function rows(edit, count)
   local first, last = vim.tbl_get(edit, 'range', 'start', 'line'), vim.tbl_get(edit, 'range', 'end', 'line')
   local numbers = type(first) == 'number' and type(last) == 'number'

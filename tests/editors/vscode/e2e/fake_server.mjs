@@ -18,7 +18,7 @@ import process from 'node:process';
 const EARLY_COMMANDS = ['accepted', 'index', 'explain', 'status', 'setEnabled'];
 const COMMANDS = [...EARLY_COMMANDS, 'dismissed', 'editAccepted', 'editDismissed', 'repeatEdit'];
 const fault = process.env.FAULT ?? '';
-const text = {
+const answers = {
   'def add(': 'a, b):\n    return a + b',
   'x = long': 'long_name(first, second)',
   'greet(': "이름, 'hello 🙂')",
@@ -77,12 +77,18 @@ async function complete({ textDocument, position }) {
   if (fault === 'slow') {
     await wait(600);
   }
-  const key = Object.keys(text).find((one) => before.endsWith(one));
+  const key = Object.keys(answers).find((one) => before.endsWith(one));
   return {
     items:
       key === undefined
         ? []
-        : [item(position.line, position.character, text[key].startsWith('long') ? text[key].slice(4) : text[key])],
+        : [
+            item(
+              position.line,
+              position.character,
+              answers[key].startsWith('long') ? answers[key].slice(4) : answers[key],
+            ),
+          ],
   };
 }
 
@@ -179,6 +185,21 @@ async function states() {
   }
 }
 
+function change(params) {
+  let whole = documents.get(params.textDocument.uri) ?? '';
+  for (const one of params.contentChanges) {
+    whole =
+      one.range === undefined
+        ? one.text
+        : whole.slice(0, offset(whole, one.range.start)) + one.text + whole.slice(offset(whole, one.range.end));
+  }
+  documents.set(params.textDocument.uri, whole);
+  versions.set(params.textDocument.uri, params.textDocument.version);
+  if (nextEdits && whole.includes('new_name')) {
+    send({ method: 'ondol/nextEditReady', params: { uri: params.textDocument.uri } });
+  }
+}
+
 async function handle({ id, method, params }) {
   if (method === 'initialize') {
     if (fault === 'silent') {
@@ -215,20 +236,7 @@ async function handle({ id, method, params }) {
     documents.set(params.textDocument.uri, params.textDocument.text);
     versions.set(params.textDocument.uri, params.textDocument.version);
   } else if (method === 'textDocument/didChange') {
-    let whole = documents.get(params.textDocument.uri) ?? '';
-    for (const change of params.contentChanges) {
-      whole =
-        change.range === undefined
-          ? change.text
-          : whole.slice(0, offset(whole, change.range.start)) +
-            change.text +
-            whole.slice(offset(whole, change.range.end));
-    }
-    documents.set(params.textDocument.uri, whole);
-    versions.set(params.textDocument.uri, params.textDocument.version);
-    if (nextEdits && whole.includes('new_name')) {
-      send({ method: 'ondol/nextEditReady', params: { uri: params.textDocument.uri } });
-    }
+    change(params);
   } else if (id !== undefined && fault !== 'deaf') {
     if (fault === 'error') {
       send({ id, error: { code: -32603, message: 'an intended fault' } });

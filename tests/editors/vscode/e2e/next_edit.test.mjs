@@ -170,11 +170,13 @@ describe('next edits', () => {
     ]) {
       const next = bench.fakeServer(fault);
       bench.writeSettings({ 'ondol.nextEdits': setting }, { 'ondol.server.path': next.file });
+      await window.reload();
       await until(() => next.wire.starts().length > 0, 'the server');
       await window.ready();
       const options = () => next.wire.sent('initialize').at(-1)?.params.initializationOptions;
       await until(() => options()?.nextEdits === setting, 'the setting');
       await window.ready();
+      await window.openFile('a.py');
       await change();
       await window.key('ArrowDown', 'ArrowDown');
       await window.pause(600);

@@ -9,7 +9,7 @@ const range = (a: number, b: number, c: number, d: number) => ({
 const lines = ['one(a)', 'two(b)', '', 'four()'];
 const hunk = (...[span, text]: [ReturnType<typeof range>, string]): Hunk => {
   const found = hunkOf(lines, span, text);
-  assert.ok(typeof found !== 'string', String(found));
+  assert.ok(typeof found !== 'string');
   return found;
 };
 /** Applies changed parts to a line. */
@@ -41,7 +41,7 @@ test('applied to the old line, the changes of two random lines give the new line
   const seed = Date.now() % 100_000;
   let state = seed;
   const random = (below: number) => (state = (state * 48_271) % 2_147_483_647) % below;
-  const word = () => ['a', 'bb', ' ', '(', ')', ', ', '이름', '😀'][random(8)] as string;
+  const word = () => ['a', 'bb', ' ', '(', ')', ', ', '이름', '😀'][random(8)];
   const line = () => Array.from({ length: random(12) }, word).join('');
   for (let round = 0; round < 2000; round++) {
     const [before, after] = [line(), line()];
