@@ -57,8 +57,8 @@ def cleaned(text: str, line: str, language: str, document: str = "") -> tuple[st
     if language not in _FENCED:
         text = take("fence", _unfenced(text))
     text = take("repeated-line-start", _without_line_start(text, line))
+    text = take("length", _limited(text))
     text = take("repetition", _finite(text))
-    text = take("length", _limited(text, line))
     return text.rstrip() if not text.strip() else text.rstrip("\n"), tuple(cut)
 
 
@@ -103,7 +103,7 @@ def _finite(text: str) -> str:
     return text[: found.end("unit")] if found else text
 
 
-def _limited(text: str, line: str) -> str:
+def _limited(text: str) -> str:
     lines = text[:LONGEST].split("\n") if len(text) > LONGEST else text.split("\n")
     if len(text) > LONGEST:
         lines = lines[:-1]

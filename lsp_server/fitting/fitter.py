@@ -12,10 +12,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.secrets.masking import PLACEHOLDER, mask
-from indexer.text.lines import line_end, unify_line_ends
+from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import placements
-from lsp_server.fitting.indentation import RepositoryUnits, unit_of
+from lsp_server.fitting.indentation import RepositoryUnits, in_unit, unit_of
 from lsp_server.fitting.marks import Open, State
 from lsp_server.fitting.starts import continues_nothing, misplaced
 from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
@@ -133,6 +133,7 @@ class Place:
         if not text.strip():
             return Rejected("mask" if cut else "blank")
         first, *below = text.split("\n")
+        below = in_unit(below, leading_blanks(self._prefix + first), self.unit) if below else below
         whole = whole and not cut
         if misplaced(first, self._prefix, self._around):
             return Rejected("misplaced")

@@ -4,6 +4,7 @@ A document's own lines tell with what it is indented. Where none is yet, ``.edit
 its language in the repository, else the language's custom.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -72,6 +73,27 @@ def deepened(blanks: str, step: int, source: str | None, unit: str) -> str:
         return blanks + blanks_of(step, source, unit)
     kept = max(0, columns(blanks) - columns(blanks_of(-step, source, unit)))
     return blanks_of(kept, unit, unit)
+
+
+def in_unit(lines: Sequence[str], base: str, unit: str | None) -> list[str]:
+    """Return a model's lines in the document's unit, where one is of tabs and the other of blanks.
+
+    :param base: the blanks before the line that they follow. :param unit: the document's unit.
+    """
+    marks = {line[0] for line in lines if line[:1] in (" ", "\t") and line.strip()}
+    if unit is None or len(marks) != 1 or unit[0] in marks:
+        return list(lines)
+    common = math.gcd(*(columns(leading_blanks(line)) for line in lines if line.strip()))
+    # Lines that are all two levels deep have a common step of two.
+    source = "\t" if marks == {"\t"} else " " * (4 if common % 4 == 0 else 2 if common % 2 == 0 else common)
+    depth = columns(base) // width_of(unit)
+    levels = [columns(leading_blanks(line)) // width_of(source) - depth for line in lines]
+    if min(level for level, line in zip(levels, lines, strict=True) if line.strip()) < 0:
+        return list(lines)
+    return [
+        base + unit * level + line.lstrip(" \t") if line.strip() else line
+        for level, line in zip(levels, lines, strict=True)
+    ]
 
 
 class RepositoryUnits:

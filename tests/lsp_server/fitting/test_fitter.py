@@ -193,3 +193,10 @@ def test_line_ends_are_the_documents() -> None:
 )
 def test_comments_and_strings_over_lines_keep_their_ends(language: str, text: str, insert: str, fits: bool) -> None:
     assert (fit(language, text, insert) is not None) == fits
+
+
+def test_a_models_blanks_become_the_documents() -> None:
+    tabs = "package p\n\nfunc f() {\n\tif a {\n\t\tb()\n\t}\n\t‸\n}\n"
+    assert fit("go", tabs, "for {\n        c()\n    }") == tabs.replace("‸", "for {\n\t\tc()\n\t}")
+    blanks = "function f() {\n  if (a) {\n    b();\n  }\n  ‸\n}\n"
+    assert fit("typescript", blanks, "for (;;) {\n\t\tc();\n\t}") == blanks.replace("‸", "for (;;) {\n    c();\n  }")

@@ -1,0 +1,40 @@
+"""Answers of models and servers are cleaned, and every cut has a name."""
+
+import pytest
+
+from lsp_server.fitting.answers import LONGEST_LINE, cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected", "cut"),
+    [
+        ("foo(a)</s>bar", "", "foo(a)", ("control-string",)),
+        ("x = 1<|fim_middle|>y", "", "x = 1", ("control-string",)),
+        ("a<\uff5cfim\u2581begin\uff5c>", "", "a", ("control-string",)),
+        ("```python\nx = 1\n```\nThis code", "", "x = 1", ("fence",)),
+        ("a\r\nb\rc", "", "a\nb\nc", ("line-ends",)),
+        ("\x1b[31mred\x1b[0m", "", "red", ("characters",)),
+        ("a\u202eb\u200bc\x07\ufeff", "", "abc", ("characters",)),
+        ("a\ud800b", "", "ab", ("characters",)),
+        ("return x", "    return ", "x", ("repeated-line-start",)),
+        ("x = max(a, b)", "x = max(", "a, b)", ("repeated-line-start",)),
+        ("max(a, b), c)", "max(", "max(a, b), c)", ()),
+        ("returned = 1", "return", "returned = 1", ()),
+        ("a()\n" * 5, "", "a()", ("repetition",)),
+        ("a()\nb()\n" * 4, "", "a()\nb()", ("repetition",)),
+        ("name, " * 30, "", "name, ", ("repetition",)),
+        ("0, 0, 0, 0, 0]", "x = [", "0, 0, 0, 0, 0]", ()),
+        ("a\n" + "b" * (LONGEST_LINE + 1), "", "a", ("length",)),
+        ("    값 = 확인(세션)", "", "    값 = 확인(세션)", ()),
+    ],
+)
+def test_what_is_cut(text: str, line: str, expected: str, cut: tuple[str, ...]) -> None:
+    assert cleaned(text, line, "python") == (expected, cut)
+
+
+def test_what_the_document_holds_as_text_is_no_control_string() -> None:
+    assert cleaned("</s>", "", "html", "<p><s>old</s></p>") == ("</s>", ())
+
+
+def test_fences_are_text_in_markdown() -> None:
+    assert cleaned("```python\nx\n```", "", "markdown") == ("```python\nx\n```", ())
