@@ -95,6 +95,7 @@ class Settings:
     )
     multi_line: bool = setting(True, "Suggest more than the rest of the line.", narrow=_both)
     max_lines: int = setting(12, "Longest suggestion, in lines.", narrow=min, check=positive)
+    next_edits: bool = setting(True, "Offer to repeat an edit at the other places that it fits.", narrow=_both)
     deadline_ms: int = setting(
         100, "Time for one answer, in milliseconds; what is ready by then is shown.", check=positive
     )
