@@ -7,7 +7,8 @@ them. Each is typed at each wanted precision, with the defaults of the typist. `
 so that two versions of Ondol can be laid side by side: run the older version's copy of ``ondol`` with ``--ondol``.
 
 Results go to ``results/typing.json`` after each run, so an interrupted run can go on, and as a table into
-``docs/evaluation.md``. They hold figures and no code.
+``docs/evaluation.md``. They hold figures and no code. ``docs/typing.svg`` shows what each gate saves and how many texts
+it shows for it, at every precision that was typed with each gate in the same repositories.
 """
 
 import argparse
@@ -22,10 +23,16 @@ from typing import Any
 
 from clones import copy_at, find
 
+from finetune.evaluation.svg_plots import line_plot
+
 HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "typing.json"
 PAGE = HERE.parent / "docs" / "evaluation.md"
+PICTURE = HERE.parent / "docs" / "typing.svg"
+STYLE = """
+svg{background:#fff;font:12px sans-serif}.grid{stroke:#ddd}.curve{fill:none;stroke-width:2}.c0{stroke:#b35900}
+.c1{stroke:#00639b}.mark{fill:#fff;stroke-width:2}text{fill:#333}"""
 BEGIN, END = "<!-- table: benchmarks/bench_typing.py -->", "<!-- end of table -->"
 ROLE = "typing"
 COMMITS, WINDOWS, HUNKS, SEED = 100, 2, 24, 20261126
@@ -75,6 +82,31 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def picture(runs: list[dict[str, Any]]) -> str | None:
+    """Return the picture of all gates; None where no precisions were typed in the same repositories."""
+    typed_at: dict[str, set[tuple[str, float]]] = {}
+    for run in runs:
+        typed_at.setdefault(run["repository"], set()).add((run["gate"], run["precision"]))
+    every = {(run["gate"], run["precision"]) for run in runs}
+    common = [run for run in runs if typed_at[run["repository"]] == every]
+    curves = []
+    for gate in sorted({gate for gate, _ in every}, reverse=True):
+        points = []
+        for precision in sorted({one for name, one in every if name == gate}, reverse=True):
+            rows = [row(run) for run in common if (run["gate"], run["precision"]) == (gate, precision)]
+            seen, saved = _mean([one["seen"] for one in rows]), _mean([one["saved"] for one in rows])
+            if seen is not None and saved is not None:
+                points.append((seen / 100, saved))
+        curves.append((gate, points))
+    if not all(len(points) > 1 for _, points in curves):
+        return None
+    title = "Keys saved against texts seen, by gate"
+    drawn = line_plot(curves, [], title=title, across="texts seen per character", up="keys saved", reach=0.05)
+    return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
+        "</title>", f"</title><style>{STYLE}</style>", 1
+    )
+
+
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
@@ -113,6 +145,8 @@ def main() -> None:
             print(name, precision, row(runs[-1]), flush=True)
             asked = {"commits": COMMITS, "windows": WINDOWS, "hunks": HUNKS, "seed": SEED}
             RESULTS.write_text(json.dumps({"asked": asked, "runs": runs}, indent=1) + "\n", "utf-8")
+    if (drawn := picture(runs)) is not None:
+        PICTURE.write_text(drawn + "\n", "utf-8")
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n\n{table(runs)}\n\n{END}{rest.partition(END)[2]}", "utf-8")
 
