@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from finetune.commits.typed_hunks import TypedHunk
+from finetune.evaluation.metrics import is_beginning
 from finetune.evaluation.typing_editor import Ghost, TypingEditor
 
 CLOSERS: Final = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
@@ -167,7 +168,7 @@ class Typist:
         seen = Seen(
             text=text,
             probability=trace.get("probability"),
-            first_word=_begins(self._reference[self._at :], (_WORD.match(text) or [text])[0]),
+            first_word=is_beginning((_WORD.match(text) or [text])[0], self._reference[self._at :]),
             right=self._right(ghost),
             below=len((before + first).strip()) > 2 and (before + first).strip() in self._below,
         )
@@ -176,12 +177,12 @@ class Typist:
         again, bare = self.result.again, text.strip()
         again["past"] += bare in self._line.past
         again["escape"] += self._line.escape
-        again["deleted"] += any(_begins(one, bare) for one in self._line.deleted)
+        again["deleted"] += any(is_beginning(bare, one) for one in self._line.deleted)
 
     def _right(self, ghost: Ghost) -> bool:
         """Whether the document is as the author wrote it after all of a ghost text is accepted."""
         end = self._at + len(ghost.text.rstrip())
-        if not _begins(self._reference[self._at :], ghost.text.rstrip()):
+        if not is_beginning(ghost.text.rstrip(), self._reference[self._at :]):
             return False
         taken, left = [], ghost.replaced
         for closer in self._pending:
@@ -251,7 +252,7 @@ class Typist:
         parts += [word[0]] if word is not None and len(word[0]) >= LEAST_WORD else []
         for part in parts:
             end = self._at + len(part)
-            if _begins(rest, part) and all(closer.at >= end for closer in self._pending):
+            if is_beginning(part, rest) and all(closer.at >= end for closer in self._pending):
                 return part
         return ""
 
@@ -357,12 +358,6 @@ def _own_line(want: str, opening: int, closing: int) -> int | None:
     begin = want.rfind("\n", 0, closing)
     block = want[opening] in "([{" and want[opening + 1] == "\n" and begin > opening + 1
     return begin if block and not want[begin:closing].strip() else None
-
-
-def _begins(rest: str, text: str) -> bool:
-    """Whether the author's text begins with a text, and not with a part of a word."""
-    after = rest[len(text) : len(text) + 1]
-    return bool(text) and rest.startswith(text) and not (after.isalnum() and text[-1:].isalnum())
 
 
 def _same(one: Ghost, other: Ghost) -> bool:

@@ -62,6 +62,8 @@ class Proposals:
         best = self.shown() if self.verdict is None else None
         if best is None:
             return Answer((), self.verdict or Reason.DOES_NOT_FIT, self.trace)
+        if len(best.text.strip()) < LEAST:  # what had to be cut left too little
+            return Answer((), Reason.SAVES_LITTLE, self.trace)
         return Answer((best,), Reason.SHOWN, self.trace)
 
     def invoked(self) -> Answer:
@@ -148,7 +150,7 @@ class RetrievalEngine:
         tree = word_tree(ranked)
         words = self._gate.probabilities(tree.rows)
         precision = self._settings.precision
-        decision = decide(tree, words, precision, request.refused)
+        decision = decide(tree, words, precision, request.refuses)
         trace |= {
             "matches": len(ranked.matches),
             "candidates": len(ranked.candidates.best),

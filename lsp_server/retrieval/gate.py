@@ -10,7 +10,7 @@ shown if it is expected to save enough characters.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,11 @@ KIND: Final = "words"
 """Names the form of a fitted gate's file; earlier versions judged whole lines."""
 
 Floats = NDArray[np.float64]
+Refused = Callable[[str], bool]
+
+
+def _nothing_refused(text: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +122,13 @@ class Decision:
     shown: Choice | None
 
 
-def decide(tree: WordTree, words: Floats, precision: float, refused: Sequence[str] = ()) -> Decision:
+def decide(tree: WordTree, words: Floats, precision: float, refused: Refused = _nothing_refused) -> Decision:
     """Decide which part of the options is shown automatically.
 
     The next word has to be as sure as the square root of the wanted precision: two such words give the precision.
     Without this rule 2 to 3 points more of the texts begin with a wrong word.
 
-    :param words: the probability of each node. :param refused: texts that are not shown, from the cursor on.
+    :param words: the probability of each node. :param refused: whether a text to add at the cursor must not be shown.
     """
     next_word = float(words[tree.children[0]].max(initial=0.0))
     part = choose(tree, words, precision, refused)
@@ -133,13 +138,13 @@ def decide(tree: WordTree, words: Floats, precision: float, refused: Sequence[st
     return Decision(part.probability, part, part if enough else None)
 
 
-def choose(tree: WordTree, words: Floats, precision: float, refused: Sequence[str] = ()) -> Choice | None:
+def choose(tree: WordTree, words: Floats, precision: float, refused: Refused = _nothing_refused) -> Choice | None:
     """Return the longest part of an option that is right with the wanted probability; None if there is none.
 
-    The most probable word comes next, and the line's end if that is most probable. A part that begins with a refused
-    text, or that a refused text begins with, gives way to the next most probable one.
+    The most probable word comes next, and the line's end if that is most probable. A refused part gives way to the next
+    most probable one.
 
-    :param words: the probability of each node. :param refused: texts, from the cursor on.
+    :param words: the probability of each node. :param refused: whether a text to add at the cursor must not be shown.
     """
 
     def best(node: int, probability: float, worth: float) -> Choice | None:
@@ -156,7 +161,7 @@ def choose(tree: WordTree, words: Floats, precision: float, refused: Sequence[st
 
     def made(node: int, ends: bool, probability: float, worth: float) -> Choice | None:
         text = tree.text[node]
-        if not text.strip() or any(text.startswith(one) or one.startswith(text) for one in refused):
+        if not text.strip() or refused(text):
             return None
         return Choice(node, tree.option[node], text, ends, probability, worth)
 
