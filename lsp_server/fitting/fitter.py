@@ -143,6 +143,8 @@ class Place:
             if found is None:
                 return Rejected("unsound")
         lines, replaced = found
+        if not any(map(str.strip, lines)):
+            return Rejected("blank")
         if lines[0] != first:
             cut.append("line")
         if len(lines) <= len(below):
@@ -212,8 +214,12 @@ class Place:
         """Return whether what is open agrees with the lines below as well as without the text."""
         before = self._around.state.faults
         faultless = state.faults - before <= max(0, self._typed.faults - before)
-        closes = _keeps(self._typed, self._around.state) and not _keeps(state, self._around.state)
+        closes = _keeps(self._typed, self._around.state) and self._closes(state)
         return faultless and self._around.cost(state) + closes <= self._allowed
+
+    def _closes(self, state: State) -> bool:
+        """Return whether a block around the cursor is closed that the lines below are known to close."""
+        return self._around.complete and not _keeps(state, self._around.state)
 
     def _sound(self, first: str, below: Sequence[str]) -> tuple[int, State]:
         """Return how many of the lines after the first can follow it so that nothing is left open, and the state.
@@ -235,7 +241,7 @@ class Place:
             if _leaves_open(state, around.state) or _UNFINISHED.search(line.strip()):
                 continue
             cost = around.cost(state)
-            if cost < best + _keeps(state, around.state) and state.faults == around.state.faults:
+            if cost + self._closes(state) <= best and state.faults == around.state.faults:
                 sound, found, best = number, state, cost
         return sound, found
 
@@ -251,11 +257,16 @@ def _without_own(state: State) -> State:
 
 
 def _keeps(state: State, before: State) -> bool:
-    """Return whether all that was open in a state before is open still."""
+    """Return whether all blocks that were open in a state before are open still; of lists only the rest counts."""
+    kept = set()
     code = state.code
-    while code is not None and code is not before.code:
+    while code is not None:
+        kept.add(id(code))
         code = code.below
-    return code is before.code
+    code = before.code
+    while code is not None and id(code) not in kept and code.mark in "([":
+        code = code.below
+    return code is None or id(code) in kept
 
 
 def _leaves_open(state: State, before: State) -> bool:

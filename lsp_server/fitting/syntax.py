@@ -38,7 +38,7 @@ NEAR: Final = 2
 UNRELIABLE: Final = frozenset({"markdown", "html", "sql", "make", "css", "haskell", "elixir", "text"})
 """Languages whose grammar rejects much sound code (templates, dialects, one grammar of two)."""
 
-_NOT_ALONE = re.compile(r"^\s*(?:\}\s*)?(?:(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$)")
+_NOT_ALONE = re.compile(r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$)")
 _GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else))\s*$")
 
 
