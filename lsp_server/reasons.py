@@ -22,6 +22,9 @@ class Reason(StrEnum):
     SHOWN = "shown", "It was shown."
     TYPED_THROUGH = "typed-through", "It was the rest of the suggestion before: the typed text agreed with it."
 
+    NEXT_EDIT = "next-edit", "An edit that was made before was offered at another place."
+    NO_NEXT_EDIT = "no-next-edit", "No edit that was made before is likely enough to be wanted at another place."
+
     # Display rules: about the cursor, not about the text.
     IN_NUMBER = "in-number", "The cursor is in the middle of a number, where nothing is suggested automatically."
     IN_WORD = "in-word", "The cursor is inside a word, where nothing is suggested automatically."

@@ -34,7 +34,11 @@ class TreeEnsemble:
     @classmethod
     def load(cls, path: Path) -> "TreeEnsemble":
         """Return the ensemble in a JSON file that :meth:`dumps` wrote."""
-        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return cls.parse(json.loads(path.read_text("utf-8")))
+
+    @classmethod
+    def parse(cls, data: dict[str, Any]) -> "TreeEnsemble":
+        """Return the ensemble of an object that was read from such a file."""
         return cls(
             tuple(data["names"]),
             np.array(data["feature"], np.int64),

@@ -23,6 +23,7 @@ from lsp_server.server.engine_thread import EngineThread
 from lsp_server.server.factories import Factories
 from lsp_server.server.index_process import IndexProgress
 from lsp_server.server.logs import describe
+from lsp_server.server.next_edits import NextEdits
 from lsp_server.server.protocol import OndolProtocol, converter
 from lsp_server.server.tasks import Tasks
 from lsp_server.server.transport import Transport
@@ -64,6 +65,7 @@ class Server(LanguageServer):
         self.completions = Completions(self.documents, self.repositories, self._thread, self.traces, self.feedback)
         self.completions.on_error = self._show_error
         self.completions.on_trouble = self._show_trouble
+        self.next_edits = NextEdits(self.documents, self.repositories, self._thread, self.traces)
         self._started = False
         self._first_folders: list[str] = []
         self._messages: set[str] = set()
@@ -88,6 +90,8 @@ class Server(LanguageServer):
             inner = given.get("ondol")
             named = inner if isinstance(inner, dict) else given
             self._options = {**{k: v for k, v in named.items() if v is not None}, **self._overrides}
+        if self._options.get("nextEdits", self._options.get("next_edits")) is True:
+            self.next_edits.on_ready = lambda uri: self.protocol.notify("ondol/nextEditReady", {"uri": uri})
         self.repositories.options = self._options
         settings, _ = config.load(None, init_options=self._options)
         self.documents.limit, self.documents.line_limit = settings.max_file_bytes, settings.max_line_chars
@@ -142,10 +146,14 @@ class Server(LanguageServer):
 
     def changed(self, which: types.VersionedTextDocumentIdentifier, changes: list[Change]) -> None:
         """Take the edits of a document or a cell."""
-        document = self.documents.change(which.uri, which.version, changes)
+        document = self.documents.get(which.uri)
         if document is None:
             log.debug("an edit of a document that is not open was ignored")
             return
+        self.next_edits.change(
+            document, changes, lambda change: self.documents.change(which.uri, which.version, [change])
+        )
+        document.version = which.version
         self.completions.changed(which.uri, changes)
         self.repositories.changed(document)
 
@@ -153,6 +161,7 @@ class Server(LanguageServer):
         """Forget a document or a cell that was closed."""
         document = self.documents.close(uri)
         if document is not None:
+            self.next_edits.closed(document)
             self.completions.closed(uri)
             self.repositories.closed(document)
 

@@ -88,6 +88,11 @@ class EngineThread:
             self._wake.notify()
         return job
 
+    @property
+    def urgent_waits(self) -> bool:
+        """Whether urgent work waits for the running job, which may be long and had better end."""
+        return bool(self._urgent)
+
     def close(self) -> None:
         """Take no more work and drop the waiting jobs; the running job sees its flag."""
         with self._wake:

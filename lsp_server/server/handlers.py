@@ -30,7 +30,7 @@ RULE_FILES = (".ondolignore", ".ondol.toml")
 _TRIGGERS = (".", "(", " ")
 
 
-def register(server: Server) -> None:
+def register(server: Server) -> "Handlers":
     """Register every handler with pygls."""
     handlers = Handlers(server)
     methods: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
@@ -55,6 +55,7 @@ def register(server: Server) -> None:
         ("ondol.sources", handlers.sources),
     ):
         server.command(name)(functools.partial(handler))
+    return handlers
 
 
 def guarded(default: Callable[[], Any]) -> Callable[[Callable[..., T]], Callable[..., T]]:
@@ -160,6 +161,7 @@ class Handlers:
         if document is not None:
             if PurePosixPath(params.text_document.uri).name in RULE_FILES:
                 self._server.repositories.rules_changed()
+            self._server.next_edits.saved(params.text_document.uri)
             self._server.repositories.owner(document).session.update_index_soon()
 
     async def configuration(self, params: types.DidChangeConfigurationParams) -> None:
@@ -207,13 +209,13 @@ class Handlers:
     @guarded(_nothing)
     def accepted(self, *arguments: Any) -> None:
         """Count an accepted suggestion, and begin the next one."""
-        self._server.feedback.accepted(_id_of(arguments))
-        self._server.completions.accepted(_id_of(arguments))
+        self._server.feedback.accepted(id_of(arguments))
+        self._server.completions.accepted(id_of(arguments))
 
     @guarded(_nothing)
     def dismissed(self, *arguments: Any) -> None:
         """Suggest nothing more on the line of a suggestion that the user dismissed (Escape)."""
-        self._server.completions.dismissed(_id_of(arguments))
+        self._server.completions.dismissed(id_of(arguments))
 
     @guarded(_nothing)
     def index(self, *_: Any) -> None:
@@ -224,7 +226,7 @@ class Handlers:
     @guarded(lambda: "")
     def explain(self, *arguments: Any) -> str:
         """Explain why a completion was shown or not, as Markdown; without an id the last one."""
-        record = self._server.traces.find(_id_of(arguments))
+        record = self._server.traces.find(id_of(arguments))
         if record is None:
             return "No completion was requested yet."
         first, *rest = explain(record)
@@ -233,13 +235,13 @@ class Handlers:
     @guarded(list)
     def sources(self, *arguments: Any) -> list[str]:
         """List where a suggestion's text comes from, as file:line."""
-        record = self._server.traces.find(_id_of(arguments))
+        record = self._server.traces.find(id_of(arguments))
         return list(record.get("provenance", [])) if record is not None else []
 
     @guarded(lambda: {"state": "problem", "message": "see the log"})
     def status(self, *_: Any) -> dict[str, Any]:
         """The parameters of ``ondol/status``, with the faults counted in this session."""
-        faults = self._server.protocol.faults + self._server.completions.errors
+        faults = self._server.protocol.faults + self._server.completions.errors + self._server.next_edits.errors
         return {**self._server.status(), "faults": faults}
 
     @guarded(_nothing)
@@ -279,7 +281,8 @@ def _accept(item: Item) -> types.Command:
     return types.Command(title="Accept", command=ACCEPTED, arguments=[{"id": item.id}])
 
 
-def _id_of(arguments: Any) -> str:
+def id_of(arguments: Any) -> str:
+    """Return the id that a command's arguments name, or the empty string."""
     first = arguments[0] if arguments else None
     if isinstance(first, dict):
         first = first.get("id")
@@ -289,4 +292,4 @@ def _id_of(arguments: Any) -> str:
 def _id_of_item(params: Any) -> str:
     item = params.get("item") if isinstance(params, dict) else None
     command = item.get("command") if isinstance(item, dict) else None
-    return _id_of(command.get("arguments")) if isinstance(command, dict) else ""
+    return id_of(command.get("arguments")) if isinstance(command, dict) else ""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lsp_server.server import handlers
+from lsp_server.server import edit_handlers, handlers
 from lsp_server.server.app import Server
 from lsp_server.server.factories import Factories
 from lsp_server.server.logs import describe, set_up_logs
@@ -24,7 +24,7 @@ SWITCH_INTERVAL_S: Final = 0.001
 async def _run(descriptors: tuple[int, int], overrides: Mapping[str, Any], factories: Factories) -> int:
     transport = Transport(*descriptors)
     server = Server(transport, overrides, factories)
-    handlers.register(server)
+    edit_handlers.register(server, handlers.register(server))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError):

@@ -166,6 +166,11 @@ class Session:
 
     # The index
 
+    @property
+    def index(self) -> Any:
+        """The index that is open, or None."""
+        return self._index.opened if self._index is not None else None
+
     def use_index(self, index: Any) -> None:
         """Give the engine an index that was opened; on a background thread."""
         if self.engine is not None:

@@ -160,7 +160,11 @@ def find(records: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | 
     ``last`` prefers requests that the editor did not withdraw, because withdrawn ones explain nothing.
     """
     if wanted is None or wanted in ("", "last"):
-        answered = [r for r in records if r.get("reason") not in (Reason.SUPERSEDED, Reason.CANCELLED, Reason.STALE)]
+        answered = [
+            r
+            for r in records
+            if r.get("reason") not in (Reason.SUPERSEDED, Reason.CANCELLED, Reason.STALE, Reason.NO_NEXT_EDIT)
+        ]
         answered = answered or records
         return answered[-1] if answered else None
     for record in reversed(records):
@@ -173,6 +177,8 @@ def find(records: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | 
 def explain(record: dict[str, Any]) -> list[str]:
     """Return sentences about one request: where it was, its result, and the numbers behind it."""
     place = f"{record.get('path') or 'an unnamed document'}:{record.get('line', '?')}:{record.get('column', '?')}"
+    if record.get("kind") == "next_edit":
+        return _explain_edit(record, place)
     kind = "Automatic" if record.get("automatic") else "Invoked"
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("time", 0))))
     reason = str(record.get("reason", "?"))
@@ -194,6 +200,26 @@ def explain(record: dict[str, Any]) -> list[str]:
         if trace.get("model_reason") in MODEL_REASONS:
             lines.append(sentence(trace["model_reason"]))
         lines += [f"{_TRACE_NAMES.get(key, key)}: {_plain(value)}" for key, value in trace.items()]
+    lines.append(f"The record's id is {record.get('id')}.")
+    return lines
+
+
+def _explain_edit(record: dict[str, Any], place: str) -> list[str]:
+    """Return sentences about one request for the next edit: which edits proposed what, and where."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("time", 0))))
+    lines = [f"Request for the next edit at {place} ({record.get('language', '?')}, {when})."]
+    lines.append(sentence(str(record.get("reason", "?"))))
+    sources = [str(source) for source in record.get("provenance", [])]
+    if sources:
+        lines.append(f"You changed {' and '.join(sources)} so; {record.get('place', '?')} is the next place.")
+    if isinstance(record.get("probability"), int | float):
+        lines.append(f"The edit was judged {record['probability']:.0%} likely to be wanted there.")
+    for name, text in zip(("It replaces", "It puts there"), record.get("text", []), strict=False):
+        lines.append(f"{name}: {text}")
+    if "ms" in record:
+        lines.append(f"It took {record['ms']} ms.")
+    if record.get("error"):
+        lines.append(f"The fault: {record['error']}.")
     lines.append(f"The record's id is {record.get('id')}.")
     return lines
 

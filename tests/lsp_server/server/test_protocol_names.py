@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lsp_server.server import handlers, host
+from lsp_server.server import edit_handlers, handlers, host
 
 SERVER = Path(handlers.__file__).parent
 COMMANDS = {"ondol.accepted", "ondol.index", "ondol.explain", "ondol.status", "ondol.setEnabled", "ondol.sources"}
-COMMANDS |= {"ondol.dismissed"}
+COMMANDS |= {"ondol.dismissed", "ondol.editAccepted", "ondol.editDismissed", "ondol.repeatEdit"}
 METHODS = {"textDocument/didShowCompletion", "textDocument/didPartiallyAcceptCompletion"}
-NOTIFICATIONS = {"ondol/status"}
+METHODS |= {"textDocument/copilotInlineEdit", "textDocument/didShowInlineEdit"}
+NOTIFICATIONS = {"ondol/status", "ondol/nextEditReady"}
 STATES = {"problem", "indexing", "model-loading", "starting", "ready", "off"}
 STATUS_KEYS = {"state", "message", "percent", "documents", "generation"}
 
@@ -40,7 +41,7 @@ def source() -> str:
 
 def test_commands_and_methods_keep_their_names() -> None:
     registry = Registry()
-    handlers.register(registry)  # type: ignore[arg-type]
+    edit_handlers.register(registry, handlers.register(registry))  # type: ignore[arg-type]
     assert registry.commands == COMMANDS
     assert registry.methods >= {*METHODS, "textDocument/inlineCompletion", "textDocument/completion"}
 

@@ -1,0 +1,113 @@
+"""An edit carried over to a like line, token by token: what differs between the lines is put in for its counterpart.
+
+The tokens of the edited line (before the edit) are aligned with those of the other line. Where tokens differ one for
+one, names and numbers are holes: wherever the edit repeats the name, the other line's name takes its place.
+"""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Final
+
+from lsp_server.edits.names import changes_alike, hole_table, with_parts
+from lsp_server.edits.rules import Region, differences, spliced
+from lsp_server.edits.token_lines import TokenLine, is_name, kind_of, shifted
+
+MAX_HOLES: Final = 6
+LEAST_LIKENESS: Final = 0.5
+"""Share of tokens that both lines must have in common, by kind."""
+
+
+def carried_over(old: TokenLine, new: TokenLine, line: TokenLine) -> tuple[str, int] | None:
+    """Return the line after the edit that made ``new`` of ``old``, and the number of holes; None where it fits not."""
+    size = len(old.texts) + len(line.texts)
+    if not size or size > 400 or 2 * min(len(old.texts), len(line.texts)) / size < LEAST_LIKENESS:
+        return None
+    aligned = _alignment(old, line)
+    if aligned is None:
+        return None
+    starts, ends, holes = aligned
+    if len(holes) > MAX_HOLES:
+        return None
+    regions, columns = differences(old, new)
+    if not regions:
+        return None
+    cuts = []
+    for i, j, m, n in regions:
+        a, b = ends[i] if i == j else starts[i], ends[j]
+        if i == j and starts[i] != ends[i]:
+            return None
+        if a is None or b is None or b < a:
+            return None
+        come = _filled(old, new, (i, j, m, n), line.texts[a:b], holes)
+        if come is None:
+            return None
+        space = (
+            new.spaces[n] if j < len(old.spaces) and n < len(new.spaces) and old.spaces[j] != new.spaces[n] else None
+        )
+        respaced = i < j and m < n and old.spaces[i] != new.spaces[m]
+        cuts.append((a + 1, Region((), line.texts[a:b], come, (), space, respaced)))
+    indent = shifted(line.indent, old.indent, new.indent)
+    if indent is None:
+        return None
+    return spliced(line, cuts, indent, columns), len(holes)
+
+
+def _alignment(old: TokenLine, line: TokenLine) -> tuple[list[int | None], list[int | None], dict[str, str]] | None:
+    """Return for each place of ``old`` the one of ``line``, as a start and as an end, and the holes.
+
+    None where the lines are not alike. A place inside a run of tokens that have no counterpart is None.
+    """
+    a, b = old.texts, line.texts
+    kinds = SequenceMatcher(None, [kind_of(t) for t in a], [kind_of(t) for t in b], autojunk=False)
+    codes = kinds.get_opcodes()
+    same = sum(j - i for name, i, j, _, _ in codes if name == "equal")
+    if 2 * same < 2 * LEAST_LIKENESS * max(len(a), len(b)):
+        return None
+    starts: list[int | None] = [None] * (len(a) + 1)
+    ends: list[int | None] = [None] * (len(a) + 1)
+    holes: dict[str, str] = {}
+    starts[len(a)] = ends[len(a)] = len(b)
+    ends[0] = starts[0] = 0
+    for name, i, j, m, n in codes:
+        starts[i], ends[j] = m, n
+        if name == "equal" or j - i == n - m:
+            for at in range(j - i):
+                starts[i + at], ends[i + at + 1] = m + at, m + at + 1
+                if a[i + at] != b[m + at] and holes.setdefault(a[i + at], b[m + at]) != b[m + at]:
+                    holes[a[i + at]] = ""
+        elif j - i == 1 and n > m:
+            holes.setdefault(a[i], "")
+    for at in range(len(a) + 1):
+        if starts[at] is None and ends[at] is not None:
+            starts[at] = ends[at]
+        if ends[at] is None and starts[at] is not None:
+            ends[at] = starts[at]
+    return starts, ends, holes
+
+
+def _filled(
+    old: TokenLine,
+    new: TokenLine,
+    region: tuple[int, int, int, int],
+    there: Sequence[str],
+    holes: dict[str, str],
+) -> tuple[tuple[str, str], ...] | None:
+    """Return the tokens that come at the other line; None where a hole has no one counterpart."""
+    i, j, m, n = region
+    gone, come = old.texts[i:j], new.texts[m:n]
+    if len(gone) == len(come) == len(there) == 1 and gone[0] != there[0]:
+        changed = changes_alike(gone[0], come[0], there[0])
+        return None if changed is None or changed == there[0] else ((new.spaces[m], changed),)
+    differ = any(a != b for a, b in zip(gone, there, strict=False)) and not set(gone) & set(come) & set(holes)
+    if differ and len(gone) != len(there):
+        return None
+    table = hole_table(holes)
+    found = []
+    for space, token in zip(new.spaces[m:n], come, strict=True):
+        other = holes.get(token)
+        if other == "":
+            return None
+        if other is None and table:
+            other = with_parts(token, table) if is_name(token) else table.get(token)
+        found.append((space, other if other is not None else token))
+    return tuple(found)

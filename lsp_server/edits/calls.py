@@ -1,0 +1,146 @@
+"""Calls whose arguments change: one added, removed, replaced or moved, whatever the other arguments are.
+
+``f(a, b)`` to ``f(ctx, a, b)`` makes ``f(x, g(y))`` to ``f(ctx, x, g(y))``. A rule holds the name of the called
+function and says of each new argument which old one it is, counted from the begin or from the end, or its text.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lsp_server.edits.token_lines import TokenLine, is_name, render
+
+_OPEN: Final = frozenset("([{")
+_CLOSE: Final = frozenset(")]}")
+Piece = tuple[tuple[str, str], ...]
+"""Tokens, each with the blanks before it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call in a line.
+
+    :param name: the token of the function's name. :param end: the token of the closing bracket.
+    :param arguments: half-open ranges of tokens.
+    """
+
+    name: int
+    end: int
+    arguments: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class CallRule:
+    """What is made of the calls of one function.
+
+    :param count: number of arguments that the call must have; None if only its last argument counts.
+    :param arguments: for each new argument the number of an old one, or tokens.
+    """
+
+    name: str
+    new_name: str
+    count: int
+    arguments: tuple[int | Piece, ...]
+    appended: bool
+
+    def apply(self, line: TokenLine) -> tuple[str, int] | None:
+        """Return the line after the rule and the number of calls that changed; None where there is no such call."""
+        if self.name not in line.places:
+            return None
+        found = [call for call in calls(line.texts) if line.texts[call.name] == self.name and self._fits(call)]
+        if not found:
+            return None
+        texts, spaces, done, start = list(line.texts), list(line.spaces), 0, len(line.texts)
+        for call in reversed(found):
+            if call.end >= start:
+                continue  # it encloses a call that was changed already
+            pieces = [self._piece(line, call, argument) for argument in self._order(call)]
+            flat = [
+                token
+                for number, piece in enumerate(pieces)
+                for token in (([("", ",")] if number else []) + _led(piece, bool(number)))
+            ]
+            first, last = call.name + 2, call.end
+            texts[first:last] = [text for _, text in flat]
+            spaces[first:last] = [space for space, _ in flat]
+            texts[call.name] = self.new_name
+            done, start = done + 1, call.name
+        return render(line.indent, texts, spaces, line.tail), done
+
+    def _fits(self, call: Call) -> bool:
+        return len(call.arguments) >= 1 if self.appended else len(call.arguments) == self.count
+
+    def _order(self, call: Call) -> list[int | Piece]:
+        if not self.appended:
+            return list(self.arguments)
+        return [*range(len(call.arguments)), *self.arguments[self.count :]]
+
+    def _piece(self, line: TokenLine, call: Call, argument: int | Piece) -> Piece:
+        if not isinstance(argument, int):
+            return argument
+        start, end = call.arguments[argument]
+        return tuple(zip(line.spaces[start:end], line.texts[start:end], strict=True))
+
+
+def _led(piece: Piece, spaced: bool) -> list[tuple[str, str]]:
+    """A piece with one blank before it if another argument stands before it, else with none."""
+    if not piece:
+        return []
+    first = piece[0][1]
+    return [(" " if spaced and first != "\n" else "", first), *piece[1:]]
+
+
+def calls(texts: Sequence[str]) -> list[Call]:
+    """Return the calls of a line whose closing bracket is on it, in the order of their names."""
+    found: list[Call] = []
+    stack: list[tuple[int, list[int]]] = []
+    for at, text in enumerate(texts):
+        if text in _OPEN:
+            stack.append((at, [at]))
+        elif text == "," and stack:
+            stack[-1][1].append(at)
+        elif text in _CLOSE and stack:
+            opened, commas = stack.pop()
+            if text == ")" and texts[opened] == "(" and opened and is_name(texts[opened - 1]):
+                bounds = [*commas, at]
+                ranges = tuple((a + 1, b) for a, b in itertools.pairwise(bounds))
+                found.append(Call(opened - 1, at, ranges if at > opened + 1 else ()))
+    return sorted(found, key=lambda call: call.name)
+
+
+def call_rule(old: TokenLine, new: TokenLine) -> CallRule | None:
+    """Return the rule of the smallest call around all changes of a line; None where the changes are in no call."""
+    before, after = calls(old.texts), calls(new.texts)
+    head = 0
+    while head < min(len(old.texts), len(new.texts)) and old.texts[head] == new.texts[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old.texts), len(new.texts)) - head and old.texts[-1 - tail] == new.texts[-1 - tail]:
+        tail += 1
+    around = [c for c in before if c.name <= head and c.end >= len(old.texts) - tail]
+    if not around:
+        return None
+    call = around[-1]
+    size = len(new.texts) - len(old.texts)
+    twin = next((c for c in after if c.name == call.name and c.end == call.end + size), None)
+    if twin is None or not call.arguments:
+        return None
+    olds = [_texts(old, bounds) for bounds in call.arguments]
+    made: list[int | Piece] = []
+    for bounds in twin.arguments:
+        mine = _texts(new, bounds)
+        if mine in olds:
+            made.append(olds.index(mine))
+        else:
+            made.append(tuple(zip(new.spaces[bounds[0] : bounds[1]], mine, strict=True)))
+    kept = list(range(len(olds)))
+    renamed = new.texts[twin.name] != old.texts[call.name]
+    if made == kept and not renamed:
+        return None
+    appended = made[: len(olds)] == kept and len(made) > len(olds)
+    return CallRule(old.texts[call.name], new.texts[twin.name], len(olds), tuple(made), appended)
+
+
+def _texts(line: TokenLine, bounds: tuple[int, int]) -> tuple[str, ...]:
+    return line.texts[bounds[0] : bounds[1]]

@@ -1,0 +1,156 @@
+"""The edits of a session as they are made: keystrokes become old lines and new lines at a place.
+
+Keystrokes that touch each other's lines are one edit. It is settled when the user types elsewhere, moves the cursor
+away, pauses or saves; typing on at the same place continues it, and undoing it takes it back. Nothing is written to
+the disk.
+
+What an editor does by itself teaches nothing: changes at many places at once, changes of many lines, and changes of
+several documents at the same time (a formatter, a branch switch, search and replace, a paste).
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from lsp_server.edits.changed_lines import changed_lines
+
+KEPT: Final = 200
+"""Settled edits that are kept."""
+
+MAX_LINES: Final = 12
+"""Edits of more lines, before or after, teach nothing."""
+
+MAX_CHARS: Final = 4_000
+MAX_PLACES: Final = 4
+"""Changes at more places that arrive together were not typed."""
+
+TOGETHER_S: Final = 0.25
+"""Changes of two documents within this time were not typed."""
+
+
+@dataclass
+class Edit:
+    """Lines that became other lines.
+
+    :param start: the first line, from 0, as the document is now. :param step: ascending within a session.
+    """
+
+    document: str
+    start: int
+    old: list[str]
+    new: list[str]
+    step: int
+
+    @property
+    def end(self) -> int:
+        """The line behind the last one."""
+        return self.start + len(self.new)
+
+    def changed(self) -> list[tuple[int, str, str]]:
+        """Return the changed lines: number in the document as it is now, old text, new text."""
+        return [(self.start + there, old, new) for _, there, old, new in changed_lines(self.old, self.new)]
+
+
+@dataclass
+class EditLog:
+    """The edits of one session in all its documents; see the module. Not thread-safe.
+
+    :ivar settled: oldest first. :ivar open: the edit that is being made, by document.
+    :ivar version: grows whenever ``settled`` changes.
+    """
+
+    settled: list[Edit] = field(default_factory=list)
+    open: dict[str, Edit] = field(default_factory=dict)
+    version: int = 0
+    _steps: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    _last: tuple[str, float] = ("", -1e9)
+
+    def begin(self, document: str, first: int, last: int, old: Sequence[str]) -> Edit:
+        """Return the open edit that covers the lines ``first`` to ``last``; settles one that does not touch them.
+
+        :param old: these lines before the change.
+        """
+        edit = self.open.get(document)
+        if edit is not None and (last < edit.start or first >= edit.end):
+            self.settle(document)
+            edit = None
+        if edit is None:
+            edit = self.open[document] = Edit(document, first, list(old), list(old), next(self._steps))
+            return edit
+        before = max(0, edit.start - first)
+        behind = max(0, last + 1 - edit.end)
+        edit.old[:0], edit.new[:0] = old[:before], old[:before]
+        if behind:
+            edit.old += old[len(old) - behind :]
+            edit.new += old[len(old) - behind :]
+        edit.start -= before
+        return edit
+
+    def apply(self, edit: Edit, first: int, last: int, new: Sequence[str]) -> None:
+        """Put the lines ``new`` in place of ``first`` to ``last``, which :meth:`begin` covered."""
+        at = first - edit.start
+        edit.new[at : at + last + 1 - first] = new
+        grown = len(new) - (last + 1 - first)
+        if grown:
+            self._shift(edit.document, last + 1, grown, but=edit)
+
+    def typed(self, document: str, places: int, now: float) -> bool:
+        """Whether changes that arrive together may have been typed.
+
+        :param places: how many there are. :param now: seconds, of any clock that only goes forward.
+        """
+        other, when = self._last
+        self._last = (document, now)
+        return places <= MAX_PLACES and (other == document or now - when > TOGETHER_S)
+
+    def skip(self, document: str, first: int, last: int, count: int) -> None:
+        """Note a change that teaches nothing: ``count`` lines in place of ``first`` to ``last``."""
+        self.settle(document)
+        before = len(self.settled)
+        self.settled = [e for e in self.settled if e.document != document or e.end <= first or e.start > last]
+        self.version += before != len(self.settled)
+        self._shift(document, last + 1, count - (last + 1 - first), but=None)
+
+    def settle(self, document: str) -> bool:
+        """End the edit that is being made in a document; returns whether there is a new settled edit."""
+        edit = self.open.pop(document, None)
+        if edit is None:
+            return False
+        if edit.old == edit.new:
+            return False
+        chars = max(sum(map(len, edit.old)), sum(map(len, edit.new)))
+        if max(len(edit.old), len(edit.new)) > MAX_LINES or chars > MAX_CHARS:
+            return False
+        self.version += 1
+        for number in range(len(self.settled) - 1, max(-1, len(self.settled) - 21), -1):
+            before = self.settled[number]
+            if before.document == document and before.start == edit.start and before.new == edit.old:
+                del self.settled[number]  # the edit goes on, or takes the earlier one back
+                edit.old = before.old
+                if edit.old == edit.new:
+                    return True
+                break
+        self.settled.append(edit)
+        del self.settled[:-KEPT]
+        return True
+
+    def forget(self, document: str) -> None:
+        """Forget where the edits of a closed document are; what they teach stays."""
+        self.settle(document)
+        for edit in self.settled:
+            if edit.document == document:
+                edit.document = ""
+
+    def lines(self, document: str) -> frozenset[int]:
+        """Return the lines of a document that were edited, from 0."""
+        edits = [edit for edit in self.settled if edit.document == document]
+        if document in self.open:
+            edits.append(self.open[document])
+        return frozenset(number for edit in edits for number in range(edit.start, edit.end))
+
+    def _shift(self, document: str, line: int, by: int, but: Edit | None) -> None:
+        if by:
+            for edit in self.settled:
+                if edit is not but and edit.document == document and edit.start >= line:
+                    edit.start += by

@@ -1,0 +1,131 @@
+"""Identifiers that change the same way: by their beginning or end, by a part in any spelling, or by a number.
+
+``getUser`` to ``fetchUser`` makes ``getTeam`` to ``fetchTeam``; ``user_name`` to ``login_name`` makes ``USER_NAME`` to
+``LOGIN_NAME``; ``row[3]`` after ``row[2]`` makes ``[3]`` to ``[4]``.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from lsp_server.edits.token_lines import is_name
+
+_PARTS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|_+|[^\W\d_A-Za-z]+")
+SHORT: Final = 2
+"""Parts of fewer letters are not replaced within other names."""
+
+
+def parts_of(name: str) -> list[str]:
+    """Return the words of an identifier, its underscores among them."""
+    return _PARTS.findall(name)
+
+
+def changed_part(old: str, new: str, least: int = SHORT) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the words that went and came between the common beginning and end of two names; None without any."""
+    a, b = parts_of(old), parts_of(new)
+    head = 0
+    while head < min(len(a), len(b)) and a[head] == b[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
+        tail += 1
+    gone, come = tuple(a[head : len(a) - tail]), tuple(b[head : len(b) - tail])
+    if not gone or not come or sum(map(len, gone)) < least:
+        return None
+    return gone, come
+
+
+def spellings(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words joined in each usual way: camelCase, PascalCase, snake_case, UPPER_CASE, as they are."""
+    plain = [word.lower() for word in words if word.strip("_")]
+    if not plain:
+        return ("", "", "", "", "".join(words))
+    capital = [word[:1].upper() + word[1:] for word in plain]
+    return (
+        plain[0] + "".join(capital[1:]),
+        "".join(capital),
+        "_".join(plain),
+        "_".join(plain).upper(),
+        "".join(words),
+    )
+
+
+def part_table(old: str, new: str) -> dict[str, str]:
+    """Return which parts of other names change after one name changed: each spelling of what went to what came."""
+    changed = changed_part(old, new)
+    table = {old: new}
+    whole = zip(spellings(tuple(parts_of(old))), spellings(tuple(parts_of(new))), strict=True)
+    for gone, come in whole:
+        if len(gone) > SHORT:
+            table.setdefault(gone, come)
+    if changed is not None:
+        for gone, come in zip(spellings(changed[0]), spellings(changed[1]), strict=True):
+            if len(gone) > SHORT and come:
+                table.setdefault(gone, come)
+    return table
+
+
+def hole_table(holes: Mapping[str, str]) -> dict[str, str]:
+    """Return which parts of names and which numbers change along with names that differ between two like lines.
+
+    ``x20_in`` next to ``x21_in`` makes ``20`` to ``21``; ``tag_valid`` and ``data_valid`` make ``Tag`` to ``Data``.
+    """
+    table: dict[str, str] = {}
+    for old, new in holes.items():
+        changed = changed_part(old, new, least=1) if new and is_name(old) and is_name(new) else None
+        if changed is None:
+            continue
+        for gone, come in zip(spellings(changed[0]), spellings(changed[1]), strict=True):
+            if come and (len(gone) > SHORT or gone.isdecimal()):
+                table.setdefault(gone, come)
+    return table
+
+
+def with_parts(name: str, table: Mapping[str, str]) -> str:
+    """Return a name after its parts changed as the table says; whole words of the name only."""
+    if name in table:
+        return table[name]
+    for gone in sorted(table, key=len, reverse=True):
+        at = name.find(gone)
+        if at >= 0 and _at_word_ends(name, at, at + len(gone)):
+            return name[:at] + table[gone] + name[at + len(gone) :]
+    return name
+
+
+def _at_word_ends(name: str, start: int, end: int) -> bool:
+    left = start == 0 or not name[start - 1].isalpha() or (name[start].isupper() and name[start - 1].islower())
+    right = end == len(name) or not name[end].islower() or not name[end - 1].isalpha()
+    return left and right
+
+
+def same_affix(old: str, new: str, name: str) -> str | None:
+    """Return a name that changes at its beginning or end as ``old`` to ``new`` did; None where that says nothing."""
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    gone, come = old[head : len(old) - tail], new[head : len(new) - tail]
+    if (head and tail) or not (head or tail):
+        return None
+    if head and name.endswith(gone):  # the end changed
+        return name[: len(name) - len(gone)] + come
+    if tail and name.startswith(gone):
+        return come + name[len(gone) :]
+    return None
+
+
+def next_number(old: str, new: str, number: str) -> str | None:
+    """Return a number that grows as ``old`` grew to ``new``; None where one of them is no decimal number."""
+    if not (old.isdecimal() and new.isdecimal() and number.isdecimal()):
+        return None
+    grown = int(number) + int(new) - int(old)
+    return str(grown).zfill(len(number) if number.startswith("0") else 1) if grown >= 0 else None
+
+
+def changes_alike(old: str, new: str, name: str) -> str | None:
+    """Return what a name or a number becomes after another one changed; None where nothing can be said."""
+    if is_name(old) and is_name(new) and is_name(name):
+        return same_affix(old, new, name)
+    return next_number(old, new, name)

@@ -1,0 +1,252 @@
+"""Rules that one edit teaches: the tokens that went and came, with more or less of the tokens around them.
+
+The idea of generalising a person's edit to rules over its syntax, from specific to general, is that of Blue-Pencil
+(Miltner et al., OOPSLA 2019). Here a rule is literal in what it replaces and keeps up to three tokens on each side,
+as they are or by kind only. Which rules hold is not decided here: each is a kind of evidence, and the probability of
+a proposal is estimated from all kinds that agree on it (:mod:`lsp_server.edits.probability`).
+"""
+
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Final
+
+from lsp_server.edits.token_lines import BEGIN, END, TokenLine, is_name, render, shifted
+
+MAX_TOKENS: Final = 80
+"""Edits of more tokens teach no rules with context."""
+
+MAX_REGIONS: Final = 5
+
+ONE: Final = ("c00", "c10", "c01", "c11", "c20", "c02", "c22", "c33", "k11", "k22", "k33")
+MANY: Final = ("m00", "m11", "m22", "mk11")
+SINGLE: Final = ("s00", "s11", "s22", "sk22")
+OTHER: Final = ("part", "indent", "columns", "call", "analogy", "renames", "union")
+KINDS: Final = (*ONE, *MANY, *SINGLE, *OTHER)
+"""Kinds of evidence: ``c`` one region with so many tokens left and right of it, ``k`` names and numbers among these by
+kind only, ``m`` several regions, ``s`` one of several regions; then a part of a name, the indentation, columns, the
+arguments of a call, an edit carried over token by token, all renames together, and several rules together."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """What changes at one place of a line.
+
+    :param left: tokens before it that must agree. :param gone: tokens that go, literally.
+    :param come: tokens that come, each with the blanks before it.
+    :param after: blanks before the next token, where the edit changed these; else None.
+    :param respaced: the blanks before the first token are the edit's (else those of the place, if a token goes).
+    :param raw: the pattern as it stood in the edited line.
+    """
+
+    left: tuple[str, ...]
+    gone: tuple[str, ...]
+    come: tuple[tuple[str, str], ...]
+    right: tuple[str, ...]
+    after: str | None
+    respaced: bool
+    raw: str = ""
+
+    @cached_property
+    def pattern(self) -> tuple[str, ...]:
+        """Everything that must agree."""
+        return self.left + self.gone + self.right
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One generalisation of an edit.
+
+    :param by_kind: the context agrees if the kinds of its tokens do.
+    :param indents: the indentation before and after.
+    :param columns: tokens with more than one blank before them keep their columns.
+    """
+
+    kind: str
+    regions: tuple[Region, ...]
+    by_kind: bool
+    indents: tuple[str, str]
+    columns: bool
+
+    @cached_property
+    def literals(self) -> frozenset[str]:
+        """Tokens that every line has to hold for the rule to apply."""
+        found = {token for region in self.regions for token in region.gone}
+        if not self.by_kind:
+            found.update(token for region in self.regions for token in region.left + region.right)
+        return frozenset(found - {BEGIN, END})
+
+    def apply(self, line: TokenLine) -> tuple[str, int] | None:
+        """Return the line after the rule and the number of places that changed; None where it does not apply."""
+        if not self.literals <= line.places.keys():
+            return None
+        cuts: list[tuple[int, Region]] = []
+        if len(self.regions) == 1:
+            end = 0
+            for at in find(self.regions[0], line, self.by_kind):
+                if at + len(self.regions[0].left) >= end:
+                    cuts.append((at + len(self.regions[0].left), self.regions[0]))
+                    end = cuts[-1][0] + max(1, len(self.regions[0].gone))
+        else:
+            behind = 0
+            for region in self.regions:
+                places = [at for at in find(region, line, self.by_kind) if at + len(region.left) >= behind]
+                if len(places) != 1:
+                    return None
+                cuts.append((places[0] + len(region.left), region))
+                behind = cuts[-1][0] + len(region.gone)
+        indent = shifted(line.indent, *self.indents)
+        if not cuts or indent is None:
+            return None
+        return spliced(line, cuts, indent, self.columns), len(cuts)
+
+
+def find(region: Region, line: TokenLine, by_kind: bool) -> list[int]:
+    """Return the places in ``line.padded`` at which the pattern of a region stands."""
+    pattern, padded = region.pattern, line.padded
+    first, last = len(region.left), len(region.left) + len(region.gone)
+    anchor = first if region.gone else next((n for n, _ in enumerate(pattern) if not by_kind), None)
+    starts = range(len(padded) - len(pattern) + 1)
+    if anchor is not None:
+        starts = [at - anchor for at in line.places.get(pattern[anchor], ())]  # type: ignore[assignment]
+    found = []
+    for at in starts:
+        if at < 0 or at + len(pattern) > len(padded):
+            continue
+        for number, wanted in enumerate(pattern):
+            literal = not by_kind or first <= number < last
+            if (padded if literal else line.kinds)[at + number] != wanted:
+                break
+        else:
+            found.append(at)
+    return found
+
+
+def spliced(line: TokenLine, cuts: list[tuple[int, Region]], indent: str, columns: bool) -> str:
+    """Return the text of a line after regions were exchanged at places of its padded tokens, in ascending order."""
+    texts, spaces, kept = list(line.texts), list(line.spaces), list(range(len(line.texts)))
+    for place, region in reversed(cuts):
+        at, size = place - 1, len(region.gone)
+        come = list(region.come)
+        if come and size and not region.respaced:
+            come[0] = (spaces[at], come[0][1])
+        if region.after is not None and at + size < len(spaces):
+            spaces[at + size] = region.after
+        texts[at : at + size] = [text for _, text in come]
+        spaces[at : at + size] = [space for space, _ in come]
+        kept[at : at + size] = [-1] * len(come)
+    if columns:
+        _keep_columns(line, texts, spaces, kept)
+    if spaces and spaces[0]:
+        spaces[0] = ""
+    return render(indent, texts, spaces, line.tail if texts else "")
+
+
+def _keep_columns(line: TokenLine, texts: list[str], spaces: list[str], kept: list[int]) -> None:
+    """Put tokens that more than one blank preceded back into their columns."""
+    old = columns_of(line.texts, line.spaces)
+    column = 0
+    for at, number in enumerate(kept):
+        column += len(spaces[at])
+        if number > 0 and len(line.spaces[number]) > 1 and column != old[number]:
+            spaces[at] = " " * max(1, len(spaces[at]) + old[number] - column)
+            column = max(old[number], column - len(spaces[at]) + 1)
+        column += len(texts[at])
+
+
+def columns_of(texts: tuple[str, ...], spaces: tuple[str, ...]) -> list[int]:
+    """Return the column of each token, from the first one on."""
+    found, column = [], 0
+    for text, space in zip(texts, spaces, strict=True):
+        column += len(space)
+        found.append(column)
+        column += len(text)
+    return found
+
+
+def differences(old: TokenLine, new: TokenLine) -> tuple[list[tuple[int, int, int, int]], bool]:
+    """Return the changed regions as ranges of tokens of both lines, and whether columns were kept.
+
+    Blanks that changed before an unchanged token are a region of their own, unless the token kept its column.
+    """
+    matcher = SequenceMatcher(None, old.texts, new.texts, autojunk=False)
+    codes = matcher.get_opcodes()
+    before, after = columns_of(old.texts, old.spaces), columns_of(new.texts, new.spaces)
+    regions: list[tuple[int, int, int, int]] = []
+    kept = False
+    changed_before = False
+    for name, i, j, m, n in codes:
+        if name != "equal":
+            regions.append((i, j, m, n))
+            changed_before = True
+            continue
+        for at in range(j - i):
+            a, b = i + at, m + at
+            if a == 0 or b == 0 or old.spaces[a] == new.spaces[b]:
+                continue
+            if at == 0 and changed_before and len(old.spaces[a]) <= 1:
+                continue  # the region before says what stands between them
+            if changed_before and before[a] == after[b]:
+                kept = True
+            else:
+                regions.append((a, a + 1, b, b + 1))
+    return regions, kept
+
+
+def rules_of(old: TokenLine, new: TokenLine) -> list[Rule]:
+    """Return the rules that one changed line teaches, the most general ones first."""
+    regions, columns = differences(old, new)
+    indents = (old.indent, new.indent)
+    if not regions:
+        return [Rule("indent", (), False, indents, False)] if old.indent != new.indent else []
+    found: list[Rule] = []
+    whole = (regions[0][0], regions[-1][1], regions[0][2], regions[-1][3])
+    if whole[1] - whole[0] + whole[3] - whole[2] <= MAX_TOKENS:
+        for kind in ONE:
+            rule = _rule(kind, [whole], old, new, columns)
+            if rule is not None:
+                found.append(rule)
+    if 2 <= len(regions) <= MAX_REGIONS:
+        for kind in MANY:
+            rule = _rule(kind, regions, old, new, columns)
+            if rule is not None:
+                found.append(rule)
+        for kind in SINGLE:
+            for region in regions:
+                rule = _rule(kind, [region], old, new, columns)
+                if rule is not None:
+                    found.append(rule)
+    return found
+
+
+def _rule(
+    kind: str, regions: list[tuple[int, int, int, int]], old: TokenLine, new: TokenLine, columns: bool
+) -> Rule | None:
+    by_kind = "k" in kind
+    left, right = int(kind[-2]), int(kind[-1])
+    padded = old.kinds if by_kind else old.padded
+    made = []
+    for i, j, m, n in regions:
+        before = padded[max(0, i + 1 - left) : i + 1]
+        after = padded[j + 1 : j + 1 + right]
+        come = tuple(zip(new.spaces[m:n], new.texts[m:n], strict=True))
+        if not set(before + old.texts[i:j] + after) - {BEGIN, END}:
+            return None
+        respaced = i < j and m < n and old.spaces[i] != new.spaces[m]
+        space = None
+        if j < len(old.spaces) and n < len(new.spaces) and old.spaces[j] != new.spaces[n] and len(old.spaces[j]) <= 1:
+            space = new.spaces[n]
+        first, last = max(0, i - left), j + right
+        raw = "".join(s + t for s, t in zip(old.spaces[first:last], old.texts[first:last], strict=True)).strip()
+        made.append(Region(before, old.texts[i:j], come, after, space, respaced, raw))
+    return Rule(kind, tuple(made), by_kind, (old.indent, new.indent), columns)
+
+
+def replaced_names(old: TokenLine, new: TokenLine) -> tuple[tuple[str, str], ...]:
+    """Return the names that became other ones in an edit, each once."""
+    regions, _ = differences(old, new)
+    pairs: dict[str, str] = {}
+    for i, j, m, n in regions[:MAX_REGIONS]:
+        if j - i == n - m == 1 and is_name(old.texts[i]) and is_name(new.texts[m]) and old.texts[i] != new.texts[m]:
+            pairs.setdefault(old.texts[i], new.texts[m])
+    return tuple(pairs.items())

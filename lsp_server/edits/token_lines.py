@@ -1,0 +1,102 @@
+"""Lines of code as tokens with the blanks before them, so that edits can be compared and applied whatever the spacing.
+
+A text of several lines is one run of tokens in which a line end is a token. Its indentation is kept apart, relative to
+the first line, so that an edit fits a place that is indented differently.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+BEGIN: Final = "\x02"
+END: Final = "\x03"
+"""Stand before the first and behind the last token, so that the ends of a line can be context."""
+
+_TOKEN: Final = re.compile(r"([^\S\n]*)(\n|\w+|[^\w\s])")
+_BLANKS: Final = re.compile(r"[^\S\n]*")
+_NAME: Final = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass(frozen=True)
+class TokenLine:
+    """One line, or a few lines, as tokens.
+
+    :param indent: blanks before the first token.
+    :param texts: the tokens; a line end between two lines is the token ``\\n``.
+    :param spaces: the blanks before each token; behind a line end those beyond ``indent``.
+    :param tail: blanks behind the last token.
+    """
+
+    indent: str
+    texts: tuple[str, ...]
+    spaces: tuple[str, ...]
+    tail: str
+
+    @cached_property
+    def padded(self) -> tuple[str, ...]:
+        """The tokens between ``BEGIN`` and ``END``."""
+        return (BEGIN, *self.texts, END)
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """As ``padded``, with one letter for every name and for every number."""
+        return tuple(map(kind_of, self.padded))
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """Where each token stands in ``padded``."""
+        found: dict[str, list[int]] = {}
+        for at, text in enumerate(self.padded):
+            found.setdefault(text, []).append(at)
+        return found
+
+
+def kind_of(text: str) -> str:
+    """Return ``N`` for a name, ``0`` for a number, else the token."""
+    if _NAME.fullmatch(text):
+        return "N"
+    return "0" if text[0].isdigit() else text
+
+
+def is_name(text: str) -> bool:
+    """Whether a token is an identifier or a keyword."""
+    return _NAME.fullmatch(text) is not None
+
+
+def parse(text: str) -> TokenLine:
+    """Cut a text without a line end at its end into tokens."""
+    found = _BLANKS.match(text)
+    indent = found[0] if found else ""
+    if indent and "\n" in text:
+        text = indent + text[len(indent) :].replace("\n" + indent, "\n")
+    texts, spaces, end = [], [], len(indent)
+    for token in _TOKEN.finditer(text, len(indent)):
+        spaces.append(token[1])
+        texts.append(token[2])
+        end = token.end()
+    return TokenLine(indent, tuple(texts), tuple(spaces), text[end:])
+
+
+def render(indent: str, texts: Sequence[str], spaces: Sequence[str], tail: str) -> str:
+    """Return the text of tokens; the inverse of :func:`parse`."""
+    parts = [indent]
+    for number, (space, text) in enumerate(zip(spaces, texts, strict=True)):
+        if number and texts[number - 1] == "\n" and text != "\n":
+            parts.append(indent)
+        parts += (space, text)
+    return "".join((*parts, tail))
+
+
+def shifted(indent: str, before: str, after: str) -> str | None:
+    """Return an indentation that changes as ``before`` changed to ``after``; None where it cannot."""
+    if before == after:
+        return indent
+    if indent == before:
+        return after
+    if after.startswith(before):
+        return indent + after[len(before) :]
+    if before.startswith(after) and indent.endswith(before[len(after) :]):
+        return indent[: len(indent) - len(before) + len(after)]
+    return None

@@ -1,0 +1,63 @@
+"""Turns the editor's changes of a document into edits of its session's log, while they are applied."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from lsp_server.edits.edit_log import EditLog
+from lsp_server.positions import body_length
+from lsp_server.server.documents import Change, OpenDocument
+
+LARGE: Final = 60
+"""A change of more lines, before or after, is not looked at."""
+
+
+def record(
+    log: EditLog, key: str, document: OpenDocument, changes: Sequence[Change], apply: Callable[[Change], object]
+) -> None:
+    """Apply changes in their order, and note each in the log.
+
+    :param apply: applies one change to the document.
+    """
+    typed = log.typed(key, len(changes), time.monotonic())
+    for change in changes:
+        lines = document.buffer.lines
+        before = list(lines) if change.start is None else None
+        count = len(lines)
+        if change.start is not None and change.end is not None:
+            last = min(max(change.start, change.end)[0], count - 1)
+            first = min(change.start[0], last)
+            old = _bodies(lines, first, last) if last - first < LARGE else []
+            apply(change)
+            grown = len(document.buffer.lines) - count
+        else:
+            apply(change)
+            assert before is not None
+            first, last = _differing(before, document.buffer.lines)
+            grown = len(document.buffer.lines) - count
+            if first > last + max(grown, 0):
+                continue
+            last = max(last, first)
+            last = min(last, count - 1)
+            old = [line[: body_length(line)] for line in before[first : last + 1]]
+        now = last + 1 - first + grown
+        if not typed or last - first >= LARGE or not 0 <= now <= LARGE or first + now > len(document.buffer.lines):
+            log.skip(key, first, last, max(now, 0))
+            continue
+        edit = log.begin(key, first, last, old)
+        log.apply(edit, first, last, _bodies(document.buffer.lines, first, first + now - 1))
+
+
+def _bodies(lines: Sequence[str], first: int, last: int) -> list[str]:
+    return [line[: body_length(line)] for line in lines[first : last + 1]]
+
+
+def _differing(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """The first and the last line of ``old`` that a whole new text changes."""
+    first = 0
+    while first < min(len(old), len(new)) and old[first] == new[first]:
+        first += 1
+    last = 0
+    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    return first, len(old) - 1 - last

@@ -1,0 +1,96 @@
+"""The search for the next edit, on the engine's thread: the open documents first, then the repository.
+
+A search that was stopped says so, and may begin again.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from lsp_server.edits import places
+from lsp_server.edits.edit_log import EditLog
+from lsp_server.edits.history import History, PastEdit
+from lsp_server.edits.offers import Offer, Refusals, Search
+from lsp_server.edits.probability import shipped
+from lsp_server.edits.proposals import OTHER_FILE, View
+from lsp_server.server.session import Session
+
+FILES: Final = 30
+"""Files of the repository that are searched for one offer."""
+
+LEAST_LISTED: Final = 0.2
+"""Places below this probability are not listed where all places of an edit are asked for."""
+
+LISTED: Final = 1_000
+
+
+@dataclass
+class SessionEdits:
+    """What was edited and refused in one session."""
+
+    log: EditLog = field(default_factory=EditLog)
+    history: History = field(default_factory=History)
+    refusals: Refusals = field(default_factory=Refusals)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything that a search needs, as it was when it was asked for.
+
+    :param views: the open documents of the session, the one with the cursor first.
+    :param paths: the paths of these documents in the repository.
+    :param line: the cursor's, from 0. :param at_end: whether nothing stands behind the cursor on its line.
+    """
+
+    state: SessionEdits
+    session: Session
+    edits: tuple[PastEdit, ...]
+    views: tuple[View, ...]
+    paths: frozenset[str]
+    line: int
+    at_end: bool
+
+
+def next_edit(asked: Asked, stopped: Callable[[], bool]) -> tuple[bool, Offer | None]:
+    """Return whether the search came to its end, and the offer: at the cursor, else elsewhere, else in another file."""
+    search = _search(asked, stopped)
+    view = asked.views[0]
+    offer = search.here(view, asked.line)
+    if offer is not None and asked.at_end and offer.new.startswith(offer.old.rstrip()):
+        offer = None  # text behind the cursor is the completion's
+    offer = offer or search.elsewhere(view, asked.line)
+    offer = offer or search.other_file(_others(asked, search, stopped))
+    return not stopped() or offer is not None, offer
+
+
+def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offer]]:
+    """Return the places of the newest edit by document, in the order of their lines."""
+    search = _search(asked, stopped)
+    newest = asked.edits[-1].step
+    found: dict[str, list[Offer]] = {}
+    for number, view in enumerate((asked.views[0], *_others(asked, search, stopped))):
+        offers = search.all_in(view) if number == 0 else search.all_in(view, OTHER_FILE)
+        kept = [offer for offer in offers if newest in offer.steps and offer.probability >= LEAST_LISTED]
+        if kept:
+            found[view.uri] = sorted(kept, key=lambda offer: offer.line)
+        if sum(map(len, found.values())) >= LISTED:
+            break
+    return found
+
+
+def _search(asked: Asked, stopped: Callable[[], bool]) -> Search:
+    return Search(shipped(), asked.state.history.lines(asked.edits), asked.state.refusals, stopped)
+
+
+def _others(asked: Asked, search: Search, stopped: Callable[[], bool]) -> Iterator[View]:
+    """Yield the other open documents, then files of the repository that hold what the newest edits changed."""
+    yield from asked.views[1:]
+    index = asked.session.index
+    if index is None:
+        return
+    for number, path in enumerate(places.in_repository(index, search.history, asked.paths.__contains__)):
+        if stopped() or number >= FILES:
+            return
+        document = index.document(path)
+        if document is not None:
+            yield View.of(path, index.text(document), frozenset())

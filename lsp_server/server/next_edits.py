@@ -1,0 +1,279 @@
+"""Answers the editor's requests for the next edit, and tells it when there is one.
+
+The search (``edit_search``) runs on the engine's thread behind everything that is urgent; a key ends it. An answer
+belongs to the version of the document that it was made for. Knows no protocol types; ``edit_handlers`` translates.
+"""
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lsp_server.edits.history import PastEdit
+from lsp_server.edits.offers import Offer
+from lsp_server.edits.proposals import View
+from lsp_server.reasons import Reason
+from lsp_server.server.documents import Change, Documents, OpenDocument, key_of, path_of
+from lsp_server.server.edit_recording import record
+from lsp_server.server.edit_search import Asked, SessionEdits, all_places, next_edit
+from lsp_server.server.engine_thread import EngineThread, Job
+from lsp_server.server.logs import describe
+from lsp_server.server.session import Session
+from lsp_server.server.tasks import Tasks
+from lsp_server.server.workspace import Workspace
+from lsp_server.telemetry.traces import Traces
+
+PAUSE_S: Final = 0.4
+"""After this long without a change, an edit counts as made."""
+
+REMEMBERED: Final = 50
+TRIES: Final = 40
+RETRY_S: Final = 0.03
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ShownEdit:
+    """An offer as it is sent.
+
+    :param id: the editor reports under it what became of the offer. :param version: None for files that are not open.
+    """
+
+    id: str
+    offer: Offer
+    uri: str
+    version: int | None
+
+
+@dataclass(frozen=True)
+class FileEdits:
+    """All places of an edit in one file.
+
+    :param path: as it is shown to the user.
+    """
+
+    uri: str
+    path: str
+    offers: list[Offer]
+
+
+class NextEdits:
+    """The edits of all sessions. Lives on the loop.
+
+    :ivar on_ready: called with a document's URI when there is a next edit for it; None for clients that do not ask.
+    """
+
+    def __init__(self, documents: Documents, workspace: Workspace, thread: EngineThread, traces: Traces) -> None:
+        self.on_ready: Callable[[str], None] | None = None
+        self.errors = 0
+        self._documents, self._workspace, self._thread, self._traces = documents, workspace, thread, traces
+        self._states: dict[int, SessionEdits] = {}
+        self._shown: OrderedDict[str, tuple[SessionEdits, Offer]] = OrderedDict()
+        self._running: set[Job[Any]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tasks = Tasks()
+        self._numbers = itertools.count(1)
+        self._prefix = secrets.token_hex(4)
+
+    # Events of the editor
+
+    def change(self, document: OpenDocument, changes: Sequence[Change], apply: Callable[[Change], object]) -> None:
+        """Apply the changes of a document and note them as edits."""
+        key = key_of(document.uri)
+        for job in self._running:
+            job.cancel()
+        state = self._state(document)
+        if state is None:
+            for change in changes:
+                apply(change)
+            return
+        record(state.log, key, document, changes, apply)
+        for other in [name for name in state.log.open if name != key]:
+            state.log.settle(other)
+        self._stop_timer(key)
+        self._timers[key] = asyncio.get_running_loop().call_later(PAUSE_S, self._paused, key)
+
+    def saved(self, uri: str) -> None:
+        """End the edit that is being made in a document that was saved."""
+        document = self._documents.get(uri)
+        state = self._state(document) if document is not None else None
+        if state is not None:
+            state.log.settle(key_of(uri))
+
+    def closed(self, document: OpenDocument) -> None:
+        """Keep what the edits of a closed document teach; forget their places."""
+        key = key_of(document.uri)
+        self._stop_timer(key)
+        state = self._state(document)
+        if state is not None:
+            state.log.forget(key)
+
+    def _stop_timer(self, key: str) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _paused(self, key: str) -> None:
+        """After a pause the edit counts as made, and the editor is told if there is a next one."""
+        self._timers.pop(key, None)
+        document = self._documents.open.get(key)
+        state = self._state(document) if document is not None else None
+        if document is None or state is None:
+            return
+        state.log.settle(key)
+        if self.on_ready is not None and state.log.settled:
+            self._tasks.start(self._announce(document, state))
+
+    async def _announce(self, document: OpenDocument, state: SessionEdits) -> None:
+        version = document.version
+        asked = self._asked(document, state, state.log.settled[-1].start, 0)
+        try:
+            offer = await self._search(asked) if asked is not None else None
+        except Exception as error:
+            self._failed(error)
+            return
+        if offer is not None and document.version == version and self.on_ready is not None:
+            self.on_ready(document.uri)
+
+    # Answering
+
+    async def next_edit(self, uri: str, version: int | None, line: int, column: int) -> ShownEdit | None:
+        """Return the next edit for a cursor (from 0); None for none, or where the document has changed meanwhile."""
+        began = time.perf_counter()
+        document = self._documents.get(uri)
+        state = self._state(document) if document is not None else None
+        if document is None or state is None:
+            return None
+        edit = state.log.open.get(key_of(uri))
+        if edit is not None and not edit.start <= line < edit.end:
+            state.log.settle(key_of(uri))
+        asked_for = document.version
+        owner = self._workspace.owner(document)
+        traced: dict[str, Any] = {"id": f"{self._prefix}-e{next(self._numbers)}", "kind": "next_edit"}
+        traced |= {"automatic": True, "path": owner.path, "language": owner.language, "version": asked_for}
+        traced |= {"line": line + 1, "column": column + 1}
+        offer: Offer | None = None
+        if version is None or version == asked_for:
+            asked = self._asked(document, state, line, column)
+            try:
+                offer = await self._search(asked) if asked is not None else None
+            except Exception as error:
+                self._failed(error)
+                traced["error"] = describe(error)
+        stale = document.version != asked_for or self._documents.get(uri) is not document
+        stale = stale or (version is not None and version != asked_for)
+        traced["reason"] = Reason.STALE if stale else Reason.NO_NEXT_EDIT if offer is None else Reason.NEXT_EDIT
+        shown = None
+        if offer is not None and not stale:
+            shown = self._remember(state, offer, owner.session)
+            traced |= self._facts(offer, shown, owner.session)
+        traced["ms"] = round(1000 * (time.perf_counter() - began), 2)
+        if state.log.settled:
+            self._traces.add(owner.session.traces, traced)
+        return shown
+
+    async def everywhere(self, uri: str, line: int) -> tuple[str, list[FileEdits]]:
+        """Return a title and all places of the newest edit, by file; the document with the cursor comes first."""
+        document = self._documents.get(uri)
+        state = self._state(document) if document is not None else None
+        if document is None or state is None:
+            return "", []
+        state.log.settle(key_of(uri))
+        asked = self._asked(document, state, line, 0)
+        if asked is None:
+            return "", []
+        found = await self._thread.submit(lambda stopped: all_places(asked, stopped), urgent=False).future
+        newest = asked.edits[-1]
+        title = f"{' '.join(newest.old).strip()[:60]} → {' '.join(newest.new).strip()[:60]}"
+        return title, [
+            FileEdits(self._uri(name, asked.session), self._path(name, asked.session) or name, offers)
+            for name, offers in found.items()
+        ]
+
+    def dismissed(self, identifier: str) -> None:
+        """Count a refused edit against the edits that proposed it."""
+        known = self._shown.pop(identifier, None)
+        if known is not None:
+            known[0].refusals.add(known[1])
+
+    async def _search(self, asked: Asked) -> Offer | None:
+        """Search on the engine's thread; begin again where something urgent came in between."""
+        for _ in range(TRIES):
+            job = self._thread.submit(
+                lambda cancelled: next_edit(asked, lambda: cancelled() or self._thread.urgent_waits), urgent=False
+            )
+            self._running.add(job)
+            try:
+                finished, offer = await job.future
+            except asyncio.CancelledError:
+                if not job.cancelled:
+                    job.cancel()
+                    raise
+                return None  # a key came
+            finally:
+                self._running.discard(job)
+            if finished:
+                return offer
+            await asyncio.sleep(RETRY_S)
+        return None
+
+    def _asked(self, document: OpenDocument, state: SessionEdits, line: int, column: int) -> Asked | None:
+        """Everything that a search needs; None where there is nothing to repeat or the document may not be used."""
+        owner, key = self._workspace.owner(document), key_of(document.uri)
+        if not state.log.settled or document.trouble is not None or document.notebook is not None:
+            return None
+        edits = tuple(PastEdit.of(edit) for edit in state.log.settled)
+        views = []
+        for name, other in self._documents.open.items():
+            usable = other.trouble is None and other.notebook is None
+            if usable and (other is document or self._state(other) is state):
+                views.append(View.of(name, other.buffer.text, state.log.lines(name)))
+        views.sort(key=lambda view: view.uri != key)
+        paths = {path for view in views if (path := self._path(view.uri, owner.session)) is not None}
+        body = views[0].lines[line] if line < len(views[0].lines) else ""
+        at_end = column >= len(body.rstrip())
+        return Asked(state, owner.session, edits, tuple(views), frozenset(paths), line, at_end)
+
+    def _state(self, document: OpenDocument) -> SessionEdits | None:
+        """The edits of a document's session; None where nothing of the document may be used or the setting is off."""
+        owner = self._workspace.owner(document)
+        if owner.excluded is not None or not owner.session.settings.next_edits:
+            return None
+        return self._states.setdefault(id(owner.session), SessionEdits())
+
+    def _remember(self, state: SessionEdits, offer: Offer, session: Session) -> ShownEdit:
+        identifier = f"{self._prefix}-e{next(self._numbers)}"
+        self._shown[identifier] = (state, offer)
+        while len(self._shown) > REMEMBERED:
+            self._shown.popitem(last=False)
+        there = self._documents.open.get(offer.document)
+        return ShownEdit(identifier, offer, self._uri(offer.document, session), there.version if there else None)
+
+    def _facts(self, offer: Offer, shown: ShownEdit, session: Session) -> dict[str, Any]:
+        """What the trace of an offer says."""
+        sources = [f"{self._path(name, session) or 'a closed file'}:{line + 1}" for name, line in offer.sources]
+        facts: dict[str, Any] = {"probability": round(offer.probability, 3), "items": [shown.id]}
+        facts["provenance"] = list(dict.fromkeys(sources))[:3]
+        facts["place"] = f"{self._path(offer.document, session) or offer.document}:{offer.line + 1}"
+        return facts | ({"text": [offer.old, offer.new]} if session.settings.trace_text else {})
+
+    def _uri(self, name: str, session: Session) -> str:
+        """The URI of an open document, by its key, or of a file by its path in the repository."""
+        there = self._documents.open.get(name)
+        if there is not None:
+            return there.uri
+        return (session.root / name).as_uri() if session.root is not None else name
+
+    def _path(self, name: str, session: Session) -> str | None:
+        """The path of a document in the repository."""
+        return session.relative(path_of(name)) if ":" in name else name or None
+
+    def _failed(self, error: Exception) -> None:
+        self.errors += 1
+        log.error("the search for the next edit failed: %s", describe(error))

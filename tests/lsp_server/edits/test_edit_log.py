@@ -1,0 +1,97 @@
+"""Keystrokes become edits, as the server records them."""
+
+import random
+
+import pytest
+
+from lsp_server.edits.edit_log import KEPT, EditLog
+from lsp_server.server.documents import Change, Documents
+from lsp_server.server.edit_recording import record
+
+
+class Typist:
+    """One document that is edited, and the log of its edits."""
+
+    def __init__(self, text: str) -> None:
+        self.documents, self.log = Documents(), EditLog()
+        self.document = self.documents.put("a", "python", 1, text)
+
+    def change(self, *changes: Change) -> None:
+        record(self.log, "a", self.document, changes, lambda c: self.documents.change("a", 2, [c]))
+
+    def type(self, line: int, column: int, text: str) -> None:
+        for number, letter in enumerate(text):
+            self.change(Change(letter, (line, column + number), (line, column + number)))
+
+    def settled(self) -> list[tuple[int, list[str], list[str]]]:
+        self.log.settle("a")
+        return [(edit.start, edit.old, edit.new) for edit in self.log.settled]
+
+
+def test_keystrokes_on_one_line_are_one_edit() -> None:
+    typist = Typist("one\ntwo\nthree\n")
+    typist.type(1, 3, " and more")
+    assert typist.settled() == [(1, ["two"], ["two and more"])]
+
+
+def test_typing_elsewhere_settles_the_edit_and_lines_above_move_it() -> None:
+    typist = Typist("one\ntwo\nthree\n")
+    typist.type(2, 5, "x")
+    typist.type(0, 3, "\n")
+    typist.type(1, 0, "y")
+    assert typist.settled() == [(3, ["three"], ["threex"]), (0, ["one"], ["one", "y"])]
+
+
+def test_undo_takes_an_edit_back_also_after_a_pause() -> None:
+    typist = Typist("one\ntwo\n")
+    typist.type(0, 3, "x")
+    typist.log.settle("a")
+    typist.change(Change("", (0, 3), (0, 4)))
+    assert typist.settled() == []
+
+
+def test_going_on_after_a_pause_is_the_same_edit() -> None:
+    typist = Typist("one\n")
+    typist.type(0, 3, "x")
+    typist.log.settle("a")
+    typist.type(0, 4, "yz")
+    assert typist.settled() == [(0, ["one"], ["onexyz"])]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [Change("x\n" * 5_000, (0, 0), (0, 0))],  # a paste
+        [Change("y", (n, 0), (n, 1)) for n in range(2_000)],  # search and replace by the editor
+        [Change("".join(f"  other {n}\n" for n in range(2_000)))],  # a formatter, a branch switch
+    ],
+)
+def test_what_was_not_typed_teaches_nothing(changes: list[Change]) -> None:
+    typist = Typist("x = 1\n" * 2_000)
+    typist.change(*changes)
+    assert typist.settled() == []
+
+
+def test_two_documents_at_the_same_time_were_not_typed() -> None:
+    log = EditLog()
+    assert log.typed("a", 1, 0.0)
+    assert not log.typed("b", 1, 0.01)
+    assert log.typed("b", 1, 5.0)
+
+
+def test_random_edits_keep_what_the_lines_became() -> None:
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    rng = random.Random(seed)
+    typist = Typist("".join(f"line {n}\r\n" for n in range(30)))
+    for _ in range(400):
+        lines = typist.document.buffer.lines
+        first = rng.randrange(len(lines))
+        last = min(len(lines) - 1, first + rng.choice([0, 0, 0, 1]))
+        start = (first, rng.randrange(len(lines[first]) + 1))
+        end = max(start, (last, rng.randrange(len(lines[last]) + 1)))
+        typist.change(Change(rng.choice(["", "a", "b\n", "c\r\nd"]), start, end))
+        for edit in typist.log.open.values():
+            there = [line.rstrip("\r\n") for line in typist.document.buffer.lines[edit.start : edit.end]]
+            assert there == [line.rstrip("\r\n") for line in edit.new]
+    assert len(typist.log.settled) <= KEPT

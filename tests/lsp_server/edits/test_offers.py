@@ -1,0 +1,79 @@
+"""Which edit is offered, with the judge that Ondol ships."""
+
+from pathlib import Path
+
+from indexer.config import Settings
+from lsp_server.edits import places
+from lsp_server.edits.offers import Offer, Refusals, Search
+from lsp_server.edits.probability import shipped
+from lsp_server.edits.proposals import OTHER_FILE, Taught, View, taught
+from tests.support.indexes import updated
+
+
+def call(n: int, more: str = "") -> str:
+    return f"    total_{n} = compute_total(items_{n}, rate{more})"
+
+
+LINES = ["def work(rate):", *map(call, range(6)), "    return 0"]
+
+
+def edited(count: int) -> tuple[View, list[Taught]]:
+    lines = [*LINES]
+    history = []
+    for n in range(count):
+        lines[1 + n] = call(n, ", tax=0")
+        history.append(taught("a.py", 1 + n, n, LINES[1 + n], lines[1 + n]))
+    return View("a.py", "\n".join(lines), frozenset(range(1, 1 + count))), history
+
+
+def search(history: list[Taught], refusals: Refusals | None = None) -> Search:
+    return Search(shipped(), history, refusals or Refusals())
+
+
+def test_the_nearest_like_line_is_offered_elsewhere() -> None:
+    view, history = edited(2)
+    offer = search(history).elsewhere(view)
+    assert offer is not None
+    assert 3 <= offer.line <= 6
+    assert offer.new == call(offer.line - 1, ", tax=0")
+    assert {line for _, line in offer.sources} == {1, 2}
+
+
+def test_nothing_is_offered_without_an_edit_and_on_edited_lines() -> None:
+    view, history = edited(2)
+    assert search([]).here(view, 3) is None
+    assert search(history).here(view, 1) is None
+
+
+def test_a_refused_offer_does_not_come_back_and_its_edits_count_less() -> None:
+    view, history = edited(2)
+    refusals = Refusals()
+    refused: list[Offer] = []
+    while (offer := search(history, refusals).elsewhere(view)) is not None:
+        assert (offer.line, offer.new) not in [(one.line, one.new) for one in refused]
+        refused.append(offer)
+        refusals.add(offer)
+    assert 1 <= len(refused) < 4
+
+
+def test_a_rule_that_matches_everywhere_offers_nothing() -> None:
+    lines = [f"x = x + {n}" for n in range(200)]
+    history = [taught("a.py", 0, 1, lines[0], "y = x + 0")]
+    assert search(history).elsewhere(View("a.py", "\n".join(["y = x + 0", *lines[1:]]), frozenset({0}))) is None
+
+
+def test_the_index_names_the_files_that_use_what_was_changed(tmp_path: Path) -> None:
+    root = tmp_path / "repo"
+    root.mkdir()
+    for n in range(6):
+        body = "from lib import compute_total\n\n" + (call(n)[4:] if n < 3 else f"other_{n} = {n}") + "\n"
+        (root / f"m{n}.py").write_text(body)
+    index = updated(root, tmp_path / "data")
+    _, history = edited(2)
+    found = list(places.in_repository(index, history, lambda path: path == "m0.py"))
+    assert set(found) >= {"m1.py", "m2.py"}
+    assert not set(found) & {"m0.py", "m3.py", "m4.py", "m5.py"}
+    view = View.of("m1.py", index.text(index.documents["m1.py"]), frozenset())
+    best = max(search(history).all_in(view, OTHER_FILE), key=lambda offer: offer.probability)
+    assert best.new == call(1, ", tax=0")[4:]
+    assert Settings().next_edits

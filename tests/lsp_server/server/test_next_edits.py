@@ -1,0 +1,123 @@
+"""Next edits over the real wire, with the server as users start it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsp_server.commands.lsp_client import Client, edit
+from tests.support.lsp_client import explanation, real
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    folder = tmp_path_factory.mktemp("next-edits")
+    root = folder / "repo"
+    root.mkdir()
+    with real(folder) as client:
+        client.initialize([root], encodings=["utf-16"], options={"nextEdits": True})
+        client.wait_state("ready")
+        yield client, root
+
+
+class Session:
+    """One document whose lines call a function, named by a word that no other test uses."""
+
+    def __init__(self, served: tuple[Client, Path], word: str, end: str = "\n", lead: str = "") -> None:
+        self.client, root = served
+        self.word, self.end, self.lead = word, end, lead
+        self.uri = (root / f"{word}.py").as_uri()
+        self.lines = ["def work(rate):", *(self.call(n) for n in range(6)), "    return 0", ""]
+        self.version = 1
+        self.client.open(self.uri, end.join(self.lines))
+
+    def call(self, n: int, more: str = "") -> str:
+        return f"    {self.lead}{self.word}_{n} = compute_{self.word}(items_{n}, rate{more})"
+
+    def change(self, n: int) -> None:
+        old, new = self.lines[1 + n], self.call(n, f", {self.word}_tax=0")
+        self.version += 1
+        size = len(old.encode("utf-16-le")) // 2
+        self.client.change(self.uri, self.version, edit(1 + n, 0, new, end=(1 + n, size)))
+        self.lines[1 + n] = new
+
+    def ask(self, line: int, column: int = 0, version: int | None = None) -> list[dict[str, Any]]:
+        params = {
+            "textDocument": {"uri": self.uri, "version": version or self.version},
+            "position": {"line": line, "character": column},
+            "context": {"triggerKind": 2},
+        }
+        found: list[dict[str, Any]] = self.client.request("textDocument/copilotInlineEdit", params)["edits"]
+        return found
+
+    def applied(self, offer: dict[str, Any], text: str = "text") -> tuple[int, str]:
+        """The line of an offer and what it becomes."""
+        start, end = offer["range"]["start"], offer["range"]["end"]
+        assert start["line"] == end["line"]
+        line = self.lines[start["line"]].encode("utf-16-le")
+        head, tail = line[: 2 * start["character"]], line[2 * end["character"] :]
+        return start["line"], head.decode("utf-16-le") + offer[text] + tail.decode("utf-16-le")
+
+
+def test_the_third_line_is_offered_after_two_were_changed_so(served: tuple[Client, Path]) -> None:
+    session = Session(served, "alpha")
+    assert session.ask(3) == []
+    session.change(0)
+    session.change(1)
+    (offer,) = session.ask(3, 4)
+    assert session.applied(offer) == (3, session.call(2, ", alpha_tax=0"))
+    assert offer["textDocument"] == {"uri": session.uri, "version": session.version}
+    assert session.ask(3, 4, version=session.version - 1) == []
+    told = explanation(session.client)
+    assert "You changed" in told
+    assert "alpha.py:4 is the next place" in told
+    identifier = offer["command"]["arguments"][0]
+    session.client.notify("textDocument/didShowInlineEdit", {"item": {"command": offer["command"]}})
+    session.change(2)
+    session.client.command(offer["command"]["command"], identifier)
+    session.client.wait_for(lambda m: m.get("method") == "ondol/nextEditReady" and m["params"] == {"uri": session.uri})
+
+
+def test_an_edit_elsewhere_is_offered_and_not_again_after_it_was_refused(served: tuple[Client, Path]) -> None:
+    session = Session(served, "beta", end="\r\n", lead="값.😀_")
+    session.change(0)
+    session.change(1)
+    session.change(2)
+    (offer,) = session.ask(0)
+    line, text = session.applied(offer)
+    assert line in (4, 5, 6)
+    assert text == session.call(line - 1, ", beta_tax=0")
+    session.client.command("ondol.editDismissed", offer["command"]["arguments"][0])
+    assert (line, text) not in [session.applied(again) for again in session.ask(0)]
+
+
+def test_all_places_are_listed_for_the_preview(served: tuple[Client, Path]) -> None:
+    session = Session(served, "gamma")
+    session.change(0)
+    session.change(1)
+    asked = {"uri": session.uri, "position": {"line": 2, "character": 0}}
+    found = session.client.command("ondol.repeatEdit", asked)
+    assert "gamma_tax" in found["title"]
+    (file,) = [file for file in found["files"] if file["uri"] == session.uri]
+    assert file["path"] == "gamma.py"
+    made = dict(session.applied(one, "newText") for one in file["edits"])
+    assert made == {1 + n: session.call(n, ", gamma_tax=0") for n in range(2, 6)}
+    assert all(0 < one["probability"] <= 1 for one in file["edits"])
+
+
+def test_what_was_not_typed_is_not_repeated(served: tuple[Client, Path]) -> None:
+    session = Session(served, "delta")
+    changes = [edit(1 + n, 4, "self.", end=(1 + n, 4)) for n in range(6)]
+    session.version += 1
+    session.client.change(session.uri, session.version, *changes)
+    asked = session.ask(7)
+    assert [one for one in asked if one["textDocument"]["uri"] == session.uri] == []
+
+
+@pytest.mark.parametrize(
+    "params", [None, {}, {"textDocument": {"uri": "file:///no"}}, {"textDocument": 1, "position": 2}]
+)
+def test_a_request_that_names_no_place_gets_no_edit(served: tuple[Client, Path], params: Any) -> None:
+    assert served[0].request("textDocument/copilotInlineEdit", params) == {"edits": []}
+    assert served[0].command("ondol.repeatEdit", *([params] if params else [])) == {"title": "", "files": []}
