@@ -20,6 +20,9 @@ ELSEWHERE_HISTORY: Final = 12
 REFUSED: Final = 1.2
 """How much the log-odds of a proposal fall for each refused offer of the same edits."""
 
+PASSING: Final = 0.2
+"""The cursor also passes lines that are to stay: an offer there has to be at least so probable without the cursor."""
+
 MAX_LINE: Final = 400
 """Longer lines get no offer, in characters."""
 
@@ -134,6 +137,9 @@ class Search:
         table = rows(line, found, history, view, place)
         best: tuple[float, str, Evidence] | None = None
         judged = self.judge.probabilities(table, here=place.where == HERE)
+        if place.where == HERE:
+            without = self.judge.probabilities([[ELSEWHERE, *row[1:]] for row in table], here=False)
+            judged = [p if other >= PASSING else 0.0 for p, other in zip(judged, without, strict=True)]
         for (text, evidence), probability in zip(found.items(), judged, strict=True):
             if (line.strip(), text.strip()) in self.refusals.texts:
                 continue

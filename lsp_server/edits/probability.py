@@ -1,6 +1,6 @@
 """The probability that a proposal is what the author wants: boosted trees over its evidence.
 
-The trees were fitted with LightGBM to changed lines of the last 200 commits of thirteen public repositories.
+``scripts/fit_edits.py`` fits the trees on histories of public repositories.
 """
 
 import json
@@ -42,11 +42,11 @@ class Judge:
 def shipped() -> Judge:
     """Return the judge that Ondol ships.
 
-    :raises ValueError: it was fitted on other features.
+    :raises ValueError: it was fitted on other features; run scripts/fit_edits.py.
     """
     data: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
     here, elsewhere = TreeEnsemble.parse(data["here"]), TreeEnsemble.parse(data["elsewhere"])
     if here.names != FEATURES or elsewhere.names != FEATURES:
-        raise ValueError(f"{FILE.name} was fitted on other features")
+        raise ValueError(f"{FILE.name} was fitted on other features; run scripts/fit_edits.py")
     one, two, three = data["thresholds"]
     return Judge(here, elsewhere, (float(one), float(two), float(three)))

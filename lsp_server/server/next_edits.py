@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 class ShownEdit:
     """An offer as it is sent.
 
-    :param id: the editor reports under it what became of the offer. :param version: None for files that are not open.
+    :param id: the editor reports under it what happened to the offer. :param version: None for files that are not open.
     """
 
     id: str
@@ -120,7 +120,7 @@ class NextEdits:
             timer.cancel()
 
     def _paused(self, key: str) -> None:
-        """After a pause the edit counts as made, and the editor is told if there is a next one."""
+        """After a pause the edit counts as made, and the editor hears whether there is a next one."""
         self._timers.pop(key, None)
         document = self._documents.open.get(key)
         state = self._state(document) if document is not None else None

@@ -1,18 +1,20 @@
 """Next edits over the real wire, with the server as users start it."""
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lsp_server.commands.lsp_client import Client, edit
+from lsp_server.edits.edit_log import TOGETHER_S
 from tests.support.lsp_client import explanation, real
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
-    folder = tmp_path_factory.mktemp("next-edits")
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[Client, Path]]:
     root = folder / "repo"
     root.mkdir()
     with real(folder) as client:
@@ -21,10 +23,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, P
         yield client, root
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """One server for the tests that need no history of their own."""
+    with serving(tmp_path_factory.mktemp("next-edits")) as given:
+        yield given
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[tuple[Client, Path]]:
+    """A server that knows no edits yet."""
+    with serving(tmp_path) as given:
+        yield given
+
+
 class Session:
     """One document whose lines call a function, named by a word that no other test uses."""
 
     def __init__(self, served: tuple[Client, Path], word: str, end: str = "\n", lead: str = "") -> None:
+        time.sleep(2 * TOGETHER_S)  # documents that change at the same time were not typed
         self.client, root = served
         self.word, self.end, self.lead = word, end, lead
         self.uri = (root / f"{word}.py").as_uri()
@@ -79,8 +96,8 @@ def test_the_third_line_is_offered_after_two_were_changed_so(served: tuple[Clien
     session.client.wait_for(lambda m: m.get("method") == "ondol/nextEditReady" and m["params"] == {"uri": session.uri})
 
 
-def test_an_edit_elsewhere_is_offered_and_not_again_after_it_was_refused(served: tuple[Client, Path]) -> None:
-    session = Session(served, "beta", end="\r\n", lead="값.😀_")
+def test_an_edit_elsewhere_is_offered_and_not_again_after_it_was_refused(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "beta", end="\r\n", lead="값.😀_")
     session.change(0)
     session.change(1)
     session.change(2)
