@@ -66,7 +66,7 @@ class LanguageRules:
             ("quote", f"[{self.quotes}]" if self.quotes else ""),
             ("open", r"[(\[{]" if self.brackets else ""),
             ("close", r"[)\]}]" if self.brackets else ""),
-            ("endtag", r"</[A-Za-z][\w:.-]*\s*>|/>" if self.tags else ""),
+            ("endtag", r"</[A-Za-z][\w:.-]*\s*>|(?<!<)/>" if self.tags else ""),
             ("tag", r"<[A-Za-z][\w:.-]*" if self.tags else ""),
             *zip(("condition", "alternative", "endcondition"), self.directives or ("", "", ""), strict=True),
             ("endword", ends),

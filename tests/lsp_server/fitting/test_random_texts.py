@@ -206,7 +206,7 @@ def check(language: str, rng: random.Random, fitter: Fitter, number: int) -> boo
             and min(surplus(language, typed)) >= 0
         ):
             assert all(abs(n) <= limit for n, limit in zip(surplus(language, after), allowed, strict=True)), about
-        if KINDS[language].judged and not errors(language, without):
+        if KINDS[language].judged and not errors(language, without) and min(surplus(language, typed)) >= 0:
             assert errors(language, after) <= max(errors(language, whole), errors(language, without)), about
     return True
 
