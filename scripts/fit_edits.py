@@ -193,7 +193,7 @@ def main() -> None:
     options.add_argument("--work", type=Path, required=True)
     options.add_argument("--commits", type=int, default=COMMITS)
     options.add_argument("repositories", nargs="*", type=Path)
-    given = options.parse_args()
+    given = options.parse_intermixed_args()
     for root in given.repositories:
         name = "+".join(root.resolve().parts[-2:])
         found = {}
