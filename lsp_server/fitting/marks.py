@@ -103,6 +103,22 @@ class LineReader:
         return _Line(self, line, state, len(line) if own is None else own).read()
 
 
+def leaves_open(reader: LineReader, prefix: str, text: str) -> bool:
+    """Return whether a text that ends within its line leaves a bracket or a string open that it has opened.
+
+    Block words do not count: the user is still writing the line that they stand in.
+
+    :param prefix: the line before the text.
+    """
+    before, after = reader.read(prefix, State()), reader.read(prefix + text, State(), own=len(prefix))
+    opened = after.code
+    while opened is not None:
+        if opened.own and not opened.mark[:1].isalpha():
+            return True
+        opened = opened.below
+    return after.span != before.span or after.faults > before.faults
+
+
 class _Line:
     """One line while it is read."""
 

@@ -18,6 +18,7 @@ from indexer.config import Settings
 from indexer.data_layout import own_gate_file
 from indexer.text.lines import leading_blanks, line_end
 from lsp_server.fitting.fitter import Fitter
+from lsp_server.fitting.marks import LineReader, leaves_open, rules_of
 from lsp_server.reasons import Reason
 from lsp_server.retrieval.gate import LEAST, Choice, Decision, Gate, decide, line_probability
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
@@ -150,7 +151,12 @@ class RetrievalEngine:
         tree = word_tree(ranked)
         words = self._gate.probabilities(tree.rows)
         precision = self._settings.precision
-        decision = decide(tree, words, precision, request.refuses)
+        reader, prefix = LineReader(rules_of(request.document.language)), ranked.cursor.prefix
+
+        def allowed(text: str, ends: bool) -> bool:
+            return not request.refuses(text) and (ends or not leaves_open(reader, prefix, text))
+
+        decision = decide(tree, words, precision, allowed)
         trace |= {
             "matches": len(ranked.matches),
             "candidates": len(ranked.candidates.best),

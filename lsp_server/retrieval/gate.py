@@ -24,7 +24,7 @@ from lsp_server.retrieval.word_tree import INPUTS, WordTree
 
 TREES: Final = Path(__file__).parents[1] / "data" / "gate.json"
 
-WORTH: Final = 9.0
+WORTH: Final = 7.0
 """Characters that a text has to be expected to save, from which it is shown."""
 
 LEAST: Final = 3
@@ -34,11 +34,12 @@ KIND: Final = "words"
 """Names the form of a fitted gate's file; earlier versions judged whole lines."""
 
 Floats = NDArray[np.float64]
-Refused = Callable[[str], bool]
+Allowed = Callable[[str, bool], bool]
+"""Whether a text may be added at the cursor; the second argument says whether the line ends behind it."""
 
 
-def _nothing_refused(text: str) -> bool:
-    return False
+def _all_allowed(text: str, ends: bool) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,29 +123,29 @@ class Decision:
     shown: Choice | None
 
 
-def decide(tree: WordTree, words: Floats, precision: float, refused: Refused = _nothing_refused) -> Decision:
+def decide(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _all_allowed) -> Decision:
     """Decide which part of the options is shown automatically.
 
     The next word has to be as sure as the square root of the wanted precision: two such words give the precision.
     Without this rule 2 to 3 points more of the texts begin with a wrong word.
 
-    :param words: the probability of each node. :param refused: whether a text to add at the cursor must not be shown.
+    :param words: the probability of each node. :param allowed: keeps texts out.
     """
     next_word = float(words[tree.children[0]].max(initial=0.0))
-    part = choose(tree, words, precision, refused)
+    part = choose(tree, words, precision, allowed)
     if part is None or next_word < math.sqrt(precision):
         return Decision(part.probability if part else next_word, None, None)
     enough = len(part.text.strip()) >= LEAST and part.worth >= WORTH
     return Decision(part.probability, part, part if enough else None)
 
 
-def choose(tree: WordTree, words: Floats, precision: float, refused: Refused = _nothing_refused) -> Choice | None:
+def choose(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _all_allowed) -> Choice | None:
     """Return the longest part of an option that is right with the wanted probability; None if there is none.
 
-    The most probable word comes next, and the line's end if that is most probable. A refused part gives way to the next
-    most probable one.
+    The most probable word comes next, and the line's end if that is most probable. A part that is not allowed gives way
+    to a shorter one, or to the next most probable one.
 
-    :param words: the probability of each node. :param refused: whether a text to add at the cursor must not be shown.
+    :param words: the probability of each node. :param allowed: keeps texts out.
     """
 
     def best(node: int, probability: float, worth: float) -> Choice | None:
@@ -161,7 +162,7 @@ def choose(tree: WordTree, words: Floats, precision: float, refused: Refused = _
 
     def made(node: int, ends: bool, probability: float, worth: float) -> Choice | None:
         text = tree.text[node]
-        if not text.strip() or refused(text):
+        if not text.strip() or not allowed(text, ends):
             return None
         return Choice(node, tree.option[node], text, ends, probability, worth)
 

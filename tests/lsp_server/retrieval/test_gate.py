@@ -85,8 +85,8 @@ def test_a_doubtful_next_word_hides_a_text_that_is_probable_enough_as_a_whole() 
     assert decide(tree, probabilities(tree, configuration=0.85), 0.66).shown is not None
 
 
-def refusing(*texts: str) -> Callable[[str], bool]:
-    return lambda text: is_refused(text, texts, " ")
+def refusing(*texts: str) -> Callable[[str, bool], bool]:
+    return lambda text, ends: not is_refused(text, texts, " ")
 
 
 def test_what_was_refused_gives_way_to_another_text_or_to_none() -> None:
@@ -100,6 +100,13 @@ def test_what_was_refused_gives_way_to_another_text_or_to_none() -> None:
     assert choose(tree, words, 0.3, refusing("config")).text == "configuration.path"  # type: ignore[union-attr]
 
 
+def test_a_part_that_is_not_allowed_gives_way_to_a_shorter_one() -> None:
+    tree = tree_of("configuration.read_from(default_path)")
+    words = probabilities(tree, default_path=0.5)
+    part = choose(tree, words, 0.6, lambda text, ends: "(" not in text)
+    assert part is not None and part.text == "configuration.read_from"
+
+
 def test_random_trees_are_cut_at_the_wanted_probability() -> None:
     seed = random.randrange(10**6)
     print("seed", seed)
@@ -109,10 +116,10 @@ def test_random_trees_are_cut_at_the_wanted_probability() -> None:
         tree = tree_of(*sorted(made))
         words = np.array([rng.random() ** 0.2 for _ in tree.text])
         precision = rng.random()
-        refused = refusing(*(rng.choice(tree.text[1:]) for _ in range(rng.randint(0, 2))))
-        part = choose(tree, words, precision, refused)
+        allowed = refusing(*(rng.choice(tree.text[1:]) for _ in range(rng.randint(0, 2))))
+        part = choose(tree, words, precision, allowed)
         if part is not None:
-            assert part.probability >= precision and part.text.strip() and not refused(part.text)
+            assert part.probability >= precision and part.text.strip() and allowed(part.text, part.ends)
 
 
 def test_the_shipped_gate_fits_the_inputs_of_this_version() -> None:
