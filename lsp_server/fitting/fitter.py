@@ -181,9 +181,19 @@ class Place:
             if not candidate.strip() or candidate == self._rest[:replaced]:
                 continue
             state = self._read(line, len(self._prefix))
+            if behind.strip() and self._opens_string(candidate, state):
+                continue
             if self._stands(state, behind, whole) and not (whole and self._adds_error([line], state)):
                 return [candidate], replaced
         return None
+
+    def _opens_string(self, text: str, state: State) -> bool:
+        """Return whether a text opens a string that the text behind the cursor does not close.
+
+        :param state: behind the line.
+        """
+        before = self._read(self._prefix).faults
+        return self._read(self._prefix + text).faults > before and state.faults > before
 
     def _adds_error(self, lines: Sequence[str], state: State) -> bool:
         typed = self._prefix + self._rest
