@@ -24,6 +24,7 @@ from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.retrieval.gate import LEAST
+from lsp_server.retrieval.suggestions import added
 from lsp_server.retrieval.trees import sigmoid
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
@@ -203,7 +204,7 @@ class HybridEngine:
             if len(made) == limit or (request.automatic and line.probability < threshold):
                 break
             suggestion = self._suggestion(request, line, copies, answer, trace)
-            if suggestion is not None and not (request.automatic and len(suggestion.text.strip()) < LEAST):
+            if suggestion is not None and not (request.automatic and len(added(request, suggestion).strip()) < LEAST):
                 made.append(suggestion)
         # An automatic request may reuse the answer to an invoked one, but not its doubtful alternatives.
         for text in () if request.automatic else answer.texts[1:]:

@@ -22,7 +22,7 @@ from lsp_server.fitting.marks import LineReader, leaves_open, rules_of
 from lsp_server.reasons import Reason
 from lsp_server.retrieval.gate import LEAST, Choice, Decision, Gate, decide, line_probability
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
-from lsp_server.retrieval.suggestions import SuggestionMaker
+from lsp_server.retrieval.suggestions import SuggestionMaker, added
 from lsp_server.retrieval.word_tree import word_tree
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
@@ -48,23 +48,21 @@ class Proposals:
     """The result of one retrieval.
 
     :param verdict: why an automatic request gets nothing; None if it gets ``shown``.
-    :param shown: makes the suggestion for an automatic request; None where its text does not fit.
+    :param shown: makes the suggestion for an automatic request, or returns why it cannot be shown.
     :param options: each makes the suggestion of a whole option, the most probable first; None where it does not fit.
     :param trace: as in :class:`Answer`.
     """
 
     verdict: Reason | None
     trace: dict[str, Any] = field(default_factory=dict)
-    shown: Callable[[], Suggestion | None] = lambda: None
+    shown: Callable[[], Suggestion | Reason] = lambda: Reason.NO_MATCH
     options: tuple[Callable[[], Suggestion | None], ...] = ()
 
     def automatic(self) -> Answer:
         """Return the answer to an automatic request: the probable part of the best option, or nothing."""
-        best = self.shown() if self.verdict is None else None
-        if best is None:
-            return Answer((), self.verdict or Reason.DOES_NOT_FIT, self.trace)
-        if len(best.text.strip()) < LEAST:  # what had to be cut left too little
-            return Answer((), Reason.SAVES_LITTLE, self.trace)
+        best = self.shown() if self.verdict is None else self.verdict
+        if isinstance(best, Reason):
+            return Answer((), best, self.trace)
         return Answer((best,), Reason.SHOWN, self.trace)
 
     def invoked(self) -> Answer:
@@ -167,12 +165,16 @@ class RetrievalEngine:
         if decision.part is not None:
             trace["worth"] = round(decision.part.worth, 1)
 
-        def shown() -> Suggestion | None:
+        def shown() -> Suggestion | Reason:
             choice = decision.shown
             assert choice is not None
             part = replace(ranked.options[choice.option], text=choice.text.rstrip())
             keep = partial(self._keep, request, choice) if choice.ends else lambda lines: ((), choice.probability)
-            return self._maker.make(request, ranked, part, choice.probability, trace, keep, choice.ends)
+            made = self._maker.make(request, ranked, part, choice.probability, trace, keep, whole=choice.ends)
+            if made is None:
+                return Reason.DOES_NOT_FIT
+            # What had to be cut, or stands behind the cursor already, may leave too little.
+            return made if len(added(request, made).strip()) >= LEAST else Reason.SAVES_LITTLE
 
         def whole(option: Option, probability: float) -> Callable[[], Suggestion | None]:
             return lambda: self._maker.make(request, ranked, option, probability, trace)

@@ -68,6 +68,15 @@ class SuggestionMaker:
         return Suggestion(text, start, fitted.end, probability, "retrieval", source)
 
 
+def added(request: Request, suggestion: Suggestion) -> str:
+    """Return what a suggestion adds to the document.
+
+    The typed part of the popup's entry, and the text behind the cursor that it puts there again, are left out.
+    """
+    typed = request.offset - suggestion.start
+    return suggestion.text[typed:].removesuffix(request.document.text[request.offset : suggestion.end])
+
+
 def _indentation(ranked: Ranked, option: Option, unit: str | None) -> str:
     """Return the blanks that an option needs on a line that has none yet; none behind typed text."""
     width = ranked.indentation(option)

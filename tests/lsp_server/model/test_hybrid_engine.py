@@ -52,7 +52,7 @@ class Copies:
 
         trace = {"threshold": self.threshold} if self.found else {}
         options = tuple(suggest(*one) for one in self.found)
-        return Proposals(verdict, trace, options[0] if options else lambda: None, options)
+        return Proposals(verdict, trace, options[0] if options else lambda: Reason.NO_MATCH, options)
 
 
 class Scored(SlowBackend):

@@ -15,8 +15,9 @@ from indexer.storage.reader import Index
 from lsp_server.refused_texts import is_refused
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.retrieval.gate import Gate, choose, decide, line_probability
+from lsp_server.retrieval.suggestions import added
 from lsp_server.retrieval.word_tree import INPUTS, WordTree, words_of
-from lsp_server.types import Answer, Document, Request
+from lsp_server.types import Answer, Document, Request, Suggestion
 
 
 def tree_of(*texts: str) -> WordTree:
@@ -179,6 +180,14 @@ def test_what_was_refused_on_the_line_is_not_offered_by_the_engine(engine: Retri
     first = shown.text.split("\n")[0]
     for refused in (first, first.split("(")[0]):
         assert all(not one.text.startswith(refused) for one in ask(engine, head, refused).suggestions)
+
+
+def test_what_stands_behind_the_cursor_already_does_not_count_as_added() -> None:
+    document = Document("file:///a.py", "a.py", "python", 1, "f(ab))")
+    request = Request(document, 3, True)
+    assert added(request, Suggestion("b))", 3, 6, 0.9, "retrieval")) == ""
+    assert added(request, Suggestion("bcd))", 3, 6, 0.9, "retrieval")) == "bcd))".removesuffix("b))")
+    assert added(request, Suggestion("abc", 2, 3, 0.9, "retrieval")) == "bc"
 
 
 def test_looking_ahead_leaves_the_line_as_it_was(engine: RetrievalEngine) -> None:
