@@ -7,8 +7,8 @@ them. Each is typed at each wanted precision, with the defaults of the typist. `
 so that two versions of Ondol can be laid side by side: run the older version's copy of ``ondol`` with ``--ondol``.
 
 Results go to ``results/typing.json`` after each run, so an interrupted run can go on, and as a table into
-``docs/evaluation.md``. They hold figures and no code. ``docs/typing.svg`` shows what each gate saves and how many texts
-it shows for it, at every precision that was typed with each gate in the same repositories.
+``docs/evaluation.md``. They hold figures and no code. ``docs/images/typing.svg`` shows what each gate saves and how
+many texts it shows for it, at every precision that was typed with each gate in the same repositories.
 """
 
 import argparse
@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "typing.json"
 PAGE = HERE.parent / "docs" / "evaluation.md"
-PICTURE = HERE.parent / "docs" / "typing.svg"
+PICTURE = HERE.parent / "docs" / "images" / "typing.svg"
 STYLE = """
 svg{background:#fff;font:12px sans-serif}.grid{stroke:#ddd}.curve{fill:none;stroke-width:2}.c0{stroke:#b35900}
 .c1{stroke:#00639b}.mark{fill:#fff;stroke-width:2}text{fill:#333}"""
@@ -63,7 +63,7 @@ def typed(ondol: Path, repository: dict[str, str], clone: Path, precision: float
     if done.returncode:
         raise SystemExit(f"ondol eval failed on {repository['name']}")
     report: dict[str, Any] = json.loads(done.stdout)
-    return {**report["typing"]["systems"]["retrieval"], "ondol": report.get("version"), "machine": report["machine"]}
+    return {"overall": report["typing"]["systems"]["retrieval"]["overall"], "machine": report["machine"]}
 
 
 def row(run: dict[str, Any]) -> dict[str, float | None]:
@@ -80,6 +80,12 @@ def table(runs: list[dict[str, Any]]) -> str:
         for repository, one in [*rows, (f"**mean of {len(rows)}**", mean)]:
             lines.append(f"| {gate} | {precision} | {repository} | {' | '.join(_cell(n, one[n]) for n in COLUMNS)} |")
     return "\n".join(lines)
+
+
+def save(asked: dict[str, int], runs: list[dict[str, Any]]) -> None:
+    """Write the runs so far, one a line."""
+    lines = ",\n".join(json.dumps(run) for run in runs)
+    RESULTS.write_text(f'{{"asked": {json.dumps(asked)},\n "runs": [\n{lines}\n]}}\n', "utf-8")
 
 
 def picture(runs: list[dict[str, Any]]) -> str | None:
@@ -107,6 +113,11 @@ def picture(runs: list[dict[str, Any]]) -> str | None:
     )
 
 
+def _head() -> str:
+    done = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
@@ -125,6 +136,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
     parser.add_argument("--precision", nargs="*", type=float, default=[0.66])
     parser.add_argument("--gate", default="words", help="a name for the version that is measured")
+    parser.add_argument("--commit", help="the commit of that version; by default the one that is checked out here")
     parser.add_argument("--ondol", type=Path, default=Path(sys.executable).with_name("ondol"))
     options = parser.parse_args()
     runs: list[dict[str, Any]] = json.loads(RESULTS.read_text("utf-8"))["runs"] if RESULTS.exists() else []
@@ -141,10 +153,10 @@ def main() -> None:
             key = {"gate": options.gate, "precision": precision, "repository": name}
             figures = typed(options.ondol, repository, clone, precision)
             runs = [one for one in runs if any(one[part] != value for part, value in key.items())]
-            runs.append({**key, "figures": figures})
+            runs.append({**key, "figures": figures, "commit": options.commit or _head()})
             print(name, precision, row(runs[-1]), flush=True)
             asked = {"commits": COMMITS, "windows": WINDOWS, "hunks": HUNKS, "seed": SEED}
-            RESULTS.write_text(json.dumps({"asked": asked, "runs": runs}, indent=1) + "\n", "utf-8")
+            save(asked, runs)
     if (drawn := picture(runs)) is not None:
         PICTURE.write_text(drawn + "\n", "utf-8")
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)

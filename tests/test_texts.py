@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 import pytest
 
 from finetune.cli import main
+from indexer.config import Settings
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("indexer", "lsp_server", "finetune")
@@ -99,7 +101,14 @@ def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
     unseen = result("replay")["means"]["unseen"]
     shares = (unseen[name] for name in ("coverage", "precision", "exact_start", "exact_within"))
     figures = [*(f"{keys[name]:.1f} ms" for name in ("p50", "p95")), *(f"{100 * share:.1f} %" for share in shares)]
+    runs = [run["figures"]["overall"] for run in result("typing")["runs"] if run_is_shipped(run)]
+    typed = {name: statistics.fmean(run[name]["value"] for run in runs) for name in ("saved", "seen", "right")}
+    figures += [f"{100 * typed['saved']:.1f} %", f"{typed['seen']:.2f} texts", f"{100 * typed['right']:.1f} %"]
     assert not [figure for figure in figures if figure not in readme]
+
+
+def run_is_shipped(run: dict[str, Any]) -> bool:
+    return run["gate"] == "words" and run["precision"] == Settings().precision
 
 
 def quoted_commands(page: Path) -> list[str]:
