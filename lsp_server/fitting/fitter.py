@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indexer.secrets.masking import PLACEHOLDER, mask
 from indexer.text.lines import leading_blanks, line_end, unify_line_ends
+from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import placements
 from lsp_server.fitting.indentation import RepositoryUnits, in_unit, unit_of
-from lsp_server.fitting.marks import Open, State
+from lsp_server.fitting.marks import Open, State, leaves_open
 from lsp_server.fitting.starts import continues_nothing, misplaced
 from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
 from lsp_server.fitting.syntax import SyntaxCheck
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 PLACEMENTS: Final = 12
 """Ways to put a text before what stands behind the cursor that are tried, at most."""
+
+BEGINNINGS: Final = 8
+"""Balanced beginnings of an unsound line that are tried, at most; each costs a check of its syntax."""
 
 _CALL = re.compile(
     r"(?:^|[=(\[{,.:;!&|?+<>~-]|\b(?:return|await|yield|throw|new|raise|not|and|or|in|assign|go|defer))\s*(?P<name>[\w.$:]+)$"
@@ -139,7 +143,7 @@ class Place:
             return Rejected("misplaced")
         found = self._with_lines(first, below) if whole and below and not self._rest.strip() else None
         if found is None:
-            found = self._first_line(first, whole)
+            found = self._first_line(first, whole) or self._beginning(first)
             if found is None:
                 return Rejected("unsound")
         lines, replaced = found
@@ -185,6 +189,23 @@ class Place:
                 continue
             if self._stands(state, behind, whole) and not (whole and self._adds_error([line], state)):
                 return [candidate], replaced
+        return None
+
+    def _beginning(self, text: str) -> tuple[list[str], int] | None:
+        """Return the longest beginning of a line that closes what it opens and adds no error.
+
+        A model's line is often right up to one mark too many, and a part of it is more use than nothing.
+        """
+        if self._rest.strip():
+            return None
+        ends = [match.end() for match in TOKEN.finditer(text)][:-1]
+        parts = (text[:end] for end in reversed(ends))
+        balanced = (part for part in parts if not leaves_open(self._around.reader, self._prefix, part))
+        for part in islice(balanced, BEGINNINGS):
+            line = self._prefix + part
+            state = self._read(line, len(self._prefix))
+            if self._stands(state, "", True) and not self._adds_error([line], state):
+                return [part], 0
         return None
 
     def _opens_string(self, text: str, state: State) -> bool:

@@ -192,7 +192,7 @@ def test_line_ends_are_the_documents() -> None:
     ],
 )
 def test_comments_and_strings_over_lines_keep_their_ends(language: str, text: str, insert: str, fits: bool) -> None:
-    assert (fit(language, text, insert) is not None) == fits
+    assert (fit(language, text, insert) == text.replace("‸", insert)) == fits
 
 
 def test_a_models_blanks_become_the_documents() -> None:
