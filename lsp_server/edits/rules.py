@@ -23,9 +23,9 @@ MANY: Final = ("m00", "m11", "m22", "mk11")
 SINGLE: Final = ("s00", "s11", "s22", "sk22")
 OTHER: Final = ("part", "indent", "columns", "call", "analogy", "renames", "union")
 KINDS: Final = (*ONE, *MANY, *SINGLE, *OTHER)
-"""Kinds of evidence: ``c`` one region with so many tokens left and right of it, ``k`` names and numbers among these by
-kind only, ``m`` several regions, ``s`` one of several regions; then a part of a name, the indentation, columns, the
-arguments of a call, an edit carried over token by token, all renames together, and several rules together."""
+"""Kinds of evidence: ``c`` one region with that number of tokens left and right of it, ``k`` names and numbers among
+these by kind only, ``m`` several regions, ``s`` one of several regions; then a part of a name, the indentation,
+columns, the arguments of a call, an edit carried over token by token, all renames together, several rules together."""
 
 
 @dataclass(frozen=True)

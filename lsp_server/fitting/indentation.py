@@ -27,7 +27,7 @@ _COMMENT: Final = ("*", "//", "#", "--")
 
 
 def unit_of(lines: Sequence[str]) -> str | None:
-    """Return the blanks of one level of some lines: a tab, or so many blanks; None where nothing is indented."""
+    """Return the blanks of one level of some lines: a tab or blanks; None where nothing is indented."""
     widths: Counter[int] = Counter()
     tabs = spaces = previous = 0
     for line in lines:
