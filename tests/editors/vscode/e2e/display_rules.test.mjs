@@ -73,6 +73,8 @@ describe('display rules', () => {
   it('several lines are indented as in the repository', async () => {
     await startFunction('lines');
     await window.type(START);
+    await window.ghostAppears(REST.slice(0, 15));
+    await window.palette('Trigger Inline Suggestion'); // automatically it shows only the lines that are sure
     await until(
       async () => (await window.ghost()).split('\n').length >= REPEATED.length,
       'ghost text of several lines',

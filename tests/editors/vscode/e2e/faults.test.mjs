@@ -204,7 +204,7 @@ describe('faults', () => {
     await window.openFile('tabs.py');
     await window.insert(head('copied', '\t'));
     await window.type(START);
-    await window.ghostAppears(REST);
+    await window.ghostAppears('open_connection'); // how much of the line is shown depends on what is indexed
     assert.equal((await window.notifications()).length, 1, JSON.stringify(await window.notifications()));
     await window.close();
     bench.writeSettings({}, { 'ondol.dataDirectory': '' });
