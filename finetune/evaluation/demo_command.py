@@ -66,7 +66,7 @@ def report(result: "DemoResult", *, colour: bool) -> str:
     right = sum(shown.right for shown in result.shown)
     lines += [
         f"Cursors asked: {result.asked}. Completion shown: {len(result.shown)}. Nothing shown: {result.silent}.",
-        f"Of the {len(result.shown)} shown, {right} are exactly what the author wrote.",
+        f"Of the {len(result.shown)} shown, {right} are what the author wrote next.",
         f"An answer took {result.milliseconds:.1f} ms (median), over the protocol that editors use.",
     ]
     return "\n".join(lines)

@@ -67,5 +67,5 @@ def test_verdicts_and_control_characters() -> None:
     text = report(DemoResult("Premise.", shown, asked=7, silent=3, milliseconds=2.0), colour=False)
     assert [line.split("file  ")[1] for line in text.splitlines() if "from the open file" in line] == list(kinds)
     assert "Cursors asked: 7. Completion shown: 4. Nothing shown: 3." in text
-    assert "Of the 4 shown, 1 are exactly what the author wrote." in text
+    assert "Of the 4 shown, 1 are what the author wrote next." in text
     assert "\x1b" not in text

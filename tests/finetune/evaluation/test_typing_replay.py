@@ -65,7 +65,7 @@ def nothing(text: str, at: int) -> str:
 
 
 def from_author(one: TypedHunk, length: int | None = None) -> Callable[[str, int], str]:
-    """An engine that knows the author's text: the rest of the line at each word, or so many characters."""
+    """An engine that knows the author's text: the rest of the line at each word, or its first characters."""
     whole = "\n".join((*one.lines, *one.further))
 
     def answer(text: str, at: int) -> str:
