@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe } from 'node:test';
 import { testsWith, Workbench } from './harness.mjs';
-import { head, REST, shop, START, write } from './repository.mjs';
+import { head, shop, START, write } from './repository.mjs';
 import { until } from './until.mjs';
 
 describe('faults', () => {
