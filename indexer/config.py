@@ -8,6 +8,7 @@ A command applies its options with :func:`dataclasses.replace`.
 """
 
 import dataclasses
+import difflib
 import os
 import re
 import stat
@@ -173,6 +174,8 @@ def load(
     for key, raw in sorted((os.environ if env is None else env).items()):
         if key.startswith(ENVIRONMENT_PREFIX):
             name = _dotted(key.removeprefix(ENVIRONMENT_PREFIX).lower())
+            if name not in _FIELDS and not _like(name):
+                continue  # a variable of another program, or of Ondol's own tests
             _take(values, name, _parse_text(name, raw), f"environment variable {key}", problems)
     for key, raw in _flat(init_options or {}).items():
         _take(values, _snake(str(key)), raw, "the editor's options", problems)
@@ -226,7 +229,16 @@ def _take(values: dict[str, Any], key: str, raw: Any, where: str, problems: list
     elif key in _FIELDS:
         problems.append(f"{where}: {key} {reason}; {_show(_current(values, key))} is used.")
     else:
-        problems.append(f"{where}: {key} {reason}; it is ignored.")
+        meant = _like(key)
+        problems.append(f"{where}: {key} {reason}; it is ignored{f'. Is {meant} meant?' if meant else '.'}")
+
+
+def _like(key: str) -> str:
+    """The setting of the same table whose name is almost ``key``, or nothing."""
+    table, _, name = key.rpartition(".")
+    names = {field.rpartition(".")[2]: field for field in _FIELDS if field.rpartition(".")[0] == table}
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+    return names[found[0]] if found else ""
 
 
 def _narrow(values: dict[str, Any], key: str, raw: Any, problems: list[str]) -> None:

@@ -13,6 +13,7 @@ import click
 
 from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import UserError
+from indexer.installation import install_command
 
 LOOPBACK = "127.0.0.1"
 
@@ -40,7 +41,7 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
     root = git.find_root(repo)
     settings = settings_for(root, data_dir)
     if importlib.util.find_spec("streamlit") is None:
-        raise UserError("streamlit is not installed", "pip install 'ondol[dashboard]'")
+        raise UserError("streamlit is not installed", f"run: {install_command('dashboard')}")
     from streamlit.web import bootstrap
 
     page = Path(__file__).parent / "page.py"

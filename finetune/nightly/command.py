@@ -19,6 +19,7 @@ from finetune.nightly.earlier_options import earlier_options, given_options, whe
 from indexer.cli_options import data_dir_option, settings_for
 from indexer.config import user_config_file
 from indexer.errors import UserError
+from indexer.installation import install_command
 from indexer.repository import git
 
 
@@ -79,7 +80,7 @@ def finetune(
         from finetune.nightly.job import run_nightly_job
         from finetune.nightly.options import nightly_options
     except ModuleNotFoundError as error:
-        raise UserError(f"{error.name} is not installed", "pip install 'ondol[model]'") from error
+        raise UserError(f"{error.name} is not installed", f"run: {install_command('model')}") from error
 
     warnings.simplefilter("ignore", FutureWarning)  # cron would mail the warnings of libraries
     root = git.find_root(repo)

@@ -16,6 +16,7 @@ from finetune.training.launch import is_worker, launch
 from finetune.training.options import Progress, TrainingOptions, TrainingResult
 from indexer.errors import UserError
 from indexer.fsio import hash_file
+from indexer.installation import install_command
 from indexer.prompt.renderer import PROMPT_FORMAT
 from lsp_server.weights.adapter_registry import WEIGHTS
 from lsp_server.weights.base_model import ModelFolder, open_folder
@@ -42,7 +43,7 @@ def train(
     """
     started = time.monotonic()
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("peft") is None:
-        raise UserError("training needs torch, transformers and peft", "pip install 'ondol[model]'")
+        raise UserError("training needs torch, transformers and peft", f"run: {install_command('model')}")
     folder = open_folder(base)
     manifest = _usable(folder, dataset)
     if options.processes > 1 and not is_worker():

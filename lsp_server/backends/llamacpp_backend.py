@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.installation import install_command
 from lsp_server.backends.decoding import BEST
 from lsp_server.backends.local_backend import LocalBackend, context_of
 from lsp_server.errors import BackendProblem
@@ -36,7 +37,8 @@ def library() -> Any:
         from llama_cpp import llama_cpp
     except (ImportError, OSError, RuntimeError) as error:
         raise BackendProblem(
-            "llama-cpp-python is not installed", "pip install 'ondol[cpu-model]', or use a base with safetensors"
+            "llama-cpp-python is not installed",
+            f"use a base with safetensors, or run: {install_command('cpu-model')}",
         ) from error
     if not hasattr(llama_cpp, "_ondol_quiet"):
         quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.config import Settings
+from indexer.installation import install_command
 from indexer.prompt.formats import LEFT_TO_RIGHT
 from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.base import Backend, Limits
@@ -76,7 +77,9 @@ def load_local(settings: Settings, limit: int, report: Callable[[str], None]) ->
             report(f"{folder.name}: base_bits is for torch; a GGUF file has bits of its own")
         backend = LlamaCppBackend(path, limit)
     elif importlib.util.find_spec("torch") is None:
-        raise BackendProblem("torch is not installed", "pip install 'ondol[model]', or name a folder with a GGUF file")
+        raise BackendProblem(
+            "torch is not installed", f"name a folder with a GGUF file, or run: {install_command('model')}"
+        )
     else:
         from lsp_server.backends.torch_backend import TorchBackend
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import torch
 from safetensors import safe_open
 
+from indexer.installation import install_command
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion, broken_numbers
 
@@ -29,7 +30,8 @@ def quantization(bits: int, dtype: torch.dtype) -> Any:
     """
     if importlib.util.find_spec("bitsandbytes") is None:
         raise BackendProblem(
-            f"a base in {bits} bits needs bitsandbytes", "pip install 'ondol[quantized]', or set base_bits to 16"
+            f"a base in {bits} bits needs bitsandbytes",
+            f"set base_bits to 16, or run: {install_command('quantized')}",
         )
     os.environ["HF_HUB_OFFLINE"] = "1"  # on some CPUs bitsandbytes would look for a faster kernel there
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it logs the conversion of numbers at every product

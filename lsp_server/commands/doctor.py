@@ -16,14 +16,16 @@ from typing import Any
 import click
 
 from indexer import fsio
-from indexer.cli_options import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.config import Settings, load
 from indexer.data_layout import build_report_file, index_directory, repositories_directory
 from indexer.errors import UserError
+from indexer.installation import installation
 from indexer.languages.grammars import missing_grammars
 from indexer.repository import git
 from indexer.storage import fingerprint, generations
 from indexer.storage.generations import Store
+from lsp_server.commands.doctor_page import page
 
 
 @click.command(epilog="Example: ondol doctor --verify")
@@ -32,6 +34,7 @@ from indexer.storage.generations import Store
 @click.option("--no-egress", is_flag=True, help="Index, search and serve under a guard: prove that no data leaves.")
 @click.option("--backend", type=click.Choice(["retrieval", "local", "remote"]), help="Overrides the settings.")
 @click.option("--base", metavar="FOLDER", help="The base model's folder; overrides the settings.")
+@click.option("--full", is_flag=True, help="Print the versions of all packages and every reason for a left-out file.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @data_dir_option
 def doctor(
@@ -40,6 +43,7 @@ def doctor(
     no_egress: bool,
     backend: str | None,
     base: str | None,
+    full: bool,
     as_json: bool,
     data_dir: Path | None,
 ) -> None:
@@ -57,7 +61,8 @@ def doctor(
     if as_json:
         click.echo(json.dumps(found))
     else:
-        _print(found)
+        for line in page(found, full=full):
+            click.echo(line)
     sys.exit(1 if found["problems"] else 0)
 
 
@@ -67,6 +72,7 @@ def examine(root: Path, settings: Settings, *, verify: bool = False) -> dict[str
     for problem in load(root)[1]:
         problems.append((problem.rstrip("."), "correct it where it is set"))
     return {
+        "installed": installation().described(),
         "python": {"version": platform.python_version(), "executable": sys.executable, "system": platform.platform()},
         "packages": _packages(problems),
         "data": _data(settings, problems),
@@ -180,45 +186,3 @@ def _add_egress(found: dict[str, Any], root: Path) -> None:
     for step in proof["steps"]:
         if not step["ok"]:
             found["problems"].append((f"`ondol {step['command']}` failed under the guard: {step['said']}", "report it"))
-
-
-def _print(found: dict[str, Any]) -> None:
-    python, data, index = found["python"], found["data"], found["index"]
-    click.echo(f"Python       {python['version']}  {python['executable']}")
-    for group, packages in found["packages"].items():
-        present = [f"{name} {version}" for name, version in packages.items() if version]
-        absent = "" if len(present) == len(packages) else "  (not installed)" if not present else "  (in part)"
-        click.echo(f"{group:<12} {', '.join(present)}{absent}")
-    mode = "private" if data["private"] else "OPEN TO OTHERS"
-    click.echo(f"data         {data['directory']}  {mode if data['exists'] else 'not made yet'}")
-    _print_repository(found["repository"])
-    if index["generation"] is None:
-        click.echo(f"index        none  {index['directory']}")
-    else:
-        counts = index["counts"]
-        figures = ", ".join(f"{counts[name]:,} {name}" for name in ("files", "chunks", "lines") if name in counts)
-        click.echo(f"index        generation {index['generation']}: {figures}, {index['bytes'] / 1e6:.1f} MB on disk")
-        click.echo(f"             {index['directory']}")
-        click.echo(f"             hashes checked: {index['verified']}")
-        for reason, count in index["skipped"].items():
-            click.echo(f"             left out: {count:,} {reason}")
-    for key, value in found.get("model", {}).items():
-        click.echo(f"{'model' if key == 'backend' else '':<12} {key}: {printable(str(value))}")
-    if "egress" in found:
-        proof = found["egress"]
-        where = "in a namespace without network" if proof["isolated"] else "under an audit hook"
-        commands = ", ".join(step["command"] for step in proof["steps"])
-        click.echo(f"egress       {len(proof['attempts'])} attempts to leave, {where}: {commands}")
-    if not found["problems"]:
-        click.echo("nothing is wrong")
-    for what, cure in found["problems"]:
-        click.echo(f"wrong        {what}\n   cure      {cure}")
-
-
-def _print_repository(repository: dict[str, Any]) -> None:
-    state = "a plain folder"
-    if repository["git"]:
-        head = (repository["head"] or "no commits")[:12]
-        shallow = ", shallow" if repository["shallow"] else ""
-        state = f"{repository['branch'] or 'detached'} at {head}{shallow}"
-    click.echo(f"repository   {printable(repository['root'])}  {state}")

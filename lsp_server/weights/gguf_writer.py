@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.installation import install_command
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion, broken_numbers
@@ -244,5 +245,5 @@ def _library() -> Any:
     try:
         import gguf
     except ImportError as error:
-        raise BackendProblem("the gguf package is not installed", "pip install 'ondol[cpu-model]'") from error
+        raise BackendProblem("the gguf package is not installed", f"run: {install_command('cpu-model')}") from error
     return gguf

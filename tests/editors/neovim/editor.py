@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import pynvim
 
 HERE = Path(__file__).resolve().parent
-PLUGIN = HERE.parents[2] / "editors" / "neovim"
+CHECKOUT = HERE.parents[2]
+PLUGIN = CHECKOUT / "editors" / "neovim"
 CACHE = Path(os.environ.get("ONDOL_EDITOR_CACHE") or Path.home() / ".cache" / "ondol-editors") / "neovim"
 EDITORS = {
     "0.12": os.environ.get("ONDOL_NVIM_12") or str(CACHE / "nvim-0.12" / "nvim"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from editor import Terminal, events, wait
+from editor import CHECKOUT, Terminal, events, wait
 
 TWO_LINES = "a, b):\n    return a + b"
 
@@ -100,7 +100,7 @@ def test_program_missing(edit, repo):
     editor.rpc.command("edit a.py")
     assert (
         editor.message_like("was not found")
-        == "Ondol: the program `no-such-ondol` was not found. Install it with `pipx install ondol`, "
+        == f"Ondol: the program `no-such-ondol` was not found. Install it with `pipx install {CHECKOUT}`, "
         "then run `:Ondol restart`."
     )
     (repo / "b.py").write_text("")
@@ -116,12 +116,13 @@ def test_program_missing(edit, repo):
     [
         (
             "old",
-            "the server has version 0.0.1, but this plugin needs 0.1.0 or newer. Update it with `pipx upgrade ondol`.",
+            "the server has version 0.0.1, but this plugin needs 0.1.0 or newer. "
+            f"Update it with `pipx install --force {CHECKOUT}`.",
         ),
         (
             "bare",
             "ondol does not support inline completion, so it is too old or not Ondol. "
-            "Update it with `pipx upgrade ondol`.",
+            f"Update it with `pipx install --force {CHECKOUT}`.",
         ),
     ],
 )

@@ -4,7 +4,7 @@ import re
 import time
 from pathlib import Path
 
-from editor import PLUGIN, events, make_repository, wait
+from editor import CHECKOUT, PLUGIN, events, make_repository, wait
 
 TWO_LINES = "a, b):\n    return a + b"
 
@@ -204,7 +204,7 @@ def test_health_without_the_program(edit):
     editor = edit("cmd = { 'no-such-ondol' }", file=None)
     editor.rpc.command("checkhealth ondol")
     report = "\n".join(editor.lines())
-    assert "`no-such-ondol` is not on PATH" in report and "pipx install ondol" in report
+    assert "`no-such-ondol` is not on PATH" in report and f"pipx install {CHECKOUT}" in report
 
 
 def test_own_ghost_text_by_option(edit, log):

@@ -356,6 +356,6 @@ def test_an_adapter_on_a_quantized_base_computes_what_peft_computes(quantized: T
 def test_a_quantized_base_without_bitsandbytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
-        BackendProblem, match=r"4 bits needs bitsandbytes; pip install 'ondol\[quantized\]', or set base_bits"
+        BackendProblem, match=r"4 bits needs bitsandbytes; set base_bits to 16, or run: .*\[quantized\]"
     ):
         TorchBackend(SMALL, limit=256, device="cpu", bits=4)

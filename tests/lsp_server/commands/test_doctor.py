@@ -53,6 +53,28 @@ def test_doctor_names_languages_whose_grammar_cannot_be_loaded(tmp_path, monkeyp
 
 
 @pytest.mark.slow
+def test_the_first_screen_names_what_is_wrong_and_its_cure_first(tmp_path, data):
+    root = repositories.repository(tmp_path / "repo", {f"{n}.bin": b"\0" for n in range(3)})
+    done = console.run("doctor", "--repo", root, data=data)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("wrong        there is no index in ") and "run `ondol index`" in lines[1]
+    assert len(lines) <= 24
+    assert any("from the checkout" in line for line in lines)
+    assert len(console.run("doctor", "--repo", root, "--full", data=data).stdout) > len(done.stdout)
+
+
+def test_variables_of_other_programs_are_not_wrong_and_misspelt_settings_are(tmp_path, data, monkeypatch):
+    root = repositories.repository(tmp_path / "repo")
+    monkeypatch.setenv("ONDOL_COMMAND", "/bin/ondol")
+    monkeypatch.setenv("ONDOL_SEED", "7")
+    monkeypatch.setenv("ONDOL_PRECISON", "0.5")
+    problems = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)["problems"]
+    assert [what for what, _ in problems if "environment" in what] == [
+        "environment variable ONDOL_PRECISON: precison is not a setting; it is ignored. Is precision meant?"
+    ]
+
+
+@pytest.mark.slow
 def test_nothing_leaves_the_machine(tmp_path):
     root = repositories.repository(tmp_path / "repo")
     proof = egress.prove(root)

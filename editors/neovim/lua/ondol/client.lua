@@ -1,5 +1,6 @@
 --- The servers, one process per repository: starts, stops and restarts them, and attaches buffers to them.
 local config = require('ondol.config')
+local install = require('ondol.install')
 local log = require('ondol.log')
 local next_edit = require('ondol.next_edit')
 local requests = require('ondol.requests')
@@ -11,8 +12,6 @@ local M = {}
 
 --- The oldest supported server version.
 M.oldest_server = '0.1.0'
---- The command that installs the server.
-M.install = 'pipx install ondol'
 
 local restart_delays = { 200, 1000, 3000 } -- milliseconds; after one more crash the server is not restarted
 local crash_window = 60 -- seconds; older crashes are not counted
@@ -117,7 +116,7 @@ end
 
 --- Why a server cannot be used, or nil.
 local function unsupported_reason(server, result)
-  local info, advice = result.serverInfo or {}, 'Update it with `pipx upgrade ondol`.'
+  local info, advice = result.serverInfo or {}, install.advice()
   server.version = info.version
   local parsed = info.version and vim.version.parse(info.version)
   if parsed and vim.version.lt(parsed, M.oldest_server) then
@@ -215,7 +214,7 @@ start = function(server, buffer)
     if path == '' then
       server.gave_up = true
       local missing = 'the program `%s` was not found. Install it with `%s`, then run `:Ondol restart`.'
-      log.notify_once('missing', missing:format(config.options.cmd[1], M.install))
+      log.notify_once('missing', missing:format(config.options.cmd[1], install.command()))
       return
     end
     local command = vim.list_extend({ path }, config.options.cmd, 2)

@@ -1,6 +1,7 @@
 --- The subcommands of :Ondol.
 local client = require('ondol.client')
 local config = require('ondol.config')
+local install = require('ondol.install')
 local log = require('ondol.log')
 local reports = require('ondol.reports')
 local scope = require('ondol.scope')
@@ -50,7 +51,7 @@ local function doctor()
   local name = config.options.cmd[1]
   local program = vim.fn.exepath(name)
   if program == '' then
-    local message = ('the program `%s` was not found. Install it with `%s`.'):format(name, client.install)
+    local message = ('the program `%s` was not found. Install it with `%s`.'):format(name, install.command())
     return log.notify(message, vim.log.levels.WARN)
   end
   local root = scope.root_of(0) or vim.fn.getcwd()

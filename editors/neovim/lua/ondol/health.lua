@@ -28,7 +28,7 @@ local function check_server()
   local path = vim.fn.exepath(program)
   if path == '' then
     return fail(('`%s` is not on PATH'):format(program), {
-      ('install it: `%s`'):format(client.install),
+      ('install it: `%s`'):format(require('ondol.install').command()),
       'or set its path: setup{ cmd = { "/path/to/ondol", "serve", "--stdio" } }',
     })
   end
@@ -42,7 +42,7 @@ local function check_server()
     local parsed = vim.version.parse(version)
     if parsed and vim.version.lt(parsed, client.oldest_server) then
       local needed = ('%s has version %s, but %s or newer is needed'):format(path, version, client.oldest_server)
-      fail(needed, { 'update it: `pipx upgrade ondol`' })
+      fail(needed, { require('ondol.install').advice() })
     else
       ok(('%s, version %s'):format(path, version))
     end

@@ -2,6 +2,7 @@
 local client = require('ondol.client')
 local edit_diff = require('ondol.edit_diff')
 local edit_offer = require('ondol.edit_offer')
+local install = require('ondol.install')
 local log = require('ondol.log')
 local requests = require('ondol.requests')
 local session = require('ondol.session')
@@ -219,7 +220,7 @@ function M.run()
   if not running or not session.attached(buffer) then
     return log.notify('no server runs for this buffer. `:Ondol status` shows the reason.', vim.log.levels.WARN)
   elseif not requests.has_command(running, command) then
-    return log.notify('the server is too old for this. Update it with `pipx upgrade ondol`.', vim.log.levels.WARN)
+    return log.notify('the server is too old for this. ' .. install.advice(), vim.log.levels.WARN)
   end
   local row, column = session.cursor()
   local character = text.units(api.nvim_get_current_line():sub(1, column), running.offset_encoding)
