@@ -18,6 +18,7 @@ from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import placements
 from lsp_server.fitting.indentation import RepositoryUnits, in_unit, unit_of
 from lsp_server.fitting.marks import Open, State, leaves_open
+from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.starts import continues_nothing, misplaced
 from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
 from lsp_server.fitting.syntax import SyntaxCheck
@@ -102,6 +103,10 @@ class Fitter:
         """Forget a document that was closed."""
         self._cache.forget(uri)
 
+    def defined_twice(self, document: Document, offset: int, text: str) -> bool:
+        """Return whether a text makes the cursor's line one that gives a name which its scope has already."""
+        return Place(self._cache, document, offset, self._syntax).defined_twice(text)
+
     def fit(self, document: Document, offset: int, text: str, *, whole: bool = True) -> Fitted | Rejected:
         """Fit a text to a cursor.
 
@@ -130,6 +135,10 @@ class Place:
     def unit(self) -> str | None:
         """The blanks of one level, as the lines around the cursor tell."""
         return self._around.unit or unit_of([self._prefix + "."])
+
+    def defined_twice(self, text: str) -> bool:
+        """See :meth:`Fitter.defined_twice`."""
+        return defined_twice(self._prefix + text, self._around, strict=True)
 
     def fit(self, text: str, whole: bool) -> Fitted | Rejected:
         """Return the text as it fits, see :meth:`Fitter.fit`."""
@@ -265,7 +274,7 @@ class Place:
         above = [*around.above[-40:], self._prefix + first]
         sound, best = 0, min(self._allowed, around.cost(_without_own(state)))
         for number, line in enumerate(below, 1):
-            if continues_nothing(line, around, above, state):
+            if continues_nothing(line, around, above, state) or defined_twice(line, around, state, above):
                 break
             state = around.reader.read(line, state, 0)
             above.append(line)

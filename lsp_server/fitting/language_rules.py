@@ -30,7 +30,6 @@ class LanguageRules:
     :param indented: whether blocks are indented only, and opened by a colon.
     :param middles: a word at the start of a line that continues a block -> words of the lines that open such blocks.
     :param inside: whether such a block is still open there (``if … else … end``), unlike ``if { … } else``.
-    :param definitions: pattern of the beginning of a definition whose name a scope may hold once.
     :param unit: the blanks of one level where neither the document nor the repository says, "" for the source's.
     """
 
@@ -49,7 +48,6 @@ class LanguageRules:
     indented: bool = False
     middles: dict[str, frozenset[str]] = field(default_factory=dict)
     inside: bool = False
-    definitions: str = ""
     unit: str = ""
 
     @cached_property
@@ -103,11 +101,6 @@ class LanguageRules:
             else None
         )
 
-    @cached_property
-    def definition(self) -> re.Pattern[str] | None:
-        """The compiled pattern of a definition's beginning."""
-        return re.compile(self.definitions) if self.definitions else None
-
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -131,7 +124,6 @@ _C: Final = LanguageRules(
     spans=(_BLOCK_COMMENT, (r"^\s*#\s*define\b.*\\$", r"(?:^|[^\\])$")),
     directives=(r"^\s*#\s*if\w*", r"^\s*#\s*(?:else|elif\w*)\b", r"^\s*#\s*endif\b"),
     middles={"else": _names("if constexpr"), **_CATCH, "case": _names("switch")},
-    definitions=r"\s*(?P<kind>struct|union|enum)\s+(?P<name>\w+)\s*\{",
 )
 _SCRIPT: Final = LanguageRules(
     strings=(
@@ -140,7 +132,6 @@ _SCRIPT: Final = LanguageRules(
     ),
     spans=(_BLOCK_COMMENT, ("`", r"(?<!\\)`")),
     middles=_SWITCH,
-    definitions=r"\s*(?:export\s+)?(?:default\s+)?(?P<kind>class|const|let|enum)\s+(?P<name>[\w$]+)",
 )
 _PYTHON: Final = LanguageRules(
     comments=(r"#.*",),
@@ -153,7 +144,6 @@ _PYTHON: Final = LanguageRules(
         "except": _names("try except"),
         "finally": _names("try except else"),
     },
-    definitions=r"\s*(?:async\s+)?(?P<kind>def|class)\s+(?P<name>\w+)",
 )
 _SYSTEMVERILOG: Final = LanguageRules(
     quotes='"',
@@ -183,8 +173,6 @@ _SYSTEMVERILOG: Final = LanguageRules(
     r"|property|sequence|clocking|checker|specify)?|join(?:_any|_none)?)(?!\w)",
     directives=(r"`ifn?def\b", r"`els(?:e|if)\b", r"`endif\b"),
     middles={"else": _names("if assert assume cover property expect foreach")},
-    definitions=r"\s*(?P<kind>module|interface|package|function|task)\s+(?:automatic\s+|static\s+)?"
-    r"(?:[\w:\[\]-]+\s+)*?(?P<name>\w+)\s*[;(#]",
 )
 _VHDL: Final = LanguageRules(
     comments=(r"--.*",),
@@ -204,7 +192,6 @@ _VHDL: Final = LanguageRules(
     ignore_case=True,
     middles={"else": _names("if elsif case when generate"), "elsif": _names("if elsif")},
     inside=True,
-    definitions=r"\s*(?P<kind>entity|component|signal|constant|type|subtype)\s+(?P<name>\w+)",
 )
 _RUBY: Final = LanguageRules(
     comments=(_HASH,),
@@ -233,7 +220,6 @@ _RUBY: Final = LanguageRules(
         "ensure": _names("begin def do class module"),
     },
     inside=True,
-    definitions=r"\s*(?P<kind>def)\s+(?P<name>(?:self\.)?\w+[?!=]?)",
 )
 _SHELL: Final = LanguageRules(
     comments=(_HASH,),
@@ -255,7 +241,6 @@ _SHELL: Final = LanguageRules(
     word_ends=r"(?:^\s*|[;&]\s*)(?:fi|esac|done)(?![\w=-])",
     middles={"else": _names("if elif"), "elif": _IF, "then": _names("if elif")},
     inside=True,
-    definitions=r"\s*(?:function\s+)?(?P<kind>)(?P<name>[\w-]+)\s*\(\)\s*\{",
 )
 _VOID: Final = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
 _HTML: Final = LanguageRules(
@@ -285,7 +270,6 @@ RULES: Final[dict[str, LanguageRules]] = {
         spans=(_BLOCK_COMMENT, ("`", "`")),
         quotes='"',
         middles={"else": _IF, "case": _names("switch select")},
-        definitions=r"(?P<kind>func|type)\s+(?P<name>(?:\([^)]*\)\s*)?\w+)(?=[\s\[(])",
         unit="\t",
     ),
     "c": _C,
@@ -295,8 +279,6 @@ RULES: Final[dict[str, LanguageRules]] = {
         strings=(_CHARACTER, r'"""(?:[^"\\]|\\.|"(?!""))*"""'),
         spans=(_BLOCK_COMMENT, ('"""', '"""')),
         middles=_SWITCH,
-        definitions=r"\s*(?:(?:public|protected|private|static|final|abstract|sealed)\s+)*"
-        r"(?P<kind>class|interface|enum|record)\s+(?P<name>\w+)",
     ),
     "javascript": _SCRIPT,
     "typescript": _SCRIPT,
@@ -306,8 +288,6 @@ RULES: Final[dict[str, LanguageRules]] = {
         spans=(_BLOCK_COMMENT, ('r#"', '"#'), ('"', r'(?<!\\)"')),
         quotes="",
         middles={"else": _names("if let")},
-        definitions=r"\s*(?:pub(?:\([^)]*\))?\s+)?(?:async\s+|unsafe\s+|const\s+)*"
-        r"(?P<kind>fn|struct|enum|trait|mod|union)\s+(?P<name>\w+)",
     ),
     "verilog": _SYSTEMVERILOG,
     "systemverilog": _SYSTEMVERILOG,

@@ -5,12 +5,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from lsp_server.fitting.language_rules import LanguageRules
 from lsp_server.fitting.marks import Open, State, rules_of
+from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.surroundings import Surroundings, indent_of
-
-SCOPE: Final = 200
-"""Lines on either side of the cursor among which a name's first definition is looked for."""
 
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|={7}|\|{7})(?:\s|$)")
 _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|until|unless)\b(?P<rest>.*)$")
@@ -25,11 +22,10 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
     """
     if _CONFLICT.match(text) and not prefix.strip():
         return True
-    rules = rules_of(around.language)
     return (
         (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))
         or (text.lstrip()[:1] == "," and _after_condition(prefix, around.language))
-        or _defined_twice(prefix + text, rules, around)
+        or defined_twice(prefix + text, around)
     )
 
 
@@ -101,28 +97,3 @@ def _after_condition(prefix: str, language: str) -> bool:
     if depth <= 0:
         return bool(rest.strip()) and (rest.rstrip()[-1:] == ")" or _COMPARES.search(rest) is not None)
     return depth == 1 and not calls and _COMPARES.search(rest) is not None
-
-
-def _defined_twice(line: str, rules: LanguageRules, around: Surroundings) -> bool:
-    """Return whether a line defines a name that the block around it defines already."""
-    pattern = rules.definition
-    found = pattern.match(line) if pattern is not None else None
-    if pattern is None or found is None or (around.above and around.above[-1].strip().startswith("@")):
-        return False
-    key, indent = (found["kind"], found["name"]), indent_of(line)
-    if key[1] in ("_", "init", "main"):
-        return False
-    for lines in (around.above[: -SCOPE - 1 : -1], around.below[:SCOPE]):
-        decorated = ""
-        for other in lines:
-            body = other.strip()
-            if not body:
-                continue
-            depth = indent_of(other)
-            if depth < indent and body[0] not in "#@)]}" and not body.startswith(("//", "/*", "*")):
-                break
-            match = pattern.match(other) if depth == indent and not decorated.startswith("@") else None
-            if match is not None and (match["kind"], match["name"]) == key:
-                return True
-            decorated = body
-    return False

@@ -68,6 +68,14 @@ class Surroundings:
         return self.cost(self.state)
 
     @cached_property
+    def states_below(self) -> list[State]:
+        """What is open before each line of ``below`` if the cursor's line changes nothing of it."""
+        states = [self.state]
+        for line in self.below[:-1]:
+            states.append(self.reader.read(line, states[-1]))
+        return states
+
+    @cached_property
     def unit(self) -> str | None:
         """The blanks of one level, see :func:`indentation.unit_of`."""
         return unit_of(self.above) or unit_of(self.below)

@@ -1,0 +1,266 @@
+"""Which lines give something a name that the scope around them may hold once, for each language.
+
+This module is data; ``names`` compares lines by it. A pattern is matched from a line's start. Its group ``name`` is the
+name, with what distinguishes it from others of the same word: a method's parameters where a language knows overloads.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+
+@dataclass(frozen=True)
+class NameRule:
+    """Lines of one kind that give a name.
+
+    :param line: pattern of the line, up to behind the name. :param marks: the marks that the innermost open block may
+        have been opened with; "" stands for the top of a file. None for any.
+    :param head: pattern that must be found in the line that opened this block.
+    """
+
+    line: str
+    marks: tuple[str, ...] | None = None
+    head: str = ""
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The compiled pattern of the line."""
+        return re.compile(self.line)
+
+    @cached_property
+    def in_block(self) -> re.Pattern[str]:
+        """The compiled pattern of the block's head."""
+        return re.compile(self.head)
+
+
+@dataclass(frozen=True)
+class NameRules:
+    """The rules of one language.
+
+    :param ends: pattern of lines beyond which no name is compared: alternatives of a preprocessor, sections.
+    :param indented: whether a scope is what is indented alike.
+    """
+
+    rules: tuple[NameRule, ...]
+    ends: str = ""
+    indented: bool = False
+    _none: re.Pattern[str] = field(default=re.compile(r"(?!)"), repr=False)
+
+    @cached_property
+    def end(self) -> re.Pattern[str]:
+        """The compiled pattern of such lines."""
+        return re.compile(self.ends) if self.ends else self._none
+
+
+_OPEN: Final = ("{",)
+_LIST: Final = ("(",)
+_BOTH: Final = ("{", "(")
+_TEXT: Final = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+_CASE: Final = NameRule(
+    rf"\s*case\s+(?P<name>(?:{_TEXT}|::|[^:\"'\n])+?)\s*(?::(?![:=])|->)", _OPEN, r"\b(?:switch|match)\b"
+)
+_MEMBER: Final = NameRule(r"\s*(?P<name>\w+)\s*(?=[=,({]|$)", _OPEN, r"\benum\b")
+_NO_TYPE: Final = (
+    r"(?!\s*(?:return|delete|goto|throw|using|else|typedef|case|new|import|package|friend|extern|assert|yield|await"
+    r"|export|namespace|static_assert|(?:struct|class|enum|union)\s+\w+\s*;)\b)"
+)
+_TYPE: Final = r"\s*(?:\w[\w:.]*(?:<[^;=()]*>)?(?:\[\])*[*&]*\s+)+[*&]*"
+_VARIABLE: Final = NameRule(rf"{_NO_TYPE}{_TYPE}(?P<name>\w+)\s*(?:\[[^\]]*\]\s*)*(?::\s*\d+\s*)?(?=[=;{{])", _OPEN)
+_FUNCTION: Final = NameRule(
+    rf"{_NO_TYPE}(?!\s*(?:if|for|while|switch|catch|do|try)\b){_TYPE}(?P<name>[\w:~]+\s*\([^;]*\)[^;]*\{{)\s*$"
+)
+_IMPORT_LINE: Final = NameRule(r"(?P<name>import\s+[^;({]+;?)\s*$")
+
+_C: Final = NameRules(
+    (
+        NameRule(r"\s*(?P<name>(?:struct|union|enum|class)\s+\w+)\s*(?::[^:]|\{|$)"),
+        _CASE,
+        _MEMBER,
+        _VARIABLE,
+        _FUNCTION,
+        NameRule(r"\s*#\s*(?P<name>include\s+\S+)"),
+        NameRule(r"\s*#\s*(?P<name>define\s+\w+)"),
+        NameRule(r"\s*\.(?P<name>\w+)\s*=", _OPEN),
+    ),
+    ends=r"\s*#\s*(?:if|el|endif|undef)",
+)
+_JAVA: Final = NameRules(
+    (
+        NameRule(
+            r"\s*(?:(?:public|protected|private|internal|static|final|abstract|sealed|partial|data|open)\s+)*"
+            r"(?P<name>(?:class|interface|enum|record|object|trait)\s+\w+)"
+        ),
+        _CASE,
+        NameRule(r"\s*(?P<name>[A-Z][A-Z\d_]*)\s*(?=[,({;]|$)", _OPEN, r"\benum\b"),
+        _VARIABLE,
+        _FUNCTION,
+        _IMPORT_LINE,
+    )
+)
+_SCRIPT: Final = NameRules(
+    (
+        NameRule(
+            r"\s*(?:export\s+)?(?:default\s+)?(?:async\s+)?(?P<kind>const|let|class|enum|abstract\s+class)\s+"
+            r"(?P<name>[\w$]+)"
+        ),
+        NameRule(r"\s*(?:export\s+)?(?:default\s+)?(?:async\s+)?(?P<kind>function)\*?\s+(?P<name>[\w$]+)[^;]*\{\s*$"),
+        NameRule(r"\s*(?:export\s+)?(?P<name>type\s+[\w$]+)\s*[=<]"),
+        _CASE,
+        NameRule(
+            rf"\s*(?:readonly\s+)?(?!default\s*:)(?P<name>[\w$]+|{_TEXT})\??\s*:(?!:)", _BOTH, r"^(?!.*\bswitch\b)"
+        ),
+        _MEMBER,
+        NameRule(r"(?P<name>import\s.*)$"),
+    )
+)
+_PYTHON: Final = NameRules(
+    (
+        NameRule(r"\s*(?:async\s+)?(?P<kind>def|class)\s+(?P<name>\w+)"),
+        NameRule(r"\s*(?P<name>import\s+[\w.]+(?:\s+as\s+\w+)?|from\s+[\w.]+\s+import\s+[\w, ]+)\s*(?:#.*)?$"),
+        NameRule(rf"\s*(?P<name>[rb]?(?:{_TEXT}))\s*:", _OPEN),
+        NameRule(r"\s*(?P<name>\w+)\s*=(?!=)", _LIST),
+        NameRule(r"\s*case\s+(?P<name>[^:]+):\s*$", None, ""),
+    ),
+    indented=True,
+)
+_SYSTEMVERILOG: Final = NameRules(
+    (
+        NameRule(
+            r"\s*(?:virtual\s+)?(?P<name>(?:module|interface|package|class|program|checker|covergroup)\s+"
+            r"(?:automatic\s+|static\s+)?\w+)"
+        ),
+        NameRule(
+            r"\s*(?:(?:virtual|protected|local|static)\s+)*(?:function|task)\s+(?:automatic\s+|static\s+)?"
+            r"(?:[\w:\[\]-]+\s+)*?(?P<name>\w+)\s*[;(]"
+        ),
+        NameRule(r"\s*(?:(?:local)?param(?:eter)?)\b(?:[^=,;]*?\s)(?P<name>\w+)\s*(?:\[[^\]]*\]\s*)*="),
+        NameRule(
+            r"\s*(?:input|output|inout|ref)\s+(?:[\w:]+\s+)*(?:\[[^\]]*\]\s*)*(?P<name>\w+)\s*(?:\[[^\]]*\]\s*)*(?=[=,)]|$|//)",
+            _LIST,
+        ),
+        NameRule(
+            r"\s*(?:logic|wire|reg|bit|int|integer|byte|genvar|string|real|[\w:]+_t)\b\s*"
+            r"(?:(?:signed|unsigned)\b\s*)?(?:\[[^\]]*\]\s*)*(?P<name>\w+)\s*(?:\[[^\]]*\]\s*)*(?=[;=,])"
+        ),
+        NameRule(r"\s*\.(?P<name>\w+)\s*(?=[(,)]|$)", _LIST),
+        NameRule(r"\s*(?P<name>[\w':]+)\s*:(?!:)", ("{",), r"'\{"),
+        NameRule(r"\s*(?P<name>[\w']+(?:::\w+)*)\s*:(?!:)", ("case", "casex", "casez"), r"^(?!.*\binside\b)"),
+        NameRule(r"\s*(?!(?:end|else|begin|return)\b)\w+\s+(?:#\s*\(.*\)\s*)?(?P<name>[ui]_\w+)\s*\("),
+        NameRule(r"\s*\}\s*(?P<name>\w+)\s*;"),
+        _MEMBER,
+        NameRule(r"\s*(?P<name>import\s+[^;]+;)"),
+        NameRule(r"\s*`(?P<name>define\s+\w+)"),
+    ),
+    ends=r"\s*`(?:if|els|endif|undef)",
+)
+_CPP_LIKE: Final = ("c", "cpp", "objc")
+_RUBY: Final = NameRules(
+    (
+        NameRule(r"\s*(?P<kind>def)\s+(?P<name>(?:self\.)?\w+[?!=]?)"),
+        NameRule(r"\s*when\s+(?P<name>[^,]+?)\s*(?:then\b.*)?$", None, r"\bcase\b"),
+        NameRule(r"\s*(?P<name>\w+[?!]?):\s", _BOTH),
+        NameRule(rf"\s*(?P<name>(?:{_TEXT})|:\w+)\s*=>", _BOTH),
+        NameRule(r"(?P<name>require(?:_relative)?\s+\S+)\s*$"),
+    )
+)
+_VHDL: Final = NameRules(
+    (
+        NameRule(r"(?i:\s*(?P<kind>entity|component|signal|constant|type|subtype|variable|alias)\s+(?P<name>\w+))"),
+        NameRule(r"(?i:\s*architecture\s+(?P<name>\w+\s+of\s+\w+))"),
+        NameRule(r"(?i:\s*(?P<name>\w+)\s*:\s*(?:in|out|inout|buffer)\b)", _LIST),
+        NameRule(r"\s*(?P<name>\w+)\s*=>", _LIST),
+        NameRule(r"(?i:\s*when\s+(?P<name>[^=]+?)\s*=>)", ("case",)),
+        NameRule(r"(?i:\s*(?P<name>\w+)\s*:\s*(?:process|block|entity|component|for|if|case)\b)"),
+    )
+)
+
+RULES: Final[dict[str, NameRules]] = {
+    "python": _PYTHON,
+    "starlark": _PYTHON,
+    "go": NameRules(
+        (
+            NameRule(r"(?P<kind>func|type)\s+(?P<name>(?:\([^)]*\)\s*)?\w+)(?=[\s\[(])"),
+            NameRule(r"\s*(?:var|const)\s+(?P<name>\w+)\b"),
+            NameRule(r"\s*(?P<name>\w+)\s*:=", _OPEN),
+            NameRule(r"\s*(?P<name>\w+)\s+[\w*\[\].]", _OPEN, r"\bstruct\s*\{"),
+            NameRule(r"\s*(?P<name>\w+)\(", _OPEN, r"\binterface\s*\{"),
+            NameRule(r"\s*(?P<name>(?:[\w.]+\s+)?\"[^\"]+\")\s*$", _LIST, r"^import\b"),
+            NameRule(r"\s*(?P<name>\w+)(?:\s+\w+)?\s*(?:=|$)", _LIST, r"^(?:const|var)\b"),
+            NameRule(rf"\s*(?!default:)(?P<name>\w+|{_TEXT}):(?!=)", _OPEN),
+            _CASE,
+        )
+    ),
+    **dict.fromkeys(_CPP_LIKE, _C),
+    "java": _JAVA,
+    "csharp": _JAVA,
+    "dart": _JAVA,
+    "groovy": _JAVA,
+    "kotlin": NameRules(
+        (
+            NameRule(
+                r"\s*(?:(?:private|internal|public|protected|data|open|sealed|abstract|enum)\s+)*(?P<name>(?:class|object|interface)\s+\w+)"
+            ),
+            NameRule(
+                r"\s*(?:(?:private|internal|public|protected|override|lateinit|const)\s+)*va[lr]\s+(?P<name>\w+)\b(?!\.)"
+            ),
+            NameRule(r"(?P<name>import\s+[\w.]+)\s*$"),
+        )
+    ),
+    "javascript": _SCRIPT,
+    "typescript": _SCRIPT,
+    "tsx": _SCRIPT,
+    "rust": NameRules(
+        (
+            NameRule(
+                r"\s*(?:pub(?:\([^)]*\))?\s+)?(?:(?:async|unsafe|const|extern\s+\"C\")\s+)*"
+                r"(?P<kind>fn|struct|enum|trait|mod|union|type|static|const)\s+(?!mut\b|fn\b|_\b)(?P<name>\w+)"
+            ),
+            NameRule(r"\s*(?:pub(?:\([^)]*\))?\s+)?(?P<name>\w+):(?!:)", _BOTH),
+            NameRule(r"\s*(?P<name>[\w:]+(?:\s*\([\w, ._]*\))?)\s*=>", _OPEN, r"\bmatch\b"),
+            _MEMBER,
+            NameRule(r"\s*(?P<name>(?:pub\s+)?use\s+[^;]+;)"),
+        ),
+        ends=r"\s*#!?\[cfg",
+    ),
+    "verilog": _SYSTEMVERILOG,
+    "systemverilog": _SYSTEMVERILOG,
+    "vhdl": _VHDL,
+    "json": NameRules((NameRule(r"\s*(?P<name>\"(?:[^\"\\]|\\.)*\")\s*:", _OPEN),)),
+    "yaml": NameRules(
+        (NameRule(rf"\s*(?P<name>[\w./-]+|{_TEXT})\s*:(?:\s|$)", ("",)),),
+        ends=r"\s*(?:\{\{|\{%|---|\.\.\.)",
+        indented=True,
+    ),
+    "toml": NameRules((NameRule(rf"\s*(?P<name>[\w.-]+|{_TEXT})\s*=", ("",)),), ends=r"\s*\["),
+    "ini": NameRules((NameRule(r"\s*(?P<name>[\w.-]+)\s*[=:]"),), ends=r"\s*\["),
+    "ruby": _RUBY,
+    "bash": NameRules(
+        (
+            NameRule(r"\s*(?:function\s+)?(?P<name>[\w-]+)\s*\(\)"),
+            NameRule(r"\s*(?P<name>[^()\s#]+)\)", None, r"^case\b"),
+        )
+    ),
+    "php": NameRules(
+        (
+            NameRule(r"\s*(?:(?:abstract|final)\s+)?(?P<name>(?:class|interface|trait|enum)\s+\w+)"),
+            NameRule(r"\s*(?:(?:public|protected|private|static|abstract|final)\s+)*function\s+(?P<name>\w+)"),
+            NameRule(r"(?P<name>use\s+[^;{]+;)"),
+            NameRule(rf"\s*(?P<name>{_TEXT})\s*=>", ("[", "(")),
+            _CASE,
+        )
+    ),
+    "swift": NameRules(
+        (
+            NameRule(r"\s*(?P<name>(?:class|struct|enum|protocol)\s+\w+)"),
+            NameRule(r"\s*(?P<name>let\s+\w+)\b"),
+        )
+    ),
+    "hcl": NameRules(
+        (
+            NameRule(r"(?P<name>(?:resource|variable|output|data|module)\s+[^{]+)\{"),
+            NameRule(r"\s*(?P<name>[\w-]+)\s*=(?!=)", _OPEN),
+        )
+    ),
+}
+"""The rules of each language; in others no name is compared."""

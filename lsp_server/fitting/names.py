@@ -1,0 +1,120 @@
+"""Finds out whether a line gives a name that its scope has already: a function, a port, a key, a case label.
+
+Two lines are of one scope where the same block is the innermost open one, or where they are indented alike in a
+language that nests by indentation. Only the lines that were read around the cursor are compared.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from lsp_server.fitting.marks import Open, State
+from lsp_server.fitting.name_rules import RULES, NameRule, NameRules
+from lsp_server.fitting.surroundings import Surroundings, indent_of
+
+LONGEST: Final = 300
+"""Characters of the longest line that is compared."""
+
+REWRITTEN: Final = 4
+"""Lines just below a cursor that a line may be going to replace, so that their names are free; not the next line."""
+
+_FREE: Final = frozenset({"_", "init", "main", "default", ".PHONY"})
+_COMMENT = re.compile(r"\s*(?:#(?!\s*(?:include|define))|//|/?\*|--)")
+_LABEL = re.compile(r"\s*(?:case\b|default\s*:)")
+_OVERLOAD = re.compile(r"^\s*(?:@.*(?:overload|register|\.setter|\.getter|\.deleter)|#\[cfg)")
+_BLANKS = re.compile(r"\s+")
+
+
+def defined_twice(
+    line: str,
+    around: Surroundings,
+    state: State | None = None,
+    above: Sequence[str] = (),
+    *,
+    strict: bool = False,
+) -> bool:
+    """Return whether a line gives a name that its scope has already.
+
+    :param line: the whole line. :param state: what is open before it; None for the cursor's line.
+    :param above: lines between the cursor's line, with it, and this one; they are not compared.
+    :param strict: whether the lines just below the cursor count too. The user may be going to replace them: without
+        them 0.1 instead of 0.4 % of the authors' own lines are taken for a second definition.
+    """
+    rules = RULES.get(around.language)
+    state = around.state if state is None else state
+    if rules is None or len(line) > LONGEST or state.span >= 0 or _decorated([*around.above[-1:], *above]):
+        return False
+    for rule in rules.rules:
+        found = rule.pattern.match(line)
+        if found is None or found["name"] in _FREE or not _belongs(rule, state.code, around):
+            continue
+        key = _key(found)
+        return any(_gives(rule, key, other) for other in _siblings(line, rules, around, state, strict))
+    return False
+
+
+def _decorated(above: Sequence[str]) -> bool:
+    """Return whether a decorator or an attribute stands before the line: it may be a setter or an overload."""
+    last = above[-1].lstrip() if above else ""
+    return last.startswith(("@", "#[", "[<", "template")) and not last.startswith("@Override")
+
+
+def _key(found: re.Match[str]) -> tuple[str, str]:
+    groups = found.groupdict()
+    return ("function" if groups.get("kind") == "function" else "", _BLANKS.sub(" ", groups["name"]))
+
+
+def _gives(rule: NameRule, key: tuple[str, str], line: str) -> bool:
+    if key[1].split(" ", 1)[0] not in line:
+        return False
+    found = rule.pattern.match(line)
+    return found is not None and _key(found) == key
+
+
+def _belongs(rule: NameRule, block: Open | None, around: Surroundings) -> bool:
+    """Return whether a rule holds in a block."""
+    if rule.marks is not None and (block.mark if block is not None else "") not in rule.marks:
+        return False
+    return not rule.head or (block is not None and rule.in_block.search(_head(block, around)) is not None)
+
+
+def _head(block: Open, around: Surroundings) -> str:
+    """Return the line that begins a block; where its bracket stands alone, that is the line before."""
+    if block.head != block.mark:
+        return block.head
+    first = next((n for n, state in enumerate(around.states) if state.code is block), 0)
+    return f"{around.above[first - 1].strip()} {block.head}" if first else block.head
+
+
+def _siblings(line: str, rules: NameRules, around: Surroundings, state: State, strict: bool) -> Iterator[str]:
+    """Yield the lines around the cursor that are of the same scope as a line."""
+    above, below = around.above, around.below
+    before = (around.states[number - 1] if number else None for number in range(len(above) - 1, -1, -1))
+    yield from _of_scope(line, rules, state, zip(above[::-1], before, [*above[-2::-1], ""], strict=False))
+    # Behind the cursor's line the same blocks are open as before it, where the line opens none.
+    others = enumerate(zip(below, around.states_below, ["", *below], strict=False))
+    yield from _of_scope(line, rules, state, (one for n, one in others if strict or not 0 < n < REWRITTEN))
+
+
+def _of_scope(
+    line: str, rules: NameRules, state: State, others: Iterable[tuple[str, State | None, str]]
+) -> Iterator[str]:
+    """Yield those of some lines that are of the same scope, up to where it ends.
+
+    :param others: each line with what is open before it (None: unknown) and the line before it.
+    """
+    indent = indent_of(line)
+    for other, before, previous in others:
+        if rules.end.match(other) or (_LABEL.match(other) and not _LABEL.match(line)):
+            return
+        if not other.strip() or _COMMENT.match(other):
+            continue
+        depth = indent_of(other) if rules.indented else indent
+        if depth < indent and other.lstrip()[:1] not in ")]}":
+            return
+        if before is None:
+            same = state.code is None
+        else:
+            same = before.code is state.code and before.conditions is state.conditions and before.span < 0
+        if same and depth == indent and len(other) <= LONGEST and not _OVERLOAD.search(previous):
+            yield other
