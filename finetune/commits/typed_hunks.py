@@ -1,8 +1,10 @@
 """Draws hunks of added lines from commits, for a typist who types them again key by key.
 
-A hunk is up to ``LINES`` lines that a commit added in one place. The document around it is the file before the commit,
-without the lines that the hunk replaces; it holds nothing else of the commit. Lines that were moved rather than written
-end a hunk. A file in which a commit adds more than ``FILE_LINES`` lines was generated or copied, and is left out.
+A hunk is up to ``LINES`` lines that a commit added in one place. Its author works from the top of the file down: the
+document above it is the file after the commit, the document below it is the file before. The lines that the hunk
+replaces stand there until its author begins to type. Nothing else of the commit is known. Lines that were moved rather
+than written end a hunk. A file in which a commit adds more than ``FILE_LINES`` lines was generated or copied, and is
+left out.
 """
 
 import random
@@ -35,6 +37,7 @@ class TypedHunk:
     :param lines: the typed lines, without blanks at their ends.
     :param further: lines that the author added right behind them, which are not typed.
     :param after: the document's lines below.
+    :param replaced: the lines between both when the document is opened, which are deleted before the typing.
     """
 
     commit: str
@@ -44,6 +47,7 @@ class TypedHunk:
     lines: tuple[str, ...]
     further: tuple[str, ...]
     after: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
 
 
 def draw(edits: Sequence[Edit], count: int, seed: int, skips: SkipReport) -> list[TypedHunk]:
@@ -83,8 +87,9 @@ def _hunk(edit: Edit, hunk: Hunk, run: range) -> TypedHunk:
         commit=edit.commit.id,
         path=edit.change.path,
         language=language_of(edit.change.path),
-        before="".join(line + "\n" for line in (*old[: hunk.old_start], *new[hunk.new_start : run.start])),
+        before="".join(line + "\n" for line in new[: run.start]),
         lines=tuple(lines[:LINES]),
         further=tuple(lines[LINES : LINES + REFERENCE_LINES]),
         after=tuple(old[hunk.old_start + hunk.old_count :]),
+        replaced=tuple(old[hunk.old_start : hunk.old_start + hunk.old_count]),
     )

@@ -124,8 +124,10 @@ class Typist:
         self.result.characters = _keys(self._want, {}, self._at, len(self._want))
         self.result.alone = _keys(self._want, self._closing, self._at, len(self._want))
         uri = f"typing:///{hunk.commit}/{hunk.path}"
-        await self._editor.open(uri, hunk.path, hunk.language, hunk.before + "\n".join(hunk.after))
-        self._editor.edit(self._base, self._base, self._want[: self._at] + ("\n" if hunk.after else ""))
+        opened, after = "\n".join((*hunk.replaced, *hunk.after)), "\n".join(hunk.after)
+        await self._editor.open(uri, hunk.path, hunk.language, hunk.before + opened)
+        end = self._base + len(opened) - len(after)
+        self._editor.edit(self._base, end, self._want[: self._at] + ("\n" if hunk.after else ""))
         while self._at < len(self._want):
             await self._look()
             await self._act()

@@ -38,7 +38,7 @@ def test_fitted_and_reported_repositories_are_apart(bench):
     repositories = json.loads(bench.REPOSITORIES.read_text("utf-8"))
     names = [one["name"] for one in repositories]
     assert len(names) == len(set(names))
-    assert {one["role"] for one in repositories} == {"fit", "fit-gate", "typing", *bench.ROLES}
+    assert {one["role"] for one in repositories} == {"fit", "fit-gate", "typing", "typing-before", *bench.ROLES}
     assert all(len(one["commit"]) == 40 and one["license"] for one in repositories)
 
 

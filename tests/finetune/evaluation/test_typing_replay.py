@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,14 +216,31 @@ def drawn(root: Path, count: int = 100, seed: int = 1) -> tuple[list[TypedHunk],
     return found, skips
 
 
-def test_hunks_hold_the_file_before_the_commit_and_nothing_else_of_it(tmp_path: Path) -> None:
-    root = repositories.repository(tmp_path / "r", {"a.py": "one = 1\ntwo = 2\nthree = 3\n"})
-    commit(root, {"a.py": "one = 1\n\nadded_first = 1000\nalso = 2\ntwo = 2\nreplaced_third = 3000\n"})
+def test_a_file_is_typed_from_its_top_down(tmp_path: Path) -> None:
+    root = repositories.repository(tmp_path / "r", {"a.py": "one = 1\ntwo = 2\nthree = 3\nfour = 4\n"})
+    commit(root, {"a.py": "one = 1\n\nadded_first = 1000\nalso = 2\ntwo = 2\nreplaced_third = 3000\nfour = 4\n"})
     found, _ = drawn(root)
-    assert {(one.before, one.lines, one.after) for one in found} == {
-        ("one = 1\n\n", ("added_first = 1000", "also = 2"), ("two = 2", "three = 3", "")),
-        ("one = 1\ntwo = 2\n", ("replaced_third = 3000",), ("",)),
+    above = "one = 1\n\nadded_first = 1000\nalso = 2\ntwo = 2\n"
+    assert {(one.before, one.lines, one.replaced, one.after) for one in found} == {
+        ("one = 1\n\n", ("added_first = 1000", "also = 2"), (), ("two = 2", "three = 3", "four = 4", "")),
+        (above, ("replaced_third = 3000",), ("three = 3",), ("four = 4", "")),
     }
+
+
+@pytest.mark.parametrize("after", [("",), ("last = 1", ""), ()])
+def test_replaced_lines_stand_in_the_document_until_the_typing_begins(after: tuple[str, ...]) -> None:
+    opened = []
+
+    class Listening(Fixed):
+        def update(self, document: Any) -> None:
+            opened.append(document.text)
+
+    one = replace(hunk("new_text = 1000", before="x = 1\n", after=after), replaced=("old = 1", "older = 2"))
+    engine = Listening(nothing)
+    type_hunks([one], System("fixed", engine, {}), TypingPlan(Settings(), PLAIN, 1), SILENT)
+    assert opened[0] == "x = 1\n" + "\n".join(("old = 1", "older = 2", *after))
+    assert not any("old" in request.document.text for request in engine.asked)
+    assert ends[-1] == expected(one)
 
 
 def test_commits_of_one_line_generated_files_moved_lines_and_mixed_blanks(tmp_path: Path) -> None:
