@@ -14,16 +14,19 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.config import Settings
 from indexer.data_layout import own_gate_file
 from indexer.text.lines import leading_blanks, line_end
 from lsp_server.fitting.fitter import Fitter
 from lsp_server.fitting.marks import LineReader, leaves_open, rules_of
 from lsp_server.reasons import Reason
-from lsp_server.retrieval.gate import LEAST, Choice, Decision, Gate, decide, line_probability
+from lsp_server.retrieval.gate import LEAST, Choice, Decision, Gate, decide, line_probability, ruled_out
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
 from lsp_server.retrieval.suggestions import SuggestionMaker, added
-from lsp_server.retrieval.word_tree import word_tree
+from lsp_server.retrieval.word_tree import SPELLED, WordTree, word_tree, words_of
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 if TYPE_CHECKING:
@@ -36,6 +39,9 @@ MORE_LINES: Final = 3
 
 NEXT_LINES: Final = 3
 """Lines below the cursor whose text is not suggested automatically."""
+
+TRIED: Final = 3
+"""Options that are tried for an automatic request, where the best ones do not fit the document."""
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +153,7 @@ class RetrievalEngine:
     def _judge(self, request: Request, ranked: Ranked, trace: dict[str, Any]) -> Proposals:
         """Return the proposals for ranked options."""
         tree = word_tree(ranked)
-        words = self._gate.probabilities(tree.rows)
+        words = self._without_second_definitions(request, ranked, tree, self._gate.probabilities(tree.rows))
         precision = self._settings.precision
         reader, prefix = LineReader(rules_of(request.document.language)), ranked.cursor.prefix
 
@@ -166,15 +172,18 @@ class RetrievalEngine:
             trace["worth"] = round(decision.part.worth, 1)
 
         def shown() -> Suggestion | Reason:
-            choice = decision.shown
-            assert choice is not None
-            part = replace(ranked.options[choice.option], text=choice.text.rstrip())
-            keep = partial(self._keep, request, choice) if choice.ends else lambda lines: ((), choice.probability)
-            made = self._maker.make(request, ranked, part, choice.probability, trace, keep, whole=choice.ends)
-            if made is None:
-                return Reason.DOES_NOT_FIT
-            # What had to be cut, or stands behind the cursor already, may leave too little.
-            return made if len(added(request, made).strip()) >= LEAST else Reason.SAVES_LITTLE
+            found, left, tries = decision, words, 0
+            first: Reason | None = None
+            while found.shown is not None and tries < TRIED and _rule_after_ranking(ranked, found) is None:
+                made = self._make(request, ranked, found.shown, trace)
+                if isinstance(made, Suggestion):
+                    trace["probability"] = round(found.probability, 4)
+                    return made
+                first, tries = first or made, tries + 1
+                left = ruled_out(tree, left, found.shown.node)
+                found = decide(tree, left, precision, allowed)
+            assert first is not None
+            return first
 
         def whole(option: Option, probability: float) -> Callable[[], Suggestion | None]:
             return lambda: self._maker.make(request, ranked, option, probability, trace)
@@ -182,6 +191,30 @@ class RetrievalEngine:
         ranking = _by_probability(ranked, [line_probability(tree, words, option.text) for option in ranked.options])
         verdict = _rule_after_ranking(ranked, decision)
         return Proposals(verdict, trace, shown, tuple(whole(*one) for one in ranking))
+
+    def _without_second_definitions(
+        self, request: Request, ranked: Ranked, tree: WordTree, words: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the probability of each word, given that the line gives no name that its scope has already.
+
+        Definitions, imports, labels, fields and keys: what is left of them becomes more probable.
+        """
+        for option in ranked.options[:SPELLED]:
+            if self._fitter.defined_twice(request.document, request.offset, option.text):
+                path = tree.path(words_of(option.text))
+                twice = (n for n in path if self._fitter.defined_twice(request.document, request.offset, tree.text[n]))
+                words = ruled_out(tree, words, next(twice, path[-1]))
+        return words
+
+    def _make(self, request: Request, ranked: Ranked, choice: Choice, trace: dict[str, Any]) -> Suggestion | Reason:
+        """Return the suggestion that the gate chose, or why it cannot be shown."""
+        part = replace(ranked.options[choice.option], text=choice.text.rstrip())
+        keep = partial(self._keep, request, choice) if choice.ends else lambda lines: ((), choice.probability)
+        made = self._maker.make(request, ranked, part, choice.probability, trace, keep, whole=choice.ends)
+        if made is None:
+            return Reason.DOES_NOT_FIT
+        # What had to be cut, or stands behind the cursor already, may leave too little.
+        return made if len(added(request, made).strip()) >= LEAST else Reason.SAVES_LITTLE
 
     def _keep(self, request: Request, choice: Choice, lines: Sequence[str]) -> tuple[Sequence[str], float]:
         """Return the lines that may follow as far as the gate expects all of them, and the probability of all the text.

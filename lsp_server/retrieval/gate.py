@@ -169,6 +169,28 @@ def choose(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _
     return best(0, 1.0, 0.0)
 
 
+def ruled_out(tree: WordTree, words: Floats, node: int) -> Floats:
+    """Return the probability of each word, given that the author does not write the text up to a node.
+
+    What the text would have taken goes to its rivals, and to its own beginning as far as that has other endings.
+
+    :param words: the probability of each node, given the words before it.
+    """
+    path = []
+    while node:
+        path.append(node)
+        node = tree.parent[node]
+    whole, before = float(np.prod(words[path])), 1.0
+    out = words.copy()
+    for one in reversed(path):
+        upto, left = before * float(words[one]), max(before - whole, 1e-9)
+        siblings = tree.children[tree.parent[one]]
+        out[siblings] = np.minimum(words[siblings] * before / left, 1.0)
+        out[one] = max(0.0, upto - whole) / left
+        before = upto
+    return out
+
+
 def line_probability(tree: WordTree, words: Floats, text: str) -> float | None:
     """Return the probability that the line goes on with a whole text and ends there; None if the tree lacks its end."""
     node, probability = 0, 1.0

@@ -117,6 +117,13 @@ class WordTree:
         """Return the word of a node, with the blanks before it."""
         return self.text[node][len(self.text[self.parent[node]]) :] if node else ""
 
+    def path(self, words: Sequence[str]) -> list[int]:
+        """Return the nodes of a text's words, as far as the tree has them."""
+        path = [0]
+        for word in words:
+            path += [child for child in self.children[path[-1]] if self.word(child) == word and not self.ends[child]]
+        return path[1:]
+
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text, at most ``WORDS``, each with the blanks before it."""

@@ -14,7 +14,7 @@ from indexer.data_layout import index_directory
 from indexer.storage.reader import Index
 from lsp_server.refused_texts import is_refused
 from lsp_server.retrieval.engine import RetrievalEngine
-from lsp_server.retrieval.gate import Gate, choose, decide, line_probability
+from lsp_server.retrieval.gate import Gate, choose, decide, line_probability, ruled_out
 from lsp_server.retrieval.suggestions import added
 from lsp_server.retrieval.word_tree import INPUTS, WordTree, words_of
 from lsp_server.types import Answer, Document, Request, Suggestion
@@ -206,3 +206,36 @@ def test_a_file_of_an_earlier_version_is_no_gate(tmp_path: Path) -> None:
             Gate.load(path)
     path.write_text(Gate(Gate.shipped().trees, 0.9, -0.1).dumps())
     assert (Gate.load(path).slope, Gate.load(path).bias) == (0.9, -0.1)
+
+
+def test_what_is_ruled_out_leaves_its_probability_to_its_rivals() -> None:
+    tree = tree_of("transaction.commit(first)", "transaction.commit(second)")
+    words = probabilities(tree, first=0.6, second=0.3)
+    best = decide(tree, words, 0.5).shown
+    assert best is not None and best.text.startswith("transaction.commit(first")
+    other = decide(tree, ruled_out(tree, words, best.node), 0.5).shown
+    assert other is not None and other.text.startswith("transaction.commit(second")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ruling_out_is_the_probability_given_that_the_text_is_wrong(seed: int) -> None:
+    rng = random.Random(seed)
+    tree = tree_of(*("".join(rng.choice(["a", ".b", "(c", ", d"]) for _ in range(rng.randint(1, 5))) for _ in range(6)))
+    words = np.ones(len(tree.text))
+    for children in tree.children:
+        shares = np.array([rng.random() + 0.01 for _ in children])
+        words[children] = shares / shares.sum() if children else shares
+
+    def joint(odds: np.ndarray, node: int) -> float:
+        return float(odds[node]) * joint(odds, tree.parent[node]) if node else 1.0
+
+    node = rng.choice([one for one in range(1, len(tree.text)) if 0.01 < joint(words, one) < 0.99])
+    gone, after = joint(words, node), ruled_out(tree, words, node)
+    below = {node}
+    for one in range(node + 1, len(tree.text)):
+        below |= {one} if tree.parent[one] in below else set()
+    leaves = [one for one in range(1, len(tree.text)) if not tree.children[one]]
+    assert sum(joint(after, one) for one in leaves if one not in below) == pytest.approx(1, abs=1e-6), f"seed {seed}"
+    for one in leaves:
+        expected = 0.0 if one in below else joint(words, one) / (1 - gone)
+        assert joint(after, one) == pytest.approx(expected, abs=1e-6), f"seed {seed}"
