@@ -63,6 +63,8 @@ class Reason(StrEnum):
     STALE = "stale", "The document changed before the answer was ready, so the answer was dropped."
     CANCELLED = "cancelled", "The editor cancelled the request."
     LATE = "late", "The answer took too long and was dropped."
+    WITHDRAWN = "withdrawn", "A file was deleted or excluded before the answer was ready, so the answer was dropped."
+    RULES_CHANGED = "rules-changed", "A file that excludes others was written, so the answer was dropped."
 
     # Completions are off here.
     OFF = "off", "Completions are switched off."

@@ -5,6 +5,7 @@ Edits go through :class:`lsp_server.server.documents.Documents`, requests throug
 engine thread. Only the transport is left out. Positions are code points.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -47,6 +48,12 @@ class _Silent:
     def state_changed(self) -> None:
         """Do nothing."""
 
+    def first_index(self, name: str) -> None:
+        """Do nothing."""
+
+    def withdraw(self) -> None:
+        """Do nothing."""
+
     def show_progress(self, token: str, title: str, step: IndexProgress | None) -> None:
         """Do nothing."""
 
@@ -80,7 +87,7 @@ class TypingEditor:
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._thread = EngineThread()
-        self._session = Session(None, {}, self._thread, _Silent(), Factories())
+        self._session = Session(None, {}, self._thread, _Silent(), Factories(), asyncio.Semaphore())
         # A pause before each request would only make the replay slow: here no key overtakes a request.
         self._session.settings, self._session.engine = replace(settings, debounce_ms=0), engine
         self._documents = Documents(encoding=ENCODING, limit=settings.max_file_bytes)

@@ -28,7 +28,8 @@ from indexer.data_layout import (
     stat_cache_file,
 )
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
-from indexer.repository.walk import walk
+from indexer.repository import policy
+from indexer.repository.walk import Rules, walk
 from indexer.storage import compaction, fingerprint, generations, segment
 from indexer.storage.bm25_update import Bm25Update
 from indexer.storage.catalogue import Catalogue
@@ -45,6 +46,9 @@ _BATCH_BYTES = 400_000
 _NOTES = 5
 _PASSING = frozenset({"vanished", "unreadable"})
 """Reasons that say nothing about a file's content."""
+
+_FORBIDDEN = frozenset({policy.EXCLUDED, policy.ONDOLIGNORED, policy.KEY_FILE, policy.OWN_DATA})
+"""Reasons for which text that is in the index already must leave the disk at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +285,9 @@ class _Build:
             if not document.live:
                 self.bm25.revive(self.catalogue.segments[document.segment], document)
                 self.report.revived += 1
-        stays = not (self.report.added or self.report.removed or self.report.revived)
-        if base is not None and stays and base.settings == self.choice:
+        purge = base is None or base.settings != self.choice or self._holds_forbidden(alive)
+        stays = not (self.report.added or self.report.removed or self.report.revived or purge)
+        if base is not None and stays:
             return base
         self.report.changed = True
         records = (*self.catalogue.with_live(self.kept, self.now), *sorted(self.new_records, key=lambda r: r.number))
@@ -300,9 +305,17 @@ class _Build:
             counts={name: getattr(self.report, name) for name in _COUNTS},
         )
         manifest = self.bm25.commit(manifest, base)
-        purge = base is None or base.settings != self.choice
         self.target.collect([manifest] if purge or base is None else [manifest, base])
         return self._compact(manifest, purge=purge)
+
+    def _holds_forbidden(self, alive: set[int]) -> bool:
+        """Whether the segments hold text that was deleted and that settings or ignore files exclude now."""
+        rules = Rules(self.root, self.settings)
+        return any(
+            document.id not in alive and rules.reason(document.path) in _FORBIDDEN
+            for segment in self.catalogue.segments.values()
+            for document in segment.documents
+        )
 
     def _compact(self, manifest: Manifest, *, purge: bool) -> Manifest:
         """Rewrite the segments for which that is due, as one more generation."""
@@ -318,12 +331,25 @@ class _Build:
             files=files,
             next_segment=max([manifest.next_segment, *(record.number + 1 for record in records)]),
         )
-        newer = Bm25Update(self.target, manifest).commit(newer, manifest)
+        newer = self._bm25_after(newer, manifest, purge=purge).commit(newer, manifest)
         expired = any(
             record.dead and self.now - record.dead_since > compaction.DEAD_SECONDS for record in manifest.segments
         )
         self.target.collect([newer] if purge or expired else [newer, manifest])
         return newer
+
+    def _bm25_after(self, newer: Manifest, manifest: Manifest, *, purge: bool) -> Bm25Update:
+        """The BM25 index after segments were rewritten: the one before, which keeps the terms of deleted documents.
+
+        :param purge: make it again, so that these terms are gone from the disk as well.
+        """
+        if not purge:
+            return Bm25Update(self.target, manifest)
+        fresh = Bm25Update(self.target, None)
+        catalogue = Catalogue(self.target.segments, newer)
+        for document in catalogue.live():
+            fresh.revive(catalogue.segments[document.segment], document)
+        return fresh
 
     def _preparing(self, total_bytes: int) -> _Preparing:
         embed = segment.has_encoder()

@@ -76,6 +76,11 @@ class Rules:
         self._own = _own_data(root, settings)
         self.problems: list[Skip] = []
 
+    @property
+    def files(self) -> list[str]:
+        """The ignore files with patterns that were read so far."""
+        return [f"{folder}/{self._name}" if folder else self._name for folder, spec in self._specs.items() if spec]
+
     def reason(self, path: str) -> str | None:
         """Why the file at ``path`` is left out by its name, or None."""
         if self._own is not None and (path + "/").startswith(self._own):

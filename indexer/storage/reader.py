@@ -1,13 +1,15 @@
 """One generation of the index, opened for reading: documents, texts, chunks, and the ways to find them.
 
-An :class:`Index` never changes. All its files are mapped when it is opened, so it stays usable while newer generations
-are committed and older ones are removed; open the index again to see a newer one. Several threads may use it.
+The files of an :class:`Index` never change. They are mapped when it is opened, so it stays usable while newer
+generations are committed and older ones are removed; open the index again to see a newer one. Documents can be left out
+of an open index, for example because their files were deleted. Several threads may use it.
 """
 
 import shutil
 import tempfile
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,13 +55,15 @@ class Index:
             record.number: Segment(store.segments / f"{record.number:08d}", record.number, record.dead)
             for record in manifest.segments
         }
-        if settings is not None and fingerprint.settings(settings) != manifest.settings:
-            self._narrow(settings)
         live = [document for segment in self.segments.values() for document in segment.documents if document.live]
         self.documents: dict[str, IndexedDocument] = {
             document.path: document for document in sorted(live, key=lambda document: document.path)
         }
         self._by_id = {document.id: document for document in live}
+        self._live = set(self._by_id)
+        if settings is not None and fingerprint.settings(settings) != manifest.settings:
+            most = settings.max_file_bytes
+            self.leave_out(lambda one: one.size > most or accepts_path(one.path, settings) is not None)
         self.bm25 = _open_bm25(store.generations / f"{manifest.generation:08d}" / "bm25")
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._chunks: OrderedDict[int, list[Chunk]] = OrderedDict()
@@ -80,6 +84,20 @@ class Index:
             except FileNotFoundError:
                 continue  # A writer removed this generation between the check and the mapping; there is a newer one.
         raise IndexMissing(f"the index in {directory} vanished while it was opened", "run `ondol index` again")
+
+    def leave_out(self, unwanted: Callable[[IndexedDocument], bool]) -> int:
+        """Stop using every live document that ``unwanted`` chooses, in this reader alone; return how many there were.
+
+        Others may read meanwhile: each of them sees a document or does not. What they keep, they have to forget.
+        """
+        chosen = [document for document in self.documents.values() if unwanted(document)]
+        for document in chosen:
+            self.segments[document.segment].hide(document.local)
+        if chosen:
+            paths = {document.path for document in chosen}
+            self.documents = {path: one for path, one in self.documents.items() if path not in paths}
+            self._live = self._live - {document.id for document in chosen}
+        return len(chosen)
 
     def document(self, path: str) -> IndexedDocument | None:
         """The live document of a path, or None."""
@@ -147,7 +165,7 @@ class Index:
     def bm25_search(self, terms: list[str], limit: int) -> list[tuple[int, float]]:
         """The best live chunks by BM25: keys and scores."""
         hits = self.bm25.search(terms, limit)
-        return [(key, score) for key, score in hits if key >> CHUNK_BITS in self._by_id]
+        return [(key, score) for key, score in hits if key >> CHUNK_BITS in self._live]
 
     def vector_search(self, vector: NDArray[np.float32], limit: int) -> list[tuple[int, float]]:
         """The live chunks whose vectors are nearest to a unit vector: keys and inner products."""
@@ -167,15 +185,6 @@ class Index:
             for segment in self.segments.values()
             if segment.vector_data is not None
         ]
-
-    def _narrow(self, settings: Settings) -> None:
-        """Hide documents that ``settings`` leave out though the index holds them."""
-        for segment in self.segments.values():
-            for document in segment.documents:
-                if document.live and (
-                    document.size > settings.max_file_bytes or accepts_path(document.path, settings) is not None
-                ):
-                    segment.hide(document.local)
 
 
 def _open_bm25(directory: Path) -> "Bm25":

@@ -21,6 +21,7 @@ from lsp_server.server.completions import Completions
 from lsp_server.server.documents import Change, Documents, OpenDocument, path_of
 from lsp_server.server.engine_thread import EngineThread
 from lsp_server.server.factories import Factories
+from lsp_server.server.file_events import FileEvents
 from lsp_server.server.index_process import IndexProgress
 from lsp_server.server.logs import describe
 from lsp_server.server.next_edits import NextEdits
@@ -34,8 +35,10 @@ from lsp_server.telemetry.traces import Recorder, Traces
 log = logging.getLogger(__name__)
 
 ERROR_EVERY_S: Final = 600.0
-CHECK_EVERY_S: Final = 5.0
+LOOK_EVERY_S: Final = 1.0
 STATUS_EVERY_S: Final = 0.2
+FIRST_INDEX_S: Final = 0.5
+"""Repositories that are indexed for the first time within this time are named in one message."""
 
 
 class Server(LanguageServer):
@@ -65,9 +68,11 @@ class Server(LanguageServer):
         self.completions = Completions(self.documents, self.repositories, self._thread, self.traces, self.feedback)
         self.completions.on_error = self._show_error
         self.completions.on_trouble = self._show_trouble
+        self.file_events = FileEvents(self, self.repositories)
         self.next_edits = NextEdits(self.documents, self.repositories, self._thread, self.traces)
         self._started = False
         self._first_folders: list[str] = []
+        self._first_indexes: list[str] = []
         self._messages: set[str] = set()
         self._error_shown = -ERROR_EVERY_S
         self._status: dict[str, Any] = {}
@@ -114,7 +119,8 @@ class Server(LanguageServer):
         if not self._first_folders:
             self.repositories.outside()
         self.state_changed()
-        self._check_regularly()
+        self.watch_files()
+        self._tasks.start(self._look_regularly())
 
     def configure(self, given: Mapping[str, Any]) -> None:
         """Take settings that the editor changed; keys that are not Ondol's are ignored."""
@@ -130,10 +136,17 @@ class Server(LanguageServer):
         self.repositories.close()
         self._recorder.close()
 
-    def _check_regularly(self) -> None:
-        for session in self.repositories.sessions():
-            session.check(time.monotonic())
-        asyncio.get_running_loop().call_later(CHECK_EVERY_S, self._check_regularly)
+    def watch_files(self) -> None:
+        """Ask the editor to watch the folders that are open now."""
+        self.file_events.watch(one.root for one in self.repositories.sessions() if one.root is not None)
+
+    async def _look_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self.repositories.look(reported=self.file_events.watched)
+            except Exception as error:
+                log.error("looking for changed files failed: %s", describe(error))
 
     # Documents
 
@@ -175,6 +188,21 @@ class Server(LanguageServer):
         log.info("shown to the user: %s", message)
         kind = types.MessageType.Warning if problem else types.MessageType.Info
         self.window_show_message(types.ShowMessageParams(type=kind, message=message))
+
+    def first_index(self, name: str) -> None:
+        """Tell the user that a repository is indexed for the first time; several at once are one message."""
+        self._first_indexes.append(name)
+        if len(self._first_indexes) == 1:
+            asyncio.get_running_loop().call_later(FIRST_INDEX_S, self._say_first_indexes)
+
+    def _say_first_indexes(self) -> None:
+        names, self._first_indexes = self._first_indexes, []
+        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more folders" if len(names) > 3 else "")
+        self.show_message(f"Ondol is indexing {listed} for the first time; until then it completes from open files.")
+
+    def withdraw(self) -> None:
+        """Drop answers in work and remembered texts: they may come from a file that may not be used any more."""
+        self.completions.withdraw()
 
     def _show_error(self, error: str) -> None:
         now = time.monotonic()

@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from lsp_server.reasons import Reason
@@ -119,6 +119,12 @@ class Completions:
         if item is not None:
             self._prefetch(key_of(uri), item)
 
+    def withdraw(self) -> None:
+        """End every request and forget every item: a file that they come from may not be used any more."""
+        for key in list(self._newest):
+            self._end(key, Reason.WITHDRAWN)
+        self._memory.clear()
+
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self.changed(uri)
@@ -198,7 +204,6 @@ class Completions:
     async def _complete(
         self, request: EditorRequest, document: OpenDocument, context: RequestContext, record: dict[str, Any]
     ) -> list[Item] | None:
-        context.session.check(time.monotonic())
         record |= {"path": context.path, "language": context.language, "version": document.version}
         record["precision"] = context.settings.precision
         snapshot = self._usable(context)
@@ -229,7 +234,7 @@ class Completions:
                 del self._newest[request.key]
         if isinstance(answer, Reason):
             record["reason"] = answer
-            return [] if answer is Reason.LATE else None
+            return None if answer in (Reason.SUPERSEDED, Reason.STALE) else []
         return self._items(running, answer)
 
     def _standing(
@@ -253,6 +258,18 @@ class Completions:
         return Reason.LANGUAGE_OFF if off & context.languages else context.snapshot
 
     async def _ask_engine(self, running: _Running) -> Answer | Reason:
+        """The engine's answer under the rules that hold now, or the reason why there is none."""
+        answer = await self._ask_once(running)
+        if not isinstance(answer, Answer) or answer.reason is not Reason.RULES_CHANGED:
+            return answer
+        self._workspace.rules_changed(running.context.session)
+        context = self._workspace.request_context(running.document)
+        snapshot = self._usable(context)
+        if isinstance(snapshot, Reason):
+            return snapshot
+        return await self._ask_once(replace(running, context=context, snapshot=snapshot))
+
+    async def _ask_once(self, running: _Running) -> Answer | Reason:
         """The engine's answer, or the reason why there is none."""
         request, context, snapshot, ended = running.request, running.context, running.snapshot, running.ended
         if request.automatic and context.settings.debounce_ms:

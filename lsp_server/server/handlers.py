@@ -19,6 +19,7 @@ from lsp_server.server.completions import EditorRequest
 from lsp_server.server.documents import OpenDocument, path_of
 from lsp_server.server.item_memory import Item
 from lsp_server.server.logs import describe
+from lsp_server.server.rule_files import RULE_FILES
 from lsp_server.telemetry.traces import explain
 
 T = TypeVar("T")
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 ACCEPTED = "ondol.accepted"
 DISMISSED = "ondol.dismissed"
-RULE_FILES = (".ondolignore", ".ondol.toml")
 _TRIGGERS = (".", "(", " ")
 
 
@@ -159,10 +159,11 @@ class Handlers:
         """Update a repository's index soon after a document was saved."""
         document = self._server.documents.get(params.text_document.uri)
         if document is not None:
+            session = self._server.repositories.owner(document).session
             if PurePosixPath(params.text_document.uri).name in RULE_FILES:
-                self._server.repositories.rules_changed()
+                self._server.repositories.rules_changed(session)
             self._server.next_edits.saved(params.text_document.uri)
-            self._server.repositories.owner(document).session.update_index_soon()
+            session.update_index_soon()
 
     async def configuration(self, params: types.DidChangeConfigurationParams) -> None:
         """Take changed settings; a client that sends none is asked for its section ``ondol``."""
@@ -191,6 +192,7 @@ class Handlers:
         for folder in params.event.added:
             if (path := path_of(folder.uri)) is not None:
                 self._server.repositories.add_folder(path)
+        self._server.watch_files()
 
     @guarded(_nothing)
     def shown(self, params: Any) -> None:

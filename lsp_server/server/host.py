@@ -35,5 +35,11 @@ class Host(Protocol):
     def state_changed(self) -> None:
         """Take note that a session's state changed."""
 
+    def first_index(self, name: str) -> None:
+        """Tell the user that a repository is indexed for the first time; several at once are one message."""
+
+    def withdraw(self) -> None:
+        """Drop answers in work and remembered texts: they may come from a file that may not be used any more."""
+
     def show_progress(self, token: str, title: str, step: IndexProgress | None) -> None:
         """Show progress under a token; None ends it."""

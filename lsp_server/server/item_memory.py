@@ -57,6 +57,10 @@ class ItemMemory:
         """Forget a document's item."""
         self._last.pop(key, None)
 
+    def clear(self) -> None:
+        """Forget every item."""
+        self._last.clear()
+
     def rest(self, key: str, text: str, offset: int) -> Item | None:
         """The rest of a document's item, with the same id; None where what was typed does not agree with it."""
         last = self._last.get(key)

@@ -21,7 +21,9 @@ from pygls.protocol import (
     lsp_method,
 )
 
+from lsp_server.server import file_events
 from lsp_server.server.documents import Change, Documents
+from lsp_server.server.file_events import FileEvents
 from lsp_server.server.logs import describe
 from lsp_server.server.transport import Transport
 
@@ -36,6 +38,7 @@ class DocumentHost(Protocol):
 
     transport: Transport
     documents: Documents
+    file_events: FileEvents
     fallback: bool
 
     def prepare(self, params: types.InitializeParams) -> None:
@@ -97,6 +100,9 @@ class OndolProtocol(LanguageServerProtocol):
                 self._refuse(identifier if valid else None, *wrong)
             return
         try:
+            if method in file_events.METHODS:
+                self.host.file_events.take(str(method), message.get("params"))
+                return
             if method in COMPLETIONS:
                 _mend(message)
             self.handle_message(self.structure_message(message))
@@ -141,6 +147,8 @@ class OndolProtocol(LanguageServerProtocol):
         result: types.InitializeResult = yield from super().lsp_initialize(params)
         encoding = result.capabilities.position_encoding or types.PositionEncodingKind.Utf16
         self.host.documents.encoding = str(getattr(encoding, "value", encoding))
+        if result.capabilities.workspace is not None:
+            result.capabilities.workspace.file_operations = self.host.file_events.offered()
         if not self.host.fallback:
             result.capabilities.completion_provider = None
         return result

@@ -1,7 +1,7 @@
 """Keeps the index of one repository open and up to date while the server runs.
 
-The index is opened in the background. A new generation is noticed by its pointer file, another commit by git's files;
-saved files and commits start `ondol index` as a child process. Knows no protocol and no engine.
+The index is opened in the background. A new generation is noticed by its pointer file. Saved files, changes on disk and
+commits start `ondol index` as a child process. Knows no protocol and no engine.
 """
 
 import asyncio
@@ -23,11 +23,18 @@ from lsp_server.server.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-CHECK_EVERY_S: Final = 1.0
 AFTER_SAVE_S: Final = 1.0
-AFTER_START_S: Final = 3.0
+AFTER_CHANGE_S: Final = 0.25
+AFTER_START_S: Final = 1.0
 BUSY_S: Final = 20.0
 LONGEST_WAIT_S: Final = 60.0
+
+QUIET_S: Final = 10.0
+"""Changes on disk after this long without an update begin a new series."""
+
+LONGEST_PAUSE: Final = 3
+"""Between the updates of a long series of changes (a build that writes files for an hour) is a pause of at most this
+many times an update; the first two updates of a series follow at once."""
 
 
 class IndexUser(Protocol):
@@ -43,8 +50,11 @@ class IndexUser(Protocol):
         """The state that was reported last."""
         ...
 
-    def use_index(self, index: Any) -> None:
-        """Take an index that was opened; called on a background thread."""
+    def prepare_index(self, index: Any) -> None:
+        """Leave out of an index that was opened what has gone since it was made; called on a background thread."""
+
+    def take_index(self, index: Any) -> None:
+        """Use an index that was opened and prepared."""
 
     def report(self, state: SessionState, *, message: bool = False) -> None:
         """Take a new state, and show the user its message if ``message`` is true."""
@@ -53,26 +63,31 @@ class IndexUser(Protocol):
 class RepositoryIndex:
     """The index of the repository at ``root``. Lives on the loop."""
 
-    def __init__(self, root: Path, user: IndexUser, host: Host, factories: Factories, tasks: Tasks) -> None:
+    def __init__(
+        self, root: Path, user: IndexUser, host: Host, factories: Factories, tasks: Tasks, slots: asyncio.Semaphore
+    ) -> None:
         self.opened: Any = None
         self._root, self._name = root, root.name
         self._user, self._host, self._factories, self._tasks = user, host, factories, tasks
+        self._slots = slots
         self._process: IndexProcess | None = None
+        self._running = False
         self._again: bool | None = None  # whether another run is due, and whether from nothing
         self._timer: asyncio.TimerHandle | None = None
         self._stamp: tuple[int, ...] = ()
-        self._head: tuple[int, ...] = ()
-        self._checked = 0.0
+        self._outdated = False
+        self._narrowed = False
+        self._series = 0
+        self._ended = 0.0
         self._update_took = 0.0
         self._directory: Path | None = None
         self._closed = False
 
     async def start(self) -> None:
         """Open the index, and update it a little later."""
-        self._head = self._head_stamp()
         await self._open()
         if self.opened is not None:
-            self.update_soon(AFTER_START_S)
+            self._schedule(AFTER_START_S)
 
     def close(self) -> None:
         """Stop the child and the timer; call before the process ends."""
@@ -82,31 +97,47 @@ class RepositoryIndex:
         if self._process is not None:
             self._process.kill()
 
-    def check(self, now: float) -> None:
-        """Notice a new generation or another commit checked out; cheap, at most once a second."""
-        if self._closed or now - self._checked < CHECK_EVERY_S:
-            return
-        self._checked = now
-        if self._process is None:
-            head = self._head_stamp()
-            if head != self._head:
-                self._head = head
-                self.update_soon()
-        if self._current_stamp() != self._stamp:
+    def check(self, stamp: tuple[int, ...]) -> None:
+        """Open the index again where another process has made a new generation.
+
+        :param stamp: the pointer file's now, from :meth:`current_stamp`.
+        """
+        if not self._closed and not self._running and stamp != self._stamp:
             self._tasks.start(self._open_again())
 
-    def update_soon(self, seconds: float = AFTER_SAVE_S) -> None:
+    def update_soon(self) -> None:
         """Update the index once nothing was saved for a while.
 
         The wait is at least three times as long as the last update took, so that editors which save at every pause do
         not keep a core busy. Open documents are searchable without an update.
         """
+        self._schedule(max(AFTER_SAVE_S, min(3 * self._update_took, LONGEST_WAIT_S)))
+
+    def files_changed(self, *, left_out: bool = False) -> None:
+        """Update the index at once: files changed on disk, so answers may be outdated.
+
+        :param left_out: whether documents were left out of the open index, which an unchanged one gets back.
+        """
+        self._outdated = True
+        self._narrowed |= left_out
+        now = asyncio.get_running_loop().time()
+        if now - self._ended > QUIET_S:
+            self._series = 0
+        pause = min(max(self._series - 1, 0), LONGEST_PAUSE) * self._update_took
+        self._schedule(max(AFTER_CHANGE_S, self._ended + pause - now), sooner=True)
+        if self.opened is not None and self._user.state.name == "ready":
+            self._ready()
+
+    def _schedule(self, seconds: float, *, sooner: bool = False) -> None:
+        """Update the index after some seconds, instead of the update that waits; ``sooner`` keeps an earlier one."""
         if self._closed:
             return
-        seconds = max(seconds, min(3 * self._update_took, LONGEST_WAIT_S))
+        loop = asyncio.get_running_loop()
         if self._timer is not None:
+            if sooner and loop.time() < self._timer.when() <= loop.time() + seconds:
+                return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.update)
+        self._timer = loop.call_later(seconds, self.update)
 
     def update(self, *, full: bool = False) -> None:
         """Build or update the index in a child process, one at a time.
@@ -115,36 +146,51 @@ class RepositoryIndex:
         """
         if self._closed:
             return
-        if self._process is not None:
+        if self._running:
             self._again = bool(self._again) or full
             return
+        self._running = True
         first = self.opened is None
         if first:
             self._user.report(SessionState("indexing", f"indexing {self._name}", 0))
+        self._tasks.start(self._run(first=first, full=full))
+
+    async def _run(self, *, first: bool, full: bool) -> None:
+        """Run the child as soon as one of the few places for children is free, and open what it made."""
         token = f"ondol-index-{id(self):x}"
         try:
-            self._process = self._factories.index_process(
-                self._root, self._user.settings, lambda p: self._show(p, token, first), full=full
-            )
+            async with self._slots:
+                self._outdated, began = False, time.monotonic()
+                self._process = self._factories.index_process(
+                    self._root, self._user.settings, lambda p: self._show(p, token, first), full=full
+                )
+                outcome = await self._process.outcome
         except OSError as error:
             self._user.report(SessionState("problem", f"indexing could not start ({error.strerror})"), message=True)
             return
-        self._tasks.start(self._finish(self._process, token, first))
+        finally:
+            self._process, self._running = None, False
+        if not first:
+            self._update_took = time.monotonic() - began
+        self._ended, self._series = asyncio.get_running_loop().time(), self._series + 1
+        await self._finish(outcome, token, first)
 
     # Opening
 
     async def _open(self) -> None:
         settings = self._user.settings
-        self._stamp = self._current_stamp()
+        self._stamp = self.current_stamp()
+        self._narrowed = False
 
         def work() -> Any:
             index = self._factories.open_index(settings, self._root)
-            self._user.use_index(index)
+            self._user.prepare_index(index)
             _load_secret_rules()
             return index
 
         try:
             self.opened = await background(work, "index-open")
+            self._user.take_index(self.opened)
         except IndexMissing:
             self._missing()
         except IndexDamaged as error:
@@ -160,7 +206,7 @@ class RepositoryIndex:
             self._ready()
 
     async def _open_again(self) -> None:
-        if self._current_stamp() != self._stamp and self._process is None:
+        if self.current_stamp() != self._stamp and not self._running:
             await self._open()
 
     def _missing(self) -> None:
@@ -168,9 +214,7 @@ class RepositoryIndex:
             message = f"{self._name} is not a project, so it is not indexed; completing from open files"
             self._user.report(SessionState("ready", message))
             return
-        self._host.show_message(
-            f"Ondol is indexing {self._name} for the first time; until then it completes from open files."
-        )
+        self._host.first_index(self._name)
         self.update()
 
     def _too_wide(self) -> bool:
@@ -182,7 +226,8 @@ class RepositoryIndex:
 
     def _ready(self) -> None:
         count, generation = len(self.opened.documents), self.opened.generation
-        message = f"{self._name}: {count:,} files indexed"
+        updating = ", updating" if self._outdated else ""
+        message = f"{self._name}: {count:,} files indexed{updating}"
         self._user.report(SessionState("ready", message, documents=count, generation=generation))
         if self.opened.problem:
             self._host.show_message(f"Ondol: {self.opened.problem}", problem=True)
@@ -195,26 +240,23 @@ class RepositoryIndex:
             self._user.report(SessionState("indexing", message, progress.percent))
             self._host.show_progress(token, f"Ondol: indexing {self._name}", progress)
 
-    async def _finish(self, process: IndexProcess, token: str, first: bool) -> None:
-        began = time.monotonic()
-        outcome = await process.outcome
-        self._process = None
-        if not first:
-            self._update_took = time.monotonic() - began
+    async def _finish(self, outcome: IndexOutcome, token: str, first: bool) -> None:
         if first:
             self._host.show_progress(token, "", None)
         if self._closed:
             return
         if outcome.code == 0:
-            if self.opened is None or self._current_stamp() != self._stamp:
+            if self.opened is None or self._narrowed or self.current_stamp() != self._stamp:
                 await self._open()
-            elif self._user.state.name != "ready":
+            else:
                 self._ready()
         else:
             self._failed(outcome)
         again, self._again = self._again, None
-        if again is not None:
-            self.update(full=again)
+        if again:
+            self.update(full=True)
+        elif again is not None:
+            self.files_changed()
 
     def _failed(self, outcome: IndexOutcome) -> None:
         log.warning("indexing ended with %d: %s", outcome.code, outcome.said)
@@ -222,14 +264,13 @@ class RepositoryIndex:
             if self.opened is None:
                 message = f"{self._name} is being indexed by another Ondol process"
                 self._user.report(SessionState("indexing", message))
-            self.update_soon(BUSY_S)
+            self._schedule(BUSY_S)
             return
         said = outcome.said or f"it ended with {outcome.code}"
         self._user.report(SessionState("problem", f"the index of {self._name} is not up to date: {said}"), message=True)
 
-    # Stamps of files, which change when the files do
-
-    def _current_stamp(self) -> tuple[int, ...]:
+    def current_stamp(self) -> tuple[int, ...]:
+        """The time, inode and size of the file that names the newest generation; from any thread."""
         settings = self._user.settings
         with contextlib.suppress(OSError, OndolError):
             if self._directory is None or settings.data_dir not in self._directory.parents:
@@ -237,13 +278,6 @@ class RepositoryIndex:
             found = index_pointer_file(self._directory).stat()
             return (found.st_mtime_ns, found.st_ino, found.st_size)
         return ()
-
-    def _head_stamp(self) -> tuple[int, ...]:
-        stamps = []
-        for name in ("HEAD", "logs/HEAD"):
-            with contextlib.suppress(OSError):
-                stamps.append((self._root / ".git" / name).stat().st_mtime_ns)
-        return tuple(stamps)
 
 
 def _load_secret_rules() -> None:

@@ -21,8 +21,10 @@ from indexer.errors import OndolError
 from lsp_server.reasons import Reason
 from lsp_server.server.engine_thread import EngineThread, Job
 from lsp_server.server.factories import Factories
+from lsp_server.server.folder_poll import Found
 from lsp_server.server.host import Host, SessionState
 from lsp_server.server.logs import describe
+from lsp_server.server.repository_files import RepositoryFiles, is_rule_file
 from lsp_server.server.repository_index import RepositoryIndex
 from lsp_server.server.tasks import Tasks
 from lsp_server.telemetry.traces import STATS_BYTES, TRACE_BYTES, Ring, ring_of
@@ -36,10 +38,17 @@ class Session:
 
     :param root: the repository; None for documents outside of every repository, which have no index.
     :param options: the editor's settings.
+    :param slots: places for processes that build indexes.
     """
 
     def __init__(
-        self, root: Path | None, options: Mapping[str, Any], thread: EngineThread, host: Host, factories: Factories
+        self,
+        root: Path | None,
+        options: Mapping[str, Any],
+        thread: EngineThread,
+        host: Host,
+        factories: Factories,
+        slots: asyncio.Semaphore,
     ) -> None:
         self.root = root
         self.settings = Settings()
@@ -49,7 +58,8 @@ class Session:
         self.stats: Ring | None = None
         self._thread, self._host, self._factories = thread, host, factories
         self._tasks = Tasks()
-        self._index = RepositoryIndex(root, self, host, factories, self._tasks) if root is not None else None
+        self._files = RepositoryFiles(root) if root is not None else None
+        self._index = RepositoryIndex(root, self, host, factories, self._tasks, slots) if root is not None else None
         self._load_settings(options)
 
     # Starting and stopping
@@ -89,12 +99,36 @@ class Session:
     # Settings and the engine
 
     def configure(self, options: Mapping[str, Any]) -> None:
-        """Take new settings of the editor; the engine is rebuilt if they differ."""
+        """Take new settings of the editor and the rules on disk; what they exclude is not used from now on.
+
+        The engine is rebuilt if the settings differ.
+        """
         before = self.settings
         self._load_settings(options)
         if self.settings != before:
-            moved = self.settings.data_dir != before.data_dir or self.settings.exclude != before.exclude
-            self._tasks.start(self._rebuild(moved))
+            self._rebuild(moved=self.settings.data_dir != before.data_dir)
+        elif self._files is not None:
+            self._narrow()
+
+    def _narrow(self) -> None:
+        """Leave out of the index what the rules on disk exclude now; later requests wait for it."""
+        files, settings = self._files, self.settings
+
+        def work(_: Callable[[], bool]) -> int:
+            index = self.index
+            if files is None or index is None:
+                return 0
+            count = files.narrow(index, settings)
+            self.use_index(index)
+            return count
+
+        self._tasks.start(self._update_after(self._thread.submit(work)))
+
+    async def _update_after(self, job: Job[int]) -> None:
+        """Update the index when documents were left out of it, so that their bytes leave the disk as well."""
+        await job.future
+        if self._index is not None:
+            self._index.files_changed(left_out=True)
 
     def _load_settings(self, options: Mapping[str, Any]) -> None:
         self.settings, problems = config.load(self.root, init_options=options)
@@ -115,17 +149,26 @@ class Session:
             lambda: self._on_loop(self._host.state_changed),
         )
 
-    async def _rebuild(self, moved: bool) -> None:
-        """Rebuild the engine under new settings.
+    def _rebuild(self, *, moved: bool) -> None:
+        """Rebuild the engine under new settings; later requests wait for it.
 
-        :param moved: whether the settings change where the index is or what is in it.
+        :param moved: whether the settings change where the index is.
         """
-        index = self._index.opened if self._index is not None else None
-        before = self.engine
-        try:
-            self.engine = await self._thread.submit(lambda _: self._make_engine(index)).future
+        files, settings = self._files, self.settings
+
+        def make(_: Callable[[], bool]) -> None:
+            index = self.index
+            if files is not None and index is not None:
+                files.narrow(index, settings)
+            before, self.engine = self.engine, self._make_engine(index)
             if before is not None:
                 before.stop()
+
+        self._tasks.start(self._rebuilt(self._thread.submit(make), moved=moved))
+
+    async def _rebuilt(self, making: Job[None], *, moved: bool) -> None:
+        try:
+            await making.future
         except Exception as error:
             log.error("the engine did not take the new settings: %s", describe(error))
             self._host.show_message(
@@ -133,6 +176,8 @@ class Session:
             )
         if moved:
             self.update_index()
+        elif self._index is not None:
+            self._index.files_changed(left_out=True)
         self._host.state_changed()
 
     def _on_loop(self, call: Callable[[], None]) -> None:
@@ -172,17 +217,72 @@ class Session:
         return self._index.opened if self._index is not None else None
 
     def use_index(self, index: Any) -> None:
-        """Give the engine an index that was opened; on a background thread."""
+        """Give the engine an index that was opened, or that has fewer documents now; from any thread."""
         if self.engine is not None:
             self.engine.set_index(index)
 
-    def check(self, now: float) -> None:
-        """Notice a new index or another commit checked out; cheap.
+    def prepare_index(self, index: Any) -> None:
+        """Leave out of an index that was opened what is gone or excluded; on a background thread."""
+        if self._files is not None:
+            self._files.prepare(index, self.settings)
 
-        :param now: a value of ``time.monotonic``.
+    def take_index(self, index: Any) -> None:
+        """Use an index that was opened and prepared, under the rules that hold by now."""
+        self.use_index(index)
+        if self._files is not None and not self._files.is_current(self.settings):
+            self._narrow()
+
+    # Files on disk
+
+    def look(self, budget: int) -> tuple[Found, tuple[int, ...]]:
+        """Look for changes on disk, ``budget`` files at most, and for a new index; on a background thread."""
+        if self._files is None or self._index is None or self._index.opened is None:
+            return Found(), self._index.current_stamp() if self._index is not None else ()
+        return self._files.look(budget), self._index.current_stamp()
+
+    def take(self, found: Found, stamp: tuple[int, ...], is_open: Callable[[str], bool]) -> bool:
+        """Act on the result of :meth:`look`; see :meth:`files_changed`."""
+        if self._index is None or self.engine is None or self.state.name == "starting":
+            return False
+        self._index.check(stamp)
+        if found.checkout:
+            self._index.files_changed()
+        return self.files_changed(found.gone, found.changed, is_open)
+
+    def files_changed(self, gone: list[str], changed: list[str], is_open: Callable[[str], bool]) -> bool:
+        """Stop using files that are gone, and update the index.
+
+        :param gone: paths of files and folders, relative to the root. :param changed: the same.
+        :param is_open: whether a document of this path is open; its text is searchable without an update.
+        :returns: whether a rule file is among them, so that the rules have to be applied again.
         """
-        if self._index is not None and self.engine is not None and self.state.name != "starting":
-            self._index.check(now)
+        index, files = self.index, self._files
+        if index is None or files is None or self._index is None:
+            return False
+        lost = [path for path in gone if files.is_indexed(index, path)]
+        if lost:
+            self._host.withdraw()
+            self._leave_out(lost)
+        written = [path for path in changed if files.is_wanted(path)]
+        if any(not is_open(path) for path in written):
+            self._index.files_changed()
+        elif written:
+            self._index.update_soon()
+        return any(is_rule_file(path) for path in (*gone, *changed))
+
+    def _leave_out(self, lost: list[str]) -> None:
+        """Leave lost files out of the index; later requests wait for it."""
+
+        def work(_: Callable[[], bool]) -> int:
+            index = self.index
+            count = self._files.leave_out(index, lost) if index is not None and self._files is not None else 0
+            if count:
+                self.use_index(index)
+            return count
+
+        self._tasks.start(self._update_after(self._thread.submit(work)))
+
+    # Updates of the index
 
     def update_index_soon(self) -> None:
         """Update the index once nothing was saved for a while."""
@@ -205,11 +305,18 @@ class Session:
                 return candidate.relative_to(self.root).as_posix()
         return None
 
+    def below(self, path: str) -> str | None:
+        """The path of a file or folder below the root, which need not exist; None outside. Cheaper than `relative`."""
+        root = str(self.root)
+        return path[len(root) + 1 :] if path.startswith(root + "/") else self.relative(path)
+
     def complete(self, updates: list[Document], request: Request, cancelled: Callable[[], bool]) -> Answer:
         """Bring the engine up to date and complete; on the engine's thread."""
         engine = self.engine
         if engine is None:
             return Answer((), Reason.STARTING)
+        if self._files is not None and self._files.rules.changed():
+            return Answer((), Reason.RULES_CHANGED)
         for document in updates:
             engine.update(document)
         return engine.complete(request, cancelled)

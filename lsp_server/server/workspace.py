@@ -17,11 +17,20 @@ from indexer.config import Settings
 from indexer.errors import UserError
 from lsp_server.reasons import Reason
 from lsp_server.server.documents import Documents, OpenDocument, key_of, path_of
-from lsp_server.server.engine_thread import EngineThread
+from lsp_server.server.engine_thread import EngineThread, background
 from lsp_server.server.factories import Factories
 from lsp_server.server.host import STATES, Host, SessionState
 from lsp_server.server.session import Session
 from lsp_server.types import Document, Engine
+
+INDEX_PROCESSES: Final = 2
+"""Processes that build or update indexes at the same time, however many folders are open."""
+
+LOOKS: Final = 1_500
+"""Files and folders that are looked at every second where the editor does not report changes: 5 ms of a core."""
+
+LOOKS_BESIDE_EVENTS: Final = 150
+LEAST_LOOKS: Final = 20
 
 IDLE_S: Final = 0.3
 """An edited document is made searchable after this long without an edit, or before another document is completed."""
@@ -87,6 +96,7 @@ class Workspace:
         self.options = options
         self._documents = documents
         self._thread, self._host, self._factories = thread, host, factories
+        self._slots = asyncio.Semaphore(INDEX_PROCESSES)
         self._sessions: dict[Path, Session] = {}
         self._outside: Session | None = None
         self._folders: dict[str, Path] = {}
@@ -133,8 +143,10 @@ class Workspace:
         """Hand new settings to every session."""
         self.options = options
         for session in self.sessions():
-            session.configure(options)
+            self._configure(session)
         self._owners.clear()
+        self._host.withdraw()
+        self._forget_excluded()
 
     def close(self) -> None:
         """End every session."""
@@ -156,7 +168,7 @@ class Workspace:
         return self._sessions[root]
 
     def _start(self, root: Path | None) -> Session:
-        session = Session(root, self.options, self._thread, self._host, self._factories)
+        session = Session(root, self.options, self._thread, self._host, self._factories, self._slots)
         session.start()
         return session
 
@@ -201,13 +213,53 @@ class Workspace:
             return next(iter(self._sessions.values())), None
         return self.outside(), None
 
-    def rules_changed(self) -> None:
-        """Apply an ignore file or settings of a repository that were saved; what they forbid is forgotten at once."""
-        self.configure(self.options)
+    def rules_changed(self, session: Session) -> None:
+        """Apply settings or ignore files of a repository that were written; what they forbid is forgotten at once."""
+        self._configure(session)
+        self._owners.clear()
+        self._host.withdraw()
+        self._forget_excluded()
+
+    def _configure(self, session: Session) -> None:
+        """Hand the settings to a session; a rebuilt engine gets every open document again."""
+        session.configure(self.options)
+        self._edited |= set(self._documents.open)
+
+    def _forget_excluded(self) -> None:
         for document in self._documents.open.values():
             owner = self.owner(document)
             if owner.excluded is not None:
                 self._forget(owner, document)
+
+    # Files on disk
+
+    def files_changed(self, gone: list[str], changed: list[str]) -> None:
+        """Act on absolute paths of files and folders that an editor has reported."""
+        for session in self.sessions():
+            if session.root is not None:
+                below = [[rest for path in paths if (rest := session.below(path))] for paths in (gone, changed)]
+                if session.files_changed(below[0], below[1], self._is_open(session)):
+                    self.rules_changed(session)
+
+    async def look(self, *, reported: bool) -> None:
+        """Look for changes on disk in every repository.
+
+        :param reported: whether the editor reports changes, so that few looks are enough.
+        """
+        sessions = list(self._sessions.values())
+        if not sessions:
+            return
+        budget = max(LEAST_LOOKS, (LOOKS_BESIDE_EVENTS if reported else LOOKS) // len(sessions))
+        for session, found in zip(
+            sessions, await background(lambda: [one.look(budget) for one in sessions], "look"), strict=True
+        ):
+            if session.take(*found, self._is_open(session)):
+                self.rules_changed(session)
+
+    def _is_open(self, session: Session) -> Callable[[str], bool]:
+        paths = {path for one in self._documents.open.values() if (path := path_of(one.notebook or one.uri))}
+        relative = {rest for path in paths if (rest := session.below(path))}
+        return relative.__contains__
 
     # What the engine sees
 
@@ -260,7 +312,7 @@ class Workspace:
     def _forget(self, owner: Owner, document: OpenDocument) -> None:
         engine, uri = owner.session.engine, document.notebook or document.uri
         if engine is not None:
-            self._thread.submit(lambda _: engine.close(uri), urgent=False)
+            self._thread.submit(lambda _: engine.close(uri))
 
     def _take_updates(self, session: Session, completed: OpenDocument | None) -> list[Document]:
         """Take the edited documents of a session.

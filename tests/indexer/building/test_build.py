@@ -151,6 +151,41 @@ def test_an_exclusion_is_gone_in_the_first_answer_and_from_the_disk_after_the_bu
     assert len(list((where / "generations").iterdir())) == 1
 
 
+@pytest.mark.parametrize("deleted_before", [False, True])
+def test_what_an_ignore_file_excludes_leaves_the_disk_with_the_next_build(tmp_path, deleted_before):
+    root = repositories.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    indexes.updated(root, data)
+    where = indexes.directory(root, data)
+    if deleted_before:
+        (root / "src/deep/badger.c").unlink()
+        assert "badger_count" in unpacked(indexes.updated(root, data))
+    (root / "src/.ondolignore").write_text("deep/\n")
+    build(root, indexes.settings(data))
+    rebuilt = Index.open(where)
+    assert sorted(rebuilt.documents) == ["README.md", "src/.ondolignore", "src/heron.py", "src/walrus.py"]
+    assert "badger_count" not in unpacked(rebuilt)
+    assert rebuilt.bm25.frequency("badger_count") == 0
+    assert rebuilt.bm25.frequency("feed_walrus") > 0
+    assert {path.name for path in (where / "segments").iterdir()} == {f"{n:08d}" for n in rebuilt.segments}
+    assert len(list((where / "generations").iterdir())) == 1
+    again = build(root, indexes.settings(data))
+    assert not again.changed
+
+
+def unpacked(index):
+    """All texts of an index and the bytes of its word lists, deleted documents included."""
+    texts = [segment.unpacked(i)[0] for segment in index.segments.values() for i in range(len(segment.documents))]
+    words = [path.read_bytes().decode("utf-8", "replace") for path in (indexes_segments(index)) if path.is_file()]
+    return "\n".join(texts + words)
+
+
+def indexes_segments(index):
+    """The uncompressed files of an index's segments."""
+    where = indexes.directory(index.root, index.root.parent / "data")
+    return [path for number in index.segments for path in (where / "segments" / f"{number:08d}").iterdir()]
+
+
 def test_an_index_of_another_version_is_rebuilt(tmp_path, monkeypatch):
     root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"

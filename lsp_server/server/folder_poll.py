@@ -1,0 +1,154 @@
+"""Notices changes of a repository's files without the help of the editor, at a bounded cost.
+
+A folder's time changes when a name comes or goes, a file's when it is written. Each look checks the next of both, as
+many as its budget allows, so that a repository of any size costs the same; git's own files are checked every time. Only
+folders that hold indexed files are known at first, and those directly below them.
+
+A look belongs on a background thread: a slow disk must not hold up a keystroke. Knows neither index nor protocol.
+"""
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+FOLDERS_KEPT: Final = 20_000
+LOOK_S: Final = 0.05
+"""A look ends after this time, whatever its budget: a network's file system answers slowly."""
+
+Stamp = tuple[int, ...]
+
+
+@dataclass
+class Found:
+    """What one look found; paths are relative to the root, POSIX.
+
+    :param gone: files and folders that are no longer there.
+    :param changed: files and folders that are new or were written.
+    :param checkout: whether git's own files changed: a commit, another branch, a stash.
+    """
+
+    gone: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    checkout: bool = False
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A folder as it was seen last; its names are listed again only when its time has changed."""
+
+    time_ns: int
+    names: frozenset[str]
+
+
+class FolderPoll:
+    """Looks at one repository again and again, on one thread at a time.
+
+    :param wanted: whether a file of this name is of interest; a folder is asked about with a name inside it.
+    :param git_files: the files of git to check at each look.
+    """
+
+    def __init__(self, root: Path, wanted: Callable[[str], bool], git_files: tuple[Path, ...]) -> None:
+        self._root = root
+        self._wanted = wanted
+        self._git_files = git_files
+        self._git_stamps = self._git_now()
+        self._folders: dict[str, _Folder | None] = {}
+        self._files: dict[str, Stamp | None] = {}
+        self._indexed: set[str] = set()
+        self._folder_order: list[str] = []
+        self._file_order: list[str] = []
+        self._folder_at = self._file_at = 0
+        self._next: list[str] | None = None
+
+    def use(self, paths: Iterable[str]) -> None:
+        """Take the indexed files from the next look on; what is known about them already is kept. From any thread."""
+        self._next = list(paths)
+
+    def look(self, budget: int) -> Found:
+        """Check git's files, and of the folders and files the next ``budget``, folders first."""
+        until = time.monotonic() + LOOK_S
+        if self._next is not None:
+            files, self._next = self._next, None
+            self._take(files)
+        found = Found()
+        stamps = self._git_now()
+        if stamps != self._git_stamps:
+            self._git_stamps, found.checkout = stamps, True
+        folders = min(len(self._folder_order), max(budget // 2, budget - len(self._file_order)))
+        for _ in range(folders):
+            if time.monotonic() > until:
+                return found
+            self._folder_at = (self._folder_at + 1) % len(self._folder_order)
+            self._check_folder(self._folder_order[self._folder_at], found)
+        for _ in range(min(len(self._file_order), budget - folders)):
+            if time.monotonic() > until:
+                return found
+            self._file_at = (self._file_at + 1) % len(self._file_order)
+            self._check_file(self._file_order[self._file_at], found)
+        return found
+
+    def _take(self, files: list[str]) -> None:
+        self._indexed = {""} | {path.rpartition("/")[0] for path in files}
+        for folder in list(self._indexed):
+            while folder := folder.rpartition("/")[0]:
+                self._indexed.add(folder)
+        kept = sorted(self._indexed | set(self._folders))[:FOLDERS_KEPT]
+        self._folders = {folder: self._folders.get(folder) for folder in kept}
+        self._files = {path: self._files.get(path) for path in files}
+        self._folder_order, self._file_order = kept, files
+
+    def _git_now(self) -> tuple[Stamp, ...]:
+        return tuple(_stamp(path) or () for path in self._git_files)
+
+    def _check_folder(self, folder: str, found: Found) -> None:
+        before = self._folders.get(folder)
+        try:
+            status = (self._root / folder).lstat()
+            if before is not None and status.st_mtime_ns == before.time_ns:
+                return
+            if not stat.S_ISDIR(status.st_mode):
+                raise NotADirectoryError
+            with os.scandir(self._root / folder) as listing:
+                items = {item.name: item.is_dir(follow_symlinks=False) for item in listing}
+        except OSError:
+            if folder and folder in self._folders:
+                del self._folders[folder]
+                self._folder_order = list(self._folders)
+                found.gone.append(folder)
+            return
+        self._folders[folder] = _Folder(status.st_mtime_ns, frozenset(items))
+        inner = f"{folder}/" if folder else ""
+        gone = before.names - items.keys() if before is not None else set()
+        new = items.keys() - before.names if before is not None else set()
+        for name in new if before is not None else items if folder in self._indexed else ():
+            if items[name] and len(self._folders) < FOLDERS_KEPT and self._wanted(f"{inner}{name}/x"):
+                self._folders.setdefault(inner + name, None)
+        if len(self._folder_order) != len(self._folders):
+            self._folder_order = list(self._folders)
+        for name in (*gone, *new):
+            if inner + name in self._files:
+                self._files[inner + name] = _stamp(self._root / inner / name)
+        found.gone += [inner + name for name in gone]
+        found.changed += [inner + name for name in new]
+
+    def _check_file(self, path: str, found: Found) -> None:
+        now, before = _stamp(self._root / path), self._files[path]
+        self._files[path] = now
+        if now is None and before is not None:
+            found.gone.append(path)
+        elif before is not None and now != before:
+            found.changed.append(path)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """Time, size and inode of a regular file; None where there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode):
+            return status.st_mtime_ns, status.st_size, status.st_ino
+    return None
