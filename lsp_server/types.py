@@ -43,6 +43,7 @@ class Request:
     :param automatic: whether the editor asks while the user types; else the user invoked the completion.
     :param refused: texts of three characters or more that the user refused on the cursor's line, each from the place
         where it was refused. An automatic request gets none of them.
+    :param new_form: what the session's edits make of a line that stands elsewhere; None for a line that they leave.
     """
 
     document: Document
@@ -50,6 +51,7 @@ class Request:
     automatic: bool
     popup: Popup | None = None
     refused: tuple[str, ...] = ()
+    new_form: Callable[[str], str | None] | None = field(default=None, compare=False)
 
     def refuses(self, text: str) -> bool:
         """Whether a text to add at the cursor was refused before on its line."""

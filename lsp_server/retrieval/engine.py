@@ -148,6 +148,8 @@ class RetrievalEngine:
             return Proposals(Reason.CANCELLED, trace)
         if ranked is None or not ranked.options:
             return Proposals(Reason.NO_MATCH, trace)
+        if request.new_form is not None:
+            ranked = _as_edited(ranked, request.new_form)
         return self._judge(request, ranked, trace)
 
     def _judge(self, request: Request, ranked: Ranked, trace: dict[str, Any]) -> Proposals:
@@ -254,6 +256,20 @@ class RetrievalEngine:
         except (OSError, ValueError) as error:
             log.warning("the repository's own gate is not used: %s", error)
             self._gate = self._default_gate
+
+
+def _as_edited(ranked: Ranked, new_form: Callable[[str], str | None]) -> Ranked:
+    """Return the options with the changes that the user made to such lines in this session.
+
+    An old form whose new form does not go on from what is typed stays as it is.
+    """
+    prefix, found = ranked.cursor.prefix, dict[str, Option]()
+    for option in ranked.options:
+        new = new_form(prefix + option.text)
+        text = new[len(prefix) :].rstrip() if new is not None and new.startswith(prefix) else option.text
+        if text:
+            found.setdefault(text, replace(option, text=text))
+    return replace(ranked, options=tuple(found.values()))
 
 
 def _rule_before_search(request: Request) -> Reason | None:

@@ -70,6 +70,7 @@ class Server(LanguageServer):
         self.completions.on_trouble = self._show_trouble
         self.file_events = FileEvents(self, self.repositories)
         self.next_edits = NextEdits(self.documents, self.repositories, self._thread, self.traces)
+        self.completions.new_form = self.next_edits.new_form
         self._started = False
         self._first_folders: list[str] = []
         self._first_indexes: list[str] = []

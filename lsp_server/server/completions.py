@@ -93,6 +93,7 @@ class Completions:
         self.errors = 0
         self.on_error: Callable[[str], None] = lambda error: None
         self.on_trouble: Callable[[OpenDocument, Reason], None] = lambda document, reason: None
+        self.new_form: Callable[[OpenDocument], Callable[[str], str | None] | None] = lambda document: None
         self._documents, self._workspace, self._thread = documents, workspace, thread
         self._traces, self._feedback = traces, feedback
         self._newest: dict[tuple[str, str], asyncio.Future[Reason]] = {}
@@ -285,7 +286,8 @@ class Completions:
         refused = (
             tuple(one for one in running.standing.refused if len(one.strip()) >= SHORT) if request.automatic else ()
         )
-        asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup, refused)
+        new_form = self.new_form(running.document)
+        asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup, refused, new_form)
         updates = context.take_updates()
         job = self._thread.submit(lambda cancelled: context.session.complete(updates, asked, cancelled))
         patience = PATIENCE_S + context.settings.deadline_ms / 1000

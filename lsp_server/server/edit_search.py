@@ -10,6 +10,7 @@ from typing import Final
 from lsp_server.edits import places
 from lsp_server.edits.edit_log import EditLog
 from lsp_server.edits.history import History, PastEdit
+from lsp_server.edits.learned import Learned
 from lsp_server.edits.offers import Offer, Refusals, Search
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.proposals import OTHER_FILE, View
@@ -26,11 +27,15 @@ LISTED: Final = 1_000
 
 @dataclass
 class SessionEdits:
-    """What was edited and refused in one session."""
+    """What was edited and refused in one session.
+
+    :ivar learned: the version of the log, and the new forms that its edits teach.
+    """
 
     log: EditLog = field(default_factory=EditLog)
     history: History = field(default_factory=History)
     refusals: Refusals = field(default_factory=Refusals)
+    learned: tuple[int, Learned] | None = None
 
 
 @dataclass(frozen=True)

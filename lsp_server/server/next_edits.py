@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lsp_server.edits.history import PastEdit
+from lsp_server.edits.history import USED, PastEdit
+from lsp_server.edits.learned import LEAST, Learned
 from lsp_server.edits.offers import Offer
 from lsp_server.edits.proposals import View
 from lsp_server.reasons import Reason
@@ -246,6 +247,16 @@ class NextEdits:
         if owner.excluded is not None or not owner.session.settings.next_edits:
             return None
         return self._states.setdefault(id(owner.session), SessionEdits())
+
+    def new_form(self, document: OpenDocument) -> Callable[[str], str | None] | None:
+        """Return what makes the new form of a line, by the edits so far; None where there are too few."""
+        state = self._state(document)
+        if state is None or len(state.log.settled) < LEAST:
+            return None
+        if state.learned is None or state.learned[0] != state.log.version:
+            edits = tuple(PastEdit.of(edit) for edit in state.log.settled[-USED:])
+            state.learned = state.log.version, Learned(lambda: state.history.lines(edits))
+        return state.learned[1].new_form
 
     def _remember(self, state: SessionEdits, offer: Offer, session: Session) -> ShownEdit:
         identifier = f"{self._prefix}-e{next(self._numbers)}"

@@ -270,3 +270,24 @@ def test_sources_keep_the_numbers_that_the_ranker_was_fitted_with() -> None:
         "removed",
         "series",
     ]
+
+
+def test_copies_have_the_changes_of_the_session(engine: RetrievalEngine) -> None:
+    text = "def handle_more(request, session):\n    payload = request.|\n"
+    before = ask(engine, text)
+    assert any("read_payload" in one for one in texts(before))
+    offset = text.index("|")
+    document = Document("file:///new.py", "new.py", "python", 2, text.replace("|", ""))
+
+    def new_form(line: str) -> str | None:
+        assert line.startswith("    payload = request."), "whole lines are asked for"
+        return line.replace("read_payload(", "load(stream, ") if "read_payload(" in line else None
+
+    after = engine.complete(Request(document, offset, False, new_form=new_form), lambda: False)
+    assert texts(after)[0].startswith("load(stream, limit=")
+    assert not any("read_payload" in one for one in texts(after))
+    assert len(set(texts(after))) == len(texts(after))
+
+    # A new form that does not go on from what is typed is not forced upon it.
+    other = engine.complete(Request(document, offset, False, new_form=lambda line: "changed()"), lambda: False)
+    assert texts(other) == texts(before)

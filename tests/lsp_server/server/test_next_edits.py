@@ -138,3 +138,33 @@ def test_what_was_not_typed_is_not_repeated(served: tuple[Client, Path]) -> None
 def test_a_request_that_names_no_place_gets_no_edit(served: tuple[Client, Path], params: Any) -> None:
     assert served[0].request("textDocument/copilotInlineEdit", params) == {"edits": []}
     assert served[0].command("ondol.repeatEdit", *([params] if params else [])) == {"title": "", "files": []}
+
+
+def test_completions_have_the_new_form_after_two_edits(fresh: tuple[Client, Path]) -> None:
+    client, root = fresh
+    uri = (root / "crawlers.py").as_uri()
+    lines = [f"    {name} = Pipeline.from_crawler({name}_crawler)" for name in ("one", "two", "three", "four", "five")]
+    lines = ["def work():", *lines, "", "    return one", ""]
+    client.open(uri, "\n".join(lines))
+
+    def completed(version: int) -> list[str]:
+        typed = "    five = "
+        client.change(uri, version, edit(5, 0, typed, end=(5, len(lines[5]))))
+        params = {
+            "textDocument": {"uri": uri},
+            "position": {"line": 5, "character": len(typed)},
+            "context": {"triggerKind": 1},
+        }
+        found = client.request("textDocument/inlineCompletion", params)["items"]
+        client.change(uri, version + 1, edit(5, 0, lines[5], end=(5, len(typed))))
+        return [item["insertText"] for item in found]
+
+    assert any("Pipeline.from_crawler(" in text for text in completed(2))
+    for number, row in enumerate((1, 2)):
+        old = lines[row]
+        new = old.replace("Pipeline.from_crawler(", "build_from_crawler(Pipeline, ")
+        client.change(uri, 4 + number, edit(row, 0, new, end=(row, len(old))))
+        lines[row] = new
+    texts = completed(6)
+    assert texts and texts[0].startswith("build_from_crawler(Pipeline, ")
+    assert not any("Pipeline.from_crawler(" in text for text in texts)
