@@ -36,10 +36,9 @@ class Repository:
 
         :raises UserError: none is set, or it does not exist.
         """
-        from lsp_server.backends.loading import find_base
-        from lsp_server.weights.base_model import open_folder
+        from lsp_server.backends.loading import open_base
 
-        return open_folder(find_base(self._base))
+        return open_base(self._base)
 
     @property
     def has_base(self) -> bool:

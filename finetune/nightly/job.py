@@ -38,12 +38,12 @@ from indexer.data_layout import (
 from indexer.errors import OndolError, UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
 from indexer.storage.generations import explained
-from lsp_server.backends.loading import find_base
+from lsp_server.backends.loading import open_base
 from lsp_server.errors import BackendProblem
 from lsp_server.weights import adapter_registry_writer
 from lsp_server.weights.adapter_registry import current_number, read_folder
 from lsp_server.weights.adapter_registry_writer import Version
-from lsp_server.weights.base_model import ModelFolder, open_folder
+from lsp_server.weights.base_model import ModelFolder
 
 MISSING: Final = "training left no adapter"
 
@@ -285,8 +285,7 @@ def problems_of(result: TrainingResult, adapter: Path, base: ModelFolder) -> tup
 
 
 def _base(settings: Settings) -> ModelFolder:
-    path = find_base(settings.base_model)
-    folder = open_folder(path.parent if path.is_file() else path)
+    folder = open_base(settings.base_model)
     if not folder.weights:
         raise UserError(
             f"{folder.path} holds no safetensors weights, which training needs", "name the base's own folder"

@@ -18,9 +18,10 @@ class PromptSpec:
     :param template: the whole prompt; control tokens are the entries of ``controls`` that occur in it.
     :param piece: one file of context, in the same notation.
     :param controls: control tokens, each of which must be exactly one id.
-    :param end: the control token that closes the middle, in training and as a stop.
     :param stops: further control tokens that end a generation, where the vocabulary has them.
-    :param architectures: ``architectures`` of config.json this family uses; empty means any.
+    :param end: the control token that closes the middle, in training and as a stop; empty: the tokenizer's own end.
+    :param architectures: ``architectures`` of config.json this family uses, where its tokens do not tell it apart;
+        empty means any.
     :param heal_spaces: trailing spaces of the prefix are left out and expected from the model (left to right only:
         FIM models are trained on cuts inside a run of blanks, the others have never seen one).
     :param context_share, suffix_share: largest shares of the prompt; the prefix gets what they leave.
@@ -63,7 +64,6 @@ SPECS: tuple[PromptSpec, ...] = (
         controls=(*_PIPE, "<|file_sep|>", "<|repo_name|>"),
         end="<|endoftext|>",
         stops=("<|fim_pad|>", "<|im_end|>"),
-        architectures=("Qwen2ForCausalLM",),
     ),
     PromptSpec(
         name="starcoder2",
@@ -73,7 +73,6 @@ SPECS: tuple[PromptSpec, ...] = (
         controls=(*_STAR, "<file_sep>", "<repo_name>"),
         end="<|endoftext|>",
         stops=("<fim_pad>",),
-        architectures=("Starcoder2ForCausalLM",),
     ),
     PromptSpec(
         name="mellum",
@@ -93,12 +92,44 @@ SPECS: tuple[PromptSpec, ...] = (
         architectures=_LLAMA,
     ),
     PromptSpec(
+        name="granite-3",
+        template="{context}<filename>{path}\n<fim_prefix>{prefix}<fim_suffix>{suffix}<fim_middle>",
+        piece="<filename>{path}\n{text}\n",
+        controls=(*_STAR, "<filename>"),
+        end="<|end_of_text|>",
+        stops=("<fim_pad>", "<reponame>"),
+        architectures=("GraniteForCausalLM", "GraniteMoeForCausalLM"),
+    ),
+    PromptSpec(
+        name="granite-4",
+        template="{context}<|filename|>{path}\n<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        piece="<|filename|>{path}\n{text}\n",
+        controls=(*_PIPE, "<|filename|>", "<|reponame|>"),
+        end="<|end_of_text|>",
+        stops=("<|fim_pad|>",),
+    ),
+    PromptSpec(
+        name="codegemma",
+        template="{context}{path}\n<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        piece="{path}\n{text}<|file_separator|>",
+        controls=(*_PIPE, "<|file_separator|>"),
+        end="<|file_separator|>",
+        stops=("<eos>", "<end_of_turn>"),
+    ),
+    PromptSpec(
+        name="codestral",
+        template="[SUFFIX]{suffix}[PREFIX]{context}+++++ {path}\n{prefix}",
+        piece="+++++ {path}\n{text}\n\n",
+        controls=("[SUFFIX]", "[PREFIX]"),
+        end="</s>",
+        stops=("[MIDDLE]",),
+    ),
+    PromptSpec(
         name="seed-coder",
         template="<[fim-suffix]>{suffix}<[fim-prefix]>{context}{prefix}<[fim-middle]>",
         piece=_COMMENT,
         controls=_SEED,
         end="<[end▁of▁sentence]>",
-        architectures=_LLAMA,
     ),
     PromptSpec(
         name="deepseek-coder",
@@ -107,7 +138,6 @@ SPECS: tuple[PromptSpec, ...] = (
         controls=_DEEPSEEK,
         end="<｜end▁of▁sentence｜>",
         stops=("<|EOT|>",),
-        architectures=_LLAMA,
     ),
     PromptSpec(
         name="codellama",
@@ -116,7 +146,6 @@ SPECS: tuple[PromptSpec, ...] = (
         controls=_CODELLAMA,
         end="▁<EOT>",
         stops=("</s>",),
-        architectures=_LLAMA,
     ),
     PromptSpec(
         name="codellama-spm",
@@ -125,7 +154,22 @@ SPECS: tuple[PromptSpec, ...] = (
         controls=_CODELLAMA,
         end="▁<EOT>",
         stops=("</s>",),
-        architectures=_LLAMA,
+    ),
+    PromptSpec(
+        name="starcoder",
+        template="<fim_prefix>{context}{prefix}<fim_suffix>{suffix}<fim_middle>",
+        piece=_COMMENT,
+        controls=_STAR,
+        end="",
+        stops=("<|endoftext|>", "<fim_pad>", "<file_sep>", "<filename>"),
+    ),
+    PromptSpec(
+        name="fim",
+        template="<|fim_prefix|>{context}{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+        piece=_COMMENT,
+        controls=_PIPE,
+        end="",
+        stops=("<|endoftext|>", "<|fim_pad|>", "<|file_sep|>"),
     ),
 )
 
@@ -140,7 +184,6 @@ LEFT_TO_RIGHT = PromptSpec(
     suffix_share=0.0,
 )
 """For bases without FIM tokens (LLaMA, Alpaca, Vicuna, KoAlpaca kinds): the text after the cursor is not seen."""
-
 
 _CHAT: Final = (
     *("<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|begin_of_text|>"),
@@ -185,10 +228,11 @@ def check(spec: PromptSpec, vocabulary: Vocabulary) -> str | None:
 
 
 def detect(config: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[PromptSpec, str | None]:
-    """The spec for a model, from its ``config.json`` and its tokenizer, and a sentence when it is left to right.
+    """The spec for a model, and a sentence where the format that its config names cannot be used.
 
     A config may name its spec (``ondol_prompt_spec``); otherwise the first one of the table whose architecture and
-    control tokens agree is taken.
+    control tokens agree is taken, then the fill-in-the-middle tokens that a GGUF file names (``fim_tokens``). A model
+    without such tokens is used left to right.
     """
     named = config.get("ondol_prompt_spec")
     if isinstance(named, str):
@@ -201,7 +245,18 @@ def detect(config: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[PromptSpe
             continue
         if check(spec, vocabulary) is None and _belongs(spec, config):
             return spec, None
-    return LEFT_TO_RIGHT, "the tokenizer has no fill-in-the-middle tokens; the text after the cursor is not used"
+    tokens = config.get("fim_tokens")
+    if isinstance(tokens, Mapping) and {"prefix", "suffix", "middle"} <= tokens.keys():
+        spec = _fim_spec(str(tokens["prefix"]), str(tokens["suffix"]), str(tokens["middle"]))
+        if check(spec, vocabulary) is None:
+            return spec, None
+    return LEFT_TO_RIGHT, None
+
+
+def _fim_spec(prefix: str, suffix: str, middle: str) -> PromptSpec:
+    """The usual order (prefix, suffix, middle) with tokens of any name."""
+    template = f"{prefix}{{context}}{{prefix}}{suffix}{{suffix}}{middle}"
+    return PromptSpec("fim", template, _COMMENT, (prefix, suffix, middle), "", ("<|endoftext|>", "</s>"))
 
 
 def _belongs(spec: PromptSpec, config: Mapping[str, Any]) -> bool:
@@ -219,3 +274,10 @@ def stop_ids(spec: PromptSpec, vocabulary: Vocabulary) -> frozenset[int]:
     """Ids that end a generation: the spec's own, the tokenizer's end, and any other control token."""
     named = {vocabulary.control(name) for name in (*spec.controls, spec.end, *spec.stops) if name}
     return frozenset(i for i in (*named, vocabulary.eos) if i is not None) | vocabulary.control_ids
+
+
+def closing_id(spec: PromptSpec, vocabulary: Vocabulary) -> int | None:
+    """The token that closes a middle; None for left to right, where the next line closes it."""
+    if not spec.controls:
+        return None
+    return vocabulary.control(spec.end) if spec.end else vocabulary.eos

@@ -6,7 +6,7 @@ Text is encoded by a copy of the tokenizer without control tokens, so a file tha
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +49,39 @@ def _without_strip(decoder: Any) -> Any:
     return decoder
 
 
+def _first_of_a_text(data: Mapping[str, Any]) -> int | None:
+    """What a tokenizer itself puts before every text (its BOS), from its post-processor."""
+    if not data.get("post_processor"):
+        return None
+    full = Tokenizer.from_str(json.dumps(data, ensure_ascii=False))
+    with_special: list[int] = full.encode("a", add_special_tokens=True).ids
+    extra = len(with_special) - len(full.encode("a", add_special_tokens=False).ids)
+    return with_special[0] if extra > 0 else None
+
+
 class Vocabulary:
     """Text to ids and back without control tokens, and control tokens by name.
 
-    :param tokenizer_json: the contents of ``tokenizer.json``.
+    :param tokenizer: the contents of ``tokenizer.json``, as text or as read from it.
     :param settings: the contents of ``tokenizer_config.json``, or nothing.
+    :param control_ids: ids of the control tokens, where they are known; otherwise the marks of added tokens decide.
     :raises UserError: the tokenizer cannot be read.
     """
 
-    def __init__(self, tokenizer_json: str, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        tokenizer: str | Mapping[str, Any],
+        settings: dict[str, Any] | None = None,
+        control_ids: Collection[int] | None = None,
+    ) -> None:
         settings = settings or {}
         try:
-            data = json.loads(tokenizer_json)
-            full = Tokenizer.from_str(tokenizer_json)
+            data = json.loads(tokenizer) if isinstance(tokenizer, str) else dict(tokenizer)
             added = data.get("added_tokens") or []
-            self.controls: dict[str, int] = {t["content"]: int(t["id"]) for t in added if _is_control(t)}
-            data["added_tokens"] = [t for t in added if not _is_control(t)]
+            steers = _is_control if control_ids is None else lambda token: token["id"] in control_ids
+            self.controls: dict[str, int] = {t["content"]: int(t["id"]) for t in added if steers(t)}
+            leading = None if isinstance(settings.get("add_bos_token"), bool) else _first_of_a_text(data)
+            data["added_tokens"] = [t for t in added if not steers(t)]
             for key in ("normalizer", "pre_tokenizer"):
                 data[key] = _without_dummy_space(data.get(key))
             data["decoder"] = _without_strip(data.get("decoder"))
@@ -72,12 +89,13 @@ class Vocabulary:
             self._plain = Tokenizer.from_str(json.dumps(data, ensure_ascii=False))
         except Exception as error:  # the tokenizers library raises bare Exception
             raise UserError(f"the tokenizer cannot be read ({error})", "check or fetch tokenizer.json again") from error
-        self._full = full
         self._sorted: list[tuple[str, int]] = []
-        self.size: int = full.get_vocab_size(with_added_tokens=True)
+        apart = sum(self._plain.token_to_id(name) is None for name in self.controls)
+        self.size: int = self._plain.get_vocab_size(with_added_tokens=True) + apart
         self._control_ids = frozenset(self.controls.values())
         self.eos = self._named(settings, "eos_token")
-        self.bos = self._leading(settings)
+        bos = self._named(settings, "bos_token") if settings.get("add_bos_token") else leading
+        self.bos: tuple[int, ...] = () if bos is None or bos not in self._control_ids else (bos,)
 
     @classmethod
     def load(cls, folder: Path) -> "Vocabulary":
@@ -103,7 +121,7 @@ class Vocabulary:
     def control(self, name: str) -> int | None:
         """The id of a control token, or None when the tokenizer does not have it as one token."""
         found = self.controls.get(name)
-        return found if found is not None else self._full.token_to_id(name)
+        return found if found is not None else self._plain.token_to_id(name)
 
     def reserve(self, ids: Iterable[int]) -> None:
         """Count these ids as control tokens as well (some tokenizers keep them in the ordinary vocabulary)."""
@@ -169,13 +187,3 @@ class Vocabulary:
         if isinstance(value, dict):
             value = value.get("content")
         return self.control(value) if isinstance(value, str) else None
-
-    def _leading(self, settings: dict[str, Any]) -> tuple[int, ...]:
-        """What the tokenizer itself puts before every text (its BOS), from its settings or its post-processor."""
-        if isinstance(settings.get("add_bos_token"), bool):
-            bos = self._named(settings, "bos_token")
-            return (bos,) if settings["add_bos_token"] and bos is not None else ()
-        with_special = self._full.encode("a", add_special_tokens=True).ids
-        plain = self._full.encode("a", add_special_tokens=False).ids
-        extra = len(with_special) - len(plain)
-        return tuple(with_special[:1]) if extra > 0 and with_special[0] in self._control_ids else ()

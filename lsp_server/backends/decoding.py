@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from indexer.prompt.formats import PromptSpec, stop_ids
+from indexer.prompt.formats import PromptSpec, closing_id, stop_ids
 from indexer.prompt.renderer import Prompt
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
@@ -314,5 +314,4 @@ class Decoder:
 def decoder_for(model: Model, spec: PromptSpec, vocabulary: Vocabulary) -> Decoder:
     """The decoder of a model whose prompts follow ``spec``."""
     vocabulary.writing(" ")  # spell all tokens out now, so that the first keystroke does not wait for it
-    end = vocabulary.control(spec.end) if spec.end else None
-    return Decoder(model, vocabulary, stop_ids(spec, vocabulary), end)
+    return Decoder(model, vocabulary, stop_ids(spec, vocabulary), closing_id(spec, vocabulary))

@@ -1,9 +1,9 @@
 """The local model on a CPU: llama.cpp through ``llama-cpp-python``, run by Ondol's decode loop.
 
-It uses the library's C interface: tokens in, logits out, the cache cut where the prompt changed. The tokenizer is the
-folder's ``tokenizer.json``, so prompts are the same ids as everywhere else. An adapter of the registry is written as a
-GGUF file into a temporary folder and attached; the base does not change. Importing this module is cheap; the library is
-loaded with the model.
+It uses the library's C interface: tokens in, logits out, the cache cut where the prompt changed. The tokenizer is made
+of the file's metadata (``weights/gguf_tokenizer``), so prompts are the same ids in training and serving. An adapter of
+the registry is written as a GGUF file into a temporary folder and attached; the base does not change. Importing this
+module is cheap; the library is loaded with the model.
 """
 
 import ctypes
@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.installation import install_command
+from lsp_server.backends import memory
 from lsp_server.backends.decoding import BEST
 from lsp_server.backends.local_backend import LocalBackend, context_of
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion
-from lsp_server.weights.base_model import open_folder
+from lsp_server.weights.base_model import ModelFolder, open_folder
+from lsp_server.weights.gguf_reader import parts_of
 
 _SCORED_AT_ONCE = 8  # texts scored in one pass
 _PART = 128  # a prompt of 448 tokens takes 35 ms in parts of 128, 46 ms as a whole: the first parts attend to less
-_PREFERRED = ("q8_0", "q4_k_m", "f16", "f32")
 
 
 def library() -> Any:
@@ -48,15 +49,6 @@ def library() -> Any:
     return llama_cpp
 
 
-def pick_file(files: Sequence[Path]) -> Path:
-    """The file to run when a folder holds several: 8-bit before 4-bit (up to 30M as fast on a CPU, and more exact)."""
-    for kind in _PREFERRED:
-        for file in files:
-            if kind in file.name.lower():
-                return file
-    return files[0]
-
-
 class LlamaCppModel:
     """The :class:`~lsp_server.backends.decoding.Model` of a GGUF file.
 
@@ -68,12 +60,19 @@ class LlamaCppModel:
         count = threads or max(1, (os.cpu_count() or 2) - 1)
         parameters = self._c.llama_model_default_params()
         parameters.n_gpu_layers = 0
+        # A mapped file that is overwritten while it serves changes the weights, and one that is cut ends the process.
+        parameters.use_mmap = False
         self._model = self._c.llama_model_load_from_file(os.fsencode(file), parameters)
         if not self._model:
-            raise BackendProblem(f"{file} cannot be loaded by llama.cpp", "write it again with `ondol models export`")
+            raise BackendProblem(
+                f"{file} cannot be loaded by llama.cpp", "fetch the file again, or update llama-cpp-python"
+            )
+        if self._c.llama_model_has_encoder(self._model) or not self._c.llama_model_has_decoder(self._model):
+            self._c.llama_model_free(self._model)
+            raise BackendProblem(f"{file} does not write text from left to right", "use a causal language model")
         options = self._c.llama_context_default_params()
         options.n_ctx, options.n_batch, options.n_ubatch = context, context, min(context, _PART)
-        options.n_seq_max, options.kv_unified = _SCORED_AT_ONCE + 1, True
+        options.n_seq_max, options.kv_unified, options.swa_full = _SCORED_AT_ONCE + 1, True, True
         options.n_threads = options.n_threads_batch = count
         # On a CPU its flash attention makes 1 token 1.5 and 5 tokens 5 times as slow, and a prompt a third faster.
         options.flash_attn_type = 0
@@ -85,7 +84,7 @@ class LlamaCppModel:
         self._vocabulary = self._c.llama_vocab_n_tokens(self._c.llama_model_get_vocab(self._model))
         self._rows = _Rows(self._c, context)
         self._limit = context
-        self._length = 0
+        self._tokens: list[int] = []
         self._adapter: Any = None
 
     @property
@@ -94,15 +93,29 @@ class LlamaCppModel:
         return self._limit
 
     @property
+    def _length(self) -> int:
+        return len(self._tokens)
+
+    @property
     def vocabulary_size(self) -> int:
         """Tokens the file knows."""
         return int(self._vocabulary)
 
     def keep(self, length: int) -> None:
-        """Forget everything after the first ``length`` tokens."""
-        if length < self._length:
-            self._c.llama_memory_seq_rm(self._memory, 0, length, -1)
-            self._length = length
+        """Forget everything after the first ``length`` tokens.
+
+        Models with a recurrent state (Mamba, Granite 4 hybrids) cannot go back: what stays is computed again.
+        """
+        if length >= self._length:
+            return
+        kept = self._tokens[:length]
+        if self._c.llama_memory_seq_rm(self._memory, 0, length, -1):
+            self._tokens = kept
+            return
+        self._c.llama_memory_clear(self._memory, True)
+        self._tokens = []
+        for at in range(0, length, _PART):
+            self._append(kept[at : at + _PART], 1)
 
     def feed(self, tokens: Sequence[int], last: int) -> tuple[list[list[int]], list[list[float]]]:
         """Append tokens; returns the likeliest next ids and their log-probabilities at the ``last`` final positions."""
@@ -201,7 +214,7 @@ class LlamaCppModel:
         """Append tokens; returns the logits at the ``last`` final positions, valid until the next pass."""
         self._rows.write(tokens, range(self._length, self._length + len(tokens)), 0, last)
         logits = self._decode(last)
-        self._length += len(tokens)
+        self._tokens += tokens
         return logits
 
     def _decode(self, wanted: int) -> NDArray[np.float32]:
@@ -248,19 +261,20 @@ class _Rows:
 class LlamaCppBackend(LocalBackend):
     """A GGUF base. Its adapter is attached to it.
 
-    :param base: a folder with a GGUF file, config.json and tokenizer.json, or the GGUF file in such a folder.
+    :param base: a GGUF file, a folder with one, or such a base that is open already.
     :param limit: tokens a prompt may have; less where the model's context is smaller.
-    :raises BackendProblem: the folder is refused, or the library is not installed.
+    :raises BackendProblem: the base is refused, the library is not installed, or memory does not suffice.
     """
 
     _model: LlamaCppModel
 
-    def __init__(self, base: Path, limit: int = 2048, threads: int | None = None) -> None:
-        folder = open_folder(base.parent if base.is_file() else base)
+    def __init__(self, base: Path | ModelFolder, limit: int = 2048, threads: int | None = None) -> None:
+        folder = base if isinstance(base, ModelFolder) else open_folder(base)
         if not folder.gguf:
-            raise BackendProblem(f"{base} holds no GGUF file", "write one with `ondol models export`")
-        file = base if base.is_file() else pick_file(folder.gguf)
-        model = LlamaCppModel(file, context_of(folder, limit), threads)
+            raise BackendProblem(f"{folder.path} holds no GGUF file", "write one with `ondol models export`")
+        file, context = folder.gguf[0], context_of(folder, limit)
+        memory.check(folder.name, sum(part.stat().st_size for part in parts_of(file)) + _cache_bytes(folder, context))
+        model = LlamaCppModel(file, context, threads)
         if model.vocabulary_size < folder.vocabulary.size:
             raise BackendProblem(f"the tokenizer next to {file} does not belong to it", "export the model again")
         super().__init__(folder, model, limit, f"llama.cpp, {file.name}")
@@ -285,6 +299,12 @@ class LlamaCppBackend(LocalBackend):
     def close(self) -> None:
         """Free the model."""
         self._model.close()
+
+
+def _cache_bytes(folder: ModelFolder, context: int) -> int:
+    """Bytes of the cache of a context: keys and values in 16 bits."""
+    of_token = [int(folder.config.get(k) or 0) for k in ("num_hidden_layers", "num_key_value_heads", "head_dim")]
+    return context * of_token[0] * of_token[1] * of_token[2] * 4
 
 
 def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

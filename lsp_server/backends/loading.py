@@ -26,18 +26,18 @@ _EASY_TOKENS = 48
 
 
 def find_base(base: str) -> Path:
-    """The folder of a base model.
+    """The path of a base model: a folder or a GGUF file.
 
     :param base: a path, or the name of a public model in the local cache.
     :raises BackendProblem: there is none; the sentence names the folder to fill.
     """
     if not base:
-        raise BackendProblem("no base model is set", "set base_model to a model's folder, or use --base")
+        raise BackendProblem("no base model is set", "set base_model to a GGUF file or a model's folder, or use --base")
     path = Path(base).expanduser()
     if path.exists():
         return path
     if path.is_absolute() or base.count("/") != 1:
-        raise BackendProblem(f"there is no model folder {base}", "name a folder with config.json and its weights")
+        raise BackendProblem(f"there is no model {base}", "name a GGUF file, or a folder with a model's files")
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     hub = home / "hub" / ("models--" + base.replace("/", "--"))
     try:
@@ -51,39 +51,39 @@ def find_base(base: str) -> Path:
 
 
 def open_base(base: str) -> ModelFolder:
-    """Open and check the folder of a base model. Imports nothing heavy.
+    """Open and check a base model. Imports nothing heavy.
 
-    :param base: see :func:`find_base`; may name a GGUF file in the folder.
+    :param base: see :func:`find_base`.
     :raises BackendProblem: there is none, or it is refused.
     """
-    path = find_base(base)
-    return open_folder(path.parent if path.is_file() else path)
+    return open_folder(find_base(base))
 
 
-def load_local(settings: Settings, limit: int, report: Callable[[str], None]) -> Backend:
+def load_local(
+    settings: Settings, limit: int, report: Callable[[str], None], folder: ModelFolder | None = None
+) -> Backend:
     """Load the base: on llama.cpp where there is a GGUF file and no GPU, on torch otherwise.
 
     :param limit: tokens a prompt may have.
     :param report: called with a sentence for everything that the settings ask for and the model cannot do.
+    :param folder: the base of the settings, if it is open already.
     """
-    path, folder = find_base(settings.base_model), open_base(settings.base_model)
+    folder = folder or open_base(settings.base_model)
     if folder.note:
         report(f"{folder.name}: {folder.note}")
     backend: Any
-    if folder.gguf and (not folder.weights or path.is_file() or (_has_llama_cpp() and not _has_gpu())):
+    if folder.gguf and (not folder.weights or (_has_llama_cpp() and not _has_gpu())):
         from lsp_server.backends.llamacpp_backend import LlamaCppBackend
 
         if settings.base_bits != 16:
             report(f"{folder.name}: base_bits is for torch; a GGUF file has bits of its own")
-        backend = LlamaCppBackend(path, limit)
+        backend = LlamaCppBackend(folder, limit)
     elif importlib.util.find_spec("torch") is None:
-        raise BackendProblem(
-            "torch is not installed", f"name a folder with a GGUF file, or run: {install_command('model')}"
-        )
+        raise BackendProblem("torch is not installed", f"name a GGUF file, or run: {install_command('model')}")
     else:
         from lsp_server.backends.torch_backend import TorchBackend
 
-        backend = TorchBackend(path, limit, bits=settings.base_bits)
+        backend = TorchBackend(folder, limit, bits=settings.base_bits)
     if folder.spec is not LEFT_TO_RIGHT:
         problem = check_format(backend)
         if problem:

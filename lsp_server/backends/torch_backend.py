@@ -19,7 +19,7 @@ from lsp_server.backends.local_backend import LocalBackend, context_of
 from lsp_server.backends.torch_quantized import UNQUANTIZED, SeparateAdapter, quantization
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion, broken_numbers
-from lsp_server.weights.base_model import open_folder
+from lsp_server.weights.base_model import ModelFolder, open_folder
 
 
 def pick_device(wanted: str = "auto") -> torch.device:
@@ -51,17 +51,17 @@ class TorchBackend(LocalBackend):
 
     def __init__(
         self,
-        base: Path,
+        base: Path | ModelFolder,
         limit: int = 2048,
         device: str = "auto",
         dtype: torch.dtype | None = None,
         threads: int | None = None,
         bits: int = UNQUANTIZED,
     ) -> None:
-        self.folder = open_folder(base)
+        self.folder = base if isinstance(base, ModelFolder) else open_folder(base)
         if not self.folder.weights:
             raise BackendProblem(
-                f"{base} holds GGUF only", "install llama-cpp-python, or fetch the safetensors weights"
+                f"{self.folder.path} holds GGUF only", "install llama-cpp-python, or fetch the safetensors weights"
             )
         torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
         self._device = pick_device(device)

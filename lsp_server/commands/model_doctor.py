@@ -42,14 +42,13 @@ def _local(root: Path, settings: Settings, about: dict[str, Any], problems: Prob
     about["files"] = ", ".join(f.name for f in (*folder.weights, *folder.gguf))
     limits: list[str] = []
     began = time.perf_counter()
-    backend: Any = load_local(settings, PROMPT_TOKENS, limits.append)
+    backend: Any = load_local(settings, PROMPT_TOKENS, limits.append, folder)
     try:
         about["loaded in"] = f"{time.perf_counter() - began:.1f} s, including the check of its prompt format"
         about["runs on"] = backend.about["runs_on"]
         about["prompt format"] = backend.about["format"]
-        if limits:
-            about["left to right because"] = limits[-1]
-            problems.append((limits[-1], "choose a base with fill-in-the-middle tokens, or accept it"))
+        for limit in limits:
+            problems.append((limit, "choose a base that follows its prompt format, or accept it"))
         _adapter(root, settings, backend, about, problems)
         made = backend.generate(backend.render(_QUESTION), Limits(max_tokens=16))
         about["easy answer"] = f"{len(made.tokens)} tokens in {1000 * made.seconds:.0f} ms"

@@ -26,7 +26,7 @@ _BACKENDS = click.Choice(["retrieval", "local", "remote"])
 @click.command(epilog="Example: ondol serve --stdio")
 @click.option("--stdio", is_flag=True, help="Use standard input and output (the default, and the only way).")
 @click.option("--backend", type=_BACKENDS, help="What writes suggestions; overrides the settings.")
-@click.option("--base", metavar="FOLDER", help="The base model's folder; overrides the settings.")
+@click.option("--base", metavar="PATH", help="The base model, a GGUF file or a folder; overrides the settings.")
 @data_dir_option
 def serve(stdio: bool, backend: str | None, base: str | None, data_dir: Path | None) -> None:
     """Run the language server for an editor."""
@@ -53,7 +53,7 @@ def serve(stdio: bool, backend: str | None, base: str | None, data_dir: Path | N
 @click.argument("place", metavar="FILE:LINE[:COL]")
 @click.option("--automatic", is_flag=True, help="Only what would be shown automatically.")
 @click.option("--backend", type=_BACKENDS, help="What writes suggestions; overrides the settings.")
-@click.option("--base", metavar="FOLDER", help="The base model's folder; overrides the settings.")
+@click.option("--base", metavar="PATH", help="The base model, a GGUF file or a folder; overrides the settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @data_dir_option
 def complete(
@@ -139,18 +139,26 @@ def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic
 
 
 def _base(base: str) -> str:
-    """A folder as an absolute path, since the server may have another working directory; a model's name unchanged."""
+    """A path as an absolute one, since the server may have another working directory; a model's name unchanged."""
     path = Path(base).expanduser()
     return str(path.absolute()) if path.exists() else base
 
 
 def _with_model(settings: "Settings", root: Path, engine: Any, index: Any) -> Any:
-    """The engine with its model, after the model is loaded. Its deadline is a minute: nobody types meanwhile."""
+    """The engine with its model, after the model is loaded; without, and a sentence, if it cannot be loaded.
+
+    Its deadline is a minute: nobody types meanwhile.
+    """
+    from lsp_server.errors import BackendProblem
     from lsp_server.server.factories import ModelFactory
 
     problems: list[str] = []
     both: Any = ModelFactory()(replace(settings, deadline_ms=60_000), root, engine, index, problems.append)
-    both.runner.loaded()
+    try:
+        both.runner.loaded()
+    except BackendProblem as error:
+        problems[:] = [f"{error.what}, so retrieval answers alone; {error.cure}."]
+        both = engine
     for message in problems:
         click.echo(f"ondol: {message}", err=True)
     return both

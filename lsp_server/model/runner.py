@@ -87,6 +87,7 @@ class ModelRunner:
         self._adapter = 0
         self._refused: set[int] = set()
         self._looked = 0.0
+        self._stamp: object = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
@@ -236,9 +237,12 @@ class ModelRunner:
 
     def _swap_adapter(self) -> None:
         """Load the registry's current adapter; one that fails is reported once and not tried again."""
-        if self._registry is None or time.monotonic() - self._looked < _LOOK_FOR_ADAPTER_SECONDS:
+        if time.monotonic() - self._looked < _LOOK_FOR_ADAPTER_SECONDS:
             return
         self._looked = time.monotonic()
+        self._look_at_files()
+        if self._registry is None:
+            return
         backend: Any = self._backend
         try:
             number = current_number(self._registry) or 0
@@ -260,6 +264,21 @@ class ModelRunner:
         except Exception as error:
             self._refused.add(number)
             self._problem(error)
+
+    def _look_at_files(self) -> None:
+        """Report once that the base's files were replaced; what is loaded goes on."""
+        folder = getattr(self._backend, "folder", None)
+        if folder is None:
+            return
+        stamp = folder.stamp()
+        if self._stamp not in (None, stamp):
+            self._problem(
+                BackendProblem(
+                    f"the files of {folder.name} were replaced; the model that was loaded goes on serving",
+                    "restart the editor to use the new one",
+                )
+            )
+        self._stamp = stamp
 
     def _problem(self, error: Exception) -> None:
         message = str(error) if isinstance(error, OndolError) else f"the model failed ({type(error).__name__})"

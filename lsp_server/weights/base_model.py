@@ -1,11 +1,11 @@
-"""Checks a base model's folder before anything heavy is imported: its kind, its completeness, its prompt format.
+"""Opens and checks a base model, a folder or a GGUF file, before anything heavy is imported.
 
 Only safetensors and GGUF weights are accepted: a pickled checkpoint can run code. Needs no torch.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,23 @@ from typing import Any
 from indexer.prompt.formats import PromptSpec, detect
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.errors import BackendProblem
+from lsp_server.weights.gguf_base import candidates, describe
+from lsp_server.weights.gguf_reader import parts_of
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
-ARCHITECTURES = frozenset({"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Starcoder2ForCausalLM"})
-"""LLaMA and its close relatives, whose prompt formats are in the table."""
-
+_CAUSAL = ("ForCausalLM", "LMHeadModel")
 _SAMPLE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A checked folder.
+    """A checked base.
 
-    :param note: why the model is used left to right, or None.
-    :param tensors: name -> header entry, for all weight files together; shapes only for a folder with GGUF only.
+    :param path: the folder, or the GGUF file if one was named.
+    :param note: why the format that the base names for itself cannot be used, or None.
+    :param weights: safetensors files; empty where there is GGUF only.
+    :param gguf: GGUF files, the one to run first.
+    :param tensors: name -> header entry, for all weight files together; shapes only for GGUF.
     :param identity: sha256 (hexadecimal) over config, tokenizer and samples of the weights. It tells two models apart;
         it does not detect a careful forgery.
     """
@@ -43,27 +46,38 @@ class ModelFolder:
 
     @property
     def name(self) -> str:
-        """The folder's name, which stands for the model in reports."""
-        return self.path.name
+        """The name of the folder or of the file, which stands for the model in reports."""
+        return self.path.stem if self.path.suffix == ".gguf" else self.path.name
 
     @property
     def context(self) -> int:
         """Tokens the model was built for."""
         return int(self.config.get("max_position_embeddings") or 2048)
 
+    def stamp(self) -> tuple[tuple[int, int, int], ...]:
+        """Number, time and size of each weight file: differs from an earlier one where a file was replaced."""
+        files = self.weights or parts_of(self.gguf[0])
+        found = [file.stat() if file.is_file() else None for file in files]
+        return tuple((s.st_ino, s.st_mtime_ns, s.st_size) if s else (0, 0, 0) for s in found)
+
 
 def open_folder(path: Path) -> ModelFolder:
-    """Check a model's folder.
+    """Open and check a base.
 
-    :raises BackendProblem: it is missing, half downloaded, not safetensors, or not of a supported architecture.
+    :param path: a folder with safetensors or GGUF weights, or a GGUF file.
+    :raises BackendProblem: it is missing, half downloaded, damaged, or no model that writes text.
     """
+    if path.is_file():
+        if path.suffix.lower() != ".gguf":
+            raise BackendProblem(f"{path} is no GGUF file", "name a folder with safetensors weights, or a .gguf file")
+        return _open_gguf(path, (path,))
     if not path.is_dir():
-        raise BackendProblem(
-            f"there is no model folder {path}", "name a folder with config.json and safetensors weights"
-        )
+        raise BackendProblem(f"there is no model {path}", "name a folder with safetensors weights, or a GGUF file")
+    gguf = candidates(path)
+    weights = _weight_files(path, bool(gguf) or any(path.glob("*.gguf")))
+    if not weights:
+        return _open_gguf(path, gguf)
     config = _config(path)
-    gguf = tuple(sorted(path.glob("*.gguf")))
-    weights = _weight_files(path, bool(gguf))
     tensors: dict[str, TensorInfo] = {}
     for file in weights:
         tensors |= read_header(file)
@@ -72,20 +86,32 @@ def open_folder(path: Path) -> ModelFolder:
     if size and max(vocabulary.size, *(vocabulary.control_ids or {0})) > size + 4096:
         raise BackendProblem(f"the tokenizer of {path} does not belong to its weights", "fetch the whole folder again")
     spec, note = detect(config, vocabulary)
-    identity = _identity(path, weights or gguf)
-    if not weights:  # an export: it has the matrices of its base, whose identity its config names
-        tensors, identity = _shapes(config), str(config.get("ondol_base_identity") or identity)
+    identity = _identity([path / "config.json", path / "tokenizer.json"], weights)
     return ModelFolder(path, config, vocabulary, spec, note, weights, gguf, tensors, identity)
 
 
-def open_format(path: Path) -> tuple[Vocabulary, PromptSpec]:
-    """Tokenizer and prompt format of a folder whose weights may be on a server.
+def _open_gguf(path: Path, files: tuple[Path, ...]) -> ModelFolder:
+    """Open a base of GGUF files alone; the first of them describes it."""
+    if not files:
+        raise BackendProblem(f"{path} holds a vision projector alone", "fetch the language model as well")
+    base = describe(files[0])
+    spec, note = detect(base.config, base.vocabulary)
+    # An export has the matrices of its base, whose identity it names, so the base's adapters fit it.
+    identity = str(base.config.get("ondol_base_identity") or _identity([], base.file.parts))
+    return ModelFolder(path, base.config, base.vocabulary, spec, note, (), files, base.tensors, identity)
 
+
+def open_format(path: Path) -> tuple[Vocabulary, PromptSpec]:
+    """Tokenizer and prompt format of a base whose weights may be on a server.
+
+    :param path: a folder with config and tokenizer, a GGUF file, or a folder with one.
     :raises BackendProblem: config or tokenizer are missing or of another kind.
     """
-    config = _config(path)
+    if path.is_file() or not (path / "config.json").is_file():
+        folder = open_folder(path)
+        return folder.vocabulary, folder.spec
     vocabulary = Vocabulary.load(path)
-    return vocabulary, detect(config, vocabulary)[0]
+    return vocabulary, detect(_config(path), vocabulary)[0]
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -95,12 +121,14 @@ def _config(path: Path) -> dict[str, Any]:
         raise BackendProblem(f"{path} has no config.json", "fetch the whole model folder") from None
     except (OSError, ValueError) as error:
         raise BackendProblem(f"config.json of {path} cannot be read ({error})", "fetch it again") from error
-    if not isinstance(config, dict) or not set(config.get("architectures") or ()) & ARCHITECTURES:
-        found = ", ".join(config.get("architectures") or ()) if isinstance(config, dict) else ""
+    named = config.get("architectures") if isinstance(config, dict) else None
+    kinds = [str(kind) for kind in named] if isinstance(named, list) else []
+    if not any(kind.endswith(_CAUSAL) for kind in kinds):
         raise BackendProblem(
-            f"{path} is {found or 'no model'}, which is not supported", f"use one of {', '.join(sorted(ARCHITECTURES))}"
+            f"{path} is {', '.join(kinds) or 'no model'}, which does not write text from left to right",
+            "use a causal language model (its architecture ends in ForCausalLM)",
         )
-    return config
+    return dict(config)
 
 
 def _weight_files(path: Path, has_gguf: bool) -> tuple[Path, ...]:
@@ -131,35 +159,10 @@ def _weight_files(path: Path, has_gguf: bool) -> tuple[Path, ...]:
     raise BackendProblem(f"{path} holds no weights", "fetch model.safetensors")
 
 
-def _shapes(config: Mapping[str, Any]) -> dict[str, TensorInfo]:
-    """The matrices that adapters may change, with the shapes that the config of a GGUF folder gives."""
-    try:
-        hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
-        heads = int(config["num_attention_heads"])
-        groups, size = int(config.get("num_key_value_heads") or heads), int(config.get("head_dim") or hidden // heads)
-        layers = int(config["num_hidden_layers"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise BackendProblem("config.json does not describe a LLaMA", "export the model again") from error
-    shapes = {
-        "self_attn.q_proj": (heads * size, hidden),
-        "self_attn.k_proj": (groups * size, hidden),
-        "self_attn.v_proj": (groups * size, hidden),
-        "self_attn.o_proj": (hidden, heads * size),
-        "mlp.gate_proj": (inner, hidden),
-        "mlp.up_proj": (inner, hidden),
-        "mlp.down_proj": (hidden, inner),
-    }
-    return {
-        f"model.layers.{layer}.{name}.weight": TensorInfo("F16", shape, 0, 0)
-        for layer in range(layers)
-        for name, shape in shapes.items()
-    }
-
-
-def _identity(path: Path, files: tuple[Path, ...]) -> str:
+def _identity(described: Sequence[Path], files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for name in ("config.json", "tokenizer.json"):
-        digest.update(hashlib.sha256((path / name).read_bytes()).digest())
+    for path in described:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     for file in files:
         size = file.stat().st_size
         digest.update(size.to_bytes(8, "big"))

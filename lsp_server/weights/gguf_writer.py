@@ -23,6 +23,9 @@ Array = NDArray[np.float32]
 
 _TYPES = {"F32": "<f4", "F16": "<f2"}
 _ARCHITECTURES = {"LlamaForCausalLM": "llama", "MistralForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2"}
+_PERMUTED = frozenset({"llama", "granite", "granitemoe", "smollm3", "arcee", "deci"})
+"""Architectures whose query and key rows llama.cpp's own conversion permutes."""
+
 _SPLITS = {
     # The part of a tokenizer's split pattern that identifies it, and llama.cpp's name for the pattern.
     r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*": "qwen2",
@@ -82,11 +85,14 @@ def write_adapter(config: Mapping[str, Any], version: AdapterVersion, out: Path)
     """
     gguf = _library()
     name = next((a for a in config.get("architectures", ()) if a in _ARCHITECTURES), "LlamaForCausalLM")
-    architecture = _ARCHITECTURES[name]
+    architecture = str(config.get("gguf_architecture") or _ARCHITECTURES[name])
+    known = next((number for number, text in gguf.MODEL_ARCH_NAMES.items() if text == architecture), None)
+    if known is None:
+        raise BackendProblem(f"adapters for {architecture} have no known GGUF form", "update the gguf package")
     writer = gguf.GGUFWriter(str(out), architecture)
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[architecture.upper()], int(config["num_hidden_layers"]))
+    names = gguf.get_tensor_name_map(known, int(config["num_hidden_layers"]))
     tensors = dict(read_tensors((version.weights,)))
     rank = 1
     for module, (a, b) in sorted(version.pairs.items()):
@@ -96,7 +102,7 @@ def write_adapter(config: Mapping[str, Any], version: AdapterVersion, out: Path)
         if target is None:
             raise BackendProblem(f"module {module} has no GGUF form", "train an adapter on other modules")
         rank = tensors[a].shape[0]
-        rows = _permuted(tensors[b], module, config) if architecture == "llama" else tensors[b]
+        rows = _permuted(tensors[b], module, config) if architecture in _PERMUTED else tensors[b]
         writer.add_tensor(f"{target}.lora_a", np.ascontiguousarray(tensors[a]))
         writer.add_tensor(f"{target}.lora_b", np.ascontiguousarray(rows))
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, version.scale * rank)

@@ -398,7 +398,7 @@ def test_bad_ranges_and_folders_are_one_sentence(repository: Path, base: ModelFo
         build(repository, Settings(), base.path, out, DatasetOptions(until="--all"))
     with pytest.raises(UserError, match="no history"):
         build(tmp_path, Settings(), base.path, out, DatasetOptions())
-    with pytest.raises(UserError, match="no model folder"):
+    with pytest.raises(UserError, match="there is no model"):
         build(repository, Settings(), tmp_path / "nothing", out, DatasetOptions())
     assert not out.exists()
 

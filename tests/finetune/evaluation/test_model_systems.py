@@ -27,7 +27,7 @@ def test_a_missing_base_is_one_sentence(root: Path, tmp_path: Path) -> None:
         make_system("base", settings(tmp_path), root, None)
     done = commit_histories.evaluate(root, tmp_path / "data", "--system", "base", "--base", tmp_path / "absent")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "there is no model folder" in done.stderr
+    assert "there is no model " in done.stderr
 
 
 def test_an_adapter_is_not_judged_on_what_it_has_seen(root: Path, tmp_path: Path) -> None:

@@ -319,7 +319,7 @@ def test_what_cannot_be_trained_is_one_sentence(base: Path, dataset: Path, tmp_p
         assert not (tmp_path / "out" / WEIGHTS).exists()
         return str(caught.value)
 
-    assert "no model folder" in refused(tmp_path / "absent")
+    assert "there is no model" in refused(tmp_path / "absent")
     other = write_folder(tmp_path / "other", seed=2)
     assert "made for another base" in refused(other)
     stranger = shutil.copytree(base, tmp_path / "stranger")

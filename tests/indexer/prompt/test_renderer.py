@@ -182,10 +182,11 @@ def test_the_family_is_recognised_from_config_and_tokenizer(family: str) -> None
     assert (spec.name, problem) == (family, None)
 
 
-def test_a_tokenizer_without_fim_tokens_goes_left_to_right_and_says_so() -> None:
-    spec, problem = detect({"architectures": ["LlamaForCausalLM"]}, plain_vocabulary())
-    assert spec is LEFT_TO_RIGHT
-    assert problem is not None and "no fill-in-the-middle tokens" in problem
+def test_a_tokenizer_without_fim_tokens_is_used_left_to_right_which_is_no_problem() -> None:
+    assert detect({"architectures": ["LlamaForCausalLM"]}, plain_vocabulary()) == (LEFT_TO_RIGHT, None)
+
+
+def test_a_format_that_the_config_names_and_the_tokenizer_lacks_is_reported() -> None:
     spec, problem = detect(CONFIGS["small-llama"], plain_vocabulary())
     assert spec is LEFT_TO_RIGHT
     assert problem is not None and "<|fim_prefix|>" in problem
