@@ -44,7 +44,7 @@ def test_a_missing_folder_is_refused(base: str) -> None:
 def test_without_torch_and_without_gguf_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_base(tmp_path / "base")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(BackendProblem, match=r"torch is not installed; name a folder .* run: .*\[model\]'"):
+    with pytest.raises(BackendProblem, match=r"torch is not installed; name a GGUF file.* run: .*\[model\]'"):
         load_local(replace(Settings(), base_model=str(tmp_path / "base")), 512, print)
 
 
