@@ -17,8 +17,8 @@ import click
 from indexer.errors import OndolError
 
 COMMANDS: Final = {
-    "index": ("indexer.commands.index_and_search:index", "Build or update the index of a repository."),
-    "search": ("indexer.commands.index_and_search:search", "Show what the index finds, with scores and file:line."),
+    "index": ("indexer.commands.index:index", "Build or update the index of a repository."),
+    "search": ("indexer.commands.search:search", "Search the index: definitions first, with file:line."),
 }
 """Every command of this package: where it is, and its line in ``--help``."""
 

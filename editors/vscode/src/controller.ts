@@ -52,6 +52,10 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
     return this.context.globalStorageUri.fsPath;
   }
 
+  get version(): string {
+    return (this.context.extension.packageJSON as { version: string }).version;
+  }
+
   // --- On and off ---
 
   /** The current settings. Cached until they change, because every key press needs them. */

@@ -44,10 +44,10 @@ async function repeatHere(current: Controller): Promise<void> {
   await withServer(current, (connection) => repeatEdit(connection, editor));
 }
 
-function doctor(current: Controller, reports: Reports, version: string): Promise<void> {
+function doctor(current: Controller, reports: Reports): Promise<void> {
   const { server, activeFolder } = current;
   return reports.doctor(server, activeFolder, [
-    t('Extension {0}, {1} {2}', version, vscode.env.appName, vscode.version),
+    t('Extension {0}, {1} {2}', current.version, vscode.env.appName, vscode.version),
     t('Folder: {0}', activeFolder),
     t('Server: {0}, process {1}', server.version ?? '–', server.connection?.pid ?? '–'),
     t('State: {0}', current.sentence),
@@ -88,7 +88,6 @@ export function activate(context: vscode.ExtensionContext): void {
   const provider = new CompletionProvider(current, output);
   const nextEdits = new NextEdits(current, provider, output);
   current.onNextEdit = (uri) => nextEdits.onReady(uri);
-  const { version } = context.extension.packageJSON as { version: string };
   const commands: Record<string, () => unknown> = {
     'ondol.menu': () => showMenu(current),
     'ondol.toggle': () => current.toggleEverywhere(),
@@ -104,8 +103,9 @@ export function activate(context: vscode.ExtensionContext): void {
     'ondol.repeatEdit': () => repeatHere(current),
     'ondol.explain': () => withServer(current, (connection) => reports.explain(connection)),
     'ondol.showOutput': () => output.show(),
-    'ondol.doctor': () => doctor(current, reports, version),
+    'ondol.doctor': () => doctor(current, reports),
     'ondol.restart': () => current.restart(),
+    'ondol.chooseServer': () => current.server.choose(),
     'ondol.walkthrough': () => openWalkthrough(current, `${context.extension.id}#start`),
     'ondol.internal.settings': () =>
       vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${context.extension.id}`),

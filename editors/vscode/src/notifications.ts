@@ -15,6 +15,7 @@ export class Notifications {
   notInstalled(message: string, command: string): void {
     this.once('not-installed', message, {
       [t('Copy Command')]: () => this.copy(command),
+      [t('Choose Program')]: () => this.run('ondol.chooseServer'),
       [t('Try Again')]: () => this.run('ondol.restart'),
       [t('Getting Started')]: () => this.run('ondol.walkthrough'),
     });
@@ -29,6 +30,7 @@ export class Notifications {
 
   badSetting(message: string): void {
     this.once('bad-setting', message, {
+      [t('Choose Program')]: () => this.run('ondol.chooseServer'),
       [t('Open Settings')]: () =>
         void vscode.commands.executeCommand('workbench.action.openSettings', 'ondol.server.path'),
     });

@@ -3,7 +3,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as vscode from 'vscode';
-import { installCommand, interpreterPath, locateServer, type Located } from './locateServer';
+import { choices, installCommand, interpreterPath, locateServer, type Environment, type Located } from './locateServer';
 import type { Notifications } from './notifications';
 import { RestartPolicy } from './restartPolicy';
 import { serverArguments, type Settings } from './settings';
@@ -25,6 +25,8 @@ export interface ServerHost {
   onNextEdit(uri: string): void;
   /** The extension's own folder. It is the working directory of the server, which is never the user's repository. */
   readonly ownFolder: string;
+  /** The extension's version, which is that of the wheel it was released with. */
+  readonly version: string;
 }
 
 function isExecutable(file: string): boolean {
@@ -118,17 +120,42 @@ export class Server {
 
   /** Searches for the server program. */
   locate(): { located: Located; interpreter: string | undefined } {
-    const interpreter = interpreterOf(vscode.workspace.workspaceFolders?.[0]);
-    const located = locateServer({
+    const environment = this.searchedEnvironment();
+    return { located: locateServer(environment), interpreter: environment.interpreter };
+  }
+
+  /** Lets the user choose the server program; the choice is stored in the setting `ondol.server.path`. */
+  async choose(): Promise<void> {
+    const browse = { label: t('Choose a file…'), file: '' };
+    const found = choices(this.searchedEnvironment()).map(([file, by]) => ({
+      label: file,
+      description: by === 'workspace' ? t('inside this workspace') : by,
+      file,
+    }));
+    const choice = await vscode.window.showQuickPick([...found, browse], {
+      placeHolder: t('Which program ondol should this editor run?'),
+    });
+    let file = choice?.file;
+    if (choice === browse) {
+      file = (await vscode.window.showOpenDialog({ title: t('The program ondol') }))?.[0]?.fsPath;
+    }
+    if (file !== undefined && file !== '') {
+      const configuration = vscode.workspace.getConfiguration('ondol');
+      await configuration.update('server.path', file, vscode.ConfigurationTarget.Global);
+    }
+  }
+
+  private searchedEnvironment(): Environment {
+    return {
       setting: this.host.settings().serverPath,
       pathVariable: process.env['PATH'] ?? process.env['Path'] ?? '',
-      interpreter,
+      interpreter: interpreterOf(vscode.workspace.workspaceFolders?.[0]),
       home: os.homedir(),
+      conda: process.env['CONDA_PREFIX'],
       platform: process.platform,
       folders: (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
       isExecutable,
-    });
-    return { located, interpreter };
+    };
   }
 
   /** The environment variables of every process that the extension starts. */
@@ -212,9 +239,9 @@ export class Server {
     if (isTooOld(connection.version)) {
       this.attempt++;
       void connection.stop();
-      const command = installCommand(undefined, file);
+      const command = installCommand(this.host.version, undefined, file);
       const message = t(
-        'Ondol {0} is too old for this extension, which needs {1} or later. Run: {2}',
+        'Ondol {0} is too old for this extension, which needs {1} or later. In the folder with its wheel, run: {2}',
         connection.version ?? '?',
         OLDEST_SERVER,
         command,
@@ -239,8 +266,8 @@ export class Server {
       this.host.notifications.badSetting(message);
       return;
     }
-    const command = installCommand(interpreter);
-    const message = t('Ondol is not installed on this machine. Run: {0}', command);
+    const command = installCommand(this.host.version, interpreter);
+    const message = t('Ondol is not installed on this machine. In the folder with its wheel, run: {0}', command);
     this.set({ state: 'problem', message });
     this.host.notifications.notInstalled(message, command);
   }

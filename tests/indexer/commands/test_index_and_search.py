@@ -27,7 +27,7 @@ def test_index_then_search(tmp_path, data):
     assert "built, generation 1" in built.stdout
     assert "4 files" in built.stdout
     found = console.run("search", "badger count", data=data, cwd=root / "src")
-    assert found.stdout.startswith("src/deep/badger.c:1  0.")
+    assert found.stdout.startswith("src/deep/badger.c:1\n")
     assert "    int badger_count(void)" in found.stdout
     rows = json.loads(console.run("search", "왜가리 높이", "--repo", root, "--json", data=data).stdout)
     assert (rows[0]["path"], rows[0]["line"]) == ("src/heron.py", 1)
@@ -241,6 +241,31 @@ def test_a_data_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     assert done.stderr.startswith("ondol: ")
 
 
+@pytest.mark.parametrize(
+    ("path", "definition", "line"),
+    [
+        ("lib.py", "def gather_walrus(x):\n    return x\n", 1),
+        ("lib.c", "static int other;\nint gather_walrus(struct herd *h)\n{\n    return 1;\n}\n", 2),
+        ("lib.go", "package lib\n\nfunc (h *Herd) GatherWalrus() int {\n\treturn 1\n}\n", 3),
+        ("lib.sv", "module gather_walrus(input logic clk);\nendmodule\n", 1),
+        ("Lib.java", "class Lib {\n    static int gatherWalrus(int a) {\n        return a;\n    }\n}\n", 2),
+        ("lib.rs", "struct A;\nimpl A {\n    fn gather_walrus(&self) {}\n}\n", 3),
+        ("lib.ts", "export class Lib {\n    gatherWalrus(): number {\n        return 1;\n    }\n}\n", 2),
+    ],
+)
+def test_a_definition_comes_before_its_uses(tmp_path, data, path, definition, line):
+    name = next(n for n in ("gather_walrus", "GatherWalrus", "gatherWalrus") if n in definition)
+    uses = "".join(f"a{n} = {name}({n}) + {name}({n + 1})\n" for n in range(30))
+    root = repositories.repository(tmp_path / "repo", {path: definition, **{f"use{n}.py": uses for n in range(6)}})
+    console.run("index", root, data=data)
+    first = json.loads(console.run("search", name, "--repo", root, "--json", data=data).stdout)[0]
+    assert (first["path"], first["definition"]) == (path, line)
+    shown = console.run("search", name, "--repo", root, data=data).stdout.splitlines()
+    assert shown[0] == f"{path}:{line}  defined here"
+    lines = definition.splitlines()
+    assert shown[1 : 1 + len(lines)] == [f"    {text}" for text in lines], "whole, with its tabs"
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write all")
 def test_a_read_only_index_is_searched_and_not_updated(tmp_path, data):
     root = repositories.repository(tmp_path / "repo")
@@ -312,7 +337,7 @@ def test_a_hostile_repository_runs_nothing(tmp_path, data):
 
 def test_the_script_ends_with_a_sentence_when_it_is_at_fault(tmp_path):
     code = (
-        "import indexer.commands.index_and_search as c; c.find_root = lambda p: 1 / 0\n"
+        "import indexer.commands.search as c; c.find_root = lambda p: 1 / 0\n"
         "from indexer.cli import main; main(['search', 'x'])"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)

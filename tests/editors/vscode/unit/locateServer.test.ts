@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  choices,
   installCommand,
   interpreterPath,
   locateServer,
@@ -93,12 +94,39 @@ test('the search on Windows', () => {
   );
 });
 
-test('the commands that install and update Ondol', () => {
-  assert.equal(installCommand(undefined), 'pipx install ondol');
-  assert.equal(installCommand('/home/sun/my env/bin/python'), '"/home/sun/my env/bin/python" -m pip install ondol');
-  assert.equal(installCommand(undefined, '/home/sun/.local/pipx/venvs/ondol/bin/ondol'), 'pipx upgrade ondol');
-  assert.equal(installCommand(undefined, '/home/sun/.local/share/uv/tools/ondol/bin/ondol'), 'uv tool upgrade ondol');
-  assert.equal(installCommand(undefined, '/opt/venv/bin/ondol'), '/opt/venv/bin/python -m pip install --upgrade ondol');
+test('the commands that install and update Ondol name a wheel and never a bare name', () => {
+  const wheel = './ondol-0.2.0-py3-none-any.whl';
+  const command = (interpreter?: string, file?: string) => installCommand('0.2.0', interpreter, file);
+  assert.equal(command(), `pipx install ${wheel}`);
+  assert.equal(command('/home/sun/my env/bin/python'), `"/home/sun/my env/bin/python" -m pip install ${wheel}`);
+  assert.equal(command(undefined, '/home/sun/.local/pipx/venvs/ondol/bin/ondol'), `pipx install --force ${wheel}`);
+  assert.equal(
+    command(undefined, '/home/sun/.local/share/uv/tools/ondol/bin/ondol'),
+    `uv tool install --force ${wheel}`,
+  );
+  assert.equal(command(undefined, '/opt/venv/bin/ondol'), `/opt/venv/bin/python -m pip install ${wheel}`);
+});
+
+test('programs of pipx, uv and conda are found without PATH', () => {
+  for (const [file, foundBy] of [
+    ['/home/sun/.local/share/pipx/venvs/ondol/bin/ondol', 'home'],
+    ['/home/sun/.local/share/uv/tools/ondol/bin/ondol', 'home'],
+    ['/opt/conda/envs/work/bin/ondol', 'conda'],
+    ['/home/sun/miniforge3/bin/ondol', 'conda'],
+    ['/home/sun/miniconda3/envs/ondol/bin/ondol', 'conda'],
+  ] as const) {
+    const found = locateServer(environment([file], { conda: '/opt/conda/envs/work' }));
+    assert.deepEqual(found, { kind: 'found', file, foundBy });
+  }
+});
+
+test('an environment inside the workspace is offered and never started by itself', () => {
+  const files = ['/home/sun/repo/.venv/bin/ondol', '/home/sun/.local/bin/ondol'];
+  assert.deepEqual(locateServer(environment(files.slice(0, 1))), { kind: 'missing' });
+  assert.deepEqual(choices(environment(files)), [
+    ['/home/sun/.local/bin/ondol', 'home'],
+    ['/home/sun/repo/.venv/bin/ondol', 'workspace'],
+  ]);
 });
 
 test('the path in the interpreter setting of the workspace', () => {

@@ -1,4 +1,4 @@
-"""The commands ``ondol index`` and ``ondol search``."""
+"""The command ``ondol index``."""
 
 import json
 import sys
@@ -100,44 +100,3 @@ def _summary(report: "BuildReport", show_skipped: bool) -> None:
     if show_skipped:
         for skip in report.skips:
             click.echo(f"  {printable(skip.path)}: {skip.reason}")
-
-
-@click.command(epilog='Example: ondol search "open a socket with a timeout" --limit 3')
-@click.argument("text")
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
-@click.option("--limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="Chunks to show.")
-@click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
-@data_dir_option
-def search(text: str, repo: Path, limit: int, as_json: bool, data_dir: Path | None) -> None:
-    """Show the chunks of the index that match TEXT best."""
-    from indexer.data_layout import index_directory
-    from indexer.search.hybrid import search as find
-    from indexer.storage.reader import Index
-
-    root = find_root(repo)
-    settings = settings_for(root, data_dir)
-    opened = Index.open(index_directory(settings, root), settings)
-    if opened.problem:
-        click.echo(f"ondol: {opened.problem}", err=True)
-    hits = find(opened, text, limit)
-    if as_json:
-        rows = [
-            {
-                "path": hit.chunk.path,
-                "line": hit.chunk.start_line + 1,
-                "end_line": hit.chunk.end_line,
-                "score": round(hit.score, 6),
-                "parts": hit.parts,
-                "header": hit.chunk.header,
-                "text": hit.chunk.text,
-            }
-            for hit in hits
-        ]
-        click.echo(json.dumps(rows))
-        return
-    if not hits:
-        click.echo("nothing found")
-    for hit in hits:
-        click.echo(f"{printable(hit.chunk.path)}:{hit.chunk.start_line + 1}  {hit.score:.3f}")
-        for line in hit.chunk.text.splitlines()[:12]:
-            click.echo(f"    {printable(line)}")
