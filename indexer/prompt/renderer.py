@@ -14,7 +14,7 @@ from indexer.errors import UserError
 from indexer.prompt.formats import PromptSpec, check
 from indexer.prompt.tokenizer import Vocabulary
 
-PROMPT_FORMAT = 2
+PROMPT_FORMAT = 3
 """The version of the rendered prompts; an adapter trained with another version is refused."""
 
 _GRID = 8  # the prefix begins at a line number divisible by this, so its start moves once in 8 lines, not per key
@@ -24,6 +24,11 @@ _MARK, _NAME = r"[!-/:-@\[-^`{-~]", r"\b[A-Za-z_]\w{0,39}"
 _BEGUN = re.compile(f" ?(?:{_MARK}{{1,4}}(?:{_NAME})?|{_NAME})\\Z", re.ASCII)
 """The text that the next token may begin with: an unfinished word, with the marks and the space that tokenizers join to
 it. Only ASCII, because other letters may take several tokens."""
+
+_MARKS = re.compile(f" ?{_MARK}{{1,8}}\\Z", re.ASCII)
+"""Marks that a tokenizer may write as one token with the line break behind them."""
+
+_LONGEST_BREAK = 64  # characters of line breaks and blanks that are held back
 
 _SLOT = re.compile(r"\{(context|path|prefix|suffix|repository|text)\}")
 
@@ -81,6 +86,8 @@ class Renderer:
         self._heal = heal
         self._controls = {name: _known(vocabulary, name) for name in (*spec.controls, spec.end) if name}
         vocabulary.reserve(self._controls.values())
+        # Models that have no token for the start of a text have seen the end of another text there.
+        self._start = () if vocabulary.eos is None else (vocabulary.eos,)
         self._template = self._split(spec.template)
         self._piece = self._split(spec.piece)
 
@@ -98,15 +105,26 @@ class Renderer:
         ids = self._fill(self._template, {**words, "prefix": prefix[start:]}, slots)
         counts = {"context": len(context), "suffix": len(suffix)}
         counts["prefix"] = len(ids) - frame - len(context) - len(suffix)
-        return Prompt((*self.vocabulary.bos, *ids)[: self.limit], healing, pieces, counts)
+        whole = (*self.vocabulary.bos, *ids) or self._start
+        return Prompt(whole[: self.limit], healing, pieces, counts)
 
     def _split_for_healing(self, prefix: str) -> tuple[str, str]:
-        """Split the prefix where the next token may begin."""
+        """Split the prefix where the next token may begin.
+
+        A model that only reads from left to right has never seen a cut between a line break and its indentation, which
+        many tokenizers write as one token, nor one between a bracket and its line break, which Llama 3's writes as one.
+        """
         body = prefix
         if self._heal and (begun := _BEGUN.search(prefix, max(0, len(prefix) - 46))):
             body = prefix[: begun.start()]
-        if self.spec.heal_spaces:
-            body = body.rstrip(" \t")
+        if not self.spec.heal_spaces:
+            return body, prefix[len(body) :]
+        body = body.rstrip(" \t")
+        if self._heal and body.endswith("\n"):
+            last = max(0, len(body) - _LONGEST_BREAK)
+            body = body[:last] + body[last:].rstrip()
+            if self.vocabulary.joins_line_breaks and (marks := _MARKS.search(body, max(0, len(body) - 9))):
+                body = body[: marks.start()]
         return body, prefix[len(body) :]
 
     def training(self, parts: PromptInput, middle: str) -> tuple[list[int], int]:

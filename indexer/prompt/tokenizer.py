@@ -7,6 +7,7 @@ Text is encoded by a copy of the tokenizer without control tokens, so a file tha
 import json
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,11 @@ class Vocabulary:
         """The text of ids; control tokens have none. An unfinished UTF-8 sequence ends in U+FFFD."""
         text = [i for i in ids if i not in self._control_ids]
         return str(self._plain.decode(text, skip_special_tokens=False))
+
+    @cached_property
+    def joins_line_breaks(self) -> bool:
+        """Whether marks and the line break behind them can be one token, as Llama 3's tokenizer has it."""
+        return any(len(self.encode(text)) == 1 for text in (")\n", ";\n", ":\n", "{\n"))
 
     def writing(self, text: str) -> list[int]:
         """The ids that may come first where ``text`` is to be written: of its beginnings and of what begins with it."""

@@ -1,5 +1,6 @@
 """Prompts, token by token: a byte is its own id in these tokenizers, so the expected ids can be read."""
 
+import json
 import random
 from dataclasses import replace
 
@@ -10,7 +11,14 @@ from indexer.prompt.formats import LEFT_TO_RIGHT, detect, spec_named, stop_ids
 from indexer.prompt.renderer import ContextPiece, PromptInput, Renderer
 from indexer.prompt.tokenizer import Vocabulary
 from tests.support.models import split_tokenizer
-from tests.support.tokenizers import CONFIGS, CONTROLS, codellama_tokenizer, plain_vocabulary, vocabulary
+from tests.support.tokenizers import (
+    CONFIGS,
+    CONTROLS,
+    bytes_tokenizer,
+    codellama_tokenizer,
+    plain_vocabulary,
+    vocabulary,
+)
 
 PARTS = PromptInput("a.py", "def f(", "):\n", (ContextPiece("b.py", "x = 1"),), "house")
 
@@ -127,10 +135,44 @@ def test_a_codellama_middle_keeps_its_leading_space() -> None:
     assert vocab.decode(vocab.encode("1")) == "1"
 
 
-def test_left_to_right_holds_trailing_blanks_back_and_does_not_see_the_suffix() -> None:
-    prompt = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).render(PromptInput("a.py", "if x:\n    ", "unseen"))
-    assert bytes(prompt.ids) == b"if x:\n"
-    assert prompt.token_healing == "    "
+HELD_LEFT_TO_RIGHT = {
+    "if x:\n    ": ("if x:", "\n    "),
+    "if x:\n\n\t": ("if x:", "\n\n\t"),
+    "if x:\n": ("if x:", "\n"),
+    "if x:\n    ret": ("if x:", "\n    ret"),
+    "if x:\n    return ": ("if x:\n    return", " "),
+    "x = ": ("x =", " "),
+    "\n\n": ("", "\n\n"),
+    "": ("", ""),
+}
+
+
+@pytest.mark.parametrize("prefix", HELD_LEFT_TO_RIGHT)
+def test_left_to_right_holds_line_breaks_and_blanks_back_and_does_not_see_the_suffix(prefix: str) -> None:
+    seen, held = HELD_LEFT_TO_RIGHT[prefix]
+    vocab = plain_vocabulary()
+    prompt = Renderer(LEFT_TO_RIGHT, vocab, 100).render(PromptInput("a.py", prefix, "unseen"))
+    assert list(prompt.ids) == (
+        list(seen.encode()) or [vocab.eos]
+    )  # never empty: the model needs a token to go on from
+    assert prompt.token_healing == held
+
+
+def test_marks_are_held_back_with_their_line_break_where_the_tokenizer_joins_them() -> None:
+    data = json.loads(bytes_tokenizer("small-llama"))
+    data["model"]["vocab"] |= {")Ċ": 300, "):": 301, "):Ċ": 302}
+    data["model"]["merges"] = [[")", "Ċ"], [")", ":"], ["):", "Ċ"]]
+    data["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = r"\w+|[^\w\s]+[\r\n]*|\s+"
+    data["added_tokens"] = data["added_tokens"][:1]
+    joined = Vocabulary(json.dumps(data), {"eos_token": "<|endoftext|>"})
+    assert joined.joins_line_breaks and not plain_vocabulary().joins_line_breaks
+    prompt = Renderer(LEFT_TO_RIGHT, joined, 100).render(PromptInput("a.py", "def f(x):\n    ", ""))
+    assert (joined.decode(prompt.ids), prompt.token_healing) == ("def f(x", "):\n    ")
+
+
+def test_a_server_that_cannot_be_forced_gets_the_line_break() -> None:
+    prompt = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100, heal=False).render(PromptInput("a", "x\n  ", ""))
+    assert (bytes(prompt.ids), prompt.token_healing) == (b"x\n", "  ")
 
 
 HELD = {
