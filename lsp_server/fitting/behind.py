@@ -5,10 +5,12 @@ way is sound is decided by its caller, who knows what is open. This module knows
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _WORD = re.compile(r"\w")
 _CLOSERS = re.compile(r"[)\]}>'\"`;:,\s]+$")
+_ITEM_ENDS = re.compile(r"(?:[\]}\"'\w])$")
+_ITEM_BEGINS = re.compile(r"[\"'{\[\w-]")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -76,3 +78,17 @@ def _unopened(text: str) -> str:
             elif not depth:
                 surplus.append(mark)
     return "".join(surplus)
+
+
+def with_comma(lines: list[str], below: Sequence[str], strict: bool) -> list[str]:
+    """Return the lines of a text that ends with an item of a JSON list, with the comma that the next item asks for.
+
+    :param below: the lines below the cursor. :param strict: whether a comma behind the last item is an error.
+    """
+    following = next((line.strip() for line in below if line.strip()), "")
+    last = lines[-1].rstrip()
+    if _ITEM_ENDS.search(last) and _ITEM_BEGINS.match(following):
+        return [*lines[:-1], last + ","]
+    if strict and last.endswith(",") and following[:1] in ("}", "]"):
+        return [*lines[:-1], last[:-1]]
+    return lines

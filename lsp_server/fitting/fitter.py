@@ -15,7 +15,7 @@ from indexer.secrets.masking import PLACEHOLDER, mask
 from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
-from lsp_server.fitting.behind import placements
+from lsp_server.fitting.behind import placements, with_comma
 from lsp_server.fitting.indentation import RepositoryUnits, in_unit, unit_of
 from lsp_server.fitting.marks import Open, State, leaves_open
 from lsp_server.fitting.names import defined_twice
@@ -41,6 +41,10 @@ _NO_CALL: Final = frozenset(
         *("if", "for", "while", "switch", "catch", "elif", "until", "unless", "match", "when", "with", "foreach"),
         *("func", "function", "def", "fn", "return", "case", "always", "always_ff", "always_comb", "constexpr"),
     )
+)
+_NO_END = re.compile(
+    r"(?:[.,(\[{=+*/%&|^~<!?:@#$\\-](?<!\*/)(?<!\+\+)(?<!--)|(?:^|[\s=(])['\"`]"
+    r"|\b(?:and|or|not|in|is|as|extends|implements|new|instanceof))\s*$"
 )
 _UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
 
@@ -107,6 +111,13 @@ class Fitter:
         """Return whether a text makes the cursor's line one that gives a name which its scope has already."""
         return Place(self._cache, document, offset, self._syntax).defined_twice(text)
 
+    def may_end(self, document: Document, offset: int, text: str) -> bool:
+        """Return whether the beginning of a line may end where it does, though nothing follows it.
+
+        It opens no bracket or string, ends in no operator, and adds no syntax error to the document.
+        """
+        return Place(self._cache, document, offset, self._syntax).may_end(text)
+
     def fit(self, document: Document, offset: int, text: str, *, whole: bool = True) -> Fitted | Rejected:
         """Fit a text to a cursor.
 
@@ -136,6 +147,15 @@ class Place:
         """The blanks of one level, as the lines around the cursor tell."""
         return self._around.unit or unit_of([self._prefix + "."])
 
+    def may_end(self, text: str) -> bool:
+        """See :meth:`Fitter.may_end`."""
+        if leaves_open(self._around.reader, self._prefix, text):
+            return False
+        line = self._prefix + text + self._rest
+        if not self._rest.strip() and _NO_END.search(line):
+            return False
+        return not self._adds_error([line], _without_own(self._read(line, len(self._prefix))), alone=True)
+
     def defined_twice(self, text: str) -> bool:
         """See :meth:`Fitter.defined_twice`."""
         return defined_twice(self._prefix + text, self._around, strict=True)
@@ -148,6 +168,9 @@ class Place:
         first, *below = text.split("\n")
         below = in_unit(below, leading_blanks(self._prefix + first), self.unit) if below else below
         whole = whole and not cut
+        if whole and self._document.language == "json" and not self._rest.strip():
+            strict = (self._document.path or "").endswith(".json")
+            first, *below = with_comma([first, *below], self._around.below, strict)
         if misplaced(first, self._prefix, self._around):
             return Rejected("misplaced")
         found = self._with_lines(first, below) if whole and below and not self._rest.strip() else None
@@ -194,7 +217,7 @@ class Place:
             if not candidate.strip() or candidate == self._rest[:replaced]:
                 continue
             state = self._read(line, len(self._prefix))
-            if behind.strip() and self._opens_string(candidate, state):
+            if behind.strip() and (self._opens_string(candidate, state) or self._leaves_quote(behind, state)):
                 continue
             if self._stands(state, behind, whole) and not (whole and self._adds_error([line], state)):
                 return [candidate], replaced
@@ -210,10 +233,10 @@ class Place:
         ends = [match.end() for match in TOKEN.finditer(text)][:-1]
         parts = (text[:end] for end in reversed(ends))
         balanced = (part for part in parts if not leaves_open(self._around.reader, self._prefix, part))
-        for part in islice(balanced, BEGINNINGS):
+        for part in islice((part for part in balanced if not _NO_END.search(part)), BEGINNINGS):
             line = self._prefix + part
             state = self._read(line, len(self._prefix))
-            if self._stands(state, "", True) and not self._adds_error([line], state):
+            if self._stands(state, "", True) and not self._adds_error([line], state, alone=True):
                 return [part], 0
         return None
 
@@ -225,9 +248,14 @@ class Place:
         before = self._read(self._prefix).faults
         return self._read(self._prefix + text).faults > before and state.faults > before
 
-    def _adds_error(self, lines: Sequence[str], state: State) -> bool:
-        typed = self._prefix + self._rest
-        verdict = self._syntax.check(self._around, lines, state, typed, self._typed)
+    def _leaves_quote(self, behind: str, state: State) -> bool:
+        """Return whether a quote behind the cursor that no string begins before is left as it is."""
+        alone = behind.lstrip()[:1] in ("'", '"', "`") and self._typed.faults > self._around.state.faults
+        return alone and state.faults >= self._typed.faults
+
+    def _adds_error(self, lines: Sequence[str], state: State, alone: bool = False) -> bool:
+        typed = (self._prefix + self._rest, self._typed)
+        verdict = self._syntax.check(self._around, lines, state, typed, alone)
         self._skipped = verdict.skipped
         return verdict.adds
 
@@ -239,6 +267,10 @@ class Place:
         if state.span != self._typed.span:
             ended = state.span < 0
             if self._around.closed_below(self._typed.span if ended else state.span) == ended:
+                return False
+        if state.heredoc != self._typed.heredoc:
+            ended = not state.heredoc
+            if self._around.closed_below(self._typed.heredoc if ended else state.heredoc) == ended:
                 return False
         if not whole and not behind.strip():
             state = replace(_without_own(state), faults=max(self._typed.faults, state.faults - 1))
@@ -278,7 +310,7 @@ class Place:
                 break
             state = around.reader.read(line, state, 0)
             above.append(line)
-            if _leaves_open(state, around.state) or _UNFINISHED.search(line.strip()):
+            if _leaves_open(state, around.state) or _goes_on(line, state):
                 continue
             cost = around.cost(state)
             if cost + self._closes(state) <= best and state.faults == around.state.faults:
@@ -313,10 +345,21 @@ def _leaves_open(state: State, before: State) -> bool:
     """Return whether the fitted text has left something open."""
     code: Open | None = state.code
     return (
-        (code is not None and code.own)
+        state.heredoc != before.heredoc
+        or (code is not None and code.own)
         or (state.conditions is not None and state.conditions.own)
         or state.span != before.span
     )
+
+
+def _goes_on(line: str, state: State) -> bool:
+    """Return whether a line asks for a next one; a comma within brackets ends an item.
+
+    :param state: behind the line.
+    """
+    if line.rstrip().endswith(",") and state.code is not None and state.code.mark in "([{":
+        return False
+    return _UNFINISHED.search(line.strip()) is not None
 
 
 def _in_call(prefix: str) -> bool:

@@ -18,6 +18,7 @@ class LanguageRules:
     :param strings: patterns of whole strings, and of whatever else holds marks that count for nothing.
     :param spans: patterns of strings and comments that may go on over lines: how they begin, and how they end.
     :param quotes: marks of strings that end with their line.
+    :param heredoc: pattern of the beginning of a heredoc: marks, and the word that ends it.
     :param words: block words: the word that opens -> the words that close it.
     :param phrases: the same for a pattern of what opens, where the word alone does not tell.
     :param word_form: pattern around such a word, with ``{}`` for it.
@@ -37,6 +38,7 @@ class LanguageRules:
     strings: tuple[str, ...] = ()
     spans: tuple[tuple[str, str], ...] = ((r"/\*", r"\*/"),)
     quotes: str = "\"'"
+    heredoc: str = ""
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     phrases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     word_form: str = r"(?<![\w.$@:`])(?:{})(?![\w?!:])"
@@ -58,6 +60,7 @@ class LanguageRules:
         ends = self.word_ends or (self.word_form.format("|".join(sorted(closing))) if closing else "")
         parts = [
             ("comment", "|".join(self.comments)),
+            ("heredoc", self.heredoc),
             ("string", "|".join(self.strings)),
             ("span", "|".join(begin for begin, _ in self.spans)),
             ("quoted", quoted),
@@ -195,6 +198,7 @@ _VHDL: Final = LanguageRules(
 )
 _RUBY: Final = LanguageRules(
     comments=(_HASH,),
+    heredoc=r"(?<![\w)])<<[~-]?(?:[A-Z_]\w*|\"[A-Z_]\w*\"|'[A-Z_]\w*')",
     strings=(
         r'"(?:[^"\\#]|\\.|#\{(?:[^{}"]|"[^"]*"|\{[^{}]*\})*\}|#(?!\{))*"',
         r"(?<=[(,=\s~|&!])/(?![\s=])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[])+/[a-z]*",
@@ -223,6 +227,7 @@ _RUBY: Final = LanguageRules(
 )
 _SHELL: Final = LanguageRules(
     comments=(_HASH,),
+    heredoc=r"(?<!<)<<-?\s*(?:[A-Za-z_]\w*|\"[A-Za-z_]\w*\"|'[A-Za-z_]\w*'|\\[A-Za-z_]\w*)",
     strings=(
         r"\\.",
         r"\$\{[^}]*\}",
@@ -339,7 +344,12 @@ RULES: Final[dict[str, LanguageRules]] = {
     "sql": LanguageRules(comments=(r"--.*",)),
     "haskell": LanguageRules(comments=(r"--.*",), spans=((r"\{-", r"-\}"),), quotes='"'),
     "nix": LanguageRules(comments=(_HASH,), spans=(_BLOCK_COMMENT, ("''", "''")), quotes='"'),
-    "perl": LanguageRules(comments=(_HASH,), spans=(), middles={"else": _names("if elsif unless"), "elsif": _IF}),
+    "perl": LanguageRules(
+        comments=(_HASH,),
+        heredoc=r"<<~?(?:[A-Z_]\w*|\"[A-Z_]\w*\"|'[A-Z_]\w*')",
+        spans=(),
+        middles={"else": _names("if elsif unless"), "elsif": _IF},
+    ),
     "php": LanguageRules(comments=(r"//.*", _HASH), spans=(_BLOCK_COMMENT,), middles=_SWITCH),
     "tcl": LanguageRules(comments=(r"^\s*#.*",), spans=(), quotes='"'),
     "cmake": LanguageRules(comments=(_HASH,), strings=(r'"(?:[^"\\]|\\.)*"',), spans=(('"', r'(?<!\\)"'),), quotes=""),

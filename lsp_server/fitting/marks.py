@@ -64,6 +64,7 @@ class State:
     :param closed: the block that the last line closed at its end, if it did.
     :param faults: marks so far that closed nothing or passed over others, and strings without an end.
     :param outside: whether the text stands in an alternative of a directive that began before what was read.
+    :param heredoc: the line that ends the heredoc which the next line belongs to; "" in other text.
     """
 
     code: Open | None = None
@@ -72,6 +73,7 @@ class State:
     closed: Open | None = None
     faults: int = 0
     outside: bool = False
+    heredoc: str = ""
 
 
 START: Final = State()
@@ -98,6 +100,8 @@ class LineReader:
         :param line: without its end.
         :param own: column from which on the line belongs to the text that is being fitted.
         """
+        if state.heredoc:
+            return replace(state, closed=None, heredoc="" if line.strip() == state.heredoc else state.heredoc)
         if len(line) > LONGEST:
             return replace(state, closed=None)
         return _Line(self, line, state, len(line) if own is None else own).read()
@@ -116,7 +120,7 @@ def leaves_open(reader: LineReader, prefix: str, text: str) -> bool:
         if opened.own and not opened.mark[:1].isalpha():
             return True
         opened = opened.below
-    return after.span != before.span or after.faults > before.faults
+    return after.span != before.span or after.heredoc != before.heredoc or after.faults > before.faults
 
 
 class _Line:
@@ -130,6 +134,7 @@ class _Line:
         self._indent, self._head = columns(leading_blanks(line)), line.strip()
         self._first = len(line) - len(line.lstrip())
         self._closed: Open | None = None
+        self._heredoc = ""
 
     def read(self) -> State:
         """Return the state after the line."""
@@ -154,13 +159,15 @@ class _Line:
                 elif kind == "quote":
                     self._faults += not line.endswith("\\")
                     return self._end(None)
+                elif kind == "heredoc":
+                    self._heredoc = self._heredoc or re.sub(r"\W", "", match[0])
                 else:
                     self._mark(kind or "", match)
             else:
                 return self._end(self._closed if line.rstrip()[-1:] in "}d" else None)
 
     def _end(self, closed: Open | None, span: int = -1) -> State:
-        return State(self._code, self._conditions, span, closed, self._faults, self._outside)
+        return State(self._code, self._conditions, span, closed, self._faults, self._outside, self._heredoc)
 
     def _span(self, match: re.Match[str]) -> int:
         starts = self._rules.span_ends

@@ -22,6 +22,8 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
     """
     if _CONFLICT.match(text) and not prefix.strip():
         return True
+    if around.state.span >= 0 or around.state.heredoc:
+        return False
     return (
         (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))
         or (text.lstrip()[:1] == "," and _after_condition(prefix, around.language))

@@ -48,11 +48,14 @@ class Surroundings:
         """Return how badly the lines below agree with a state, see :func:`marks.disagreement`."""
         return disagreement(state, self.demands, self.complete)
 
-    def closed_below(self, span: int) -> bool:
+    def closed_below(self, span: int | str) -> bool:
         """Return whether the lines below end a string or comment that is open at the cursor.
 
-        :param span: its number. Where the same mark begins and ends it, the lines below hold an odd number of them.
+        :param span: its number, or the word that ends a heredoc. Where the same mark begins and ends it, the lines
+            below hold an odd number of them.
         """
+        if isinstance(span, str):
+            return any(line.strip() == span for line in self.below)
         begin, end = self.reader.rules.span_ends[span]
         if begin.pattern == end.pattern.removeprefix(r"(?<!\\)"):
             return sum(len(end.findall(line)) for line in self.below) % 2 == 1
@@ -121,7 +124,7 @@ class SurroundingsCache:
             return replace(old, above=above, states=states, state=state, from_start=first == 0)
         below, entire = _lines_below(after)
         demands: list[Demand] = []
-        reader, found = LineReader(rules, demands), replace(START, span=state.span)
+        reader, found = LineReader(rules, demands), replace(START, span=state.span, heredoc=state.heredoc)
         complete = entire
         for line in below:
             found = reader.read(line, found)

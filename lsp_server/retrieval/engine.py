@@ -21,7 +21,6 @@ from indexer.config import Settings
 from indexer.data_layout import own_gate_file
 from indexer.text.lines import leading_blanks, line_end
 from lsp_server.fitting.fitter import Fitter
-from lsp_server.fitting.marks import LineReader, leaves_open, rules_of
 from lsp_server.reasons import Reason
 from lsp_server.retrieval.gate import LEAST, Choice, Decision, Gate, decide, line_probability, ruled_out
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
@@ -36,6 +35,9 @@ INVOKED_LIMIT: Final = 3
 
 MORE_LINES: Final = 3
 """Lines after the first that are shown automatically, at most; each costs one more retrieval."""
+
+PART_CHECKS: Final = 8
+"""Beginnings of a line whose syntax is checked for one key, at most."""
 
 NEXT_LINES: Final = 3
 """Lines below the cursor whose text is not suggested automatically."""
@@ -157,10 +159,12 @@ class RetrievalEngine:
         tree = word_tree(ranked)
         words = self._without_second_definitions(request, ranked, tree, self._gate.probabilities(tree.rows))
         precision = self._settings.precision
-        reader, prefix = LineReader(rules_of(request.document.language)), ranked.cursor.prefix
+        checks = iter(range(PART_CHECKS))
 
         def allowed(text: str, ends: bool) -> bool:
-            return not request.refuses(text) and (ends or not leaves_open(reader, prefix, text))
+            if ends or request.refuses(text):
+                return ends and not request.refuses(text)
+            return next(checks, None) is not None and self._fitter.may_end(request.document, request.offset, text)
 
         decision = decide(tree, words, precision, allowed)
         trace |= {

@@ -200,3 +200,48 @@ def test_a_models_blanks_become_the_documents() -> None:
     assert fit("go", tabs, "for {\n        c()\n    }") == tabs.replace("‸", "for {\n\t\tc()\n\t}")
     blanks = "function f() {\n  if (a) {\n    b();\n  }\n  ‸\n}\n"
     assert fit("typescript", blanks, "for (;;) {\n\t\tc();\n\t}") == blanks.replace("‸", "for (;;) {\n    c();\n  }")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "insert", "expected"),
+    [
+        ("a.json", '{\n  "a": 1,\n  ‸\n  "b": 2\n}\n', '"c": 3', '"c": 3,'),
+        ("a.json", '{\n  "a": ‸\n  "b": 2\n}\n', '"c"', '"c",'),
+        ("a.json", "[\n  1,\n  ‸\n  2\n]\n", "3", "3,"),
+        (
+            "a.json",
+            '[\n  {\n    "a": 1\n  },\n  ‸\n  {\n    "a": 2\n  }\n]\n',
+            '{\n    "a": 3\n  }',
+            '{\n    "a": 3\n  },',
+        ),
+        ("a.json", '{\n  "a": {\n    "b": 1,\n    ‸\n  }\n}\n', '"c": 3,', '"c": 3'),
+        ("a.json", '{\n  "a": 1,\n  ‸\n  "b": 2\n}\n', '"c": {', '"c": {'),
+        ("a.json", '{\n  "a": 1,\n  ‸\n}\n', '"c": 3', '"c": 3'),
+        ("a.jsonc", '{\n  "a": 1,\n  ‸\n}\n', '"c": 3,', '"c": 3,'),
+        ("a.json5", "{\n  a: 1,\n  ‸\n  b: 2,\n}\n", "c: 3", "c: 3,"),
+    ],
+)
+def test_items_of_json_are_parted_by_commas(path: str, text: str, insert: str, expected: str) -> None:
+    offset = text.index("‸")
+    fitted = Fitter().fit(Document("file:///x", path, "json", 1, text.replace("‸", "")), offset, insert)
+    assert isinstance(fitted, Fitted), fitted
+    assert fitted.text == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "insert", "expected"),
+    [
+        ("bash", "f() {\n  ‸\n}\n", "cat <<EOF\nif (\nEOF", "f() {\n  cat <<EOF\nif (\nEOF\n}\n"),
+        ("bash", "f() {\n  ‸\n}\n", "cat <<EOF\nif (", "f() {\n  cat\n}\n"),
+        ("bash", "cat <<'EOF'\n‸\nEOF\n", "it's ( \"open", "cat <<'EOF'\nit's ( \"open\nEOF\n"),
+        ("bash", "cat <<EOF\n‸\nEOF\n", "EOF", None),
+        ("bash", "cat <<EOF\ntext\n‸\n", "EOF", "cat <<EOF\ntext\nEOF\n"),
+        ("bash", "cat <<EOF\n  if (\nEOF\n‸\n", "run a", "cat <<EOF\n  if (\nEOF\nrun a\n"),
+        ("bash", "‸\nrun\n", "cat > a <<-EOF", "cat > a\nrun\n"),
+        ("ruby", "def f\n  ‸\nend\n", "x = <<~SQL\n    do (\n  SQL", "def f\n  x = <<~SQL\n    do (\n  SQL\nend\n"),
+        ("ruby", "x = <<~SQL\n  ‸\nSQL\n", "select (", "x = <<~SQL\n  select (\nSQL\n"),
+        ("ruby", "class A\n  ‸\nend\n", "class << self\n    x\n  end", "class A\n  class << self\n    x\n  end\nend\n"),
+    ],
+)
+def test_heredocs_keep_their_ends(language: str, text: str, insert: str, expected: str | None) -> None:
+    assert fit(language, text, insert) == expected
