@@ -13,7 +13,8 @@ from rensa import RMinHash, RMinHashLSH
 
 from finetune.commits.windows import Edit, SkipReport
 from finetune.dataset.samples import DOCUMENT, RawSample
-from indexer.secrets.masking import PLACEHOLDER, find
+from indexer.secrets.cover import PLACEHOLDER
+from indexer.secrets.masking import find
 from indexer.text.lines import lines_of
 
 SIMILAR: Final = 0.85

@@ -5,7 +5,7 @@ Adding a family means adding a row. ``renderer`` writes the prompts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from indexer.errors import UserError
 from indexer.prompt.tokenizer import Vocabulary
@@ -184,21 +184,6 @@ LEFT_TO_RIGHT = PromptSpec(
     suffix_share=0.0,
 )
 """For bases without FIM tokens (LLaMA, Alpaca, Vicuna, KoAlpaca kinds): the text after the cursor is not seen."""
-
-_CHAT: Final = (
-    *("<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|begin_of_text|>"),
-    *("<|end_of_text|>", "<|endoftext|>", "<|assistant|>", "<|user|>", "<|system|>", "<|end|>", "<|pad|>"),
-    *("<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "[INST]", "[/INST]", "<s>", "</s>", "<unk>", "<EOT>"),
-    *("<|fim_pad|>", "<|file_separator|>", "<|cursor|>", "<|diff_marker|>", "<|EOT|>", "<｜begin▁of▁sentence｜>"),
-    *("[PREFIX]", "[SUFFIX]", "[MIDDLE]", "<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),
-)
-
-_OF_SPECS: Final = {
-    text.strip("▁") for spec in (*SPECS, LEFT_TO_RIGHT) for text in (*spec.controls, spec.end, *spec.stops) if text
-}
-
-CONTROL_STRINGS: Final[tuple[str, ...]] = tuple(sorted(_OF_SPECS.union(_CHAT), key=lambda text: (-len(text), text)))
-"""Control strings of all known families, the longest first: text that no prompt and no answer may hold as such."""
 
 
 def spec_named(name: str) -> PromptSpec:

@@ -1,12 +1,14 @@
-"""Masks secrets in text, so that no index, data set, prompt, log or completion holds one.
+"""Masks the secrets of a document, so that no index, data set, prompt, log or completion holds one.
 
-Four detectors, from the certain to the probable: armoured private keys; formats with a known prefix
-(``rules.FORMATS``, also inside base64 and in strings joined by ``+``); values whose name, header or address says that
-they are secret; and Kingfisher, a detector with some 490 rules, which runs only if a file holds a random word.
-Kingfisher can also verify a key with its service; that function is never called.
+Masking looks at a whole document with its path: a line alone does not show that it is part of a key, or a value below
+``kind: Secret``. The detectors, from the certain to the probable: private keys over several lines (``key_blocks``);
+formats that a service documents (``formats``, also inside base64 and in strings joined by ``+``); values whose name
+(``assignments``), surroundings (``credentials``) or table (``structures``) say that they are secret; and Kingfisher, a
+detector with some 490 rules, which runs only if a text holds a random word. Kingfisher can also verify a key with its
+service; that function is never called.
 
-Cheap checks come first: most text is only split into words, and only the few long words are examined (about 1 s for
-40 MB of code). Masking keeps the number of lines.
+Cheap checks come first: most text is only split into words, and only the few long words are examined. Masking keeps the
+number of lines. An editor's document is masked with each key by ``documents``, which uses :func:`find_near`.
 """
 
 import base64
@@ -14,16 +16,20 @@ import binascii
 import bisect
 import re
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
 from indexer.data_layout import secret_rules_cache_directory
 from indexer.errors import UserError
-from indexer.secrets import rules
+from indexer.secrets import formats, rules
+from indexer.secrets.assignments import named
+from indexer.secrets.cover import COVER, Span, covered, merged, shortened
+from indexer.secrets.credentials import credentials
+from indexer.secrets.key_blocks import LITERALS, key_blocks
+from indexer.secrets.structures import secret_data, table_cells
 
-PLACEHOLDER = "REDACTED"
-
-Span = tuple[int, int]
+LEAST_SPREAD: Final = 8
+"""A secret of at least so many characters is masked wherever it stands in its document."""
 
 
 def _only(alphabet: str) -> bytes:
@@ -31,19 +37,11 @@ def _only(alphabet: str) -> bytes:
     return bytes(code if chr(code) in alphabet else 0x20 for code in range(256))
 
 
-_WORD_BYTES = _only(rules.WORD)
-_ALNUM_BYTES = _only(rules.ALNUM)
-_BASE64_BYTES = _only(rules.ALNUM + "+/=")
-_LINE_END = re.compile(r"\r\n|\r|\n")
-
-_ARMOUR = re.compile(r"-{4,5} ?BEGIN ([A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)? ?-{4,5}")
-_ARMOUR_END = re.compile(r"-{4,5} ?END (?:[A-Z0-9]+ )*PRIVATE KEY")
-_ARMOUR_LIMIT = 20_000
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/=]{16,}")
-_KEY_LINE = re.compile(
-    r"[^\n]{0,24}?[A-Za-z0-9+/=]{16,}[^\n]{0,24}(?:\n|\Z)|[ \t#*+>\"'-]*(?:[A-Z][A-Za-z-]+: [^\n]*)?\n"
-)
-_PUTTY = re.compile(r"Private-Lines: ?\d+\r?\n((?:[^\n]{0,12}[A-Za-z0-9+/=]+[^\n]{0,12}\n?){1,100})")
+_WORD_BYTES = _only(formats.WORD)
+_ALNUM_BYTES = _only(formats.ALNUM)
+_BASE64_BYTES = _only(formats.ALNUM + "+/=")
+_TABLES = (".md", ".markdown", ".mdx", ".rst", ".adoc", ".txt")
+_YAML = (".yaml", ".yml", ".tpl", ".j2")
 
 # Where a string is joined to the next one in the middle of a word: "a" + "b", also over a line end.
 _SEAM = re.compile(
@@ -51,47 +49,15 @@ _SEAM = re.compile(
     r"[rbfuL@$]{0,2}[\"'](?=[\w+/=.~-])"
 )
 
-# From the stem of a name to the value: rest of the name, closing signs, type, assignment, opening quote.
-_ASSIGNED = re.compile(
-    r"(?P<rest>[\w$.-]{0,40})(?P<mark>[\"'`]?\]?)[ \t]{0,20}(?:\[\d{0,6}\])?[ \t]{0,20}"
-    r"(?:(?P<sign>:[ \t]{0,4}[A-Za-z][\w\[\]<>.*&?| ]{0,40}=|[!=]={1,2}|=>|:=|\?\?=|[:=])|(?P<comma>,)|(?P<call>\())"
-    r"\s{0,20}(?P<prefix>[A-Za-z@$]{0,2})(?:(?P<quote>[\"'`])(?P<quoted>[^\s\"'`]{6,512})(?P=quote)"
-    r"|(?P<bare>[^\s\"'`,;&(){}\[\]<>=]{6,512}+={0,2})(?![(\[{>=]))"
-)
-# The same in a file of settings: the value goes on to the next space.
-_SETTING = re.compile(
-    r"(?P<rest>[\w$.-]{0,40})[ \t]{0,20}(?:[:=]|=>|[ \t])[ \t]{0,20}(?P<bare>[^\s\"'`]{6,512}+)(?!\S)"
-)
-_NAME_HEAD = re.compile(r"[\w$.-]{0,60}\Z")
-_XML = re.compile(r"(?P<rest>[\w.:-]{0,40})>\s{0,20}(?P<bare>[^\s<>]{6,512})\s{0,20}</")
-
-_URL = re.compile(r"://[^\s:/@\"'`<>?#]{0,64}:([^\s/@\"'`<>]{3,128})@(?=[\w\[{$%])")
-_SCHEMES = ("Bearer ", "bearer ", "Basic ", "basic ", "Token ", "token ")
-_CREDENTIALS = re.compile(r"[ \t]*([A-Za-z0-9._~+/=-]{16,})")
-_SIGN_IN_VALUE = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}\Z")
-
-_SETTINGS_NAMES = re.compile(
-    r"(?:^|/)(?:dockerfile[^/]*|\.env[^/]*|[^/]*\.(?:ya?ml|ini|cfg|conf|config|properties|toml|env|sh|bash|zsh|tf|tfvars"
-    r"|hcl|dockerfile|service|plist))$"
-)
-
 
 def mask(text: str, path: str = "") -> tuple[str, int]:
-    """Replace every secret in ``text`` by ``REDACTED``; the number of lines stays the same.
+    """Replace the secrets of each line by ``REDACTED``; the number of lines stays the same.
 
     :param path: the path of the text; in configuration files a value counts also without quotes.
     :returns: the masked text and the number of masked spans.
     """
     spans = find(text, path)
-    if not spans:
-        return text, 0
-    parts: list[str] = []
-    position = 0
-    for start, end in spans:
-        parts += [text[position:start], PLACEHOLDER, *_LINE_END.findall(text, start, end)]
-        position = end
-    parts.append(text[position:])
-    return "".join(parts), len(spans)
+    return (shortened(covered(text, spans)), len(spans)) if spans else (text, 0)
 
 
 def prepare() -> None:
@@ -100,41 +66,87 @@ def prepare() -> None:
 
 
 def find(text: str, path: str = "") -> list[Span]:
-    """The spans of the secrets in ``text``: offsets ``[start, end)``, sorted, not overlapping."""
+    """The spans of the secrets in a document: offsets ``[start, end)``, sorted, not overlapping."""
+    spans = merged([*find_near(text, path), *find_far(text, path)])
+    return merged([*spans, *spread(text, values_of(text, spans))]) if spans else spans
+
+
+def find_near(text: str, path: str) -> list[Span]:
+    """The secrets that the lines around them show, unsorted."""
     spans = _find(text, path)
     for start, end, seams in _joined_strings(text):
         spans += _find_across(text, path, start, end, seams)
-    return _merged(spans)
+    return spans
+
+
+def find_far(text: str, path: str) -> list[Span]:
+    """The secrets that only the whole document shows, unsorted; cheap where there are none."""
+    spans = key_blocks(text)
+    name = path.lower()
+    if name.endswith(_TABLES) and "|" in text:
+        spans += table_cells(text)
+    if name.endswith(_YAML) and "Secret" in text:
+        spans += secret_data(text)
+    return spans
+
+
+def may_show_far(path: str, text: str, part: Span) -> bool:
+    """Whether a change in a part of a text may change what :func:`find_far` finds in it."""
+    name = path.lower()
+    if name.endswith(_YAML):
+        return "Secret" in text or any(text.find(literal, *part) >= 0 for literal in LITERALS)
+    if name.endswith(_TABLES) and text.find("|", *part) >= 0:
+        return True
+    return any(text.find(literal, *part) >= 0 for literal in LITERALS)
+
+
+def values_of(text: str, spans: Iterable[Span]) -> set[str]:
+    """The secrets of one line that are long enough to be masked wherever they stand."""
+    values = {text[start:end] for start, end in spans if LEAST_SPREAD <= end - start <= 512}
+    return {value for value in values if "\n" not in value and COVER not in value and " " not in value}
+
+
+def spread(text: str, values: Iterable[str], start: int = 0, end: int | None = None) -> Iterator[Span]:
+    """Yield the places of values in a part of a text, not within longer words."""
+    stop = len(text) if end is None else end
+    for value in values:
+        at = text.find(value, start, stop)
+        while at >= 0:
+            after = at + len(value)
+            if not (text[at - 1 : at].isalnum() and value[0].isalnum()) and not (
+                text[after : after + 1].isalnum() and value[-1].isalnum()
+            ):
+                yield at, after
+            at = text.find(value, after, stop)
 
 
 def _find(text: str, path: str) -> list[Span]:
     spans: list[Span] = []
-    if "PRIVATE KEY" in text:
-        spans += _armoured(text)
-    if "Private-Lines:" in text:
-        spans += [match.span(1) for match in _PUTTY.finditer(text)]
     words = _long_words(text)
     if words:
         values = _announced(words)
         if _kingfisher_is_worth_asking(words):
             values |= _kingfisher(text)
         spans += _places(text, values)
-    spans += _named(text, path)
-    spans += _in_addresses(text)
+    for literals, pattern in formats.MARKED:
+        if any(literal in text for literal in literals):
+            spans += [match.span() for match in pattern.finditer(text)]
+    spans += named(text, path)
+    spans += credentials(text, path)
     return spans
 
 
 def _long_words(text: str) -> bytes:
     """The words of at least 20 characters, one per line, each once; splitting 40 MB takes a quarter of a second."""
     words = text.encode("utf-8", "surrogatepass").translate(_WORD_BYTES).split()
-    return b"\n".join({word for word in words if len(word) >= rules.SHORTEST_WORD})
+    return b"\n".join({word for word in words if len(word) >= formats.SHORTEST_WORD})
 
 
 def _announced(words: bytes) -> set[str]:
     """Values among ``words`` in a known format, plain or inside base64."""
     values: set[str] = set()
     lines = words.decode("ascii")
-    for literals, pattern in rules.FORMATS:
+    for literals, pattern in formats.FORMATS:
         for literal in literals:
             if literal in lines:
                 values.update(match.group(0) for match in pattern.finditer(lines))
@@ -153,7 +165,8 @@ def _hides_secret(word: str) -> bool:
         return False
     if not inner.isprintable() and not inner.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
         return False
-    return bool(_armoured(inner) or any(pattern.search(inner) for _, pattern in rules.FORMATS) or _named(inner, ".env"))
+    known = any(pattern.search(inner) for _, pattern in formats.FORMATS)
+    return bool(key_blocks(inner) or known or named(inner, ".env"))
 
 
 def _places(text: str, values: set[str]) -> Iterator[Span]:
@@ -162,106 +175,6 @@ def _places(text: str, values: set[str]) -> Iterator[Span]:
         while start >= 0:
             yield start, start + len(value)
             start = text.find(value, start + len(value))
-
-
-def _armoured(text: str) -> list[Span]:
-    """The bodies of private keys, whole or cut off; code that only mentions the armour has no body."""
-    spans: list[Span] = []
-    begins = [match.span() for match in _ARMOUR.finditer(text)]
-    for number, (_, start) in enumerate(begins):
-        following = begins[number + 1][0] if number + 1 < len(begins) else len(text)
-        limit = min(following, start + _ARMOUR_LIMIT)
-        end = _ARMOUR_END.search(text, start, limit)
-        if end is not None and _is_key_body(text[start : end.start()]):
-            spans.append((start, end.start()))
-            continue
-        stop = text.find("\n", start, limit) + 1
-        while stop and (line := _KEY_LINE.match(text, stop, limit)) and line.end() > stop:
-            stop = line.end()
-        if stop and _is_key_body(text[start:stop]):
-            spans.append((start, stop))
-    return spans
-
-
-def _is_key_body(body: str) -> bool:
-    """Mostly base64: at least 40 characters of it and half of all that is not space."""
-    secret = sum(len(run) for run in _BASE64_RUN.findall(body))
-    return secret >= 40 and secret >= 0.5 * len("".join(body.split()))
-
-
-def _named(text: str, path: str) -> list[Span]:
-    """Values whose name says that they are secret."""
-    spans: list[Span] = []
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a few letters grow when lowered, and offsets must agree
-        lowered = "".join(c.lower() if c < "\x80" else c for c in text)
-    settings = bool(_SETTINGS_NAMES.search(path.lower()))
-    for stem in rules.NAME_STEMS:
-        position = lowered.find(stem)
-        while position >= 0:
-            after = position + len(stem)
-            span = _assigned(text, position, after, settings)
-            if span is not None:
-                spans.append(span)
-                after = span[1]
-            position = lowered.find(stem, after)
-    return spans
-
-
-def _assigned(text: str, position: int, after: int, settings: bool) -> Span | None:
-    """The secret assigned to the name whose stem is at ``[position, after)``, or None."""
-    match = _ASSIGNED.match(text, after)
-    if match is not None and match["quoted"] is not None:
-        if match["comma"] and not (match["mark"] and _is_quoted_name(text, position)):
-            return None  # f(password, "value"): the second argument is not the first one's value
-        kind = _kind(text, position, match.end("rest"))
-        return match.span("quoted") if kind and rules.is_secret_value(match["quoted"], kind) else None
-    if settings and (line := _SETTING.match(text, after)):
-        kind = _kind(text, position, line.end("rest"))
-        return line.span("bare") if kind and rules.is_secret_value(line["bare"], kind) else None
-    if match is not None and match["sign"]:
-        kind = _kind(text, position, match.end("rest"))
-        start = match.start("prefix")
-        value = text[start : match.end("bare")]
-        if kind and rules.is_unquoted_secret(value, kind, match.end("sign") == start):
-            return start, match.end("bare")
-    elif match is None and (element := _XML.match(text, after)):
-        kind = _kind(text, position, element.end("rest"))
-        return element.span("bare") if kind and rules.is_secret_value(element["bare"], kind) else None
-    return None
-
-
-def _is_quoted_name(text: str, position: int) -> bool:
-    """Whether the name around ``position`` begins right after a quote: "password", "value"."""
-    head = _NAME_HEAD.search(text, max(0, position - 60), position)
-    start = head.start() if head else position
-    return start > 0 and text[start - 1] in "\"'`"
-
-
-def _kind(text: str, position: int, end: int) -> str | None:
-    """The kind of value that the name around ``position``, which ends at ``end``, announces."""
-    head = _NAME_HEAD.search(text, max(0, position - 60), position)
-    return rules.kind_of_name(text[head.start() if head else position : end])
-
-
-def _in_addresses(text: str) -> list[Span]:
-    """Passwords in addresses, and what follows ``Bearer`` or ``Basic``."""
-    spans: list[Span] = []
-    if "://" in text:
-        for match in _URL.finditer(text):
-            if rules.is_password_in_address(match.group(1)):
-                spans.append(match.span(1))
-    for scheme in _SCHEMES:
-        position = text.find(scheme)
-        while position >= 0:
-            position += len(scheme)
-            value = _CREDENTIALS.match(text, position)
-            if value and (
-                rules.looks_random(value.group(1)) or (scheme[1:] == "asic " and _SIGN_IN_VALUE.match(value.group(1)))
-            ):
-                spans.append(value.span(1))
-            position = text.find(scheme, position)
-    return spans
 
 
 def _joined_strings(text: str) -> Iterator[tuple[int, int, list[Span]]]:
@@ -298,16 +211,6 @@ def _find_across(text: str, path: str, begin: int, stop: int, seams: list[Span])
             if left < right:
                 spans.append((left + moves[piece], right + moves[piece]))
     return spans
-
-
-def _merged(spans: list[Span]) -> list[Span]:
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        elif start < end:
-            merged.append((start, end))
-    return merged
 
 
 def _kingfisher_is_worth_asking(words: bytes) -> bool:

@@ -1,117 +1,44 @@
-"""What secrets look like: known formats, names of secret values, and placeholders.
+"""Judges single names and values: does a name announce a secret, and is a value one or a placeholder?
 
-Data and small judgements of single values; ``secrets`` searches text with them. The formats are those the services
-document. Kingfisher's rules, which ``masking`` uses as well, know many more services but are tuned to report only
-what is certain (half of our planted secrets); for an index the other mistake is the worse one.
+Other modules of this folder search text with these judgements. Kingfisher's rules, which ``masking`` uses as well, know
+many more services but are tuned to report only what is certain (half of our planted secrets); for an index the other
+mistake is the worse one.
 """
 
 import math
 import re
 from collections import Counter
 from functools import lru_cache
-
-# (literals of which one must occur, what the secret looks like). All characters of a match belong to WORD.
-_FORMATS: tuple[tuple[str, str], ...] = (
-    ("AKIA ASIA ABIA ACCA", r"(?<![A-Z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Z0-9])"),
-    ("ABSK", r"ABSK[A-Za-z0-9+/]{100,}={0,2}"),
-    ("ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{36,251}"),
-    ("github_pat_", r"github_pat_[A-Za-z0-9_]{40,}"),
-    (
-        "glpat- gldt- glrt- glft- glsoat- glcbt- glimt- glptt- glagent- gloas- glffct-",
-        r"gl(?:pat|dt|rt|ft|soat|cbt|imt|ptt|agent|oas|ffct)-[A-Za-z0-9_.-]{20,}",
-    ),
-    ("GR1348941", r"GR1348941[A-Za-z0-9_-]{20,}"),
-    ("AIza", r"AIza[A-Za-z0-9_-]{35}"),
-    ("GOCSPX-", r"GOCSPX-[A-Za-z0-9_-]{28}"),
-    ("ya29.", r"ya29\.[A-Za-z0-9_.-]{30,}"),
-    ("1//0", r"(?<![A-Za-z0-9])1//0[A-Za-z0-9_-]{40,}"),
-    ("xox", r"xox[abeoprs]-(?:[A-Za-z0-9]+-)*[A-Za-z0-9]{10,}"),
-    ("xapp-", r"xapp-\d-[A-Z0-9]+-\d+-[a-z0-9]+"),
-    ("hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,}"),
-    (".webhook.office.com/", r"[a-z0-9]+\.webhook\.office\.com/webhookb2/[A-Za-z0-9@/-]{60,}"),
-    ("/api/webhooks/", r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[A-Za-z0-9_-]{60,}"),
-    (
-        "sk_live_ rk_live_ sk_test_ rk_test_ whsec_",
-        r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{20,}|whsec_[A-Za-z0-9+/=]{24,})",
-    ),
-    ("SG.", r"(?<![A-Za-z0-9])SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),
-    ("-us", r"(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
-    ("key-", r"(?<![A-Za-z0-9])key-[0-9a-f]{32}(?![A-Za-z0-9])"),
-    ("xkeysib-", r"xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}"),
-    ("AC", r"(?<![A-Za-z0-9])AC[0-9a-f]{32}(?![A-Za-z0-9])"),
-    ("SK", r"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![A-Za-z0-9])"),
-    ("npm_", r"npm_[A-Za-z0-9]{36}"),
-    ("pypi-", r"pypi-[A-Za-z0-9_-]{50,}"),
-    ("rubygems_", r"rubygems_[0-9a-f]{48}"),
-    ("oy2", r"(?<![A-Za-z0-9])oy2[a-z0-9]{43}(?![A-Za-z0-9])"),
-    ("dckr_", r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{24,}"),
-    ("eyJ", r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ)?[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*){1,3}"),
-    ("T3BlbkFJ", r"sk-[A-Za-z0-9_-]*T3BlbkFJ[A-Za-z0-9_-]{16,}"),
-    ("sk-", r"(?<![A-Za-z0-9])sk-(?:proj|ant|svcacct|admin|or|lf)-[A-Za-z0-9_-]{20,}"),
-    ("sk-", r"(?<![A-Za-z0-9])sk-(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{32,64}(?![A-Za-z0-9])"),
-    ("hf_ api_org_", r"(?<![A-Za-z0-9])(?:hf|api_org)_[A-Za-z]{34}(?![A-Za-z0-9])"),
-    (
-        "gsk_ xai- pplx- r8_ nvapi- fw_",
-        r"(?<![A-Za-z0-9])(?:gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9]{60,}|pplx-[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{37}"
-        r"|nvapi-[A-Za-z0-9_-]{50,}|fw_[A-Za-z0-9]{24})(?![A-Za-z0-9])",
-    ),
-    ("dop_v1_ doo_v1_ dor_v1_", r"do[por]_v1_[0-9a-f]{64}"),
-    ("shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
-    ("sq0", r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43}"),
-    ("EAAA", r"(?<![A-Za-z0-9+/])EAAA[A-Za-z0-9_-]{60}(?![A-Za-z0-9+/])"),
-    ("dapi", r"(?<![A-Za-z0-9])dapi[0-9a-f]{32}(?:-\d)?"),
-    ("hvs. hvb. hvr.", r"(?<![A-Za-z0-9])hv[sbr]\.[A-Za-z0-9_-]{24,}"),
-    ("atlasv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}"),
-    ("ATATT3 ATCTT3 ATBB", r"(?:AT[AC]TT3[A-Za-z0-9_=-]{50,}|(?<![A-Za-z0-9+/])ATBB[A-Za-z0-9]{32}(?![A-Za-z0-9]))"),
-    ("AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
-    (":AA", r"(?<![A-Za-z0-9])\d{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),
-    (".", r"(?<![A-Za-z0-9_./-])[MNO][A-Za-z0-9]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_-])"),
-    ("mfa.", r"(?<![A-Za-z0-9])mfa\.[A-Za-z0-9_-]{80,}"),
-    ("NRAK- NRII- NRJS-", r"NR(?:AK-[A-Z0-9]{27}|II-[A-Za-z0-9_-]{32}|JS-[0-9a-f]{19})"),
-    (
-        "glsa_ glc_ eyJrIjoi",
-        r"(?:glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}|glc_[A-Za-z0-9+/]{32,}={0,2}|eyJrIjoi[A-Za-z0-9]{60,}={0,2})",
-    ),
-    ("dp.", r"(?<![A-Za-z0-9])dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}"),
-    ("Q~", r"(?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~.-])"),
-    ("PMAK-", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
-    (
-        "figd_ lin_api_ lin_oauth_ sntrys_ sntryu_ sbp_ ntn_ pul- tfp_ phc_ phx_ rpa_ sgp_",
-        r"(?<![A-Za-z0-9])(?:figd_[A-Za-z0-9_-]{40,}|lin_(?:api|oauth)_[A-Za-z0-9]{40,}|sntrys_[A-Za-z0-9+/=_-]{60,}"
-        r"|sntryu_[0-9a-f]{64}|sbp_[0-9a-f]{40}|ntn_[A-Za-z0-9]{40,}|pul-[0-9a-f]{40}|tfp_[A-Za-z0-9_]{59}"
-        r"|ph[cx]_[A-Za-z0-9]{40,}|rpa_[A-Z0-9]{40,}|sgp_[A-Za-z0-9_]{40,})",
-    ),
-    (
-        "CFPAT- secret_ ops_eyJ A3-",
-        r"(?<![A-Za-z0-9])(?:CFPAT-[A-Za-z0-9_-]{43}|secret_[A-Za-z0-9]{43}|ops_eyJ[A-Za-z0-9+/=]{100,}"
-        r"|A3-[A-Z0-9]{6}-[A-Z0-9-]{20,32})(?![A-Za-z0-9])",
-    ),
-    ("sig=", r"(?<=[?&]sig=)[A-Za-z0-9%+/=]{30,}"),
-    ("LS0tLS1CRUdJTi", r"LS0tLS1CRUdJTi(?!BDRVJU)[A-Za-z0-9+/]{60,}={0,2}"),
-)
-
-# Characters of which words are made; a format's match never holds another one.
-ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-WORD = ALNUM + "_-+/=.:@%~&?"
-# The shortest format is an AWS key id, 20 characters.
-SHORTEST_WORD = 20
-
-FORMATS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
-    (tuple(literals.split()), re.compile(pattern)) for literals, pattern in _FORMATS
-)
+from itertools import pairwise
 
 # Parts of names, in lower case, by which names of secrets are found.
-NAME_STEMS = ("pass", "pwd", "secret", "token", "key", "auth", "cred", "비밀번호", "암호")
+NAME_STEMS = (
+    *("pass", "pwd", "secret", "token", "key", "auth", "cred", "psk", "passkey"),
+    *("비밀번호", "암호", "비번", "패스워드", "인증키", "비밀키", "개인키"),
+)
 _PASSWORD_NAME = re.compile(
-    r"passw|passphrase|pwd|passcode|비밀번호|암호|^pass$"
-    r"|(?:^|[_.-])(?:db|sql|mysql|pg|redis|smtp|mail|ftp|ssh|http|proxy|root|admin|user|login|my)[_-]?pass$"
+    r"passw|passphrase|pwd|passcode|비밀번호|암호|비번|패스워드|^pass$|(?:^|[_.-])psk$"
+    r"|(?:^|[_.-])(?:db|sql|mysql|pg|redis|smtp|mail|ftp|ssh|http|proxy|root|admin|user|login|my|become|ansible|vault|sudo|su"
+    r"|key|cert|git|svn|ldap|bind|wifi|wlan|mongo|rabbit|rabbitmq|amqp|mq|kafka|es|elastic|jmx|ipmi|bmc|snmp|imap|pop3|rpc"
+    r"|rpcuser|service|svc|master|replication|repl|backup|enable|radius|nexus|registry|docker|sonar|jenkins|oracle|sa|dba|os"
+    r"|vpn|store|keystore|truststore|trust|database|postgres|email|zip|p12|pfx|pem)[_-]?pass$"
+    r"|[a-z](?:Pass|Pwd)$"
 )
 _STRICT_NAME = re.compile(
-    r"secret|token|credential|(?:^|[_.-])auth$|authori[sz]ation"
+    r"secret|token|credential|(?:^|[_.-])_?auth$|authori[sz]ation|인증키|비밀키|개인키"
     r"|(?:api|app|access|account|auth|service|client|consumer|private|priv|signing|sign|encrypt(?:ion)?|crypto|cipher"
     r"|master|shared|storage|admin|root|db|database|jwt|session|bearer|hmac|ssh|deploy|license|licence|subscription"
-    r"|webhook|cookie|salt|aes|rsa|des|kms|vault|functions?|host|registration|integration|project|write|read)[_.-]?key"
+    r"|webhook|cookie|salt|aes|aes128|aes192|aes256|rsa|ecc|ecdsa|ed25519|des|3des|kms|vault|functions?|host|registration"
+    r"|integration|project|write|read|otp|efuse|fuse|boot|unlock|debug|wifi|network|device|firmware|fw|chacha|chacha20|hkdf|mac"
+    r"|secure|attestation|root_of_trust|hmac256|hmac512|wrapping|wrap|symmetric|secretbox)[_.-]?(?:pass)?key"
 )
+# A list of bytes with such a name is a key.
+_BYTES_NAME = re.compile(
+    r"(?:^|[^a-z])k?_?(?:key|psk)(?:[_-]?(?:bytes|data|buf|raw|\d{1,3}))?$|[a-z0-9](?:Key|KEY)(?:Bytes|Data)?$"
+)
+BYTES = "bytes"
+"""The kind of a name that announces a key only if its value is a list of bytes or a long number."""
+
 # A name that ends so names something about a secret, not the secret.
 _ABOUT_NAME = re.compile(
     r"(?:name|names|id|ids|type|kind|url|uri|path|file|dir|field|length|len|size|param|parameter|header|prefix|suffix"
@@ -125,11 +52,11 @@ _STAND_IN = re.compile(
     r"example|sample|dummy|placeholder|your|change.?me|replace|insert|redacted|xxxx|\*\*\*|\.\.\.|todo|fixme|deadbeef"
     r"|12345678|abcdefgh|abcd1234|aaaaa|00000000|11111111|<\w+>|\$\{|\{\{|\{[a-z_]*\}|%\(\w+\)|^\$|#\{|\benv\b|getenv"
     r"|undefined|^\w{0,6}(?:password|passwd|secret)\d{0,4}!?$|^test\w{0,4}$|^(?:my|foo|bar)[a-z_-]*\d{0,4}$"
-    r"|^(?:user|admin|root)\d*$",
+    r"|^(?:user|admin|root)\d*$|^(?:true|false|null|none|nil)\W*$|^[\w.+-]+@[\w-]+(?:\.[\w-]+)*$|%[A-Z_]{3,}|/\d{8}/",
     re.IGNORECASE,
 )
 # Marks of code inside a value; a long random value may hold them by chance.
-_CODE = re.compile(r"%[0-9.]*l{0,2}[sdxuif]\b|\\[abfnrtuvx0]|->")
+_CODE = re.compile(r"%[0-9.]*l{0,2}[sdxuif]\b|%\.\*s|\\[abfnrtuvx0]|->")
 _TECHNICAL = re.compile(
     r"^(?:sha-?\d+\w*|md5|oauth2?\w*|base(?:32|58|64)\w*|utf-?\d+|aes-?\d+\w*|rs\d+|hs\d+|es\d+|ps\d+|ed25519|x509|x25519"
     r"|pkcs\d+\w*|pbkdf2\w*|bcrypt\w*|argon2\w*|scrypt\w*|rsa-?\d*|ecdsa\w*|hmac-?\w*|p-?256|secp\d+\w\d|http[s2]?|ipv[46]"
@@ -140,6 +67,12 @@ _PART = re.compile(r"[A-Za-z]{1,24}\d{0,4}|v?\d{1,2}")
 _BETWEEN_PARTS = re.compile(r"[_./: -]+")
 # Text without quotes that is code.
 _EXPRESSION = re.compile(r"[:.*~|!+^-]*[A-Za-z_$][\w$]*(?:(?:::|\.|->)[A-Za-z_$]?[\w$]*)*")
+# Signs that are frequent in passwords and rare between the operands of an expression.
+_SIGNS = re.compile(r"[#!%@^*?~]")
+_SYLLABLES = re.compile(r"[a-z]{4}|[A-Z]{5}")
+_DIGITS = re.compile(r"\d+")
+_VARIABLE = re.compile(r"\$?\{[^{}]*\}|\{\{.*\}\}|<[^<>]*>|%\w+%|\[[\w .-]*\]|__\w+__|@\w+@|\$\(.*\)|\$\w+")
+_ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}")
 _CLASS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^a-zA-Z0-9]+")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -151,13 +84,19 @@ _JUDGED = 80
 
 @lru_cache(maxsize=10_000)
 def kind_of_name(name: str) -> str | None:
-    """``"password"`` or ``"strict"`` if a variable, field or header of this name holds a secret, else None."""
-    lowered = name.lower().strip("_-. $")
+    """The kind of secret that a variable, field or header of this name holds, or None.
+
+    It is ``password``, ``strict`` or ``bytes``.
+    """
+    stripped = name.strip("_-. $")
+    lowered = stripped.lower()
     if _ABOUT_NAME.search(lowered):
         return None
-    if _PASSWORD_NAME.search(lowered):
+    if _PASSWORD_NAME.search(lowered) or _PASSWORD_NAME.search(stripped):
         return "password"
-    return "strict" if _STRICT_NAME.search(lowered) else None
+    if _STRICT_NAME.search(lowered):
+        return "strict"
+    return BYTES if _BYTES_NAME.search(lowered) or _BYTES_NAME.search(stripped) else None
 
 
 def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
@@ -168,7 +107,7 @@ def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
     value = value[:_JUDGED]
     if len(value) < 6 or is_stand_in(value) or _TECHNICAL.match(value):
         return False
-    if len(value) < 32 and _CODE.search(value):
+    if (code := _CODE.findall(value)) and (len(value) < 32 or len(code) > 1):
         return False
     if kind == "password":
         digits = sum(character.isdigit() for character in value)
@@ -179,8 +118,47 @@ def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
     return looks_random(value, least)
 
 
+def is_key_digits(number: str, kind: str) -> bool:
+    """Whether a long number, written in hexadecimal as in C, Verilog or VHDL, is a key."""
+    digits = re.sub(r"^(?:0[xX]|\d*'[sS]?[hH] ?|[xX]\")|[_\"]", "", number).lower()
+    return _is_random_hex(digits, 16 if kind != BYTES else 32)
+
+
+def is_key_list(digits: list[str], decimal: list[int], kind: str) -> bool:
+    """Whether a list of numbers is a key.
+
+    :param digits: the hexadecimal ones, without their sign. :param decimal: the others.
+    """
+    if digits and len(decimal) <= len(digits) // 4:
+        joined = "".join(digits).lower()
+        steps = {int(b, 16) - int(a, 16) for a, b in pairwise(digits)}
+        return len(digits) >= 2 and len(steps) > 2 and _is_random_hex(joined, 16)
+    if kind == BYTES or len(decimal) not in (16, 20, 24, 28, 32, 48, 64) or max(decimal) > 255:
+        return False
+    return (
+        max(decimal) > 127
+        and len(set(decimal)) >= len(decimal) * 0.6
+        and len({b - a for a, b in pairwise(decimal)}) > 6
+    )
+
+
+def is_key_bytes_text(value: str) -> bool:
+    r"""Whether a string is bytes of a key: ``\x2b\x7e...``."""
+    found = _ESCAPED_BYTES.fullmatch(value)
+    return found is not None and is_key_list(re.findall(r"\\x([0-9a-fA-F]{2})", value), [], BYTES)
+
+
+def _is_random_hex(digits: str, least: int) -> bool:
+    if len(digits) < least or len(set(digits)) < 7 or "0123456789" in digits or "deadbeef" in digits:
+        return False
+    steps = Counter((int(b, 16) - int(a, 16)) % 16 for a, b in pairwise(digits))
+    return max(Counter(digits).values()) <= len(digits) * 0.45 and max(steps.values()) <= len(digits) * 0.5
+
+
 def is_stand_in(value: str) -> bool:
     """Whether ``value`` holds a placeholder that does not stand there by chance."""
+    if _VARIABLE.fullmatch(value):
+        return True
     return any(not _is_by_chance(match.group(0), value) for match in _STAND_IN.finditer(value))
 
 
@@ -202,17 +180,26 @@ def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:
 
     :param attached: whether the value follows the assignment sign directly.
     """
-    sure = attached and (kind == "password" or sum(c.isdigit() for c in value) >= 2)
+    digits = sum(c.isdigit() for c in value)
+    sure = (attached and (kind == "password" or digits >= 2)) or _is_no_name(value)
+    if attached and kind == "password" and len(value) >= 8 and _SIGNS.search(value) and is_secret_value(value, kind):
+        return True
     if "**" in value or (_EXPRESSION.fullmatch(value) and not sure):
         return False
     return is_secret_value(value, "strict", least=10 if kind == "password" else 16)
+
+
+def _is_no_name(value: str) -> bool:
+    """Whether text that could be an identifier is random: numbers in several places, and no words."""
+    numbers = len(_DIGITS.findall(value))
+    return (numbers >= 3 or (numbers == 2 and not _SYLLABLES.search(value))) and looks_random(value, 20)
 
 
 def is_password_in_address(value: str) -> bool:
     """Whether the part between ``user:`` and ``@`` is a password: more than one lower-case word, and no placeholder."""
     if is_stand_in(value) or re.fullmatch(r"[a-z]{1,12}|\d{1,5}|[A-Z_]+", value):
         return False
-    return not re.search(r"[$%]?[{}()\[\]]", value)
+    return not re.search(r"[$%]?[{}()\[\]?]", value)
 
 
 def looks_random(value: str, least: int = 16) -> bool:

@@ -8,7 +8,6 @@ ids, prompts go as text, from which the control strings of the known families ar
 """
 
 import logging
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from indexer.prompt.formats import CONTROL_STRINGS
+from indexer.prompt.control_strings import without_control_strings
 from indexer.prompt.renderer import Prompt, PromptInput, Renderer
 from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
 from lsp_server.backends.http_stream import HttpClient, NoIdsProblem
@@ -27,7 +26,6 @@ from lsp_server.weights.base_model import open_format
 log = logging.getLogger(__name__)
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_CONTROLS = re.compile("|".join(map(re.escape, CONTROL_STRINGS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +213,4 @@ class HttpPrompt(Prompt):
 
 def plain(text: str) -> str:
     """Remove the control strings of every known family, for servers that parse them out of text."""
-    return _CONTROLS.sub("", text).encode("utf-8", "replace").decode("utf-8")
+    return without_control_strings(text).encode("utf-8", "replace").decode("utf-8")

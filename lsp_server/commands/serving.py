@@ -120,6 +120,7 @@ def _read(root: Path, path: Path, settings: "Settings") -> "Document":
 
 def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic: bool) -> "tuple[Answer, float]":
     from lsp_server.server.factories import make_engine, open_index
+    from lsp_server.server.masked_documents import SecretCover
     from lsp_server.types import Request
 
     try:
@@ -130,6 +131,7 @@ def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic
     engine = make_engine(settings, index)
     if settings.backend != "retrieval":
         engine = _with_model(settings, root, engine, index)
+    document = SecretCover().document(document)
     engine.update(document)
     request = Request(document, offset, automatic)
     engine.complete(request, lambda: False)  # the first call reads files, which is not measured

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import Final
 
-from indexer.prompt.formats import CONTROL_STRINGS
+from indexer.prompt.control_strings import CONTROL
 from indexer.text.lines import unify_line_ends
 
 LONGEST_LINE: Final = 400
@@ -19,7 +19,6 @@ LONGEST: Final = 4_000
 REPEATED: Final = 3
 """Repetitions in a row of lines, or of a part of a line, from which a text counts as endless."""
 
-_CONTROLS = re.compile("|".join(map(re.escape, CONTROL_STRINGS)))
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _FENCE_START = re.compile(r"\s*(?:```|~~~)[\w+#.-]*[ \t]*\n")
@@ -63,7 +62,7 @@ def cleaned(text: str, line: str, language: str, document: str = "") -> tuple[st
 
 
 def _before_control(text: str, document: str) -> str:
-    for found in _CONTROLS.finditer(text):
+    for found in CONTROL.finditer(text):
         if found[0] not in document:
             return text[: found.start()]
     return text

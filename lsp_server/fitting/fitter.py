@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from indexer.secrets.masking import PLACEHOLDER, mask
+from indexer.secrets.cover import COVER, PLACEHOLDER
+from indexer.secrets.masking import find
 from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 PLACEMENTS: Final = 12
 """Ways to put a text before what stands behind the cursor that are tried, at most."""
+
+SECRET_CHARS: Final = 1_000
+"""Characters before the cursor that may show that a text is a secret."""
 
 BEGINNINGS: Final = 8
 """Balanced beginnings of an unsound line that are tried, at most; each costs a check of its syntax."""
@@ -185,14 +189,21 @@ class Place:
             cut.append("line")
         if len(lines) <= len(below):
             cut.append("lines")
-        if mask(self._prefix + "\n".join(lines), self._document.path or "")[1]:
+        if self._is_secret("\n".join(lines)):
             return Rejected("secret")
         end = self._offset + replaced
         return Fitted(line_end(self._document.text).join(lines), end, tuple(cut), self._skipped)
 
+    def _is_secret(self, text: str) -> bool:
+        """Return whether a part of a text would be a secret at the cursor, seen with the lines above."""
+        above = self._document.text[max(0, self._offset - SECRET_CHARS) : self._offset]
+        above = above if self._offset <= SECRET_CHARS else above[above.find("\n") + 1 :]
+        spans = find(above + text + self._rest, self._document.path or "")
+        return any(left < len(above) + len(text) and right > len(above) for left, right in spans)
+
     def _without_masks(self, text: str) -> tuple[str, list[str]]:
         """Return the text up to the placeholder of a masked secret, and what was cut."""
-        at = text.find(PLACEHOLDER)
+        at = min((at for at in (text.find(PLACEHOLDER), text.find(COVER)) if at >= 0), default=-1)
         if at < 0:
             return text, []
         before, _, _ = text[:at].rpartition("\n") if "\n" in text[:at] else (text[:at].rstrip("\"'`([{ "), "", "")

@@ -5,8 +5,8 @@ the lines around it; definitions of imported names that are used nearby; and the
 holds for a few lines of typing, because a changed context makes the model's cache useless. The same builder makes
 training samples, so that training and serving prompts are equal.
 
-This module knows the index and documents; it knows no model. It masks secrets in the text of the open file; the text of
-the index is masked already.
+This module knows the index and documents; it knows no model. The text of the index has its secrets masked, that of
+an open file covered (``indexer.secrets.documents``); in a prompt both are ``REDACTED``.
 """
 
 import re
@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from indexer.prompt.renderer import ContextPiece, PromptInput
-from indexer.secrets.masking import mask
+from indexer.secrets.cover import shortened
 from indexer.text.lines import lines_of
 from indexer.types import Chunk, Hit
 from lsp_server.model.imported_definitions import Modules, definitions
@@ -186,7 +186,7 @@ class PromptContextBuilder:
     def _chosen(
         self, document: Document, offset: int, path: str, line: int, seconds: float | None
     ) -> tuple[str, tuple[ContextPiece, ...]]:
-        recent = [ContextPiece(e.path or path, mask(e.text)[0]) for e in self.edits.elsewhere(document.uri, line, 2)]
+        recent = [ContextPiece(e.path or path, shortened(e.text)) for e in self.edits.elsewhere(document.uri, line, 2)]
         if self._source is None:
             return ("found" if recent else "no-index"), tuple(recent)
         source, modules = self._source, self._modules
@@ -213,7 +213,7 @@ class PromptContextBuilder:
         text = document.text
         begin = 0 if offset <= _WINDOW_CHARS else text.find("\n", offset - _WINDOW_CHARS) + 1
         begin = begin if 0 < begin <= offset else max(0, offset - _WINDOW_CHARS) if offset > _WINDOW_CHARS else 0
-        prefix, suffix = mask(text[begin:offset])[0], mask(text[offset : offset + _SUFFIX_CHARS])[0]
+        prefix, suffix = shortened(text[begin:offset]), shortened(text[offset : offset + _SUFFIX_CHARS])
         return PromptInput(path, _unix(prefix), _unix(suffix), context, self._repository)
 
 
@@ -259,7 +259,7 @@ def _similar_pieces(
         if body is None:
             continue
         rows = "\n".join(lines_of(body)[first : first + lines])
-        pieces.append(ContextPiece(similar.path, mask(rows)[0] + "\n"))
+        pieces.append(ContextPiece(similar.path, shortened(rows) + "\n"))
         chosen.append((similar.path, first))
         taken.add((similar.path, first // max(1, lines // 2)))
         if len(pieces) == _SIMILAR:

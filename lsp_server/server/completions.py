@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from indexer.secrets.cover import COVER
 from lsp_server.reasons import Reason
 from lsp_server.refused_texts import SHORT, is_refused
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of
@@ -349,6 +350,8 @@ class Completions:
         replaced = text[start:end]
         if not suggestion.text or suggestion.text == replaced or "\n" in replaced or "\r" in replaced:
             return None
+        if COVER in suggestion.text:
+            return None  # it would write over a secret with what covers it
         identifier = f"{self._prefix}-{next(self._numbers)}"
         return Item(identifier, suggestion.text, start, end, suggestion)
 

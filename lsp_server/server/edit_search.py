@@ -4,7 +4,7 @@ A search that was stopped says so, and may begin again.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lsp_server.edits import places
@@ -14,6 +14,7 @@ from lsp_server.edits.learned import Learned
 from lsp_server.edits.offers import Offer, Refusals, Search
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.proposals import OTHER_FILE, View
+from lsp_server.server.documents import path_of
 from lsp_server.server.session import Session
 
 FILES: Final = 30
@@ -58,6 +59,7 @@ class Asked:
 
 def next_edit(asked: Asked, stopped: Callable[[], bool]) -> tuple[bool, Offer | None]:
     """Return whether the search came to its end, and the offer: at the cursor, else elsewhere, else in another file."""
+    asked = without_secrets(asked)
     search = _search(asked, stopped)
     view = asked.views[0]
     offer = search.here(view, asked.line)
@@ -70,6 +72,9 @@ def next_edit(asked: Asked, stopped: Callable[[], bool]) -> tuple[bool, Offer | 
 
 def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offer]]:
     """Return the places of the newest edit by document, in the order of their lines."""
+    asked = without_secrets(asked)
+    if not asked.edits:
+        return {}
     search = _search(asked, stopped)
     newest = asked.edits[-1].step
     found: dict[str, list[Offer]] = {}
@@ -90,6 +95,8 @@ def _search(asked: Asked, stopped: Callable[[], bool]) -> Search:
 def _others(asked: Asked, search: Search, stopped: Callable[[], bool]) -> Iterator[View]:
     """Yield the other open documents, then files of the repository that hold what the newest edits changed."""
     yield from asked.views[1:]
+    from lsp_server.server.masked_documents import blank_secret_lines
+
     index = asked.session.index
     if index is None:
         return
@@ -98,4 +105,25 @@ def _others(asked: Asked, search: Search, stopped: Callable[[], bool]) -> Iterat
             return
         document = index.document(path)
         if document is not None:
-            yield View.of(path, index.text(document), frozenset())
+            yield View.of(path, blank_secret_lines(index.text(document)), frozenset())
+
+
+def without_secrets(asked: Asked) -> Asked:
+    """Return the same without edits that hold a secret; lines with a secret are empty."""
+    from lsp_server.server.masked_documents import holds_secret
+
+    session = asked.session
+
+    def path(uri: str) -> str:
+        return session.relative(path_of(uri)) or path_of(uri) or uri
+
+    edits = tuple(
+        edit
+        for edit in asked.edits
+        if not holds_secret((*edit.old, *edit.new), path(edit.document) if edit.document else "")
+    )
+    views = tuple(
+        View(view.uri, session.cover.without_secret_lines(view.uri, path(view.uri), view.text), view.edited)
+        for view in asked.views
+    )
+    return replace(asked, edits=edits, views=views)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from indexer import config
 from indexer.config import Settings
@@ -29,6 +29,9 @@ from lsp_server.server.repository_index import RepositoryIndex
 from lsp_server.server.tasks import Tasks
 from lsp_server.telemetry.traces import STATS_BYTES, TRACE_BYTES, Ring, ring_of
 from lsp_server.types import Answer, Document, Engine, ModelPhase, Request
+
+if TYPE_CHECKING:
+    from lsp_server.server.masked_documents import SecretCover
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ class Session:
         self.stats: Ring | None = None
         self._thread, self._host, self._factories = thread, host, factories
         self._tasks = Tasks()
+        self._cover: SecretCover | None = None
         self._files = RepositoryFiles(root) if root is not None else None
         self._index = RepositoryIndex(root, self, host, factories, self._tasks, slots) if root is not None else None
         self._load_settings(options)
@@ -310,6 +314,15 @@ class Session:
         root = str(self.root)
         return path[len(root) + 1 :] if path.startswith(root + "/") else self.relative(path)
 
+    @property
+    def cover(self) -> "SecretCover":
+        """What hides the secrets of documents; on the engine's thread, which loads the rules at the first use."""
+        if self._cover is None:
+            from lsp_server.server.masked_documents import SecretCover
+
+            self._cover = SecretCover()
+        return self._cover
+
     def complete(self, updates: list[Document], request: Request, cancelled: Callable[[], bool]) -> Answer:
         """Bring the engine up to date and complete; on the engine's thread."""
         engine = self.engine
@@ -317,11 +330,23 @@ class Session:
             return Answer((), Reason.STARTING)
         if self._files is not None and self._files.rules.changed():
             return Answer((), Reason.RULES_CHANGED)
-        for document in updates:
-            engine.update(document)
-        return engine.complete(request, cancelled)
+        self.update(updates)
+        return engine.complete(replace(request, document=self.cover.document(request.document)), cancelled)
+
+    def update(self, documents: list[Document]) -> None:
+        """Give edited documents to the engine, without their secrets; on the engine's thread."""
+        engine = self.engine
+        if engine is not None:
+            for document in documents:
+                engine.update(self.cover.document(document))
+
+    def forget(self, uri: str) -> None:
+        """Forget a document that was closed, or may not be used any more; on the engine's thread."""
+        self.cover.forget(uri)
+        if self.engine is not None:
+            self.engine.close(uri)
 
     def accepted(self, document: Document, offset: int) -> None:
         """Prepare the next answer after a suggestion was accepted; on the engine's thread."""
         if self.engine is not None:
-            self.engine.accepted(document, offset)
+            self.engine.accepted(self.cover.document(document), offset)

@@ -21,7 +21,7 @@ from lsp_server.server.engine_thread import EngineThread, background
 from lsp_server.server.factories import Factories
 from lsp_server.server.host import STATES, Host, SessionState
 from lsp_server.server.session import Session
-from lsp_server.types import Document, Engine
+from lsp_server.types import Document
 
 INDEX_PROCESSES: Final = 2
 """Processes that build or update indexes at the same time, however many folders are open."""
@@ -310,9 +310,9 @@ class Workspace:
             self._forget(owner, document)
 
     def _forget(self, owner: Owner, document: OpenDocument) -> None:
-        engine, uri = owner.session.engine, document.notebook or document.uri
-        if engine is not None:
-            self._thread.submit(lambda _: engine.close(uri))
+        session, uri = owner.session, document.notebook or document.uri
+        if session.engine is not None:
+            self._thread.submit(lambda _: session.forget(uri))
 
     def _take_updates(self, session: Session, completed: OpenDocument | None) -> list[Document]:
         """Take the edited documents of a session.
@@ -344,10 +344,7 @@ class Workspace:
 
 def _update(session: Session, updates: list[Document], _: Callable[[], bool]) -> None:
     """Give edited documents to a session's engine, which a changed setting may have replaced meanwhile."""
-    engine: Engine | None = session.engine
-    if engine is not None:
-        for document in updates:
-            engine.update(document)
+    session.update(updates)
 
 
 def _excluded(session: Session, relative: str | None, path: str | None) -> str | None:

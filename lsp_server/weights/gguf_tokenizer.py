@@ -9,7 +9,7 @@ nothing of files and prompts.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from indexer.prompt.formats import CONTROL_STRINGS
+from indexer.prompt.control_strings import CONTROL
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.pre_tokenizers import IGNORE_MERGES, STARTS_WITH_BOS, patterns_of
@@ -48,7 +48,7 @@ def vocabulary_of(fields: Mapping[str, Any], name: str) -> Vocabulary:
 
 def _steers(text: str, kind: int) -> bool:
     """Whether a token steers the model. Some conversions mark such tokens as user-defined, so known names count."""
-    return kind in (_UNKNOWN, _CONTROL) or (kind == _USER_DEFINED and text in CONTROL_STRINGS)
+    return kind in (_UNKNOWN, _CONTROL) or (kind == _USER_DEFINED and CONTROL.fullmatch(text) is not None)
 
 
 def _added(number: int, text: str, special: bool) -> dict[str, Any]:

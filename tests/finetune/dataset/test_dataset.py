@@ -26,7 +26,7 @@ from indexer.languages.grammars import parser
 from indexer.prompt.renderer import PromptInput, Renderer
 from indexer.prompt.tokenizer import Vocabulary
 from indexer.repository import history
-from indexer.secrets.masking import PLACEHOLDER
+from indexer.secrets.cover import PLACEHOLDER
 from lsp_server.backends.base import RESERVE, Generation
 from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.prompt_context import IndexSource, PromptContext, PromptContextBuilder

@@ -9,7 +9,10 @@ from detect_secrets.plugins.base import RegexBasedDetector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.secrets.masking import PLACEHOLDER, mask
+from indexer.secrets.cover import PLACEHOLDER, covered
+from indexer.secrets.documents import DocumentMasker
+from indexer.secrets.masking import find, mask
+from tests.support.planted_documents import planted as documents
 from tests.support.planted_secrets import (
     ALNUM,
     HEX,
@@ -243,3 +246,49 @@ def test_masking_keeps_lines_and_is_idempotent(pieces: list[str]) -> None:
     assert (count == 0) == (masked == text)
     again, _ = mask(masked, "a.yaml")
     assert again == masked
+
+
+def test_secrets_in_documents_as_companies_write_them_are_masked(rng: random.Random) -> None:
+    plants = documents(rng)
+    assert len(plants) >= 290
+    assert len({plant.kind for plant in plants}) >= 60
+    left = [
+        (plant.kind, plant.path)
+        for plant in plants
+        if any(gone in mask(plant.text, plant.path)[0] for gone in plant.gone)
+    ]
+    assert len(left) <= len(plants) * 0.01, left
+
+
+def test_a_secret_is_masked_wherever_it_stands_in_its_document(rng: random.Random) -> None:
+    value = _of(rng, ALNUM, 8) + "!7aB"
+    masked, _ = mask(f'password = "{value}"\nconnect("{value}")\nx = "{value}x"\n', "a.py")
+    assert masked.count(value) == 1  # part of a longer word
+
+
+def test_a_value_below_its_key_needs_the_lines_around_it(rng: random.Random) -> None:
+    value = _of(rng, ALNUM, 14)
+    manifest = f"apiVersion: v1\nkind: Secret\nstringData:\n  word: {value}\n"
+    assert value not in mask(manifest, "k8s/a.yaml")[0]
+    assert value in mask(manifest.replace("Secret", "ConfigMap"), "k8s/a.yaml")[0]
+
+
+def test_masking_after_each_key_equals_masking_the_whole_document(rng: random.Random) -> None:
+    plants = rng.sample(documents(rng), 12)
+    for path in ("a.py", "a.yaml", "a.md"):
+        masker = DocumentMasker(path)
+        text = "\n".join(f"line_{number} = call({number})" for number in range(60))
+        for _ in range(60):
+            at = rng.randrange(len(text) + 1)
+            start = text.rfind("\n", 0, at) + 1
+            choice = rng.random()
+            if choice < 0.3:
+                text = text[:start] + rng.choice(plants).text + "\n" + text[start:]
+            elif choice < 0.5:
+                text = text[:at] + text[min(len(text), at + rng.randrange(1, 200)) :]
+            else:
+                text = text[:at] + rng.choice("ab1 =\"'\n-|:") + text[at:]
+            seen = masker.mask(text)
+            assert len(seen) == len(text)
+            assert [len(line) for line in seen.split("\n")] == [len(line) for line in text.split("\n")]
+            assert seen == covered(text, find(text, path)), path

@@ -1,6 +1,7 @@
 """The HTTP backend against real sockets: servers that answer well, badly, slowly, or never."""
 
 import json
+import random
 import shutil
 import socket
 import ssl
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from indexer.prompt.renderer import ContextPiece, PromptInput
 from lsp_server.backends.base import Generation, Limits
@@ -224,6 +227,82 @@ def test_missing_encryption_is_reported() -> None:
 def test_control_strings_are_removed_from_text() -> None:
     text = "a<|fim_middle|>b<fim_suffix>c<｜fim▁hole｜>d<PRE>e<[fim-middle]>f<file_sep>g<|endoftext|>h"
     assert plain(text) == "abcdefgh"
+
+
+CONTROLS = (
+    *(
+        "<|fim_prefix|>",
+        "<|fim_middle|>",
+        "<|fim_pad|>",
+        "<|file_sep|>",
+        "<|repo_name|>",
+        "<|endoftext|>",
+        "<|im_start|>",
+    ),
+    *("<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|python_tag|>", "<|reserved_special_token_7|>"),
+    *(
+        "<fim_prefix>",
+        "<fim-middle>",
+        "<file_sep>",
+        "<gh_stars>",
+        "<jupyter_code>",
+        "<commit_before>",
+        "<pr_diff_hunk>",
+    ),
+    *("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜tool▁calls▁begin｜>", "<|EOT|>"),
+    *(
+        "<[fim-suffix]>",
+        "<[end▁of▁sentence]>",
+        "<[PAD_TOKEN]>",
+        "[INST]",
+        "[/INST]",
+        "[SUFFIX]",
+        "[TOOL_CALLS]",
+        "<<SYS>>",
+    ),
+    *("<s>", "</s>", "<PRE>", "<MID>", "<EOT>", "<bos>", "<start_of_turn>", "<BOS_TOKEN>", "<|START_OF_TURN_TOKEN|>"),
+    *(
+        "<|assistant|>",
+        "<|user|>",
+        "<|end|>",
+        "<|fim_hole|>",
+        "<|mask:0|>",
+        "<extra_id_0>",
+        "<|channel|>",
+        "<|return|>",
+    ),
+)
+
+
+@given(st.lists(st.sampled_from(CONTROLS), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_nested_control_strings_leave_none(parts: list[str], rng: random.Random) -> None:
+    text = ""
+    for part in parts:
+        at = rng.randrange(len(text) + 1)
+        text = text[:at] + part + text[at:]
+    left = plain(f"a{text}b")
+    assert not [control for control in CONTROLS if control in left], left
+    assert plain(left) == left
+    assert left[0] == "a" and left[-1] == "b"
+
+
+def test_control_strings_nested_on_purpose_take_little_time() -> None:
+    text = "<|fim_" * 2000 + "middle|>" * 2000
+    left = plain(text)
+    assert not [control for control in CONTROLS if control in left]
+
+
+def test_code_that_looks_like_a_control_string_stays() -> None:
+    for text in (
+        "a <| b |> c",
+        "Vec<[u8; 4]>",
+        "list[int]",
+        "x: <T>",
+        "if a <b> c",
+        "#include <filename.h>",
+        "f<|x| x + 1>",
+    ):
+        assert plain(text) == text
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: certificates are NOT tested")

@@ -16,6 +16,7 @@ from lsp_server.model.prompt_context import IndexSource, PromptContextBuilder, f
 from lsp_server.model.recent_edits import RecentEdits, changed
 from lsp_server.model.similar_context import SimilarLine, similar_lines
 from lsp_server.retrieval.match_finder import agreements
+from lsp_server.server.masked_documents import SecretCover
 from lsp_server.types import Document
 from tests.support import indexes, repositories
 
@@ -96,9 +97,10 @@ def test_no_piece_comes_from_the_file_itself_but_of_lines_the_prompt_does_not_sh
     token = "ghp_" + "".join(random.Random(3).choices("abcdefghijkABCDEFGH0123456789", k=36))
     far = f'with tracer.span("first"):\n    key = "{token}"\n    send_first(key)\n' + "x = 1\n" * 500
     text = far + 'with tracer.span("first"):\n'
-    own = PromptContextBuilder(Shelf({})).build(document(text), len(text), None).parts.context
+    seen = SecretCover().document(document(text))
+    own = PromptContextBuilder(Shelf({})).build(seen, len(text), None).parts.context
     assert [piece.path for piece in own] == ["shop/new.py"]
-    assert "send_first(key)" in own[0].text and token not in own[0].text
+    assert "send_first(key)" in own[0].text and token not in own[0].text and "REDACTED" in own[0].text
 
 
 def test_what_follows_the_same_lines_elsewhere_comes_before_what_reads_alike(tmp_path: Path) -> None:
@@ -172,7 +174,8 @@ def test_a_search_that_is_late_is_not_waited_for_and_serves_later() -> None:
 def test_secrets_of_the_open_file_do_not_enter_the_prompt() -> None:
     token = "ghp_" + "".join(random.Random(3).choices("abcdefghijkABCDEFGH0123456789", k=36))
     text = f'TOKEN = "{token}"\n\nprint('
-    parts = PromptContextBuilder(None).build(document(text + f')\nother = "{token}"\n'), len(text)).parts
+    seen = SecretCover().document(document(text + f')\nother = "{token}"\n'))
+    parts = PromptContextBuilder(None).build(seen, len(text)).parts
     assert token not in parts.prefix + parts.suffix
     assert parts.prefix.count("\n") == 2
 

@@ -1,0 +1,252 @@
+"""Finds values whose name says that they are secret, in every way in which a name and a value are written down.
+
+A name is found by its stem (``pass``, ``key``), judged as a whole, and then the text behind it is read as each of the
+ways to give it a value: assignments and calls of programming languages, settings files, XML, pairs of ``name`` and
+``value``, blocks with a ``default``, numbers and lists of bytes.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from indexer.secrets import rules
+from indexer.secrets.cover import Span
+
+_SETTINGS_NAMES = re.compile(
+    r"(?:^|/)(?:dockerfile[^/]*|containerfile|\.env[^/]*|\.netrc|_netrc|\.npmrc|\.yarnrc[^/]*|\.pypirc|\.my\.cnf"
+    r"|\.pgpass"
+    r"|\.s3cfg|\.boto|credentials|kubeconfig|vault[^/.]*|[^/]*\.(?:ya?ml|ini|cfg|cnf|conf|config|properties|toml"
+    r"|env|envrc"
+    r"|sh|bash|zsh|fish|ksh|tf|tfvars|hcl|nomad|dockerfile|service|plist|reg|rc|inventory)(?:\.(?:j2|tmpl|tpl"
+    r"|erb|example"
+    r"|sample|dist|template|bak|orig))?)$"
+)
+_YAML = re.compile(r"\.ya?ml(?:\.\w+)?$|(?:^|/)vault[^/.]*$")
+
+_HEAD = re.compile(r"[\w$.-]{0,60}\Z")
+_REST = re.compile(r"[\w$.-]{0,40}")
+
+# Calls that make a value of a literal: bytes.fromhex("..."), String::from("..."), new SecretKeySpec("...
+_MAKER = (
+    r"(?:(?:new[ \t]+)?(?:[\w.:]{0,40}?(?i:fromhex|unhexlify|hex|b64decode|decodestring|decode|base64|from|secret\w*"
+    r"|str|string|some|ok|bytes?|bytearray|tochararray|parse|of|literal|plain|sensitive|cstr|qstringliteral)!?"
+    r"|\[\]byte)"
+    r"[ \t]{0,4}[(\[][ \t]{0,4}){0,3}"
+)
+_LITERAL = r"(?P<quote>[\"'`])(?P<quoted>(?:(?!(?P=quote))[^\s\\]|\\[^\n]){6,512})(?P=quote)"
+_ASSIGNED = re.compile(
+    r"(?P<mark>[\"'`]?\]?)[?!]?[ \t]{0,20}(?:\[[\w ()*+:.-]{0,40}\][ \t]{0,4}){0,3}"
+    r"(?P<go>[ \t](?:string|\[\]byte|String|Text|text|varchar)[ \t]{0,4}(?==))?"
+    r"(?:(?P<sign>:[ \t]{0,4}(?:&(?:'\w+ )?(?:mut )?)?[A-Za-z][\w\[\]<>.*&?:']{0,40}(?: ?\| ?\w+)?[ \t]{0,4}="
+    r"|[!=]={1,2}|=>|:=|\?\?=|\|\|=|\?=|\+=|<-|[:=]|\{(?=[ \t]*\"))|(?P<comma>,)"
+    rf"|(?P<call>\())\s{{0,20}}{_MAKER}(?P<prefix>[A-Za-z@$]{{0,2}})(?:{_LITERAL}"
+    r"|(?P<bare>[^\s\"'`,;&(){}\[\]<>=]{6,512}+={0,2})(?![(\[{>=]))"
+)
+# Words behind which a name is followed by its value without a sign: #define NAME "value", (setq name "value").
+_DEFINES = re.compile(
+    r"(?:[#`][ \t]*define|\bset[qx]?|\bsetenv|\bexport|\(def(?:ine|var|const(?:ant)?|parameter)?|\.equ|\.set"
+    r"|%define|\bconst"
+    r"|\bset_property|\bARG|\bENV)[ \t]*(?:-\w+[ \t]+)?[(:\"'$]*\Z"
+)
+_DEFINED = re.compile(rf"[\"'`]?(?:\([^()\n]{{0,40}}\))?[ \t,]{{1,40}}[LuUR@(]{{0,2}}{_LITERAL}")
+# In a file of settings the value goes on to the next space.
+_SETTING = re.compile(
+    r"[\"']?[ \t]{0,20}(?:(?P<sign>[:=]|=>)"
+    r"|[ \t])[ \t]{0,20}(?:&\w+[ \t]+)?(?P<bare>[^\s\"'`]{5,511}[^\s\"'`,;])[,;]?(?!\S)"
+)
+_BEGINS_LINE = re.compile(r"(?:^|\n)[ \t]*(?:(?:export|setenv|set|env|arg|-|--)[ \t]+)*[\"']?\Z", re.IGNORECASE)
+_SETTING_TEXT = re.compile(rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t])[ \t]{{0,20}}(?:&\w+[ \t]+)?{_LITERAL}")
+_BELOW = re.compile(r"[\"']?[ \t]*:[ \t]*(?:[|>][+-]?\d?)?[ \t]*(?:#[^\n]*)?\r?\n")
+_BELOW_LINE = re.compile(
+    r"(?P<blanks>[ \t]+)(?P<item>-[ \t]+)?[\"']?(?P<value>[^\s\"'#][^\s\"']{5,511})[\"']?[ \t]*(?=\r?\n|\Z)"
+)
+_XML = re.compile(r"[ \t]*[^<>\n=]{0,80}>\s{0,20}(?:<!\[CDATA\[)?(?P<bare>[^\s<>]{6,512})\s{0,20}(?:\]\]>)?\s{0,20}</")
+_XML_VALUE = re.compile(r"[\"']\s*/?>\s*<(?:\w+:)?(?:value|string)>\s*(?P<bare>[^\s<>]{6,512})\s*</")
+_XML_TEXT = re.compile(r"[\"'][^<>\n]{0,80}>\s*(?P<bare>[^\s<>]{6,512})\s*</")
+_PLIST = re.compile(r"[ \t]*</key>\s*<string>\s*(?P<bare>[^\s<>]{6,512})\s*</")
+_PAIR = re.compile(
+    r"[\"'`]?\s{0,40}[,;]?\s{0,40}(?:\w+=[\"']?\w{0,20}[\"']?[ \t]+)?[\"'`]?(?:\b(?i:value|stringvalue|val"
+    r"|default)\b|值)[\"'`]?"
+    rf"\s{{0,20}}(?:[:=]|=>)\s{{0,20}}(?:{_LITERAL}|(?P<bare>[^\s\"'`,;&(){{}}\[\]<>=]{{6,512}}+={{0,2}})(?!\S))"
+)
+_BLOCK = re.compile(
+    r"[\"']?[ \t]*(?:\{|:)[ \t]*\n(?:[^\n}]*\n){0,6}?[ \t]*[\"']?(?i:default|value|initial_value"
+    r"|secret_string)[\"']?[ \t]*[:=]"
+    rf"[ \t]*(?:{_LITERAL}|(?P<bare>[^\s\"'`{{}}\[\]]{{6,512}})(?=[ \t]*\n))"
+)
+_NUMBER = re.compile(
+    r"[\"'`]?\]?[ \t]{0,20}(?:\[[\w ()*+:.-]{0,40}\][ \t]{0,4}){0,3}(?::[ \t]*[\w() \t-]{1,60}:=|[:=]{1,2}|<="
+    r"|[ \t])[ \t]{0,20}\(?"
+    r"(?P<number>0[xX][0-9a-fA-F_]{16,}|\d{0,4}'[sS]?[hH][ \t]?[0-9a-fA-F_]{16,}|[xX]\"[0-9a-fA-F_]{16,}\")"
+)
+_LIST_OPENS = re.compile(
+    r"[\"'`]?\]?[ \t]{0,20}(?:\[[\w ()*+:.-]{0,40}\][ \t]{0,4}){0,3}"
+    r"(?:(?::[^\n=]{0,60})?:?=|[ \t]"
+    r"|\()\s{0,20}(?:new[ \t]+)?(?:[\w.:<>\[\]]{0,40}!?[ \t]{0,4}\(?[ \t]{0,4})?&?'?[{\[(]\s{0,40}"
+    r"(?=0[xX]|\d{1,4}\b|'\\x|\(byte\))"
+)
+_ELEMENT = re.compile(
+    r"(?:\(byte\)[ \t]*)?(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|\d{1,4}'[sS]?[hH](?P<sv>[0-9a-fA-F_]{1,32})"
+    r"|(?P<number>\d{1,3}))"
+    r"[uUlL]{0,3}(?:u8|as u8)?\s{0,40}(?:,\s{0,80}|(?=[}\])]))(?://[^\n]*\n\s*|/\*[^\n]{0,80}?\*/\s*)?"
+)
+_LIST_LIMIT: Final = 4096
+_STRINGS = re.compile(
+    r"[\"'`]?\]?[ \t]{0,20}(?::[^\n=]{0,60})?(?:[:=]{1,2}|=>)[ \t]{0,20}[\w.]{0,20}[(\[{]\s{0,40}(?=[\"'])"
+)
+_STRING = re.compile(rf"{_LITERAL}\s{{0,20}},?\s{{0,40}}")
+
+
+def named(text: str, path: str) -> list[Span]:
+    """Return the spans of values whose name says that they are secret.
+
+    :param path: in files of settings a value counts also without quotes.
+    """
+    spans: list[Span] = []
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters grow when lowered, and offsets must agree
+        lowered = "".join(c.lower() if c < "\x80" else c for c in text)
+    name = path.lower()
+    settings = bool(_SETTINGS_NAMES.search(name))
+    yaml = settings and bool(_YAML.search(name))
+    for stem in rules.NAME_STEMS:
+        position = lowered.find(stem)
+        while position >= 0:
+            after = position + len(stem)
+            rest = _REST.match(text, after)
+            end = rest.end() if rest else after
+            head = _HEAD.search(text, max(0, position - 60), position)
+            start = head.start() if head else position
+            kind = rules.kind_of_name(text[start:end])
+            if kind is not None:
+                found = list(_values(text, start, end, kind, settings, yaml))
+                if found:
+                    spans += found
+                    after = max(after, found[-1][1]) if found[0][0] >= after else after
+            position = lowered.find(stem, max(after, position + 1))
+    return spans
+
+
+def _values(text: str, start: int, end: int, kind: str, settings: bool, yaml: bool) -> Iterator[Span]:
+    """Yield the secrets that are given to the name at ``[start, end)``; the first way of writing that fits counts."""
+    if kind == rules.BYTES:
+        yield from _numbers(text, end, kind)
+        return
+    span = _assigned(text, start, end, kind, settings)
+    if span is None:
+        span = _defined(text, start, end, kind) or _in_markup(text, end, kind) or _in_pair(text, start, end, kind)
+    if span is not None:
+        yield span
+        return
+    before = end
+    for found in (_numbers(text, end, kind), _strings(text, end, kind), _below(text, start, end, kind) if yaml else ()):
+        for one in found:
+            before = one[1]
+            yield one
+        if before != end:
+            return
+
+
+def _assigned(text: str, start: int, end: int, kind: str, settings: bool) -> Span | None:
+    match = _ASSIGNED.match(text, end)
+    if match is not None and match["quoted"] is not None:
+        if match["comma"] and not (match["mark"] and start > 0 and text[start - 1] in "\"'`"):
+            return None  # f(password, "value"): the second argument is not the first one's value
+        if rules.is_key_bytes_text(match["quoted"]) or rules.is_secret_value(match["quoted"], kind):
+            return match.span("quoted")
+        return None
+    if settings:
+        for pattern, group in ((_SETTING_TEXT, "quoted"), (_SETTING, "bare")):
+            line = pattern.match(text, end)
+            if line is not None and (line["sign"] or _BEGINS_LINE.search(text, max(0, start - 60), start)):
+                return line.span(group) if rules.is_secret_value(line[group], kind) else None
+    if match is not None and match["sign"]:
+        first = match.start("prefix")
+        value = text[first : match.end("bare")]
+        if rules.is_unquoted_secret(value, kind, match.end("sign") == first):
+            return first, match.end("bare")
+    return None
+
+
+def _defined(text: str, start: int, end: int, kind: str) -> Span | None:
+    """Return the value behind ``#define NAME`` and the like."""
+    match = _DEFINED.match(text, end)
+    if match is None or not _DEFINES.search(text, max(0, start - 40), start):
+        return None
+    return match.span("quoted") if rules.is_secret_value(match["quoted"], kind) else None
+
+
+def _in_markup(text: str, end: int, kind: str) -> Span | None:
+    """Return the text of an element of this name, or of one whose attribute is this name."""
+    if text.find(">", end, end + 100) < 0:
+        return None
+    for pattern in (_XML, _XML_VALUE, _XML_TEXT, _PLIST):
+        match = pattern.match(text, end)
+        if match is not None:
+            return match.span("bare") if rules.is_secret_value(match["bare"], kind) else None
+    return None
+
+
+def _in_pair(text: str, start: int, end: int, kind: str) -> Span | None:
+    """Return the value of ``name: NAME`` and ``value: ...``, or the default of a block with this name."""
+    for pattern in (_PAIR, _BLOCK):
+        match = pattern.match(text, end)
+        if match is None:
+            continue
+        group = "quoted" if match["quoted"] is not None else "bare"
+        return match.span(group) if rules.is_secret_value(match[group], kind) else None
+    return None
+
+
+def _below(text: str, start: int, end: int, kind: str) -> Iterator[Span]:
+    """Yield values on the lines below a key of YAML: a scalar, a block, the items of a list."""
+    opens = _BELOW.match(text, end)
+    if opens is None:
+        return
+    line = text.rfind("\n", 0, start) + 1
+    indent = len(text[line:start]) - len(text[line:start].lstrip(" \t-\"'"))
+    position = opens.end()
+    for _ in range(30):
+        match = _BELOW_LINE.match(text, position)
+        if match is None or len(match["blanks"]) + bool(match["item"]) <= indent:
+            return
+        if rules.is_secret_value(match["value"], kind) and not re.match(r"[\w.-]+:", match["value"]):
+            yield match.span("value")
+        position = match.end() + (2 if text.startswith("\r\n", match.end()) else 1)
+
+
+def _strings(text: str, end: int, kind: str) -> Iterator[Span]:
+    """Yield the strings of a list that has this name."""
+    opens = _STRINGS.match(text, end)
+    position = opens.end() if opens else len(text)
+    for _ in range(100):
+        match = _STRING.match(text, position)
+        if match is None:
+            return
+        if rules.is_secret_value(match["quoted"], kind):
+            yield match.span("quoted")
+        position = match.end()
+
+
+def _numbers(text: str, end: int, kind: str) -> Iterator[Span]:
+    """Yield a long number, or a list of bytes or words, that is a key."""
+    match = _NUMBER.match(text, end)
+    if match is not None:
+        if rules.is_key_digits(match["number"], kind):
+            yield match.span("number")
+        return
+    opens = _LIST_OPENS.match(text, end)
+    if opens is None:
+        return
+    position, digits, decimal = opens.end(), [], []
+    for _ in range(_LIST_LIMIT):
+        element = _ELEMENT.match(text, position)
+        if element is None:
+            break
+        if element["number"] is not None:
+            decimal.append(int(element["number"]))
+        else:
+            digits.append((element["hex"] or element["sv"]).replace("_", "").rjust(2, "0"))
+        position = element.end()
+    if rules.is_key_list(digits, decimal, kind):
+        yield opens.end(), position

@@ -1,0 +1,166 @@
+"""Masks an editor's document after each key: only the lines near the change are searched again.
+
+A masked document has the length and the lines of the document itself: each character of a secret is one
+:data:`~indexer.secrets.cover.COVER`. Offsets, columns and line ends are therefore the same, and nothing behind this
+module ever holds the secret. The result is that of masking the whole document, for secrets within :data:`REACH` lines
+of what shows them; what only the whole document shows (``find_far``) is looked for each time.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+from indexer.secrets.cover import Span, covered, merged
+from indexer.secrets.masking import find_far, find_near, may_show_far, spread, values_of
+
+REACH: Final = 16
+"""Lines before and after a secret that may show that it is one."""
+
+REACH_CHARS: Final = 4_000
+"""Characters that these lines have, at most; lines of a document are seldom longer than 250."""
+
+KEPT: Final = 60
+"""Documents whose secrets are remembered."""
+
+
+class DocumentMasker:
+    """Masks the versions of one document. Not thread-safe.
+
+    :param path: decides which rules hold, as for :func:`indexer.secrets.masking.mask`.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._text: str | None = None
+        self._masked = ""
+        self._near: list[Span] = []
+        self._far: list[Span] = []
+        self._places: list[Span] = []
+        self._values: set[str] = set()
+        self._typed = 0  # where the last change began
+
+    def mask(self, text: str) -> str:
+        """Return a version of the document with its secrets covered; of the same length."""
+        old = self._text
+        if text == old:
+            return self._masked
+        self._text = text
+        if old is None:
+            self._near, self._far = merged(find_near(text, self.path)), find_far(text, self.path)
+            self._values = values_of(text, [*self._near, *self._far])
+            self._places = list(spread(text, self._values))
+            self._masked = covered(text, self._spans())
+        else:
+            self._update(old, text)
+        return self._masked
+
+    def _spans(self) -> list[Span]:
+        return merged([*self._near, *self._far, *self._places])
+
+    def _update(self, old: str, new: str) -> None:
+        """Search near the change, and take everything else over."""
+        same, same_end = _common(old, new, self._typed)
+        self._typed = same
+        moved = len(new) - len(old)
+        start, end = _back(new, same), _forward(new, len(new) - same_end)
+        first, last = _back(new, start), _forward(new, end)
+        found = [(left + first, right + first) for left, right in find_near(new[first:last], self.path)]
+        self._near = merged(
+            [*self._outside(self._near, start, end, moved), *(span for span in found if start <= span[0] < end)]
+        )
+        whole = may_show_far(self.path, old, (start, end - moved)) or may_show_far(self.path, new, (start, end))
+        whole = whole or any(left < end - moved and start < right for left, right in self._far)
+        self._far = find_far(new, self.path) if whole else _moved(self._far, end, moved)
+        values = values_of(new, [*self._near, *self._far])
+        if values == self._values:
+            self._places = [*self._outside(self._places, start, end, moved), *spread(new, values, start, end)]
+        else:
+            self._places, self._values, whole = list(spread(new, values)), values, True
+        self._masked = covered(new, self._spans()) if whole else self._patched(new, start, end, moved)
+
+    def _patched(self, new: str, start: int, end: int, moved: int) -> str:
+        """Return the masked text with a new part from ``start`` to ``end``."""
+        spans = self._spans()
+        start = min([start, *(left for left, right in spans if left < start < right)])
+        end = max([end, *(right for left, right in spans if left < end < right)])
+        inside = [(left - start, right - start) for left, right in spans if start <= left and right <= end]
+        return self._masked[:start] + covered(new[start:end], inside) + self._masked[end - moved :]
+
+    def _outside(self, spans: list[Span], start: int, end: int, moved: int) -> list[Span]:
+        """Return the spans that begin outside a part of the new text, where they are now."""
+        return [span for span in spans if span[0] < start] + [
+            (left + moved, right + moved) for left, right in spans if left + moved >= end
+        ]
+
+
+def _moved(spans: list[Span], end: int, moved: int) -> list[Span]:
+    return [(left + moved, right + moved) if left + moved >= end else (left, right) for left, right in spans]
+
+
+def _common(old: str, new: str, hint: int) -> Span:
+    """Return how many characters two texts have in common at their beginnings and at their ends.
+
+    :param hint: where the change before this one began; the next one is most often near.
+    """
+    shortest = min(len(old), len(new))
+    low, high = 0, shortest
+    near = max(0, min(hint - 50, shortest))
+    if new.startswith(old[:near]):
+        low = near
+        if new[near : near + 200] != old[near : near + 200]:
+            high = min(shortest, near + 200)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if old[low:middle] == new[low:middle] else (low, middle - 1)
+    same = low
+    low, high = 0, shortest - same
+    rest = max(0, high - 200)
+    if new.endswith(old[len(old) - rest :]) and rest:
+        low = rest
+    while low < high:
+        middle = (low + high + 1) // 2
+        equal = old[len(old) - middle : len(old) - low] == new[len(new) - middle : len(new) - low]
+        low, high = (middle, high) if equal else (low, middle - 1)
+    return same, low
+
+
+def _back(text: str, position: int) -> int:
+    """Return the start of the line :data:`REACH` lines before a position."""
+    least = max(0, position - REACH_CHARS)
+    for _ in range(REACH + 1):
+        position = text.rfind("\n", least, position)
+        if position < 0:
+            return text.rfind("\n", 0, least) + 1
+    return position + 1
+
+
+def _forward(text: str, position: int) -> int:
+    """Return the end of the line :data:`REACH` lines after a position."""
+    most = min(len(text), position + REACH_CHARS)
+    for _ in range(REACH + 1):
+        found = text.find("\n", position, most)
+        if found < 0:
+            end = text.find("\n", most)
+            return len(text) if end < 0 else end + 1
+        position = found + 1
+    return position
+
+
+class MaskedDocuments:
+    """The maskers of the documents that were used last. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._maskers: OrderedDict[str, DocumentMasker] = OrderedDict()
+
+    def mask(self, uri: str, path: str, text: str) -> str:
+        """Return a version of a document with its secrets covered; of the same length."""
+        masker = self._maskers.pop(uri, None)
+        if masker is None or masker.path != path:
+            masker = DocumentMasker(path)
+        self._maskers[uri] = masker
+        while len(self._maskers) > KEPT:
+            self._maskers.popitem(last=False)
+        return masker.mask(text)
+
+    def forget(self, uri: str) -> None:
+        """Forget a document that was closed."""
+        self._maskers.pop(uri, None)
