@@ -22,7 +22,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from finetune.dataset.build import DatasetOptions, Manifest, build
+from finetune.dataset.build import Manifest, build
+from finetune.dataset.commit_range import DatasetOptions
 from finetune.dataset.shards import TRAIN, read
 from finetune.training.options import TrainingOptions
 from finetune.training.train import train

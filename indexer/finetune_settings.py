@@ -21,7 +21,7 @@ class FinetuneSettings:
     epochs: float = setting(1.0, "How often training sees each sample; may be a fraction.", check=positive)
     tokens_per_step: int = setting(16_384, "Tokens of one optimizer step.", check=positive)
     max_length: int = setting(
-        2176, "Tokens of a packed row; longer samples are left out.", check=between(64, 1_000_000)
+        2176, "Tokens of a sample and of a packed row; longer prompts are shortened.", check=between(64, 1_000_000)
     )
     prompt_loss_weight: float = setting(0.0, "Weight of the prompt's tokens in the loss; a middle's is 1.", check=share)
     quantize: bool = setting(False, "Hold the base in 4 bits (QLoRA); needs CUDA and bitsandbytes.")

@@ -9,7 +9,7 @@ import random
 import shutil
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from hashlib import sha256
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from finetune.commits.stages import SILENT, ProgressReporter, index_of, indexed_windows
-from finetune.commits.windows import SkipReport, Tree, Window, divided, edits
+from finetune.commits.windows import SkipReport, Tree, Window, edits
+from finetune.dataset.commit_range import DatasetOptions, commit_range
 from finetune.dataset.filters import Filter, author, capped, directory
 from finetune.dataset.prompts import Prompts
 from finetune.dataset.samples import DOCUMENT, TYPED, RawSample, added_documents, added_spans, older, typed
@@ -25,7 +26,6 @@ from finetune.dataset.shards import MANIFEST, TRAIN, VALIDATION, Shards, path_ke
 from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
-from indexer.repository import git, history
 from indexer.repository.history import NO_BLOB
 from indexer.repository.policy import accepts_path
 from indexer.storage.reader import Index
@@ -33,45 +33,13 @@ from lsp_server.weights.base_model import ModelFolder, open_folder
 
 FORMAT: Final = 1
 
-COMMITS_PER_WINDOW: Final = 50
-MOST_WINDOWS: Final = 8
-"""Maximum number of windows, each with its own index; an index takes a few seconds."""
-
-ENOUGH_FOR_VALIDATION: Final = 20
-"""Minimum number of commits for a validation split."""
+LEAST_OF_WINDOW: Final = 8
+"""Samples that a window gets even if the time for the set is over."""
 
 CHARACTERS_PER_TOKEN: Final = 4
 """Estimate for the length of a document sample before it is tokenized."""
 
 _SCRATCH = "scratch"
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetOptions:
-    """What goes into a data set.
-
-    :param since: take the commits after this one; None for the whole history, up to ``max_commits``.
-    :param until: the newest commit that is read; no sample or context holds anything newer.
-    :param replay_share: share of the samples from older code, so that the model does not forget it.
-    :param fim_share: share of the samples that fill a middle; the others are documents, read left to right.
-    :param distractor_share: share of the samples with no context or unrelated context (half each).
-    :param max_tokens: longest sample; the default fits a server's longest prompt and its answer.
-    :param author_share, directory_share: largest share of the samples from one author, or from one directory.
-    :param validation_share: share of the commits, the newest ones, whose samples only measure the loss.
-    """
-
-    since: str | None = None
-    until: str = "HEAD"
-    replay_share: float = 0.25
-    fim_share: float = 0.5
-    distractor_share: float = 0.25
-    max_samples: int = 20_000
-    max_tokens: int = 2176
-    max_commits: int = 2000
-    author_share: float = 0.5
-    directory_share: float = 0.5
-    validation_share: float = 0.05
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +108,21 @@ def build(
     out: Path,
     options: DatasetOptions,
     reporter: ProgressReporter = SILENT,
+    over: Callable[[], bool] = lambda: False,
 ) -> Manifest:
     """Build the data set of a repository in the folder ``out``; an earlier set there is replaced.
 
+    Only as many commits are read as the wanted number of samples needs: drawn by chance, the newer ones more often.
+
     :param base: folder of the base model, for its tokenizer and prompt format.
+    :param over: asked before each sample; once it returns True, a window gets no more than ``LEAST_OF_WINDOW`` samples.
     :raises UserError: there is no history, no such commit, or no usable base.
     """
     started = time.monotonic()
     folder = open_folder(base)
-    commits = _commit_range(root, options)
+    commits = commit_range(root, options)
     shards = Shards(out)
-    builder = _Builder(root, settings, folder, options, shards, commits.validation, reporter)
+    builder = _Builder(root, settings, folder, options, shards, commits.validation, reporter, over)
     scratch = out / _SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)  # left over from a build that was killed
     try:
@@ -183,41 +155,6 @@ def build(
     return manifest
 
 
-@dataclass(frozen=True, slots=True)
-class _CommitRange:
-    """The commits of a set: ids of its ends, the windows between them, and the ids of the validation commits."""
-
-    since: str | None
-    until: str
-    windows: list[Window]
-    validation: frozenset[str]
-
-
-def _commit_range(root: Path, options: DatasetOptions) -> _CommitRange:
-    if not (git.is_repository(root) or git.is_bare(root)) or git.head(root) is None:
-        raise UserError(f"{root} has no history to learn from", "commit something first")
-    until = _commit(root, options.until)
-    since = _commit(root, options.since) if options.since else None
-    found = history.commits(root, f"{since}..{until}" if since else until, limit=options.max_commits)
-    changing = [commit for commit in found if commit.parent]
-    if not changing:
-        return _CommitRange(since, until, [], frozenset())
-    windows = divided(root, changing, min(MOST_WINDOWS, -(-len(changing) // COMMITS_PER_WINDOW)))
-    newest = sorted(windows[-1].commits, key=lambda commit: -commit.time) if windows else []  # equal times: git's order
-    count = int(len(changing) * options.validation_share) if len(changing) >= ENOUGH_FOR_VALIDATION else 0
-    return _CommitRange(since, until, windows, frozenset(commit.id for commit in newest[:count]))
-
-
-def _commit(root: Path, revision: str) -> str:
-    try:
-        name = git.run_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    except UserError:
-        raise UserError(
-            f"{root} has no commit {revision}", "name another commit; the history may have been rewritten"
-        ) from None
-    return name.decode().strip()
-
-
 class _Builder:
     """Writes the samples of a set and counts them.
 
@@ -233,6 +170,7 @@ class _Builder:
         shards: Shards,
         validation: frozenset[str],
         reporter: ProgressReporter,
+        over: Callable[[], bool],
     ) -> None:
         self.root = root
         self.settings = settings
@@ -240,6 +178,7 @@ class _Builder:
         self.shards = shards
         self.validation = validation
         self.reporter = reporter
+        self._over = over
         self.skips = SkipReport()
         self.tokens = 0
         self.languages, self.kinds, self.contexts = Counter[str](), Counter[str](), Counter[str]()
@@ -298,7 +237,7 @@ class _Builder:
             *added_documents(found, self._characters),
         ]
         blobs = {(edit.commit.id, edit.change.path): (edit.change.old_blob, edit.change.new_blob) for edit in found}
-        for sample in self._chosen(samples, infill, wanted - infill):
+        for sample in self._in_time(self._chosen(samples, infill, wanted - infill)):
             self._write(sample, index, blobs[sample.commit, sample.path])
 
     def _write_older_code(self, index: Index, wanted: int) -> None:
@@ -306,9 +245,17 @@ class _Builder:
         infill = round(wanted * self.options.fim_share)
         new = partial(self._filter.new_file, skips=self.skips)
         samples = list(older(index, infill * 5 // 4, wanted - infill, self._characters, self.options.seed, new))
-        for sample in self._chosen(samples, infill, wanted - infill):
+        for sample in self._in_time(self._chosen(samples, infill, wanted - infill)):
             document = index.document(sample.path)
             self._write(sample, index, (document.blob,) if document else ())
+
+    def _in_time(self, samples: list[RawSample]) -> Iterator[RawSample]:
+        """Yield samples until the time for the set is over, but a few of each window in any case."""
+        for number, sample in enumerate(samples):
+            if number >= LEAST_OF_WINDOW and self._over():
+                self.skips.count("sample: no time left for it", len(samples) - number)
+                return
+            yield sample
 
     def _chosen(self, samples: list[RawSample], infill: int, documents: int) -> list[RawSample]:
         """Filter samples, take at most ``infill`` and ``documents`` of the two sorts, and shuffle them."""

@@ -21,7 +21,10 @@ DOCUMENT_WEIGHT: Final = 0.1
 """Loss weight of a document's token: a document has about a hundred times as many tokens as a middle."""
 
 _REMEMBERED = 64
-TOO_LONG: Final = "sample: longer than the model's context"
+LEAST_PROMPT: Final = 64
+"""A prompt may be shortened to this number of tokens to make room for a long middle."""
+
+TOO_LONG: Final = "sample: a middle too long for the model's context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Prompts:
     """
 
     def __init__(self, base: ModelFolder, repository: str, max_tokens: int, distractor_share: float, seed: int) -> None:
+        self._base = base
         self._limit = min(max_tokens, base.context)
         longest = max(16, min(self._limit - RESERVE, PROMPT_TOKENS))
         self._renderer = Renderer(base.spec, base.vocabulary, longest)
@@ -82,8 +86,13 @@ class Prompts:
             return self._document(raw)
         parts, how = self._parts(raw)
         ids, target = self._renderer.training(parts, raw.middle)
-        if len(ids) > self._limit:
-            return TOO_LONG
+        if len(ids) > self._limit:  # a long middle: its prompt is shortened, as for a model with less context
+            room = self._limit - (len(ids) - target)
+            if room < LEAST_PROMPT:
+                return TOO_LONG
+            ids, target = Renderer(self._base.spec, self._base.vocabulary, room).training(parts, raw.middle)
+            if len(ids) > self._limit:
+                return TOO_LONG
         weights = ((target, 0.0), (len(ids) - target, 1.0))
         return Sample(tuple(ids), weights, raw, how, tuple(piece.path for piece in parts.context))
 

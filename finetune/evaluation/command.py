@@ -6,7 +6,7 @@ The modules that do the work are imported when the command runs.
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -114,6 +114,7 @@ def evaluate(
       base_with_retrieval, adapter_with_retrieval  the model with retrieved context
       hybrid_base, hybrid_adapter                  retrieval engine and model together
     """
+    from finetune.evaluation.stopping import Stopped, stopped_by_signals
     from indexer.repository import git
 
     habits = {name: given.pop(name) for name in HABITS}
@@ -130,19 +131,26 @@ def evaluate(
     if fit_gate:
         _fit_gate(root, settings, options, as_json)
         return
-    report, result = _replay(root, settings, options, quiet=as_json)
+    try:
+        with stopped_by_signals():
+            report, result = _replay(root, settings, options, quiet=as_json)
+    except Stopped as stop:
+        click.echo(f"ondol: {stop} before the first cursor was replayed; there is nothing to report", err=True)
+        sys.exit(stop.exit_code)
     if out is not None:
         _write_cases(out, result)
     if html is not None:
         _write_page(html, report, result)
     if as_json:
         click.echo(json.dumps(report))
-        return
-    from finetune.evaluation.report import show
+    else:
+        from finetune.evaluation.report import show
 
-    show(report, _console())
-    for target in filter(None, (html, out)):
-        click.echo(f"written: {target}")
+        show(report, _console())
+        for target in filter(None, (html, out)):
+            click.echo(f"written: {target}")
+    if result.stopped is not None:
+        sys.exit(result.stopped.exit_code)
 
 
 def _require_options(options: Options, fit_gate: bool) -> None:
@@ -182,14 +190,23 @@ def _replay(
     options = replace(options, systems=tuple(names))
     adapter = _adapter(options)
     with _stages(root, settings, options, passed, quiet) as (stages, reporter, until):
-        systems = [make_system(name, settings, root, until, adapter) for name in names]
+        models = _models(settings, names)
+        systems = [make_system(name, settings, root, until, adapter, models) for name in names]
         typing = TypingPlan(settings, Habits(**options.habits), options.seed) if options.hunks else None
         result = run(stages, systems, reporter, typing)
+        for system in systems:
+            system.engine.stop()
     typed = next(iter(result.typing.values()))
+    if result.stopped is not None and not result.cases and not typed:
+        raise result.stopped
     _require(result.cases or typed, passed)
-    if len(typed) < options.hunks:
+    if result.stopped is not None:
+        done = f"{len(result.cases):,} of {options.cases:,} cursors"
+        done += f" and {len(typed):,} of {options.hunks:,} hunks" if options.hunks else ""
+        passed.note(f"The replay was {result.stopped} after {done}: these figures are partial.")
+    elif len(typed) < options.hunks:
         passed.note(f"{options.hunks:,} hunks were requested; these commits have {len(typed):,}.")
-    if len(result.cases) < options.cases:
+    if result.stopped is None and len(result.cases) < options.cases:
         passed.note(f"{options.cases:,} cursors were requested; these commits have {len(result.cases):,}.")
     if options.every_line:
         passed.note("Lines without letters or digits and moved lines are included.")
@@ -204,6 +221,7 @@ def _replay(
         seconds=time.monotonic() - started,
     )
     report = document(summarise(result.systems, options.seed) if result.cases else {}, facts)
+    report["partial"] = result.stopped is not None
     if options.append:
         first = next(iter(names))
         ratios = exact_ratio(result.systems[first], result.systems[VOTE], options.seed)
@@ -211,6 +229,17 @@ def _replay(
     if typed:
         report["typing"] = {"systems": {name: figures(one, options.seed) for name, one in result.typing.items()}}
     return report, result
+
+
+def _models(settings: "Settings", names: Iterable[str]) -> Any:
+    """Return the models that the systems share; None if none of them asks a model."""
+    from finetune.evaluation.systems import MODEL_SYSTEMS
+
+    if not set(MODEL_SYSTEMS).intersection(names):
+        return None
+    from finetune.evaluation.model_systems import SharedModels
+
+    return SharedModels(settings)
 
 
 def _adapter(options: Options) -> int | Path | None:

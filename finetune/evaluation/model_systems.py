@@ -1,10 +1,14 @@
 """The evaluated systems that ask a model: with or without retrieved context, adapter and retrieval engine.
 
 They consist of the same classes that serve editors, but wait for the model without a time limit: a replay measures what
-the model writes, not how fast this machine is. Each system loads a model of its own.
+the model writes, not how fast this machine is. Systems with the same adapter share one model and its cache, so the
+second one finds the prompt of the first computed. The model is asked for one text at a cursor, even where an editor's
+request would get three: on a CPU three cost three times as much, and only the first one is judged.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +19,12 @@ from indexer.data_layout import registry_directory
 from indexer.errors import OndolError, UserError
 from indexer.repository.history import Commit
 from lsp_server.backends.loading import load_local, load_remote, open_base
+from lsp_server.backends.shared_model import SharedModel
 from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.hybrid_engine import HybridEngine
 from lsp_server.model.model_only_engine import ModelOnlyEngine
 from lsp_server.model.prompt_context import PromptContextBuilder
+from lsp_server.model.requests import ModelRequest, Ticket
 from lsp_server.model.runner import UNHURRIED, ModelRunner
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.types import Engine
@@ -27,17 +33,66 @@ from lsp_server.weights.adapter_registry import AdapterVersion, current_number, 
 WAITS: Final = "as long as it takes"
 
 
+class SharedModels:
+    """The models of a replay: one for each adapter, loaded when its first system is made.
+
+    :param prompt_tokens: tokens that a prompt may have.
+    :param single_line: ask for the rest of the line alone, even where an editor's request would get a block.
+    """
+
+    def __init__(self, settings: Settings, prompt_tokens: int = PROMPT_TOKENS, *, single_line: bool = False) -> None:
+        self._settings = settings
+        self._prompt_tokens = prompt_tokens
+        self._single_line = single_line
+        self._shared: dict[Path | None, SharedModel] = {}
+
+    def runner(self, root: Path, adapter: AdapterVersion | None, report: Callable[[str], None]) -> ModelRunner:
+        """Return a runner of the model with an adapter; None for the bare base.
+
+        :param report: called with each new problem, from the runner's thread.
+        """
+        load = partial(self._load, report)
+        shared = self._shared.setdefault(adapter.weights if adapter else None, SharedModel(load))
+
+        def lease() -> Any:
+            taken = shared.lease()
+            if adapter is not None:
+                taken.set_adapter(adapter)
+            return taken
+
+        made = _OneText(lease, PromptContextBuilder(None, root.name), report=report, time_limits=UNHURRIED)
+        made.single_line = self._single_line
+        return made
+
+    def _load(self, report: Callable[[str], None]) -> Any:
+        if self._settings.backend == "remote":
+            return load_remote(self._settings)
+        return load_local(self._settings, self._prompt_tokens, report)
+
+
+class _OneText(ModelRunner):
+    """A runner that asks for one text, or for the rest of the line alone."""
+
+    single_line = False
+
+    def ask(self, request: ModelRequest, *, prefetch: bool = False) -> Ticket:
+        """Queue a request for one text."""
+        one = replace(request, count=1, single_line=request.single_line or self.single_line)
+        return super().ask(one, prefetch=prefetch)
+
+
 def model_system(
     settings: Settings,
     root: Path,
     until: str | None,
+    models: SharedModels,
     *,
     context: bool = True,
     hybrid: bool = False,
     adapted: bool = False,
     adapter: int | Path | None = None,
 ) -> tuple[Engine, dict[str, Any]]:
-    """Make an engine that asks the model of the settings; ``stop()`` frees the model.
+    """Make an engine that asks the model of the settings; the last ``stop()`` of a shared model frees it.
 
     :param until: see ``systems.make_system``.
     :param context: whether the prompts hold code of the repository.
@@ -48,16 +103,7 @@ def model_system(
     """
     problems: list[str] = []
     version = _adapter(settings, root, until, adapter) if adapted else None
-
-    def load() -> Any:
-        if settings.backend == "remote":
-            return load_remote(settings)
-        backend: Any = load_local(settings, PROMPT_TOKENS, problems.append)
-        if version is not None:
-            backend.set_adapter(version)
-        return backend
-
-    source = ModelRunner(load, PromptContextBuilder(None, root.name), report=problems.append, time_limits=UNHURRIED)
+    source = models.runner(root, version, problems.append)
     about: dict[str, Any] = {**source.loaded(), "waits": WAITS}
     about["context"] = "from the index" if context or hybrid else "none"
     if problems:

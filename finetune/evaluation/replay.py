@@ -1,17 +1,20 @@
 """Runs a commit replay: asks each system for completions at the cursors of past commits.
 
 Each case is put to every system twice: as a request of the user (Invoked), and as the editor sends one during typing
-(Automatic). ``commits.cases`` chooses the cases, ``metrics`` scores the answers, ``report`` shows the figures.
+(Automatic). ``commits.cases`` chooses the cases, ``metrics`` scores the answers, ``report`` shows the figures. A replay
+that a signal ends returns the cases that every system has answered.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from finetune.commits.cases import Case
 from finetune.commits.stages import ProgressReporter, Stage
 from finetune.evaluation.metrics import Answers, ScoredAnswer, score
+from finetune.evaluation.stopping import Stopped
 from finetune.evaluation.systems import System
 from finetune.evaluation.typing_replay import TypingPlan, type_hunks
 from finetune.evaluation.typist import TypedResult
@@ -28,40 +31,91 @@ class ReplayResult:
     :param cases: in order. :param systems: the scored answers of each system, in the order of the cases.
     :param stages: facts about each window and its index, for the report.
     :param typing: what happened while hunks were typed, for each system.
+    :param stopped: the signal that ended the replay before its time; None for a whole replay.
     """
 
     cases: list[Case] = field(default_factory=list)
     systems: dict[str, list[ScoredAnswer]] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
     typing: dict[str, list[TypedResult]] = field(default_factory=dict)
+    stopped: Stopped | None = None
+
+    def add(self, case: Case, scored: list[ScoredAnswer]) -> None:
+        """Add a case that every system has answered."""
+        for one in scored:
+            self.systems[one.system].append(one)
+        self.cases.append(case)
+
+    def cut(self, stop: Stopped) -> None:
+        """Keep the cases and hunks that every system has completed."""
+        self.stopped = stop
+        whole = min([len(self.cases), *map(len, self.systems.values())])
+        del self.cases[whole:]
+        typed = min(map(len, self.typing.values()), default=0)
+        for answers in self.systems.values():
+            del answers[whole:]
+        for results in self.typing.values():
+            del results[typed:]
 
 
 def run(
-    stages: Iterable[Stage], systems: Sequence[System], reporter: ProgressReporter, typing: TypingPlan | None = None
+    stages: Iterable[Stage],
+    systems: Sequence[System],
+    reporter: ProgressReporter,
+    typing: TypingPlan | None = None,
+    over: Callable[[int], bool] = lambda stage: False,
 ) -> ReplayResult:
-    """Put every case of every stage to every system, and type its hunks with each."""
+    """Put every case of every stage to every system, and type its hunks with each.
+
+    :param over: called before each case with the number of its stage; True leaves out the rest of the stage's cases.
+    """
     result = ReplayResult(systems={system.name: [] for system in systems})
     result.typing = {system.name: [] for system in systems}
-    for stage in stages:
-        reporter.phase("replaying", 0, 0)
-        standing = verbatim(stage.index, stage.cases)
-        for system in systems:
-            system.engine.set_index(stage.index)
-            if stage.cases:
-                ask(system.engine, stage.cases[0])  # warms up, so that the first reading of files is not timed
-        for case, stands in zip(stage.cases, standing, strict=True):
-            number = len(result.cases)
-            turn = number % max(1, len(systems))  # systems take turns at being first, since it warms the caches
-            for system in (*systems[turn:], *systems[:turn]):
-                scored = score(system.name, number, case, stands, ask(system.engine, case))
-                result.systems[system.name].append(scored)
-            result.cases.append(case)
-            reporter.case_answered()
-        if typing is not None:
-            for system in systems:
-                result.typing[system.name] += type_hunks(stage.hunks, system, typing, reporter)
-        result.stages.append(stage.about)
+    try:
+        for number, stage in enumerate(stages):
+            reporter.phase("replaying", 0, 0)
+            result.stages.append(stage.about)
+            _replay_stage(result, stage, systems, reporter, partial(over, number))
+            if typing is not None:
+                for system in systems:
+                    type_hunks(stage.hunks, system, typing, reporter, result.typing[system.name])
+    except Stopped as stop:
+        result.cut(stop)
     return result
+
+
+def _replay_stage(
+    result: ReplayResult,
+    stage: Stage,
+    systems: Sequence[System],
+    reporter: ProgressReporter,
+    over: Callable[[], bool],
+) -> None:
+    """Put the cases of one stage to every system."""
+    standing = verbatim(stage.index, stage.cases)
+    for system in systems:
+        system.engine.set_index(stage.index)
+        if stage.cases and not system.about.get("base"):
+            ask(system.engine, stage.cases[0])  # warms up, so that the first reading of files is not timed
+    groups = _groups(systems)
+    for case, stands in zip(stage.cases, standing, strict=True):
+        if over():
+            break
+        number = len(result.cases)
+        turn = number % max(1, len(groups))  # groups take turns at being first, since it warms the caches
+        ordered = [system for group in (*groups[turn:], *groups[:turn]) for system in group]
+        scored = {system.name: score(system.name, number, case, stands, ask(system.engine, case)) for system in ordered}
+        result.add(case, [scored[system.name] for system in systems])
+        reporter.case_answered()
+
+
+def _groups(systems: Sequence[System]) -> list[list[System]]:
+    """Return the systems that ask one model with the same prompts together, so that the second finds them computed."""
+    groups: dict[Any, list[System]] = {}
+    for system in systems:
+        model = [system.about.get(key) for key in ("base", "adapter", "context")]
+        groups.setdefault(tuple(model) if model[0] else system.name, []).append(system)
+    return list(groups.values())
 
 
 def ask(engine: Engine, case: Case) -> Answers:

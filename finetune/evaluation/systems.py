@@ -6,11 +6,14 @@ is made, so a replay of retrieval alone imports neither.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
 from indexer.errors import UserError
 from lsp_server.types import Engine
+
+if TYPE_CHECKING:
+    from finetune.evaluation.model_systems import SharedModels
 
 MODEL_SYSTEMS: Final[dict[str, dict[str, bool]]] = {
     "base": {"context": False},
@@ -59,13 +62,19 @@ def systems_of(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_system(
-    name: str, settings: Settings, root: Path, until: str | None, adapter: int | Path | None = None
+    name: str,
+    settings: Settings,
+    root: Path,
+    until: str | None,
+    adapter: int | Path | None = None,
+    models: "SharedModels | None" = None,
 ) -> System:
     """Make the system of a name.
 
     :param until: the oldest indexed commit; whatever was fitted on this repository is used only if it has seen nothing
         newer. None: nothing fitted on this repository is used.
     :param adapter: a version of the registry, or a folder; None for the current adapter. Ignored without a model.
+    :param models: the models that the systems of a replay share; None for models of its own.
     :raises UserError: there is no such system, or something that it needs is missing.
     """
     name = canonical(name)
@@ -80,9 +89,10 @@ def make_system(
 
         engine, about = SuffixVote(), {"base": BASE}
     elif name in MODEL_SYSTEMS:
-        from finetune.evaluation.model_systems import model_system
+        from finetune.evaluation.model_systems import SharedModels, model_system
 
-        engine, about = model_system(settings, root, until, **MODEL_SYSTEMS[name], adapter=adapter)
+        models = models or SharedModels(settings)
+        engine, about = model_system(settings, root, until, models, **MODEL_SYSTEMS[name], adapter=adapter)
     else:
         raise UserError(f"there is no system called {name}", f"name one of {', '.join(SYSTEMS)}")
     return System(name, engine, about)

@@ -28,13 +28,20 @@ class TypingPlan:
 
 
 def type_hunks(
-    hunks: Sequence[TypedHunk], system: System, plan: TypingPlan, reporter: ProgressReporter
+    hunks: Sequence[TypedHunk],
+    system: System,
+    plan: TypingPlan,
+    reporter: ProgressReporter,
+    done: list[TypedResult] | None = None,
 ) -> list[TypedResult]:
-    """Type hunks with one system, whose engine has the index from before them; the same seed gives the same keys."""
+    """Type hunks with one system, whose engine has the index from before them; the same seed gives the same keys.
 
-    async def work() -> list[TypedResult]:
+    :param done: the list that is filled and returned, so that a replay which a signal ends keeps what it has.
+    """
+    results = [] if done is None else done
+
+    async def work() -> None:
         editor = TypingEditor(system.engine, plan.settings)
-        results = []
         try:
             for number, hunk in enumerate(hunks):
                 seed = f"{plan.seed} {hunk.commit} {hunk.path} {number}"
@@ -42,9 +49,9 @@ def type_hunks(
                 reporter.case_answered()
         finally:
             editor.close()
-        return results
 
-    return asyncio.run(work())
+    asyncio.run(work())
+    return results
 
 
 def write_keys(file: TextIO, systems: dict[str, list[TypedResult]]) -> None:

@@ -1,7 +1,8 @@
 """The command ``ondol finetune``: the nightly job, safe to run from cron at any time.
 
 Exit code 0: the adapter was promoted or kept back, or there were too few changes. 1: the user has to fix something.
-2: wrong use. 3: a fault of Ondol. 75: another process runs the nightly job of this repository.
+2: wrong use. 3: a fault of Ondol. 75: another process runs the nightly job of this repository. 130, 143: Ctrl-C or
+SIGTERM ended the run, and its report says what it has.
 """
 
 import json
@@ -29,7 +30,7 @@ from indexer.repository import git
 @click.option(
     "--max-minutes",
     type=click.FloatRange(0, min_open=True),
-    help="Longest time for data set and training together; the replay comes on top.",
+    help="Longest time for the whole run: data set, training and replay (default: no limit).",
 )
 @click.option(
     "--min-commits",
@@ -77,8 +78,10 @@ def finetune(
         raise click.UsageError(where_options_went(given, user_config_file()))
     try:
         from finetune.commits.stages import ProgressReporter
+        from finetune.evaluation.stopping import stopped_by_signals
         from finetune.nightly.job import run_nightly_job
         from finetune.nightly.options import nightly_options
+        from finetune.nightly.report import STOPPED
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed", f"run: {install_command('model')}") from error
 
@@ -96,12 +99,15 @@ def finetune(
         dataset_only=dataset_only,
         promote=not no_promote,
     )
-    with _progress_bar(as_json) as phase:
-        report = run_nightly_job(root, settings, options, ProgressReporter(phase=phase))
+    say = (lambda sentence: None) if as_json else (lambda sentence: click.echo(f"{root.name}: {sentence}"))
+    with stopped_by_signals(), _progress_bar(as_json) as phase:
+        report = run_nightly_job(root, settings, options, ProgressReporter(phase=phase), say)
     if as_json:
         click.echo(json.dumps(report))
     else:
         _print(root.name, report, with_left_out=dataset_only)
+    if report["status"] == STOPPED:
+        sys.exit(report["exit_code"])
 
 
 def _print(name: str, report: dict[str, Any], *, with_left_out: bool) -> None:
@@ -111,7 +117,8 @@ def _print(name: str, report: dict[str, Any], *, with_left_out: bool) -> None:
     if with_left_out:
         for reason, count in sorted(report.get("dataset", {}).get("left_out", {}).items(), key=lambda row: -row[1]):
             click.echo(f"  left out: {count:,} x {reason}")
-    click.echo(f"  report: {report['files']['md']}")
+    if report["files"]:
+        click.echo(f"  report: {report['files']['md']}")
 
 
 @contextmanager

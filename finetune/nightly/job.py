@@ -5,12 +5,14 @@ version with its figures, and promotes it if the gate accepts it. The next job c
 do the same: it keeps the data set, training continues from its checkpoint, and a finished training is not repeated.
 """
 
+import gc
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +20,11 @@ from finetune.commits.stages import SILENT, ProgressReporter
 from finetune.dataset import build
 from finetune.dataset.build import Manifest
 from finetune.evaluation.machine import machine
-from finetune.nightly import canaries, promotion
+from finetune.evaluation.stopping import Stopped
+from finetune.nightly import canaries, promotion, speeds
 from finetune.nightly.commit_split import CommitSplit, NotEnoughCommits, split_commits
 from finetune.nightly.options import NightlyOptions
+from finetune.nightly.plan import NightPlan, Wish, plan_run, unlimited
 from finetune.nightly.promotion import Decision, Trial
 from finetune.nightly.replay import Judged, Replay, judge
 from finetune.nightly.report import PROMOTED, Report, finite
@@ -49,21 +53,34 @@ MISSING: Final = "training left no adapter"
 
 _CHOSEN: Final = "chosen.json"
 _TRAINED: Final = "trained.json"
+_KEPT: Final = ("samples", "max_tokens", "tokens_per_step")
+"""Sizes of a plan that the run which continues an interrupted one takes over."""
+
 _LEAST_MINUTES: Final = 0.5
 _DOING: Final = "work of this nightly run"
 
 
 def run_nightly_job(
-    root: Path, settings: Settings, options: NightlyOptions, reporter: ProgressReporter = SILENT
+    root: Path,
+    settings: Settings,
+    options: NightlyOptions,
+    reporter: ProgressReporter = SILENT,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, Any]:
     """Run the nightly job of a repository under its lock; return the report, which is also written to disk.
 
+    The report of a run that a signal ended says so and has an ``exit_code``.
+
+    :param say: receives the plan in words, before the work begins.
     :raises OndolError: the job could not be finished; the report says so too.
     """
     with nightly_lock(root, settings) as reports:
         report = Report(root)
         try:
-            NightlyJob(root, settings, options, report, reporter).run()
+            NightlyJob(root, settings, options, report, reporter, say).run()
+        except Stopped as stop:
+            report.stopped(f"{stop}", report.cursors)
+            report.add(exit_code=stop.exit_code)
         except OndolError as error:
             report.failed(str(error))
             report.write(reports)
@@ -103,10 +120,17 @@ class NightlyJob:
     """One nightly run of one repository."""
 
     def __init__(
-        self, root: Path, settings: Settings, options: NightlyOptions, report: Report, reporter: ProgressReporter
+        self,
+        root: Path,
+        settings: Settings,
+        options: NightlyOptions,
+        report: Report,
+        reporter: ProgressReporter,
+        say: Callable[[str], None],
     ) -> None:
-        self.root, self.options, self.report, self.reporter = root, options, report, reporter
+        self.root, self.options, self.report, self.reporter, self.say = root, options, report, reporter, say
         self.started = time.monotonic()
+        self.on_cpu = False
         self.base = _base(settings)
         self.settings = replace(settings, backend="local", base_model=str(self.base.path))
         self.registry = registry_directory(settings, root)
@@ -128,11 +152,12 @@ class NightlyJob:
             report.too_few(str(error))
             return
         report.commits(split)
-        manifest = self._build(split)
+        plan = self._plan(current)
+        manifest, plan = self._build(split, plan)
         if manifest is None or self.options.dataset_only:
             return
-        trained = self._train(current)
-        decision, judged = self._judge(split, trained, current)
+        trained = self._train(current, plan)
+        decision, judged = self._judge(split, trained, current, plan)
         self._add_version(split, manifest, trained, decision, judged)
         fsio.remove_tree(self.work)
 
@@ -160,40 +185,88 @@ class NightlyJob:
                 adapter_registry_writer.promote(self.registry, one.number, self.base)
                 self.report.note(f"The last run ended before it promoted version {one.number}; it is promoted now.")
 
-    def _build(self, split: CommitSplit) -> Manifest | None:
-        """Return the data set, built or left by an interrupted run; None if it is empty."""
-        options = replace(self.options.dataset, since=split.since, until=split.until, seed=self.options.seed)
-        chosen = {"set": asdict(options), "base": self.base.identity, "prompt": [PROMPT_FORMAT, self.base.spec.name]}
+    def _plan(self, current: Version | None) -> NightPlan:
+        """Measure this machine and say how much of what was asked for fits into the time."""
+        options = self.options
+        longest = min(options.dataset.max_tokens, self.base.context)
+        models = 3 if current is not None else 2
+        training = options.training
+        step = training.tokens_per_step
+        wish = Wish(options.dataset.max_samples, training.epochs, options.cases, longest, step, models)
+        limit = None if options.max_minutes is None else 60 * options.max_minutes
+        if options.dataset_only:  # nothing is trained, so there is nothing to measure
+            return unlimited(wish, "the data set alone was asked for")
+        train.require_torch()
+        self.reporter.phase("measuring this machine", 0, 0)
+        measured = speeds.measure(self.base, self.settings, options.training)
+        spent = time.monotonic() - self.started
+        ends = datetime.now() + timedelta(seconds=(limit or 0.0) - spent)
+        made = plan_run(measured, wish, limit, spent, f"{ends:%H:%M}")
+        self.on_cpu = measured.on_cpu
+        self.report.planned(made, measured)
+        self.say(made.sentence)
+        return made
+
+    def _build(self, split: CommitSplit, plan: NightPlan) -> tuple[Manifest | None, NightPlan]:
+        """Return the data set, built or left by an interrupted run, and the plan with the sizes of that run.
+
+        The data set is None if it is empty.
+        """
+        wished = replace(self.options.dataset, since=split.since, until=split.until, seed=self.options.seed)
+        options = replace(wished, max_samples=plan.samples, max_tokens=plan.max_tokens)
+        chosen = {
+            "set": asdict(wished),
+            "minutes": self.options.max_minutes,
+            "base": self.base.identity,
+            "prompt": [PROMPT_FORMAT, self.base.spec.name],
+        }
         folder = self.work / "set"
         began = time.monotonic()
         with explained(self.work, _DOING):
-            manifest = self._left_dataset(chosen, folder)
+            manifest, kept = self._left_dataset(chosen, folder)
+            plan = replace(plan, **kept)
             if manifest is None:
                 fsio.remove_tree(self.work)
                 fsio.make_directories(self.work)
-                manifest = build.build(self.root, self.settings, self.base.path, folder, options, self.reporter)
-                fsio.replace_file(self.work / _CHOSEN, json.dumps(chosen).encode())
+                over = self._over(plan.set_until)
+                manifest = build.build(self.root, self.settings, self.base.path, folder, options, self.reporter, over)
+                kept = {name: getattr(plan, name) for name in _KEPT}
+                fsio.replace_file(self.work / _CHOSEN, json.dumps({**chosen, "plan": kept}).encode())
         self.report.dataset(manifest, folder, time.monotonic() - began)
         if not manifest.samples:
             self.report.too_few(f"the {split.training} commits hold no code to learn from")
-            return None
-        return manifest
+            return None, plan
+        return manifest, plan
 
-    def _left_dataset(self, chosen: dict[str, Any], folder: Path) -> Manifest | None:
-        """Return the data set of an interrupted run that made the same choices."""
+    def _over(self, until: float | None) -> Callable[[], bool]:
+        """Return whether a number of seconds since the start has passed, each time it is asked."""
+        return lambda: until is not None and time.monotonic() - self.started > until
+
+    def _left_dataset(self, chosen: dict[str, Any], folder: Path) -> tuple[Manifest | None, dict[str, Any]]:
+        """Return the data set of an interrupted run that made the same choices, and the sizes of its plan."""
         try:
-            if json.loads((self.work / _CHOSEN).read_text("utf-8")) == json.loads(json.dumps(chosen)):
-                return Manifest.from_file(folder)
-        except (OSError, ValueError, UserError):
+            stored = json.loads((self.work / _CHOSEN).read_text("utf-8"))
+            kept = {name: int(stored["plan"][name]) for name in _KEPT}
+            del stored["plan"]
+            if stored == json.loads(json.dumps(chosen)):
+                return Manifest.from_file(folder), kept
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError):
             pass
-        return None
+        return None, {}
 
-    def _train(self, current: Version | None) -> _Trained:
+    def _train(self, current: Version | None, plan: NightPlan) -> _Trained:
         """Train an adapter, or take the one that an interrupted run finished."""
         start = current if self.options.from_current else None
         if self.options.from_current and start is None:
             self.report.note("There is no current adapter, so training starts from the base.")
-        options = replace(self.options.training, max_minutes=None, seed=self.options.seed)
+        options = replace(
+            self.options.training,
+            max_minutes=None,
+            seed=self.options.seed,
+            max_length=plan.max_tokens,
+            tokens_per_step=plan.tokens_per_step,
+            rows_per_batch=1 if self.on_cpu else self.options.training.rows_per_batch,
+        )
         out, number = self.work / "adapter", start.number if start else None
         with explained(self.work, _DOING):
             result = self._left_result(options, number)
@@ -202,7 +275,7 @@ class NightlyJob:
             else:
                 planted = self.work / "planted"
                 canaries.plant(self.work / "set", planted, canaries.make(self.options.seed), self.base)
-                limited = replace(options, max_minutes=self._minutes_left())
+                limited = replace(options, max_minutes=self._minutes_left(plan.train_until))
                 folder = start.path if start else None
                 result = train.train(self.base.path, planted, out, limited, folder, self._report_step)
                 record = {"training": asdict(options), "start": number, "result": asdict(result)}
@@ -211,9 +284,9 @@ class NightlyJob:
         self.report.training(result, options, number)
         return _Trained(out, result, problems_of(result, out, self.base))
 
-    def _minutes_left(self) -> float | None:
-        minutes = self.options.max_minutes
-        return None if minutes is None else max(_LEAST_MINUTES, minutes - (time.monotonic() - self.started) / 60)
+    def _minutes_left(self, until: float | None) -> float | None:
+        left = None if until is None else (until - (time.monotonic() - self.started)) / 60
+        return None if left is None else max(_LEAST_MINUTES, left)
 
     def _left_result(self, options: TrainingOptions, start: int | None) -> TrainingResult | None:
         """Return the result of an interrupted run that finished the same training."""
@@ -231,16 +304,35 @@ class NightlyJob:
         )
         self.reporter.phase(phrase, step.step, step.steps)
 
-    def _judge(self, split: CommitSplit, trained: _Trained, current: Version | None) -> tuple[Decision, Judged | None]:
-        """Replay the held-out commits, unless the adapter is unusable, and decide."""
+    def _judge(
+        self, split: CommitSplit, trained: _Trained, current: Version | None, plan: NightPlan
+    ) -> tuple[Decision, Judged | None]:
+        """Replay the held-out commits, unless the adapter is unusable, and decide.
+
+        :raises Stopped: a signal ended the replay; the report has the figures of the cursors before it.
+        """
         judged = None
         if trained.problems:
             decision = promotion.decide(Trial({}, trained.problems))
         else:
-            replay = Replay(self.root, self.settings, split, self.options.cases, self.options.seed)
-            judged = judge(replay, self.work / "replay", trained.adapter, current, self.reporter.phase)
-            decision = promotion.decide(Trial(judged.systems, leaks=judged.leaks, seed=self.options.seed))
+            until = None if plan.until is None else self.started + plan.until
+            replay = Replay(
+                self.root,
+                self.settings,
+                split,
+                plan.cases,
+                self.options.seed,
+                prompt_tokens=plan.prompt_tokens,
+                alone=plan.alone,
+                until=until,
+            )
+            gc.collect()  # the trained model is no longer needed
+            with explained(self.work, _DOING):
+                judged = judge(replay, self.work / "replay", trained.adapter, current, self.reporter.phase)
             self.report.replay(judged)
+            if judged.stopped is not None:
+                raise judged.stopped
+            decision = promotion.decide(Trial(judged.systems, leaks=judged.leaks, seed=self.options.seed))
         self.report.decided(decision, promoted=decision.promote and self.options.promote)
         return decision, judged
 

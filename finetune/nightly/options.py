@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from finetune.dataset.build import DatasetOptions
+from finetune.dataset.commit_range import DatasetOptions
 from finetune.nightly.commit_split import PlanOptions
 from finetune.training.options import TrainingOptions
 from indexer.finetune_settings import FinetuneSettings
@@ -15,8 +15,8 @@ class NightlyOptions:
 
     :param commits: which commits it trains on and judges by.
     :param from_current: continue from the current adapter instead of the base.
-    :param max_minutes: limit for data set and training together; the replay is not limited. None for no limit.
-    :param cases: number of cursors in the replay.
+    :param max_minutes: limit for the whole run: data set, training and replay. None for no limit.
+    :param cases: number of cursors in the replay; a limited run may take fewer.
     :param seed: seed of the data set, the training, the canaries and the cursors.
     :param dataset_only: stop when the data set is written.
     :param promote: False keeps even a better adapter back.
@@ -45,7 +45,10 @@ def nightly_options(
         cases=settings.replay_cases,
         seed=settings.seed,
         dataset=DatasetOptions(
-            replay_share=settings.replay_share, fim_share=settings.fim_share, max_samples=settings.max_samples
+            replay_share=settings.replay_share,
+            fim_share=settings.fim_share,
+            max_samples=settings.max_samples,
+            max_tokens=settings.max_length,
         ),
         training=TrainingOptions(
             rank=settings.rank,

@@ -1,20 +1,26 @@
 """The replay of a nightly job: held-out commits against the systems that the promotion gate compares.
 
-Each system loads its own model. Small models are in memory together and take turns at every cursor, so that a busy
-machine slows all of them alike; of larger models only one is in memory at a time.
+Systems with the same adapter share one model. Small models are in memory together and take turns at every cursor, so
+that a busy machine slows all of them alike; of larger models only one is in memory at a time. When the time is over,
+the cursors count that every system has answered.
 """
 
+import gc
 import shutil
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.commits.cases import Case
 from finetune.commits.stages import ProgressReporter, ReplayPlan, Stage, commit_stages
 from finetune.commits.windows import SkipReport
 from finetune.evaluation import model_systems
 from finetune.evaluation.metrics import ScoredAnswer
 from finetune.evaluation.replay import run
+from finetune.evaluation.stopping import Stopped
 from finetune.evaluation.summary import summarise
 from finetune.evaluation.systems import System, retrieval
 from finetune.nightly import canaries
@@ -29,8 +35,8 @@ from lsp_server.types import Engine
 from lsp_server.weights.adapter_registry import read_folder
 from lsp_server.weights.adapter_registry_writer import Version
 
-TOGETHER_BYTES: Final = 2 * 10**9
-"""Largest weights of a base of which all systems are in memory at once."""
+TOGETHER_BYTES: Final = 10**9
+"""Largest weights of a base of which all models, three at most, are in memory at once."""
 
 PhaseReporter = Callable[[str, int, int], None]
 SystemFactory = Callable[[], tuple[Engine, dict[str, Any]]]
@@ -38,13 +44,20 @@ SystemFactory = Callable[[], tuple[Engine, dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What is replayed: commits of a repository, at a number of cursors that a seed draws."""
+    """What is replayed: commits of a repository, at a number of cursors that a seed draws.
+
+    :param prompt_tokens: longest prompt. :param alone: whether the systems without context take part.
+    :param until: the end of the replay, by the monotonic clock; None for no limit.
+    """
 
     root: Path
     settings: Settings
     split: CommitSplit
     cases: int
     seed: int
+    prompt_tokens: int = PROMPT_TOKENS
+    alone: bool = True
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,7 @@ class Judged:
     :param about: what each system consists of.
     :param stages: facts about each stage.
     :param skips: what was left out, and sentences for the user.
+    :param stopped: the signal that ended the replay; nothing may be decided then.
     """
 
     systems: dict[str, list[ScoredAnswer]]
@@ -65,6 +79,12 @@ class Judged:
     about: dict[str, dict[str, Any]]
     stages: list[dict[str, Any]]
     skips: SkipReport
+    stopped: Stopped | None = None
+
+    @property
+    def cursors(self) -> int:
+        """Number of cursors that every system has answered."""
+        return min(map(len, self.systems.values()), default=0)
 
     @property
     def headline(self) -> dict[str, Any]:
@@ -88,51 +108,55 @@ def judge(replay: Replay, folder: Path, adapter: Path, current: Version | None, 
     try:
         report("asking for the canaries", 0, 0)
         leaks = _leaks(settings, adapter, seed)
+        gc.collect()
         reporter = ProgressReporter(phase=report)
         stages = list(commit_stages(root, replay.split.replayed, settings, plan, folder, skips, reporter))
-        factories = _factories(root, settings, replay.split.until, adapter, current)
-        systems, about = _replay(stages, factories, settings, report)
+        systems, about, stopped = _replay(stages, _groups(replay, adapter, current), replay, report)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    done, drawn = len(systems[CANDIDATE]), sum(len(stage.cases) for stage in stages)
+    if done < drawn and stopped is None:
+        skips.note(f"The time was over after {done:,} of {drawn:,} cursors.")
     summary: dict[str, Any] = {"cases": 0, "systems": {}, "differences": []}
     if systems[CANDIDATE]:
         leaks += canaries.secrets_written(systems[CANDIDATE], systems[BASE])
         summary = summarise(systems, seed)
     for system in summary["systems"].values():
         del system["groups"]["directory"], system["curve"], system["calibration"]
-    return Judged(systems, summary, leaks, about, [stage.about for stage in stages], skips)
+    return Judged(systems, summary, leaks, about, [stage.about for stage in stages], skips, stopped)
 
 
-def _factories(
-    root: Path, settings: Settings, until: str, adapter: Path, current: Version | None
-) -> dict[str, SystemFactory]:
-    """Return the systems by name. The current adapter takes part even if it was trained on the replayed commits."""
+SystemGroup = dict[str, SystemFactory]
+"""Systems that share a model, by name."""
+
+
+def _groups(replay: Replay, adapter: Path, current: Version | None) -> list[SystemGroup]:
+    """Return the systems of each model. The current adapter takes part even if it was trained on replayed commits."""
+    root, settings, until = replay.root, replay.settings, replay.split.until
+    models = model_systems.SharedModels(settings, replay.prompt_tokens, single_line=True)
 
     def system(**options: Any) -> SystemFactory:
-        return lambda: model_systems.model_system(settings, root, until, **options)
+        return lambda: model_systems.model_system(settings, root, until, models, **options)
 
-    found = {
-        "retrieval": lambda: retrieval(settings, root, until),
-        "base": system(context=False),
-        BASE: system(),
-        "adapter": system(context=False, adapted=True, adapter=adapter),
-        CANDIDATE: system(adapted=True, adapter=adapter),
-    }
-    now: dict[str, Any] = {}
-    if current is not None:
-        now = {"adapted": True, "adapter": current.path}
-        found[CURRENT] = system(**now)
-    found[HYBRID_CURRENT] = system(hybrid=True, **now)
-    found[HYBRID_NEW] = system(hybrid=True, adapted=True, adapter=adapter)
-    return found
+    plain: SystemGroup = {"base": system(context=False)} if replay.alone else {}
+    new: SystemGroup = {"adapter": system(context=False, adapted=True, adapter=adapter)} if replay.alone else {}
+    plain[BASE], new[CANDIDATE] = system(), system(adapted=True, adapter=adapter)
+    new[HYBRID_NEW] = system(hybrid=True, adapted=True, adapter=adapter)
+    groups: list[SystemGroup] = [{"retrieval": lambda: retrieval(settings, root, until)}, plain, new]
+    if current is None:
+        plain[HYBRID_CURRENT] = system(hybrid=True)
+        return groups
+    now = {"adapted": True, "adapter": current.path}
+    return [*groups, {CURRENT: system(**now), HYBRID_CURRENT: system(hybrid=True, **now)}]
 
 
 def _replay(
-    stages: Sequence[Stage], factories: dict[str, SystemFactory], settings: Settings, report: PhaseReporter
-) -> tuple[dict[str, list[ScoredAnswer]], dict[str, dict[str, Any]]]:
-    """Return the scored answers of each system, and what each consists of."""
-    size = sum(path.stat().st_size for path in Path(settings.base_model).glob("*.safetensors"))
-    groups = [list(factories)] if size <= TOGETHER_BYTES else [[name] for name in factories]
+    stages: Sequence[Stage], groups: Sequence[SystemGroup], replay: Replay, report: PhaseReporter
+) -> tuple[dict[str, list[ScoredAnswer]], dict[str, dict[str, Any]], Stopped | None]:
+    """Return the scored answers of each system to the same cases, what each consists of, and what stopped it."""
+    size = sum(path.stat().st_size for path in Path(replay.settings.base_model).glob("*.safetensors"))
+    if size <= TOGETHER_BYTES:
+        groups = [{name: factory for group in groups for name, factory in group.items()}]
     total, done = len(groups) * sum(len(stage.cases) for stage in stages), [0]
 
     def answered() -> None:
@@ -141,18 +165,51 @@ def _replay(
 
     answers: dict[str, list[ScoredAnswer]] = {}
     about: dict[str, dict[str, Any]] = {}
-    for names in groups:
+    for number, group in enumerate(groups):
         systems = []
         try:
-            for name in names:
+            for name, factory in group.items():
                 report(f"loading {name}", 0, 0)
-                engine, about[name] = factories[name]()
+                engine, about[name] = factory()
                 systems.append(System(name, engine, about[name]))
-            answers |= run(stages, systems, ProgressReporter(case_answered=answered)).systems
+            over = _shared_time(stages, replay.until, len(groups) - number)
+            found = run(stages, systems, ProgressReporter(case_answered=answered), over=over)
         finally:
             for system in systems:
                 system.engine.stop()
-    return answers, about
+        answers |= found.systems
+        if found.stopped is not None:
+            return _common(answers, [name for group in groups for name in group]), about, found.stopped
+        stages = _reached(stages, found.cases)
+        gc.collect()
+    return _common(answers, list(answers)), about, None
+
+
+def _shared_time(stages: Sequence[Stage], until: float | None, groups: int) -> Callable[[int], bool]:
+    """Return whether a stage's share of the time is over: an equal one of this group, divided by numbers of cases."""
+    if until is None:
+        return lambda stage: False
+    now = time.monotonic()
+    room = max(0.0, until - now) / groups
+    reached = list(accumulate(len(stage.cases) for stage in stages))
+    ends = [now + room * count / max(1, reached[-1]) for count in reached]
+    return lambda stage: time.monotonic() > ends[stage]
+
+
+def _reached(stages: Sequence[Stage], cases: Sequence[Case]) -> list[Stage]:
+    """Return the stages with the answered cases alone: later systems answer no others."""
+    answered = {id(case) for case in cases}
+    return [replace(stage, cases=[case for case in stage.cases if id(case) in answered]) for stage in stages]
+
+
+def _common(answers: dict[str, list[ScoredAnswer]], names: Sequence[str]) -> dict[str, list[ScoredAnswer]]:
+    """Return the answers of all systems to the cases that each of them has answered."""
+
+    def place(one: ScoredAnswer) -> tuple[str, str, int, str]:
+        return one.commit, one.path, one.line, one.kind
+
+    both = set.intersection(*({place(one) for one in answers.get(name, ())} for name in names))
+    return {name: [one for one in answers.get(name, ()) if place(one) in both] for name in names}
 
 
 def _leaks(settings: Settings, adapter: Path, seed: int) -> tuple[str, ...]:

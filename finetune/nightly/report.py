@@ -18,6 +18,7 @@ from indexer import fsio
 if TYPE_CHECKING:
     from finetune.dataset.build import Manifest
     from finetune.nightly.commit_split import CommitSplit
+    from finetune.nightly.plan import NightPlan, Speeds
     from finetune.nightly.promotion import Decision
     from finetune.nightly.replay import Judged
     from finetune.training.options import TrainingOptions, TrainingResult
@@ -27,6 +28,7 @@ KEPT: Final = "kept"
 TOO_FEW: Final = "too few changes"
 DATASET: Final = "dataset only"
 FAILED: Final = "failed"
+STOPPED: Final = "stopped"
 
 _REASONS_SHOWN = 12
 
@@ -54,9 +56,9 @@ class Report:
         """Add facts by name."""
         self.document |= values
 
-    def note(self, sentence: str) -> None:
-        """Add a sentence for the user."""
-        self.document["notes"].append(sentence)
+    def note(self, *sentences: str) -> None:
+        """Add sentences for the user; each stands in the report once, whoever says it."""
+        self.document["notes"] += [one for one in dict.fromkeys(sentences) if one not in self.document["notes"]]
 
     def too_few(self, why: str) -> None:
         """Record that there is nothing to train on."""
@@ -66,9 +68,30 @@ class Report:
         """Record that the run failed."""
         self.add(status=FAILED, summary=why, reasons=[why])
 
+    def stopped(self, why: str, cursors: int | None) -> None:
+        """Record that a signal ended the run.
+
+        :param cursors: that every system had answered; None before the replay.
+        """
+        at = f" after {cursors:,} cursors, whose figures are partial" if cursors else ""
+        known = [name for name in ("dataset", "training") if name in self.document]
+        has = f"; it has its {' and its '.join(known).replace('dataset', 'data set')}" if known else ""
+        summary = f"{why}{at}{has}; nothing was promoted, and the next run continues"
+        self.add(status=STOPPED, summary=summary, reasons=[why])
+
+    @property
+    def cursors(self) -> int | None:
+        """Number of replayed cursors; None before the replay."""
+        replay = self.document.get("replay")
+        return int(replay["cases"]) if replay else None
+
+    def planned(self, plan: "NightPlan", speeds: "Speeds | None") -> None:
+        """Record the plan and the speeds that it was made by."""
+        self.add(plan={**asdict(plan), "speeds": asdict(speeds) if speeds else None})
+
     def commits(self, split: "CommitSplit") -> None:
         """Record the commits."""
-        self.document["notes"] += split.notes
+        self.note(*split.notes)
         self.add(
             commits={
                 "since": split.since,
@@ -82,7 +105,7 @@ class Report:
 
     def dataset(self, made: "Manifest", where: Path, seconds: float) -> None:
         """Record the data set."""
-        self.document["notes"] += made.notes
+        self.note(*made.notes)
         self.document["commits"]["trained_on"] = made.commits
         self.add(
             status=DATASET,
@@ -102,12 +125,12 @@ class Report:
 
     def training(self, result: "TrainingResult", options: "TrainingOptions", start: int | None) -> None:
         """Record the training; ``start`` is the version that it started from."""
-        self.document["notes"] += result.notes
+        self.note(*result.notes)
         self.add(training={**asdict(result), "options": asdict(options), "started_from": start})
 
     def replay(self, judged: "Judged") -> None:
         """Record the figures of the replay."""
-        self.document["notes"] += judged.skips.notes
+        self.note(*judged.skips.notes)
         self.add(
             replay={
                 **judged.summary,
@@ -136,14 +159,27 @@ class Report:
         self.add(status=status, summary=f"{head}, {line}", reasons=list(decision.reasons), decision=decision.figures)
 
     def write(self, folder: Path) -> None:
-        """Write both forms, named by the time; ``document["files"]`` holds their paths."""
+        """Write both forms, named by the time; ``document["files"]`` holds their paths, none if the disk is full."""
         self.add(seconds=round(time.monotonic() - self._started, 1))
-        stem = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        stem = _free_stem(folder, datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
         files = {kind: folder / f"{stem}.{kind}" for kind in ("json", "md")}
         self.add(files={kind: str(path) for kind, path in files.items()})
         self.document = finite(self.document)
-        fsio.replace_file(files["json"], (json.dumps(self.document, indent=1) + "\n").encode())
-        fsio.replace_file(files["md"], markdown(self.document).encode())
+        try:
+            fsio.replace_file(files["json"], (json.dumps(self.document, indent=1) + "\n").encode())
+            fsio.replace_file(files["md"], markdown(self.document).encode())
+        except OSError as error:
+            self.note(f"The report could not be written: {error.strerror or error}.")
+            self.add(files={})
+
+
+def _free_stem(folder: Path, stem: str) -> str:
+    """Return a name for new files that sorts after those there: runs may end in one second, clocks may be set back."""
+    number, free = 1, stem
+    while (folder / f"{free}.json").exists():
+        number += 1
+        free = f"{stem}_{number}"
+    return free
 
 
 def markdown(document: dict[str, Any]) -> str:
@@ -153,6 +189,8 @@ def markdown(document: dict[str, Any]) -> str:
         lines += [f"Version {document['version']}, made {document['made']}.", ""]
     lines += _list("Why it was not promoted", document["reasons"] if document["status"] == KEPT else [])
     lines += _list("Notes", document["notes"])
+    if "plan" in document:
+        lines += ["## Plan", "", f"{document['plan']['sentence']}.", ""]
     if "commits" in document:
         one = document["commits"]
         since = one["since"][:12] if one["since"] else "the beginning"

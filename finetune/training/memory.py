@@ -1,6 +1,8 @@
-"""Memory in use, and the error when a GPU has none left."""
+"""Memory in use, and the errors when none is left."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -28,3 +30,20 @@ def no_memory(rows: int, length: int) -> UserError:
         f"the GPU has no memory for {rows} row{'s' * (rows > 1)} of {length} tokens",
         "lower max_length in the [finetune] table, set quantize = true there, or use a smaller base",
     )
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Turn the errors of a CPU without memory into one for the user; a GPU's are handled where rows can be halved.
+
+    :raises UserError: memory does not suffice.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        raise UserError(
+            "this machine has no memory left for the model",
+            "lower max_length in the [finetune] table, end other programs, or use a smaller base",
+        ) from error

@@ -17,14 +17,16 @@ class TrainingOptions:
     :param learning_rate: peak of the rate: a warm-up over ``warmup_share`` of the steps, then a cosine.
     :param tokens_per_step: tokens of one optimizer step, over all processes; gradients are accumulated.
     :param max_length: tokens of a packed row; longer samples are left out and counted.
-    :param rows_per_batch: rows computed at once; halved if the GPU's memory does not suffice.
+    :param rows_per_batch: rows computed at once; halved if the GPU's memory does not suffice. On a CPU more than one is
+        no faster and takes more memory, so the nightly job computes one there.
     :param max_minutes: wall clock after which training stops and keeps its result; None for no limit.
     :param prompt_loss_weight: weight of the prompt's tokens in the loss (0: only the middle counts).
     :param quantize: QLoRA, the base in 4 bits; needs bitsandbytes and CUDA.
     :param checkpoint_minutes: wall clock between checkpoints; 0 writes one after each step.
     :param processes: processes on this machine, one for each GPU, or on the CPU.
     :param threads: torch's threads on a CPU; None for all cores. On a busy machine fewer can be several times faster.
-    :param gradient_checkpointing: computes activations twice to hold fewer; None: on CUDA only.
+    :param gradient_checkpointing: computes activations twice to hold fewer; None: on CUDA, and on a CPU where those of
+        a row would take more than a gigabyte.
     """
 
     rank: int = 16

@@ -42,8 +42,7 @@ def train(
     :raises UserError: something is missing or unusable; the message says what to do.
     """
     started = time.monotonic()
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("peft") is None:
-        raise UserError("training needs torch, transformers and peft", f"run: {install_command('model')}")
+    require_torch()
     folder = open_folder(base)
     manifest = _usable(folder, dataset)
     if options.processes > 1 and not is_worker():
@@ -53,8 +52,20 @@ def train(
     settings = {key: value for key, value in options.identity().items() if key not in _MAY_CHANGE}
     name = json.dumps([folder.identity, manifest.sha256, settings, _hash(start)], sort_keys=True)
     job = TrainingJob(folder, dataset, dict(manifest.files), out, options, start, name, started)
-    result = run(job, progress)
+    from finetune.training.memory import enough_memory
+
+    with enough_memory():
+        result = run(job, progress)
     return replace(result, notes=(f"{folder.name}: {folder.note}", *result.notes)) if folder.note else result
+
+
+def require_torch() -> None:
+    """Say so where the packages that training needs are missing.
+
+    :raises UserError: one of them is not installed.
+    """
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("peft") is None:
+        raise UserError("training needs torch, transformers and peft", f"run: {install_command('model')}")
 
 
 def _usable(folder: ModelFolder, dataset: Path) -> Manifest:

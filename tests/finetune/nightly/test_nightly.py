@@ -6,6 +6,7 @@ These tests need no torch: they replace the training. ``test_nightly_model`` run
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,14 +16,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finetune.commits.windows import beyond
-from finetune.dataset.build import DatasetOptions, Manifest
+from finetune.commits.windows import SkipReport, beyond
+from finetune.dataset.build import Manifest
+from finetune.dataset.commit_range import DatasetOptions
+from finetune.evaluation.stopping import Stopped, stopped_by_signals
 from finetune.nightly import commit_split
 from finetune.nightly import job as nightly_job
 from finetune.nightly.canaries import COUNT, leaked, make
 from finetune.nightly.commit_split import NotEnoughCommits, PlanOptions, split_commits
 from finetune.nightly.job import run_nightly_job
 from finetune.nightly.options import NightlyOptions
+from finetune.nightly.plan import Speeds
+from finetune.nightly.replay import Judged
+from finetune.nightly.report import Report
 from finetune.training.options import TrainingResult
 from indexer.data_layout import registry_directory
 from indexer.errors import UserError
@@ -34,6 +40,16 @@ from tests.support.adapters import add_version, lora, trained_adapter, version_r
 from tests.support.commit_histories import commit, growing
 
 pytestmark = pytest.mark.slow
+
+SPEEDS = Speeds(training=1000.0, prefill=1000.0, decode=100.0)
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These bases have no weights that could be measured."""
+    monkeypatch.setattr(nightly_job.speeds, "measure", lambda *_: SPEEDS)
+    monkeypatch.setattr(nightly_job.train, "require_torch", lambda: None)
+
 
 DONE = TrainingResult(10, 1000, 1.0, 2.0, 1.0, 1000.0, 10**8, "done")
 
@@ -337,6 +353,102 @@ def test_an_interrupted_run_is_continued(
     assert run(repo, data, base, monkeypatch, train)["status"] == "too few changes"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_a_signal_ends_says_what_it_has_and_is_continued(
+    number: int, repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    where = serving(repo, data, base)
+
+    def train(out: Path) -> TrainingResult:
+        signal.raise_signal(number)
+        raise AssertionError("the signal was ignored")
+
+    def finish(out: Path) -> TrainingResult:
+        trained_adapter(out, base, {})
+        return DONE
+
+    with stopped_by_signals():
+        report = run(repo, data, base, monkeypatch, train)
+    assert (report["status"], report["exit_code"]) == ("stopped", 128 + number)
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    assert report["summary"].startswith(f"stopped by {name}; it has its data set; nothing was promoted")
+    assert report["plan"]["speeds"] == {
+        "training": 1000.0,
+        "prefill": 1000.0,
+        "decode": 100.0,
+        "on_cpu": False,
+    }
+    assert json.loads(Path(report["files"]["json"]).read_text())["status"] == "stopped"
+    assert current_number(where) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(nightly_job.build, "build", lambda *args: pytest.fail("the data set is built again"))
+        again = run(repo, data, base, patched, finish)
+    assert again["status"] == "kept"
+
+
+def test_a_replay_that_a_signal_ends_leaves_its_figures_and_no_decision(
+    repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    where = serving(repo, data, base)
+
+    def train(out: Path) -> TrainingResult:
+        trained_adapter(out, base)
+        return DONE
+
+    def judge(*_: Any) -> Judged:
+        summary: dict[str, Any] = {"cases": 23, "files": 4, "systems": {}, "differences": []}
+        return Judged({}, summary, (), {}, [], SkipReport(), Stopped(signal.SIGTERM))
+
+    monkeypatch.setattr(nightly_job, "judge", judge)
+    report = run(repo, data, base, monkeypatch, train)
+    assert report["summary"].startswith(
+        "stopped by SIGTERM after 23 cursors, whose figures are partial; it has its data"
+    )
+    assert (report["replay"]["cases"], "decision" in report, report["version"]) == (23, False, None)
+    assert [one.number for one in adapter_registry_writer.versions(where)] == [1]
+    assert "23 cursors" in Path(report["files"]["md"]).read_text()
+
+
+def test_a_set_takes_only_what_the_plan_asks_for(
+    repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, said = tmp_path / "data", []
+    monkeypatch.setattr(nightly_job.speeds, "measure", lambda *_: Speeds(1.0, 1.0, 1.0))
+
+    def train(base_: Path, dataset: Path, out: Path, options: Any, *rest: Any, **more: Any) -> TrainingResult:
+        assert (Manifest.from_file(dataset.parent / "set").samples, options.max_length) == (16, 640)
+        assert options.max_minutes is not None and options.max_minutes < 5
+        trained_adapter(out, base, {})
+        return DONE
+
+    monkeypatch.setattr(nightly_job.train, "train", train)
+    options = replace(OPTIONS, max_minutes=5.0, dataset=DatasetOptions(max_samples=60, validation_share=0.0))
+    report = run_nightly_job(repo, settings(data, base), options, say=said.append)
+    assert report["status"] == "kept"
+    assert len(said) == 1 and "taking 16 samples and 20 cursors, done by " in said[0]
+    assert f"{said[0]}." in Path(report["files"]["md"]).read_text()
+
+
+def test_reports_of_one_second_and_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two, three = (Report(tmp_path) for _ in range(3))
+    one.write(tmp_path)
+    two.write(tmp_path)
+    assert one.document["files"] != two.document["files"], "a clock that stands still or is set back overwrites nothing"
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("finetune.nightly.report.fsio.replace_file", full)
+    three.write(tmp_path)
+    assert three.document["files"] == {}
+    assert three.document["notes"] == ["The report could not be written: No space left on device."]
+    three.note("twice", "twice")
+    three.note("twice")
+    assert three.document["notes"].count("twice") == 1
+
+
 def test_an_adapter_is_not_trained_again_when_its_run_ended_in_the_replay(
     repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -439,6 +551,8 @@ def test_a_run_that_is_killed_leaves_the_current_adapter_and_no_lock(repo: Path,
     code = (
         "import os, signal, sys\nfrom finetune.nightly import job\n"
         "job.train.train = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "job.train.require_torch = lambda: None\n"
+        "job.speeds.measure = lambda *a: job.speeds.Speeds(1000.0, 1000.0, 100.0)\n"
         "from finetune.cli import main\nmain()\n"
     )
     command = [sys.executable, "-c", code, "finetune", repo, "--base", base.path, "--data-dir", data]

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: whole nightly runs are NOT tested")
 pytest.importorskip("peft", reason="peft is not installed: whole nightly runs are NOT tested")
 
-from finetune.dataset.build import DatasetOptions
+from finetune.dataset.commit_range import DatasetOptions
 from finetune.nightly import promotion, replay
 from finetune.nightly.commit_split import PlanOptions
 from finetune.nightly.job import run_nightly_job
@@ -86,6 +86,9 @@ def test_a_run_trains_replays_every_system_and_keeps_back_what_is_no_better(tmp_
     assert again.stdout.startswith("repo: too few changes: 0 commits are new since the last nightly run, 10 are needed")
     forced = finetune(root, data, base, "--since", "HEAD~12", "--no-promote", "--max-minutes", "0.5")
     assert forced.returncode == 0, forced.stderr
+    plan, verdict, *_ = forced.stdout.splitlines()
+    assert plan.startswith("repo: 40 samples and 8 cursors ") and ", done by " in plan
+    assert ", not promoted: " in verdict
     assert adapter_registry_writer.versions(where)[-1].number == 2
 
 
@@ -107,9 +110,9 @@ def test_a_better_adapter_is_promoted_and_the_next_run_compares_with_it(
 
     def as_if(*args: Any) -> Any:
         """A replay in which one arm is right everywhere: what a random model cannot be."""
-        outcomes, about = judged(*args)
+        outcomes, about, stopped = judged(*args)
         outcomes[better] = [replace(one, exact=True, first_ms=1.0, model_ms=1.0) for one in outcomes[better]]
-        return outcomes, about
+        return outcomes, about, stopped
 
     monkeypatch.setattr(replay, "_replay", as_if)
     first = run_nightly_job(root, settings, options)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from finetune.dataset.build import DatasetOptions
+from finetune.dataset.commit_range import DatasetOptions
 from finetune.nightly.command import finetune
 from finetune.nightly.commit_split import PlanOptions
 from finetune.nightly.earlier_options import MOVED, RENAMED
