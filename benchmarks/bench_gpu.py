@@ -51,7 +51,7 @@ class Shape:
 
 SMALL: Final = Shape(2048, 5504, 24, 16, 16, 32_256)
 LARGE: Final = Shape(4096, 14_336, 32, 32, 8, 155_136)
-TINY: Final = Shape(64, 128, 2, 4, 2, 4_608, prompt=96, written=4, row=128, rows=4)
+TINY: Final = Shape(64, 128, 2, 4, 2, 4_608, prompt=96, written=4, row=128, rows=16)
 
 
 class Bench:
@@ -61,6 +61,8 @@ class Bench:
         import torch
 
         self.dry, self.work = dry, work
+        if dry:
+            torch.set_num_threads(1)  # on a busy machine two threads wait for each other
         self.device = torch.device("cpu" if dry else "cuda")
         self.dtype = torch.float32 if dry else torch.bfloat16
         self.small, self.large = (TINY, TINY) if dry else (SMALL, LARGE)
@@ -292,7 +294,12 @@ def training(bench: Bench) -> dict[str, Any]:
     manifest |= {"sha256": digest, "paths": {}, "until": "", "base": open_folder(folder).identity}
     manifest |= {"prompt": {"format": PROMPT_FORMAT}, "files": shards.files}
     write_manifest(out, manifest)
-    options = TrainingOptions(max_length=shape.row, tokens_per_step=shape.row * 4, checkpoint_minutes=60.0)
+    options = TrainingOptions(
+        max_length=shape.row,
+        tokens_per_step=shape.row * 4,
+        checkpoint_minutes=60.0,
+        threads=1 if bench.dry else None,
+    )
     ticks: list[float] = []
 
     def tick(step: Progress) -> None:

@@ -59,7 +59,7 @@ def _training(base: ModelFolder, options: TrainingOptions) -> tuple[float, bool]
         with torch.autocast(device.type, torch.bfloat16, enabled=pick_dtype(device) == torch.bfloat16):
             loss = model(ids, positions, ids.roll(-1, 1), weights)
         loss.backward()
-        float(loss)  # waits for a GPU
+        float(loss.detach())  # waits for a GPU
         seconds = time.perf_counter() - began
     return options.processes * TRAINED / max(1e-6, seconds), device.type == "cpu"
 
