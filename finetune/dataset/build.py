@@ -122,7 +122,8 @@ def build(
     folder = open_folder(base)
     commits = commit_range(root, options)
     shards = Shards(out)
-    builder = _Builder(root, settings, folder, options, shards, commits.validation, reporter, over)
+    builder = _Builder(root, settings, folder, options, shards, commits.validation, reporter)
+    builder.over = over
     scratch = out / _SCRATCH
     shutil.rmtree(scratch, ignore_errors=True)  # left over from a build that was killed
     try:
@@ -170,7 +171,6 @@ class _Builder:
         shards: Shards,
         validation: frozenset[str],
         reporter: ProgressReporter,
-        over: Callable[[], bool],
     ) -> None:
         self.root = root
         self.settings = settings
@@ -178,7 +178,7 @@ class _Builder:
         self.shards = shards
         self.validation = validation
         self.reporter = reporter
-        self._over = over
+        self.over: Callable[[], bool] = lambda: False
         self.skips = SkipReport()
         self.tokens = 0
         self.languages, self.kinds, self.contexts = Counter[str](), Counter[str](), Counter[str]()
@@ -252,7 +252,7 @@ class _Builder:
     def _in_time(self, samples: list[RawSample]) -> Iterator[RawSample]:
         """Yield samples until the time for the set is over, but a few of each window in any case."""
         for number, sample in enumerate(samples):
-            if number >= LEAST_OF_WINDOW and self._over():
+            if number >= LEAST_OF_WINDOW and self.over():
                 self.skips.count("sample: no time left for it", len(samples) - number)
                 return
             yield sample

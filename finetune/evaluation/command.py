@@ -137,20 +137,27 @@ def evaluate(
     except Stopped as stop:
         click.echo(f"ondol: {stop} before the first cursor was replayed; there is nothing to report", err=True)
         sys.exit(stop.exit_code)
+    _show(report, result, html, out, as_json=as_json)
+    if result.stopped is not None:
+        sys.exit(result.stopped.exit_code)
+
+
+def _show(
+    report: dict[str, Any], result: "ReplayResult", html: Path | None, out: Path | None, *, as_json: bool
+) -> None:
+    """Write the requested files and print the report."""
     if out is not None:
         _write_cases(out, result)
     if html is not None:
         _write_page(html, report, result)
     if as_json:
         click.echo(json.dumps(report))
-    else:
-        from finetune.evaluation.report import show
+        return
+    from finetune.evaluation.report import show
 
-        show(report, _console())
-        for target in filter(None, (html, out)):
-            click.echo(f"written: {target}")
-    if result.stopped is not None:
-        sys.exit(result.stopped.exit_code)
+    show(report, _console())
+    for target in filter(None, (html, out)):
+        click.echo(f"written: {target}")
 
 
 def _require_options(options: Options, fit_gate: bool) -> None:
@@ -190,7 +197,7 @@ def _replay(
     options = replace(options, systems=tuple(names))
     adapter = _adapter(options)
     with _stages(root, settings, options, passed, quiet) as (stages, reporter, until):
-        models = _models(settings, names)
+        models = _models(settings, root, until, names)
         systems = [make_system(name, settings, root, until, adapter, models) for name in names]
         typing = TypingPlan(settings, Habits(**options.habits), options.seed) if options.hunks else None
         result = run(stages, systems, reporter, typing)
@@ -231,7 +238,7 @@ def _replay(
     return report, result
 
 
-def _models(settings: "Settings", names: Iterable[str]) -> Any:
+def _models(settings: "Settings", root: Path, until: str | None, names: Iterable[str]) -> Any:
     """Return the models that the systems share; None if none of them asks a model."""
     from finetune.evaluation.systems import MODEL_SYSTEMS
 
@@ -239,7 +246,7 @@ def _models(settings: "Settings", names: Iterable[str]) -> Any:
         return None
     from finetune.evaluation.model_systems import SharedModels
 
-    return SharedModels(settings)
+    return SharedModels(settings, root, until)
 
 
 def _adapter(options: Options) -> int | Path | None:

@@ -36,17 +36,26 @@ WAITS: Final = "as long as it takes"
 class SharedModels:
     """The models of a replay: one for each adapter, loaded when its first system is made.
 
+    :param until: see ``systems.make_system``.
     :param prompt_tokens: tokens that a prompt may have.
     :param single_line: ask for the rest of the line alone, even where an editor's request would get a block.
     """
 
-    def __init__(self, settings: Settings, prompt_tokens: int = PROMPT_TOKENS, *, single_line: bool = False) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        root: Path,
+        until: str | None,
+        prompt_tokens: int = PROMPT_TOKENS,
+        *,
+        single_line: bool = False,
+    ) -> None:
+        self.settings, self.root, self.until = settings, root, until
         self._prompt_tokens = prompt_tokens
         self._single_line = single_line
         self._shared: dict[Path | None, SharedModel] = {}
 
-    def runner(self, root: Path, adapter: AdapterVersion | None, report: Callable[[str], None]) -> ModelRunner:
+    def runner(self, adapter: AdapterVersion | None, report: Callable[[str], None]) -> ModelRunner:
         """Return a runner of the model with an adapter; None for the bare base.
 
         :param report: called with each new problem, from the runner's thread.
@@ -60,14 +69,14 @@ class SharedModels:
                 taken.set_adapter(adapter)
             return taken
 
-        made = _OneText(lease, PromptContextBuilder(None, root.name), report=report, time_limits=UNHURRIED)
+        made = _OneText(lease, PromptContextBuilder(None, self.root.name), report=report, time_limits=UNHURRIED)
         made.single_line = self._single_line
         return made
 
     def _load(self, report: Callable[[str], None]) -> Any:
-        if self._settings.backend == "remote":
-            return load_remote(self._settings)
-        return load_local(self._settings, self._prompt_tokens, report)
+        if self.settings.backend == "remote":
+            return load_remote(self.settings)
+        return load_local(self.settings, self._prompt_tokens, report)
 
 
 class _OneText(ModelRunner):
@@ -82,9 +91,6 @@ class _OneText(ModelRunner):
 
 
 def model_system(
-    settings: Settings,
-    root: Path,
-    until: str | None,
     models: SharedModels,
     *,
     context: bool = True,
@@ -94,16 +100,16 @@ def model_system(
 ) -> tuple[Engine, dict[str, Any]]:
     """Make an engine that asks the model of the settings; the last ``stop()`` of a shared model frees it.
 
-    :param until: see ``systems.make_system``.
     :param context: whether the prompts hold code of the repository.
     :param hybrid: whether the retrieval engine takes part, as it does when Ondol serves an editor.
     :param adapted: whether the model has an adapter.
     :param adapter: a version of the repository's registry, or a folder as peft writes it; None for the current version.
     :raises UserError: there is no such model or adapter, or the adapter has seen commits that are replayed.
     """
+    settings, root, until = models.settings, models.root, models.until
     problems: list[str] = []
     version = _adapter(settings, root, until, adapter) if adapted else None
-    source = models.runner(root, version, problems.append)
+    source = models.runner(version, problems.append)
     about: dict[str, Any] = {**source.loaded(), "waits": WAITS}
     about["context"] = "from the index" if context or hybrid else "none"
     if problems:

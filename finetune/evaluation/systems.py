@@ -91,8 +91,8 @@ def make_system(
     elif name in MODEL_SYSTEMS:
         from finetune.evaluation.model_systems import SharedModels, model_system
 
-        models = models or SharedModels(settings)
-        engine, about = model_system(settings, root, until, models, **MODEL_SYSTEMS[name], adapter=adapter)
+        models = models or SharedModels(settings, root, until)
+        engine, about = model_system(models, **MODEL_SYSTEMS[name], adapter=adapter)
     else:
         raise UserError(f"there is no system called {name}", f"name one of {', '.join(SYSTEMS)}")
     return System(name, engine, about)

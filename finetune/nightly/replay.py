@@ -133,10 +133,10 @@ SystemGroup = dict[str, SystemFactory]
 def _groups(replay: Replay, adapter: Path, current: Version | None) -> list[SystemGroup]:
     """Return the systems of each model. The current adapter takes part even if it was trained on replayed commits."""
     root, settings, until = replay.root, replay.settings, replay.split.until
-    models = model_systems.SharedModels(settings, replay.prompt_tokens, single_line=True)
+    models = model_systems.SharedModels(settings, root, until, replay.prompt_tokens, single_line=True)
 
     def system(**options: Any) -> SystemFactory:
-        return lambda: model_systems.model_system(settings, root, until, models, **options)
+        return lambda: model_systems.model_system(models, **options)
 
     plain: SystemGroup = {"base": system(context=False)} if replay.alone else {}
     new: SystemGroup = {"adapter": system(context=False, adapted=True, adapter=adapter)} if replay.alone else {}
