@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 # As many processes as there are cores; each runs whole files, so that fixtures of a file are made once.
 PYTEST = $(BIN)/python -m pytest -q -rs -n auto --dist loadfile
 
-.PHONY: help demo test test-fast test-model test-llamacpp lint lint-editors format benchmarks dist clean
+.PHONY: help demo test test-fast test-model test-llamacpp lint lint-editors format benchmarks docs dist clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -51,6 +51,9 @@ format: $(VENV)/.dev  ## Bring the code into the house style.
 benchmarks: $(VENV)/.test  ## Measure; results go to benchmarks/results/ as JSON.
 	$(BIN)/python benchmarks/bench_index.py
 	$(BIN)/python benchmarks/bench_server.py
+
+docs: $(VENV)/.dev  ## Build the documentation as a site, in build/site/; a broken link is an error.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 dist: $(VENV)/.dev  ## Build the release into dist/: sdist, wheel, VS Code extension, software bills of materials, SHA256SUMS.
 	PYTHON=$(BIN)/python .ci/dist

@@ -21,7 +21,7 @@ MODULES = sorted(
     for path in (ROOT / package).rglob("*.py")
     if path.name != "__init__.py"
 )
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "editors").glob("*/README.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "editors").glob("*/README.md")])
 LOG = ROOT / "docs" / "log.md"
 FILE = re.compile(r"\b(?:indexer|lsp_server|finetune|tests|scripts|benchmarks)/[\w/]+\.(?:py|json)\b")
 
