@@ -13,22 +13,19 @@ The ranker must not have been fitted on these repositories: it would be surer of
 for fitting only.
 """
 
-import argparse
 import random
 import re
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from fit_steps import Sample, name_of, parts_of, run
 from lightgbm_trees import trees_of
 
-from finetune.commits.stages import indexed_windows
-from finetune.commits.windows import Edit, SkipReport, edits, windows
+from finetune.commits.windows import Edit, SkipReport
 from finetune.evaluation.gate_fitting import outcomes
-from indexer.config import Settings
 from indexer.languages.grammars import language_of
 from indexer.repository.history import Hunk
 from indexer.text.lines import lines_of
@@ -130,23 +127,20 @@ def examples(hunk: TypedHunk, ranker: Ranker) -> Iterator[tuple[np.ndarray, list
             at += len(re.match(r"[ \t]*", want[at:])[0])  # the editor indents
 
 
-def collect(root: Path, work: Path, commits: int, parts: int, count: int) -> None:
+def collect(root: Path, work: Path, sample: Sample) -> None:
     """Write the examples of a repository."""
-    name = root.resolve().parts[-2] if root.name == "repo" else root.name
-    rng, settings, plan = random.Random(SEED), replace(Settings(), workers=1), windows(root, commits, parts)
+    name, rng = name_of(root), random.Random(SEED)
     rows, right, typed_hunks = [], [], 0
-    with tempfile.TemporaryDirectory(dir=work) as folder:
-        for part, (window, index) in enumerate(indexed_windows(root, plan, settings, Path(folder))):
-            changed = edits(root, window, settings, SkipReport())
-            found = [(edit, hunk) for edit in changed for hunk in edit.change.hunks if typed(edit, hunk)]
-            rng.shuffle(found)
-            for hunk in hunks(found[: count * (part + 1) // len(plan) - count * part // len(plan)], rng):
-                ranker = Ranker(load_trees())
-                ranker.set_index(index)
-                typed_hunks += 1
-                for words, outcome in examples(hunk, ranker):
-                    rows.append(words)
-                    right += outcome
+    for part in parts_of(root, work, sample, SkipReport()):
+        found = [(edit, hunk) for edit in part.edits for hunk in edit.change.hunks if typed(edit, hunk)]
+        rng.shuffle(found)
+        for hunk in hunks(found[: part.amount], rng):
+            ranker = Ranker(load_trees())
+            ranker.set_index(part.index)
+            typed_hunks += 1
+            for words, outcome in examples(hunk, ranker):
+                rows.append(words)
+                right += outcome
     np.savez(work / f"{name}.npz", rows=np.concatenate(rows), right=np.array(right))
     print(name, typed_hunks, "hunks", len(right), "words", round(float(np.mean(right)), 3), "right", flush=True)
 
@@ -179,23 +173,5 @@ def fit(work: Path, held_out: list[str]) -> None:
                 print(f"said {said[part].mean():.3f}, right {outcome[part].mean():.3f}, {part.sum()} words")
 
 
-def main() -> None:
-    """The two steps."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=("collect", "fit"))
-    parser.add_argument("repositories", nargs="*", type=Path)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--commits", type=int, default=150)
-    parser.add_argument("--windows", type=int, default=3)
-    parser.add_argument("--hunks", type=int, default=36)
-    parser.add_argument("--held-out", nargs="*", default=[])
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    if options.step == "fit":
-        fit(options.work, options.held_out)
-    for root in options.repositories:
-        collect(root, options.work, options.commits, options.windows, options.hunks)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, collect, fit, Sample(commits=150, windows=3, amount=36))

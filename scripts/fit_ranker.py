@@ -9,22 +9,19 @@ logistic loss over single candidates was 0.4 points worse at line starts and 1.1
 --held-out are not used. LightGBM is needed for fitting only. ``fit_gate.py`` fits the gate.
 """
 
-import argparse
 import json
 import subprocess
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fit_steps import Sample, name_of, parts_of, run
 from lightgbm_trees import trees_of
 
 from finetune.commits.cases import Case, choose
-from finetune.commits.stages import ReplayPlan, indexed_windows
-from finetune.commits.windows import SkipReport, edits, windows
+from finetune.commits.stages import ReplayPlan
+from finetune.commits.windows import SkipReport
 from finetune.evaluation.replay import documents_of, request_of
-from indexer.config import Settings
 from lsp_server.retrieval import ranker
 from lsp_server.retrieval.ranker_features import FEATURES
 
@@ -49,32 +46,27 @@ PARAMETERS = {
 ROUNDS = 160
 
 
-def collect(root: Path, work: Path, commits: int, parts: int, cases: int) -> None:
+def collect(root: Path, work: Path, sample: Sample) -> None:
     """Write the features of a repository's cases, one row a candidate, and which candidates are right."""
-    name = "+".join(root.resolve().parts[-2:]) if root.name == "repo" else root.name
-    plan, passed = windows(root, commits, parts), SkipReport()
-    settings = replace(Settings(), workers=1)
-    amount = ReplayPlan(cases // 2, cases - cases // 2, SEED)
+    name, passed = name_of(root), SkipReport()
+    amount = ReplayPlan(sample.amount // 2, sample.amount - sample.amount // 2, SEED)
     rows, right, sizes, starts, texts, total = [], [], [], [], [], {True: 0, False: 0}
-    with tempfile.TemporaryDirectory(dir=work) as folder:
-        indexed = indexed_windows(root, plan, settings, Path(folder))
-        for part, (window, index) in enumerate(indexed):
-            changed = edits(root, window, settings, passed)
-            for case in choose(changed, amount.share(part, len(plan)), SEED + part):
-                if case.moved:  # it was not typed, and would raise the gate's probabilities
-                    continue
-                total[case.kind == "start"] += 1
-                found = features(case, index)
-                if found is None:
-                    continue
-                feature_rows, spelled = found
-                rows.append(feature_rows.astype(np.float32))
-                right.append(np.array([text == case.rest for text in spelled]))
-                texts.append([len(text) if text is not None else -1 for text in spelled])
-                sizes.append(len(spelled))
-                starts.append(case.kind == "start")
+    for part in parts_of(root, work, sample, passed):
+        for case in choose(part.edits, amount.share(part.number, part.count), SEED + part.number):
+            if case.moved:  # it was not typed, and would raise the gate's probabilities
+                continue
+            total[case.kind == "start"] += 1
+            found = features(case, part.index)
+            if found is None:
+                continue
+            feature_rows, spelled = found
+            rows.append(feature_rows.astype(np.float32))
+            right.append(np.array([text == case.rest for text in spelled]))
+            texts.append([len(text) if text is not None else -1 for text in spelled])
+            sizes.append(len(spelled))
+            starts.append(case.kind == "start")
     np.savez(
-        work / f"{name.replace('+repo', '')}.npz",
+        work / f"{name}.npz",
         rows=np.concatenate(rows),
         right=np.concatenate(right),
         sizes=sizes,
@@ -181,23 +173,5 @@ def fit(work: Path, held_out: list[str]) -> None:
     print([(name, round(gain)) for gain, name in gains])
 
 
-def main() -> None:
-    """The two steps."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=("collect", "fit"))
-    parser.add_argument("repositories", nargs="*", type=Path)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--commits", type=int, default=100)
-    parser.add_argument("--windows", type=int, default=4)
-    parser.add_argument("--cases", type=int, default=800)
-    parser.add_argument("--held-out", nargs="*", default=[])
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    if options.step == "fit":
-        fit(options.work, options.held_out)
-    for root in options.repositories:
-        collect(root, options.work, options.commits, options.windows, options.cases)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, collect, fit, Sample(commits=100, windows=4, amount=800))

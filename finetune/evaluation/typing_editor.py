@@ -26,6 +26,9 @@ from lsp_server.types import Engine
 
 ENCODING: Final = "utf-32"
 
+PATIENCE_S: Final = 600.0
+"""How long an answer is waited for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ghost:
@@ -95,6 +98,8 @@ class TypingEditor:
         self._traces = _LastTrace()
         feedback = Feedback(Recorder(), lambda seconds, call: None)
         self._completions = Completions(self._documents, self._workspace, self._thread, self._traces, feedback)
+        # A busy machine must not change what is shown.
+        self._completions.patience_s = PATIENCE_S
         self._engine, self._uri, self._version = engine, "", 0
 
     def close(self) -> None:

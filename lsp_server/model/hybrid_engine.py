@@ -178,7 +178,7 @@ class HybridEngine:
         if request.automatic and first.suggestions:
             return replace(first, trace={**first.trace, "model_reason": Reason.RETRIEVAL_CERTAIN})
         copies = proposals.invoked().suggestions if request.automatic else first.suggestions
-        lines = tuple(_line(request, copy) for copy in copies)
+        lines = tuple(added(request, copy).split("\n", 1)[0].rstrip("\r") for copy in copies)
         ticket = self._runner.ask(model_request(self._settings, request, lines))
         answer = ticket.wait(until, cancelled)
         trace = {**first.trace, "model_reason": answer.reason, "model_reused": ticket.reused, **answer.trace}
@@ -247,10 +247,3 @@ def suggestion_of(
 def _indents(request: Request, suggestion: Suggestion) -> bool:
     """Return whether a suggestion begins with the indentation of a line that has none yet; Tab is for that."""
     return suggestion.text[:1] in (" ", "\t") and request.document.text[: suggestion.start][-1:] in ("", "\n", "\r")
-
-
-def _line(request: Request, copy: Suggestion) -> str:
-    """Return the first line of a copy, without what it puts in the place of text behind the cursor."""
-    text = copy.text.split("\n")[0].rstrip("\r")
-    replaced = request.document.text[request.offset : copy.end]
-    return text.removesuffix(replaced) if replaced else text

@@ -91,6 +91,7 @@ class Completions:
         self, documents: Documents, workspace: Workspace, thread: EngineThread, traces: Traces, feedback: Feedback
     ) -> None:
         self.switches = Switches()
+        self.patience_s = PATIENCE_S
         self.errors = 0
         self.on_error: Callable[[str], None] = lambda error: None
         self.on_trouble: Callable[[OpenDocument, Reason], None] = lambda document, reason: None
@@ -291,7 +292,7 @@ class Completions:
         asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup, refused, new_form)
         updates = context.take_updates()
         job = self._thread.submit(lambda cancelled: context.session.complete(updates, asked, cancelled))
-        patience = PATIENCE_S + context.settings.deadline_ms / 1000
+        patience = self.patience_s + context.settings.deadline_ms / 1000
         try:
             either: set[asyncio.Future[Any]] = {job.future, ended}
             await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
