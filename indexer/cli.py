@@ -10,11 +10,12 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import click
 
 from indexer.errors import OndolError
+from indexer.text.printable import OutputGuard, printable
 
 COMMANDS: Final = {
     "index": ("indexer.commands.index:index", "Build or update the index of a repository."),
@@ -52,19 +53,28 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; an error becomes one sentence and an exit code."""
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = cast(TextIO, OutputGuard(before[0])), cast(TextIO, OutputGuard(before[1]))
+        try:
+            return self._run(*args, **kwargs)
+        finally:
+            sys.stdout, sys.stderr = before
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
         except OndolError as error:
-            click.echo(f"ondol: {error}", err=True)
+            click.echo(f"ondol: {printable(error)}", err=True)
             sys.exit(error.exit_code)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            click.echo(f"ondol: {place}{error.strerror or error}; check that it exists and may be read.", err=True)
+            said = printable(f"{place}{error.strerror or error}")
+            click.echo(f"ondol: {said}; check that it exists and may be read.", err=True)
             sys.exit(1)
         except Exception as error:
             if os.environ.get("ONDOL_DEBUG"):
                 raise
-            said = f"{type(error).__name__}: {error}"
+            said = printable(f"{type(error).__name__}: {error}")
             click.echo(f"ondol: a fault of Ondol ({said}); please report it with `ONDOL_DEBUG=1`'s output.", err=True)
             sys.exit(3)
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from indexer.config import Settings, load
+from indexer.text.printable import printable
 
 
 def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> Settings:
@@ -15,7 +16,7 @@ def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> S
     settings, problems = load(root)
     if not quiet:
         for problem in problems:
-            click.echo(f"ondol: {problem}", err=True)
+            click.echo(f"ondol: {printable(problem)}", err=True)
     return replace(settings, data_dir=data_dir.expanduser().absolute()) if data_dir else settings
 
 
@@ -26,8 +27,3 @@ def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(path_type=Path, file_okay=False),
         help="Keep indexes, adapters and records under this folder instead of the platform's.",
     )(command)
-
-
-def printable(path: str) -> str:
-    """A path for a terminal, with characters that are not printable escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in path)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finetune.adapters.overview import row_of
-from indexer.cli_options import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import OndolError, UserError
+from indexer.text.printable import printable
 
 if TYPE_CHECKING:
     from indexer.config import Settings
@@ -107,7 +108,7 @@ def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
             _number(row["samples"]),
             "" if row["exact"] is None else f"{100 * row['exact']:.1f} %",
             row["gain"] or "",
-            Text("; ".join(filter(None, (row["problem"], row["verdict"], row["mark"])))),
+            Text(printable("; ".join(filter(None, (row["problem"], row["verdict"], row["mark"]))))),
         )
     _console().print(table)
 
@@ -140,7 +141,7 @@ def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None
     click.echo(f"version {version}" + (" (current)" if row["current"] else ""))
     for key in ("problem", "mark", "verdict"):
         if row[key]:
-            click.echo(f"  {row[key]}")
+            click.echo(f"  {printable(row[key])}")
     for event in events:
         click.echo(f"  {event['what']} {event['at']}")
     click.echo(json.dumps({key: found.manifest[key] for key in found.manifest if key != "version"}, indent=2))
@@ -176,7 +177,7 @@ def rollback(base: str | None, repo: Path, data_dir: Path | None) -> None:
         try:
             adapter_registry_writer.verify(repository.registry, now, repository.base())
         except OndolError as error:
-            click.echo(f"ondol: {error}", err=True)
+            click.echo(f"ondol: {printable(error)}", err=True)
 
 
 @models.command(epilog="Example: ondol models delete 3 4 5")

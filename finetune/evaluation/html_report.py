@@ -22,6 +22,7 @@ from finetune.evaluation.report import remarks
 from finetune.evaluation.summary import MEANINGS, MEASURES
 from finetune.evaluation.typing_report import page_part
 from indexer.text.lines import lines_of
+from indexer.text.printable import printable
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -79,7 +80,7 @@ def page(report: dict[str, Any], result: ReplayResult) -> str:
         facts=_facts(report),
         remarks=remarks(report),
     )
-    return text.encode("utf-8", "replace").decode("utf-8")  # names of files need not be valid UTF-8
+    return printable(text, "\n\t").encode("utf-8", "replace").decode("utf-8")  # names of files need not be valid UTF-8
 
 
 def _lead(report: dict[str, Any]) -> str:

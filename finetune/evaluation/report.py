@@ -19,8 +19,8 @@ from finetune.evaluation.gate_fitting import Refit
 from finetune.evaluation.machine import machine
 from finetune.evaluation.summary import MEASURES
 from finetune.evaluation.typing_report import show as show_typing
-from indexer.cli_options import printable
 from indexer.config import Settings
+from indexer.text.printable import printable
 
 _GROUP_COLUMNS = ("exact", "coverage", "precision", "dismissed")
 _HEADS = {"exact": "exact", "coverage": "shown", "precision": "right", "dismissed": "not usable"}

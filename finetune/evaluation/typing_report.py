@@ -8,7 +8,7 @@ from rich.text import Text
 
 from finetune.evaluation.figure_text import percent
 from finetune.evaluation.typing_figures import MEASURES
-from indexer.cli_options import printable
+from indexer.text.printable import printable
 
 _COLUMNS: Final = {
     "saved": "keys saved",

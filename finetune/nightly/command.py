@@ -22,6 +22,7 @@ from indexer.config import user_config_file
 from indexer.errors import UserError
 from indexer.installation import install_command
 from indexer.repository import git
+from indexer.text.printable import printable
 
 
 @click.command(epilog="Example: ondol finetune ~/product --base /models/granite-3b-code-base-2k --max-minutes 120")
@@ -111,14 +112,14 @@ def finetune(
 
 
 def _print(name: str, report: dict[str, Any], *, with_left_out: bool) -> None:
-    click.echo(f"{name}: {report['summary']}")
+    click.echo(f"{printable(name)}: {printable(report['summary'])}")
     for note in report["notes"]:
-        click.echo(f"  {note}")
+        click.echo(f"  {printable(note)}")
     if with_left_out:
         for reason, count in sorted(report.get("dataset", {}).get("left_out", {}).items(), key=lambda row: -row[1]):
-            click.echo(f"  left out: {count:,} x {reason}")
+            click.echo(f"  left out: {count:,} x {printable(reason)}")
     if report["files"]:
-        click.echo(f"  report: {report['files']['md']}")
+        click.echo(f"  report: {printable(report['files']['md'])}")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from finetune.nightly.promotion import BASE, CURRENT, called, points, titled
 from indexer import fsio
+from indexer.text.printable import printable
 
 if TYPE_CHECKING:
     from finetune.dataset.build import Manifest
@@ -202,7 +203,7 @@ def markdown(document: dict[str, Any]) -> str:
         lines += _training(document["training"])
     if "replay" in document:
         lines += _replay(document["replay"], document.get("decision") or {})
-    return "\n".join(lines)
+    return printable("\n".join(lines), "\n")
 
 
 def _dataset(one: dict[str, Any]) -> list[str]:

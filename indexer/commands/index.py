@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.cli_options import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.repository.git import find_root
+from indexer.text.printable import printable
 
 if TYPE_CHECKING:
     from indexer.building.build import BuildProgress, BuildReport
@@ -88,7 +89,7 @@ def _summary(report: "BuildReport", show_skipped: bool) -> None:
     what = "up to date" if not report.changed else "built" if report.full else "updated"
     detail = "" if not report.changed or report.full else f" (+{report.added + report.revived} -{report.removed})"
     size = f"{report.text_bytes / 1e6:.1f} MB of text, index {report.index_bytes / 1e6:.1f} MB"
-    click.echo(f"{report.root}: {what}{detail}, generation {report.generation}, {report.seconds:.1f} s")
+    click.echo(f"{printable(report.root)}: {what}{detail}, generation {report.generation}, {report.seconds:.1f} s")
     click.echo(f"  {report.files:,} files, {report.chunks:,} chunks, {report.lines:,} lines, {size}")
     if report.masked:
         click.echo(f"  {report.masked:,} secrets masked")

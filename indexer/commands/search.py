@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from indexer.cli_options import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.repository.git import find_root
+from indexer.text.printable import printable
 
 if TYPE_CHECKING:
     from indexer.types import Hit

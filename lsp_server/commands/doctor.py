@@ -25,6 +25,7 @@ from indexer.languages.grammars import missing_grammars
 from indexer.repository import git
 from indexer.storage import fingerprint, generations
 from indexer.storage.generations import Store
+from indexer.text.printable import printable
 from lsp_server.commands.doctor_page import page
 
 
@@ -62,7 +63,7 @@ def doctor(
         click.echo(json.dumps(found))
     else:
         for line in page(found, full=full):
-            click.echo(line)
+            click.echo(printable(line))
     sys.exit(1 if found["problems"] else 0)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from indexer.cli_options import printable
 from indexer.installation import install_command
+from indexer.text.printable import printable
 
 _PARTS: Final = {
     "model": "a model on a GPU, and training",

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from indexer.cli_options import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import UserError
+from indexer.text.printable import printable
 
 _AGO = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -52,6 +53,7 @@ def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         "language",
@@ -70,7 +72,7 @@ def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -
         cells = [row[key] for key in ("language", "engine", "adapter", "shown", "accepted")]
         cells += [_percent(row["accepted_share"]), row["partial"], row["characters"]]
         cells += [_percent(row["kept_30"]), _percent(row["kept_300"])]
-        table.add_row(*map(str, cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     Console(width=max(100, Console().width)).print(table)
 
 

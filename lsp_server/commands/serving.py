@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.cli_options import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import IndexMissing, UserError
+from indexer.text.printable import printable
 
 if TYPE_CHECKING:
     from indexer.config import Settings
@@ -91,7 +92,7 @@ def complete(
     for suggestion in answer.suggestions[: 1 if automatic else 3]:
         click.echo(show(typed, suggestion.text[offset - suggestion.start :], colour=has_colour()))
         source = ", ".join(f"{printable(p.path)}:{p.line} ({p.kind})" for p in suggestion.provenance[:3])
-        by = str(answer.trace.get("model", "model")) if suggestion.engine == "model" else suggestion.engine
+        by = printable(answer.trace.get("model", "model")) if suggestion.engine == "model" else suggestion.engine
         said = f"  {suggestion.probability:.0%} likely, by {by}, {milliseconds:.1f} ms"
         click.echo(said + (f", from {source}" if source else ""))
     if not answer.suggestions:
@@ -126,7 +127,7 @@ def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic
     try:
         index = open_index(settings, root)
     except IndexMissing as error:
-        click.echo(f"ondol: {error.what}, so only this file is used; {error.cure}.", err=True)
+        click.echo(f"ondol: {printable(error.what)}, so only this file is used; {error.cure}.", err=True)
         index = None
     engine = make_engine(settings, index)
     if settings.backend != "retrieval":
@@ -162,7 +163,7 @@ def _with_model(settings: "Settings", root: Path, engine: Any, index: Any) -> An
         problems[:] = [f"{error.what}, so retrieval answers alone; {error.cure}."]
         both = engine
     for message in problems:
-        click.echo(f"ondol: {message}", err=True)
+        click.echo(f"ondol: {printable(message)}", err=True)
     return both
 
 

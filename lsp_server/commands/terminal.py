@@ -1,5 +1,7 @@
 """Shows completions in a terminal as an editor would: the typed text, and the ghost text after it."""
 
+from indexer.text.printable import printable
+
 
 def show(typed: str, ghost: str, *, colour: bool) -> str:
     """A line and its suggestion; without colours the ghost text is between ‹ and ›.
@@ -18,8 +20,8 @@ def coloured(text: str, style: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text from a file with its control characters spelled out, so that it cannot send commands to the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text.replace("\r\n", "\n"))
+    """Text from a file with its hidden characters spelled out, so that it cannot send commands to the terminal."""
+    return printable(text.replace("\r\n", "\n"), "\n\t")
 
 
 def has_colour() -> bool:

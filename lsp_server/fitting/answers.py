@@ -4,11 +4,12 @@ Every cut has a name, which goes into the trace. Text of copies passes :func:`vi
 """
 
 import re
-import unicodedata
 from typing import Final
 
 from indexer.prompt.control_strings import CONTROL
+from indexer.secrets.cover import COVER
 from indexer.text.lines import unify_line_ends
+from indexer.text.printable import is_hidden
 
 LONGEST_LINE: Final = 400
 """Characters of the longest line that is suggested."""
@@ -26,16 +27,13 @@ _FENCE_END = re.compile(r"^[ \t]*(?:```|~~~)[\w+#.-]*[ \t]*$", re.MULTILINE)
 _TAIL = re.compile(r"(?P<unit>[^\n]*?[A-Za-z]{3}[^\n]*?)(?P=unit){3,}[^\n]{0,8}$", re.MULTILINE)
 _FENCED: Final = frozenset({"markdown", "rst"})
 
-# Characters of the category "format" are invisible too; these are invisible by custom.
-_INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2028\u2029\u3164\uffa0\ufe00\ufe01\ufe02\ufe0e\ufe0f")
-
 
 def visible(text: str) -> str:
     """Return a text without escape sequences, control characters, and characters that are invisible or turn text."""
     text = _CONTROL.sub("", _TERMINAL.sub("", text)) if not text.isprintable() else text
     if text.isascii():
         return text
-    return "".join(mark for mark in text if mark not in _INVISIBLE and unicodedata.category(mark) != "Cf")
+    return "".join(mark for mark in text if mark in "\n\r\t" or mark == COVER or not is_hidden(mark))
 
 
 def cleaned(text: str, line: str, language: str, document: str = "") -> tuple[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from indexer import config
+from indexer.text.printable import printable
 from lsp_server.reasons import Reason
 from lsp_server.server.completions import Completions
 from lsp_server.server.documents import Change, Documents, OpenDocument, path_of
@@ -183,6 +184,7 @@ class Server(LanguageServer):
 
     def show_message(self, message: str, *, problem: bool = False) -> None:
         """Show the user a message; each message is shown once."""
+        message = printable(message, "\n")
         if message in self._messages:
             return
         self._messages.add(message)
@@ -209,7 +211,9 @@ class Server(LanguageServer):
         now = time.monotonic()
         if now - self._error_shown >= ERROR_EVERY_S:
             self._error_shown = now
-            message = f"Ondol had an internal error ({error}); completions go on. See the log and `ondol explain`."
+            message = (
+                f"Ondol had an internal error ({printable(error)}); completions go on. See the log and `ondol explain`."
+            )
             self.window_show_message(types.ShowMessageParams(type=types.MessageType.Warning, message=message))
 
     def _show_trouble(self, document: OpenDocument, reason: Reason) -> None:
@@ -242,7 +246,8 @@ class Server(LanguageServer):
             self._status = status
 
     def _notify_status(self, status: dict[str, Any]) -> None:
-        self.protocol.notify("ondol/status", status)
+        shown = {key: printable(value) if isinstance(value, str) else value for key, value in status.items()}
+        self.protocol.notify("ondol/status", shown)
 
     def show_progress(self, token: str, title: str, step: IndexProgress | None) -> None:
         """Show a progress bar in clients that have one."""
@@ -262,7 +267,9 @@ class Server(LanguageServer):
         except Exception as error:
             log.info("the editor shows no progress: %s", type(error).__name__)
             return
-        self.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title, percentage=0, cancellable=False))
+        self.work_done_progress.begin(
+            token, types.WorkDoneProgressBegin(title=printable(title), percentage=0, cancellable=False)
+        )
         self._report_progress(token, self._progress.get(token))
 
     def _report_progress(self, token: str, step: IndexProgress | None) -> None:

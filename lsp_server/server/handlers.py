@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from lsprotocol import types
 
+from indexer.text.printable import printable
 from lsp_server.server.app import Server
 from lsp_server.server.completions import EditorRequest
 from lsp_server.server.documents import OpenDocument, path_of
@@ -231,7 +232,7 @@ class Handlers:
         record = self._server.traces.find(id_of(arguments))
         if record is None:
             return "No completion was requested yet."
-        first, *rest = explain(record)
+        first, *rest = (printable(line) for line in explain(record))
         return "\n".join([f"**{first}**", "", *(f"- {line}" for line in rest)])
 
     @guarded(list)

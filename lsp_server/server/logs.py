@@ -6,6 +6,7 @@ import traceback
 from pathlib import PurePath
 
 from indexer.errors import OndolError
+from indexer.text.printable import printable
 
 _OURS = ("lsp_server", "indexer", "finetune", "ondol")
 
@@ -24,7 +25,7 @@ class RedactingFormatter(logging.Formatter):
         line = f"{self.formatTime(record)} {record.levelname.lower()} {record.name}: {said}"
         if record.exc_info and record.exc_info[1] is not None:
             line += " | " + describe(record.exc_info[1])
-        return line.replace("\n", " ")
+        return printable(line.replace("\n", " "))
 
 
 def describe(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from indexer.text.printable import printable
 from lsp_server.edits.history import USED, PastEdit
 from lsp_server.edits.learned import LEAST, Learned
 from lsp_server.edits.offers import Offer
@@ -192,8 +193,8 @@ class NextEdits:
         found = await self._thread.submit(lambda stopped: all_places(asked, stopped), urgent=False).future
         newest = asked.edits[-1]
         title = f"{' '.join(newest.old).strip()[:60]} → {' '.join(newest.new).strip()[:60]}"
-        return title, [
-            FileEdits(self._uri(name, asked.session), self._path(name, asked.session) or name, offers)
+        return printable(title), [
+            FileEdits(self._uri(name, asked.session), printable(self._path(name, asked.session) or name), offers)
             for name, offers in found.items()
         ]
 
