@@ -76,6 +76,8 @@ class State:
     heredoc: str = ""
 
 
+_FIRST_WORD = re.compile(r"\W*\w*")
+
 START: Final = State()
 
 
@@ -175,20 +177,23 @@ class _Line:
 
     def _mark(self, kind: str, match: re.Match[str]) -> None:
         text = match[0]
+        # Where the word that counts ends: what it began with may be typed already, blanks stand before it.
+        word = _FIRST_WORD.match(text)
+        at = match.start() + max(word.end() if word else 1, 1) - 1
         if self._outside and kind not in ("condition", "alternative", "endcondition"):
             return
         if kind == "open":
-            self._open(text, BRACKETS[text], match.start())
+            self._open(text, BRACKETS[text], at)
         elif kind == "tag":
-            self._open(text, ("</" + text[1:].lower(), "/>"), match.start())
+            self._open(text, ("</" + text[1:].lower(), "/>"), at)
         elif kind in ("word", "phrase"):
-            self._open(text.strip(), self._rules.closers(match.string, match.start(), text), match.start())
+            self._open(text.strip(), self._rules.closers(match.string, match.start(), text), at)
         elif kind in ("close", "endtag"):
             self._close(_tag(text) if kind == "endtag" else text, match.start())
         elif kind == "endword":
             self._close(_name(text), match.start() + len(text) - len(text.lstrip(" \t;&")))
         else:
-            self._directive(kind, match.start())
+            self._directive(kind, at)
 
     def _open(self, mark: str, closers: tuple[str, ...], at: int) -> None:
         self._code = Open(mark, closers, self._indent, self._head, at >= self._own, self._code)

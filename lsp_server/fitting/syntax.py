@@ -38,7 +38,7 @@ NEAR: Final = 2
 
 BROKEN: Final = (25, 8)
 """Lines above the cursor that are parsed alone where the code around it does not parse, the first number that parses;
-what is open there is closed. Often it is a line below that is about to be written anew."""
+what is open there is closed. Often it is a line below that is about to be replaced."""
 
 UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "text"})
 """Languages whose grammar rejects much sound code, as dialects or templates: 13 to 50 % of the lines of 35 public

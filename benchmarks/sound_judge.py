@@ -1,0 +1,143 @@
+"""Judges accepted texts for ``bench_sound.py``: the document before and after, parsed as a whole.
+
+A text *adds an error* where the document after the accept has more errors than it had before. Two readings are kept
+apart, since many texts are the beginning of a line or of a block:
+
+- ``strict``: nothing follows the text. The head of a block whose end is still to be typed counts as an error.
+- ``fair``: what the text leaves open is closed behind it, and a beginning of a line is compared with the author's own
+  line, cut after as many tokens. What is wrong in that one as well is not held against the text.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from finetune.commits.cases import Case
+from indexer.languages.grammars import language_of, parser
+from indexer.text.lines import columns, leading_blanks
+from indexer.text.tokens import TOKEN
+from lsp_server.fitting.indentation import unit_of, width_of
+from lsp_server.fitting.marks import START, LineReader, Open, rules_of
+from lsp_server.types import Suggestion
+
+_OPENS = re.compile(r"(?:[{:(\[]|\b(?:begin|do|then|is))\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an accepted text does to its document.
+
+    :param strict, fair: whether it adds an error, in the two readings above; None without a grammar.
+    :param right: whether it is what the author wrote next, up to its end. :param part: whether the author's line went
+        on behind it. :param lines: of the text. :param left_open: whether a text of several lines leaves a block open.
+    :param other_unit: whether its levels differ from the document's.
+    """
+
+    strict: bool | None
+    fair: bool | None
+    right: bool
+    part: bool
+    lines: int
+    left_open: bool
+    other_unit: bool
+
+
+@cache
+def _counter(language: str) -> Callable[[str], int] | None:
+    found = parser(language)
+    return None if found is None else lambda text: _count(found.parse(text.encode("utf-8", "replace")).root_node)
+
+
+def _count(root: Any) -> int:
+    """Return the number of errors of a tree, without those within another one."""
+    number, nodes = 0, [root]
+    while nodes:
+        node = nodes.pop()
+        if node.is_error or node.is_missing:
+            number += 1
+        elif node.has_error:
+            nodes.extend(node.children)
+    return number
+
+
+def judge(case: Case, suggestion: Suggestion) -> Judgement:
+    """Judge a suggestion at the cursor of a case."""
+    language, text, offset = language_of(case.path), case.text, case.offset
+    start, end = text.rfind("\n", 0, offset) + 1, text.find("\n", offset)
+    end = len(text) if end < 0 else end
+    typed, behind = text[start:offset], text[suggestion.end : end]
+    added = suggestion.text[offset - suggestion.start :]
+    first = (added if "\n" in added else added + behind).split("\n")[0].rstrip()
+    part = len(first) < len(case.rest) and case.rest.startswith(first)
+    strict = fair = None
+    errors = _counter(language)
+    if errors is not None:
+        before = errors(text)
+        after = errors(text[:offset] + added + text[suggestion.end :])
+        strict = fair = after > before
+        if strict:
+            closed = text[:offset] + added + behind + _closing(language, typed, added + behind) + text[end:]
+            author = "".join(TOKEN.findall(case.rest)[: len(TOKEN.findall(first))])
+            cut = case.rest[: _prefix_of(case.rest, len(TOKEN.findall(first)))] if author else ""
+            limits = [before, errors(text[:offset] + case.rest + text[end:])]
+            limits += [errors(text[:offset] + cut + text[end:])] if len(cut) < len(case.rest) else []
+            fair = min(after, errors(closed)) > max(limits)
+    lines = added.count("\n") + 1
+    return Judgement(
+        strict,
+        fair,
+        case.rest.startswith(first),
+        part,
+        lines,
+        lines > 1 and _depth(language, typed + added + behind) > _depth(language, typed),
+        lines > 1 and _other_unit(text.split("\n"), [typed + added.split("\n")[0], *added.split("\n")[1:]]),
+    )
+
+
+def _prefix_of(text: str, tokens: int) -> int:
+    ends = [match.end() for match in TOKEN.finditer(text)]
+    return ends[min(tokens, len(ends)) - 1] if ends and tokens else 0
+
+
+def _open(language: str, text: str) -> list[Open]:
+    """Return what a text leaves open, the innermost first."""
+    reader, state, found = LineReader(rules_of(language)), START, []
+    for line in text.split("\n"):
+        state = reader.read(line, state)
+    node = state.code
+    while node is not None:
+        found.append(node)
+        node = node.below
+    return found
+
+
+def _depth(language: str, text: str) -> int:
+    return len(_open(language, text))
+
+
+def _closing(language: str, typed: str, text: str) -> str:
+    closing = "".join(
+        ("" if one.mark in "([" else "\n") + one.closers[0] + (">" if one.closers[0].startswith("</") else "")
+        for one in _open(language, typed + text)
+    )
+    if language in ("python", "starlark") and text.rstrip().endswith(":") and not closing:
+        return " pass"
+    return closing
+
+
+def _other_unit(document: list[str], block: list[str]) -> bool:
+    """Return whether a block's lines are indented with another unit than the document's, behind a line that opens."""
+    unit = unit_of(document)
+    if unit is None:
+        return False
+    for above, line in pairwise(block):
+        blanks = leading_blanks(line)
+        step = columns(blanks) - columns(leading_blanks(above))
+        if blanks and (blanks[0] == "\t") != (unit == "\t"):
+            return True
+        if step > 0 and _OPENS.search(above) and step != width_of(unit):
+            return True
+    return False
