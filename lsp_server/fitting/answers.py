@@ -20,11 +20,18 @@ LONGEST: Final = 4_000
 REPEATED: Final = 3
 """Repetitions in a row of lines, or of a part of a line, from which a text counts as endless."""
 
+PERIOD: Final = 12
+"""Lines of the longest group of lines whose repetition is recognized."""
+
+_PROSE = re.compile(r"[^\n`]*:\s*\n(?=\s*(?:```|~~~))")
+_FENCE_TAIL = re.compile(r"(?<=[^`\s])```\s*$")
+_BLANK_LINES = re.compile(r"(?<=\S)(?:[ \t]*\n){4,}")
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _FENCE_START = re.compile(r"\s*(?:```|~~~)[\w+#.-]*[ \t]*\n")
 _FENCE_END = re.compile(r"^[ \t]*(?:```|~~~)[\w+#.-]*[ \t]*$", re.MULTILINE)
 _TAIL = re.compile(r"(?P<unit>[^\n]*?[A-Za-z]{3}[^\n]*?)(?P=unit){3,}[^\n]{0,8}$", re.MULTILINE)
+_SHORT_TAIL = re.compile(r"(?P<unit>[^\n]{0,16}?\w[^\n]{0,16}?)(?P=unit){15,}[^\n]{0,16}$", re.MULTILINE)
 _FENCED: Final = frozenset({"markdown", "rst"})
 
 
@@ -67,10 +74,12 @@ def _before_control(text: str, document: str) -> str:
 
 
 def _unfenced(text: str) -> str:
+    said = _PROSE.match(text)
+    text = text[said.end() :] if said else text
     start = _FENCE_START.match(text)
     text = text[start.end() :] if start else text
     end = _FENCE_END.search(text)
-    return text[: end.start()].rstrip("\n") if end else text
+    return text[: end.start()].rstrip("\n") if end else _FENCE_TAIL.sub("", text)
 
 
 def _without_line_start(text: str, line: str) -> str:
@@ -88,15 +97,17 @@ def _without_line_start(text: str, line: str) -> str:
 
 def _finite(text: str) -> str:
     """Return the text up to where it begins to repeat itself."""
+    blank = _BLANK_LINES.search(text)
+    text = text[: blank.start()] if blank else text
     lines = text.split("\n")
     for at in range(len(lines)):
-        for period in range(1, 5):
+        for period in range(1, PERIOD + 1):
             unit = lines[at : at + period]
             if not re.search(r"\w", "".join(unit)):
                 continue
             if all(lines[at + n * period : at + (n + 1) * period] == unit for n in range(1, REPEATED)):
                 return "\n".join(lines[: at + period])
-    found = _TAIL.search(text) if len(text) <= LONGEST else None
+    found = (_TAIL.search(text) or _SHORT_TAIL.search(text)) if len(text) <= LONGEST else None
     return text[: found.end("unit")] if found else text
 
 

@@ -18,7 +18,7 @@ from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import placements, with_comma
 from lsp_server.fitting.indentation import RepositoryUnits, in_unit, unit_of
-from lsp_server.fitting.marks import Open, State, leaves_open
+from lsp_server.fitting.marks import LONGEST, Open, State, leaves_open
 from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.starts import continues_nothing, misplaced
 from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
@@ -141,6 +141,10 @@ class Place:
         self._document, self._offset, self._syntax = document, offset, syntax
         self._skipped = ""
         self._prefix, self._rest = text[start:offset], text[offset:end]
+        # Of a line of minified code only what the text itself opens and closes is looked at.
+        self._long = end - start > LONGEST
+        if self._long:
+            self._prefix, self._rest = "", self._rest[:LONGEST]
         self._around: Surroundings = cache.at(document, start, end)
         self._typed = self._read(self._prefix + self._rest)
         # What the document lacks with the line as it is typed, or without it, is not the text's fault.
@@ -175,7 +179,7 @@ class Place:
         if whole and self._document.language == "json" and not self._rest.strip():
             strict = (self._document.path or "").endswith(".json")
             first, *below = with_comma([first, *below], self._around.below, strict)
-        if misplaced(first, self._prefix, self._around):
+        if not self._long and misplaced(first, self._prefix, self._around):
             return Rejected("misplaced")
         found = self._with_lines(first, below) if whole and below and not self._rest.strip() else None
         if found is None:
@@ -192,7 +196,8 @@ class Place:
         if self._is_secret("\n".join(lines)):
             return Rejected("secret")
         end = self._offset + replaced
-        return Fitted(line_end(self._document.text).join(lines), end, tuple(cut), self._skipped)
+        joined = line_end(self._document.text).join(lines) if len(lines) > 1 else lines[0]
+        return Fitted(joined, end, tuple(cut), self._skipped)
 
     def _is_secret(self, text: str) -> bool:
         """Return whether a part of a text would be a secret at the cursor, seen with the lines above."""
@@ -265,6 +270,9 @@ class Place:
         return alone and state.faults >= self._typed.faults
 
     def _adds_error(self, lines: Sequence[str], state: State, alone: bool = False) -> bool:
+        if self._long:
+            self._skipped = "long line"
+            return False
         typed = (self._prefix + self._rest, self._typed)
         verdict = self._syntax.check(self._around, lines, state, typed, alone)
         self._skipped = verdict.skipped

@@ -45,6 +45,7 @@ UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "
 repositories stand in an error, but 3 % in C and HTML. Any text is Markdown."""
 
 _NOT_ALONE = re.compile(r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$)")
+_MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
 _GOES_WITH = re.compile(r"[})\]]|end\b|else\b|elsif\b|elif\b")
 _GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else))\s*$")
 
@@ -140,7 +141,9 @@ class SyntaxCheck:
         if window.seconds > BUDGET_SECONDS:
             self._lines[around.language] = max(SHORTEST, size // 2)
             window.skipped = "too slow"
-        elif window.skipped:
+        elif (
+            window.skipped and window.seconds < BUDGET_SECONDS / 2 and not _MACRO.search("\n".join(around.above[-25:]))
+        ):
             others = (_parsed(around, found, lines, 0) for lines in BROKEN)
             window = next((one for one in others if not one.errors), window)
         self._windows[around.language] = window

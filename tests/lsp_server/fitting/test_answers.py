@@ -23,6 +23,12 @@ from lsp_server.fitting.answers import LONGEST_LINE, cleaned
         ("a()\n" * 5, "", "a()", ("repetition",)),
         ("a()\nb()\n" * 4, "", "a()\nb()", ("repetition",)),
         ("name, " * 30, "", "name, ", ("repetition",)),
+        ("0, " * 100, "x = [", "0, ", ("repetition",)),
+        ("a\n\n\n\n\n\nb", "", "a", ("repetition",)),
+        ("".join(f"x{n}();\n" for n in range(9)) * 3, "", "\n".join(f"x{n}();" for n in range(9)), ("repetition",)),
+        ("# " + "=" * 70, "", "# " + "=" * 70, ()),
+        ("Here is the code:\n```python\nx = 1\n```", "", "x = 1", ("fence",)),
+        ("x = 1```", "", "x = 1", ("fence",)),
         ("0, 0, 0, 0, 0]", "x = [", "0, 0, 0, 0, 0]", ()),
         ("a\n" + "b" * (LONGEST_LINE + 1), "", "a", ("length",)),
         ("    값 = 확인(세션)", "", "    값 = 확인(세션)", ()),
@@ -30,6 +36,27 @@ from lsp_server.fitting.answers import LONGEST_LINE, cleaned
 )
 def test_what_is_cut(text: str, line: str, expected: str, cut: tuple[str, ...]) -> None:
     assert cleaned(text, line, "python") == (expected, cut)
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        *("<fim_prefix>", "<|fim_pad|>", "<|end_of_text|>", "<|start_of_role|>", "<|tool_call|>", "<|endoftext|>"),
+        *("<|repo_name|>", "<|file_sep|>", "<|im_start|>", "<|im_end|>", "[SUFFIX]", "[PREFIX]", "[MIDDLE]", "[INST]"),
+        *("</s>", "<[fim-suffix]>", "<[fim-middle]>", "<[begin\u2581of\u2581sentence]>", "<filename>", "<reponame>"),
+        *("<gh_stars>", "<issue_start>", "<jupyter_start>", "<commit_before>", "<file_sep>", "<repo_name>"),
+        *("<\uff5cfim\u2581hole\uff5c>", "<\uff5cend\u2581of\u2581sentence\uff5c>", "<\uff5cUser\uff5c>", "<|EOT|>"),
+        *("<|file_separator|>", "<eos>", "<start_of_turn>", "<end_of_turn>", "<|eot_id|>", "<|eom_id|>"),
+        *("<|python_tag|>", "<|start_header_id|>", "<PRE>", "<SUF>", "<MID>", "<EOT>", "<think>", "<tool_call>"),
+    ],
+)
+def test_control_strings_of_every_family_end_a_text(control: str) -> None:
+    assert cleaned(f"foo(a){control}bar", "", "python") == ("foo(a)", ("control-string",))
+
+
+@pytest.mark.parametrize("text", ["a <| b |> c", "x<[i]>", "if a || b", "std::vector<file>", "f(<div>)", "a = [INPUT]"])
+def test_code_that_looks_alike_is_no_control_string(text: str) -> None:
+    assert cleaned(text, "", "cpp") == (text, ())
 
 
 def test_what_the_document_holds_as_text_is_no_control_string() -> None:

@@ -166,6 +166,40 @@ def test_documents_that_do_not_parse_are_no_reason_for_silence(language: str, te
     assert fit(language, text, "value") is not None
 
 
+BAD = [
+    ("javascript", "var a=1;" * 20_000 + "‸\n", "foo();"),
+    ("javascript", "a(){" * 20_000 + "‸" + "}" * 20_000 + "\n", "foo();"),
+    ("json", '{"a":[' + "1," * 20_000 + "‸]}", "2"),
+    ("css", "a{b:c}" * 20_000 + "\n‸\n", "d{e:f}"),
+    ("html", "<script>" + "x();" * 20_000 + "</script>‸\n", "<p>x</p>"),
+    ("php", "<html>\n<?php if ($a): ?>\n<div>\n‸\n</div>\n<?php endif; ?>\n</html>\n", "<p>x</p>"),
+    ("php", "<?php\nfunction f() {\n  ‸\n}\n?>\n<div>\n", "return 1;"),
+    ("python", 'q = """\nSELECT (\n‸\nFROM x\n"""\n', "a, b"),
+    ("html", "<script>\nif (a < b) {\n‸\n}\n</script>\n", "foo();"),
+    ("html", "{% if a %}\n<div>\n{% else %}\n<div class=x>\n{% endif %}\n‸\n</div>\n", "<p>x</p>"),
+    ("c", "#define FOR(x) for (x) {\nvoid f() {\n  FOR(i)\n    ‸\n  }\n}\n", "g(i);"),
+    ("c", "<<<<<<< HEAD\nint a(void) {\n=======\nint b(void) {\n>>>>>>> x\n  ‸\n}\n", "return 1;"),
+    ("go", "package p\nfunc f() {\n<<<<<<< HEAD\n\tif a {\n=======\n\tif b {\n>>>>>>> x\n\t\t‸\n\t}\n}\n", "g()"),
+    ("python", "def f(:\n    ‸\n", "return 1"),
+    ("python", "x = 'half\ny = ‸\n", "1"),
+    ("rust", "fn f( {\n    ‸\n}\n", "let a = 1;"),
+    ("systemverilog", "module m(\n  ‸\n", "input logic a"),
+    ("systemverilog", "`define B begin\nmodule m;\nalways_comb `B\n  ‸\nend\nendmodule\n", "a = b;"),
+    ("vhdl", "entity e is\n  port (\n‸\n", "a : in bit"),
+    ("yaml", "a:\n  - b: {{ x\n  ‸\n", "- c: 1"),
+    ("ruby", "def f\n  if a\n  ‸\n", "b = 1"),
+    ("bash", "if [ a\n‸\n", "run a"),
+    ("typescript", "const a = `x ${‸\n", "b}`;"),
+    ("java", "class A { void f( { \n  ‸\n", "int a = 1;"),
+    ("sql", "select (\n‸\n", "a, b"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "insert"), BAD)
+def test_code_that_is_broken_on_purpose_still_gets_texts(language: str, text: str, insert: str) -> None:
+    assert fit(language, text, insert) == text.replace("‸", insert)
+
+
 def test_masks_are_no_text() -> None:
     assert fit("python", "‸\n", 'x = f("REDACTED")') == "x = f\n" or fit("python", "‸\n", 'x = f("REDACTED")') is None
     assert fit("python", "‸\n", "REDACTED") is None
