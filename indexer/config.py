@@ -106,7 +106,7 @@ class Settings:
         "or remote (a completion server).",
         check=one_of("retrieval", "local", "remote"),
     )
-    base_model: str = setting("", "Base model of the local backend: a folder or a model's name.")
+    base_model: str = setting("", "Base model of the local backend: a GGUF file, a folder, or a model's name.")
     base_bits: int = setting(
         16,
         "Bits of the local model's matrices on torch: 16, or 8 or 4 (bitsandbytes) for a model too big for the card.",

@@ -26,6 +26,7 @@ from indexer.repository import git
 from indexer.storage import fingerprint, generations
 from indexer.storage.generations import Store
 from indexer.text.printable import printable
+from lsp_server.commands import machine
 from lsp_server.commands.doctor_page import page
 
 
@@ -77,6 +78,7 @@ def examine(root: Path, settings: Settings, *, verify: bool = False) -> dict[str
         "python": {"version": platform.python_version(), "executable": sys.executable, "system": platform.platform()},
         "packages": _packages(problems),
         "data": _data(settings, problems),
+        "machine": machine.describe(),
         "repository": _repository(root),
         "index": _index(root, settings, problems, verify),
         "problems": problems,

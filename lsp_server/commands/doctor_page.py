@@ -31,6 +31,7 @@ def page(found: dict[str, Any], *, full: bool) -> Iterator[str]:
     data = found["data"]
     mode = "private" if data["private"] else "OPEN TO OTHERS"
     yield _row("data", f"{data['directory']}  {mode if data['exists'] else 'not made yet'}")
+    yield from _machine(found["machine"])
     yield _row("repository", _repository(found["repository"]))
     yield from _index(found["index"], full)
     for number, (key, value) in enumerate(found.get("model", {}).items()):
@@ -68,6 +69,14 @@ def _parts(packages: dict[str, dict[str, str | None]]) -> Iterator[str]:
         yield _row("installed", "; ".join(f"{part} ({_PARTS[part]})" for part in whole))
     for number, part in enumerate(absent):
         yield _row("" if number else "optional", f"{part} ({_PARTS[part]}): {install_command(part)}")
+
+
+def _machine(facts: dict[str, Any]) -> Iterator[str]:
+    memory = f", {facts['memory_gb']} GB of memory" if "memory_gb" in facts else ""
+    free = f" ({facts['free_gb']} GB free)" if "free_gb" in facts else ""
+    yield _row("machine", f"{facts['cores']} cores{', a GPU' if facts['gpu'] else ''}{memory}{free}")
+    if "carries" in facts:
+        yield _row("", f"models: {facts['carries']}")
 
 
 def _repository(repository: dict[str, Any]) -> str:

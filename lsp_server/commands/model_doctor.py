@@ -20,6 +20,8 @@ from lsp_server.weights.adapter_registry import current_number, read_version
 
 _QUESTION = PromptInput("example.py", "def add(first, second):\n    return ", "\n\n\nprint(add(1, 2))\n")
 _REMOTE_SECONDS = 20.0
+_SPEED_PROMPT = "".join(f"def step_{n}(first, second):\n    return first * {n} + second\n\n\n" for n in range(16))
+_WRITTEN = 16
 
 Problems = list[tuple[str, str]]
 
@@ -50,10 +52,21 @@ def _local(root: Path, settings: Settings, about: dict[str, Any], problems: Prob
         for limit in limits:
             problems.append((limit, "choose a base that follows its prompt format, or accept it"))
         _adapter(root, settings, backend, about, problems)
-        made = backend.generate(backend.render(_QUESTION), Limits(max_tokens=16))
-        about["easy answer"] = f"{len(made.tokens)} tokens in {1000 * made.seconds:.0f} ms"
+        about["speed"] = _speed(backend)
     finally:
         backend.close()
+
+
+def _speed(backend: Any) -> str:
+    """How fast this machine reads a prompt and writes now, and what a short answer after a cold prompt takes."""
+    prompt = backend.render(PromptInput("example.py", _SPEED_PROMPT, ""))
+    read = backend.generate(prompt, Limits(max_tokens=1))
+    wrote = backend.generate(prompt, Limits(max_tokens=_WRITTEN + 1, single_line=False))
+    new = max(1, read.prompt_tokens - read.reused)
+    words = f"reads {new / read.seconds:,.0f} tokens of a prompt a second"
+    if wrote.tokens:
+        words += f", writes {len(wrote.tokens) / wrote.seconds:,.0f}"
+    return f"{words}; a short answer after a new prompt of {new} tokens takes {read.seconds + wrote.seconds:.2f} s"
 
 
 def _adapter(root: Path, settings: Settings, backend: Any, about: dict[str, Any], problems: Problems) -> None:
