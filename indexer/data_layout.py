@@ -97,6 +97,11 @@ def nightly_work_directory(settings: Settings, root: Path) -> Path:
     return repository_path(settings, root) / "night"
 
 
+def taught_base_directory(settings: Settings, root: Path, name: str) -> Path:
+    """Folder of a base that was taught to fill middles."""
+    return repository_path(settings, root) / "bases" / name
+
+
 def nightly_lock_file(settings: Settings, root: Path) -> Path:
     """The lock that a nightly run holds."""
     return repository_path(settings, root) / "night.lock"

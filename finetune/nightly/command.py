@@ -51,6 +51,11 @@ from indexer.text.printable import printable
     help="Start training from the base or from the current adapter.",
 )
 @click.option("--dataset-only", is_flag=True, help="Stop after the data set; print what was left out, and why.")
+@click.option(
+    "--teach-fim",
+    is_flag=True,
+    help="Teach a base without fill-in-the-middle tokens to fill middles; writes a base of its own.",
+)
 @click.option("--no-promote", is_flag=True, help="Judge the new adapter, but keep the current one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @data_dir_option
@@ -63,6 +68,7 @@ def finetune(
     since: str | None,
     start: str,
     dataset_only: bool,
+    teach_fim: bool,
     no_promote: bool,
     as_json: bool,
     data_dir: Path | None,
@@ -72,7 +78,7 @@ def finetune(
 
     Nothing is fetched, and nothing is written into REPO. The current adapter is used until a better one takes its
     place. The [finetune] table of ondol.toml holds the hyperparameters. Exit code 0: promoted, kept back, or too few
-    changes.
+    changes. --teach-fim promotes nothing: it writes a new base and judges it by held-out middles.
     """
     given = given_options(earlier)
     if given:
@@ -102,13 +108,21 @@ def finetune(
     )
     say = (lambda sentence: None) if as_json else (lambda sentence: click.echo(f"{root.name}: {sentence}"))
     with stopped_by_signals(), _progress_bar(as_json) as phase:
-        report = run_nightly_job(root, settings, options, ProgressReporter(phase=phase), say)
+        job = _teaching if teach_fim else run_nightly_job
+        report = job(root, settings, options, ProgressReporter(phase=phase), say)
     if as_json:
         click.echo(json.dumps(report))
     else:
         _print(root.name, report, with_left_out=dataset_only)
     if report["status"] == STOPPED:
         sys.exit(report["exit_code"])
+
+
+def _teaching(*arguments: Any) -> dict[str, Any]:
+    """Teach a base to fill middles; the arguments are those of ``run_nightly_job``."""
+    from finetune.teaching.teach import teach
+
+    return teach(*arguments)
 
 
 def _print(name: str, report: dict[str, Any], *, with_left_out: bool) -> None:

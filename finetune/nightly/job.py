@@ -9,8 +9,7 @@ import gc
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,6 @@ from finetune.commits.stages import SILENT, ProgressReporter
 from finetune.dataset import build
 from finetune.dataset.build import Manifest
 from finetune.evaluation.machine import machine
-from finetune.evaluation.stopping import Stopped
 from finetune.nightly import canaries, promotion, speeds
 from finetune.nightly.commit_split import CommitSplit, NotEnoughCommits, split_commits
 from finetune.nightly.options import NightlyOptions
@@ -28,18 +26,16 @@ from finetune.nightly.plan import NightPlan, Wish, plan_run, unlimited
 from finetune.nightly.promotion import Decision, Trial
 from finetune.nightly.replay import Judged, Replay, judge
 from finetune.nightly.report import PROMOTED, Report, finite
+from finetune.nightly.reported_run import reported_run
 from finetune.training import train
 from finetune.training.options import Progress, TrainingOptions, TrainingResult
-from indexer import fsio, lock
+from indexer import fsio
 from indexer.config import Settings
 from indexer.data_layout import (
-    nightly_lock_file,
-    nightly_reports_directory,
     nightly_work_directory,
     registry_directory,
-    repository_directory,
 )
-from indexer.errors import OndolError, UserError
+from indexer.errors import UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
 from indexer.storage.generations import explained
 from lsp_server.backends.loading import open_base
@@ -74,37 +70,7 @@ def run_nightly_job(
     :param say: receives the plan in words, before the work begins.
     :raises OndolError: the job could not be finished; the report says so too.
     """
-    with nightly_lock(root, settings) as reports:
-        report = Report(root)
-        try:
-            NightlyJob(root, settings, options, report, reporter, say).run()
-        except Stopped as stop:
-            report.stopped(f"{stop}", report.cursors)
-            report.add(exit_code=stop.exit_code)
-        except OndolError as error:
-            report.failed(str(error))
-            report.write(reports)
-            raise
-        except BaseException as error:
-            report.failed(type(error).__name__)
-            report.write(reports)
-            raise
-        report.write(reports)
-    return report.document
-
-
-@contextmanager
-def nightly_lock(root: Path, settings: Settings) -> Iterator[Path]:
-    """Hold the lock of a repository's nightly job; yield the folder of the reports.
-
-    :raises Locked: another process runs the nightly job of this repository.
-    """
-    folder = repository_directory(settings, root)
-    reports = nightly_reports_directory(settings, root)
-    with explained(folder, "report of the nightly run"):
-        fsio.make_directories(reports)
-    with lock.hold(nightly_lock_file(settings, root), "running this repository's nightly job"):
-        yield reports
+    return reported_run(root, settings, lambda report: NightlyJob(root, settings, options, report, reporter, say).run())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +97,7 @@ class NightlyJob:
         self.root, self.options, self.report, self.reporter, self.say = root, options, report, reporter, say
         self.started = time.monotonic()
         self.on_cpu = False
-        self.base = _base(settings)
+        self.base = training_base(settings)
         self.settings = replace(settings, backend="local", base_model=str(self.base.path))
         self.registry = registry_directory(settings, root)
         self.work = nightly_work_directory(settings, root)
@@ -376,10 +342,11 @@ def problems_of(result: TrainingResult, adapter: Path, base: ModelFolder) -> tup
     return tuple(problems)
 
 
-def _base(settings: Settings) -> ModelFolder:
+def training_base(settings: Settings) -> ModelFolder:
+    """Return the base of the settings, whose weights can be trained: safetensors, or one GGUF file.
+
+    :raises OndolError: there is none, or its GGUF file is split.
+    """
     folder = open_base(settings.base_model)
-    if not folder.weights:
-        raise UserError(
-            f"{folder.path} holds no safetensors weights, which training needs", "name the base's own folder"
-        )
+    train.require_trainable(folder)
     return folder

@@ -29,11 +29,12 @@ from finetune.nightly.promotion import BASE, CANDIDATE, CURRENT, HYBRID_CURRENT,
 from indexer.config import Settings
 from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.base import Limits
-from lsp_server.backends.loading import load_local
+from lsp_server.backends.loading import load_local, open_base
 from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.types import Engine
 from lsp_server.weights.adapter_registry import read_folder
 from lsp_server.weights.adapter_registry_writer import Version
+from lsp_server.weights.gguf_reader import parts_of
 
 TOGETHER_BYTES: Final = 10**9
 """Largest weights of a base of which all models, three at most, are in memory at once."""
@@ -154,7 +155,8 @@ def _replay(
     stages: Sequence[Stage], groups: Sequence[SystemGroup], replay: Replay, report: PhaseReporter
 ) -> tuple[dict[str, list[ScoredAnswer]], dict[str, dict[str, Any]], Stopped | None]:
     """Return the scored answers of each system to the same cases, what each consists of, and what stopped it."""
-    size = sum(path.stat().st_size for path in Path(replay.settings.base_model).glob("*.safetensors"))
+    base = open_base(replay.settings.base_model)
+    size = sum(path.stat().st_size for path in base.weights or parts_of(base.gguf[0]))
     if size <= TOGETHER_BYTES:
         groups = [{name: factory for group in groups for name, factory in group.items()}]
     total, done = len(groups) * sum(len(stage.cases) for stage in stages), [0]

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ import torch
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from finetune.training.options import NEW_ROWS
 from indexer import fsio
 from indexer.errors import UserError
 from lsp_server.backends.torch_backend import pick_device, pick_dtype
@@ -23,6 +25,12 @@ from lsp_server.weights.base_model import ModelFolder
 
 if TYPE_CHECKING:
     from finetune.training.options import TrainingOptions
+
+INPUT: Final = "model.embed_tokens.weight"
+OUTPUT: Final = "lm_head.weight"
+"""The matrices of a base with one row for each token; tied ones are one matrix, the first."""
+
+_ROWS: Final = "new_rows/"
 
 LOGITS_AT_ONCE: Final = 256
 """Tokens whose logits are in memory at the same time."""
@@ -41,11 +49,29 @@ class Weighted(torch.nn.Module):
     Logits are computed only for tokens with a weight, in parts: middles are a few per cent of the tokens, and the
     logits of a row of documents take more memory than all its activations (2,176 tokens of a vocabulary of 49,152:
     1.7 GB with their gradients).
+
+    :param new_tokens: ids whose rows in the embedding and in the output matrix are trained too.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, new_tokens: Sequence[int] = ()) -> None:
         super().__init__()
         self.model = model
+        self.new_tokens = list(new_tokens)
+        for matrix in self.matrices().values() if new_tokens else ():
+            matrix.data = matrix.data.float()  # in bf16 small steps would be lost
+            matrix.requires_grad_(True)
+            matrix.register_hook(self._of_new_tokens)
+
+    def matrices(self) -> dict[str, torch.nn.Parameter]:
+        """Return the matrices with one row for each token, by their names in the base; one if they are tied."""
+        causal = self.model.get_base_model()
+        read, written = causal.get_input_embeddings().weight, causal.get_output_embeddings().weight
+        return {INPUT: read} if read is written else {INPUT: read, OUTPUT: written}
+
+    def _of_new_tokens(self, gradient: torch.Tensor) -> torch.Tensor:
+        kept = torch.zeros_like(gradient)
+        kept[self.new_tokens] = gradient[self.new_tokens]
+        return kept
 
     def forward(
         self, input_ids: torch.Tensor, position_ids: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
@@ -129,15 +155,15 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
+    os.environ["TQDM_DISABLE"] = "1"  # the conversion of a GGUF file draws a bar of its own
     device = pick_device()
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder.path,
+            **_files(folder),
             local_files_only=True,
-            use_safetensors=True,
             trust_remote_code=False,
             attn_implementation="sdpa",
-            **_precision(options, device),
+            **_precision(folder, options, device),
         )
     except torch.OutOfMemoryError as error:
         raise UserError(
@@ -154,7 +180,7 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
         model.enable_input_require_grads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft uses a name of transformers that will change
-        return Weighted(_adapted(model, folder.name, options, start))
+        return Weighted(_adapted(model, folder.name, options, start), options.new_tokens)
 
 
 def _checkpointing(options: "TrainingOptions", device: torch.device, config: Any) -> bool:
@@ -189,8 +215,24 @@ def _adapted(model: Any, name: str, options: "TrainingOptions", start: Path | No
         raise UserError(f"the adapter in {start} does not fit {name}", "start from the base") from error
 
 
-def _precision(options: "TrainingOptions", device: torch.device) -> dict[str, Any]:
+def _files(folder: ModelFolder) -> dict[str, Any]:
+    """Return where the weights are: safetensors, or a GGUF file, whose matrices are turned into numbers again."""
+    if folder.weights:
+        return {"pretrained_model_name_or_path": folder.path, "use_safetensors": True}
+    file = folder.gguf[0]
+    return {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
+
+
+def _precision(folder: ModelFolder, options: "TrainingOptions", device: torch.device) -> dict[str, Any]:
     """Return how to load the base: as the server does on this machine, or in 4 bits."""
+    if not folder.weights:
+        if options.quantize:
+            raise UserError(
+                "a GGUF file cannot be trained in 4 bits", "name a base with safetensors, or set quantize = false"
+            )
+        from transformers import GgufConfig
+
+        return {"dtype": pick_dtype(device), "quantization_config": GgufConfig(dequantize=True)}
     if not options.quantize:
         return {"dtype": pick_dtype(device)}
     if device.type != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
@@ -217,14 +259,21 @@ def adapter_tensors(model: Weighted, state: dict[str, Any] | None = None) -> dic
     if state is not None:
         state = {name.removeprefix("model."): value for name, value in state.items()}
     found = get_peft_model_state_dict(model.model, state_dict=state, save_embedding_layers=False)
-    return {name: value.detach().cpu().contiguous() for name, value in sorted(found.items())}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in sorted(found.items())}
+    if model.new_tokens:
+        rows = {name: matrix.detach()[model.new_tokens].cpu() for name, matrix in model.matrices().items()}
+        tensors |= {f"{_ROWS}{name}": one for name, one in rows.items()}
+    return tensors
 
 
 def put_adapter(model: Weighted, tensors: dict[str, torch.Tensor]) -> None:
     """Set the adapter to tensors, by their names in its file."""
     from peft import set_peft_model_state_dict
 
-    set_peft_model_state_dict(model.model, tensors)
+    set_peft_model_state_dict(model.model, {k: one for k, one in tensors.items() if not k.startswith(_ROWS)})
+    with torch.no_grad():
+        for name, matrix in model.matrices().items() if model.new_tokens else ():
+            matrix[model.new_tokens] = tensors[f"{_ROWS}{name}"].to(matrix.device, matrix.dtype)
 
 
 def write_adapter(out: Path, model: Weighted, base: str, tensors: dict[str, torch.Tensor]) -> None:
@@ -235,5 +284,9 @@ def write_adapter(out: Path, model: Weighted, base: str, tensors: dict[str, torc
     config |= {"base_model_name_or_path": base, "inference_mode": True}
     plain = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
     fsio.make_directories(out)
+    rows = {name.removeprefix(_ROWS): one for name, one in tensors.items() if name.startswith(_ROWS)}
+    if rows:
+        fsio.replace_file(out / NEW_ROWS, save(rows, {"format": "pt"}))
+    tensors = {name: one for name, one in tensors.items() if not name.startswith(_ROWS)}
     fsio.replace_file(out / WEIGHTS, save(tensors, {"format": "pt"}))
     fsio.replace_file(out / CONFIG, (json.dumps(plain, indent=2, sort_keys=True, default=str) + "\n").encode())

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+NEW_ROWS: Final = "new_rows.safetensors"
+"""The file with the trained rows of new tokens: name of the base's matrix -> its rows, in the order of the tokens."""
+
 _EARLIER_NAMES: Final = {"left_weight": "prompt_loss_weight"}
 """Names of options in files of an earlier version -> their names now."""
 
@@ -25,6 +28,8 @@ class TrainingOptions:
     :param checkpoint_minutes: wall clock between checkpoints; 0 writes one after each step.
     :param processes: processes on this machine, one for each GPU, or on the CPU.
     :param threads: torch's threads on a CPU; None for all cores. On a busy machine fewer can be several times faster.
+    :param new_tokens: ids whose rows in the embedding and in the output matrix are trained too; the adapter's folder
+        then holds them in ``NEW_ROWS``.
     :param gradient_checkpointing: computes activations twice to hold fewer; None: on CUDA, and on a CPU where those of
         a row would take more than a gigabyte.
     """
@@ -47,6 +52,7 @@ class TrainingOptions:
     gradient_checkpointing: bool | None = None
     threads: int | None = None
     processes: int = 1
+    new_tokens: tuple[int, ...] = ()
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> "TrainingOptions":
@@ -54,7 +60,8 @@ class TrainingOptions:
 
         :raises TypeError: the file holds something that is not an option.
         """
-        return cls(**{_EARLIER_NAMES.get(name, name): value for name, value in stored.items()})
+        known = {_EARLIER_NAMES.get(name, name): value for name, value in stored.items()}
+        return cls(**{**known, "new_tokens": tuple(known.get("new_tokens", ()))})
 
     def identity(self) -> dict[str, Any]:
         """Return the options under the names that the identity of a run has always used.
@@ -62,7 +69,10 @@ class TrainingOptions:
         An interrupted run continues only under the same identity, so a renamed option keeps its first name here.
         """
         first_names = {now: earlier for earlier, now in _EARLIER_NAMES.items()}
-        return {first_names.get(name, name): value for name, value in asdict(self).items()}
+        found = {first_names.get(name, name): value for name, value in asdict(self).items()}
+        if not self.new_tokens:
+            del found["new_tokens"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from indexer.installation import install_command
 from indexer.prompt.renderer import PROMPT_FORMAT
 from lsp_server.weights.adapter_registry import WEIGHTS
 from lsp_server.weights.base_model import ModelFolder, open_folder
+from lsp_server.weights.gguf_reader import parts_of
 
 _MAY_CHANGE: Final = frozenset({"max_minutes", "checkpoint_minutes", "processes"})
 """Options that may change when an interrupted run continues; with any other change it starts from scratch."""
@@ -68,10 +69,18 @@ def require_torch() -> None:
         raise UserError("training needs torch, transformers and peft", f"run: {install_command('model')}")
 
 
+def require_trainable(folder: ModelFolder) -> None:
+    """Refuse a base whose weights cannot be read for training.
+
+    :raises UserError: it is a split GGUF file, which transformers does not read.
+    """
+    if not folder.weights and len(parts_of(folder.gguf[0])) > 1:
+        raise UserError(f"{folder.name} is a split GGUF file, which cannot be trained", "join its parts into one file")
+
+
 def _usable(folder: ModelFolder, dataset: Path) -> Manifest:
     """Return the manifest of a data set that a base can be trained on."""
-    if not folder.weights:
-        raise UserError(f"{folder.path} holds GGUF only, which cannot be trained", "fetch its safetensors weights")
+    require_trainable(folder)
     manifest = Manifest.from_file(dataset)
     if manifest.base != folder.identity:
         raise UserError(

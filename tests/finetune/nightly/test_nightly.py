@@ -29,6 +29,7 @@ from finetune.nightly.options import NightlyOptions
 from finetune.nightly.plan import Speeds
 from finetune.nightly.replay import Judged
 from finetune.nightly.report import Report
+from finetune.nightly.reported_run import nightly_lock
 from finetune.training.options import TrainingResult
 from indexer.data_layout import registry_directory
 from indexer.errors import UserError
@@ -182,7 +183,7 @@ def test_too_few_changes_are_reported_and_are_no_error(tmp_path: Path, base: Any
 
 def test_two_runs_at_once(repo: Path, tmp_path: Path, base: Any) -> None:
     data = tmp_path / "data"
-    with nightly_job.nightly_lock(repo, indexes.settings(data)):
+    with nightly_lock(repo, indexes.settings(data)):
         done = finetune(repo, data, base.path, "--dataset-only")
     assert done.returncode == 75
     assert done.stderr == (
@@ -191,11 +192,8 @@ def test_two_runs_at_once(repo: Path, tmp_path: Path, base: Any) -> None:
     )
 
 
-def gguf_only(folder: Path) -> None:
+def damaged_gguf(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "model.gguf")
-    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1, "num_hidden_layers": 1}
-    config = json.loads((folder / "config.json").read_text()) | sizes
-    (folder / "config.json").write_text(json.dumps(config))
 
 
 def no_llama(folder: Path) -> None:
@@ -210,14 +208,14 @@ def truncated(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "sentence"),
     [
-        (None, None, "no base model is set; set base_model to a model's folder, or use --base"),
+        (None, None, "no base model is set; set base_model to a GGUF file or a model's folder, or use --base"),
         (None, "acme/base-1b", "acme/base-1b is not on this machine, and nothing is fetched; fill "),
-        (no_llama, "", "is BertModel, which is not supported"),
-        (gguf_only, "", "holds no safetensors weights, which training needs"),
+        (no_llama, "", "is BertModel, which does not write text from left to right"),
+        (damaged_gguf, "", "gguf"),
         (truncated, "", "is incomplete"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "", "tokenizer"),
     ],
-    ids=["no base", "offline and not in the cache", "no LLaMA", "GGUF", "half downloaded", "no tokenizer"],
+    ids=["no base", "offline and not in the cache", "no LLaMA", "damaged GGUF", "half downloaded", "no tokenizer"],
 )
 def test_a_base_that_cannot_be_used_is_one_sentence(
     change: Any, name: str | None, sentence: str, repo: Path, tmp_path: Path, base: Any

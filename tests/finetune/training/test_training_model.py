@@ -31,7 +31,7 @@ from indexer import fsio
 from indexer.errors import UserError
 from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.torch_backend import TorchBackend
-from lsp_server.weights.adapter_registry import read_version
+from lsp_server.weights.adapter_registry import read_folder, read_version
 from lsp_server.weights.base_model import open_folder
 from tests.support.adapters import write_version
 from tests.support.models import write_folder
@@ -325,12 +325,12 @@ def test_what_cannot_be_trained_is_one_sentence(base: Path, dataset: Path, tmp_p
     stranger = shutil.copytree(base, tmp_path / "stranger")
     config = json.loads((stranger / "config.json").read_text())
     (stranger / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
-    assert "BertModel, which is not supported" in refused(stranger)
+    assert "BertModel, which does not write text from left to right" in refused(stranger)
     pickled = shutil.copytree(base, tmp_path / "pickled")
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
     assert "pickled weights" in refused(pickled)
     (pickled / "pytorch_model.bin").rename(pickled / "model.gguf")
-    assert "GGUF only" in refused(pickled)
+    assert "gguf" in refused(pickled).lower()
     assert "there is no data set in" in refused(data=tmp_path / "nowhere")
     assert "no sample of at most 8 tokens" in refused(max_length=8)
     assert "holds no adapter_model.safetensors" in refused(start=base)
@@ -353,6 +353,23 @@ def test_a_base_without_fim_tokens_is_trained_and_that_is_said(tmp_path: Path) -
     assert "ondol_prompt_spec" not in config
     result = train(plain, made_set(plain, tmp_path / "set", count=8), tmp_path / "out", replace(QUICK, epochs=1.0))
     assert "text after the cursor is not used" in result.notes[0]
+
+
+def test_a_gguf_file_is_trained_as_its_safetensors_are(tmp_path: Path) -> None:
+    pytest.importorskip("gguf", reason="gguf is not installed: training on GGUF files is NOT tested")
+    from lsp_server.weights.gguf_writer import write_model
+    from tests.support.models import write_split_folder
+
+    folder = write_split_folder(tmp_path / "plain", initializer_range=0.08)
+    file = tmp_path / "model.f32.gguf"
+    write_model(open_folder(folder), file)
+    losses = []
+    for base in (folder, file):
+        made = made_set(base, tmp_path / f"set-{base.name}", count=16)
+        result = train(base, made, tmp_path / f"out-{base.name}", replace(QUICK, epochs=1.0, threads=1))
+        losses.append(result.validation_first)
+        assert read_folder(tmp_path / f"out-{base.name}", open_folder(base).tensors).pairs
+    assert losses[0] == pytest.approx(losses[1], rel=2e-2)
 
 
 @pytest.mark.slow

@@ -1,0 +1,233 @@
+"""Teaches a base to fill middles: adds the tokens, trains their rows and a LoRA, and checks that middles end.
+
+The result is a base of its own, next to the registry of the repository. It is written only if it is better: more of the
+held-out middles end, and at least half of them. Nothing that serves is changed; the user names the new base.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from finetune.commits.stages import SILENT, ProgressReporter
+from finetune.dataset.build import Manifest
+from finetune.dataset.filters import Filter
+from finetune.dataset.prompts import Prompts
+from finetune.dataset.samples import RawSample
+from finetune.dataset.shards import TRAIN, VALIDATION, Shards, write_manifest
+from finetune.evaluation.machine import machine
+from finetune.nightly.job import training_base
+from finetune.nightly.options import NightlyOptions
+from finetune.nightly.report import Report
+from finetune.nightly.reported_run import reported_run
+from finetune.teaching.sources import installed_texts, own_texts, spans_of
+from finetune.teaching.taught_base import finished, with_new_tokens
+from finetune.training import train
+from finetune.training.options import NEW_ROWS, Progress, TrainingOptions
+from indexer import fsio
+from indexer.config import Settings
+from indexer.data_layout import nightly_work_directory, taught_base_directory
+from indexer.prompt.renderer import PROMPT_FORMAT, PromptInput
+from indexer.storage.generations import explained
+from lsp_server.backends.base import Limits
+from lsp_server.weights.base_model import open_folder
+
+TAUGHT: Final = "taught"
+NOT_TAUGHT: Final = "kept"
+
+TRAINING_SHARE: Final = 0.75
+"""Share of a limited run that training may take; the rest is for the set and the checks."""
+
+CHECKED: Final = 40
+"""Held-out middles that are written before and after."""
+
+HELD_OUT_SHARE: Final = 8
+"""Of a small set no more than one in this number of middles is held out."""
+
+OWN_SHARE: Final = 0.4
+MAX_TOKENS: Final = 512
+LEARNING_RATE: Final = 1e-3
+LEAST_ENDED: Final = 0.5
+_DOING: Final = "work of this run"
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """How well a base fills held-out middles: shares that end by themselves and that are exactly the author's text."""
+
+    ended: float
+    exact: float
+    count: int
+
+
+def teach(
+    root: Path,
+    settings: Settings,
+    options: NightlyOptions,
+    reporter: ProgressReporter = SILENT,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> dict[str, Any]:
+    """Teach the base of the settings to fill middles; return the report, which is also written to disk.
+
+    :raises OndolError: the base fills middles already, or cannot be trained; nothing has changed.
+    """
+    return reported_run(root, settings, lambda report: _Teaching(root, settings, options, report, reporter, say).run())
+
+
+class _Teaching:
+    """One run."""
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        options: NightlyOptions,
+        report: Report,
+        reporter: ProgressReporter,
+        say: Callable[[str], None],
+    ) -> None:
+        self.root, self.settings, self.options = root, settings, options
+        self.report, self.reporter, self.say = report, reporter, say
+        self.base = training_base(settings)
+        self.work = nightly_work_directory(settings, root) / "teaching"
+        self.started = time.monotonic()
+
+    def run(self) -> None:
+        """Go from the base to the taught base; the report holds the result."""
+        train.require_torch()
+        target = taught_base_directory(self.settings, self.root, f"{self.base.name}-fim")
+        self.report.add(base={"name": self.base.name, "identity": self.base.identity}, machine=machine())
+        with explained(self.work, _DOING):
+            fsio.remove_tree(self.work)
+            fsio.make_directories(self.work)
+            grown = self.work / "grown"
+            added = with_new_tokens(self.base, grown)
+            held_out = self._build(grown)
+            self.reporter.phase("writing held-out middles before", 0, 0)
+            before = self._skill(grown, held_out)
+            gc.collect()
+            options = self._options(added)
+            result = train.train(grown, self.work / "set", self.work / "adapter", options, None, self._report_step)
+            gc.collect()
+            self._finish(grown, added)
+            self.reporter.phase("writing held-out middles after", 0, 0)
+            after = self._skill(self.work / "taught", held_out)
+            self.report.training(result, options, None)
+            better = after.ended >= LEAST_ENDED and after.ended > before.ended
+            if better:
+                fsio.remove_tree(target)
+                fsio.make_directories(target.parent)
+                fsio.rename(self.work / "taught", target)
+            fsio.remove_tree(self.work)
+        self._conclude(before, after, target if better else None)
+
+    def _build(self, folder: Path) -> list[RawSample]:
+        """Write the data set; return the middles of its held-out files."""
+        base, seed = open_folder(folder), self.options.seed
+        limit = min(MAX_TOKENS, base.context, self.options.training.max_length)
+        prompts, refuses = Prompts(base, self.root.name, limit, 1.0, seed), Filter(seed).refuses
+        shards = Shards(self.work / "set")
+        wanted = self.options.dataset.max_samples
+        own = list(islice(spans_of(own_texts(self.root, self.settings, seed), seed), round(wanted * OWN_SHARE)))
+        public = islice(spans_of(installed_texts(self.settings, seed), seed), wanted - len(own))
+        held_out: list[RawSample] = []
+        files = {VALIDATION: set[str](), TRAIN: set[str]()}
+        languages: dict[str, int] = {}
+        tokens = 0
+        for number, raw in enumerate(_mixed(own, list(public))):
+            self.reporter.phase("writing samples", number, wanted)
+            if refuses(raw) is not None:
+                continue
+            sample = prompts.sample(raw)
+            if isinstance(sample, str):
+                continue
+            fresh = raw.path not in files[TRAIN] and len(held_out) < min(CHECKED, max(4, wanted // HELD_OUT_SHARE))
+            split = VALIDATION if raw.path in files[VALIDATION] or fresh else TRAIN
+            files[split].add(raw.path)
+            held_out += [raw] if split == VALIDATION and fresh else []
+            shards.add(split, sample.as_json())
+            languages[raw.language] = languages.get(raw.language, 0) + 1
+            tokens += len(sample.ids)
+        digest = shards.finish()
+        manifest = Manifest(
+            commits=0,
+            samples=shards.counts[TRAIN],
+            tokens=tokens,
+            left_out={},
+            languages=languages,
+            sha256=digest,
+            paths={},
+            until="",
+            base=base.identity,
+            prompt={"format": PROMPT_FORMAT, "spec": base.spec.name},
+            validation=shards.counts[VALIDATION],
+            files=shards.files,
+        )
+        write_manifest(self.work / "set", manifest.to_json())
+        self.report.add(taught_on={"samples": manifest.samples, "tokens": tokens, "languages": languages})
+        self.say(f"{manifest.samples:,} middles in {len(languages)} languages, {len(held_out)} held-out ones")
+        return held_out
+
+    def _options(self, added: tuple[int, ...]) -> TrainingOptions:
+        minutes = self.options.max_minutes
+        left = None if minutes is None else minutes * TRAINING_SHARE - (time.monotonic() - self.started) / 60
+        return replace(
+            self.options.training,
+            max_minutes=None if left is None else max(0.2, left),
+            seed=self.options.seed,
+            max_length=min(MAX_TOKENS + 64, self.options.training.max_length),
+            tokens_per_step=min(4096, self.options.training.tokens_per_step),
+            learning_rate=max(LEARNING_RATE, self.options.training.learning_rate),
+            rows_per_batch=1,
+            new_tokens=added,
+        )
+
+    def _report_step(self, step: Progress) -> None:
+        self.reporter.phase(f"training: loss {step.loss:.3f}", step.step, step.steps)
+
+    def _finish(self, grown: Path, added: tuple[int, ...]) -> None:
+        from safetensors.torch import load_file
+
+        adapter = self.work / "adapter"
+        finished(grown, adapter, load_file(adapter / NEW_ROWS), added, self.work / "taught")
+
+    def _skill(self, folder: Path, middles: list[RawSample]) -> Skill:
+        """Write held-out middles with a base."""
+        from lsp_server.backends.torch_backend import TorchBackend
+
+        backend = TorchBackend(folder, MAX_TOKENS, threads=self.options.training.threads)
+        ended = exact = 0
+        try:
+            for raw in middles:
+                wanted = backend.folder.vocabulary.encode(raw.middle)
+                limits = Limits(max_tokens=len(wanted) + 24, single_line=False, max_lines=1000)
+                made = backend.generate(backend.render(PromptInput(raw.path, raw.prefix, raw.suffix)), limits)
+                ended += made.reason == "end"
+                exact += made.reason == "end" and made.text.rstrip() == raw.middle.rstrip()
+        finally:
+            backend.close()
+        count = max(1, len(middles))
+        return Skill(round(ended / count, 4), round(exact / count, 4), len(middles))
+
+    def _conclude(self, before: Skill, after: Skill, target: Path | None) -> None:
+        training = self.report.document["training"]
+        loss = f"loss on held-out middles {training['validation_first']} to {training['validation_last']}"
+        shares = f"{before.ended:.0%} to {after.ended:.0%} of {after.count} end, "
+        shares += f"{before.exact:.0%} to {after.exact:.0%} exact"
+        self.report.add(skill={"before": asdict(before), "after": asdict(after)})
+        if target is None:
+            why = f"fewer than {LEAST_ENDED:.0%} of the middles end"
+            self.report.add(status=NOT_TAUGHT, summary=f"not taught: {why} ({shares}; {loss})", reasons=[why])
+            return
+        self.report.add(
+            status=TAUGHT, taught_base=str(target), summary=f"taught: {shares}; {loss}; set base_model = {target}"
+        )
+
+
+def _mixed(one: list[RawSample], other: list[RawSample]) -> list[RawSample]:
+    """Return both lists merged in proportion, so that a training that is cut short has seen both."""
+    places = [((number + 0.5) / len(found), raw) for found in (one, other) for number, raw in enumerate(found)]
+    return [raw for _, raw in sorted(places, key=lambda pair: pair[0])]
