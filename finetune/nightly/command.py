@@ -120,7 +120,7 @@ def finetune(
 
 def _teaching(*arguments: Any) -> dict[str, Any]:
     """Teach a base to fill middles; the arguments are those of ``run_nightly_job``."""
-    from finetune.teaching.teach import teach
+    from finetune.nightly.teach import teach
 
     return teach(*arguments)
 
