@@ -4,10 +4,12 @@ Only safetensors are read, no code from a model's folder is run, and nothing is 
 """
 
 import importlib.util
+import io
 import json
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -155,16 +157,18 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    os.environ["TQDM_DISABLE"] = "1"  # the conversion of a GGUF file draws a bar of its own
     device = pick_device()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            **_files(folder),
-            local_files_only=True,
-            trust_remote_code=False,
-            attn_implementation="sdpa",
-            **_precision(folder, options, device),
-        )
+        with (
+            nullcontext() if folder.weights else redirect_stderr(io.StringIO())
+        ):  # a GGUF file's conversion draws a bar
+            model = AutoModelForCausalLM.from_pretrained(
+                **_files(folder),
+                local_files_only=True,
+                trust_remote_code=False,
+                attn_implementation="sdpa",
+                **_precision(folder, options, device),
+            )
     except torch.OutOfMemoryError as error:
         raise UserError(
             "the GPU has no memory left for the base model",

@@ -24,7 +24,7 @@ from lsp_server.weights.adapter_registry import current_number
 from lsp_server.weights.base_model import open_folder
 from tests.support import console, indexes, repositories
 from tests.support.commit_histories import commit, growing
-from tests.support.models import write_folder
+from tests.support.models import write_folder, write_split_folder
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -90,6 +90,25 @@ def test_a_run_trains_replays_every_system_and_keeps_back_what_is_no_better(tmp_
     assert plan.startswith("repo: 40 samples and 8 cursors ") and ", done by " in plan
     assert ", not promoted: " in verdict
     assert adapter_registry_writer.versions(where)[-1].number == 2
+
+
+def test_a_run_with_a_gguf_file_trains_on_it_and_replays_on_llama_cpp(tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: runs with a GGUF base are NOT tested")
+    pytest.importorskip("gguf", reason="gguf is not installed: runs with a GGUF base are NOT tested")
+    from lsp_server.weights.gguf_writer import write_model
+
+    file = tmp_path / "model.f16.gguf"
+    write_model(open_folder(write_split_folder(tmp_path / "plain")), file)
+    root, data = growing(tmp_path / "repo", 20, files=8), tmp_path / "data"
+    done = finetune(root, data, file, "--json", "--max-minutes", "3", threads=1)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    report = json.loads(done.stdout)
+    assert report["status"] == "kept", report["reasons"]
+    engines = report["replay"]["engines"]
+    assert all(one["runs_on"].startswith("llama.cpp") for name, one in engines.items() if name != "retrieval")
+    assert engines["adapter+retrieval"]["adapter"] and not engines["base+retrieval"]["adapter"]
+    where = registry_directory(indexes.settings(data), root)
+    adapter_registry_writer.verify(where, 1, open_folder(file))
 
 
 def test_a_better_adapter_is_promoted_and_the_next_run_compares_with_it(
