@@ -196,11 +196,11 @@ def test_no_module_is_named_after_nothing_and_none_reads_pickles() -> None:
 def test_no_module_takes_the_place_of_one_of_the_standard_library() -> None:
     """A folder on ``sys.path`` with a ``types.py`` would hide Python's own module, so these four may never stand there.
 
-    Only two files are run by their path, which puts their folders on ``sys.path``: the page of the dashboard (by streamlit) and
-    the worker of training (by accelerate). Nothing changes ``sys.path``.
+    Only one file is run by its path, which puts its folder on ``sys.path``: the worker of training (by accelerate). Nothing
+    changes ``sys.path``.
     """
     allowed = {"indexer/types", "lsp_server/types", "indexer/secrets", "indexer/repository/encodings"}
-    on_path = {"finetune/dashboard", "finetune/training"}
+    on_path = {"finetune/training"}
     places = {path.relative_to(ROOT).with_suffix("") for path in MODULES}
     places |= {folder for place in places for folder in place.parents}
     shadowing = {place.as_posix() for place in places if place.name in sys.stdlib_module_names}
@@ -281,7 +281,7 @@ def test_every_dependency_has_its_line() -> None:
     assert not {name for name in names if f"`{name}`" not in page and not name.startswith("tree-sitter-")}
 
 
-MODEL_PACKAGES = {"torch", "transformers", "peft", "accelerate", "streamlit", "bitsandbytes"}
+MODEL_PACKAGES = {"torch", "transformers", "peft", "accelerate", "starlette", "uvicorn", "bitsandbytes"}
 
 
 def test_tests_that_need_torch_have_the_marker_that_runs_them() -> None:

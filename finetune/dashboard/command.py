@@ -1,21 +1,14 @@
-"""The command ``ondol dashboard``: serves a web page with figures, on this machine only.
-
-It starts Streamlit on a loopback address, with Streamlit's telemetry off. The page itself is ``page.py``.
-"""
+"""The command ``ondol dashboard``: serves web pages with figures, to this user's browser only."""
 
 import importlib.util
-import os
-from collections.abc import Mapping
+import webbrowser
 from pathlib import Path
-from typing import Any
 
 import click
 
 from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import UserError
 from indexer.installation import install_command
-
-LOOPBACK = "127.0.0.1"
 
 
 @click.command(epilog="Example: ondol dashboard ~/product --port 8501")
@@ -31,39 +24,37 @@ LOOPBACK = "127.0.0.1"
 @click.option("--open", "browse", is_flag=True, help="Open a browser.")
 @data_dir_option
 def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool, data_dir: Path | None) -> None:
-    """Serve a web page with figures of nightly runs, adapters and suggestions.
+    """Serve web pages with figures of nightly runs, adapters and suggestions.
 
-    Only this machine can reach the page, and the page sends nothing anywhere.
+    Only a browser on this machine that was given the printed address can read them. They load nothing from elsewhere.
     """
-    from indexer.data_layout import repository_directory
     from indexer.repository import git
 
     root = git.find_root(repo)
     settings = settings_for(root, data_dir)
-    if importlib.util.find_spec("streamlit") is None:
-        raise UserError("streamlit is not installed", f"run: {install_command('dashboard')}")
-    from streamlit.web import bootstrap
+    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
+        raise UserError("the dashboard's packages are not installed", f"run: {install_command('dashboard')}")
+    from finetune.dashboard.figures import Figures
+    from finetune.dashboard.server import LOOPBACK, Dashboard, serve
 
-    page = Path(__file__).parent / "page.py"
-    arguments = [str(root), str(settings.data_dir), *(str(path.absolute()) for path in evaluations)]
-    os.chdir(
-        repository_directory(settings, root)
-    )  # Streamlit reads settings from the current folder, which must not be the repository's
-    chosen = options(port, browse=browse)
-    bootstrap.load_config_options(flag_options=dict(chosen))
-    click.echo(f"http://{LOOPBACK}:{port}")
-    bootstrap.run(str(page), False, arguments, dict(chosen))
+    _require_free(LOOPBACK, port)
+    shown = Dashboard(Figures(root, settings, tuple(path.absolute() for path in evaluations)), port)
+    click.echo(shown.address)
+    if browse:
+        webbrowser.open(shown.address)
+    serve(shown, port)
 
 
-def options(port: int, *, browse: bool) -> Mapping[str, Any]:
-    """Return options that override Streamlit's own files: loopback, no telemetry, no watched files."""
-    return {
-        "server_address": LOOPBACK,
-        "server_port": port,
-        "server_headless": not browse,
-        "server_fileWatcherType": "none",
-        "browser_serverAddress": LOOPBACK,
-        "browser_gatherUsageStats": False,
-        "client_toolbarMode": "minimal",
-        "global_developmentMode": False,
-    }
+def _require_free(host: str, port: int) -> None:
+    """Say that a port is taken before the address is printed.
+
+    :raises UserError: another program listens there.
+    """
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(f"port {port} is taken", "choose another one with --port") from error

@@ -80,7 +80,8 @@ def _armoured(text: str) -> list[Span]:
         if end is not None:
             used.add(end)
             if is_key_body(text[start:end]):
-                spans.append((start, end))
+                last = _line_start(text, end)  # what stands before the armour on its line is no key
+                spans.append((start, last if start < last and end - last < 24 else end))
                 continue
         line = text.find("\n", start, limit)
         stop = _lines_from(text, line + 1, limit) if line >= 0 else limit

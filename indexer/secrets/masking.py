@@ -103,7 +103,7 @@ def may_show_far(path: str, text: str, part: Span) -> bool:
 def values_of(text: str, spans: Iterable[Span]) -> set[str]:
     """The secrets of one line that are long enough to be masked wherever they stand."""
     values = {text[start:end] for start, end in spans if LEAST_SPREAD <= end - start <= 512}
-    return {value for value in values if "\n" not in value and COVER not in value and " " not in value}
+    return {value for value in values if not any(sign in value for sign in ("\n", " ", "%", COVER))}
 
 
 def spread(text: str, values: Iterable[str], start: int = 0, end: int | None = None) -> Iterator[Span]:
@@ -149,7 +149,8 @@ def _announced(words: bytes) -> set[str]:
     for literals, pattern in formats.FORMATS:
         for literal in literals:
             if literal in lines:
-                values.update(match.group(0) for match in pattern.finditer(lines))
+                found = (match.group(0) for match in pattern.finditer(lines))
+                values.update(value for value in found if "XXXXXX" not in value.upper())
                 break
     for run in words.translate(_BASE64_BYTES).split():
         if len(run) >= 24 and not run.islower() and _hides_secret(word := run.decode("ascii")):

@@ -44,7 +44,7 @@ _ABOUT_NAME = re.compile(
     r"(?:name|names|id|ids|type|kind|url|uri|path|file|dir|field|length|len|size|param|parameter|header|prefix|suffix"
     r"|policy|label|hint|error|message|msg|text|title|regex|pattern|format|class|selector|column|table|env|var|arn"
     r"|algorithm|alg|method|mode|scheme|provider|endpoint|page|view|route|form|input|element|button|icon|version"
-    r"|pem|crt|cert|csr|json|txt|expiry|expires|expired|ttl|count|limit|index|style|color|ref|fingerprint|exchange|map|set|list|event)$"
+    r"|pem|crt|cert|csr|json|txt|expiry|expires|expired|expires_at|created_at|updated_at|ttl|count|limit|index|style|color|ref|fingerprint|exchange|map|set|list|event)$"
 )
 
 # Placeholders for a secret.
@@ -52,7 +52,8 @@ _STAND_IN = re.compile(
     r"example|sample|dummy|placeholder|your|change.?me|replace|insert|redacted|xxxx|\*\*\*|\.\.\.|todo|fixme|deadbeef"
     r"|12345678|abcdefgh|abcd1234|aaaaa|00000000|11111111|<\w+>|\$\{|\{\{|\{[a-z_]*\}|%\(\w+\)|^\$|#\{|\benv\b|getenv"
     r"|undefined|^\w{0,6}(?:password|passwd|secret)\d{0,4}!?$|^test\w{0,4}$|^(?:my|foo|bar)[a-z_-]*\d{0,4}$"
-    r"|^(?:user|admin|root)\d*$|^(?:true|false|null|none|nil)\W*$|^[\w.+-]+@[\w-]+(?:\.[\w-]+)*$|%[A-Z_]{3,}|/\d{8}/",
+    r"|^(?:user|admin|root)\d*$|^(?:true|false|null|none|nil)\W*$"
+    r"|://|\ba-z|A-Z0-9|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@[\w-]+(?:\.[\w-]+)*$|%[A-Z_]{3,}|/\d{8}/",
     re.IGNORECASE,
 )
 # Marks of code inside a value; a long random value may hold them by chance.
@@ -104,7 +105,7 @@ def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
 
     :param least: the least number of characters of a random value.
     """
-    value = value[:_JUDGED]
+    value = value.rstrip(",;")[:_JUDGED]
     if len(value) < 6 or is_stand_in(value) or _TECHNICAL.match(value):
         return False
     if (code := _CODE.findall(value)) and (len(value) < 32 or len(code) > 1):
@@ -180,6 +181,8 @@ def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:
 
     :param attached: whether the value follows the assignment sign directly.
     """
+    if value.startswith(("+", "-", "?")):
+        return False  # ${NAME:+value} of shells
     digits = sum(c.isdigit() for c in value)
     sure = (attached and (kind == "password" or digits >= 2)) or _is_no_name(value)
     if attached and kind == "password" and len(value) >= 8 and _SIGNS.search(value) and is_secret_value(value, kind):

@@ -1,51 +1,148 @@
-"""The web page shows the stored figures, listens on a loopback address only, and sends no telemetry."""
+"""The pages show the stored figures, over HTTP, to the browser that was given the token, and to nothing else."""
 
+import http.client
 import json
+import re
 import socket
 import subprocess
-import sys
 import time
-import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytest.importorskip("streamlit", reason="streamlit is not installed: the web page is NOT tested")
+pytest.importorskip("starlette", reason="starlette is not installed: the web page is NOT tested")
+pytest.importorskip("uvicorn", reason="uvicorn is not installed: the web page is NOT tested")
 
-from streamlit.testing.v1 import AppTest
-
-from finetune.dashboard import command as dashboard
 from finetune.nightly.promotion import BASE, CANDIDATE
-from indexer.data_layout import (
-    registry_directory,
-    repository_directory,
-)
+from indexer.data_layout import registry_directory, repository_directory
 from lsp_server.weights import adapter_registry_writer
 from tests.support import console, indexes, repositories
 from tests.support.adapters import trained_adapter, version_record
 
 pytestmark = pytest.mark.model
-
-PAGE = Path(dashboard.__file__).parent / "page.py"
-
-
-def opened(root: Path, data: Path, *more: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(sys, "argv", [str(PAGE), str(root), str(data), *map(str, more)])
-    return AppTest.from_file(str(PAGE), default_timeout=60).run()
+PAGES = ("/", "/use", "/nights", "/models", "/replay")
 
 
-def test_an_empty_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = opened(repositories.repository(tmp_path / "repo"), tmp_path / "data", monkeypatch=monkeypatch)
-    assert not page.exception
-    assert [one.value for one in page.metric] == ["none", "-", "-"]
+@dataclass
+class Served:
+    port: int
+    token: str
+    process: "subprocess.Popen[str]"
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            named = {key.replace("_", "-"): value for key, value in headers.items()}
+            connection.request(method, path, headers=named)
+            answer = connection.getresponse()
+            fields = {key.lower(): value for key, value in answer.getheaders()}
+            return answer.status, fields, answer.read().decode()
+        finally:
+            connection.close()
+
+    def page(self, path: str) -> str:
+        """A page, as the browser that has the cookie gets it."""
+        status, _, text = self.get(path, Cookie=f"ondol-{self.port}={self.token}")
+        assert status == 200, text
+        return text
+
+
+@contextmanager
+def serving(root: Path, data: Path, *more: str | Path) -> Iterator[Served]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [console.SCRIPT, "dashboard", root, "--port", str(port), "--data-dir", data, *more]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        found = re.fullmatch(rf"http://127\.0\.0\.1:{port}/\?token=([\w-]{{40,}})", address)
+        assert found, address
+        served = Served(port, found[1], process)
+        for _ in range(240):
+            try:
+                served.get("/")
+                break
+            except OSError:
+                assert process.poll() is None
+                time.sleep(0.25)
+        yield served
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("dashboard")
+    with serving(repositories.repository(folder / "repo"), folder / "data") as served:
+        yield served
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_an_empty_page_says_what_to_run(empty: Served, path: str) -> None:
+    text = empty.page(path)
+    assert "<h1>repo: " in text
+    assert re.search(r"`ondol [a-z]+|open a file of this repository", text)
+
+
+def test_the_token_opens_the_pages_and_nothing_else_does(empty: Served) -> None:
+    status, fields, _ = empty.get(f"/?token={empty.token}")
+    assert (status, fields["location"]) == (303, "/")
+    cookie = fields["set-cookie"]
+    assert "HttpOnly" in cookie and "samesite=strict" in cookie.lower() and empty.token in cookie
+    for path in (*PAGES, "/style.css", "/?token=wrong", f"/?token={empty.token[:-1]}"):
+        status, _, text = empty.get(path)
+        assert status == 403 and "repo" not in text
+    assert empty.get("/", Cookie=f"ondol-{empty.port}=wrong")[0] == 403
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "localhost", "evil.example:{port}", "[::1]:{port}"])
+def test_a_foreign_host_gets_nothing(empty: Served, host: str) -> None:
+    own = {"Cookie": f"ondol-{empty.port}={empty.token}", "Host": host.format(port=empty.port)}
+    for path in ("/", f"/?token={empty.token}", "/style.css"):
+        status, fields, text = empty.get(path, **own)
+        assert status == 421 and "set-cookie" not in fields and "repo" not in text
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:{port}", "http://127.0.0.1:1"])
+def test_a_foreign_origin_gets_nothing(empty: Served, origin: str) -> None:
+    own = {"Cookie": f"ondol-{empty.port}={empty.token}", "Origin": origin.format(port=empty.port)}
+    status, fields, text = empty.get("/", **own)
+    assert status == 403 and "access-control-allow-origin" not in fields and "repo" not in text
+
+
+def test_nothing_can_be_changed_or_loaded_from_elsewhere(empty: Served) -> None:
+    own = {"Cookie": f"ondol-{empty.port}={empty.token}"}
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
+        assert empty.get("/", method, **own)[0] == 405
+    status, fields, text = empty.get("/", **own)
+    assert status == 200
+    assert "default-src 'none'" in fields["content-security-policy"]
+    assert fields["referrer-policy"] == "no-referrer"
+    assert "server" not in fields
+    assert "://" not in text and "<script" not in text
+    assert "://" not in empty.page("/style.css").replace("http://www.w3.org", "")
+    assert empty.get("/none", **own)[0] == 404
+
+
+def test_only_this_machine_reaches_it(empty: Served) -> None:
+    listening = Path(f"/proc/{empty.process.pid}/net/tcp")
+    if not listening.exists():
+        pytest.skip("there is no /proc")
+    for name, loopback in (("tcp", "0100007F"), ("tcp6", "00000000000000000000000001000000")):
+        rows = [line.split()[1] for line in listening.with_name(name).read_text().splitlines()[1:]]
+        assert {one.split(":")[0] for one in rows if int(one.split(":")[1], 16) == empty.port} <= {loopback}
 
 
 @pytest.mark.parametrize("key", ["systems", "arms"], ids=["present", "version before"])
-def test_nightly_runs_versions_statistics_and_a_replay(
-    tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch, key: str
-) -> None:
-    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+def test_nightly_runs_versions_statistics_and_a_replay(tmp_path: Path, base: Any, key: str) -> None:
+    root, data = repositories.repository(tmp_path / "repo\u202e"), tmp_path / "data"
     settings = indexes.settings(data)
     folder = repository_directory(settings, root)
     gain = {"value": 0.031, "low": 0.012, "high": 0.05, "count": 400}
@@ -57,51 +154,23 @@ def test_nightly_runs_versions_statistics_and_a_replay(
     adapter_registry_writer.promote(where, 1, base)
     figures = {name: {"overall": {"exact": {"value": value}}} for name, value in ((BASE, 0.2), (CANDIDATE, 0.25))}
     (folder / "nights").mkdir()
-    run = {"made": "2026-11-21", "status": "promoted", "summary": "good", "replay": {key: figures}}
+    run = {"made": "2026-11-21", "status": "promoted", "summary": "good <b>", "replay": {key: figures}}
     (folder / "nights" / "1.json").write_text(json.dumps(run))
     (folder / "nights" / "2.json").write_text("{")
     shown = {"time": 1.0, "event": "shown", "id": "a", "language": "python", "engine": "copy"}
     (folder / "stats.jsonl").write_text(json.dumps(shown) + "\n" + json.dumps({**shown, "event": "accepted"}) + "\n")
     (tmp_path / "eval.json").write_text(json.dumps({"repository": "repo", "cases": 7, key: figures}))
     (tmp_path / "other.json").write_text("[]")
-    page = opened(root, data, tmp_path / "eval.json", tmp_path / "other.json", monkeypatch=monkeypatch)
-    assert not page.exception
-    assert [one.value for one in page.metric][:3] == ["version 1", "25.0 %", "+3.1"]
-    tables = [one.value.to_dict("records") for one in page.dataframe]
-    assert [one["status"] for one in tables[0]] == ["unreadable", "promoted"]
-    assert (tables[1][0]["version"], tables[1][0]["verdict"]) == (1, "promoted")
-    assert tables[2][-1]["accepted"] == 1
-    assert tables[3] == [{"figure": "exact rest of line", BASE: "20.0 %", CANDIDATE: "25.0 %"}]
-    assert page.metric[2].label == "gain over the base, in points (95 % interval 1.2 to 5.0)"
-    assert len(page.error) == 1
-
-
-def test_only_this_machine_reaches_it(tmp_path: Path) -> None:
-    root = repositories.repository(tmp_path / "repo")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (root / ".streamlit").mkdir()
-    (root / ".streamlit" / "config.toml").write_text(
-        '[server]\naddress = "0.0.0.0"\n[browser]\ngatherUsageStats = true\n'
-    )
-    command = [console.SCRIPT, "dashboard", root, "--port", str(port), "--data-dir", tmp_path / "data"]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        for _ in range(120):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
-                    assert answer.read() == b"ok"
-                break
-            except OSError:
-                assert process.poll() is None, process.stdout and process.stdout.read()
-                time.sleep(0.5)
-        else:
-            pytest.fail("it does not answer")
-        listening = Path(f"/proc/{process.pid}/net/tcp")
-        if listening.exists():
-            rows = [line.split()[1] for line in listening.read_text().splitlines()[1:]]
-            assert {one.split(":")[0] for one in rows if int(one.split(":")[1], 16) == port} == {"0100007F"}
-    finally:
-        process.terminate()
-        process.wait()
+    with serving(root, data, "--eval", tmp_path / "eval.json", "--eval", tmp_path / "other.json") as served:
+        overview = served.page("/")
+        for said in ("version 1", "25.0 %", "+3.1", "95 % interval 1.2 to 5.0"):
+            assert said in overview
+        assert "\u202e" not in overview and "\\u202e" in overview
+        nights = served.page("/nights")
+        assert nights.index("unreadable") < nights.index("2026-11-21")
+        assert "good &lt;b&gt;" in nights and "<svg" in nights
+        models = served.page("/models")
+        assert "promoted" in models and "accepted_share" not in served.page("/use")
+        assert "<td>100.0 %</td>" in served.page("/use")
+        replay = served.page("/replay")
+        assert "20.0 %" in replay and "other.json is not a report" in replay
