@@ -6,7 +6,7 @@ from indexer.cli import command_line
 from lsp_server import cli
 
 COMMANDS: Final = {
-    "demo": ("finetune.evaluation.demo_command:demo", "Index, serve and show real completions, in one command."),
+    "demo": ("finetune.evaluation.demo_command:demo", "Type lines of the last commits again and show what is saved."),
     **cli.COMMANDS,
     "eval": ("finetune.evaluation.command:evaluate", "Replay commits: what the completions would have done."),
     "finetune": ("finetune.nightly.command:finetune", "Make the model better from the newest commits, e.g. from cron."),

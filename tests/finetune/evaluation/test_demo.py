@@ -1,21 +1,23 @@
-"""``ondol demo``: real completions of the real server, counted whether right, wrong or silent."""
+"""``ondol demo``: lines of the last commits typed again, counted whether anything was saved or not."""
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from finetune.evaluation.demo import DemoResult, ShownCompletion
+from finetune.evaluation.demo import DemoResult, PlayedHunk, Step
 from finetune.evaluation.demo_command import report
-from finetune.evaluation.metrics import is_beginning
-from tests.support.console import finished, printed
+from tests.support.console import SCRIPT, environment, finished, printed
 from tests.support.repositories import git
 from tests.support.shop import shop
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("history", [True, False], ids=["with history", "without git"])
-def test_every_asked_cursor_is_counted(tmp_path: Path, history: bool) -> None:
+def test_every_drawn_hunk_is_shown_and_counted(tmp_path: Path, history: bool) -> None:
     root = shop(tmp_path / "shop", history=history)
     before = sorted(path.relative_to(root) for path in root.rglob("*"))
     result = json.loads(printed(tmp_path, "demo", str(root), "--count", "3", "--json"))
@@ -23,17 +25,41 @@ def test_every_asked_cursor_is_counted(tmp_path: Path, history: bool) -> None:
     assert ("the index leaves out 1 of its 5 files" in result["premise"]) is not history
     assert "drawn at random" in result["premise"]
     assert "(seed 1)" in result["premise"]
-    assert 0 < len(result["shown"]) <= 3
-    assert result["asked"] == len(result["shown"]) + result["silent"]
-    assert any(shown["right"] for shown in result["shown"])  # the modules repeat each other
-    for shown in result["shown"]:
-        assert shown["right"] is is_beginning(shown["ghost_text"], shown["author"])
-        assert shown["typed"] + shown["author"] in (root / shown["path"]).read_text()
+    assert 0 < len(result["hunks"]) <= 3
+    for hunk in result["hunks"]:
+        assert hunk["text"].strip() in (root / hunk["path"]).read_text()
+        start = hunk["steps"][0]["at"]
+        assert hunk["text"][:start].strip() == ""
+        assert "".join(step["taken"] for step in hunk["steps"]) == hunk["text"][start:]
+        assert all(step["ghost"].startswith(step["taken"].rstrip()) for step in hunk["steps"] if step["accepted"])
+    assert result["pressed"] < result["keys"], "the modules repeat each other"
+    assert result["wanted"] == sum(hunk["wanted"] for hunk in result["hunks"]) <= result["texts"]
     text = printed(tmp_path, "demo", str(root), "--count", "3")
-    assert f"Cursors asked: {result['asked']}." in text
-    assert f"Nothing shown: {result['silent']}." in text
+    assert result["verdict"] in text and "‹" in text
     assert sorted(path.relative_to(root) for path in root.rglob("*")) == before
     assert not list((tmp_path / "data").glob("demo-*"))
+
+
+@pytest.mark.slow
+def test_on_a_terminal_the_lines_are_seen_growing(tmp_path: Path) -> None:
+    root = shop(tmp_path / "shop", history=True)
+    main, side = pty.openpty()
+    variables = environment(tmp_path, TERM="xterm-256color", COLUMNS="100", LINES="24")
+    variables.pop("NO_COLOR", None)
+    command = [str(SCRIPT), "demo", str(root), "--count", "1"]
+    with subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=variables) as process:
+        os.close(side)
+        seen = b""
+        while True:
+            try:
+                data = os.read(main, 65536)
+            except OSError:  # the other side is closed
+                break
+            seen += data
+        assert process.wait(60) == 0, seen
+    text = seen.decode()
+    assert text.count("\x1b[2K") > 10, "frames replace each other"
+    assert "it would have saved" in text
 
 
 @pytest.mark.parametrize("kind", ["no files", "no commit", "one commit of prose", "commits of prose"])
@@ -54,18 +80,13 @@ def test_a_repository_without_code_is_one_sentence(tmp_path: Path, kind: str) ->
     assert not list((tmp_path / "data").glob("demo-*"))
 
 
-def test_verdicts_and_control_characters() -> None:
-    plain = ShownCompletion("a.py", 1, "x", "y", "z", "", 1.0, right=False, first_line_right=False, usable=False)
-    kinds = {
-        "right": {"right": True, "first_line_right": True, "usable": True},
-        "first line right": {"first_line_right": True, "usable": True},
-        "first token right": {"usable": True},
-        "wrong": {},
-    }
-    fields = {name: getattr(plain, name) for name in plain.__slots__}
-    shown = [ShownCompletion(**{**fields, **one, "ghost_text": "\x1b[2J"}) for one in kinds.values()]
-    text = report(DemoResult("Premise.", shown, asked=7, silent=3, milliseconds=2.0), colour=False)
-    assert [line.split("file  ")[1] for line in text.splitlines() if "from the open file" in line] == list(kinds)
-    assert "Cursors asked: 7. Completion shown: 4. Nothing shown: 3." in text
-    assert "Of the 4 shown, 1 are what the author wrote next." in text
+def test_what_nobody_wanted_is_said_and_control_characters_do_nothing() -> None:
+    steps = [Step(0, "", "x", False), Step(1, "\x1b[2J", "\x1b[2J", True)]
+    hunks = [PlayedHunk("a\x1b.py", 4, "x\x1b[2J", steps, keys=5, pressed=2, texts=3, wanted=1)]
+    text = report(DemoResult("Premise.", hunks), colour=False)
+    assert "\\x1b.py:4  3 of 5 keys saved" in text
+    assert "   | x‹\\x1b[2J›" in text
+    assert "it would have saved 60% of 5 keys. 3 texts appeared; 1 of them were taken, 2 were not wanted." in text
     assert "\x1b" not in text
+    silent = [PlayedHunk("a.py", 1, "x", steps[:1], keys=1, pressed=1, texts=0, wanted=0)]
+    assert "It showed nothing" in DemoResult("Premise.", silent).verdict()
