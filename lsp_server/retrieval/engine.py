@@ -106,6 +106,7 @@ class RetrievalEngine:
         self._ranker = Ranker(trees)
         self._fitter = Fitter()
         self._maker = SuggestionMaker(settings, self._fitter)
+        self._second: tuple[object, dict[str, bool]] = (None, {})
         self._pending: list[Index | None] = [index]
 
     @property
@@ -205,11 +206,21 @@ class RetrievalEngine:
 
         Definitions, imports, labels, fields and keys: what is left of them becomes more probable.
         """
+        context = ranked.cursor.line_context  # kept while one types in a line
+        if self._second[0] is not context:
+            self._second = (context, {})
+        known = self._second[1]
+
+        def second(text: str) -> bool:
+            line = ranked.cursor.prefix + text
+            if line not in known:
+                known[line] = self._fitter.defined_twice(request.document, request.offset, text)
+            return known[line]
+
         for option in ranked.options[:SPELLED]:
-            if self._fitter.defined_twice(request.document, request.offset, option.text):
+            if second(option.text):
                 path = tree.path(words_of(option.text))
-                twice = (n for n in path if self._fitter.defined_twice(request.document, request.offset, tree.text[n]))
-                words = ruled_out(tree, words, next(twice, path[-1]))
+                words = ruled_out(tree, words, next((node for node in path if second(tree.text[node])), path[-1]))
         return words
 
     def _make(self, request: Request, ranked: Ranked, choice: Choice, trace: dict[str, Any]) -> Suggestion | Reason:
