@@ -98,7 +98,10 @@ class Settings:
     max_lines: int = setting(12, "Longest suggestion, in lines.", narrow=min, check=positive)
     next_edits: bool = setting(True, "Offer to repeat an edit at the other places that it fits.", narrow=_both)
     deadline_ms: int = setting(
-        100, "Time for one answer, in milliseconds; what is ready by then is shown.", check=positive
+        100,
+        "Time for one answer, in milliseconds. A request waits for a model at least so long, and longer where the "
+        "model's measured speed says that its answer is near; a copy that is sure enough waits for nothing.",
+        check=positive,
     )
     backend: str = setting(
         "retrieval",

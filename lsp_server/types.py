@@ -4,6 +4,8 @@ There are no LSP types and no index types here: ``server`` translates from and t
 to the index. Offsets are code points of ``Document.text``.
 """
 
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -85,17 +87,52 @@ class Suggestion:
     provenance: tuple[Provenance, ...] = ()
 
 
+class Later(Protocol):
+    """What a model adds to an answer, once it is there. All calls come on the engine's thread, but ``when_there``."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the request is worth keeping open."""
+        ...
+
+    def when_there(self, call: Callable[[], None]) -> None:
+        """Call a function once there is nothing to wait for, from any thread, possibly at once."""
+        ...
+
+    def finish(self, *, late: bool = False) -> "Answer":
+        """Return the whole answer: with what the model wrote, or without it where that is not there.
+
+        :param late: whether the request has waited in vain.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The engine's answer.
 
     :param reason: why it has these suggestions, or none.
     :param trace: what ``ondol explain`` prints: numbers and names of stages, text only where the user allowed it.
+    :param later: set while a model is still writing; then this is only what is known without it.
     """
 
     suggestions: tuple[Suggestion, ...]
     reason: Reason
     trace: dict[str, Any] = field(default_factory=dict)
+    later: Later | None = None
+
+
+def settled(answer: Answer, cancelled: Callable[[], bool] = lambda: False) -> Answer:
+    """Return an answer with what the model adds, waited for on this thread; for commands and replays."""
+    if answer.later is None:
+        return answer
+    there = threading.Event()
+    answer.later.when_there(there.set)
+    until = time.monotonic() + answer.later.seconds
+    while not there.wait(max(0.0, min(0.02, until - time.monotonic()))):
+        if cancelled() or time.monotonic() >= until:
+            break
+    return answer.later.finish(late=not there.is_set())
 
 
 class ModelPhase(StrEnum):

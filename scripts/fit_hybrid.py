@@ -26,7 +26,7 @@ from finetune.evaluation.replay import request_of
 from indexer.config import Settings
 from lsp_server.backends.loading import load_local
 from lsp_server.model.factory import PROMPT_TOKENS
-from lsp_server.model.hybrid_engine import likelihood
+from lsp_server.model.hybrid_engine import likelihood, score_of
 from lsp_server.model.prompt_context import IndexSource, PromptContextBuilder
 from lsp_server.model.requests import model_request
 from lsp_server.model.runner import UNHURRIED, ModelRunner
@@ -66,7 +66,10 @@ def _observe(engine: RetrievalEngine, source: ModelRunner, case: Any, rows: Rows
     source.context_builder.close(request.document.uri)
     own = answer.texts[0].split("\n")[0] if answer.texts else ""
     right = case.rest.rstrip()
-    for line, copy, score in zip(lines, copies, answer.copy_scores, strict=False):
+    for line, copy in zip(lines, copies, strict=True):
+        score = score_of(answer.judged.get(line))
+        if score is None:
+            continue
         odds = math.log(max(copy.probability, 1e-4) / max(1 - copy.probability, 1e-4))
         rows["copy"].append(([1.0, odds, likelihood(line, score), float(line == own)], line.rstrip() == right))
     if own.strip() and own not in lines and answer.line_logprob is not None:

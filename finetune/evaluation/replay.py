@@ -21,7 +21,7 @@ from finetune.evaluation.typist import TypedResult
 from indexer.languages.grammars import language_of
 from indexer.storage.reader import Index
 from indexer.text.lines import lines_of
-from lsp_server.types import Document, Engine, Request
+from lsp_server.types import Document, Engine, Request, settled
 
 
 @dataclass(slots=True)
@@ -128,10 +128,10 @@ def ask(engine: Engine, case: Case) -> Answers:
     for document in documents_of(case):
         engine.update(document)
     started = time.perf_counter()
-    invoked = engine.complete(request, _never)
+    invoked = settled(engine.complete(request, _never))
     first_ms = milliseconds(started)
     started = time.perf_counter()
-    automatic = engine.complete(replace(request, automatic=True), _never)
+    automatic = settled(engine.complete(replace(request, automatic=True), _never))
     again_ms = milliseconds(started)
     engine.close(request.document.uri)
     return Answers(invoked, automatic, first_ms, again_ms)

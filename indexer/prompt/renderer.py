@@ -8,7 +8,7 @@ that a keystroke extends the previous prompt instead of shifting it.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.errors import UserError
 from indexer.prompt.formats import PromptSpec, check
@@ -53,6 +53,18 @@ class PromptInput:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptSize:
+    """How large a prompt may be, in tokens.
+
+    :param whole: all of it. :param context: pieces of context. :param suffix: the text behind the cursor.
+    """
+
+    whole: int
+    context: int
+    suffix: int
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """A rendered prompt.
 
@@ -60,12 +72,16 @@ class Prompt:
     :param token_healing: text before the cursor that is not in ``ids``; the model has to write it first.
     :param pieces: number of context pieces in it.
     :param counts: tokens per part (``context``, ``suffix``, ``prefix``), for traces.
+    :param start: where the text before the cursor begins in it, in characters of that text.
+    :param context: the pieces in it, shortened as they are there, the most useful first.
     """
 
     ids: tuple[int, ...]
     token_healing: str
     pieces: int
     counts: Mapping[str, int]
+    start: int = 0
+    context: tuple[ContextPiece, ...] = ()
 
 
 class Renderer:
@@ -91,14 +107,29 @@ class Renderer:
         self._template = self._split(spec.template)
         self._piece = self._split(spec.piece)
 
-    def render(self, parts: PromptInput) -> Prompt:
-        """The prompt for a cursor, at most ``limit`` tokens."""
+    @property
+    def suffix_first(self) -> bool:
+        """Whether the text behind the cursor stands before the text that grows with every key, or nowhere."""
+        slots = [value for kind, value in self._template if kind == "slot"]
+        return "suffix" not in slots or slots.index("suffix") < slots.index("prefix")
+
+    def size(self, whole: int) -> PromptSize:
+        """The shares of a prompt of ``whole`` tokens, at most ``limit``."""
+        whole = min(whole, self.limit)
+        return PromptSize(whole, int(whole * self.spec.context_share), int(whole * self.spec.suffix_share))
+
+    def render(self, parts: PromptInput, size: PromptSize | None = None) -> Prompt:
+        """The prompt for a cursor, at most ``limit`` tokens.
+
+        :param size: None for as much as ``limit`` allows.
+        """
         prefix, healing = self._split_for_healing(parts.prefix)
         words = {"path": parts.path, "repository": parts.repository}
         frame = len(self._fill(self._template, {**words, "prefix": "", "suffix": ""}, {}))
-        room = max(16, self.limit - len(self.vocabulary.bos) - frame)
-        context, pieces = self._context(parts.context, int(room * self.spec.context_share))
-        suffix = self._cut_suffix(parts.suffix, int(room * self.spec.suffix_share))
+        room = max(16, min(self.limit, size.whole if size else self.limit) - len(self.vocabulary.bos) - frame)
+        shares = size or self.size(room)
+        context, pieces = self._context(parts.context, shares.context)
+        suffix = self._cut_suffix(parts.suffix, shares.suffix)
         lead = self._lead("prefix")
         start = self._prefix_start(lead, prefix, room - len(context) - len(suffix))
         slots = {"context": context, "suffix": suffix}
@@ -106,7 +137,7 @@ class Renderer:
         counts = {"context": len(context), "suffix": len(suffix)}
         counts["prefix"] = len(ids) - frame - len(context) - len(suffix)
         whole = (*self.vocabulary.bos, *ids) or self._start
-        return Prompt(whole[: self.limit], healing, pieces, counts)
+        return Prompt(whole[: self.limit], healing, len(pieces), counts, start, pieces)
 
     def _split_for_healing(self, prefix: str) -> tuple[str, str]:
         """Split the prefix where the next token may begin.
@@ -184,29 +215,32 @@ class Renderer:
                 return before[1] if before[0] == "text" else ""
         return ""
 
-    def _context(self, pieces: Sequence[ContextPiece], budget: int) -> tuple[list[int], int]:
-        """As many pieces as fit, the most useful one last (nearest to the cursor)."""
+    def _context(self, pieces: Sequence[ContextPiece], budget: int) -> tuple[list[int], tuple[ContextPiece, ...]]:
+        """As many pieces as fit, the most useful one last (nearest to the cursor), and these pieces as they fit."""
         chosen: list[list[int]] = []
+        kept: list[ContextPiece] = []
         for piece in pieces:
             if budget < _MIN_PIECE:
                 break
             ids = self._fill(self._piece, {"path": piece.path, "text": piece.text[: budget * _CHARS_PER_TOKEN]}, {})
+            fitting = piece
             if len(ids) > budget:
-                ids = self._shortened(piece, budget)
+                ids, fitting = self._shortened(piece, budget)
             if ids:
                 chosen.append(ids)
+                kept.append(fitting)
                 budget -= len(ids)
-        return [token for ids in reversed(chosen) for token in ids], len(chosen)
+        return [token for ids in reversed(chosen) for token in ids], tuple(kept)
 
-    def _shortened(self, piece: ContextPiece, budget: int) -> list[int]:
+    def _shortened(self, piece: ContextPiece, budget: int) -> tuple[list[int], ContextPiece]:
         """The first whole lines of a piece that fit, or nothing."""
         lines = piece.text[: budget * _CHARS_PER_TOKEN].splitlines(keepends=True)
         while len(lines) > 1:
             lines = lines[: max(1, len(lines) * 3 // 4)]
             ids = self._fill(self._piece, {"path": piece.path, "text": "".join(lines)}, {})
             if len(ids) <= budget:
-                return ids if len(ids) >= _MIN_PIECE else []
-        return []
+                return ids if len(ids) >= _MIN_PIECE else [], replace(piece, text="".join(lines))
+        return [], piece
 
     def _cut_suffix(self, suffix: str, budget: int) -> list[int]:
         """The first tokens of the suffix, cut after a whole line where there is one."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from indexer.prompt.renderer import Prompt, PromptInput
+from indexer.prompt.renderer import Prompt, PromptInput, PromptSize
+from lsp_server.backends.speed import Speed
 
 RESERVE: Final = 128
 """Tokens of a model's context that prompts leave free for what the model writes."""
@@ -33,6 +34,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """How likely the model finds a line, as far as its own text agreed with it.
+
+    :param ends: for each judged token, how many characters of the line are written with it.
+    :param logprobs: natural log-probability of each of these tokens, given all before; the last may be the first that
+        the model did not write.
+    :param over: log-probability that the line ends after all of it; None where the model did not come so far.
+    """
+
+    ends: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    over: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """What the model wrote.
 
@@ -46,6 +62,8 @@ class Generation:
     :param drafted: tokens proposed by drafts.
     :param accepted: drafted tokens that the model agreed with.
     :param line_logprob: log-likelihood of the first line and of its end; None when the end was not reached.
+    :param own: what is known about the first line of the text; None where a server says nothing.
+    :param judged: what is known about each draft, in their order; empty where nothing is.
     """
 
     text: str
@@ -59,6 +77,8 @@ class Generation:
     seconds: float = 0.0
     tokens: tuple[int, ...] = field(default=(), repr=False)
     line_logprob: float | None = None
+    own: Judgement | None = None
+    judged: tuple[Judgement, ...] = ()
 
 
 Cancelled = Callable[[], bool]
@@ -83,8 +103,31 @@ class Backend(Protocol):
         """For reports and traces: ``base``, ``format`` (of its prompts), ``runs_on``, ``adapter`` ("" for none)."""
         ...
 
-    def render(self, parts: PromptInput) -> Prompt:
-        """The prompt for these parts."""
+    @property
+    def speed(self) -> Speed | None:
+        """How fast the model is on this machine; None where that is not known."""
+        ...
+
+    def size(self, whole: int, suffix: int | None = None) -> PromptSize:
+        """The shares of a prompt of ``whole`` tokens.
+
+        :param suffix: limits the text behind the cursor where each key makes the model read it again.
+        """
+        ...
+
+    def render(self, parts: PromptInput, size: PromptSize | None = None) -> Prompt:
+        """The prompt for these parts.
+
+        :param size: None for as much as the model takes.
+        """
+        ...
+
+    def cached(self, prompt: Prompt) -> int:
+        """How many tokens of a prompt are computed already, from its start."""
+        ...
+
+    def prefill(self, prompt: Prompt, cancelled: Cancelled = never) -> bool:
+        """Compute a prompt for later; False where it was cancelled. What was computed by then is kept."""
         ...
 
     def generate(
@@ -104,9 +147,17 @@ class Backend(Protocol):
         ...
 
     def alternatives(
-        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never
+        self,
+        prompt: Prompt,
+        limits: Limits,
+        count: int,
+        cancelled: Cancelled = never,
+        drafts: Sequence[str] = (),
     ) -> list[Generation]:
-        """Up to ``count`` different texts, the greedy one first."""
+        """Up to ``count`` different texts, the greedy one first.
+
+        :param drafts: as in :meth:`generate`.
+        """
         ...
 
     def score(self, prompt: Prompt, texts: Sequence[str], cancelled: Cancelled = never) -> list[float] | None:

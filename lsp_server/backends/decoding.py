@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from indexer.prompt.formats import PromptSpec, closing_id, stop_ids
@@ -15,19 +16,23 @@ from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
 from lsp_server.backends.draft_length import DraftLength
 from lsp_server.backends.draft_sources import DraftSources
+from lsp_server.backends.judged_texts import JudgedTexts
+from lsp_server.backends.kept_states import KeptStates, Stateful, common
+from lsp_server.backends.speed import Speed
 from lsp_server.backends.stop_rules import StopRules
 from lsp_server.errors import BackendProblem
 
 BEST = 3
 """How many of the likeliest next tokens a model reports."""
 
-_PREFILL = 256  # prompt tokens per pass; a cancel during a long prompt waits for one pass at most
+_PASS_SECONDS = 0.1  # of a prompt's pass; a cancel during a long prompt waits for one pass at most
+_SMALLEST_PASS, _LARGEST_PASS = 32, 256  # prompt tokens per pass
 
 Predictions = tuple[list[list[int]], list[list[float]]]
 """For each of several positions the likeliest next ids, best first, and their log-probabilities."""
 
 
-class Model(Protocol):
+class Model(Stateful, Protocol):
     """A causal model with a cache of everything it was fed."""
 
     @property
@@ -46,6 +51,14 @@ class Model(Protocol):
         """The ``BEST`` likeliest of the given ids, and their log-probabilities among these ids.
 
         :param position: one of those that the last feed predicted, from 0.
+        """
+        ...
+
+    def masses(self, position: int, groups: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
+        """For each group of ids the log-probability that the next token is one of them.
+
+        :param position: one of those that the last feed predicted, from 0.
+        :param given: the ids that the token is restricted to; empty for no restriction.
         """
         ...
 
@@ -79,6 +92,8 @@ class _Run:
     drafted: int = 0
     accepted: int = 0
     line_logprob: float | None = None
+    judged: JudgedTexts | None = None
+    visible: list[str] = field(default_factory=list)
 
     def take(self, token: int, chance: float) -> bool:
         """Accept one token; True when the text ends with or before it."""
@@ -97,6 +112,7 @@ class _Run:
         if not agrees:
             self.text, self.reason = "", "held"
             return True
+        self.visible.append(visible)
         self.text = visible.rstrip("\ufffd")  # a character whose last bytes are still to come
         if "\n" in self.text:
             self._line_over(0.0)
@@ -143,11 +159,41 @@ class Decoder:
         self._fed: list[int] = []
         self._clock = clock
         self._draft_length = DraftLength()
+        self._line_ends = sorted({*vocabulary.writing("\n"), *ends})
+        self._states = KeptStates(model)
+        self.speed = Speed()
 
     def forget(self) -> None:
-        """Drop the cache: the weights have changed, or a pass has failed."""
+        """Drop the cache and all kept states: the weights have changed, or a pass has failed."""
         self._fed = []
+        self._states.forget()
         self._model.keep(0)
+
+    def cached(self, prompt: Prompt) -> int:
+        """How many tokens of a prompt the cache or a kept state holds."""
+        return max(common(self._fed, prompt.ids), self._states.longest(prompt.ids))
+
+    def prefill(self, prompt: Prompt, cancelled: Cancelled = never) -> bool:
+        """Compute all of a prompt but its last token, which the next generation feeds; False where cancelled."""
+        ids = list(prompt.ids[:-1])
+        limits = Limits()
+        run = _Run(StopRules(limits), limits, self._vocabulary, self._ends)
+        try:
+            return not ids or self._prefill(run, ids, cancelled, all_but_last=False) is not None
+        except BaseException:
+            self._fed = []
+            raise
+
+    def measure(self) -> None:
+        """Make three passes, so that the speed is known before the first prompt; the first one is not counted."""
+        ids = list(range(max(1, min(64, self._model.context - 1))))
+        for _ in range(2):
+            self.speed = Speed()
+            self._model.keep(0)
+            self._feed(ids, 1)
+        self._model.keep(max(0, len(ids) - 1))
+        self._feed(ids[-1:], 1)
+        self.forget()
 
     def generate(
         self,
@@ -164,9 +210,9 @@ class Decoder:
         """
         began = time.perf_counter()
         run = _Run(StopRules(limits, prompt.token_healing), limits, self._vocabulary, self._ends)
-        texts = [self._vocabulary.encode(prompt.token_healing + text) for text in drafts]
+        judged = run.judged = JudgedTexts(drafts, self._vocabulary, prompt.token_healing, self._line_ends)
         try:
-            self._write(run, DraftSources(texts, prompt.ids), cancelled, report, rank)
+            self._write(run, DraftSources(judged.ids, prompt.ids), cancelled, report, rank)
         except BaseException:
             self._fed = []  # the state of the cache is not known; the next prompt empties it
             raise
@@ -183,15 +229,17 @@ class Decoder:
             seconds,
             tuple(run.written),
             run.line_logprob,
+            judged.own(run.visible, run.logprobs),
+            judged.judgements(),
         )
 
     def alternatives(
-        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never
+        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never, drafts: Sequence[str] = ()
     ) -> list[Generation]:
         """Up to ``count`` different texts: one for each of the likeliest first tokens, the greedy one first."""
         out: list[Generation] = []
         for rank in range(min(count, BEST)):
-            made = self.generate(prompt, limits, cancelled, rank=rank)
+            made = self.generate(prompt, limits, cancelled, () if rank else drafts, rank=rank)
             if made.text and all(made.text != other.text for other in out):
                 out.append(made)
             if made.reason in ("cancelled", "time"):
@@ -244,9 +292,12 @@ class Decoder:
     def _take(self, run: _Run, found: Predictions, position: int, rank: int) -> bool:
         """Accept the token of a rank at a position; during token healing, only tokens that write the demanded text."""
         unwritten = run.stops.unwritten(run.raw)
+        allowed = self._vocabulary.writing(unwritten) if unwritten else []
+        if run.judged is not None:
+            masses = partial(self._model.masses, position, given=allowed)
+            run.judged.look(run.written, masses, may_end=not unwritten)
         if not unwritten:
             return run.take(found[0][position][rank], found[1][position][rank])
-        allowed = self._vocabulary.writing(unwritten)
         ids, chances = self._model.among(position, allowed) if allowed else ([], [])
         if rank < len(ids):
             return run.take(ids[rank], chances[rank])
@@ -264,7 +315,9 @@ class Decoder:
     def _feed(self, tokens: list[int], last: int) -> Predictions:
         began = self._clock()
         found = self._model.feed(tokens, last)
-        self._draft_length.record_pass(len(tokens), self._clock() - began)
+        spent = self._clock() - began
+        self._draft_length.record_pass(len(tokens), spent)
+        self.speed.record(len(tokens), spent)
         self._fed += tokens
         return found
 
@@ -292,21 +345,18 @@ class Decoder:
             raise BackendProblem(
                 f"the prompt has {len(ids)} tokens and the model takes {self._model.context}", "lower the context size"
             )
-        same = 0
-        for have, want in zip(self._fed, ids, strict=False):
-            if have != want:
-                break
-            same += 1
-        same = min(same, len(ids) - 1) if all_but_last else same
+        self._fed = self._states.change(self._fed, ids)
+        same = min(common(self._fed, ids), len(ids) - all_but_last)
         run.reused = same
         self._model.keep(same)
         self._fed = self._fed[:same]
         found: Predictions = [], []
-        for at in range(same, len(ids), _PREFILL):
+        step = max(_SMALLEST_PASS, min(_LARGEST_PASS, self.speed.tokens_in(_PASS_SECONDS) // 32 * 32))
+        for at in range(same, len(ids), step):
             if run.interrupted(cancelled):
                 return None
-            part = ids[at : at + _PREFILL]
-            last = at + _PREFILL >= len(ids)
+            part = ids[at : at + step]
+            last = at + step >= len(ids)
             found = self._feed([*part, *draft] if last else part, len(draft) + 1 if last else 1)
         return found
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from indexer.prompt.control_strings import without_control_strings
-from indexer.prompt.renderer import Prompt, PromptInput, Renderer
+from indexer.prompt.renderer import Prompt, PromptInput, PromptSize, Renderer
 from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
 from lsp_server.backends.http_stream import HttpClient, NoIdsProblem
 from lsp_server.backends.stop_rules import StopRules
@@ -90,7 +90,22 @@ class HttpBackend:
         """Whether code travels over a network without encryption, which ``ondol doctor`` reports."""
         return not self._secure and self._host not in _LOOPBACK
 
-    def render(self, parts: PromptInput) -> "HttpPrompt":
+    speed = None
+    """A server's speed is its own affair."""
+
+    def size(self, whole: int, suffix: int | None = None) -> PromptSize:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        return PromptSize(whole, whole // 2, whole // 8)
+
+    def cached(self, prompt: Prompt) -> int:
+        """All of it: a server keeps its own states."""
+        return len(prompt.ids)
+
+    def prefill(self, prompt: Prompt, cancelled: Cancelled = never) -> bool:
+        """Do nothing: a server reads the prompt with the request."""
+        return True
+
+    def render(self, parts: PromptInput, size: PromptSize | None = None) -> "HttpPrompt":
         """The prompt as token ids; without ids where the server builds the prompt itself (see :meth:`generate`)."""
         if self._renderer is not None and self._takes_ids:
             made = self._renderer.render(parts)
@@ -154,7 +169,7 @@ class HttpBackend:
         )
 
     def alternatives(
-        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never
+        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never, drafts: Sequence[str] = ()
     ) -> list[Generation]:
         """The one completion: servers differ too much in how they sample several."""
         made = self.generate(prompt, limits, cancelled)

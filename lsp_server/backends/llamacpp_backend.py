@@ -132,7 +132,7 @@ class LlamaCppModel:
                 logits[position, token] = -np.inf
         for position in positions:
             logits[position, best[position]] = np.array(chances[position], np.float32) + total[position]
-        self._predicted = logits
+        self._predicted, self._totals = logits, total
         return best, chances
 
     def among(self, position: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
@@ -140,6 +140,27 @@ class LlamaCppModel:
         chances = _log_softmax(self._predicted[position : position + 1, list(ids)])[0]
         order = np.argsort(-chances, kind="stable")[:BEST].tolist()
         return [ids[at] for at in order], [float(chances[at]) for at in order]
+
+    def masses(self, position: int, groups: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
+        """For each group of ids the log-probability that the token at a position of the last feed is one of them."""
+        row = self._predicted[position]
+        whole = np.logaddexp.reduce(row[list(given)]) if given else self._totals[position]
+        return [float(np.logaddexp.reduce(row[list(group)]) - whole) for group in groups]
+
+    def state(self) -> NDArray[np.uint8] | None:
+        """A copy of the cache in the library's own form."""
+        size = self._c.llama_state_seq_get_size(self._context, 0)
+        state = np.empty(size, np.uint8)
+        pointer = state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        return state if self._c.llama_state_seq_get_data(self._context, pointer, size, 0) == size else None
+
+    def restore(self, state: NDArray[np.uint8], tokens: Sequence[int]) -> None:
+        """Put a copy of the cache, which holds these tokens, in the place of the cache."""
+        self._c.llama_memory_seq_rm(self._memory, 0, -1, -1)
+        pointer = state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        if not self._c.llama_state_seq_set_data(self._context, pointer, state.nbytes, 0):
+            raise BackendProblem("llama.cpp failed to restore a state", "restart; use a smaller context")
+        self._tokens = list(tokens)
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         """Logits (positions, vocabulary) of a whole text, from an empty cache; for checks."""

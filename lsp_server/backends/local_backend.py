@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from indexer.prompt.formats import PromptSpec
-from indexer.prompt.renderer import Prompt, PromptInput, Renderer
+from indexer.prompt.renderer import Prompt, PromptInput, PromptSize, Renderer
 from lsp_server.backends.base import RESERVE, Cancelled, Generation, Limits, ReportText, never
 from lsp_server.backends.decoding import Model, decoder_for
+from lsp_server.backends.speed import Speed
 from lsp_server.weights.adapter_registry import AdapterVersion
 from lsp_server.weights.base_model import ModelFolder
 
@@ -47,10 +49,32 @@ class LocalBackend:
         self._renderer = Renderer(spec, self.folder.vocabulary, self._limit)
         self._decoder = decoder_for(self._model, spec, self.folder.vocabulary)
         self._decoder.forget()
+        self._decoder.measure()
 
-    def render(self, parts: PromptInput) -> Prompt:
+    @property
+    def speed(self) -> Speed:
+        """How fast the model is on this machine."""
+        return self._decoder.speed
+
+    def size(self, whole: int, suffix: int | None = None) -> PromptSize:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        size = self._renderer.size(whole)
+        if suffix is None or self._renderer.suffix_first:
+            return size
+        return replace(size, suffix=min(size.suffix, suffix))
+
+    def render(self, parts: PromptInput, size: PromptSize | None = None) -> Prompt:
         """The prompt for these parts."""
-        return self._renderer.render(parts)
+        return self._renderer.render(parts, size)
+
+    def cached(self, prompt: Prompt) -> int:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        return self._decoder.cached(prompt)
+
+    def prefill(self, prompt: Prompt, cancelled: Cancelled = never) -> bool:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        with self._explained():
+            return self._decoder.prefill(prompt, cancelled)
 
     def generate(
         self,
@@ -65,11 +89,11 @@ class LocalBackend:
             return self._decoder.generate(prompt, limits, cancelled, drafts, report)
 
     def alternatives(
-        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never
+        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never, drafts: Sequence[str] = ()
     ) -> list[Generation]:
         """See :class:`~lsp_server.backends.base.Backend`."""
         with self._explained():
-            return self._decoder.alternatives(prompt, limits, count, cancelled)
+            return self._decoder.alternatives(prompt, limits, count, cancelled, drafts)
 
     def score(self, prompt: Prompt, texts: Sequence[str], cancelled: Cancelled = never) -> list[float] | None:
         """See :class:`~lsp_server.backends.base.Backend`."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from indexer.prompt.renderer import Prompt, PromptInput
+from indexer.prompt.renderer import Prompt, PromptInput, PromptSize
 from lsp_server.backends.base import Backend, Cancelled, Generation, Limits, ReportText, never
+from lsp_server.backends.speed import Speed
 from lsp_server.weights.adapter_registry import AdapterVersion
 
 
@@ -87,10 +88,31 @@ class Lease:
         about = self.about
         return about["base"] + (f"+{about['adapter']}" if about["adapter"] else "")
 
-    def render(self, parts: PromptInput) -> Prompt:
+    @property
+    def speed(self) -> Speed | None:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        speed: Speed | None = self._backend.speed
+        return speed
+
+    def size(self, whole: int, suffix: int | None = None) -> PromptSize:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        size: PromptSize = self._backend.size(whole, suffix)
+        return size
+
+    def render(self, parts: PromptInput, size: PromptSize | None = None) -> Prompt:
         """The prompt for these parts."""
-        prompt: Prompt = self._backend.render(parts)
+        prompt: Prompt = self._backend.render(parts, size)
         return prompt
+
+    def cached(self, prompt: Prompt) -> int:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        with self._shared.turn(self._adapter) as backend:
+            return int(backend.cached(prompt))
+
+    def prefill(self, prompt: Prompt, cancelled: Cancelled = never) -> bool:
+        """See :class:`~lsp_server.backends.base.Backend`."""
+        with self._shared.turn(self._adapter) as backend:
+            return bool(backend.prefill(prompt, cancelled))
 
     def generate(
         self,
@@ -106,11 +128,11 @@ class Lease:
             return made
 
     def alternatives(
-        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never
+        self, prompt: Prompt, limits: Limits, count: int, cancelled: Cancelled = never, drafts: Sequence[str] = ()
     ) -> list[Generation]:
         """See :class:`~lsp_server.backends.base.Backend`."""
         with self._shared.turn(self._adapter) as backend:
-            made: list[Generation] = backend.alternatives(prompt, limits, count, cancelled)
+            made: list[Generation] = backend.alternatives(prompt, limits, count, cancelled, drafts)
             return made
 
     def score(self, prompt: Prompt, texts: Sequence[str], cancelled: Cancelled = never) -> list[float] | None:

@@ -10,7 +10,7 @@ import torch
 from transformers import DynamicCache
 
 from lsp_server.backends.decoding import BEST
-from lsp_server.backends.torch_llama import likeliest
+from lsp_server.backends.torch_llama import likeliest, masses_of
 
 
 class TorchGenericModel:
@@ -44,6 +44,16 @@ class TorchGenericModel:
     def among(self, position: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
         """The likeliest of the given ids at a position of the last feed, and their log-probabilities among these."""
         return likeliest(self._predicted[position], ids)
+
+    def masses(self, position: int, groups: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
+        """For each group of ids the log-probability that the token at a position of the last feed is one of them."""
+        return masses_of(self._predicted[position], groups, given)
+
+    def state(self) -> None:
+        """Return None: caches of transformers are not copied."""
+
+    def restore(self, state: Any, tokens: Sequence[int]) -> None:
+        """Do nothing: there are no states."""
 
     def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
         """Score the continuations one after the other: the general cache cannot hold several at once."""

@@ -42,6 +42,18 @@ def likeliest(logits: Tensor, ids: Sequence[int]) -> tuple[list[int], list[float
     return [ids[at] for at in order.tolist()], values.tolist()
 
 
+def masses_of(logits: Tensor, groups: Sequence[Sequence[int]], given: Sequence[int]) -> list[float]:
+    """For each group of ids the log-probability, at one position, that the next token is one of them.
+
+    :param logits: float ``(vocabulary,)``. :param given: the ids that it is restricted to; empty for no restriction.
+    """
+    with torch.inference_mode():
+        row = logits.float()
+        whole = torch.logsumexp(row[torch.tensor(given, device=row.device)] if given else row, dim=-1)
+        found = [torch.logsumexp(row[torch.tensor(list(group), device=row.device)], dim=-1) for group in groups]
+        return (torch.stack(found) - whole).tolist() if found else []
+
+
 class _Layer:
     """Weights of one layer. q, k, v are joined, and gate, up: a token costs four products instead of seven."""
 
@@ -117,6 +129,19 @@ class TorchLlama:
     def among(self, position: int, ids: Sequence[int]) -> tuple[list[int], list[float]]:
         """The likeliest of the given ids at a position of the last feed, and their log-probabilities among these."""
         return likeliest(self._predicted[position], ids)
+
+    def masses(self, position: int, groups: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
+        """For each group of ids the log-probability that the token at a position of the last feed is one of them."""
+        return masses_of(self._predicted[position], groups, given)
+
+    def state(self) -> Tensor:
+        """A copy of the cache."""
+        return self._cache[..., : self._length, :].clone()
+
+    def restore(self, state: Tensor, tokens: Sequence[int]) -> None:
+        """Put a copy of the cache, which holds these tokens, in the place of the cache."""
+        self._cache[..., : len(tokens), :] = state
+        self._length = len(tokens)
 
     def likelihoods(self, token: int, continuations: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
         """Score all continuations in one pass; each attends to the cache, ``token`` and itself."""

@@ -40,17 +40,32 @@ def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 @data_dir_option
 def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -> None:
-    """Count the suggestions that were shown, accepted and kept, by language, engine and adapter."""
-    from indexer.data_layout import STATS
+    """Count the suggestions that were shown, accepted and kept, by language, engine and adapter.
+
+    With a model, it also says how often the model was in time.
+    """
+    from indexer.data_layout import STATS, TRACES
     from lsp_server.telemetry.feedback import summarize
+    from lsp_server.telemetry.traces import model_in_time
 
     rows = summarize(_records(repo, data_dir, STATS, quiet=as_json), _since(since))
+    in_time, asked = model_in_time(_records(repo, data_dir, TRACES, quiet=True), _since(since))
     if as_json:
+        if rows and asked:
+            rows[-1] |= {"model_in_time": in_time, "model_asked": asked}
         click.echo(json.dumps(rows))
         return
     if not rows:
         click.echo("nothing was shown yet")
-        return
+    else:
+        _print_rows(rows)
+    if asked:
+        click.echo(
+            f"the model was in time for {in_time} of {asked} requests that waited for it ({in_time / asked:.0%})"
+        )
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

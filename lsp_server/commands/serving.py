@@ -122,7 +122,7 @@ def _read(root: Path, path: Path, settings: "Settings") -> "Document":
 def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic: bool) -> "tuple[Answer, float]":
     from lsp_server.server.factories import make_engine, open_index
     from lsp_server.server.masked_documents import SecretCover
-    from lsp_server.types import Request
+    from lsp_server.types import Request, settled
 
     try:
         index = open_index(settings, root)
@@ -135,9 +135,9 @@ def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic
     document = SecretCover().document(document)
     engine.update(document)
     request = Request(document, offset, automatic)
-    engine.complete(request, lambda: False)  # the first call reads files, which is not measured
+    settled(engine.complete(request, lambda: False))  # the first call reads files, which is not measured
     began = time.perf_counter()
-    answer = engine.complete(request, lambda: False)
+    answer = settled(engine.complete(request, lambda: False))
     return answer, 1000 * (time.perf_counter() - began)
 
 

@@ -52,4 +52,4 @@ class Models:
         registry = registry_directory(settings, root) if root is not None and local else None
         builder = PromptContextBuilder(None, root.name if root is not None else "repository")
         runner = ModelRunner(shared.lease, builder, registry, report, changed=changed)
-        return HybridEngine(settings, retrieval, runner)
+        return HybridEngine(settings, retrieval, runner, report=report)

@@ -1,25 +1,27 @@
 """The hybrid engine: retrieval and a model together.
 
-What retrieval shows automatically goes out at once, and the model is not asked. Elsewhere the model writes a line of
-its own and scores how likely it finds the copies. Two small regressions turn both into one probability for each line;
-``scripts/fit_hybrid.py`` fits them on replayed commits of public repositories. If the model is late, the answer of
-retrieval is sent, and the generation goes on for the next keystroke.
+What retrieval shows automatically goes out at once, and the model is not asked. Elsewhere the answer comes later
+(``types.Later``): the model writes a line of its own, and how likely it found the copies on its way is known without a
+pass of its own. Two small regressions turn both into one probability for each line; ``scripts/fit_hybrid.py`` fits them
+on replayed commits of public repositories. If the model is late, the answer of retrieval is sent, and the generation
+goes on for the next keystroke.
 
 This module knows neither protocol nor editor nor torch.
 """
 
 import json
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
+from lsp_server.backends.base import Judgement
 from lsp_server.fitting.fitter import Fitter, traced
+from lsp_server.model.patience import Patience
 from lsp_server.model.prompt_context import IndexSource
-from lsp_server.model.requests import ModelAnswer, model_request
+from lsp_server.model.requests import ModelAnswer, Ticket, model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
 from lsp_server.retrieval.engine import RetrievalEngine
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 
 FINAL_REASONS: Final = frozenset({Reason.IN_WORD, Reason.IN_NUMBER, Reason.INDENT_FIRST, Reason.CANCELLED})
 """Reasons for no suggestion that hold for the model too: they are about the cursor, not about the text."""
+
+_NOT_WRITTEN: Final = frozenset(
+    {Reason.MODEL_LOADING, Reason.MODEL_PROBLEM, Reason.MODEL_CLOSED, Reason.MODEL_BUSY, Reason.SUPERSEDED, "cancelled"}
+)
 
 _LOWEST_LOGPROB: Final = -25.0
 _UNKNOWN_LOGPROB: Final = -3.0
@@ -91,31 +97,76 @@ def likelihood(copy: str, score: float) -> float:
     return max(_LOWEST_LOGPROB, score) / math.sqrt(len(copy) + 1)
 
 
+def score_of(judged: Judgement | None) -> float | None:
+    """Return the log-likelihood of a line as far as the model came along it; None where that is not known."""
+    return sum(judged.logprobs) + (judged.over or 0.0) if judged is not None and judged.ends else None
+
+
 def blend(copies: Sequence[tuple[str, float]], answer: ModelAnswer, weights: Weights) -> list[ScoredLine]:
     """Return every line that retrieval or the model proposes, the most probable first.
 
     :param copies: (line, probability) of retrieval, best first.
     """
     own = answer.texts[0].split("\n")[0] if answer.texts else ""
-    scores = answer.copy_scores if len(answer.copy_scores) == len(copies) else ()
+    scores = [score_of(answer.judged.get(line)) for line, _ in copies]
     lines = []
     for number, (line, probability) in enumerate(copies):
         odds = math.log(max(probability, 1e-4) / max(1 - probability, 1e-4))
-        if not scores and not own:  # the model did not answer
+        if scores[number] is None and not own:  # the model did not answer
             lines.append(ScoredLine(line, probability, number, False))
             continue
         constant, by_retrieval, by_model = weights.both if line == own else weights.copy
-        by_score = constant + by_model * likelihood(line, scores[number]) if scores else 0.0
+        score = scores[number]
+        by_score = constant + by_model * likelihood(line, score) if score is not None else 0.0
         lines.append(ScoredLine(line, sigmoid(by_score + by_retrieval * odds), number, line == own))
     if own.strip() and all(line.text != own for line in lines):
         lines.append(ScoredLine(own, weights.own_probability(own, answer.line_logprob), None, True))
     return sorted(lines, key=lambda line: -line.probability)
 
 
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A request that the model is asked about; see :class:`~lsp_server.types.Later`.
+
+    :param first: what is known without the model. :param lines: the copies as the model sees them.
+    """
+
+    engine: "HybridEngine"
+    request: Request
+    first: Answer
+    copies: Sequence[Suggestion]
+    lines: tuple[str, ...]
+    ticket: Ticket
+
+    @property
+    def seconds(self) -> float:
+        """How long the request is worth keeping open."""
+        return self.engine.patience.seconds(self.engine.runner.wait_seconds)
+
+    def when_there(self, call: Callable[[], None]) -> None:
+        """Call a function once the model has answered."""
+        self.ticket.when_ended(call)
+
+    def finish(self, *, late: bool = False) -> Answer:
+        """Return the answer with what the model has said."""
+        answer = self.ticket.answer()
+        trace = {**self.first.trace, "model_reason": answer.reason, "model_reused": self.ticket.reused, **answer.trace}
+        if answer.complete and answer.reason not in _NOT_WRITTEN:
+            trace["model_in_time"] = True
+            self.engine.patience.record(in_time=True)
+        elif late:
+            trace["model_in_time"] = False
+            self.engine.patience.record(in_time=False)
+        if not answer.texts and not answer.judged:
+            return replace(self.first, trace=trace)
+        return self.engine.together(self, answer, trace)
+
+
 class HybridEngine:
     """Retrieval together with a model.
 
     :param threshold: probability from which a line is shown automatically where retrieval names no threshold.
+    :param report: called once, with a sentence for the user, if the model is never in time.
     """
 
     def __init__(
@@ -125,8 +176,11 @@ class HybridEngine:
         runner: ModelRunner,
         weights: Weights | None = None,
         threshold: float = 0.5,
+        report: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._settings = settings
+        self._patience = Patience(settings.deadline_ms / 1000, report)
+        self._opened: set[str] = set()
         self._retrieval = retrieval
         self._runner = runner
         self._weights = weights or Weights.load()
@@ -153,9 +207,13 @@ class HybridEngine:
         """Take the new text of a document that was opened or changed."""
         self._retrieval.update(document)
         self._runner.context_builder.edits.note(document)
+        if document.uri not in self._opened:
+            self._opened.add(document.uri)
+            self._runner.opened(document)
 
     def close(self, uri: str) -> None:
         """Forget a document that was closed."""
+        self._opened.discard(uri)
         self._retrieval.close(uri)
         self._runner.context_builder.close(uri)
         self._fitter.forget(uri)
@@ -169,8 +227,10 @@ class HybridEngine:
         self._runner.ask(model_request(self._settings, Request(document, offset, True)), prefetch=True)
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
-        """Return at most one suggestion for an automatic request, up to three for an invoked one."""
-        until = time.monotonic() + self._settings.deadline_ms / 1000
+        """Return at most one suggestion for an automatic request, up to three for an invoked one.
+
+        The answer has ``later`` where the model is asked and has not answered yet.
+        """
         proposals = self._retrieval.propose(request, cancelled)
         first = proposals.automatic() if request.automatic else proposals.invoked()
         if cancelled() or (request.automatic and first.reason in FINAL_REASONS) or request.popup is not None:
@@ -180,14 +240,19 @@ class HybridEngine:
         copies = proposals.invoked().suggestions if request.automatic else first.suggestions
         lines = tuple(added(request, copy).split("\n", 1)[0].rstrip("\r") for copy in copies)
         ticket = self._runner.ask(model_request(self._settings, request, lines))
-        answer = ticket.wait(until, cancelled)
-        trace = {**first.trace, "model_reason": answer.reason, "model_reused": ticket.reused, **answer.trace}
-        if cancelled():
-            return Answer((), Reason.CANCELLED, trace)
-        if not answer.texts and not answer.copy_scores:
-            return replace(first, trace=trace)
+        asked = _Asked(self, request, first, copies, lines, ticket)
+        return asked.finish() if asked.ticket.ended else replace(first, later=asked)
+
+    @property
+    def patience(self) -> Patience:
+        """How long requests wait for the model."""
+        return self._patience
+
+    def together(self, asked: "_Asked", answer: ModelAnswer, trace: dict[str, Any]) -> Answer:
+        """Return what retrieval and the model's answer say together."""
+        copies, lines = asked.copies, asked.lines
         scored = blend([(line, c.probability) for line, c in zip(lines, copies, strict=True)], answer, self._weights)
-        return self._answer(request, scored, copies, answer, trace)
+        return self._answer(asked.request, scored, copies, answer, trace)
 
     def _answer(
         self,

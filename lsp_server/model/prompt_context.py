@@ -140,6 +140,7 @@ class PromptContextBuilder:
     def __init__(self, source: ContextSource | None, repository: str = "repository", lines: int = 16) -> None:
         self._source = source
         self._modules = Modules(source.paths) if source else None
+        self._paths = frozenset(source.paths) if source else frozenset()
         self._repository = repository
         self._lines = lines
         self._choice: _Choice | None = None
@@ -150,6 +151,16 @@ class PromptContextBuilder:
     def set_source(self, source: ContextSource | None) -> None:
         """Use another index from now on."""
         self._source, self._modules, self._choice = source, Modules(source.paths) if source else None, None
+        self._paths = frozenset(source.paths) if source else frozenset()
+
+    @property
+    def generation(self) -> int:
+        """The generation of the index; 0 for none."""
+        return self._source.generation if self._source else 0
+
+    def knows(self, context: Sequence[ContextPiece], path: str | None) -> bool:
+        """Whether all pieces come from files that are still in the index, or from the file itself."""
+        return all(piece.path in self._paths or piece.path == path for piece in context)
 
     def close(self, uri: str) -> None:
         """Forget a document that was closed, and what was chosen for it."""
@@ -162,25 +173,23 @@ class PromptContextBuilder:
 
         :param seconds: how long to wait for the search; a later result is used by the next request. None: no limit.
         """
-        path = document.path or document.uri.rpartition("/")[2] or "untitled"
+        path = _path(document)
         line = document.text.count("\n", 0, offset)
         kept = self._kept(document.uri, line)
         if kept is not None:
-            return PromptContext(self._parts(document, offset, path, kept), "kept", {"pieces": len(kept)})
+            return PromptContext(self.parts(document, offset, kept), "kept", {"pieces": len(kept)})
         began = time.perf_counter()
         reason, context = self._chosen(document, offset, path, line, seconds)
         if context:
-            generation = self._source.generation if self._source else 0
-            self._choice = _Choice(document.uri, line, generation, time.monotonic(), context)
+            self._choice = _Choice(document.uri, line, self.generation, time.monotonic(), context)
         trace = {"pieces": len(context), "seconds": round(time.perf_counter() - began, 4)}
-        return PromptContext(self._parts(document, offset, path, context), reason, trace)
+        return PromptContext(self.parts(document, offset, context), reason, trace)
 
     def _kept(self, uri: str, line: int) -> tuple[ContextPiece, ...] | None:
         choice = self._choice
         if choice is None or choice.uri != uri or abs(choice.line - line) > _SAME_PLACE_LINES:
             return None
-        generation = self._source.generation if self._source else 0
-        fresh = choice.generation == generation and time.monotonic() - choice.at < _KEPT_SECONDS
+        fresh = choice.generation == self.generation and time.monotonic() - choice.at < _KEPT_SECONDS
         return choice.context if fresh else None
 
     def _chosen(
@@ -209,12 +218,26 @@ class PromptContextBuilder:
         self._pending = self._pool.submit(work)
         return self._pending.result(timeout=seconds)
 
-    def _parts(self, document: Document, offset: int, path: str, context: tuple[ContextPiece, ...]) -> PromptInput:
-        text = document.text
+    def begin(self, text: str, offset: int) -> int:
+        """Return where the text before a cursor begins that a prompt may hold."""
         begin = 0 if offset <= _WINDOW_CHARS else text.find("\n", offset - _WINDOW_CHARS) + 1
-        begin = begin if 0 < begin <= offset else max(0, offset - _WINDOW_CHARS) if offset > _WINDOW_CHARS else 0
+        return begin if 0 < begin <= offset else max(0, offset - _WINDOW_CHARS) if offset > _WINDOW_CHARS else 0
+
+    def parts(
+        self, document: Document, offset: int, context: tuple[ContextPiece, ...], begin: int | None = None
+    ) -> PromptInput:
+        """Return the parts of a prompt with this context.
+
+        :param begin: where the text before the cursor begins; None for as early as useful.
+        """
+        text = document.text
+        begin = self.begin(text, offset) if begin is None else begin
         prefix, suffix = shortened(text[begin:offset]), shortened(text[offset : offset + _SUFFIX_CHARS])
-        return PromptInput(path, _unix(prefix), _unix(suffix), context, self._repository)
+        return PromptInput(_path(document), _unix(prefix), _unix(suffix), context, self._repository)
+
+
+def _path(document: Document) -> str:
+    return document.path or document.uri.rpartition("/")[2] or "untitled"
 
 
 def _unix(text: str) -> str:

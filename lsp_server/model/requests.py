@@ -7,11 +7,12 @@ module knows neither the model nor the thread that runs it.
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from indexer.config import Settings
+from lsp_server.backends.base import Judgement
 from lsp_server.reasons import Reason
 from lsp_server.types import Document, Request
 
@@ -22,7 +23,7 @@ _OPENS_BLOCK = re.compile(r"[:{(\[]\s*$")
 class ModelRequest:
     """What the model is asked at a cursor.
 
-    :param copies: lines that retrieval proposes, best first; the model scores them, and they are drafts.
+    :param copies: lines that retrieval proposes, best first: they are drafts, and the model says how likely they are.
     :param single_line: whether the text ends with the line. :param count: alternatives that are wanted.
     """
 
@@ -63,14 +64,16 @@ class ModelAnswer:
     :param texts: its own texts, best first; empty when it wrote nothing in time.
     :param reason: why the text ended (``Generation.reason``), or the :class:`Reason` why there is none.
     :param line_logprob: log-likelihood of the first text's first line and its end; None where it is not known.
-    :param copy_scores: log-likelihood of each requested copy and its end; empty where it was not computed.
+    :param own: how likely each token of that line was; None where it is not known.
+    :param judged: the same for each copy that was asked about, as far as the model came along it.
     :param complete: False while the generation still runs.
     """
 
     texts: tuple[str, ...]
     reason: str
     line_logprob: float | None = None
-    copy_scores: tuple[float, ...] = ()
+    own: Judgement | None = None
+    judged: Mapping[str, Judgement] = field(default_factory=dict)
     complete: bool = True
     trace: dict[str, Any] = field(default_factory=dict)
 
@@ -89,71 +92,103 @@ class Job:
         self.ended = threading.Event()
         self.partial = ""
         self.answer = ModelAnswer((), Reason.LATE, complete=False)
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+
+    def end(self, answer: ModelAnswer) -> None:
+        """Take the answer, and call whoever waits for it."""
+        with self._lock:
+            self.answer = answer
+            self.ended.set()
+            waiting, self._callbacks = self._callbacks, []
+        for call in waiting:
+            call()
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Call a function once the answer is there, from the model's thread; at once if it is there already."""
+        with self._lock:
+            if not self.ended.is_set():
+                self._callbacks.append(call)
+                return
+        call()
 
     def text(self) -> str:
         """Return what is written so far."""
         return self.answer.texts[0] if self.answer.texts else self.partial
 
-    def scores_of(self, copies: tuple[str, ...]) -> tuple[float, ...]:
-        """Return the log-likelihoods of these copies; empty where one of them was not requested."""
-        known = dict(zip(self.request.copies, self.answer.copy_scores, strict=False))
-        return tuple(known[copy] for copy in copies) if all(copy in known for copy in copies) else ()
-
-    def covers(self, request: ModelRequest) -> int | None:
-        """Return how many characters of this job's text were typed since, if it answers the new request too."""
+    def covers(self, request: ModelRequest) -> str | None:
+        """Return what of this job's text was typed since, if it answers the new request too; else None."""
         same = self.request.document.uri == request.document.uri and self.request.single_line == request.single_line
         prefix = request.prefix
-        if (
-            not same
-            or self.request.count < request.count
-            or self.suffix != request.suffix
-            or not prefix.startswith(self.prefix)
-        ):
+        enough = self.request.count >= request.count
+        if not same or not enough or self.suffix != request.suffix or not prefix.startswith(self.prefix):
             return None
         typed = prefix[len(self.prefix) :]
         text = self.text()
         if not typed:
-            scored = set(request.copies) <= set(self.request.copies)
-            return 0 if scored or text or not self.ended.is_set() else None
-        return len(typed) if text.startswith(typed) and len(text) > len(typed) else None
+            return ""
+        return typed if text.startswith(typed) and len(text) > len(typed) else None
 
 
 class Ticket:
     """A claim to an answer.
 
     :param job: None where there will be no answer, for ``reason``.
-    :param copies: what retrieval proposes now; a reused job may have scored others.
-    :param typed: characters of the job's text that were typed since. :param reused: whether the job is an earlier one.
+    :param typed: the text that was typed since the job was asked. :param reused: whether the job is an earlier one.
     """
 
     def __init__(
-        self,
-        job: Job | None,
-        copies: tuple[str, ...] = (),
-        typed: int = 0,
-        reason: Reason = Reason.EMPTY,
-        reused: bool = False,
+        self, job: Job | None, typed: str = "", reason: Reason = Reason.EMPTY, *, reused: bool = False
     ) -> None:
         self._job = job
-        self._copies = copies
         self._typed = typed
         self._reason = reason
         self.reused = reused
 
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self._job is None or self._job.ended.is_set()
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Call a function once there is nothing to wait for, possibly at once and from the model's thread."""
+        if self._job is None:
+            call()
+        else:
+            self._job.when_ended(call)
+
     def wait(self, until: float, cancelled: Callable[[], bool] | None = None) -> ModelAnswer:
         """Return the answer, or an empty one if it is not there at ``until`` (``time.monotonic``)."""
-        job = self._job
-        if job is None:
-            return ModelAnswer((), self._reason)
-        while not job.ended.is_set():
+        while self._job is not None and not self._job.ended.is_set():
             remaining = until - time.monotonic()
             if remaining <= 0 or (cancelled is not None and cancelled()):
                 break
-            job.ended.wait(min(remaining, 0.01))
-        answer = job.answer
+            self._job.ended.wait(min(remaining, 0.01))
+        return self.answer()
+
+    def answer(self) -> ModelAnswer:
+        """Return the answer, or an empty one if it is not there yet."""
+        job, typed = self._job, self._typed
+        if job is None:
+            return ModelAnswer((), self._reason)
         if not job.ended.is_set():
             return ModelAnswer((), Reason.LATE, complete=False)
-        if not self._typed:
-            return replace(answer, copy_scores=job.scores_of(self._copies))
-        texts = tuple(t[self._typed :] for t in answer.texts[:1] if len(t) > self._typed)
-        return ModelAnswer(texts, answer.reason, answer.line_logprob, (), True, answer.trace)
+        answer = job.answer
+        if not typed:
+            return answer
+        return replace(
+            answer,
+            texts=tuple(t[len(typed) :] for t in answer.texts[:1] if len(t) > len(typed)),
+            own=_rest(answer.own, len(typed)) if answer.own is not None else None,
+            judged={
+                text[len(typed) :]: _rest(one, len(typed))
+                for text, one in answer.judged.items()
+                if text.startswith(typed)
+            },
+        )
+
+
+def _rest(judged: Judgement, typed: int) -> Judgement:
+    """Return what is known about a line after its first characters were typed."""
+    kept = [(end - typed, one) for end, one in zip(judged.ends, judged.logprobs, strict=True) if end > typed]
+    return Judgement(tuple(end for end, _ in kept), tuple(one for _, one in kept), judged.over)

@@ -23,15 +23,19 @@ from lsp_server.backends.stop_rules import StopRules, indent_of
 from lsp_server.errors import BackendProblem
 from lsp_server.fitting.answers import cleaned
 from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, PromptContext, PromptContextBuilder
+from lsp_server.model.prompt_plans import COLD_SECONDS, PromptPlans
 from lsp_server.model.requests import Job, ModelAnswer, ModelRequest, Ticket
 from lsp_server.reasons import Reason
-from lsp_server.types import ModelPhase, ModelState
+from lsp_server.types import Document, ModelPhase, ModelState
 from lsp_server.weights.adapter_registry import current_number, read_version
 
 log = logging.getLogger(__name__)
 
 _KEPT_ANSWERS = 64
 _LOOK_FOR_ADAPTER_SECONDS = 2.0
+
+REST_SECONDS = 0.5
+"""After this long without a request the cursor rests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,12 @@ class ModelRunner:
     ) -> None:
         self._load = load
         self._context_builder = context_builder
+        self._rest: tuple[Document, int | None] | None = None
         self._registry = registry
         self._report = report or (lambda message: log.warning("%s", message))
         self._reported: set[str] = set()
         self._time_limits = time_limits or TimeLimits()
+        self._plans = PromptPlans(context_builder, self._time_limits.retrieval)
         self._changed = changed
         self._epoch = 0
         self._trouble: OndolError | None = None
@@ -132,17 +138,29 @@ class ModelRunner:
                 usable = job.epoch == self._epoch and not job.stop.is_set()
                 typed = job.covers(request) if usable else None
                 if typed is not None:
-                    return Ticket(job, request.copies, typed, reused=True)
+                    return Ticket(job, typed, reused=True)
             if prefetch and (self._waiting or self._running):
                 return Ticket(None, reason=Reason.MODEL_BUSY)
             job = Job(request, self._epoch)
             if self._waiting is not None:
-                self._end(self._waiting, ModelAnswer((), Reason.SUPERSEDED))
+                self._waiting.end(ModelAnswer((), Reason.SUPERSEDED))
             if self._running is not None:
                 self._running.stop.set()
             self._waiting = job
             self._wake.notify()
-            return Ticket(job, request.copies)
+            return Ticket(job)
+
+    def opened(self, document: Document) -> None:
+        """Compute a prompt for a document that was opened, while the model has nothing else to do."""
+        with self._wake:
+            self._rest = (document, None)
+            self._wake.notify()
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long an answer is worth waiting for, at the speed that was measured last; 0.0 where it is not known."""
+        speed = self._backend.speed if self._backend is not None else None
+        return speed.wait(COLD_SECONDS) if speed is not None and speed.prompt_rate else 0.0
 
     def forget(self) -> None:
         """Reuse no earlier answer from now on, because the index or the adapter has changed."""
@@ -176,7 +194,7 @@ class ModelRunner:
             with self._wake:
                 self._running = None
                 if self._waiting is None and not self._closed:
-                    self._wake.wait(_LOOK_FOR_ADAPTER_SECONDS)
+                    self._wake.wait(REST_SECONDS if self._rest else _LOOK_FOR_ADAPTER_SECONDS)
                 if self._closed:
                     break
                 job, self._waiting = self._waiting, None
@@ -184,7 +202,30 @@ class ModelRunner:
             self._swap_adapter()
             if job is not None:
                 self._answer(job)
+                self._rest = (job.request.document, job.request.offset)
+            elif self._rest is not None:
+                self._use_rest(*self._rest)
         self._backend.close()
+
+    def _use_rest(self, document: Document, offset: int | None) -> None:
+        """Compute a larger prompt for the place where the cursor rests, until a request comes.
+
+        :param offset: None for a document that was just opened.
+        """
+        assert self._backend is not None
+        backend, rest = self._backend, self._rest
+        try:
+            at = self._plans.opening(backend, document) if offset is None else offset
+            prompt = self._plans.resting(backend, document, at)
+            if prompt is not None:
+                if not backend.prefill(prompt, lambda: self._waiting is not None or self._closed):
+                    return
+                self._plans.rested(document.uri)
+        except Exception as error:
+            self._problem(error)
+        with self._wake:
+            if self._rest is rest:
+                self._rest = None
 
     def _answer(self, job: Job) -> None:
         assert self._backend is not None
@@ -194,22 +235,18 @@ class ModelRunner:
             self._problem(error)
             answer = ModelAnswer((), Reason.MODEL_PROBLEM)
         with self._wake:
-            self._end(job, answer)
             if answer.reason not in (Reason.CANCELLED, Reason.MODEL_PROBLEM, Reason.LATE):
                 self._done[id(job)] = job
                 while len(self._done) > _KEPT_ANSWERS:
                     self._done.popitem(last=False)
+        job.end(answer)
 
     def _generate(self, backend: Backend, job: Job) -> ModelAnswer:
         request = job.request
-        context = self._context_builder.build(request.document, request.offset, self._time_limits.retrieval)
-        prompt = backend.render(context.parts)
-        scores: list[float] | None = None
-        if request.copies:
-            scores = backend.score(prompt, request.copies, job.stop.is_set)
-        limits = self._limits(request)
+        planned = self._plans.at(backend, request.document, request.offset)
+        prompt, limits = planned.prompt, self._limits(request)
         if request.count > 1:
-            made = backend.alternatives(prompt, limits, request.count, job.stop.is_set)
+            made = backend.alternatives(prompt, limits, request.count, job.stop.is_set, request.copies)
         else:
             made = [backend.generate(prompt, limits, job.stop.is_set, request.copies, lambda t: _note(job, t))]
         line, document = request.prefix.rpartition("\n")[2], request.document
@@ -220,9 +257,10 @@ class ModelRunner:
             tuple(t for t in texts if t.strip()),
             first.reason if first else Reason.EMPTY,
             first.line_logprob if first else None,
-            tuple(scores or ()),
+            first.own if first else None,
+            dict(zip(request.copies, first.judged, strict=False)) if first else {},
             True,
-            _trace(backend, context, first) | ({"cleaned": answers[0][1]} if answers and answers[0][1] else {}),
+            _trace(backend, planned.context, first) | ({"cleaned": answers[0][1]} if answers and answers[0][1] else {}),
         )
 
     def _limits(self, request: ModelRequest) -> Limits:
@@ -287,11 +325,6 @@ class ModelRunner:
         if message not in self._reported:
             self._reported.add(message)
             self._report(message)
-
-    @staticmethod
-    def _end(job: Job, answer: ModelAnswer) -> None:
-        job.answer = answer
-        job.ended.set()
 
 
 def _note(job: Job, text: str) -> None:

@@ -99,6 +99,8 @@ class Server(LanguageServer):
             self._options = {**{k: v for k, v in named.items() if v is not None}, **self._overrides}
         if self._options.get("nextEdits", self._options.get("next_edits")) is True:
             self.next_edits.on_ready = lambda uri: self.protocol.notify("ondol/nextEditReady", {"uri": uri})
+        if self._options.pop("completionReady", False) is True:
+            self.completions.late.on_ready = lambda uri: self.protocol.notify("ondol/completionReady", {"uri": uri})
         self.repositories.options = self._options
         settings, _ = config.load(None, init_options=self._options)
         self.documents.limit, self.documents.line_limit = settings.max_file_bytes, settings.max_line_chars

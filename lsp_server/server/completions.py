@@ -18,8 +18,9 @@ from indexer.secrets.cover import COVER
 from lsp_server.reasons import Reason
 from lsp_server.refused_texts import SHORT, is_refused
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of
-from lsp_server.server.engine_thread import EngineThread
+from lsp_server.server.engine_thread import EngineThread, Job
 from lsp_server.server.item_memory import Item, ItemMemory
+from lsp_server.server.late_answers import LateAnswers
 from lsp_server.server.logs import describe
 from lsp_server.server.refusals import Refusals, Standing
 from lsp_server.server.workspace import RequestContext, Snapshot, Workspace
@@ -98,6 +99,7 @@ class Completions:
         self.new_form: Callable[[OpenDocument], Callable[[str], str | None] | None] = lambda document: None
         self._documents, self._workspace, self._thread = documents, workspace, thread
         self._traces, self._feedback = traces, feedback
+        self.late = LateAnswers(thread)
         self._newest: dict[tuple[str, str], asyncio.Future[Reason]] = {}
         self._memory = ItemMemory()
         self._refusals = Refusals()
@@ -292,19 +294,32 @@ class Completions:
         asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup, refused, new_form)
         updates = context.take_updates()
         job = self._thread.submit(lambda cancelled: context.session.complete(updates, asked, cancelled))
-        patience = self.patience_s + context.settings.deadline_ms / 1000
+        answer = await self._until(running, job, self.patience_s + context.settings.deadline_ms / 1000)
+        if isinstance(answer, Reason) or (later := answer.later) is None:
+            return answer
+        running.record["trace"] = answer.trace
+        version, uri = running.document.version, running.document.uri if request.automatic else None
+        late = await self.late.wait(
+            later, ended, uri, lambda: running.document.version == version and request.key not in self._newest
+        )
+        if ended.done():
+            return ended.result()
+        return await self._until(running, self._thread.submit(lambda _: later.finish(late=late)), self.patience_s)
+
+    async def _until(self, running: _Running, job: Job[Answer], seconds: float) -> Answer | Reason:
+        """The result of a job of the engine's thread, or why there is none."""
         try:
-            either: set[asyncio.Future[Any]] = {job.future, ended}
-            await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {job.future, running.ended}
+            await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             job.cancel()
             raise
-        if ended.done():
+        if running.ended.done():
             job.cancel()
-            return ended.result()
+            return running.ended.result()
         if not job.future.done():
             job.cancel()
-            log.warning("the engine did not answer within %.1f s", patience)
+            log.warning("the engine did not answer within %.1f s", seconds)
             return Reason.LATE
         return job.future.result()
 

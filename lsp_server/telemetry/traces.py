@@ -174,6 +174,21 @@ def find(records: list[dict[str, Any]], wanted: str | None) -> dict[str, Any] | 
     return None
 
 
+def model_in_time(records: list[dict[str, Any]], since: float = 0.0) -> tuple[int, int]:
+    """Return how often a model answered while its request was open, and how many requests no key has ended before.
+
+    :param since: seconds since the epoch.
+    """
+    ends = [
+        trace["model_in_time"]
+        for record in records
+        if float(record.get("time", 0)) >= since
+        and isinstance(trace := record.get("trace"), dict)
+        and "model_in_time" in trace
+    ]
+    return sum(map(bool, ends)), len(ends)
+
+
 def explain(record: dict[str, Any]) -> list[str]:
     """Return sentences about one request: where it was, its result, and the numbers behind it."""
     place = f"{record.get('path') or 'an unnamed document'}:{record.get('line', '?')}:{record.get('column', '?')}"

@@ -7,13 +7,16 @@ opening the index and running the indexer do. What it was asked goes to the file
 
 It suggests: after ``def add(`` the text ``a, b):`` and a body; after ``emoji(`` the text ``😀)``; after ``mid(`` before
 other text, the same text replacing the rest; after ``three`` four items; after ``version `` the document's version;
-after ``find `` the lines of documents it was given that start with ``needle``; else nothing.
+after ``find `` the lines of documents it was given that start with ``needle``; after ``late `` the text ``at last``,
+half a second after a request that is worth a tenth of a second, and at once from then on; after ``patient `` nothing,
+though the request is worth a minute; else nothing.
 """
 
 import json
 import os
 import random
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -33,6 +36,21 @@ def log(**fact: Any) -> None:
     if "DOUBLE_LOG" in os.environ:
         with open(os.environ["DOUBLE_LOG"], "a") as file:
             file.write(json.dumps(fact) + "\n")
+
+
+class DoubleLater:
+    """What a model adds at a point in time."""
+
+    def __init__(self, there: float, answer: Answer, seconds: float = 0.1) -> None:
+        self.there, self.answer, self.seconds = there, answer, seconds
+
+    def when_there(self, call: Any) -> None:
+        timer = threading.Timer(self.there - time.monotonic(), call)
+        timer.daemon = True
+        timer.start()
+
+    def finish(self, *, late: bool = False) -> Answer:
+        return Answer((), Reason.GATE, {"model_in_time": False}) if late else self.answer
 
 
 class DoubleEngine:
@@ -95,6 +113,13 @@ class DoubleEngine:
             start, end = request.popup.start, request.popup.end
             whole = Suggestion(request.popup.text + "_more", start, end, 0.9, "double")
             return Answer((whole,), Reason.SHOWN)
+        if before.endswith("patient "):
+            return Answer((), Reason.GATE, later=DoubleLater(time.monotonic() + 90, Answer((), Reason.GATE), 60))
+        if before.endswith("late "):
+            self.asked_late = getattr(self, "asked_late", None) or time.monotonic()
+            answer = Answer((Suggestion("at last", at, at, 0.8, "model"),), Reason.SHOWN, {"model_in_time": True})
+            there = self.asked_late + 0.5
+            return answer if time.monotonic() >= there else Answer((), Reason.GATE, later=DoubleLater(there, answer))
         found = [Suggestion(text, at, end, 0.8, "double", (Provenance("lib.py", 3, "copy"),)) for text, end in texts]
         return Answer(tuple(found), Reason.SHOWN if found else Reason.NO_MATCH, {"stages": {"copy_ms": 0.1}})
 

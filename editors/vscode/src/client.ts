@@ -195,6 +195,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     }
   });
   client.onNotification('ondol/nextEditReady', ({ uri }: { uri: string }) => options.onNextEdit(uri));
+  client.onNotification('ondol/completionReady', ({ uri }: { uri: string }) => options.onLateAnswer(uri));
   client.onNotification('ondol/status', (status: ServerStatus) => options.onStatus(status));
   const deadline = timeout(START_TIMEOUT_MS, `no answer to initialize within ${START_TIMEOUT_MS / 1000} s`);
   const died = exited.then((exit) => {

@@ -78,6 +78,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
   readonly onDidChangeActivity = this.activity.event;
   private currentOffer: Offer | undefined;
   private lastReported = '';
+  private again: { uri: string; version: number } | undefined;
   private readonly subscriptions: vscode.Disposable;
 
   constructor(
@@ -130,12 +131,31 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
     }
   }
 
+  /** Requests a suggestion again, as after a key: the server has an answer that came after its request. */
+  requestAgain(uri: string): void {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document?.uri.toString() !== vscode.Uri.parse(uri).toString() || this.isBusy || this.host.isManual) {
+      return;
+    }
+    this.again = { uri: document.uri.toString(), version: document.version };
+    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+  }
+
+  /** The context of a request; VS Code counts one that `requestAgain` makes as made by the user. */
+  private contextOf(document: vscode.TextDocument, context: vscode.InlineCompletionContext) {
+    const again = this.again;
+    this.again = undefined;
+    const same = again?.uri === document.uri.toString() && again.version === document.version;
+    return same ? { ...context, triggerKind: vscode.InlineCompletionTriggerKind.Automatic } : context;
+  }
+
   async provideInlineCompletionItems(
     document: vscode.TextDocument,
     position: vscode.Position,
-    context: vscode.InlineCompletionContext,
+    given: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[]> {
+    const context = this.contextOf(document, given);
     const connection = this.host.connectionFor(document);
     if (connection === undefined || !this.shouldRequest(document, context)) {
       return [];

@@ -21,6 +21,7 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
   readonly server = new Server(this);
   /** Called when the server has a next edit for the document with this URI. */
   onNextEdit: (uri: string) => void = () => {};
+  onLateAnswer: (uri: string) => void = () => {};
   private readonly editCounts = { offered: 0, accepted: 0 };
   private restartKey = '';
   private cachedSettings: Settings | undefined;

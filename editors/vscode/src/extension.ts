@@ -88,6 +88,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const provider = new CompletionProvider(current, output);
   const nextEdits = new NextEdits(current, provider, output);
   current.onNextEdit = (uri) => nextEdits.onReady(uri);
+  current.onLateAnswer = (uri) => provider.requestAgain(uri);
   const commands: Record<string, () => unknown> = {
     'ondol.menu': () => showMenu(current),
     'ondol.toggle': () => current.toggleEverywhere(),

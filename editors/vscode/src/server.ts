@@ -23,6 +23,8 @@ export interface ServerHost {
   changed(): void;
   /** The server has a next edit for the document with this URI. */
   onNextEdit(uri: string): void;
+  /** The server has an answer for the document with this URI that came after its request. */
+  onLateAnswer(uri: string): void;
   /** The extension's own folder. It is the working directory of the server, which is never the user's repository. */
   readonly ownFolder: string;
   /** The extension's version, which is that of the wheel it was released with. */
@@ -226,6 +228,7 @@ export class Server {
         }
       },
       onNextEdit: (uri) => this.host.onNextEdit(uri),
+      onLateAnswer: (uri) => this.host.onLateAnswer(uri),
       onWarning: (message) => this.host.notifications.serverWarning(message),
       onClosed: (exit) => {
         if (attempt === this.attempt) {

@@ -71,6 +71,7 @@ export function readSettings(inspect: Inspect): Settings {
   }
   const nextEdits = user('nextEdits') !== false;
   options['nextEdits'] = nextEdits; // the server announces next edits only to clients that ask for it
+  options['completionReady'] = true; // and late answers only to clients that request them again
   const backend = text(user('backend'));
   return {
     enabled: ![enabled?.globalValue, enabled?.workspaceValue, enabled?.workspaceFolderValue].includes(false),

@@ -75,6 +75,8 @@ export interface ConnectOptions {
   onStatus: (status: ServerStatus) => void;
   /** The server has a next edit for the document with this URI. */
   onNextEdit: (uri: string) => void;
+  /** The server has an answer for this document that came after its request. */
+  onLateAnswer: (uri: string) => void;
   /** The server sent a warning or an error for the user. */
   onWarning: (message: string) => void;
   onClosed: (exit: Exit) => void;

@@ -74,8 +74,13 @@ class Recording:
         self.renderer = Renderer(base.spec, base.vocabulary, context - RESERVE)
         self.prompts: list[tuple[int, ...]] = []
 
-    def render(self, parts: PromptInput):
-        made = self.renderer.render(parts)
+    speed = None  # then prompts are as large as those of the data set
+
+    def cached(self, prompt) -> int:
+        return 0
+
+    def render(self, parts: PromptInput, size=None):
+        made = self.renderer.render(parts, size)
         self.prompts.append(made.ids)
         return made
 

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +43,7 @@ class Oracle:
         self.cache: list[int] = []
         self.fed = 0
         self.passes = 0
+        self.copied = 0
 
     def feed(self, tokens: Sequence[int], last: int) -> tuple[list[list[int]], list[list[float]]]:
         self.cache += tokens
@@ -60,6 +62,18 @@ class Oracle:
         wanted = self._next(self.predicted[place])
         order = sorted(ids, key=lambda i: (i != wanted, i))[:3]
         return order, [-0.2, -2.0, -3.0][: len(order)]
+
+    def masses(self, place: int, groups: Sequence[Sequence[int]], given: Sequence[int] = ()) -> list[float]:
+        wanted = self._next(self.predicted[place])
+        return [-0.1 if wanted in group else -5.0 for group in groups]
+
+    def state(self) -> np.ndarray:
+        self.copied += 1
+        return np.array(self.cache)
+
+    def restore(self, state: np.ndarray, tokens: Sequence[int]) -> None:
+        assert state.tolist() == list(tokens)
+        self.cache = state.tolist()
 
     def keep(self, length: int) -> None:
         del self.cache[length:]
@@ -156,10 +170,10 @@ def test_a_deadline_returns_the_text_so_far() -> None:
 def test_a_cancelled_prompt_stays_in_the_cache() -> None:
     long = VOCABULARY.encode("x" * 1000)
     model = Oracle(long, "y")
-    decoder = Decoder(model, VOCABULARY, frozenset([END]))
+    decoder = Decoder(model, VOCABULARY, frozenset([END]), clock=itertools.count().__next__)  # passes of 32 tokens
     ticks = iter([False, False, True])
     assert decoder.generate(prompt_of(long), Limits(), lambda: next(ticks)).reason == "cancelled"
-    assert decoder.generate(prompt_of(long), Limits()).reused == 512
+    assert decoder.generate(prompt_of(long), Limits()).reused == 64
 
 
 @pytest.mark.parametrize(
@@ -269,3 +283,32 @@ def test_an_echo_of_the_following_line_is_removed() -> None:
     assert StopRules.without_echo("a\n    return b", "\n    return b\n") == "a"
     assert StopRules.without_echo("a\n    return b", "\n    return c\n") == "a\n    return b"
     assert indent_of("\t x") == 5
+
+
+def test_given_texts_are_judged_as_far_as_the_model_agrees_and_one_token_further() -> None:
+    made, _ = run("one two\nthree", Limits(), drafts=["one two", "one other", "else"])
+    own, (same, parted, other) = made.own, made.judged
+    assert own is not None and own.ends[-1] == len("one two") and own.over == -0.1
+    assert same == own
+    agreed = sum(one == -0.1 for one in parted.logprobs)
+    assert parted.logprobs == (*[-0.1] * agreed, -5.0) and "one two"[: parted.ends[agreed - 1]] == "one "
+    assert (other.logprobs, other.over, parted.over) == ((-5.0,), None, None)
+
+
+def test_the_prompt_of_the_document_before_is_not_computed_again() -> None:
+    """States of the last documents are kept, also that of a prompt that was interrupted."""
+    first, second = list(range(200, 220)) * 12, list(range(100, 120)) * 12
+    model = Oracle(first, "x")
+    decoder = Decoder(model, VOCABULARY, frozenset([END]), clock=itertools.count().__next__)  # small passes
+    assert decoder.prefill(prompt_of(first))
+    assert decoder.cached(prompt_of(first)) == len(first) - 1
+    calls = iter([*[False] * 5, True])
+    assert not decoder.prefill(prompt_of(second), lambda: next(calls))
+    part = decoder.cached(prompt_of(second))
+    assert 0 < part < len(second)
+    fed = model.fed
+    made = decoder.generate(prompt_of(first), Limits())
+    assert (made.text, made.reused, model.fed - fed) == ("x", len(first) - 1, 1 + made.forwards)
+    assert decoder.cached(prompt_of(second)) == part
+    decoder.forget()
+    assert decoder.cached(prompt_of(first)) == 0

@@ -62,5 +62,10 @@ def test_explain_and_stats_read_what_the_server_wrote(tmp_path: Path) -> None:
     assert json.loads(finished(tmp_path, "explain", "f-1", "--json", cwd=root).stdout)["line"] == 4
     (go, everything) = json.loads(finished(tmp_path, "stats", "--json", cwd=root).stdout)
     assert (go["language"], go["shown"], everything["language"]) == ("go", 1, "all")
-    assert "go" in finished(tmp_path, "stats", cwd=root).stdout
+    for in_time in (True, True, False):
+        traces.append({"id": "f-3", "time": 1e9, "trace": {"model_in_time": in_time}})
+    printed = finished(tmp_path, "stats", cwd=root).stdout
+    assert "go" in printed and "the model was in time for 2 of 3 requests that waited for it (67%)" in printed
+    everything = json.loads(finished(tmp_path, "stats", "--json", cwd=root).stdout)[-1]
+    assert (everything["model_in_time"], everything["model_asked"]) == (2, 3)
     assert json.loads(finished(tmp_path, "stats", "--json", "--since", "7d", cwd=root).stdout) == []

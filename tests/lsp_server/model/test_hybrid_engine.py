@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 
 from indexer.config import Settings
-from indexer.prompt.renderer import Prompt
-from lsp_server.backends.base import Generation
+from lsp_server.backends.base import Generation, Judgement
 from lsp_server.model.factory import Models
 from lsp_server.model.hybrid_engine import HybridEngine, ScoredLine, Weights, blend
+from lsp_server.model.patience import Patience
 from lsp_server.model.prompt_context import PromptContextBuilder
 from lsp_server.model.requests import ModelAnswer, model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
 from lsp_server.retrieval.engine import Proposals
-from lsp_server.types import Document, Popup, Request, Suggestion
+from lsp_server.types import Answer, Document, Popup, Request, Suggestion, settled
 from tests.support.slow_backend import SlowBackend
 from tests.support.waiting import eventually
 
@@ -62,15 +62,23 @@ class Scored(SlowBackend):
         super().__init__(text)
         self.logprob, self.scores = logprob, scores or {}
 
-    def generate(self, *arguments, **named):
-        return replace(super().generate(*arguments, **named), line_logprob=self.logprob)
+    def generate(self, prompt, limits, cancelled=lambda: False, drafts=(), report=None):
+        made = super().generate(prompt, limits, cancelled, drafts, report)
+        return replace(made, line_logprob=self.logprob, judged=self.judged(drafts))
 
-    def alternatives(self, prompt, limits, count, cancelled=lambda: False):
+    def alternatives(self, prompt, limits, count, cancelled=lambda: False, drafts=()):
         made = [self.text, self.text + " + 1", self.text + " + 2"][:count]
-        return [Generation(t, "end", line_logprob=self.logprob) for t in made]
+        return [Generation(t, "end", line_logprob=self.logprob, judged=self.judged(drafts)) for t in made]
 
-    def score(self, prompt: Prompt, texts: Sequence[str], cancelled=lambda: False) -> list[float]:
-        return [self.scores.get(t, -20.0) for t in texts]
+    def judged(self, drafts: Sequence[str]) -> tuple[Judgement, ...]:
+        return tuple(Judgement((len(text),), (self.scores.get(text, -20.0),)) for text in drafts)
+
+
+class Waiting(HybridEngine):
+    """Wait for the model as a command does."""
+
+    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
+        return settled(super().complete(request, cancelled), cancelled)
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def hybrid() -> Iterator[Callable[..., HybridEngine]]:
         sources.append(source)
         eventually(lambda: source.state.phase == "ready")
         settings = replace(Settings(), deadline_ms=5_000, **changes)
-        return HybridEngine(settings, retrieval, source, WEIGHTS)
+        return Waiting(settings, retrieval, source, WEIGHTS)
 
     yield make
     for source in sources:
@@ -95,6 +103,10 @@ def request(prefix: str = "x = ", suffix: str = "\n", automatic: bool = True, po
 
 def question(asked: Request):
     return model_request(Settings(), asked)
+
+
+def judged_as(scores: dict[str, float]) -> dict[str, Judgement]:
+    return {text: Judgement((len(text),), (score,)) for text, score in scores.items()}
 
 
 def live() -> bool:
@@ -132,7 +144,7 @@ def test_a_copy_that_the_model_finds_absurd_is_withdrawn(hybrid) -> None:
 def test_where_the_model_is_late_the_answer_of_retrieval_goes_out_at_the_deadline(hybrid) -> None:
     backend = Scored("never")
     engine = hybrid(Copies(("copied()", 0.2), reason="gate"), backend)
-    engine._settings = replace(engine._settings, deadline_ms=60)
+    engine._patience = Patience(0.06)
     backend.gate.clear()
     began = time.monotonic()
     answer = engine.complete(request(), live)
@@ -278,11 +290,13 @@ def test_a_model_that_cannot_be_loaded_leaves_retrieval(tmp_path) -> None:
 def test_the_shipped_weights_let_a_doubtful_line_of_the_model_come_last_and_a_sure_one_first() -> None:
     shipped = Weights.load()
     copies = [("value = total", 0.5), ("other", 0.1)]
-    doubtful = ModelAnswer(("guess = 1",), "line", line_logprob=-6.0, copy_scores=(-8.0, -9.0))
+    doubtful = ModelAnswer(
+        ("guess = 1",), "line", line_logprob=-6.0, judged=judged_as({"value = total": -8.0, "other": -9.0})
+    )
     assert [v.text for v in blend(copies, doubtful, shipped)] == ["value = total", "other", "guess = 1"]
-    sure = ModelAnswer(("guess = 1",), "line", line_logprob=-0.1, copy_scores=(-20.0, -20.0))
+    sure = ModelAnswer(("guess = 1",), "line", line_logprob=-0.1, judged=judged_as({"other": -20.0}))
     assert blend([("other", 0.03)], sure, shipped)[0].text == "guess = 1"
-    agreed = ModelAnswer(("other",), "line", line_logprob=-0.5, copy_scores=(-8.0, -0.5))
+    agreed = ModelAnswer(("other",), "line", line_logprob=-0.5, judged=judged_as({"value": -8.0, "other": -0.5}))
     assert blend([("value", 0.3), ("other", 0.25)], agreed, shipped)[0].text == "other"
 
 

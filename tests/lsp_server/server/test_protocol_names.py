@@ -12,7 +12,7 @@ COMMANDS = {"ondol.accepted", "ondol.index", "ondol.explain", "ondol.status", "o
 COMMANDS |= {"ondol.dismissed", "ondol.editAccepted", "ondol.editDismissed", "ondol.repeatEdit"}
 METHODS = {"textDocument/didShowCompletion", "textDocument/didPartiallyAcceptCompletion"}
 METHODS |= {"textDocument/copilotInlineEdit", "textDocument/didShowInlineEdit"}
-NOTIFICATIONS = {"ondol/status", "ondol/nextEditReady"}
+NOTIFICATIONS = {"ondol/status", "ondol/nextEditReady", "ondol/completionReady"}
 STATES = {"problem", "indexing", "model-loading", "starting", "ready", "off"}
 STATUS_KEYS = {"state", "message", "percent", "documents", "generation"}
 

@@ -66,6 +66,10 @@ local function on_next_edit_ready(_, params, context)
   end
 end
 
+local function on_completion_ready(_, _, context)
+  session.request_again(context.client_id)
+end
+
 local function on_log_message(_, params)
   if type(params) == 'table' then
     log.add('server: %s', tostring(params.message))
@@ -175,11 +179,15 @@ local function configuration(server, command)
     workspace_folders = folders,
     capabilities = capabilities(),
     flags = { debounce_text_changes = 0 }, -- see ondol.document_sync
-    init_options = vim.tbl_extend('force', config.options.settings, { nextEdits = config.options.next_edits }),
+    init_options = vim.tbl_extend('force', config.options.settings, {
+      nextEdits = config.options.next_edits,
+      completionReady = true, -- the server announces late answers only to clients that request them again
+    }),
     settings = { ondol = config.options.settings },
     handlers = {
       ['ondol/status'] = on_status,
       ['ondol/nextEditReady'] = on_next_edit_ready,
+      ['ondol/completionReady'] = on_completion_ready,
       ['window/logMessage'] = on_log_message,
       ['window/showMessage'] = on_show_message,
     },
