@@ -61,7 +61,10 @@ class LlamaCppModel:
         parameters = self._c.llama_model_default_params()
         parameters.n_gpu_layers = 0
         # A mapped file that is overwritten while it serves changes the weights, and one that is cut ends the process.
-        parameters.use_mmap = False
+        if hasattr(self._c, "LLAMA_LOAD_MODE_NONE"):
+            parameters.load_mode = self._c.LLAMA_LOAD_MODE_NONE
+        else:  # older versions; a field that a ctypes structure lacks is set without an error
+            parameters.use_mmap = False
         self._model = self._c.llama_model_load_from_file(os.fsencode(file), parameters)
         if not self._model:
             raise BackendProblem(
