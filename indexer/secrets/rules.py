@@ -44,7 +44,7 @@ _ABOUT_NAME = re.compile(
     r"(?:name|names|id|ids|type|kind|url|uri|path|file|dir|field|length|len|size|param|parameter|header|prefix|suffix"
     r"|policy|label|hint|error|message|msg|text|title|regex|pattern|format|class|selector|column|table|env|var|arn"
     r"|algorithm|alg|method|mode|scheme|provider|endpoint|page|view|route|form|input|element|button|icon|version"
-    r"|pem|crt|cert|csr|json|txt|expiry|expires|expired|expires_at|created_at|updated_at|ttl|count|limit|index|style|color|ref|fingerprint|exchange|map|set|list|event)$"
+    r"|pem|crt|cert|csr|json|txt|expiry|expires|expired|expires_at|created_at|updated_at|lookup|extractor|ttl|count|limit|index|style|color|ref|fingerprint|exchange|map|set|list|event)$"
 )
 
 # Placeholders for a secret.
@@ -53,7 +53,8 @@ _STAND_IN = re.compile(
     r"|12345678|abcdefgh|abcd1234|aaaaa|00000000|11111111|<\w+>|\$\{|\{\{|\{[a-z_]*\}|%\(\w+\)|^\$|#\{|\benv\b|getenv"
     r"|undefined|^\w{0,6}(?:password|passwd|secret)\d{0,4}!?$|^test\w{0,4}$|^(?:my|foo|bar)[a-z_-]*\d{0,4}$"
     r"|^(?:user|admin|root)\d*$|^(?:true|false|null|none|nil)\W*$"
-    r"|://|\ba-z|A-Z0-9|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@[\w-]+(?:\.[\w-]+)*$|%[A-Z_]{3,}|/\d{8}/",
+    r"|://|process\.env|os\.environ|@[~^]?\d+\.\d|\ba-z|A-Z0-9"
+    r"|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@[\w-]+(?:\.[\w-]+)*$|%[A-Z_]{3,}|/\d{8}/",
     re.IGNORECASE,
 )
 # Marks of code inside a value; a long random value may hold them by chance.
