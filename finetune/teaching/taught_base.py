@@ -27,9 +27,10 @@ _COPIED: Final = ("tokenizer_config.json", "generation_config.json", "special_to
 
 
 def with_new_tokens(base: ModelFolder, out: Path) -> tuple[int, ...]:
-    """Write a copy of a base with the control tokens of :data:`FORMAT`; return the ids that were added.
+    """Write a copy of a base with the control tokens of :data:`FORMAT`; return the ids whose rows are to be trained.
 
-    A new row is the mean of all rows, so an untrained token means nothing in particular.
+    These are the tokens that were added and those that the base had by the same name without this format. A new row is
+    the mean of all rows, so an untrained token means nothing in particular.
 
     :raises UserError: the base fills middles already, or holds no safetensors weights.
     """
@@ -54,14 +55,15 @@ def with_new_tokens(base: ModelFolder, out: Path) -> tuple[int, ...]:
         if (base.path / name).is_file():
             shutil.copyfile(base.path / name, out / name)
     _rewrite(base.path, out, {name: _longer(first + len(missing)) for name in (INPUT, OUTPUT)})
-    return added
+    known = [base.vocabulary.control(name) for name in spec.controls]
+    return (*sorted(one for one in known if one is not None), *added)
 
 
-def finished(taught: Path, trained: Path, rows: Mapping[str, Any], added: Sequence[int], out: Path) -> None:
+def finished(taught: Path, trained: Path, rows: Mapping[str, Any], tokens: Sequence[int], out: Path) -> None:
     """Write the taught base: the trained rows put into it, the trained adapter merged into its matrices.
 
     :param taught: the folder of :func:`with_new_tokens`. :param trained: folder of the adapter.
-    :param rows: name of a matrix -> its rows of the ``added`` tokens.
+    :param rows: name of a matrix -> its rows of these ``tokens``.
     """
     import torch
     from safetensors import safe_open
@@ -71,7 +73,7 @@ def finished(taught: Path, trained: Path, rows: Mapping[str, Any], added: Sequen
 
     def put(matrix: torch.Tensor, name: str) -> torch.Tensor:
         if name in rows:
-            matrix[list(added)] = rows[name].to(matrix.dtype)
+            matrix[list(tokens)] = rows[name].to(matrix.dtype)
         return matrix
 
     def merged(matrix: torch.Tensor, name: str) -> torch.Tensor:

@@ -92,6 +92,21 @@ def test_an_interrupted_training_keeps_the_new_rows(tmp_path: Path) -> None:
     assert torch.equal(one[INPUT], other[INPUT])
 
 
+def test_tokens_that_the_base_has_without_the_format_are_trained_too(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "base")
+    config = json.loads((folder / "config.json").read_text())
+    del config["ondol_prompt_spec"]
+    (folder / "config.json").write_text(json.dumps(config))
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["added_tokens"] = [one for one in tokenizer["added_tokens"] if one["content"] not in CONTROLS[2:]]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    base = open_folder(folder)
+    tokens = with_new_tokens(base, tmp_path / "grown")
+    kept = sorted(base.vocabulary.control(name) or 0 for name in CONTROLS[:2])
+    assert list(tokens[:2]) == kept and len(tokens) == 4
+    assert min(tokens[2:]) >= base.vocabulary.size
+
+
 def test_a_base_that_fills_middles_is_refused(tmp_path: Path) -> None:
     base = open_folder(write_folder(tmp_path / "base"))
     with pytest.raises(UserError, match="fills middles already"):
