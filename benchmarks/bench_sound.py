@@ -5,7 +5,8 @@
 ``repositories.json`` lists the repositories of role ``sound``: nothing was fitted on them, and no rule was made by
 looking at them. At each cursor the engine is asked automatically and manually; the first text is accepted and judged by
 ``sound_judge``. The author's own rest of line is fitted as well: what is rejected or changed of it is a right line
-lost. Cost is processor time of a call that fits a text.
+lost. Cost is processor time of the first text that is fitted after a jump to another document; a later key on the same
+line takes about a tenth of it.
 
 Results go to ``results/sound.json`` after each repository and as a table into ``docs/evaluation.md``. They hold figures
 and no code; ``--show`` writes the texts that add an error to a file, as JSON lines.
@@ -103,7 +104,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     titles = (
         "cursors | automatic: judged | add an error, strictly | fairly | requested: judged | add an error, strictly"
     )
-    titles += " | fairly | blocks left open | other unit | right lines lost | p95 ms"
+    titles += " | fairly | blocks left open | other unit | right lines lost | ms at a jump, p95"
     out = [f"| repository | {titles} |", "|---" * (titles.count("|") + 2) + "|"]
     whole: Counter[str] = Counter()
     for row in rows:

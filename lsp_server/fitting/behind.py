@@ -6,12 +6,23 @@ way is sound is decided by its caller, who knows what is open. This module knows
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 _WORD = re.compile(r"\w")
 _CLOSERS = re.compile(r"[)\]}>'\"`;:,\s]+$")
 _ITEM_ENDS = re.compile(r"(?:[\]}\"'\w])$")
 _ITEM_BEGINS = re.compile(r"[\"'{\[\w-]")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
+
+_CALL = re.compile(
+    r"(?:^|[=(\[{,.:;!&|?+<>~-]|\b(?:return|await|yield|throw|new|raise|not|and|or|in|assign|go|defer))\s*(?P<name>[\w.$:]+)$"
+)
+_NO_CALL: Final = frozenset(
+    (
+        *("if", "for", "while", "switch", "catch", "elif", "until", "unless", "match", "when", "with", "foreach"),
+        *("func", "function", "def", "fn", "return", "case", "always", "always_ff", "always_comb", "constexpr"),
+    )
+)
 
 
 def continuation(text: str, prefix: str, partial: str) -> str | None:
@@ -92,3 +103,17 @@ def with_comma(lines: list[str], below: Sequence[str], strict: bool) -> list[str
     if strict and last.endswith(",") and following[:1] in ("}", "]"):
         return [*lines[:-1], last[:-1]]
     return lines
+
+
+def in_call(prefix: str) -> bool:
+    """Return whether the innermost bracket that is open before the cursor is that of a call."""
+    depth = 0
+    for at in range(len(prefix) - 1, -1, -1):
+        if prefix[at] in ")]}":
+            depth += 1
+        elif prefix[at] in "([{":
+            depth -= 1
+            if depth < 0:
+                found = _CALL.search(prefix[:at].rstrip()) if prefix[at] == "(" else None
+                return found is not None and found["name"] not in _NO_CALL
+    return False

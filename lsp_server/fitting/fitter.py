@@ -16,7 +16,7 @@ from indexer.secrets.masking import find
 from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
-from lsp_server.fitting.behind import placements, with_comma
+from lsp_server.fitting.behind import in_call, placements, with_comma
 from lsp_server.fitting.indentation import RepositoryUnits, in_unit, unit_of
 from lsp_server.fitting.marks import LONGEST, Open, State, leaves_open
 from lsp_server.fitting.names import defined_twice
@@ -37,15 +37,6 @@ SECRET_CHARS: Final = 1_000
 BEGINNINGS: Final = 8
 """Balanced beginnings of an unsound line that are tried, at most; each costs a check of its syntax."""
 
-_CALL = re.compile(
-    r"(?:^|[=(\[{,.:;!&|?+<>~-]|\b(?:return|await|yield|throw|new|raise|not|and|or|in|assign|go|defer))\s*(?P<name>[\w.$:]+)$"
-)
-_NO_CALL: Final = frozenset(
-    (
-        *("if", "for", "while", "switch", "catch", "elif", "until", "unless", "match", "when", "with", "foreach"),
-        *("func", "function", "def", "fn", "return", "case", "always", "always_ff", "always_comb", "constexpr"),
-    )
-)
 _NO_END = re.compile(
     r"(?:[.,(\[{=+*/%&|^~<!?:@#$\\-](?<!\*/)(?<!\+\+)(?<!--)|(?:^|[\s=(])['\"`]"
     r"|\b(?:and|or|not|in|is|as|extends|implements|new|instanceof))\s*$"
@@ -274,6 +265,8 @@ class Place:
             self._skipped = "long line"
             return False
         typed = (self._prefix + self._rest, self._typed)
+        if self._replaces(state):
+            state = replace(state, code=self._around.state.code)
         verdict = self._syntax.check(self._around, lines, state, typed, alone)
         self._skipped = verdict.skipped
         return verdict.adds
@@ -296,17 +289,28 @@ class Place:
         if behind.strip() or not whole:
             return self._agrees(state)
         opened = state.code is not None and state.code.own
-        if opened and self._rest.strip() and _in_call(self._prefix):
+        if opened and self._rest.strip() and in_call(self._prefix):
             return False
+        # In "} else if (x) {" before another "} else {" the block that is opened takes the place of the closed one.
+        if self._replaces(state) and self._faultless(state):
+            return True
         # A line that opens a block is how a block is begun: its end is typed, or follows with the block.
         return self._agrees(_without_own(state))
 
+    def _replaces(self, state: State) -> bool:
+        """Return whether a block that is opened takes the place of one that is closed, and the lines below close it."""
+        opened = state.code is not None and state.code.own
+        return opened and not _keeps(state, self._around.state) and self._around.cost(state) <= self._allowed
+
     def _agrees(self, state: State) -> bool:
         """Return whether what is open agrees with the lines below as well as without the text."""
-        before = self._around.state.faults
-        faultless = state.faults - before <= max(0, self._typed.faults - before)
         closes = _keeps(self._typed, self._around.state) and self._closes(state)
-        return faultless and self._around.cost(state) + closes <= self._allowed
+        return self._faultless(state) and self._around.cost(state) + closes <= self._allowed
+
+    def _faultless(self, state: State) -> bool:
+        """Return whether a state has no fault that the line as it is typed has not."""
+        before = self._around.state.faults
+        return state.faults - before <= max(0, self._typed.faults - before)
 
     def _closes(self, state: State) -> bool:
         """Return whether a block around the cursor is closed that the lines below are known to close."""
@@ -379,17 +383,3 @@ def _goes_on(line: str, state: State) -> bool:
     if line.rstrip().endswith(",") and state.code is not None and state.code.mark in "([{":
         return False
     return _UNFINISHED.search(line.strip()) is not None
-
-
-def _in_call(prefix: str) -> bool:
-    """Return whether the innermost bracket that is open before the cursor is that of a call."""
-    depth = 0
-    for at in range(len(prefix) - 1, -1, -1):
-        if prefix[at] in ")]}":
-            depth += 1
-        elif prefix[at] in "([{":
-            depth -= 1
-            if depth < 0:
-                found = _CALL.search(prefix[:at].rstrip()) if prefix[at] == "(" else None
-                return found is not None and found["name"] not in _NO_CALL
-    return False

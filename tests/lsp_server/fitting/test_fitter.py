@@ -117,6 +117,11 @@ WELL_PLACED = [
     ("go", "func f() {\n\tif v‸\n}\n", ", ok := m[k]; ok {"),
     ("go", "func (a *A) f() {\n}\n\n‸\n", "func (b *B) f() {"),
     ("c", "void f(int a) {\n    if (a)\n        b();\n    ‸\n}\n", "else"),
+    (
+        "c",
+        "void f(int a) {\n    if (a) {\n        b();\n    ‸\n    } else {\n        c();\n    }\n}\n",
+        "} else if (b) {",
+    ),
     ("c", "int f(int x) {\n    if (x) {\n        a();\n    } ‸\n}\n", "else {"),
     (
         "java",

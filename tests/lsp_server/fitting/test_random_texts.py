@@ -100,7 +100,8 @@ KINDS = {
         (('if [ "$a" = {n} ]; then', "fi"), ("for x in a b; do", "done"), ("f{n}() {{", "}}")),
         ('echo "text{n}"', "run a b", "x=$(call a)"),
         unit="  ",
-        marks=((r"\bif\b", r"\bfi\b"), (r"\bdo\b", r"\bdone\b")),
+        # Behind another word these are arguments.
+        marks=((r"(?m)^\s*if\b", r"(?m)(?:^|;)\s*fi\b"), (r"(?m)(?:^|;)\s*do\b", r"(?m)(?:^|;)\s*done\b")),
     ),
     "html": Kind(
         (('<div class="c{n}">', "</div>"), ("<ul>", "</ul>")),
@@ -156,7 +157,7 @@ def insertion(lines: list[str], at: int, column: int, rng: random.Random) -> str
 
 def surplus(language: str, text: str) -> list[int]:
     """How much more often each mark opens than closes."""
-    text = re.sub(r"\"[^\"\n]*\"|'[^'\n]*'", "", text)
+    text = re.sub(r"\"[^\"\n]*\"\w*|'[^'\n]*'|`[^`]*`", "x", text)
     pairs = (*(BRACKETS if language != "html" else ()), *KINDS[language].marks)
     return [len(re.findall(begin, text)) - len(re.findall(end, text)) for begin, end in pairs]
 
