@@ -97,6 +97,7 @@ class Reason(StrEnum):
     MODEL_PROBLEM = "problem", "The model failed; the log says why."
     MODEL_CLOSED = "closed", "The model had been stopped."
     MODEL_BUSY = "busy", "The model was busy with another request."
+    MODEL_WAITING = "waiting", "The model had not answered yet when the request ended."
 
 
 MODEL_REASONS: Final = frozenset(
@@ -106,6 +107,7 @@ MODEL_REASONS: Final = frozenset(
         Reason.MODEL_PROBLEM,
         Reason.MODEL_CLOSED,
         Reason.MODEL_BUSY,
+        Reason.MODEL_WAITING,
     }
 )
 """Reasons under ``model_reason`` that have a sentence; the others there are reasons for the end of a generation."""

@@ -241,7 +241,9 @@ class HybridEngine:
         lines = tuple(added(request, copy).split("\n", 1)[0].rstrip("\r") for copy in copies)
         ticket = self._runner.ask(model_request(self._settings, request, lines))
         asked = _Asked(self, request, first, copies, lines, ticket)
-        return asked.finish() if asked.ticket.ended else replace(first, later=asked)
+        if asked.ticket.ended:
+            return asked.finish()
+        return replace(first, trace={**first.trace, "model_reason": Reason.MODEL_WAITING}, later=asked)
 
     @property
     def patience(self) -> Patience:

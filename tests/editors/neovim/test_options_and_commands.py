@@ -129,7 +129,8 @@ def test_invalid_options_are_reported(edit):
 
 def test_settings_reach_the_server(edit, log):
     edit("settings = { precision = 0.9, multiLine = false }")
-    assert events(log, "initialize")[0]["options"] == {"precision": 0.9, "multiLine": False, "nextEdits": True}
+    shown = {"nextEdits": True, "completionReady": True}
+    assert events(log, "initialize")[0]["options"] == {"precision": 0.9, "multiLine": False, **shown}
 
 
 def test_commands(edit, log):

@@ -4,9 +4,9 @@ import { readSettings, restartKey, serverArguments, type SettingLevels } from '.
 
 const from = (levels: Record<string, SettingLevels>) => readSettings((key) => levels[key]);
 
-test('the defaults are on and automatic, and the server learns only that this client shows next edits', () => {
+test('the defaults are on and automatic, and the server learns only what this client can show', () => {
   const settings = from({});
-  assert.deepEqual(settings.options, { nextEdits: true });
+  assert.deepEqual(settings.options, { nextEdits: true, completionReady: true });
   assert.equal(settings.enabled, true);
   assert.equal(settings.manual, false);
   assert.deepEqual(serverArguments(settings), ['serve', '--stdio']);
@@ -57,6 +57,7 @@ test('the settings of the user are sent under the names of the server', () => {
     multiLine: false,
     baseModel: '/models/a',
     nextEdits: true,
+    completionReady: true,
   });
   assert.deepEqual(serverArguments(settings), ['serve', '--stdio', '--backend', 'local']);
 });
@@ -75,7 +76,7 @@ test('values of a wrong type are ignored', () => {
     'server.path': { globalValue: 7 },
     backend: { globalValue: 'rm -rf' },
   });
-  assert.deepEqual(settings.options, { exclude: ['x'], nextEdits: true });
+  assert.deepEqual(settings.options, { exclude: ['x'], nextEdits: true, completionReady: true });
   assert.equal(settings.serverPath, '');
   assert.equal(settings.backend, '');
 });
