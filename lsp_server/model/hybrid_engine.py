@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 FINAL_REASONS: Final = frozenset({Reason.IN_WORD, Reason.IN_NUMBER, Reason.INDENT_FIRST, Reason.CANCELLED})
 """Reasons for no suggestion that hold for the model too: they are about the cursor, not about the text."""
 
-_NOT_WRITTEN: Final = frozenset(
-    {Reason.MODEL_LOADING, Reason.MODEL_PROBLEM, Reason.MODEL_CLOSED, Reason.MODEL_BUSY, Reason.SUPERSEDED, "cancelled"}
-)
+_NOT_WRITTEN: Final = frozenset({Reason.MODEL_PROBLEM, Reason.SUPERSEDED, "cancelled"})
 
 _LOWEST_LOGPROB: Final = -25.0
 _UNKNOWN_LOGPROB: Final = -3.0

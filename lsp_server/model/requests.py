@@ -66,7 +66,7 @@ class ModelAnswer:
     :param line_logprob: log-likelihood of the first text's first line and its end; None where it is not known.
     :param own: how likely each token of that line was; None where it is not known.
     :param judged: the same for each copy that was asked about, as far as the model came along it.
-    :param complete: False while the generation still runs.
+    :param complete: False while the generation still runs, or where there was none.
     """
 
     texts: tuple[str, ...]
@@ -170,7 +170,7 @@ class Ticket:
         """Return the answer, or an empty one if it is not there yet."""
         job, typed = self._job, self._typed
         if job is None:
-            return ModelAnswer((), self._reason)
+            return ModelAnswer((), self._reason, complete=False)
         if not job.ended.is_set():
             return ModelAnswer((), Reason.LATE, complete=False)
         answer = job.answer
