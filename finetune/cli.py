@@ -1,4 +1,4 @@
-"""The console script ``ondol``: the commands of all three packages."""
+"""The command line of the console script ``ondol``, which ``ondol_start`` runs: the commands of all three packages."""
 
 from typing import Final
 

@@ -1,7 +1,7 @@
 """The command line: a group whose commands are imported only when one of them runs.
 
 ``ondol --help`` therefore imports neither numpy nor a parser nor a server. Each package has a ``cli.py`` with its own
-commands and those of the package below it; the console script is ``finetune.cli:main``, which has them all.
+commands and those of the package below it; the console script runs ``finetune.cli:main``, which has them all.
 
 Errors that a person can cure become one sentence on standard error and exit code 1. Wrong use is 2, a fault of Ondol 3.
 """

@@ -1,6 +1,7 @@
-"""One process of a training in several processes; ``accelerate launch`` starts it with the path of a job's file.
+"""One process of a training in several processes; ``launch`` or ``accelerate launch`` starts it with a job's file.
 
-The file holds ``{"folders": [base, data set, out, start or null], "options": {...}, "parent": process id or null}``.
+The file holds ``{"folders": [base, data set, out, start or null], "options": {...}, "parent": process id or null,
+"meet": whether the processes are all on this machine and meet through a file}``.
 """
 
 import json
@@ -12,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from finetune.training import processes
 from finetune.training.launch import send
 from finetune.training.options import TrainingOptions
 from finetune.training.train import train
@@ -29,6 +31,8 @@ def main() -> None:
     if base is None or dataset is None or out is None:
         raise ValueError("the job's file lacks the base, the data set, or the folder for the adapter")
     options = TrainingOptions.from_stored(job["options"])
+    if job.get("meet"):
+        processes.meet(out / processes.STORE)
     try:
         result = train(base, dataset, out, options, start, lambda step: send(progress=asdict(step)))
     except UserError as error:

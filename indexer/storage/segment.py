@@ -15,7 +15,6 @@ The manifest of a generation says which documents of a segment are live.
 
 import io
 import json
-import mmap
 import struct
 import zlib
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from indexer import fsio
 from indexer.search import suffix_array, word_prefixes
 from indexer.search.suffix_array import SuffixIndex
 from indexer.search.word_prefixes import Words, words_of
+from indexer.storage.mapping import map_file
 from indexer.text.lines import lines_with_ends
 from indexer.text.tokens import TOKEN, WIDTH, Lexed, unpack
 from indexer.types import Chunk
@@ -166,14 +166,6 @@ def _npy(array: NDArray[Any]) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
     return stream.getvalue()
-
-
-def map_file(path: Path) -> memoryview:
-    """A read-only memory map of a file; it stays valid when the file is removed."""
-    with path.open("rb") as stream:
-        if path.stat().st_size == 0:
-            return memoryview(b"")
-        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 class Segment:

@@ -151,8 +151,12 @@ class Client:
         encodings: Sequence[str] = ENCODINGS,
         options: Mapping[str, Any] | None = None,
         capabilities: Mapping[str, Any] | None = None,
+        process_id: int | None = None,
     ) -> dict[str, Any]:
-        """Send ``initialize`` and ``initialized``; returns the result."""
+        """Send ``initialize`` and ``initialized``; returns the result.
+
+        :param process_id: of the editor; None for this process.
+        """
         common = {
             "general": {"positionEncodings": list(encodings)},
             "textDocument": {"inlineCompletion": {}, "synchronization": {"didSave": True}},
@@ -160,7 +164,7 @@ class Client:
             "workspace": {"workspaceFolders": True},
         }
         params = {
-            "processId": os.getpid(),
+            "processId": process_id or os.getpid(),
             "rootUri": folders[0].as_uri() if folders else None,
             "capabilities": {**common, **(capabilities or {})},
             "initializationOptions": dict(options or {}),

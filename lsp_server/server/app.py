@@ -18,9 +18,10 @@ from pygls.lsp.server import LanguageServer
 from indexer import config
 from indexer.text.printable import printable
 from lsp_server.reasons import Reason
+from lsp_server.server import editor_process
 from lsp_server.server.completions import Completions
 from lsp_server.server.documents import Change, Documents, OpenDocument, path_of
-from lsp_server.server.engine_thread import EngineThread
+from lsp_server.server.engine_thread import EngineThread, call_on
 from lsp_server.server.factories import Factories
 from lsp_server.server.file_events import FileEvents
 from lsp_server.server.index_process import IndexProgress
@@ -91,7 +92,9 @@ class Server(LanguageServer):
     # Starting and stopping
 
     def prepare(self, params: types.InitializeParams) -> None:
-        """Take the parameters of ``initialize``; starts no work."""
+        """Take the parameters of ``initialize``; starts no work but to wait for the end of the editor."""
+        loop = asyncio.get_running_loop()
+        editor_process.watch(params.process_id, lambda: call_on(loop, lambda: self.transport.stop(1)))
         given = params.initialization_options
         if isinstance(given, dict):
             inner = given.get("ondol")

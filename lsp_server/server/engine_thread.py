@@ -63,8 +63,7 @@ class Job(Generic[T]):
             else:
                 self.future.set_result(result)  # type: ignore[arg-type]
 
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the server is ending
-            self._loop.call_soon_threadsafe(settle)
+        call_on(self._loop, settle)
 
 
 class EngineThread:
@@ -121,3 +120,9 @@ def background(work: Callable[[], T], name: str) -> asyncio.Future[T]:
     job: Job[T] = Job(lambda _: work(), asyncio.get_running_loop())
     threading.Thread(target=job.run, name=name, daemon=True).start()
     return job.future
+
+
+def call_on(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Call something on a loop, from any thread; nothing where the loop is closed: the server is ending."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)

@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 NICENESS = 10
 PATIENCE_S = 1.0
 
-# What the console script does, for an interpreter whose scripts were installed elsewhere. -I keeps the working
+# What the console script does, for an interpreter whose scripts were installed elsewhere. -P keeps the working
 # directory off the path: it is the user's repository and may hold a package named `indexer`.
-_FALLBACK = ("-I", "-c", "from indexer.cli import main; main()")
+_FALLBACK = ("-P", "-c", "from ondol_start import main; main()")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from indexer.config import Settings
 from indexer.data_layout import STATS, TRACES
 from indexer.errors import OndolError
 from lsp_server.reasons import Reason
-from lsp_server.server.engine_thread import EngineThread, Job
+from lsp_server.server.engine_thread import EngineThread, Job, call_on
 from lsp_server.server.factories import Factories
 from lsp_server.server.folder_poll import Found
 from lsp_server.server.host import Host, SessionState
@@ -186,8 +186,7 @@ class Session:
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         """Call something on the loop, from any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the server is ending
-            self._loop.call_soon_threadsafe(call)
+        call_on(self._loop, call)
 
     # The state
 

@@ -147,7 +147,12 @@ class DoubleRun:
         loop.call_later(0.05, report, IndexProgress("read", 50))
         code = 1 if "index-fails" in WORDS else 0
         OPENED["missing"] = False
-        loop.call_later(0.2, lambda: self.outcome.set_result(IndexOutcome(code, "no space left on /data; free some")))
+
+        def end() -> None:
+            log(event="ran", root=str(root))
+            self.outcome.set_result(IndexOutcome(code, "no space left on /data; free some"))
+
+        loop.call_later(0.2, end)
 
     def stop(self) -> None: ...
 

@@ -163,10 +163,12 @@ export class Server {
   /** The environment variables of every process that the extension starts. */
   environment(): NodeJS.ProcessEnv {
     const { dataDirectory } = this.host.settings();
-    // PYTHONSAFEPATH keeps Python from importing modules out of the working directory.
+    // PYTHONSAFEPATH keeps Python from importing modules out of the working directory. PYTHONPATH may name a repository,
+    // whose sitecustomize.py Python would run before Ondol could prevent it.
     return {
       ...process.env,
       PYTHONSAFEPATH: '1',
+      PYTHONPATH: '',
       PYTHONIOENCODING: 'utf-8',
       ...(dataDirectory === '' ? {} : { ONDOL_DATA_DIR: dataDirectory }),
     };

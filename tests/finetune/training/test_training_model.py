@@ -1,10 +1,12 @@
 """Training: packed documents do not see each other, interruptions do not change the result, bad input is reported."""
 
+import contextlib
 import errno
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -372,6 +374,33 @@ def test_a_gguf_file_is_trained_as_its_safetensors_are(tmp_path: Path) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=2e-2)
 
 
+def addresses_listened_on_by_children() -> set[str]:
+    """The addresses on which processes below this one listen (Linux); none elsewhere."""
+    if sys.platform != "linux":
+        return set()
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+    own = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in own} - own:
+        own |= more
+    sockets = set()
+    for pid in own - {os.getpid()}:
+        for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                sockets.add(os.readlink(descriptor))
+    found = set()
+    for table, family, words in (("tcp", socket.AF_INET, 1), ("tcp6", socket.AF_INET6, 4)):
+        for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = row.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                packed = bytes.fromhex(fields[1].partition(":")[0])
+                swapped = b"".join(packed[4 * i : 4 * i + 4][::-1] for i in range(words))
+                found.add(socket.inet_ntop(family, swapped))
+    return found
+
+
 @pytest.mark.slow
 def test_two_processes_reach_the_loss_of_one(
     base: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -379,7 +408,14 @@ def test_two_processes_reach_the_loss_of_one(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     alone = train(base, dataset, tmp_path / "one", options_of())
     steps: list[Progress] = []
-    both = train(base, dataset, tmp_path / "two", options_of(processes=2), progress=steps.append)
+    listening: set[str] = set()
+
+    def step(progress: Progress) -> None:
+        steps.append(progress)
+        listening.update(addresses_listened_on_by_children())
+
+    both = train(base, dataset, tmp_path / "two", options_of(processes=2), progress=step)
+    assert listening <= {"127.0.0.1", "::1"}
     assert (alone.processes, both.processes) == (1, 2)
     assert (both.steps, both.tokens) == (alone.steps, alone.tokens)
     assert both.loss_first == pytest.approx(alone.loss_first, rel=1e-2)

@@ -173,7 +173,8 @@ local function configuration(server, command)
           end
         end)
       end
-      return document_sync.wrap(vim.lsp.rpc.start(command, dispatchers))
+      -- PYTHONPATH may name the repository. Python would run its sitecustomize.py before Ondol could prevent it.
+      return document_sync.wrap(vim.lsp.rpc.start(command, dispatchers, { env = { PYTHONPATH = '' } }))
     end,
     root_dir = server.root,
     workspace_folders = folders,
