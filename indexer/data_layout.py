@@ -9,6 +9,7 @@
           hints, report, verified     caches: stat cache, report of the last build, hashes checked since the boot
           inflight                    the file that is being prepared in this process
         registry/                     adapters (``weights.adapter_registry``), with a cache of stale-data marks
+        origin                        the repository's path and first commit (``storage.adoption``)
         gate.json                     the gate fitted on this repository
         night/, nights/, night.lock   nightly run: work folder, reports, lock
         traces.jsonl, stats.jsonl     what the server recorded (``telemetry``)
@@ -75,6 +76,11 @@ def repositories_directory(settings: Settings) -> Path:
 def index_directory(settings: Settings, root: Path) -> Path:
     """The index of the repository at ``root``."""
     return repository_path(settings, root) / "index"
+
+
+def origin_file(directory: Path) -> Path:
+    """Names the repository whose data are in the folder ``directory``."""
+    return directory / "origin"
 
 
 def registry_directory(settings: Settings, root: Path) -> Path:

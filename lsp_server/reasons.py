@@ -19,7 +19,7 @@ class Reason(StrEnum):
         member.sentence = sentence
         return member
 
-    SHOWN = "shown", "It was shown."
+    SHOWN = "shown", "It was sent to the editor, which shows it while the cursor stands there."
     TYPED_THROUGH = "typed-through", "It was the rest of the suggestion before: the typed text agreed with it."
 
     NEXT_EDIT = "next-edit", "An edit that was made before was offered at another place."

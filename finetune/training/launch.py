@@ -74,7 +74,7 @@ def launch(
 def _start(rank: int, count: int, out: Path) -> "subprocess.Popen[str]":
     """Start one process. Its working directory is not the repository, and Python imports nothing from either."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from finetune.training.worker import main; main()", str(out / JOB)],
+        [sys.executable, "-P", str(Path(__file__).with_name("worker.py")), str(out / JOB)],
         cwd=out,
         env={**os.environ, **processes.environment(rank, count)},
         stdout=subprocess.PIPE,

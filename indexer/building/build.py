@@ -30,7 +30,7 @@ from indexer.data_layout import (
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
 from indexer.repository import policy
 from indexer.repository.walk import Rules, walk
-from indexer.storage import compaction, fingerprint, generations, segment
+from indexer.storage import adoption, compaction, fingerprint, generations, segment
 from indexer.storage.bm25_update import Bm25Update
 from indexer.storage.catalogue import Catalogue
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
@@ -133,10 +133,14 @@ def build(
     """
     started = time.monotonic()
     repository_directory(settings, root)
+    adopted = adoption.adopt(settings, root)
     target = Store(index_directory(settings, root))
     report = BuildReport(str(root), str(target.directory), full=full)
+    if adopted is not None:
+        report.notes.append(adopted)
     with target.writing():
         _Build(root, settings, target, report, progress or (lambda _: None), limits or Limits(), command).run()
+        adoption.remember(settings, root)
     report.seconds = time.monotonic() - started
     return report
 
@@ -287,7 +291,7 @@ class _Build:
                 self.report.revived += 1
         purge = base is None or base.settings != self.choice or self._holds_forbidden(alive)
         stays = not (self.report.added or self.report.removed or self.report.revived or purge)
-        if base is not None and stays:
+        if base is not None and stays and base.root == str(self.root):
             return base
         self.report.changed = True
         records = (*self.catalogue.with_live(self.kept, self.now), *sorted(self.new_records, key=lambda r: r.number))

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -18,8 +19,13 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from indexer.errors import UserError
+from indexer.repository.git_folder import git_folder
 
 TIMEOUT = 120.0
+SUSPICIOUS_S = 5.0
+"""After this time it is checked whether git waits for a pipe; if not, it gets all of ``TIMEOUT``."""
+
+_OWN_FILES = ("HEAD", "config", "config.worktree", "index", "info/exclude", "info/attributes", "packed-refs", "shallow")
 
 # The commands that Ondol needs; all of them only read. Before adding one, check which programs it can start.
 _COMMANDS = frozenset(
@@ -56,6 +62,7 @@ _OVERRIDES = {
     "credential.helper": "",
     "diff.external": "",
     "diff.trustExitCode": "false",
+    "i18n.logOutputEncoding": "UTF-8",
     "log.showSignature": "false",
     "gpg.program": "false",
     "gpg.openpgp.program": "false",
@@ -87,7 +94,10 @@ def find_root(path: Path) -> Path:
 def is_repository(root: Path) -> bool:
     """Whether ``root`` is the top of a git work tree: it has a ``.git`` that is a repository or points to one."""
     dot_git = root / ".git"
-    return dot_git.is_file() or _looks_like_git_directory(dot_git)
+    try:
+        return dot_git.is_file() or _looks_like_git_directory(dot_git)
+    except OSError:  # a path that is too long, for example
+        return False
 
 
 def is_bare(root: Path) -> bool:
@@ -117,6 +127,17 @@ def blob_id(data: bytes) -> str:
     return digest.hexdigest()
 
 
+def pipe_in_the_way(root: Path) -> str | None:
+    """A file that git would wait for: a pipe, a socket or a device in the place of one of its own files; or None."""
+    for folder in {git_folder(root) or root / ".git", root}:
+        for name in _OWN_FILES if folder != root else (".gitignore", ".gitattributes", ".gitmodules"):
+            with contextlib.suppress(OSError):
+                mode = (folder / name).stat().st_mode
+                if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                    return str(folder / name)
+    return None
+
+
 def ls_files(root: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
     """The files of the work tree: (mode, path) of tracked files, untracked paths, ignored paths.
 
@@ -127,9 +148,31 @@ def ls_files(root: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
     for record in _split(run_git(root, "ls-files", "-z", "--stage")):
         info, _, name = record.partition(b"\t")
         tracked[_text(name)] = info[:6].decode("ascii", "replace")
-    untracked = [_text(name) for name in _split(run_git(root, "ls-files", "-z", "--others", "--exclude-standard"))]
-    ignored = _split(run_git(root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"))
+    untracked = [_text(name) for name in _split(_others(root))]
+    ignored = _split(_others(root, "--ignored", "--directory"))
     return [(mode, path) for path, mode in tracked.items()], untracked, [_text(name) for name in ignored]
+
+
+def _others(root: Path, *options: str) -> bytes:
+    """Files that are not tracked.
+
+    :raises GitWaits: git would wait for ever, because a pipe stands in the place of a `.gitignore`.
+    """
+    line = ("ls-files", "-z", "--others", "--exclude-standard", *options)
+    try:
+        return run_git(root, *line, timeout=SUSPICIOUS_S)
+    except UserError:
+        for folder, folders, names in os.walk(root):
+            folders[:] = [name for name in folders if name != ".git"]
+            for name in names:
+                place = Path(folder) / name
+                if name == ".gitignore" and not place.is_symlink() and not place.is_file():
+                    raise GitWaits(f"{place} is not a regular file", "remove it") from None
+        return run_git(root, *line)
+
+
+class GitWaits(UserError):
+    """Git would wait for a pipe."""
 
 
 class TreeEntry(NamedTuple):
@@ -230,6 +273,8 @@ def command(root: Path, *args: str) -> list[str]:
     """The hardened argument list for ``git args``; for a caller that must stream, together with :func:`environment`."""
     if not args or args[0] not in _COMMANDS:
         raise ValueError(f"git {args[0] if args else ''} is not one of the reading commands")
+    if (pipe := pipe_in_the_way(root)) is not None:
+        raise GitWaits(f"{pipe} is not a regular file, so git would wait for it", "remove it")
     line = [_executable(), "--no-pager", "--literal-pathspecs", "--no-replace-objects", "-C", str(root)]
     if not is_bare(root):
         # A repository's core.worktree could point anywhere; the option wins over it.

@@ -5,10 +5,10 @@ a worktree shares the branches of its main repository, whose folder ``commondir`
 ``packed-refs``, or tables of a reftable. Nothing is read but these two pointers, 4 KiB at most of each.
 """
 
+import os
+import stat
 from pathlib import Path
 from typing import Final
-
-from indexer.repository.policy import read_bytes
 
 _OWN: Final = ("HEAD", "index", "logs/HEAD", "reftable/tables.list")
 """Files of one checkout: its commit, its index, and its own references."""
@@ -46,5 +46,11 @@ def changing_files(root: Path) -> tuple[Path, ...]:
 
 
 def _pointer(folder: Path, name: str) -> str | None:
-    data = read_bytes(folder, name, _POINTER_LIMIT)
-    return None if isinstance(data, str) else data.decode("utf-8", "surrogateescape").strip()
+    try:
+        descriptor = os.open(folder / name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+    except (OSError, ValueError):
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(_POINTER_LIMIT).decode("utf-8", "surrogateescape").strip()

@@ -46,6 +46,7 @@ VENDORED = "vendored"
 LOCK_FILE = "lock file"
 KEY_FILE = "key or credentials file"
 DATA = "data"
+LFS_POINTER = "Git LFS pointer"
 
 REASONS = (
     EXCLUDED,
@@ -71,6 +72,7 @@ REASONS = (
     LOCK_FILE,
     KEY_FILE,
     DATA,
+    LFS_POINTER,
 )
 
 
@@ -125,6 +127,9 @@ _GENERATED_HEAD = 3000
 _SNIFF = 65_536
 # Control characters that do not occur in text; tab, line feed, vertical tab, form feed, return and escape it may.
 _CONTROL = bytes(code for code in range(32) if code not in (9, 10, 11, 12, 13, 27)) + b"\x7f"
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer has less than 1,024 bytes.
+_LFS_START = b"version https://git-lfs.github.com/spec/"
+_LFS_LIMIT = 1024
 _LINE_LENGTH_MEANT_BY_PEOPLE = 1000
 _SCRIPT_LINE_LENGTH_MEANT_BY_PEOPLE = 250
 
@@ -260,6 +265,8 @@ def _judge(path: str, data: bytes, settings: Settings) -> Source | Skip:
     """The checks of a file's bytes, cheapest first."""
     if _is_binary(data):
         return Skip(path, BINARY)
+    if len(data) < _LFS_LIMIT and data.startswith(_LFS_START):
+        return Skip(path, LFS_POINTER)
     text, encoding = decode(data)
     if "\0" in text:
         return Skip(path, BINARY)

@@ -36,8 +36,7 @@ def walk(root: Path, settings: Settings) -> tuple[list[Entry], list[Skip]]:
     rules = Rules(root, settings)
     entries: dict[str, Entry] = {}
     skips: dict[str, Skip] = {}
-    found = _git_files(root, skips) if git.is_repository(root) else _plain_files(root, rules, skips)
-    for path in found:
+    for path in _files(root, rules, skips):
         reason = rules.reason(path)
         status = None
         if reason is None:
@@ -136,6 +135,16 @@ def excluded(root: Path, path: str, settings: Settings) -> str | None:
     return Rules(root, settings).reason(path)
 
 
+def _files(root: Path, rules: Rules, skips: dict[str, Skip]) -> list[str]:
+    """Files of the work tree from git, or from the folder itself where there is no git or git would wait for a pipe."""
+    if git.is_repository(root):
+        try:
+            return list(_git_files(root, skips))
+        except git.GitWaits:
+            skips.clear()
+    return list(_plain_files(root, rules, skips))
+
+
 def _git_files(root: Path, skips: dict[str, Skip]) -> Iterator[str]:
     tracked, untracked, ignored = git.ls_files(root)
     for path in ignored:
@@ -186,6 +195,13 @@ def _plain_files(root: Path, rules: Rules, skips: dict[str, Skip]) -> Iterator[s
 
 def _reason_of_folder(root: Path, path: str, rules: Rules, gitignore: Rules) -> str | None:
     """Why a folder of a plain tree is not entered, checked with one name inside it."""
+    try:
+        return _reason_by_content(root, path, rules, gitignore)
+    except OSError:  # a path that is too long, for example
+        return policy.UNREADABLE
+
+
+def _reason_by_content(root: Path, path: str, rules: Rules, gitignore: Rules) -> str | None:
     if git.is_repository(root / path):
         return policy.SUBMODULE
     if gitignore.ignores(path + "/"):

@@ -116,6 +116,12 @@ class Index:
                 self._texts.popitem(last=False)
         return text
 
+    def forget_texts(self) -> None:
+        """Forget the texts and chunks that were read; they are read again when they are wanted."""
+        with self._lock:
+            self._texts.clear()
+            self._chunks.clear()
+
     def chunk(self, chunk_key: int) -> Chunk:
         """The chunk of a key. :raises KeyError: there is none in this generation."""
         document = self._by_id[chunk_key >> CHUNK_BITS]

@@ -1,6 +1,6 @@
 """The command ``ondol doctor``: checks installation, data folder, index and model, and names the cures.
 
-It reads the files of other commands and changes nothing.
+It reads the files of other commands and changes nothing unless asked to with ``--remove-orphans``.
 """
 
 import json
@@ -16,14 +16,14 @@ from typing import Any
 import click
 
 from indexer import fsio
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import data_dir_option, printable, settings_for
 from indexer.config import Settings, load
 from indexer.data_layout import build_report_file, index_directory, repositories_directory
 from indexer.errors import UserError
 from indexer.installation import installation
 from indexer.languages.grammars import missing_grammars
 from indexer.repository import git
-from indexer.storage import fingerprint, generations
+from indexer.storage import adoption, fingerprint, generations
 from indexer.storage.generations import Store
 from indexer.text.printable import printable
 from lsp_server.commands import machine
@@ -33,6 +33,7 @@ from lsp_server.commands.doctor_page import page
 @click.command(epilog="Example: ondol doctor --verify")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
 @click.option("--verify", is_flag=True, help="Hash every file of the index.")
+@click.option("--remove-orphans", is_flag=True, help="Delete the data of repositories whose folders are gone.")
 @click.option("--no-egress", is_flag=True, help="Index, search and serve under a guard: prove that no data leaves.")
 @click.option("--backend", type=click.Choice(["retrieval", "local", "remote"]), help="Overrides the settings.")
 @click.option("--base", metavar="FOLDER", help="The base model's folder; overrides the settings.")
@@ -42,6 +43,7 @@ from lsp_server.commands.doctor_page import page
 def doctor(
     repo: Path,
     verify: bool,
+    remove_orphans: bool,
     no_egress: bool,
     backend: str | None,
     base: str | None,
@@ -56,6 +58,10 @@ def doctor(
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=True)
     settings = replace(settings, backend=backend or settings.backend, base_model=base or settings.base_model)
+    if remove_orphans:
+        for orphan in adoption.orphans(settings):
+            fsio.remove_tree(orphan.directory)
+            click.echo(f"ondol: removed the data of {printable(orphan.root)}", err=True)
     found = examine(root, settings, verify=verify)
     _add_model(found, root, settings)
     if no_egress:
@@ -79,6 +85,9 @@ def examine(root: Path, settings: Settings, *, verify: bool = False) -> dict[str
         "packages": _packages(problems),
         "data": _data(settings, problems),
         "machine": machine.describe(),
+        "orphans": [
+            {"directory": str(one.directory), "root": one.root, "bytes": one.size} for one in adoption.orphans(settings)
+        ],
         "repository": _repository(root),
         "index": _index(root, settings, problems, verify),
         "problems": problems,

@@ -32,6 +32,9 @@ def page(found: dict[str, Any], *, full: bool) -> Iterator[str]:
     mode = "private" if data["private"] else "OPEN TO OTHERS"
     yield _row("data", f"{data['directory']}  {mode if data['exists'] else 'not made yet'}")
     yield from _machine(found["machine"])
+    for one in found["orphans"]:
+        size = f"{one['bytes'] / 1e6:.1f} MB of {printable(one['root'])}, which is gone"
+        yield _row("orphan", f"{size}; `ondol doctor --remove-orphans` deletes it")
     yield _row("repository", _repository(found["repository"]))
     yield from _index(found["index"], full)
     for number, (key, value) in enumerate(found.get("model", {}).items()):

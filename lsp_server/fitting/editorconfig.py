@@ -4,6 +4,7 @@ Only ``indent_style`` and ``indent_size`` are used. A file that cannot be read o
 """
 
 import re
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -47,7 +48,7 @@ def unit(root: Path, path: str) -> str | None:
 def _sections(file: Path) -> tuple[bool, list[tuple[str, dict[str, str]]]]:
     try:
         status = file.stat()
-        if status.st_size > LARGEST:
+        if status.st_size > LARGEST or not stat.S_ISREG(status.st_mode):
             return False, []
         return _parsed(file, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError):

@@ -334,6 +334,8 @@ class Completions:
             record |= {"probability": round(best.probability, 3), "engine": best.engine}
             record["provenance"] = [f"{p.path}:{p.line}" for p in best.provenance[:3]]
         record["items"] = [item.id for item in items]
+        if not items and record["reason"] is Reason.SHOWN:
+            record["reason"] = Reason.DOES_NOT_FIT
         if items and running.context.settings.trace_text:
             record["text"] = [item.text for item in items]
         if items:  # an empty answer forgets nothing: after Backspace and the same character the item is back at once

@@ -187,10 +187,13 @@ def key_of(uri: str) -> str:
 
 def path_of(uri: str) -> str | None:
     """Return the file system path of a ``file:`` URI, or None. Names that are not UTF-8 keep their bytes."""
-    parts = urlsplit(uri)
-    if parts.scheme != "file":
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
         return None
     path = unquote(parts.path, errors="surrogateescape")
+    if parts.scheme != "file" or "\0" in path:
+        return None
     if re.match(r"/[A-Za-z]:", path):
         path = path[1:]
     return f"//{parts.netloc}{path}" if parts.netloc and parts.netloc != "localhost" else path

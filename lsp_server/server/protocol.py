@@ -30,6 +30,12 @@ from lsp_server.server.transport import Transport
 log = logging.getLogger(__name__)
 
 COMPLETIONS: Final = (types.TEXT_DOCUMENT_INLINE_COMPLETION, types.TEXT_DOCUMENT_COMPLETION)
+LONGEST_LIST: Final = 5_000
+"""Lists of other messages are never as long; each item takes about 20 us of the loop to read."""
+
+MOST_CHANGES: Final = 5_000
+"""A document with more changes in one message is closed until the editor opens it again."""
+
 _NOT_INITIALIZED, _INVALID_REQUEST, _INVALID_PARAMS, _PARSE_ERROR = -32002, -32600, -32602, -32700
 
 
@@ -103,6 +109,9 @@ class OndolProtocol(LanguageServerProtocol):
             if method in file_events.METHODS:
                 self.host.file_events.take(str(method), message.get("params"))
                 return
+            if method == types.TEXT_DOCUMENT_DID_CHANGE:
+                self._document_changed(message["params"])
+                return
             if method in COMPLETIONS:
                 _mend(message)
             self.handle_message(self.structure_message(message))
@@ -120,6 +129,10 @@ class OndolProtocol(LanguageServerProtocol):
             return _INVALID_REQUEST, "the id is neither a number nor a string"
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str | None):
             return _INVALID_REQUEST, "this is not JSON-RPC 2.0"
+        if asks and method in types.METHOD_TO_TYPES and types.METHOD_TO_TYPES[method][1] is None:
+            return _INVALID_REQUEST, "this method is a notification, which has no id"
+        if method != types.TEXT_DOCUMENT_DID_CHANGE and method not in file_events.METHODS and _has_long_list(message):
+            return _INVALID_PARAMS, f"a list has more than {LONGEST_LIST:,} items"
         if method == types.INITIALIZE and self._initialized:
             return _INVALID_REQUEST, "initialize was sent before"
         if method not in (None, types.INITIALIZE, types.EXIT) and not self._initialized:
@@ -170,10 +183,15 @@ class OndolProtocol(LanguageServerProtocol):
         """Keep the document."""
         self.host.opened(params.text_document)
 
-    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
-        """Follow the edits."""
-        self.host.changed(params.text_document, [_change(event) for event in params.content_changes])
+    def _document_changed(self, params: dict[str, Any]) -> None:
+        """Follow the edits; read here, since a message may have thousands, at 20 us each in pygls's converter."""
+        uri, changes = params["textDocument"]["uri"], params["contentChanges"]
+        if len(changes) > MOST_CHANGES:
+            log.warning("a document was closed: one message has %d changes of it", len(changes))
+            self.host.closed(uri)
+            return
+        which = types.VersionedTextDocumentIdentifier(int(params["textDocument"].get("version") or 0), uri)
+        self.host.changed(which, [_plain_change(event) for event in changes])
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
     def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
@@ -224,6 +242,25 @@ def _change(event: Any) -> Change:
         return Change(event.text)
     start, end = event.range.start, event.range.end
     return Change(event.text, (start.line, start.character), (end.line, end.character))
+
+
+def _plain_change(event: dict[str, Any]) -> Change:
+    text, span = event["text"], event.get("range")
+    if not isinstance(text, str):
+        raise TypeError("a change whose text is no text")
+    if span is None:
+        return Change(text)
+    start, end = ((int(span[side]["line"]), int(span[side]["character"])) for side in ("start", "end"))
+    return Change(text, start, end)
+
+
+def _has_long_list(value: Any, depth: int = 6) -> bool:
+    """Whether a list in a message is longer than any that an editor sends."""
+    if isinstance(value, dict):
+        return depth > 0 and any(_has_long_list(inner, depth - 1) for inner in value.values())
+    if isinstance(value, list):
+        return len(value) > LONGEST_LIST or (depth > 0 and any(_has_long_list(inner, depth - 1) for inner in value))
+    return False
 
 
 def _mend(message: dict[str, Any]) -> None:

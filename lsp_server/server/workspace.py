@@ -20,6 +20,7 @@ from lsp_server.server.documents import Documents, OpenDocument, key_of, path_of
 from lsp_server.server.engine_thread import EngineThread, background
 from lsp_server.server.factories import Factories
 from lsp_server.server.host import STATES, Host, SessionState
+from lsp_server.server.memory import give_back
 from lsp_server.server.session import Session
 from lsp_server.types import Document
 
@@ -308,6 +309,8 @@ class Workspace:
         owner = self._owners.pop(key, None)
         if owner is not None:
             self._forget(owner, document)
+        if not self._documents.open:
+            self._thread.submit(partial(_rest, self.sessions()), urgent=False)
 
     def _forget(self, owner: Owner, document: OpenDocument) -> None:
         session, uri = owner.session, document.notebook or document.uri
@@ -345,6 +348,14 @@ class Workspace:
 def _update(session: Session, updates: list[Document], _: Callable[[], bool]) -> None:
     """Give edited documents to a session's engine, which a changed setting may have replaced meanwhile."""
     session.update(updates)
+
+
+def _rest(sessions: list[Session], _: Callable[[], bool]) -> None:
+    """Forget what was kept for open documents, of which there are none."""
+    for session in sessions:
+        if session.index is not None:
+            session.index.forget_texts()
+    give_back()
 
 
 def _excluded(session: Session, relative: str | None, path: str | None) -> str | None:

@@ -29,6 +29,8 @@ TRACE_BYTES: Final = 1_000_000
 STATS_BYTES: Final = 4_000_000
 RECORD_BYTES: Final = 64_000
 KEPT_IN_MEMORY: Final = 200
+AGAIN_S: Final = 5.0
+"""A ring that could not be written is tried again after this time: its disk may come back."""
 
 
 class Ring:
@@ -88,16 +90,16 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 class Recorder:
-    """The thread that writes rings. After a failure it logs one line and writes no more to that ring."""
+    """The thread that writes rings. After a failure it logs one line, and tries that ring again after a while."""
 
     def __init__(self) -> None:
         self._queue: queue.Queue[tuple[Ring, dict[str, Any]] | None] = queue.Queue(maxsize=10_000)
-        self._given_up: set[Path] = set()
+        self._given_up: dict[Path, float] = {}
         self._thread: threading.Thread | None = None
 
     def put(self, ring: Ring | None, record: dict[str, Any]) -> None:
         """Queue a record; called from the loop. Without a ring, or with a full queue, the record is dropped."""
-        if ring is None or ring.path in self._given_up:
+        if ring is None or time.monotonic() < self._given_up.get(ring.path, 0.0):
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="records", daemon=True)
@@ -121,9 +123,12 @@ class Recorder:
             ring, record = item
             try:
                 ring.append(record)
+                if self._given_up.pop(ring.path, None) is not None:
+                    log.info("%s is written again", ring.path.name)
             except (OSError, TypeError, ValueError) as error:
-                self._given_up.add(ring.path)
-                log.warning("%s cannot be written (%s); no more records are kept", ring.path.name, type(error).__name__)
+                if ring.path not in self._given_up:
+                    log.warning("%s cannot be written (%s); records are dropped", ring.path.name, type(error).__name__)
+                self._given_up[ring.path] = time.monotonic() + AGAIN_S
 
 
 def ring_of(settings: Settings, root: Path | None, name: str, limit: int) -> Ring | None:

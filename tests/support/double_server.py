@@ -167,7 +167,9 @@ def open_double(settings: Any, root: Path) -> Any:
         raise IndexMissing("there is no index", "run `ondol index`")
     if OPENED.pop("damaged", False):
         raise IndexDamaged("a file does not match its hash", "rebuild it")
-    return SimpleNamespace(documents={"a.py": 1}, generation=1, problem=None, leave_out=lambda unwanted: 0)
+    return SimpleNamespace(
+        documents={"a.py": 1}, generation=1, problem=None, leave_out=lambda unwanted: 0, forget_texts=lambda: None
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def test_a_line_of_the_repository_is_written_again_in_a_new_file(tmp_path: Path)
             assert items[0]["insertText"].count("\n") == items[0]["insertText"].count(end)
             (source, *_) = client.command("ondol.sources", *items[0]["command"]["arguments"])
             assert source.split(":")[0] in {f"{name}s.py" for name in NAMES}
-            assert "It was shown" in client.command("ondol.explain")
+            assert "It was sent to the editor" in client.command("ondol.explain")
         assert ["for the first time" in note["message"] for note in client.of("window/showMessage")] == [True]
         assert client.stop() == 0
 

@@ -1,0 +1,105 @@
+"""Finds the data of a repository whose folder was renamed or moved, and data of repositories that are gone.
+
+Data are kept under a hash of the repository's path. Beside them stand its path and its first commit, so that the index,
+adapters and records of a folder that is gone can be taken over by the folder with the same first commit.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer import fsio
+from indexer.config import Settings
+from indexer.data_layout import (
+    index_directory,
+    index_pointer_file,
+    origin_file,
+    repositories_directory,
+    repository_path,
+)
+from indexer.errors import OndolError, UserError
+from indexer.repository import git
+from indexer.storage.generations import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """Data of a repository whose folder is gone.
+
+    :param root: where the repository was. :param first_commit: empty if unknown.
+    """
+
+    directory: Path
+    root: str
+    first_commit: str
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(path.lstat().st_size for path in self.directory.rglob("*") if path.is_file())
+
+
+def remember(settings: Settings, root: Path) -> None:
+    """Record the path and the first commit of a repository beside its data; does nothing if it stands there already."""
+    file = origin_file(repository_path(settings, root))
+    if _origin(file).get("root") != str(root):
+        fsio.replace_file(file, json.dumps({"root": str(root), "first_commit": first_commit(root)}).encode())
+
+
+def first_commit(root: Path) -> str:
+    """The commits without parents in the history of a repository; empty where there are none."""
+    if not git.is_repository(root):
+        return ""
+    try:
+        return " ".join(sorted(git.run_git(root, "rev-list", "--max-parents=0", "HEAD").decode("ascii").split()))
+    except UserError:
+        return ""
+
+
+def orphans(settings: Settings) -> list[Orphan]:
+    """The data of all repositories whose folders are gone. A disk that is not mounted looks the same."""
+    folder = repositories_directory(settings)
+    found = []
+    for directory in sorted(folder.iterdir()) if folder.is_dir() else []:
+        known = _origin(origin_file(directory))
+        root = known.get("root") or _root_of_index(directory)
+        if root and not Path(root).exists():
+            found.append(Orphan(directory, root, known.get("first_commit", "")))
+    return found
+
+
+def adopt(settings: Settings, root: Path) -> str | None:
+    """Take over the data of the one repository that is gone and had the same first commit, if ``root`` has no index.
+
+    :returns: a sentence for the user, or None.
+    """
+    if index_pointer_file(index_directory(settings, root)).exists():
+        return None
+    mine = first_commit(root)
+    same = [one for one in orphans(settings) if mine and one.first_commit == mine]
+    if len(same) != 1:
+        return None
+    own = repository_path(settings, root)
+    for entry in sorted(same[0].directory.iterdir()):
+        if not (own / entry.name).exists() or entry.name == "index":
+            if entry.name == "index" and (own / "index").exists():
+                fsio.remove_tree(own / "index")
+            fsio.rename(entry, own / entry.name)
+    fsio.unlink(origin_file(own))
+    fsio.remove_tree(same[0].directory)
+    return f"the data of {same[0].root} are used: that folder is gone and this one has the same first commit."
+
+
+def _origin(file: Path) -> dict[str, str]:
+    try:
+        found = json.loads(fsio.read(file))
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _root_of_index(directory: Path) -> str:
+    try:
+        return Store(directory / "index").manifest().root
+    except (OndolError, OSError):
+        return ""
