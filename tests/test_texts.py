@@ -92,6 +92,14 @@ def test_every_test_and_module_that_a_page_names_exists(page: Path) -> None:
     assert not wrong
 
 
+def test_every_promise_of_the_threat_model_names_a_test() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text("utf-8")
+    promised = text[text.index("## What is promised") : text.index("## What is not promised")]
+    rows = [row for row in promised.splitlines() if row.startswith("| ") and not row.startswith("| promise ")]
+    assert len(rows) >= 20
+    assert not [row for row in rows if not re.search(r"`tests/[\w/]+\.py::\w+`", row)]
+
+
 def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
     def result(name: str) -> Any:
         return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))

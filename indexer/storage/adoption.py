@@ -1,6 +1,6 @@
 """Finds the data of a repository whose folder was renamed or moved, and data of repositories that are gone.
 
-Data are kept under a hash of the repository's path. Beside them stand its path and its first commit, so that the index,
+Data are kept under a hash of the repository's path. In the same folder stand its path and its first commit, so that the index,
 adapters and records of a folder that is gone can be taken over by the folder with the same first commit.
 """
 
@@ -40,7 +40,7 @@ class Orphan:
 
 
 def remember(settings: Settings, root: Path) -> None:
-    """Record the path and the first commit of a repository beside its data; does nothing if it stands there already."""
+    """Record the path and the first commit of a repository with its data; does nothing if it stands there already."""
     file = origin_file(repository_path(settings, root))
     if _origin(file).get("root") != str(root):
         fsio.replace_file(file, json.dumps({"root": str(root), "first_commit": first_commit(root)}).encode())

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from indexer import fsio
-from indexer.cli_options import data_dir_option, printable, settings_for
+from indexer.cli_options import data_dir_option, settings_for
 from indexer.config import Settings, load
 from indexer.data_layout import build_report_file, index_directory, repositories_directory
 from indexer.errors import UserError
