@@ -203,7 +203,7 @@ def _open_bm25(directory: Path) -> "Bm25":
     try:
         return Bm25(directory)
     except ValueError as error:
-        if not directory.exists():
+        if not directory.exists() or "FileDoesNotExist" in str(error):  # it is being removed at this moment
             raise FileNotFoundError(directory) from error
         if "Lockfile" not in str(error):
             raise
