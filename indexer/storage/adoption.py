@@ -1,7 +1,7 @@
 """Finds the data of a repository whose folder was renamed or moved, and data of repositories that are gone.
 
-Data are kept under a hash of the repository's path. In the same folder stand its path and its first commit, so that the index,
-adapters and records of a folder that is gone can be taken over by the folder with the same first commit.
+Data are kept under a hash of the repository's path. In the same folder stand its path and its first commit, so that
+the index, adapters and records of a folder that is gone can be taken over by the folder with the same first commit.
 """
 
 import json
