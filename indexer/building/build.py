@@ -133,11 +133,9 @@ def build(
     """
     started = time.monotonic()
     repository_directory(settings, root)
-    adopted = adoption.adopt(settings, root)
+    notes = adoption.adopt(settings, root)
     target = Store(index_directory(settings, root))
-    report = BuildReport(str(root), str(target.directory), full=full)
-    if adopted is not None:
-        report.notes.append(adopted)
+    report = BuildReport(str(root), str(target.directory), full=full, notes=notes)
     with target.writing():
         _Build(root, settings, target, report, progress or (lambda _: None), limits or Limits(), command).run()
         adoption.remember(settings, root)

@@ -68,17 +68,17 @@ def orphans(settings: Settings) -> list[Orphan]:
     return found
 
 
-def adopt(settings: Settings, root: Path) -> str | None:
+def adopt(settings: Settings, root: Path) -> list[str]:
     """Take over the data of the one repository that is gone and had the same first commit, if ``root`` has no index.
 
-    :returns: a sentence for the user, or None.
+    :returns: sentences for the user.
     """
     if index_pointer_file(index_directory(settings, root)).exists():
-        return None
+        return []
     mine = first_commit(root)
     same = [one for one in orphans(settings) if mine and one.first_commit == mine]
     if len(same) != 1:
-        return None
+        return []
     own = repository_path(settings, root)
     for entry in sorted(same[0].directory.iterdir()):
         if not (own / entry.name).exists() or entry.name == "index":
@@ -87,7 +87,7 @@ def adopt(settings: Settings, root: Path) -> str | None:
             fsio.rename(entry, own / entry.name)
     fsio.unlink(origin_file(own))
     fsio.remove_tree(same[0].directory)
-    return f"the data of {same[0].root} are used: that folder is gone and this one has the same first commit."
+    return [f"the data of {same[0].root} are used: that folder is gone and this one has the same first commit."]
 
 
 def _origin(file: Path) -> dict[str, str]:

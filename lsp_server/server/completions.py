@@ -264,13 +264,11 @@ class Completions:
 
     async def _ask_engine(self, running: _Running) -> Answer | Reason:
         """The engine's answer under the rules that hold now, or the reason why there is none."""
-        answer = await self._ask_once(running)
-        if not isinstance(answer, Answer) or answer.reason is not Reason.RULES_CHANGED:
+        if not isinstance(answer := await self._ask_once(running), Answer) or answer.reason is not Reason.RULES_CHANGED:
             return answer
         self._workspace.rules_changed(running.context.session)
         context = self._workspace.request_context(running.document)
-        snapshot = self._usable(context)
-        if isinstance(snapshot, Reason):
+        if isinstance(snapshot := self._usable(context), Reason):
             return snapshot
         return await self._ask_once(replace(running, context=context, snapshot=snapshot))
 
