@@ -13,9 +13,9 @@ from tests.support.repositories import repository
 
 MARK = "import os, sys\nopen(os.environ['MARK'], 'a').write(__name__ + ' ' + ' '.join(sys.argv[:2]) + chr(10))\n"
 MODULES = (
-    "click", "numpy", "json", "tokenizers", "tantivy", "faiss", "rich", "pathspec", "platformdirs", "pygls", "logging",
-    "lsprotocol", "httpx2", "typing", "torch", "kingfisher", "utils", "config", "types_", "threadpoolctl", "jinja2",
-)  # fmt: skip
+    "click numpy json tokenizers tantivy faiss rich pathspec platformdirs pygls logging lsprotocol httpx2 typing torch "
+    "kingfisher utils config threadpoolctl jinja2"
+).split()
 PACKAGES = ("indexer", "lsp_server", "finetune", "multiprocessing", "asyncio", "ondol", "tests")
 
 
