@@ -1,42 +1,48 @@
 """Fits the probability of next edits on the commit histories of public repositories, and judges it on others.
 
-    python scripts/fit_edits.py collect --work DIR REPOSITORY...         features of proposals, one .npz a repository
-    python scripts/fit_edits.py fit --work DIR                           lsp_server/data/edits.json
-    python scripts/fit_edits.py judge --work DIR                         figures of repositories that were collected
+    python scripts/fit_edits.py collect --work DIR --clones DIR [--role ROLE] [--only NAME ...]    one .npz a repository
+    python scripts/fit_edits.py cross --work DIR       each repository judged by trees that were fitted on the others
+    python scripts/fit_edits.py fit --work DIR         lsp_server/data/edits.json
 
-The changed lines of a commit are replayed in the order of its files: lines replaced one for one in hunks of up to four
-lines are judged, all changed lines teach. *Here* the cursor stands on the next changed line. *Elsewhere* the best other
-line of the same file, as it was before the commit, is offered after each changed line; it is right if the commit makes
-exactly that text of it, and what is offered after a file's last change counts as wrong. LightGBM is needed for fitting
-only.
+Fitted is on the repositories of role ``fit-edits`` in benchmarks/repositories.json. The changes of each commit are
+replayed in the order of its files, as ``ondol eval --edits`` does. *Here* the cursor stands on the next changed line.
+*Elsewhere* the best other line of the document is offered behind each change; what is offered after a file's last
+change counts as wrong. The thresholds are those at which the cross-fitted probabilities are right as often as
+``RIGHT`` asks. LightGBM is needed for fitting only.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+import sys
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from indexer.languages.grammars import language_of
-from indexer.repository.git import run_git
-from indexer.repository.history import Change, changes, commits
+from finetune.commits.edit_steps import steps_of
+from finetune.commits.windows import SkipReport, edits, windows
+from finetune.evaluation.edit_replay import CommitReplay, kind_of
+from indexer.config import Settings
 from lsp_server.edits import places
-from lsp_server.edits.changed_lines import changed_lines
-from lsp_server.edits.history import USED
-from lsp_server.edits.offers import ELSEWHERE_HISTORY
-from lsp_server.edits.probability import FILE, Judge, shipped
-from lsp_server.edits.proposals import ELSEWHERE, FEATURES, HERE, Place, Taught, View, proposals, rows, taught
+from lsp_server.edits.features import ELSEWHERE, FEATURES, Place, agreed
+from lsp_server.edits.offers import ELSEWHERE_HISTORY, Search
+from lsp_server.edits.probability import FILE, shipped
+from lsp_server.edits.views import View
 
-COMMITS = 200
-HUNKS = 400
-HUNK_LINES = 4
-LINES_OF_A_FILE = 60
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+from clones import find  # noqa: E402 - the benchmarks are no package
+
+ROLE = "fit-edits"
+COMMITS = 40
 LONGEST_FILE = 5_000
-LIKE = 0.4
+MOMENTS = 10
+"""Moments behind a change that are collected of one commit, the first ones."""
+
+RIGHT = {"here": 0.9, "elsewhere": 0.8, "file": 0.85}
+"""Wanted share of right ones among the offers. In another file the one for elsewhere is used, at a higher share."""
+
 PARAMETERS = {
     "objective": "binary",
     "learning_rate": 0.05,
@@ -52,15 +58,29 @@ PARAMETERS = {
     "seed": 1,
     "deterministic": True,
 }
-ROUNDS = 200
-THRESHOLDS = (0.7, 0.7, 0.8)
-Step = tuple[int, str, str, bool]
-"""A changed line: its number before the commit, its text before and after, and whether it is judged."""
+ROUNDS = {"here": 250, "elsewhere": 300}
+FOLDS = 5
+LEAST_THRESHOLD = 0.3
+FEWEST = 30
+"""Fewer offers say nothing about a threshold."""
+
+RISING = ("edits", "steps", "held", "held_share")
+FALLING = ("failed", "failed_narrow", "passed_narrow", "passed_wide", "holes")
+"""Features with which the probability at the cursor may only rise or fall. Elsewhere free trees are better."""
+
+Best = tuple[float, bool, bool]
+"""The most probable proposal of a place: its probability, whether it is right, whether edits agree on it."""
+
+Levels = tuple[float, float]
+"""Thresholds for proposals on which no two edits agree, and for those on which two do."""
 
 
 @dataclass
 class Cases:
-    """Rows of features: the group of each row is one line or one moment; ``chances`` counts these."""
+    """Rows of features: the group of each row is one line or one moment; ``chances`` counts these.
+
+    Groups below zero are lines that the cursor only passes: they are learnt from, and not judged.
+    """
 
     groups: list[int] = field(default_factory=list)
     rows: list[list[float]] = field(default_factory=list)
@@ -74,91 +94,52 @@ class Cases:
         self.right += right
 
 
-def steps(old: list[str], new: list[str], change: Change) -> list[Step]:
-    """Return the changed lines of one file, in its order."""
-    found: list[Step] = []
-    judged = 0
-    for hunk in change.hunks:
-        before = old[hunk.old_start : hunk.old_start + hunk.old_count]
-        after = new[hunk.new_start : hunk.new_start + hunk.new_count]
-        even = len(before) == len(after) and 0 < len(before) <= HUNK_LINES
-        for number, _, line, text in changed_lines(before, after):
-            alike = SequenceMatcher(None, line, text).ratio() > LIKE
-            counts = even and alike and judged < LINES_OF_A_FILE
-            judged += counts
-            if counts or not even:
-                found.append((hunk.old_start + number, line, text, counts))
-    return found
-
-
-def files(root: Path, number: int) -> Iterator[tuple[str, list[tuple[str, str, list[Step]]]]]:
-    """Yield each commit with the path, the text before it and the changed lines of its files of code."""
-    for commit in commits(root, limit=number):
-        changed = [c for c in changes(root, commit) if c.status in "MR" and language_of(c.path) and c.hunks]
-        if commit.parent is None or sum(len(c.hunks) for c in changed) > HUNKS:
-            continue
-        found = []
-        for change in changed:
-            old, new = (
-                run_git(root, "cat-file", "blob", blob).decode("utf-8", "replace")
-                for blob in (change.old_blob, change.new_blob)
-            )
-            found.append((change.path, old, steps(old.split("\n"), new.split("\n"), change)))
-        yield commit.id, found
-
-
-def collect(root: Path, number: int) -> tuple[Cases, Cases]:
+def collect(root: Path, number: int) -> dict[str, Cases]:
     """Return the cases at the cursor and those elsewhere of the last commits of a repository."""
-    here, elsewhere, group = Cases(), Cases(), 0
-    for _, changed in files(root, number):
-        history: list[Taught] = []
-        judged = False
-        for path, text, lines in changed:
-            view, done = View(path, text), set[int]()
-            want = {line: new for line, _, new, _ in lines}
-            left = sum(counts for *_, counts in lines)
-            for line, old, new, counts in lines:
-                group += 1
-                view.edited = frozenset(done)
-                if counts and judged:
-                    here.chances += 1
-                    _propose(here, group, history[-USED:], view, Place(HERE, line, _last(history, path, line), 1), want)
-                history.append(taught(path, line, group, old, new))
-                done.add(line)
-                judged, left = judged or counts, left - counts
-                if not counts:
-                    continue
-                elsewhere.chances += left > 0
-                view.edited = frozenset(done)
-                if len(view.lines) <= LONGEST_FILE:
-                    _everywhere(elsewhere, group, history[-ELSEWHERE_HISTORY:], view, line, want)
-    return here, elsewhere
+    made, judge, group = {"here": Cases(), "elsewhere": Cases()}, shipped_or_none(), 0
+    for window in windows(root, number, 1):
+        for commit in steps_of(edits(root, window, Settings(), SkipReport()), SkipReport()):
+            now, behind = CommitReplay(commit, None), 0
+            for before in now.moments():
+                kind, group = kind_of(now, before), group + 1
+                search, view = now.search(judge), now.view()
+                if kind == "here":
+                    made["here"].chances += 1
+                    line, wanted = now.line(now.step, now.step.start), now.wanted(True)
+                    _propose(made["here"], group, search, view, search.place_at(view, line), wanted)
+                    if (other := now.passed()) is not None:
+                        _propose(made["here"], -group, search, view, search.place_at(view, other), wanted)
+                elif kind == "after" and behind < MOMENTS and len(view.lines) <= LONGEST_FILE:
+                    behind += 1
+                    made["elsewhere"].chances += now.left() > 0
+                    _everywhere(made["elsewhere"], group, search, view, now.wanted(False))
+    return made
 
 
-def _last(history: list[Taught], path: str, line: int) -> int:
-    return history[-1].line if history and history[-1].uri == path else line
+def shipped_or_none() -> Any:
+    """Return the shipped trees where they fit the features of today; collecting needs none."""
+    try:
+        return shipped()
+    except ValueError:
+        return None
 
 
-def _everywhere(cases: Cases, group: int, history: list[Taught], view: View, line: int, want: dict[int, str]) -> None:
-    found = places.in_document(view, history, line)
-    for place in found:
-        _propose(cases, group, history, view, Place(ELSEWHERE, place, line, len(found)), want)
+def _everywhere(cases: Cases, group: int, search: Search, view: View, want: dict[int, str]) -> None:
+    last = search.last_line(view, 0)
+    found = places.in_document(view, search.history[-ELSEWHERE_HISTORY:], last)
+    for line in found:
+        _propose(cases, group, search, view, Place(ELSEWHERE, line, last, len(found)), want)
 
 
-def _propose(cases: Cases, group: int, history: list[Taught], view: View, place: Place, want: dict[int, str]) -> None:
-    if place.line >= len(view.lines):
-        return
-    line = view.lines[place.line]
-    found = proposals(line, history) if history else {}
-    if found:
-        right = [want.get(place.line) == text for text in found]
-        cases.add(group, rows(line, found, history, view, place), right)
+def _propose(cases: Cases, group: int, search: Search, view: View, place: Place, want: dict[int, str]) -> None:
+    if place.line < len(view.lines):
+        found, table = search.candidates(view, place)
+        cases.add(group, table, [want.get(place.line) == text for text in found])
 
 
 def fit(sets: list[dict[str, Any]], kind: str) -> Any:
     """Fit trees to the cases of several repositories; each counts by the root of its rows."""
     import lightgbm
-    from lightgbm_trees import trees_of
 
     table = np.concatenate([one[f"{kind}_rows"] for one in sets])
     right = np.concatenate([one[f"{kind}_right"] for one in sets])
@@ -166,50 +147,129 @@ def fit(sets: list[dict[str, Any]], kind: str) -> Any:
         [np.full(len(one[f"{kind}_right"]), 1 / np.sqrt(1 + len(one[f"{kind}_right"]))) for one in sets]
     )
     data = lightgbm.Dataset(table, right.astype(int), weight=weights / weights.mean())
-    return trees_of(lightgbm.train(PARAMETERS, data, ROUNDS), FEATURES)
+    signs = [(name in RISING) - (name in FALLING) for name in FEATURES]
+    more = {"monotone_constraints": signs} if kind == "here" else {}
+    return lightgbm.train({**PARAMETERS, **more}, data, ROUNDS[kind])
 
 
-def judge(one: dict[str, Any], kind: str, judged: Judge, threshold: float) -> dict[str, float]:
+def cross(sets: dict[str, dict[str, Any]], kind: str) -> dict[str, list[Best]]:
+    """Return for each repository the best proposal of each group, judged by trees fitted on the other folds."""
+    found = {}
+    for part in range(FOLDS):
+        held = [name for number, name in enumerate(sets) if number % FOLDS == part]
+        trees = fit([one for name, one in sets.items() if name not in held], kind)
+        for name in held:
+            one = sets[name]
+            best: dict[int, Best] = {}
+            judged = trees.predict(one[f"{kind}_rows"]) if len(one[f"{kind}_rows"]) else []
+            table = one[f"{kind}_rows"]
+            both = [agreed(row) for row in table]
+            rows = zip(one[f"{kind}_groups"].tolist(), judged, one[f"{kind}_right"].tolist(), both, strict=True)
+            for group, p, right, agree in rows:
+                if group >= 0 and (group not in best or p > best[group][0]):
+                    best[group] = (float(p), right, agree)
+            found[name] = list(best.values())
+    return found
+
+
+def figures(best: list[Best], chances: int, levels: Levels) -> tuple[float, float, float]:
     """Return the share of chances with an offer, the share of right ones among these, and both together."""
-    probability = judged.probabilities(one[f"{kind}_rows"].tolist(), here=kind == "here")
-    best: dict[int, tuple[float, bool]] = {}
-    for group, p, right in zip(one[f"{kind}_groups"].tolist(), probability, one[f"{kind}_right"].tolist(), strict=True):
-        if group not in best or p > best[group][0]:
-            best[group] = (p, right)
-    offered = [right for p, right in best.values() if p >= threshold]
-    chances = max(1, int(one[f"{kind}_chances"]))
-    return {
-        "chances": chances,
-        "offered": round(len(offered) / chances, 3),
-        "right": round(sum(offered) / max(1, len(offered)), 3),
-        "reached": round(sum(offered) / chances, 3),
-    }
+    offered = [right for p, right, agree in best if p >= levels[agree]]
+    return len(offered) / max(1, chances), sum(offered) / max(1, len(offered)), sum(offered) / max(1, chances)
+
+
+def levels_for(judged: dict[str, list[Best]], right: float) -> Levels:
+    """Return the least thresholds at which offers are right as often as asked.
+
+    First the one for offers on which edits agree, then the other one, for all offers together.
+    """
+    every = [one for best in judged.values() for one in best]
+    both = _least([one for one in every if one[2]], right, [])
+    agreeing = [one for one in every if one[2] and one[0] >= both]
+    return _least([one for one in every if not one[2]], right, agreeing), both
+
+
+def _least(judged: list[Best], right: float, always: list[Best]) -> float:
+    """Return the least threshold with enough right offers, besides those that are made at any threshold."""
+    level = 0.99
+    for percent in range(98, int(100 * LEAST_THRESHOLD) - 1, -1):
+        offered = [one for one in judged if one[0] >= percent / 100] + always
+        share = sum(one[1] for one in offered) / max(1, len(offered))
+        if len(offered) >= FEWEST and share >= right:
+            level = percent / 100
+    return level
+
+
+def show(sets: dict[str, dict[str, Any]]) -> dict[str, dict[str, list[Best]]]:
+    """Print the figures of each repository at several thresholds: offered, right, reached."""
+    judged = {}
+    for kind in ("here", "elsewhere"):
+        judged[kind] = cross(sets, kind)
+        wanted = levels_for(judged[kind], RIGHT[kind])
+        levels = [(0.5, 0.5), (0.7, 0.7), (0.85, 0.85), wanted]
+        print(kind, "offered/right/reached at", *levels)
+        told: list[list[tuple[float, float, float]]] = []
+        for name, best in judged[kind].items():
+            chances = int(sets[name][f"{kind}_chances"])
+            groups = sets[name][f"{kind}_groups"][sets[name][f"{kind}_right"]]
+            told.append([figures(best, chances, level) for level in levels])
+            shares = ("{:.2f}/{:.2f}/{:.2f}".format(*one) for one in told[-1])
+            print(f"  {name:32} {chances:5} {len(np.unique(groups[groups > 0])) / max(1, chances):.2f}", *shares)
+        print("  mean", *("{:.3f}/{:.3f}/{:.3f}".format(*one) for one in np.mean(told, axis=0)))
+    return judged
+
+
+def repositories(role: str, clones: Path, only: list[str]) -> list[tuple[str, Path]]:
+    """Return the repositories of a role that have a clone."""
+    wanted = [one for one in json.loads((BENCHMARKS / "repositories.json").read_text("utf-8")) if one["role"] == role]
+    found = []
+    for one in wanted:
+        clone = find(clones, one["name"])
+        if clone is None:
+            print(f"{one['name']}: no clone in {clones}, skipped")
+        elif not only or one["name"] in only:
+            found.append((one["name"], clone))
+    return found
+
+
+def save(work: Path, name: str, made: dict[str, Cases]) -> None:
+    """Write the cases of one repository."""
+    found = {}
+    for kind, cases in made.items():
+        found |= {f"{kind}_groups": np.array(cases.groups, np.int64), f"{kind}_chances": np.array(cases.chances)}
+        found[f"{kind}_rows"] = np.array(cases.rows, np.float32).reshape(-1, len(FEATURES))
+        found[f"{kind}_right"] = np.array(cases.right, bool)
+    np.savez_compressed(work / f"{name.replace('/', '+')}.npz", **found)
 
 
 def main() -> None:
     """Run one of the steps."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("step", choices=["collect", "fit", "judge"])
+    options.add_argument("step", choices=["collect", "cross", "fit"])
     options.add_argument("--work", type=Path, required=True)
+    options.add_argument("--clones", type=Path)
+    options.add_argument("--role", default=ROLE)
+    options.add_argument("--only", nargs="*", default=[])
     options.add_argument("--commits", type=int, default=COMMITS)
-    options.add_argument("repositories", nargs="*", type=Path)
-    given = options.parse_intermixed_args()
-    for root in given.repositories:
-        name = "+".join(root.resolve().parts[-2:])
-        found = {}
-        for kind, cases in zip(("here", "elsewhere"), collect(root, given.commits), strict=True):
-            found |= {f"{kind}_groups": np.array(cases.groups, np.int64), f"{kind}_chances": np.array(cases.chances)}
-            found[f"{kind}_rows"] = np.array(cases.rows, np.float32).reshape(-1, len(FEATURES))
-            found[f"{kind}_right"] = np.array(cases.right, bool)
-        np.savez_compressed(given.work / f"{name}.npz", **found)
+    given = options.parse_args()
+    if given.step == "collect":
+        for name, clone in repositories(given.role, given.clones, given.only):
+            save(given.work, name, collect(clone, given.commits))
+            print(name, flush=True)
+        return
     sets = {path.stem: dict(np.load(path)) for path in sorted(given.work.glob("*.npz"))}
+    judged = show(sets)
     if given.step == "fit":
-        trees = {kind: json.loads(fit(list(sets.values()), kind).dumps()) for kind in ("here", "elsewhere")}
-        FILE.write_text(json.dumps({**trees, "thresholds": THRESHOLDS}, separators=(",", ":")) + "\n", "utf-8")
-    if given.step == "judge":
-        for name, one in sets.items():
-            for number, kind in enumerate(("here", "elsewhere")):
-                print(name, kind, json.dumps(judge(one, kind, shipped(), shipped().thresholds[number])))
+        from lightgbm_trees import trees_of
+
+        trees = {kind: json.loads(trees_of(fit(list(sets.values()), kind), FEATURES).dumps()) for kind in judged}
+        thresholds = [
+            levels_for(judged["here"], RIGHT["here"]),
+            levels_for(judged["elsewhere"], RIGHT["elsewhere"]),
+            levels_for(judged["elsewhere"], RIGHT["file"]),
+        ]
+        FILE.write_text(json.dumps({**trees, "thresholds": thresholds}, separators=(",", ":")) + "\n", "utf-8")
+        print("thresholds", thresholds)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 from finetune.commits import typed_hunks
 from finetune.commits.cases import KINDS, Case, choose
 from finetune.commits.typed_hunks import TypedHunk
-from finetune.commits.windows import SkipReport, Tree, Window, beyond, edits, of_unknown_language
+from finetune.commits.windows import Edit, SkipReport, Tree, Window, beyond, edits, of_unknown_language
 from indexer.building.build import BuildProgress, build
 from indexer.config import Settings
 from indexer.data_layout import index_directory, settings_inside
@@ -28,6 +28,7 @@ class ReplayPlan:
     :param every: draw from all lines that commits add, see ``cases.choose``.
     :param hunks: hunks for the typing replay.
     :param append: the documents of the cases end at the cursor.
+    :param edits: keep the edits of the commits, for the replay of next edits.
     """
 
     start: int
@@ -36,6 +37,7 @@ class ReplayPlan:
     every: bool = False
     hunks: int = 0
     append: bool = False
+    edits: bool = False
 
     def share(self, part: int, parts: int) -> dict[str, int]:
         """Return the number of cases of each kind for window ``part`` of ``parts``; the shares add up to the plan."""
@@ -48,7 +50,7 @@ class ReplayPlan:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An index, and the cases and hunks that are replayed against it.
+    """An index, and the cases, hunks and edits that are replayed against it.
 
     :param about: facts for the report: the indexed commit, the size of the index and the seconds it took.
     """
@@ -57,6 +59,7 @@ class Stage:
     cases: list[Case]
     about: dict[str, Any]
     hunks: list[TypedHunk] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +187,13 @@ def commit_stages(
     for number, (window, index, about) in enumerate(_indexed(root, windows, settings, folder, reporter)):
         reporter.phase(f"reading window {number + 1} of {len(windows)}", 0, 0)
         found = cases.draw(window) if plan.start + plan.within else []
-        hunks = []
-        if plan.hunks:  # later windows make up for what earlier ones lack
-            wanted = plan.hunks * (number + 1) // len(windows) - drawn
+        hunks, changed = [], []
+        if plan.hunks or plan.edits:
             changed = list(edits(root, window, settings, SkipReport()))
             changed = changed or list(edits(root, window, settings, SkipReport(), of_unknown_language))
+        if plan.hunks:  # later windows make up for what earlier ones lack
+            wanted = plan.hunks * (number + 1) // len(windows) - drawn
             hunks = typed_hunks.draw(changed, wanted, plan.seed + number, skips)
             drawn += len(hunks)
-        yield Stage(index, found, {**about, "cases": len(found), "hunks": len(hunks)}, hunks)
+        kept = changed if plan.edits else []
+        yield Stage(index, found, {**about, "cases": len(found), "hunks": len(hunks)}, hunks, kept)

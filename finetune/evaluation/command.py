@@ -35,6 +35,7 @@ HABITS: Final = ("typos", "escape", "undo", "auto_close")
 class Options:
     """The options of a replay.
 
+    :param edits: whether next edits are replayed.
     :param hunks: that are typed; 0 for no typing replay. :param habits: of the typist, as ``typist.Habits`` names them.
     """
 
@@ -49,6 +50,7 @@ class Options:
     split_files: bool
     every_line: bool
     append: bool
+    edits: bool = False
     hunks: int = 0
     habits: dict[str, Any] = field(default_factory=dict)
 
@@ -70,6 +72,7 @@ class Options:
 @click.option("--escape", type=SHARE, default=0.1, show_default=True, help="Share of wrong texts that are dismissed.")
 @click.option("--undo", type=SHARE, default=0.02, show_default=True, help="Share of accepts that are undone.")
 @click.option("--auto-close/--no-auto-close", default=True, help="Whether the typist's editor closes brackets.")
+@click.option("--edits", is_flag=True, help="Also make the commits' changes one by one and ask for the next edit.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed for drawing cursors and intervals.")
 @click.option("--system", "systems", multiple=True, help="System to evaluate, by default retrieval; repeatable.")
 @click.option("--arm", "former_systems", multiple=True, hidden=True)
@@ -164,12 +167,12 @@ def _require_options(options: Options, fit_gate: bool) -> None:
     """Refuse options that do not fit together."""
     if options.split_files and (options.since or options.first_parent or fit_gate):
         raise click.UsageError("--split-files uses no history: leave out --since, --first-parent and --fit-gate")
-    if options.hunks and (options.split_files or fit_gate):
-        raise click.UsageError("--typing types commits: leave out --split-files and --fit-gate")
+    if (options.hunks or options.edits) and (options.split_files or fit_gate):
+        raise click.UsageError("--typing and --edits replay commits: leave out --split-files and --fit-gate")
     if options.append and (fit_gate or not options.cases):
         raise click.UsageError("--append replays cursors: leave out --fit-gate and --cases 0")
-    if options.cases == 1 or (options.cases == 0 and not options.hunks):
-        raise click.UsageError("--cases is at least 2; 0 needs --typing")
+    if options.cases == 1 or (options.cases == 0 and not options.hunks and not options.edits):
+        raise click.UsageError("--cases is at least 2; 0 needs --typing or --edits")
 
 
 def _require_folders(*targets: Path | None) -> None:
@@ -183,7 +186,8 @@ def _replay(
     root: Path, settings: "Settings", options: Options, *, quiet: bool
 ) -> "tuple[dict[str, Any], ReplayResult]":
     from finetune.commits.windows import SkipReport
-    from finetune.evaluation.replay import run
+    from finetune.evaluation import edit_figures
+    from finetune.evaluation.replay import EditPlan, run
     from finetune.evaluation.report import ReportFacts, document
     from finetune.evaluation.summary import exact_ratio, summarise
     from finetune.evaluation.systems import canonical, make_system
@@ -200,13 +204,14 @@ def _replay(
         models = _models(settings, root, until, names)
         systems = [make_system(name, settings, root, until, adapter, models) for name in names]
         typing = TypingPlan(settings, Habits(**options.habits), options.seed) if options.hunks else None
-        result = run(stages, systems, reporter, typing)
+        planned = EditPlan(options.seed, passed) if options.edits else None
+        result = run(stages, systems, reporter, typing, edits=planned)
         for system in systems:
             system.engine.stop()
     typed = next(iter(result.typing.values()))
-    if result.stopped is not None and not result.cases and not typed:
+    if result.stopped is not None and not result.cases and not typed and not result.edits:
         raise result.stopped
-    _require(result.cases or typed, passed)
+    _require(result.cases or typed or result.edits.get("in_order", []), passed)
     if result.stopped is not None:
         done = f"{len(result.cases):,} of {options.cases:,} cursors"
         done += f" and {len(typed):,} of {options.hunks:,} hunks" if options.hunks else ""
@@ -235,6 +240,8 @@ def _replay(
         report["append"] = {"system": first, **ratios}
     if typed:
         report["typing"] = {"systems": {name: figures(one, options.seed) for name, one in result.typing.items()}}
+    if result.edits.get("in_order"):
+        report["edits"] = {order: edit_figures.figures(made, options.seed) for order, made in result.edits.items()}
     return report, result
 
 
@@ -293,6 +300,7 @@ def _stages(
 
     half = options.cases // 2
     amount = ReplayPlan(half, options.cases - half, options.seed, options.every_line, options.hunks, options.append)
+    amount = replace(amount, edits=options.edits)
     plan = []
     if not options.split_files:
         plan = windows(root, options.commits, options.windows, since=options.since, first_parent=options.first_parent)
@@ -362,6 +370,7 @@ def _write_page(html: Path, report: dict[str, Any], result: "ReplayResult") -> N
 
 def _write_cases(out: Path, result: "ReplayResult") -> None:
     """Write one JSON object per line: the case with its code and the scored answer of each system; then typed keys."""
+    from finetune.evaluation.edit_replay import as_record
     from finetune.evaluation.typing_replay import write_keys
 
     with out.open("w", encoding="utf-8", errors="surrogatepass") as file:
@@ -369,6 +378,8 @@ def _write_cases(out: Path, result: "ReplayResult") -> None:
             answers = {name: asdict(scored[number]) for name, scored in result.systems.items()}
             file.write(json.dumps({"case": number, **asdict(case), "systems": answers}) + "\n")
         write_keys(file, result.typing)
+        for order, outcomes in result.edits.items():
+            file.writelines(json.dumps({"edits": order, **as_record(one)}) + "\n" for one in outcomes)
 
 
 def _has_git(root: Path) -> bool:

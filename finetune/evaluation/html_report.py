@@ -14,13 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from finetune.commits.cases import Case
-from finetune.evaluation import svg_plots
+from finetune.evaluation import edit_report, svg_plots, typing_report
 from finetune.evaluation.figure_text import percent
 from finetune.evaluation.metrics import ScoredAnswer
 from finetune.evaluation.replay import ReplayResult
 from finetune.evaluation.report import remarks
 from finetune.evaluation.summary import MEANINGS, MEASURES
-from finetune.evaluation.typing_report import page_part
 from indexer.text.lines import lines_of
 from indexer.text.printable import printable
 
@@ -67,7 +66,8 @@ def page(report: dict[str, Any], result: ReplayResult) -> str:
     system = report["systems"][name]
     text: str = environment.get_template("report.html").render(
         report=report,
-        typing=page_part(report["typing"]) if "typing" in report else None,
+        typing=typing_report.page_part(report["typing"]) if "typing" in report else None,
+        edits=edit_report.page_part(report["edits"]) if "edits" in report else None,
         lead=_lead(report),
         tiles=_tiles(system["overall"]),
         plots=_plots(report, system),

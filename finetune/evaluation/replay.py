@@ -12,7 +12,11 @@ from functools import partial
 from typing import Any
 
 from finetune.commits.cases import Case
+from finetune.commits.edit_steps import steps_of
 from finetune.commits.stages import ProgressReporter, Stage
+from finetune.commits.windows import SkipReport
+from finetune.evaluation import edit_replay
+from finetune.evaluation.edit_replay import Outcome
 from finetune.evaluation.metrics import Answers, ScoredAnswer, score
 from finetune.evaluation.stopping import Stopped
 from finetune.evaluation.systems import System
@@ -24,6 +28,14 @@ from indexer.text.lines import lines_of
 from lsp_server.types import Document, Engine, Request, settled
 
 
+@dataclass(frozen=True, slots=True)
+class EditPlan:
+    """That the commits' changes are made one after the other. :param seed: of their random order."""
+
+    seed: int
+    skips: SkipReport
+
+
 @dataclass(slots=True)
 class ReplayResult:
     """The result of a replay.
@@ -32,12 +44,14 @@ class ReplayResult:
     :param stages: facts about each window and its index, for the report.
     :param typing: what happened while hunks were typed, for each system.
     :param stopped: the signal that ended the replay before its time; None for a whole replay.
+    :param edits: what was offered while the commits' changes were made, in the order of the files and at random.
     """
 
     cases: list[Case] = field(default_factory=list)
     systems: dict[str, list[ScoredAnswer]] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
     typing: dict[str, list[TypedResult]] = field(default_factory=dict)
+    edits: dict[str, list[Outcome]] = field(default_factory=dict)
     stopped: Stopped | None = None
 
     def add(self, case: Case, scored: list[ScoredAnswer]) -> None:
@@ -64,8 +78,9 @@ def run(
     reporter: ProgressReporter,
     typing: TypingPlan | None = None,
     over: Callable[[int], bool] = lambda stage: False,
+    edits: EditPlan | None = None,
 ) -> ReplayResult:
-    """Put every case of every stage to every system, and type its hunks with each.
+    """Put every case of every stage to every system, type its hunks with each, and make its edits.
 
     :param over: called before each case with the number of its stage; True leaves out the rest of the stage's cases.
     """
@@ -79,9 +94,18 @@ def run(
             if typing is not None:
                 for system in systems:
                     type_hunks(stage.hunks, system, typing, reporter, result.typing[system.name])
+            if edits is not None:
+                _make_edits(result, stage, edits)
     except Stopped as stop:
         result.cut(stop)
     return result
+
+
+def _make_edits(result: ReplayResult, stage: Stage, plan: EditPlan) -> None:
+    """Make the edits of a stage in the order of the files and at random."""
+    for order, seed in (("in_order", None), ("random", plan.seed)):
+        steps = steps_of(stage.edits, plan.skips if seed is None else SkipReport(), seed)
+        result.edits.setdefault(order, []).extend(edit_replay.replay(steps, stage.index))
 
 
 def _replay_stage(

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from finetune.commits.windows import SkipReport
+from finetune.evaluation.edit_report import show as show_edits
 from finetune.evaluation.figure_text import percent
 from finetune.evaluation.gate_fitting import Refit
 from finetune.evaluation.machine import machine
@@ -74,9 +75,11 @@ def document(figures: dict[str, Any], facts: ReportFacts) -> dict[str, Any]:
 
 
 def show(report: dict[str, Any], console: Console) -> None:
-    """Print a report: the typing replay first."""
+    """Print a report: the typing replay and the edits first."""
     if "typing" in report:
         show_typing(report["typing"], console)
+    if "edits" in report:
+        show_edits(report["edits"], console)
     if "systems" not in report:
         for line in remarks(report):
             console.print(Text(line, "dim"))

@@ -40,7 +40,7 @@ def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 @data_dir_option
 def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -> None:
-    """Count the suggestions that were shown, accepted and kept, by language, engine and adapter.
+    """Count the suggestions and next edits that were shown, accepted and kept, by language, engine and adapter.
 
     With a model, it also says how often the model was in time.
     """
@@ -51,8 +51,9 @@ def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -
     rows = summarize(_records(repo, data_dir, STATS, quiet=as_json), _since(since))
     in_time, asked = model_in_time(_records(repo, data_dir, TRACES, quiet=True), _since(since))
     if as_json:
-        if rows and asked:
-            rows[-1] |= {"model_in_time": in_time, "model_asked": asked}
+        for row in rows:
+            if asked and (row["language"], row["engine"]) == ("all", ""):
+                row |= {"model_in_time": in_time, "model_asked": asked}
         click.echo(json.dumps(rows))
         return
     if not rows:
@@ -78,6 +79,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         "accepted",
         "share",
         "in part",
+        "dismissed",
         "characters",
         "kept 30 s",
         "kept 5 min",
@@ -85,7 +87,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     )
     for row in rows:
         cells = [row[key] for key in ("language", "engine", "adapter", "shown", "accepted")]
-        cells += [_percent(row["accepted_share"]), row["partial"], row["characters"]]
+        cells += [_percent(row["accepted_share"]), row["partial"], row["dismissed"] or "", row["characters"]]
         cells += [_percent(row["kept_30"]), _percent(row["kept_300"])]
         table.add_row(*(Text(printable(cell)) for cell in cells))
     Console(width=max(100, Console().width)).print(table)

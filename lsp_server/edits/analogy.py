@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from lsp_server.edits.names import changes_alike, hole_table, with_parts
-from lsp_server.edits.rules import Region, differences, spliced
+from lsp_server.edits.rules import Region, differences, spacing, spliced
 from lsp_server.edits.token_lines import TokenLine, is_name, kind_of, shifted
 
 MAX_HOLES: Final = 6
@@ -41,10 +41,7 @@ def carried_over(old: TokenLine, new: TokenLine, line: TokenLine) -> tuple[str, 
         come = _filled(old, new, (i, j, m, n), line.texts[a:b], holes)
         if come is None:
             return None
-        space = (
-            new.spaces[n] if j < len(old.spaces) and n < len(new.spaces) and old.spaces[j] != new.spaces[n] else None
-        )
-        respaced = i < j and m < n and old.spaces[i] != new.spaces[m]
+        space, respaced = spacing(old, new, (i, j, m, n))
         cuts.append((a + 1, Region((), line.texts[a:b], come, (), space, respaced)))
     indent = shifted(line.indent, old.indent, new.indent)
     if indent is None:

@@ -83,6 +83,42 @@ class CallRule:
         return tuple(zip(line.spaces[start:end], line.texts[start:end], strict=True))
 
 
+@dataclass(frozen=True)
+class CallTemplate:
+    """What is made of the calls of one function where a call becomes another expression.
+
+    ``equal(a, b)`` to ``that(b).is(a)``: every argument stands in the new text, whatever else it holds.
+
+    :param pieces: numbers of arguments, and tokens with the blanks before them.
+    """
+
+    name: str
+    count: int
+    pieces: tuple[int | tuple[str, str], ...]
+
+    def apply(self, line: TokenLine) -> tuple[str, int] | None:
+        """Return the line after the rule and the number of calls that changed; None where there is no such call."""
+        if self.name not in line.places:
+            return None
+        found = [c for c in calls(line.texts) if line.texts[c.name] == self.name and len(c.arguments) == self.count]
+        texts, spaces, done, start = list(line.texts), list(line.spaces), 0, len(line.texts)
+        for call in reversed(found):
+            if call.end >= start:
+                continue
+            flat: list[tuple[str, str]] = []
+            for piece in self.pieces:
+                if isinstance(piece, int):
+                    first, last = call.arguments[piece]
+                    inner = list(zip(line.spaces[first:last], line.texts[first:last], strict=True))
+                    flat += [("", inner[0][1]), *inner[1:]]
+                else:
+                    flat.append(piece)
+            texts[call.name : call.end + 1] = [text for _, text in flat]
+            spaces[call.name : call.end + 1] = [line.spaces[call.name], *(space for space, _ in flat[1:])]
+            done, start = done + 1, call.name
+        return (render(line.indent, texts, spaces, line.tail), done) if done else None
+
+
 def _led(piece: Piece, spaced: bool) -> list[tuple[str, str]]:
     """A piece with one blank before it if another argument stands before it, else with none."""
     if not piece:
@@ -109,7 +145,7 @@ def calls(texts: Sequence[str]) -> list[Call]:
     return sorted(found, key=lambda call: call.name)
 
 
-def call_rule(old: TokenLine, new: TokenLine) -> CallRule | None:
+def call_rule(old: TokenLine, new: TokenLine) -> CallRule | CallTemplate | None:
     """Return the rule of the smallest call around all changes of a line; None where the changes are in no call."""
     before, after = calls(old.texts), calls(new.texts)
     head = 0
@@ -124,8 +160,10 @@ def call_rule(old: TokenLine, new: TokenLine) -> CallRule | None:
     call = around[-1]
     size = len(new.texts) - len(old.texts)
     twin = next((c for c in after if c.name == call.name and c.end == call.end + size), None)
-    if twin is None or not call.arguments:
+    if not call.arguments:
         return None
+    if twin is None or len(twin.arguments) < len(call.arguments) == 2:
+        return _template(old, new, call)
     olds = [_texts(old, bounds) for bounds in call.arguments]
     made: list[int | Piece] = []
     for bounds in twin.arguments:
@@ -140,6 +178,29 @@ def call_rule(old: TokenLine, new: TokenLine) -> CallRule | None:
         return None
     appended = made[: len(olds)] == kept and len(made) > len(olds)
     return CallRule(old.texts[call.name], new.texts[twin.name], len(olds), tuple(made), appended)
+
+
+def _template(old: TokenLine, new: TokenLine, call: Call) -> CallTemplate | None:
+    """Return what became of a call, with its arguments as holes; None where one of them is gone."""
+    last = len(new.texts) - (len(old.texts) - call.end - 1)
+    arguments = sorted(
+        ((_texts(old, bounds), number) for number, bounds in enumerate(call.arguments)),
+        key=lambda one: -len(one[0]),
+    )
+    pieces: list[int | tuple[str, str]] = []
+    at = call.name
+    while at < last:
+        for texts, number in arguments:
+            if texts and new.texts[at : at + len(texts)] == texts and at + len(texts) <= last:
+                pieces.append(number)
+                at += len(texts)
+                break
+        else:
+            pieces.append((new.spaces[at], new.texts[at]))
+            at += 1
+    if {piece for piece in pieces if isinstance(piece, int)} != set(range(len(call.arguments))):
+        return None
+    return CallTemplate(old.texts[call.name], len(call.arguments), tuple(pieces))
 
 
 def _texts(line: TokenLine, bounds: tuple[int, int]) -> tuple[str, ...]:

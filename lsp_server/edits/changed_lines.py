@@ -1,14 +1,24 @@
-"""Which lines of an edit became which: one for one, or where their number differs those that are alike."""
+"""Which lines of an edit became which: one for one, or where their number differs those that are alike.
+
+An edit that inserts or deletes lines is a block: the line that stays next to inserted lines and what stands there
+afterwards, or a deleted line.
+"""
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final
+
+GONE: Final = "\x00"
+"""Stands for the text of a line that was deleted."""
 
 LEAST_LIKENESS: Final = 0.6
 """Below this likeness (difflib's ratio of characters) two lines of an uneven edit are not the same line."""
 
 PAIR_LIMIT: Final = 900
 """Uneven edits with more pairs of lines teach nothing."""
+
+BLOCK_LINES: Final = 4
+"""Inserted or deleted lines that are repeated as one edit."""
 
 
 def changed_lines(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, str, str]]:
@@ -29,6 +39,36 @@ def changed_lines(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int
             if line != new[best[1]]:
                 found.append((number, best[1], line, new[best[1]]))
     return found
+
+
+def changed_blocks(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, str, str]]:
+    """Return what an edit inserted or deleted: numbers within the old and the new lines, and texts before and after.
+
+    The text before is one line: the one above inserted lines (below, if the edit has none above), a line that became
+    several, or a deleted line, whose text after is :data:`GONE`.
+    """
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    gone, come = list(old[head : len(old) - tail]), list(new[head : len(new) - tail])
+    if gone and not come and len(gone) <= BLOCK_LINES:
+        return [(head + n, head, line, GONE) for n, line in enumerate(gone) if line.strip()]
+    found: tuple[int, int, str, list[str]] | None = None
+    if not gone and head:
+        found = head - 1, head - 1, old[head - 1], [old[head - 1], *come]
+    elif not gone and tail:
+        found = 0, len(come), old[0], [*come, old[0]]
+    elif len(gone) == 1 and len(come) > 1:
+        found = head, head, gone[0], come
+    if found is None or not 1 < len(found[3]) <= 1 + BLOCK_LINES or not found[2].strip():
+        return []
+    indent = found[2][: len(found[2]) - len(found[2].lstrip())]
+    if any(line.strip() and not line.startswith(indent) for line in found[3]):
+        return []
+    return [(found[0], found[1], found[2], "\n".join(found[3]))]
 
 
 def _ratio(a: str, b: str) -> float:

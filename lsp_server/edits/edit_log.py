@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lsp_server.edits.changed_lines import changed_lines
+from lsp_server.edits.changed_lines import changed_blocks, changed_lines
 
 KEPT: Final = 200
 """Settled edits that are kept."""
@@ -48,8 +48,9 @@ class Edit:
         return self.start + len(self.new)
 
     def changed(self) -> list[tuple[int, str, str]]:
-        """Return the changed lines: number in the document as it is now, old text, new text."""
-        return [(self.start + there, old, new) for _, there, old, new in changed_lines(self.old, self.new)]
+        """Return the changed lines and blocks: number in the document as it is now, old text, new text."""
+        found = changed_lines(self.old, self.new) + changed_blocks(self.old, self.new)
+        return [(self.start + there, old, new) for _, there, old, new in found]
 
 
 @dataclass
@@ -58,11 +59,13 @@ class EditLog:
 
     :ivar settled: oldest first. :ivar open: the edit that is being made, by document.
     :ivar version: grows whenever ``settled`` changes.
+    :ivar taken_back: lines that were changed and changed back: the text before, the text that went again.
     """
 
     settled: list[Edit] = field(default_factory=list)
     open: dict[str, Edit] = field(default_factory=dict)
     version: int = 0
+    taken_back: list[tuple[str, str]] = field(default_factory=list)
     _steps: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _last: tuple[str, float] = ("", -1e9)
 
@@ -90,19 +93,24 @@ class EditLog:
     def apply(self, edit: Edit, first: int, last: int, new: Sequence[str]) -> None:
         """Put the lines ``new`` in place of ``first`` to ``last``, which :meth:`begin` covered."""
         at = first - edit.start
+        before = list(edit.new)
         edit.new[at : at + last + 1 - first] = new
+        self._compare(edit.old, before, edit.new)
         grown = len(new) - (last + 1 - first)
         if grown:
             self._shift(edit.document, last + 1, grown, but=edit)
 
     def typed(self, document: str, places: int, now: float) -> bool:
-        """Whether changes that arrive together may have been typed.
+        """Whether changes that arrive together may have been typed; forgets those of another document just before.
 
         :param places: how many there are. :param now: seconds, of any clock that only goes forward.
         """
         other, when = self._last
         self._last = (document, now)
-        return places <= MAX_PLACES and (other == document or now - when > TOGETHER_S)
+        if other != document and now - when <= TOGETHER_S:
+            self.open.pop(other, None)
+            return False
+        return places <= MAX_PLACES
 
     def skip(self, document: str, first: int, last: int, count: int) -> None:
         """Note a change that teaches nothing: ``count`` lines in place of ``first`` to ``last``."""
@@ -127,6 +135,7 @@ class EditLog:
             before = self.settled[number]
             if before.document == document and before.start == edit.start and before.new == edit.old:
                 del self.settled[number]  # the edit goes on, or takes the earlier one back
+                self._compare(before.old, before.new, edit.new)
                 edit.old = before.old
                 if edit.old == edit.new:
                     return True
@@ -134,6 +143,13 @@ class EditLog:
         self.settled.append(edit)
         del self.settled[:-KEPT]
         return True
+
+    def _compare(self, old: list[str], before: list[str], now: list[str]) -> None:
+        """Note what was taken back by a change that made ``now`` of ``before``."""
+        if now == old and before != old:
+            found = changed_lines(old, before) + changed_blocks(old, before)
+            self.taken_back += [(line, text) for _, _, line, text in found]
+            del self.taken_back[:-KEPT]
 
     def forget(self, document: str) -> None:
         """Forget where the edits of a closed document are; what they teach stays."""

@@ -7,7 +7,7 @@ from typing import Final
 from lsp_server.edits.edit_log import Edit
 from lsp_server.edits.proposals import Taught, taught
 
-USED: Final = 40
+USED: Final = 200
 """The newest changed lines that propose something."""
 
 

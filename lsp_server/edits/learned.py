@@ -6,6 +6,7 @@ A copied line shows the code as it was. Where two edits of the session make the 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.offers import MAX_LINE
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import MANY, ONE
@@ -57,11 +58,13 @@ class Learned:
 
 def _forms(source: Taught, target: TokenLine) -> Iterator[str]:
     """Yield what an edited line makes of a line, the most specific first; nothing where the line may be new already."""
-    new = set(source.new.texts) - set(source.old.texts)
-    if new <= set(target.texts) and (new or sorted(source.new.texts) == sorted(source.old.texts)):
+    if "\n" in source.lesson.new_text or source.lesson.new_text == GONE:
         return
-    if source.call is not None and (called := source.call.apply(target)) is not None:
+    new = set(source.lesson.new.texts) - set(source.lesson.old.texts)
+    if new <= set(target.texts) and (new or sorted(source.lesson.new.texts) == sorted(source.lesson.old.texts)):
+        return
+    if source.lesson.call is not None and (called := source.lesson.call.apply(target)) is not None:
         yield called[0]
-    for rule in sorted(source.rules, key=lambda rule: -len(rule.literals)):
+    for rule in sorted(source.lesson.rules, key=lambda rule: -len(rule.literals)):
         if rule.kind in _KINDS and (made := rule.apply(target)) is not None:
             yield made[0]

@@ -8,11 +8,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
+from indexer.secrets.cover import COVER, PLACEHOLDER
+from indexer.secrets.masking import mask
 from lsp_server.edits import places
+from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, agreed, rows
 from lsp_server.edits.probability import Judge
-from lsp_server.edits.proposals import ELSEWHERE, HERE, OTHER_FILE, Evidence, Place, Taught, View, proposals, rows
+from lsp_server.edits.proposals import Evidence, Taught, proposals
+from lsp_server.edits.views import View
 
 ELSEWHERE_HISTORY: Final = 12
 """The newest changed lines that propose something elsewhere."""
@@ -20,11 +25,11 @@ ELSEWHERE_HISTORY: Final = 12
 REFUSED: Final = 1.2
 """How much the log-odds of a proposal fall for each refused offer of the same edits."""
 
-PASSING: Final = 0.2
-"""The cursor also passes lines that are to stay: an offer there has to be at least so probable without the cursor."""
-
 MAX_LINE: Final = 400
 """Longer lines get no offer, in characters."""
+
+LEAST_CHECKED: Final = 0.1
+"""Proposals that are less probable are shown nowhere, so they are not searched for secrets."""
 
 STEPS_FOR_FILES: Final = 2
 """So many edits have to agree before another file is offered."""
@@ -37,6 +42,7 @@ class Offer:
     :param document: its URI, or for a file that is not open its path in the repository.
     :param line: from 0. :param where: ``HERE``, ``ELSEWHERE`` or ``OTHER_FILE``.
     :param sources: the edits that propose it: document and line, the newest first. :param steps: their numbers.
+    :param sure: whether it is probable enough to be shown without being asked for.
     """
 
     document: str
@@ -47,6 +53,7 @@ class Offer:
     where: float
     sources: tuple[tuple[str, int], ...]
     steps: frozenset[int]
+    sure: bool
 
 
 @dataclass
@@ -58,8 +65,16 @@ class Refusals:
 
     def add(self, offer: Offer) -> None:
         """Count a refused offer."""
-        self.texts.add((offer.old.strip(), offer.new.strip()))
+        self.take_back(offer.old, offer.new)
         self.steps.update(offer.steps)
+
+    def take_back(self, old: str, new: str) -> None:
+        """Note that the user changed a line so and took it back."""
+        self.texts.add((old.strip(), new.strip()))
+
+    def refused(self, old: str, new: str) -> bool:
+        """Whether the user refused or took back what would become of a line."""
+        return (old.strip(), new.strip()) in self.texts
 
     def lowered(self, probability: float, steps: Iterable[int]) -> float:
         """Return a probability after the refusals of the same edits."""
@@ -85,9 +100,8 @@ class Search:
         """Return the best offer for the line under the cursor."""
         if not self.history or line >= len(view.lines) or line in view.edited:
             return None
-        place = Place(HERE, line, self._last(view, line), 1)
-        best = self._best(view, place, self.history)
-        return best if best is not None and best.probability >= self.judge.thresholds[0] else None
+        best = self._best(view, self.place_at(view, line))
+        return best if best is not None and best.sure else None
 
     def elsewhere(self, view: View, but: int = -1) -> Offer | None:
         """Return the best offer for another line of a document.
@@ -96,62 +110,78 @@ class Search:
         """
         best: Offer | None = None
         for offer in self.all_in(view):
-            if offer.line != but and (best is None or offer.probability > best.probability):
+            if offer.sure and offer.line != but and (best is None or offer.probability > best.probability):
                 best = offer
-        return best if best is not None and best.probability >= self.judge.thresholds[1] else None
+        return best
 
     def other_file(self, views: Iterable[View]) -> Offer | None:
         """Return the best offer in the first other document that has one."""
         for view in views:
             best: Offer | None = None
             for offer in self.all_in(view, OTHER_FILE):
-                if len(offer.steps) >= STEPS_FOR_FILES and (best is None or offer.probability > best.probability):
+                enough = offer.sure and len(offer.steps) >= STEPS_FOR_FILES
+                if enough and (best is None or offer.probability > best.probability):
                     best = offer
-            if best is not None and best.probability >= self.judge.thresholds[2]:
+            if best is not None:
                 return best
         return None
 
     def all_in(self, view: View, where: float = ELSEWHERE) -> Iterator[Offer]:
         """Yield the best proposal for each line of a document that earlier edits may change, however probable."""
         recent = self.history[-ELSEWHERE_HISTORY:]
-        last = self._last(view, 0)
+        last = self.last_line(view, 0)
         lines = places.in_document(view, recent, last)
         for line in lines:
             if self.stopped():
                 return
-            best = self._best(view, Place(where, line, last, len(lines)), recent)
+            best = self._best(view, Place(where, line, last, len(lines)))
             if best is not None:
                 yield best
 
-    def _last(self, view: View, other: int) -> int:
-        """The line of the newest edit in a document."""
+    def place_at(self, view: View, line: int) -> Place:
+        """Return the place of a line under the cursor."""
+        return Place(HERE, line, self.last_line(view, line), 1)
+
+    def last_line(self, view: View, other: int) -> int:
+        """Return the line of the newest edit in a document, or another one if it has none."""
         return next((source.line for source in reversed(self.history) if source.uri == view.uri), other)
 
-    def _best(self, view: View, place: Place, history: Sequence[Taught]) -> Offer | None:
+    def candidates(self, view: View, place: Place) -> tuple[dict[str, Evidence], list[list[float]]]:
+        """Return every text that earlier edits make of a line, and one row of features for each."""
         line = view.lines[place.line]
         if not line.strip() or len(line) > MAX_LINE:
-            return None
+            return {}, []
+        if place.where == OTHER_FILE and (COVER in line or PLACEHOLDER in line):
+            return {}, []  # the index does not know the line as it stands in the file
+        history = self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]
         found = proposals(line, history)
-        if not found:
-            return None
-        table = rows(line, found, history, view, place)
-        best: tuple[float, str, Evidence] | None = None
+        return found, rows(line, found, history, view, place) if found else []
+
+    def _best(self, view: View, place: Place) -> Offer | None:
+        line = view.lines[place.line]
+        history = self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]
+        found, table = self.candidates(view, place)
+        best: tuple[float, str, Evidence, Sequence[float]] | None = None
         judged = self.judge.probabilities(table, here=place.where == HERE)
-        if place.where == HERE:
-            without = self.judge.probabilities([[ELSEWHERE, *row[1:]] for row in table], here=False)
-            judged = [p if other >= PASSING else 0.0 for p, other in zip(judged, without, strict=True)]
-        for (text, evidence), probability in zip(found.items(), judged, strict=True):
-            if (line.strip(), text.strip()) in self.refusals.texts:
+        for (text, evidence), probability, row in zip(found.items(), judged, table, strict=True):
+            if self.refusals.refused(line, text):
                 continue
             probability = self.refusals.lowered(probability, _steps(evidence, history))
             if best is None or probability > best[0]:
-                best = (probability, text, evidence)
-        if best is None:
+                best = (probability, text, evidence, row)
+        if best is None or (best[0] >= LEAST_CHECKED and holds_secret(best[1], view.uri)):
             return None
         ages = sorted(best[2].edits)
         sources = tuple((history[-1 - age].uri, history[-1 - age].line) for age in ages)
         steps = frozenset(_steps(best[2], history))
-        return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps)
+        sure = best[0] >= self.judge.thresholds[int(place.where)][agreed(best[3])]
+        return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps, sure)
+
+
+@lru_cache(1_000)
+def holds_secret(text: str, path: str) -> bool:
+    """Whether a text has a secret in it, which is not repeated."""
+    return mask(text, path)[1] > 0
 
 
 def _steps(evidence: Evidence, history: Sequence[Taught]) -> set[int]:

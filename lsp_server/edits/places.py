@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from indexer.text.tokens import token_ids
-from lsp_server.edits.proposals import Taught, View
+from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
+from lsp_server.edits.views import View
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 RECENT: Final = 6
 """Changed lines whose rules look for places."""
 
-TRIED: Final = 60
+TRIED: Final = 40
 """Places of a document that are tried, the nearest first."""
 
 EVERYWHERE: Final = 60
@@ -26,6 +27,9 @@ NEAR: Final = 3
 
 _LOOSE: Final = frozenset({"c00", "m00", "s00", "c10", "c01"})
 """Rules with little context; they need a longer word."""
+
+KEPT_NAMES: Final = 2
+"""Names that an edit left in its line, the longest first, by which lines like it are found."""
 
 FILES: Final = 200
 HITS: Final = 400
@@ -44,10 +48,9 @@ def in_document(view: View, history: Sequence[Taught], last: int) -> list[int]:
     """
     found: set[int] = set()
     for source in history[-RECENT:]:
-        wanted = [rule.literals for rule in source.rules if searching(rule)]
-        wanted += [frozenset((part,)) for part in list(source.parts)[:3] if len(part) > 3]
-        if source.call is not None:
-            wanted.append(frozenset((source.call.name,)))
+        wanted = [rule.literals for rule in source.lesson.rules if searching(rule)]
+        wanted += [frozenset((part,)) for part in list(source.lesson.parts)[:3] if len(part) > 3]
+        wanted += [frozenset((name,)) for name in source.lesson.kept_names[:KEPT_NAMES]]
         for literals in wanted:
             lines = view.sites(literals)
             if len(lines) <= EVERYWHERE:
@@ -80,12 +83,12 @@ def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str
 
 def _phrases(source: Taught) -> Iterator[str]:
     """The literal texts of an edit's rules, and names that it renamed."""
-    for rule in source.rules:
+    for rule in source.lesson.rules:
         if searching(rule) and not rule.by_kind and len(rule.regions) == 1 and rule.regions[0].raw:
             yield rule.regions[0].raw
-    yield from (name for name, _ in source.names if len(name) > 3)
-    if source.call is not None and len(source.call.name) > 2:
-        yield source.call.name + "("
+    yield from (name for name, _ in source.lesson.names if len(name) > 3)
+    if source.lesson.call is not None and len(source.lesson.call.name) > 2:
+        yield source.lesson.call.name + "("
 
 
 def _holding(index: "Index", ids: Sequence[int]) -> set[str]:

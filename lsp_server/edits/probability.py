@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lsp_server.edits.proposals import FEATURES
+from lsp_server.edits.features import FEATURES
 from lsp_server.retrieval.trees import TreeEnsemble, sigmoid
 
 FILE: Final = Path(__file__).parent.parent / "data" / "edits.json"
@@ -22,12 +22,13 @@ FILE: Final = Path(__file__).parent.parent / "data" / "edits.json"
 class Judge:
     """The trees for a line under the cursor and for lines elsewhere, and the thresholds of both.
 
-    :param thresholds: least probability to be offered at the cursor, elsewhere in its document, in another file.
+    :param thresholds: least probability to be offered at the cursor, elsewhere in its document, in another file; for
+        each of these without and with agreement of two edits (``features.agreed``).
     """
 
     here: TreeEnsemble
     elsewhere: TreeEnsemble
-    thresholds: tuple[float, float, float]
+    thresholds: tuple[tuple[float, float], ...]
 
     def probabilities(self, rows: Sequence[Sequence[float]], *, here: bool) -> list[float]:
         """Return the probability of each proposal from its row of features."""
@@ -48,5 +49,4 @@ def shipped() -> Judge:
     here, elsewhere = TreeEnsemble.parse(data["here"]), TreeEnsemble.parse(data["elsewhere"])
     if here.names != FEATURES or elsewhere.names != FEATURES:
         raise ValueError(f"{FILE.name} was fitted on other features; run scripts/fit_edits.py")
-    one, two, three = data["thresholds"]
-    return Judge(here, elsewhere, (float(one), float(two), float(three)))
+    return Judge(here, elsewhere, tuple((float(one), float(both)) for one, both in data["thresholds"]))

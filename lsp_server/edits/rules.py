@@ -21,11 +21,12 @@ MAX_REGIONS: Final = 5
 ONE: Final = ("c00", "c10", "c01", "c11", "c20", "c02", "c22", "c33", "k11", "k22", "k33")
 MANY: Final = ("m00", "m11", "m22", "mk11")
 SINGLE: Final = ("s00", "s11", "s22", "sk22")
-OTHER: Final = ("part", "indent", "columns", "call", "analogy", "renames", "union")
+OTHER: Final = ("part", "indent", "columns", "call", "analogy", "renames", "union", "gone", "gone_like")
 KINDS: Final = (*ONE, *MANY, *SINGLE, *OTHER)
 """Kinds of evidence: ``c`` one region with that number of tokens left and right of it, ``k`` names and numbers among
 these by kind only, ``m`` several regions, ``s`` one of several regions; then a part of a name, the indentation,
-columns, the arguments of a call, an edit carried over token by token, all renames together, several rules together."""
+columns, the arguments of a call, an edit carried over token by token, all renames together, several rules together; the
+same line deleted, a like line deleted."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Region:
     :param left: tokens before it that must agree. :param gone: tokens that go, literally.
     :param come: tokens that come, each with the blanks before it.
     :param after: blanks before the next token, where the edit changed these; else None.
-    :param respaced: the blanks before the first token are the edit's (else those of the place, if a token goes).
+    :param respaced: the blanks before the first token that comes are the edit's; else those of the place.
     :param raw: the pattern as it stood in the edited line.
     """
 
@@ -128,7 +129,7 @@ def spliced(line: TokenLine, cuts: list[tuple[int, Region]], indent: str, column
     for place, region in reversed(cuts):
         at, size = place - 1, len(region.gone)
         come = list(region.come)
-        if come and size and not region.respaced:
+        if come and not region.respaced and at < len(spaces):
             come[0] = (spaces[at], come[0][1])
         if region.after is not None and at + size < len(spaces):
             spaces[at + size] = region.after
@@ -184,7 +185,7 @@ def differences(old: TokenLine, new: TokenLine) -> tuple[list[tuple[int, int, in
             a, b = i + at, m + at
             if a == 0 or b == 0 or old.spaces[a] == new.spaces[b]:
                 continue
-            if at == 0 and changed_before and len(old.spaces[a]) <= 1:
+            if at == 0 and changed_before and (len(old.spaces[a]) <= 1 or _takes_over(old, new, regions[-1])):
                 continue  # the region before says what stands between them
             if changed_before and before[a] == after[b]:
                 kept = True
@@ -232,14 +233,27 @@ def _rule(
         come = tuple(zip(new.spaces[m:n], new.texts[m:n], strict=True))
         if not set(before + old.texts[i:j] + after) - {BEGIN, END}:
             return None
-        respaced = i < j and m < n and old.spaces[i] != new.spaces[m]
-        space = None
-        if j < len(old.spaces) and n < len(new.spaces) and old.spaces[j] != new.spaces[n] and len(old.spaces[j]) <= 1:
-            space = new.spaces[n]
+        space, respaced = spacing(old, new, (i, j, m, n))
         first, last = max(0, i - left), j + right
         raw = "".join(s + t for s, t in zip(old.spaces[first:last], old.texts[first:last], strict=True)).strip()
         made.append(Region(before, old.texts[i:j], come, after, space, respaced, raw))
     return Rule(kind, tuple(made), by_kind, (old.indent, new.indent), columns)
+
+
+def spacing(old: TokenLine, new: TokenLine, region: tuple[int, int, int, int]) -> tuple[str | None, bool]:
+    """Return ``after`` and ``respaced`` of a changed region; see :class:`Region`."""
+    i, j, m, n = region
+    takes = _takes_over(old, new, region)
+    after = None
+    if j < len(old.spaces) and n < len(new.spaces) and old.spaces[j] != new.spaces[n]:
+        after = new.spaces[n] if len(old.spaces[j]) <= 1 or takes else None
+    return after, not takes if i == j else m < n and old.spaces[i] != new.spaces[m]
+
+
+def _takes_over(old: TokenLine, new: TokenLine, region: tuple[int, int, int, int]) -> bool:
+    """Whether tokens are inserted that take the blanks before the next token."""
+    i, j, m, n = region
+    return i == j < len(old.spaces) and m < n and old.spaces[i] == new.spaces[m]
 
 
 def replaced_names(old: TokenLine, new: TokenLine) -> tuple[tuple[str, str], ...]:

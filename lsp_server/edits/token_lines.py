@@ -7,7 +7,7 @@ the first line, so that an edit fits a place that is indented differently.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 BEGIN: Final = "\x02"
@@ -65,6 +65,7 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+@lru_cache(8_192)
 def parse(text: str) -> TokenLine:
     """Cut a text without a line end at its end into tokens."""
     found = _BLANKS.match(text)

@@ -31,6 +31,7 @@ from lsp_server.server.protocol import OndolProtocol, converter
 from lsp_server.server.tasks import Tasks
 from lsp_server.server.transport import Transport
 from lsp_server.server.workspace import Workspace
+from lsp_server.telemetry.edit_feedback import EditFeedback
 from lsp_server.telemetry.feedback import Feedback
 from lsp_server.telemetry.traces import Recorder, Traces
 
@@ -71,7 +72,9 @@ class Server(LanguageServer):
         self.completions.on_error = self._show_error
         self.completions.on_trouble = self._show_trouble
         self.file_events = FileEvents(self, self.repositories)
-        self.next_edits = NextEdits(self.documents, self.repositories, self._thread, self.traces)
+        self.next_edits = NextEdits(
+            self.documents, self.repositories, self._thread, self.traces, EditFeedback(self._recorder)
+        )
         self.completions.new_form = self.next_edits.new_form
         self._started = False
         self._first_folders: list[str] = []

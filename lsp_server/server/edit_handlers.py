@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from indexer.text.lines import line_end
+from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.offers import Offer
-from lsp_server.positions import split_at, units
+from lsp_server.positions import body_length, split_at, units
 from lsp_server.server.app import Server
+from lsp_server.server.documents import OpenDocument
 from lsp_server.server.handlers import Handlers, guarded, id_of
 from lsp_server.server.next_edits import ShownEdit
 
@@ -63,11 +65,17 @@ class EditHandlers:
 
     @guarded(lambda: None)
     def shown(self, params: Any) -> None:
-        """Take the report that an edit is shown; what counts is whether it is accepted."""
+        """Take the report that an edit is shown."""
+        item = params.get("item") if isinstance(params, dict) else None
+        command = item.get("command") if isinstance(item, dict) else None
+        arguments = command.get("arguments") if isinstance(command, dict) else None
+        if isinstance(arguments, list) and arguments and isinstance(arguments[0], str):
+            self._server.next_edits.feedback.tell(arguments[0], "shown")
 
     @guarded(lambda: None)
     def accepted(self, *arguments: Any) -> None:
         """Take the report that an edit was accepted; the change of the document that follows teaches it again."""
+        self._server.next_edits.feedback.tell(id_of(arguments), "accepted")
 
     @guarded(lambda: None)
     def dismissed(self, *arguments: Any) -> None:
@@ -110,19 +118,33 @@ class EditHandlers:
     def _listed(self, uri: str, offer: Offer) -> dict[str, Any]:
         range_, text = self._change(uri, offer)
         start, end = (range_[side]["character"] for side in ("start", "end"))
-        old = _between(offer.old, start, end, self._server.documents.encoding)
+        one_line = range_["start"]["line"] == range_["end"]["line"]
+        old = _between(offer.old, start, end, self._server.documents.encoding) if one_line else offer.old
         return {"range": range_, "newText": text, "oldText": old, "probability": round(offer.probability, 3)}
 
     def _change(self, uri: str, offer: Offer) -> tuple[dict[str, Any], str]:
         """The range that an offer replaces, and the new text with the document's line ends."""
-        start, end, text = smallest_change(offer.old, offer.new)
         document = self._server.documents.get(uri)
+        if offer.new == GONE:
+            return self._whole_line(document, offer), ""
+        start, end, text = smallest_change(offer.old, offer.new)
         if "\n" in text and document is not None:
             text = text.replace("\n", line_end(document.buffer.lines[0]) if document.buffer.lines else "\n")
         encoding = self._server.documents.encoding
         first, last = (units(offer.old[:at], encoding) for at in (start, end))
         place = {"line": offer.line}
         return {"start": {**place, "character": first}, "end": {**place, "character": last}}, text
+
+    def _whole_line(self, document: OpenDocument | None, offer: Offer) -> dict[str, Any]:
+        """The range of a line with its line end; of a document's last line with the line end before it."""
+        line = offer.line
+        if line and document is not None and line + 1 >= len(document.buffer.lines):
+            above = document.buffer.lines[line - 1]
+            encoding = self._server.documents.encoding
+            end = units(offer.old, encoding)
+            start = {"line": line - 1, "character": units(above[: body_length(above)], encoding)}
+            return {"start": start, "end": {"line": line, "character": end}}
+        return {"start": {"line": line, "character": 0}, "end": {"line": line + 1, "character": 0}}
 
 
 @dataclass(frozen=True)

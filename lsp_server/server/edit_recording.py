@@ -8,6 +8,9 @@ from lsp_server.edits.edit_log import EditLog
 from lsp_server.positions import body_length
 from lsp_server.server.documents import Change, OpenDocument
 
+REWRITTEN: Final = 3
+"""A single change that puts others in place of more lines was not typed."""
+
 LARGE: Final = 60
 """A change of more lines, before or after, is not looked at."""
 
@@ -44,16 +47,26 @@ def record(
         if not typed or last - first >= LARGE or not 0 <= now <= LARGE or first + now > len(document.buffer.lines):
             log.skip(key, first, last, max(now, 0))
             continue
-        edit = log.begin(key, first, last, old)
-        log.apply(edit, first, last, _bodies(document.buffer.lines, first, first + now - 1))
+        new = _bodies(document.buffer.lines, first, first + now - 1)
+        if _rewritten(old, new):
+            log.skip(key, first, last, now)
+            continue
+        log.apply(log.begin(key, first, last, old), first, last, new)
 
 
 def _bodies(lines: Sequence[str], first: int, last: int) -> list[str]:
     return [line[: body_length(line)] for line in lines[first : last + 1]]
 
 
+def _rewritten(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Whether one change puts other lines in place of more lines than a person changes at once: a formatter does."""
+    first, last = _differing(old, new)
+    gone = last + 1 - first
+    return gone > REWRITTEN and gone + len(new) - len(old) > 0
+
+
 def _differing(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
-    """The first and the last line of ``old`` that a whole new text changes."""
+    """The first and the last line of ``old`` that are other ones in ``new``."""
     first = 0
     while first < min(len(old), len(new)) and old[first] == new[first]:
         first += 1

@@ -10,12 +10,13 @@ from typing import Final
 from indexer.text.printable import hidden_in
 from lsp_server.edits import places
 from lsp_server.edits.edit_log import EditLog
+from lsp_server.edits.features import OTHER_FILE
 from lsp_server.edits.history import History, PastEdit
 from lsp_server.edits.learned import Learned
 from lsp_server.edits.offers import Offer, Refusals, Search
-from lsp_server.edits.probability import shipped
-from lsp_server.edits.proposals import OTHER_FILE, View
-from lsp_server.server.documents import path_of
+from lsp_server.edits.probability import Judge, shipped
+from lsp_server.edits.views import View
+from lsp_server.server.documents import OpenDocument, path_of
 from lsp_server.server.session import Session
 
 FILES: Final = 30
@@ -29,7 +30,7 @@ LISTED: Final = 1_000
 
 @dataclass
 class SessionEdits:
-    """What was edited and refused in one session.
+    """What was edited and refused in one session, and its open documents as they were searched last.
 
     :ivar learned: the version of the log, and the new forms that its edits teach.
     """
@@ -38,6 +39,17 @@ class SessionEdits:
     history: History = field(default_factory=History)
     refusals: Refusals = field(default_factory=Refusals)
     learned: tuple[int, Learned] | None = None
+    views: dict[str, tuple[OpenDocument, int, View]] = field(default_factory=dict)
+
+    def view(self, name: str, document: OpenDocument) -> View:
+        """Return an open document for the search; the same one while neither text nor edited lines change."""
+        edited = self.log.lines(name)
+        known = self.views.get(name)
+        if known is not None and known[0] is document and known[1] == document.version and known[2].edited == edited:
+            return known[2]
+        view = View.of(name, document.buffer.text, edited)
+        self.views[name] = (document, document.version, view)
+        return view
 
 
 @dataclass(frozen=True)
@@ -58,13 +70,16 @@ class Asked:
     at_end: bool
 
 
-def next_edit(asked: Asked, stopped: Callable[[], bool]) -> tuple[bool, Offer | None]:
-    """Return whether the search came to its end, and the offer: at the cursor, else elsewhere, else in another file."""
+def next_edit(asked: Asked, stopped: Callable[[], bool], judge: Judge | None = None) -> tuple[bool, Offer | None]:
+    """Return whether the search came to its end, and the offer: at the cursor, else elsewhere, else in another file.
+
+    :param judge: the probability of proposals; by default the one that Ondol ships.
+    """
     asked = without_secrets(asked)
-    search = _search(asked, stopped)
+    search = _search(asked, stopped, judge)
     view = asked.views[0]
     offer = search.here(view, asked.line)
-    if offer is not None and asked.at_end and offer.new.startswith(offer.old.rstrip()):
+    if offer is not None and asked.at_end and offer.new.startswith(offer.old.rstrip()) and "\n" not in offer.new:
         offer = None  # text behind the cursor is the completion's
     offer = offer or search.elsewhere(view, asked.line)
     offer = offer or search.other_file(_others(asked, search, stopped))
@@ -78,7 +93,7 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
     asked = without_secrets(asked)
     if not asked.edits:
         return {}
-    search = _search(asked, stopped)
+    search = _search(asked, stopped, None)
     newest = asked.edits[-1].step
     found: dict[str, list[Offer]] = {}
     for number, view in enumerate((asked.views[0], *_others(asked, search, stopped))):
@@ -92,8 +107,8 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
     return found
 
 
-def _search(asked: Asked, stopped: Callable[[], bool]) -> Search:
-    return Search(shipped(), asked.state.history.lines(asked.edits), asked.state.refusals, stopped)
+def _search(asked: Asked, stopped: Callable[[], bool], judge: Judge | None) -> Search:
+    return Search(judge or shipped(), asked.state.history.lines(asked.edits), asked.state.refusals, stopped)
 
 
 def _others(asked: Asked, search: Search, stopped: Callable[[], bool]) -> Iterator[View]:
@@ -126,8 +141,8 @@ def without_secrets(asked: Asked) -> Asked:
         for edit in asked.edits
         if not holds_secret((*edit.old, *edit.new), path(edit.document) if edit.document else "")
     )
-    views = tuple(
-        View(view.uri, session.cover.without_secret_lines(view.uri, path(view.uri), view.text), view.edited)
-        for view in asked.views
-    )
-    return replace(asked, edits=edits, views=views)
+    views = []
+    for view in asked.views:
+        text = session.cover.without_secret_lines(view.uri, path(view.uri), view.text)
+        views.append(view if text == view.text else View(view.uri, text, view.edited))
+    return replace(asked, edits=edits, views=tuple(views))

@@ -21,6 +21,7 @@ from lsp_server.server.documents import OpenDocument, path_of
 from lsp_server.server.item_memory import Item
 from lsp_server.server.logs import describe
 from lsp_server.server.rule_files import RULE_FILES
+from lsp_server.telemetry.edit_feedback import EVENTS
 from lsp_server.telemetry.traces import explain
 
 T = TypeVar("T")
@@ -243,9 +244,10 @@ class Handlers:
 
     @guarded(lambda: {"state": "problem", "message": "see the log"})
     def status(self, *_: Any) -> dict[str, Any]:
-        """The parameters of ``ondol/status``, with the faults counted in this session."""
+        """The parameters of ``ondol/status``, with the faults and the next edits counted in this session."""
         faults = self._server.protocol.faults + self._server.completions.errors + self._server.next_edits.errors
-        return {**self._server.status(), "faults": faults}
+        edits = {event: self._server.next_edits.feedback.counts[event] for event in EVENTS}
+        return {**self._server.status(), "faults": faults, "edits": edits}
 
     @guarded(_nothing)
     def set_enabled(self, *arguments: Any) -> None:

@@ -18,7 +18,7 @@ from indexer.text.printable import printable
 from lsp_server.edits.history import USED, PastEdit
 from lsp_server.edits.learned import LEAST, Learned
 from lsp_server.edits.offers import Offer
-from lsp_server.edits.proposals import View
+from lsp_server.edits.titles import title_of
 from lsp_server.reasons import Reason
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of, path_of
 from lsp_server.server.edit_recording import record
@@ -27,7 +27,8 @@ from lsp_server.server.engine_thread import EngineThread, Job
 from lsp_server.server.logs import describe
 from lsp_server.server.session import Session
 from lsp_server.server.tasks import Tasks
-from lsp_server.server.workspace import Workspace
+from lsp_server.server.workspace import Owner, Workspace
+from lsp_server.telemetry.edit_feedback import EditFeedback, OfferedEdit
 from lsp_server.telemetry.traces import Traces
 
 PAUSE_S: Final = 0.4
@@ -71,9 +72,17 @@ class NextEdits:
     :ivar on_ready: called with a document's URI when there is a next edit for it; None for clients that do not ask.
     """
 
-    def __init__(self, documents: Documents, workspace: Workspace, thread: EngineThread, traces: Traces) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        workspace: Workspace,
+        thread: EngineThread,
+        traces: Traces,
+        feedback: EditFeedback,
+    ) -> None:
         self.on_ready: Callable[[str], None] | None = None
         self.errors = 0
+        self.feedback = feedback
         self._documents, self._workspace, self._thread, self._traces = documents, workspace, thread, traces
         self._states: dict[int, SessionEdits] = {}
         self._shown: OrderedDict[str, tuple[SessionEdits, Offer]] = OrderedDict()
@@ -96,6 +105,7 @@ class NextEdits:
                 apply(change)
             return
         record(state.log, key, document, changes, apply)
+        self._take_back(state)
         for other in [name for name in state.log.open if name != key]:
             state.log.settle(other)
         self._stop_timer(key)
@@ -115,6 +125,16 @@ class NextEdits:
         state = self._state(document)
         if state is not None:
             state.log.forget(key)
+            state.views.pop(key, None)
+
+    def _take_back(self, state: SessionEdits) -> None:
+        """Undo refuses: what the user took back is not offered for the same line again."""
+        taken, state.log.taken_back = state.log.taken_back, []
+        for old, new in taken:
+            state.refusals.take_back(old, new)
+            offers = [(name, offer) for name, (owner, offer) in self._shown.items() if owner is state]
+            for name in [name for name, offer in offers if (offer.old, offer.new) == (old, new)][-1:]:
+                self.dismissed(name)
 
     def _stop_timer(self, key: str) -> None:
         timer = self._timers.pop(key, None)
@@ -173,7 +193,7 @@ class NextEdits:
         traced["reason"] = Reason.STALE if stale else Reason.NO_NEXT_EDIT if offer is None else Reason.NEXT_EDIT
         shown = None
         if offer is not None and not stale:
-            shown = self._remember(state, offer, owner.session)
+            shown = self._remember(state, offer, owner)
             traced |= self._facts(offer, shown, owner.session)
         traced["ms"] = round(1000 * (time.perf_counter() - began), 2)
         if state.log.settled:
@@ -192,8 +212,7 @@ class NextEdits:
             return "", []
         found = await self._thread.submit(lambda stopped: all_places(asked, stopped), urgent=False).future
         newest = asked.edits[-1]
-        title = f"{' '.join(newest.old).strip()[:60]} → {' '.join(newest.new).strip()[:60]}"
-        return printable(title), [
+        return printable(title_of(newest.old, newest.new)), [
             FileEdits(self._uri(name, asked.session), printable(self._path(name, asked.session) or name), offers)
             for name, offers in found.items()
         ]
@@ -203,6 +222,7 @@ class NextEdits:
         known = self._shown.pop(identifier, None)
         if known is not None:
             known[0].refusals.add(known[1])
+            self.feedback.tell(identifier, "dismissed")
 
     async def _search(self, asked: Asked) -> Offer | None:
         """Search on the engine's thread; begin again where something urgent came in between."""
@@ -228,14 +248,14 @@ class NextEdits:
     def _asked(self, document: OpenDocument, state: SessionEdits, line: int, column: int) -> Asked | None:
         """Everything that a search needs; None where there is nothing to repeat or the document may not be used."""
         owner, key = self._workspace.owner(document), key_of(document.uri)
-        if not state.log.settled or document.trouble is not None or document.notebook is not None:
+        self._take_back(state)
+        if not state.log.settled or document.trouble is not None:
             return None
         edits = tuple(PastEdit.of(edit) for edit in state.log.settled)
         views = []
         for name, other in self._documents.open.items():
-            usable = other.trouble is None and other.notebook is None
-            if usable and (other is document or self._state(other) is state):
-                views.append(View.of(name, other.buffer.text, state.log.lines(name)))
+            if other.trouble is None and (other is document or self._state(other) is state):
+                views.append(state.view(name, other))
         views.sort(key=lambda view: view.uri != key)
         paths = {path for view in views if (path := self._path(view.uri, owner.session)) is not None}
         body = views[0].lines[line] if line < len(views[0].lines) else ""
@@ -259,9 +279,11 @@ class NextEdits:
             state.learned = state.log.version, Learned(lambda: state.history.lines(edits))
         return state.learned[1].new_form
 
-    def _remember(self, state: SessionEdits, offer: Offer, session: Session) -> ShownEdit:
-        identifier = f"{self._prefix}-e{next(self._numbers)}"
+    def _remember(self, state: SessionEdits, offer: Offer, owner: Owner) -> ShownEdit:
+        identifier, session = f"{self._prefix}-e{next(self._numbers)}", owner.session
         self._shown[identifier] = (state, offer)
+        characters = max(0, len(offer.new) - len(offer.old))
+        self.feedback.offer(OfferedEdit(identifier, owner.language, offer.probability, characters, session.stats))
         while len(self._shown) > REMEMBERED:
             self._shown.popitem(last=False)
         there = self._documents.open.get(offer.document)
@@ -283,7 +305,9 @@ class NextEdits:
         return (session.root / name).as_uri() if session.root is not None else name
 
     def _path(self, name: str, session: Session) -> str | None:
-        """The path of a document in the repository."""
+        """The path of a document in the repository; of a cell, that of its notebook."""
+        there = self._documents.open.get(name)
+        name = there.notebook if there is not None and there.notebook is not None else name
         return session.relative(path_of(name)) if ":" in name else name or None
 
     def _failed(self, error: Exception) -> None:

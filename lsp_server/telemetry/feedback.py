@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lsp_server.positions import UTF16, split_at
+from lsp_server.telemetry.edit_feedback import ENGINE as EDITS
 from lsp_server.telemetry.traces import Recorder, Ring
 
 SHOWN_AFTER_S: Final = 0.75
@@ -138,9 +139,11 @@ def retained(accepted: str, text: str, at: int) -> tuple[float, float]:
 
 
 def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dict[str, Any]]:
-    """Return one row per language, engine and adapter: counts, rates, mean retention; the row ``all`` comes last.
+    """Return one row per language, engine and adapter: counts, rates, mean retention; the rows ``all`` come last.
 
-    :param records: as :class:`Feedback` wrote them, in this version or an earlier one.
+    Next edits have a row ``all`` of their own.
+
+    :param records: as :class:`Feedback` and ``EditFeedback`` wrote them, in this version or an earlier one.
     :param since: seconds since the epoch.
     """
     groups: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -148,7 +151,7 @@ def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dic
         if float(record.get("time", 0)) < since:
             continue
         own = tuple(str(record.get(key) or "") for key in ("language", "engine", "adapter"))
-        for key in (own, ("all", "", "")):
+        for key in (own, ("all", EDITS if own[1] == EDITS else "", "")):
             _count(groups.setdefault(key, _empty()), record)  # type: ignore[arg-type]
     rows = []
     for key, counts in sorted(groups.items(), key=lambda pair: (pair[0][0] == "all", pair[0])):
@@ -167,6 +170,7 @@ def _empty() -> dict[str, Any]:
         "shown": 0,
         "accepted": 0,
         "partial": 0,
+        "dismissed": 0,
         "characters": {},
         "kept_30": [],
         "kept_300": [],
@@ -177,7 +181,7 @@ def _empty() -> dict[str, Any]:
 
 def _count(counts: dict[str, Any], record: dict[str, Any]) -> None:
     event = record.get("event")
-    if event in ("shown", "accepted", "partial"):
+    if event in ("shown", "accepted", "partial", "dismissed"):
         counts[event] += 1
     if event in ("accepted", "partial"):
         taken = counts["characters"]  # by suggestion: accepted word by word, the same text is reported several times

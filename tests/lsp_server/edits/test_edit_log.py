@@ -50,6 +50,17 @@ def test_undo_takes_an_edit_back_also_after_a_pause() -> None:
     assert typist.settled() == []
 
 
+@pytest.mark.parametrize("settled", [True, False])
+def test_what_was_undone_is_noted(settled: bool) -> None:
+    typist = Typist("one = f(a)\ntwo\n")
+    typist.change(Change("g(a, b)", (0, 6), (0, 10)))
+    if settled:
+        typist.log.settle("a")
+    typist.change(Change("f(a)", (0, 6), (0, 13)))
+    assert typist.settled() == []
+    assert typist.log.taken_back == [("one = f(a)", "one = g(a, b)")]
+
+
 def test_going_on_after_a_pause_is_the_same_edit() -> None:
     typist = Typist("one\n")
     typist.type(0, 3, "x")
@@ -70,6 +81,14 @@ def test_what_was_not_typed_teaches_nothing(changes: list[Change]) -> None:
     typist = Typist("x = 1\n" * 2_000)
     typist.change(*changes)
     assert typist.settled() == []
+
+
+def test_lines_that_a_formatter_rewrites_in_one_change_teach_nothing() -> None:
+    typist = Typist("a = 1\nb = 2\nc = 3\nd = 4\ne = 5\n")
+    typist.change(Change("a=1\nb=2\nc=3\nd=4", (0, 0), (3, 5)))
+    assert typist.settled() == []
+    typist.change(Change("", (0, 0), (4, 0)))  # four lines deleted at once may be typed
+    assert [(old, new) for _, old, new in typist.settled()] == [(["a=1", "b=2", "c=3", "d=4", "e = 5"], ["e = 5"])]
 
 
 def test_two_documents_at_the_same_time_were_not_typed() -> None:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from indexer.config import Settings
 from lsp_server.edits import places
+from lsp_server.edits.features import OTHER_FILE
 from lsp_server.edits.offers import Offer, Refusals, Search
 from lsp_server.edits.probability import shipped
-from lsp_server.edits.proposals import OTHER_FILE, Taught, View, taught
+from lsp_server.edits.proposals import Taught, taught
+from lsp_server.edits.views import View
 from tests.support.indexes import updated
 
 

@@ -4,7 +4,9 @@ import random
 
 import pytest
 
+from lsp_server.edits.changed_lines import GONE, changed_blocks
 from lsp_server.edits.proposals import proposals, taught
+from lsp_server.edits.titles import title_of
 from lsp_server.edits.token_lines import parse, render
 
 
@@ -22,6 +24,7 @@ def made_of(line: str, *edits: tuple[str, str]) -> set[str]:
         # an argument added, removed, and moved, whatever the others are
         ("f(a)", "f(a, ctx)", "g(f(b[1], h(c)))", "g(f(b[1], h(c), ctx))"),
         ("f(ctx, a)", "f(a)", "f(ctx, h(b, c))", "f(h(b, c))"),
+        ("  same(3, a.size());", "  that(a.size()).is(3);", "same(x, y[0]);", "that(y[0]).is(x);"),
         ("move(src, dst)", "move(dst, src)", "move(one(1), two)", "move(two, one(1))"),
         # a part of a name in another spelling
         ("user_name = 1", "login_name = 1", "const USER_NAME: UserName", "const LOGIN_NAME: LoginName"),
@@ -41,6 +44,24 @@ def made_of(line: str, *edits: tuple[str, str]) -> set[str]:
         ),
         # letters outside ASCII
         ("값 = 계산(하나)", "값 = 계산(하나, 세율)", "합 = 계산(둘)", "합 = 계산(둘, 세율)"),
+        # a value in a column that is wrapped
+        (
+            'KeyFile:          "old/key",',
+            'KeyFile:          slash("old/key"),',
+            'CAFile:   "old/authority",',
+            'CAFile:   slash("old/authority"),',
+        ),
+        # lines inserted below and above, at another indentation
+        (
+            "    user = find(id)",
+            "    user = find(id)\n    if user is None:\n        return",
+            "\tteam = find(name)",
+            "\tteam = find(name)\n\tif team is None:\n\t    return",
+        ),
+        ("  run(a);", "  lock(a);\n  run(a);", "      run(b);", "      lock(b);\n      run(b);"),
+        # a line deleted: the same one, and one that differs in a name
+        ("    log.debug(x)", GONE, "  log.debug(x)", GONE),
+        ("    log.debug(one)", GONE, "    log.debug(two)", GONE),
         # carriage returns stay
         ("a = old(b)", "a = new(b)", "c = old(d)\r", "c = new(d)\r"),
     ],
@@ -57,6 +78,51 @@ def test_renames_of_several_edits_are_made_together() -> None:
 def test_an_edit_proposes_nothing_where_it_says_nothing() -> None:
     assert made_of("while True:", ("value = old(b)", "value = new(b)")) == set()
     assert made_of("", ("value = old(b)", "value = new(b)")) == set()
+
+
+def test_a_deleted_line_says_nothing_of_other_lines() -> None:
+    assert made_of("    log.info(one, two)", ("    log.debug(one)", GONE)) == set()
+    assert made_of("    return one", ("    log.debug(one)", GONE)) == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "blocks"),
+    [
+        (["a = 1"], ["a = 1", "b = 2"], [(0, 0, "a = 1", "a = 1\nb = 2")]),
+        (["a = 1", "c"], ["a = 1", "b = 2", "c"], [(0, 0, "a = 1", "a = 1\nb = 2")]),
+        (["a = 1"], ["b = 2", "a = 1"], [(0, 1, "a = 1", "b = 2\na = 1")]),
+        (["a = 1"], ["if x:", "    a = 1"], [(0, 0, "a = 1", "if x:\n    a = 1")]),
+        (["a", "b", "c"], ["a", "c"], [(1, 1, "b", GONE)]),
+        (["a", "", "c"], ["a", "c"], []),
+        (["a"], ["b"], []),
+        ([""], ["", "x"], []),
+        (["    a"], ["    a", "b"], []),
+        (["a"], ["a", *"bcdefg"], []),
+    ],
+)
+def test_lines_that_were_inserted_or_deleted_are_a_block(
+    old: list[str], new: list[str], blocks: list[tuple[int, int, str, str]]
+) -> None:
+    assert changed_blocks(old, new) == blocks
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "title"),
+    [
+        (["  f(a)"], ["  f(a, b)"], "f(a) → f(a, b)"),
+        (["x"], ["x", "y = 1"], "+ y = 1"),
+        (["  gone()", "x"], ["x"], "- gone()"),
+        (
+            ["value = first_function_name(argument_number_one, argument_number_two, argument_three)"],
+            ["value = first_function_name(argument_number_one, argument_number_two, argument_three, four)"],
+            "…, argument_number_two, argument_three) → …, argument_number_two, argument_three, four)",
+        ),
+    ],
+)
+def test_the_title_of_an_edit_is_cut_between_tokens_around_what_changes(
+    old: list[str], new: list[str], title: str
+) -> None:
+    assert title_of(old, new) == title
 
 
 def test_parse_and_render_are_inverse() -> None:

@@ -1,5 +1,6 @@
 """Next edits over the real wire, with the server as users start it."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.edits.edit_log import TOGETHER_S
+from tests.support import console
 from tests.support.lsp_client import explanation, real
 
 
@@ -40,12 +42,22 @@ def fresh(tmp_path: Path) -> Iterator[tuple[Client, Path]]:
 class Session:
     """One document whose lines call a function, named by a word that no other test uses."""
 
-    def __init__(self, served: tuple[Client, Path], word: str, end: str = "\n", lead: str = "") -> None:
+    def __init__(
+        self,
+        served: tuple[Client, Path],
+        word: str,
+        end: str = "\n",
+        lead: str = "",
+        ending: str = "py",
+        lines: int = 0,
+    ) -> None:
         time.sleep(2 * TOGETHER_S)  # documents that change at the same time were not typed
         self.client, root = served
         self.word, self.end, self.lead = word, end, lead
-        self.uri = (root / f"{word}.py").as_uri()
+        self.uri = (root / f"{word}.{ending}").as_uri()
         self.lines = ["def work(rate):", *(self.call(n) for n in range(6)), "    return 0", ""]
+        if lines:
+            self.lines = [f"x = x + {n}" for n in range(lines)]
         self.version = 1
         self.client.open(self.uri, end.join(self.lines))
 
@@ -53,11 +65,14 @@ class Session:
         return f"    {self.lead}{self.word}_{n} = compute_{self.word}(items_{n}, rate{more})"
 
     def change(self, n: int) -> None:
-        old, new = self.lines[1 + n], self.call(n, f", {self.word}_tax=0")
+        self.put(1 + n, self.call(n, f", {self.word}_tax=0"))
+
+    def put(self, line: int, new: str) -> None:
+        """Replace a line by another text."""
         self.version += 1
-        size = len(old.encode("utf-16-le")) // 2
-        self.client.change(self.uri, self.version, edit(1 + n, 0, new, end=(1 + n, size)))
-        self.lines[1 + n] = new
+        size = len(self.lines[line].encode("utf-16-le")) // 2
+        self.client.change(self.uri, self.version, edit(line, 0, new, end=(line, size)))
+        self.lines[line] = new
 
     def ask(self, line: int, column: int = 0, version: int | None = None) -> list[dict[str, Any]]:
         params = {
@@ -123,13 +138,162 @@ def test_all_places_are_listed_for_the_preview(served: tuple[Client, Path]) -> N
     assert all(0 < one["probability"] <= 1 for one in file["edits"])
 
 
-def test_what_was_not_typed_is_not_repeated(served: tuple[Client, Path]) -> None:
-    session = Session(served, "delta")
-    changes = [edit(1 + n, 4, "self.", end=(1 + n, 4)) for n in range(6)]
+def test_an_undone_edit_is_refused(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "epsilon")
+    session.change(0)
+    session.change(1)
+    (offer,) = session.ask(3)
+    old = session.lines[3]
+    session.change(2)
+    session.client.command("ondol.editAccepted", offer["command"]["arguments"][0])
+    session.put(3, old)
+    assert [session.applied(one)[0] for one in session.ask(3)] != [3]
+    session.put(3, session.call(2, ", other=1"))  # made in another way, it is an edit like any other
+    session.put(3, old)
+    assert [session.applied(one)[0] for one in session.ask(3)] != [3]
+    counts = session.client.command("ondol.status")["edits"]
+    assert counts["accepted"] == 1
+    assert counts["dismissed"] == 1
+    assert counts["shown"] >= 1
+
+
+def test_edits_are_counted(fresh: tuple[Client, Path], tmp_path: Path) -> None:
+    session = Session(fresh, "zeta")
+    session.change(0)
+    session.change(1)
+    for _ in range(2):  # a report that comes twice counts once
+        (offer,) = session.ask(3)
+        item = {"item": {"command": offer["command"]}}
+        session.client.notify("textDocument/didShowInlineEdit", item)
+        session.client.notify("textDocument/didShowInlineEdit", item)
+    session.client.command("ondol.editDismissed", offer["command"]["arguments"][0])
+    assert session.client.command("ondol.status")["edits"] == {"shown": 2, "accepted": 0, "dismissed": 1}
+    session.client.stop()
+    rows = json.loads(console.run("stats", "--repo", fresh[1], "--json", data=tmp_path / "data").stdout)
+    assert [(row["language"], row["engine"], row["shown"], row["dismissed"]) for row in rows] == [
+        ("python", "next edit", 2, 1),
+        ("all", "next edit", 2, 1),
+    ]
+
+
+def test_a_line_is_deleted_and_lines_are_inserted_at_the_end_of_a_document(fresh: tuple[Client, Path]) -> None:
+    client, root = fresh
+    session = Session(fresh, "eta")
+    uri = (root / "end.py").as_uri()
+    lines = [line for n in range(3) for line in (f"one_{n} = load({n})", f"debug(one_{n})")]
+    client.open(uri, "\r\n".join(lines))
+    for version, at in ((2, 1), (3, 2)):
+        del lines[at]
+        client.change(uri, version, edit(at, 0, "", end=(at + 1, 0)))
+    session.uri, session.version, session.lines = uri, 3, lines
+    (offer,) = session.ask(3)
+    assert offer["text"] == ""
+    assert offer["range"] == {
+        "start": {"line": 2, "character": len(lines[2])},
+        "end": {"line": 3, "character": len(lines[3])},
+    }
+
+
+def _replaced(session: "Session", lines: list[str]) -> list[dict[str, Any]]:
+    return [{"text": session.end.join(lines)}]
+
+
+NOT_TYPED = {
+    "a formatter that sends the whole text": lambda s: _replaced(s, [line.replace("  ", "   ") for line in s.lines]),
+    "a formatter that sends ranges": lambda s: [edit(1 + n, 4, "  ", end=(1 + n, 4)) for n in range(6)],
+    "a paste": lambda s: [edit(3, 0, "".join(f"pasted_{n} = {n}\n" for n in range(5_000)))],
+    "search and replace": lambda s: [edit(n, 0, "y" * (n % 3), end=(n, 0)) for n in reversed(range(len(s.lines)))],
+}
+
+
+@pytest.mark.parametrize("kind", NOT_TYPED)
+def test_what_was_not_typed_is_not_repeated(served: tuple[Client, Path], kind: str) -> None:
+    session = Session(served, f"delta_{list(NOT_TYPED).index(kind)}", lines=2_000 if kind.startswith("search") else 0)
     session.version += 1
-    session.client.change(session.uri, session.version, *changes)
+    session.client.change(session.uri, session.version, *NOT_TYPED[kind](session))
     asked = session.ask(7)
     assert [one for one in asked if one["textDocument"]["uri"] == session.uri] == []
+
+
+def test_another_branch_teaches_nothing(fresh: tuple[Client, Path]) -> None:
+    """The editor reloads all open documents at once."""
+    sessions = [Session(fresh, word) for word in ("theta", "iota", "kappa")]
+    for session in sessions:
+        session.version += 1
+        lines = [line.replace("rate)", "rate, tax=0)") for line in session.lines[:3]] + session.lines[3:]
+        session.client.change(session.uri, session.version, {"text": "\n".join(lines)})
+    for session in sessions[1:]:
+        assert [one for one in session.ask(5) if one["textDocument"]["uri"] == session.uri] == []
+
+
+def test_a_rule_that_would_match_everywhere_offers_nothing_elsewhere(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "lamda", lines=400)
+    for line in (10, 11):
+        session.put(line, session.lines[line].replace("x", "y"))
+    assert session.ask(11) == []
+
+
+def test_a_document_that_is_closed_in_the_middle_has_no_offers(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "mu")
+    session.change(0)
+    session.change(1)
+    session.client.notify("textDocument/didClose", {"textDocument": {"uri": session.uri}})
+    assert session.ask(3) == []
+    session.client.open(session.uri, "\n".join(session.lines))
+    session.version = 1
+    (offer,) = session.ask(3)  # what the edits taught stays
+    assert session.applied(offer) == (3, session.call(2, ", mu_tax=0"))
+
+
+def test_two_editors_on_one_file_know_their_own_edits(fresh: tuple[Client, Path], tmp_path: Path) -> None:
+    session = Session(fresh, "nu")
+    session.change(0)
+    session.change(1)
+    with real(tmp_path) as other:
+        other.initialize([fresh[1]], encodings=["utf-16"], options={"nextEdits": True})
+        other.open(session.uri, "\n".join(session.lines))
+        place = {"textDocument": {"uri": session.uri, "version": 1}, "position": {"line": 3, "character": 0}}
+        assert other.request("textDocument/copilotInlineEdit", place) == {"edits": []}
+    assert session.ask(3)
+
+
+def test_a_language_without_grammar_is_enough(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "xi", ending="strange")
+    session.change(0)
+    session.change(1)
+    (offer,) = session.ask(3)
+    assert session.applied(offer) == (3, session.call(2, ", xi_tax=0"))
+
+
+def test_an_edit_in_a_cell_is_repeated_in_another_cell(fresh: tuple[Client, Path]) -> None:
+    client, root = fresh
+    notebook, names = (root / "n.ipynb").as_uri(), ("first", "second")
+    uris = [f"vscode-notebook-cell:{root}/n.ipynb#{name}" for name in names]
+    cells = [f"pi_{name} = sigma({name}, rate)\nrho_{name} = sigma({name}2, rate)\n" for name in names]
+    documents = [{"uri": u, "languageId": "python", "version": 1, "text": t} for u, t in zip(uris, cells, strict=True)]
+    listed = [{"kind": 2, "document": uri} for uri in uris]
+    opened = {"uri": notebook, "version": 1, "notebookType": "jupyter-notebook", "cells": listed}
+    client.notify("notebookDocument/didOpen", {"notebookDocument": opened, "cellTextDocuments": documents})
+    changes = [{"document": {"uri": uris[0], "version": 2}, "changes": [edit(line, 0, "total_")]} for line in (0, 1)]
+    for version, change in enumerate(changes, 2):
+        change["document"]["version"] = version
+        told = {
+            "notebookDocument": {"uri": notebook, "version": version},
+            "change": {"cells": {"textContent": [change]}},
+        }
+        client.notify("notebookDocument/didChange", told)
+    place = {"textDocument": {"uri": uris[1], "version": 1}, "position": {"line": 0, "character": 0}}
+    (offer,) = client.request("textDocument/copilotInlineEdit", place)["edits"]
+    assert offer["textDocument"]["uri"] == uris[1]
+    assert offer["text"].startswith("total_")
+
+
+def test_a_secret_is_not_repeated(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "omikron")
+    key = "AKIA" + "Q3EGRVWXYZ2LMNOP"
+    for n in (0, 1):
+        session.put(1 + n, session.call(n, f', password="{key}"'))
+    assert session.ask(3) == []
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 --- Draws an edit with extmarks: what goes, what comes, and a hint at the end of the cursor's line. The text of the
 --- buffer does not change.
 local edit_diff = require('ondol.edit_diff')
+local extmarks = require('ondol.extmarks')
 local text = require('ondol.text')
 local api = vim.api
 local M = {}
 
-M.namespace = api.nvim_create_namespace('ondol_edit')
+local layer = extmarks.layer('ondol_edit')
+local mark = layer.mark
 
 local old_group, new_group, hint_group = 'OndolEditOld', 'OndolEditNew', 'OndolEditHint'
 
@@ -27,14 +29,7 @@ end
 --- Removes the drawing from a buffer.
 ---@param buffer integer
 function M.clear(buffer)
-  if api.nvim_buf_is_valid(buffer) then
-    api.nvim_buf_clear_namespace(buffer, M.namespace, 0, -1)
-  end
-end
-
-local function mark(buffer, row, column, details)
-  details.undo_restore, details.strict = false, false
-  api.nvim_buf_set_extmark(buffer, M.namespace, row, column, details)
+  layer.clear(buffer)
 end
 
 local function draw_line(buffer, row, old, new)
@@ -68,11 +63,8 @@ function M.draw(buffer, hunk)
     end
   end
   if #hunk.new > paired then
-    local tabstop, below = vim.bo[buffer].tabstop, {}
-    for index = paired + 1, #hunk.new do
-      below[#below + 1] = { { text.expand_tabs(hunk.new[index], 0, tabstop), new_group } }
-    end
     local row = hunk.row + paired - 1
+    local below = extmarks.below(buffer, hunk.new, paired + 1, new_group)
     mark(buffer, math.max(row, 0), 0, { virt_lines = below, virt_lines_above = row < 0 })
   end
 end

@@ -1,10 +1,11 @@
 --- Draws a suggestion as ghost text with extmarks. The text of the buffer does not change.
+local extmarks = require('ondol.extmarks')
 local text = require('ondol.text')
 local suggestion = require('ondol.suggestion')
 local api = vim.api
 local M = {}
 
-M.namespace = api.nvim_create_namespace('ondol')
+local layer = extmarks.layer('ondol')
 
 local group = 'OndolGhost'
 
@@ -27,9 +28,7 @@ end
 --- Removes the ghost text of a buffer.
 ---@param buffer integer
 function M.clear(buffer)
-  if api.nvim_buf_is_valid(buffer) then
-    api.nvim_buf_clear_namespace(buffer, M.namespace, 0, -1)
-  end
+  layer.clear(buffer)
 end
 
 --- Chunks that cover the rest of the line up to its last cell.
@@ -58,11 +57,9 @@ function M.draw(buffer, rest, hint)
   local tabstop = vim.bo[buffer].tabstop
   local column = vim.fn.strdisplaywidth(line:sub(1, rest.column))
   local lines = vim.split(insert, '\n', { plain = true })
-  for index, piece in ipairs(lines) do
-    lines[index] = text.expand_tabs(piece, index == 1 and column or 0, tabstop)
-  end
+  lines[1] = text.expand_tabs(lines[1], column, tabstop)
 
-  local mark = { hl_mode = 'combine', undo_restore = false, strict = false }
+  local mark = { hl_mode = 'combine' }
   if after == '' or (#lines == 1 and replaced == '') then
     mark.virt_text = { { lines[1], group } }
     mark.virt_text_pos = 'inline'
@@ -72,12 +69,9 @@ function M.draw(buffer, rest, hint)
     mark.virt_text_pos = 'overlay'
   end
   if #lines > 1 then
-    mark.virt_lines = {}
-    for index = 2, #lines do
-      mark.virt_lines[index - 1] = { { lines[index], group } }
-    end
+    mark.virt_lines = extmarks.below(buffer, lines, 2, group)
     if kept ~= '' then
-      local width = vim.fn.strdisplaywidth(lines[#lines])
+      local width = vim.fn.strdisplaywidth(mark.virt_lines[#lines - 1][1][1])
       table.insert(mark.virt_lines[#lines - 1], { text.expand_tabs(kept, width, tabstop), 'Normal' })
     end
   end
@@ -85,7 +79,7 @@ function M.draw(buffer, rest, hint)
     local last = mark.virt_lines and mark.virt_lines[#mark.virt_lines] or mark.virt_text
     last[#last + 1] = { hint, group }
   end
-  api.nvim_buf_set_extmark(buffer, M.namespace, rest.row, rest.column, mark)
+  layer.mark(buffer, rest.row, rest.column, mark)
 end
 
 return M

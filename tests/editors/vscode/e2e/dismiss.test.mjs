@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe } from 'node:test';
 import { testsWith, Workbench } from './harness.mjs';
-import { write } from './repository.mjs';
 import { until } from './until.mjs';
 
 const GHOST = 'a, b):\n    return a + b';
@@ -21,14 +20,8 @@ describe('dismissing', () => {
   before(
     async () => {
       bench = await Workbench.start();
-      repo = path.join(bench.folder, 'repo');
-      write(repo, { 'a.py': '# hello\n', 'long_word.py': 'add = 1\naddition = 2\n' });
-      const server = bench.fakeServer();
-      wire = server.wire;
-      bench.writeSettings({}, { 'ondol.server.path': server.file });
-      window = await bench.open(repo);
-      await window.ready();
-      await window.openFile('a.py');
+      const files = { 'a.py': '# hello\n', 'long_word.py': 'add = 1\naddition = 2\n' };
+      ({ repo, window, wire } = await bench.openWithFakeServer(files));
     },
     { timeout: 600_000 },
   );

@@ -8,6 +8,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { write } from './repository.mjs';
 import { until } from './until.mjs';
 import { Window } from './window.mjs';
 import { Wire } from './wire.mjs';
@@ -219,6 +220,21 @@ export class Workbench {
 
   fakeServer(fault = '', env = {}) {
     return this.tapped(`'${node}' '${path.join(here, 'fake_server.mjs')}'`, { FAULT: fault, ...env });
+  }
+
+  /**
+   * Opens a window on a repository of these files, with the fake server, and in it the file a.py.
+   * `env` gives the server's variables; it gets the repository's folder.
+   */
+  async openWithFakeServer(files, env = () => ({})) {
+    const repo = path.join(this.folder, 'repo');
+    write(repo, files);
+    const server = this.fakeServer('', env(repo));
+    this.writeSettings({}, { 'ondol.server.path': server.file });
+    const window = await this.open(repo);
+    await window.ready();
+    await window.openFile('a.py');
+    return { repo, server, window, wire: server.wire };
   }
 
   /** Opens a window on a folder or a .code-workspace file. */

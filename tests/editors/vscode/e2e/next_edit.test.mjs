@@ -4,7 +4,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe } from 'node:test';
 import { testsWith, Workbench } from './harness.mjs';
-import { write } from './repository.mjs';
 import { until } from './until.mjs';
 
 const CODE = 'new = 1\nfirst(old_name, 1)\nplain = 2\nsecond(old_name)\n';
@@ -25,14 +24,9 @@ describe('next edits', () => {
   before(
     async () => {
       bench = await Workbench.start();
-      repo = path.join(bench.folder, 'repo');
-      write(repo, { 'a.py': '', 'lib/other.py': 'before = 1\nthird(old_name)\nfourth(old_name)\n' });
-      server = bench.fakeServer('', { FAKE_OTHER: path.join(repo, 'lib/other.py') });
-      wire = server.wire;
-      bench.writeSettings({}, { 'ondol.server.path': server.file });
-      window = await bench.open(repo);
-      await window.ready();
-      await window.openFile('a.py');
+      const files = { 'a.py': '', 'lib/other.py': 'before = 1\nthird(old_name)\nfourth(old_name)\n' };
+      const env = (folder) => ({ FAKE_OTHER: path.join(folder, 'lib/other.py') });
+      ({ repo, server, window, wire } = await bench.openWithFakeServer(files, env));
     },
     { timeout: 600_000 },
   );

@@ -1,0 +1,149 @@
+"""What one changed line teaches, and what that makes of other lines.
+
+The same change is taught once, and what it makes of a line is computed once: a search after each edit looks at the
+same lines with the same edits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Final
+
+from lsp_server.edits.analogy import carried_over
+from lsp_server.edits.calls import CallRule, CallTemplate, call_rule
+from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.columns import moved_columns, with_columns
+from lsp_server.edits.names import part_table, with_parts
+from lsp_server.edits.rules import Rule, replaced_names, rules_of
+from lsp_server.edits.token_lines import TokenLine, is_name, parse, render, shifted
+
+KEPT: Final = 600
+"""Changes that are kept, and lines whose effects are kept for each."""
+
+_IN_BLOCKS: Final = frozenset({"c22", "c33"})
+"""Rules of inserted lines; with less context they would insert everywhere."""
+
+_OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change makes of another line.
+
+    :param text: the line afterwards, several lines, or ``GONE``. :param kind: one of ``rules.KINDS``.
+    :param places: of the line that change. :param holes: names and numbers that differ between both lines.
+    """
+
+    text: str
+    kind: str
+    rule: Rule | None
+    places: int = 1
+    holes: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """One changed line: its rules, replaced names, parts of names, call, and moved columns."""
+
+    old: TokenLine
+    new: TokenLine
+    old_text: str
+    new_text: str
+    rules: tuple[Rule, ...]
+    names: tuple[tuple[str, str], ...]
+    parts: dict[str, str]
+    call: CallRule | CallTemplate | None
+    columns: dict[int, int] | None
+    _effects: dict[str, tuple[Effect, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The tokens before the edit."""
+        return frozenset(self.old.texts)
+
+    @cached_property
+    def kept_names(self) -> list[str]:
+        """Names of more than two letters that the edit left in the line, or deleted with it; the longest first."""
+        stays = self.words if self.new_text == GONE else self.words.intersection(self.new.texts)
+        return sorted((name for name in stays if len(name) > 2 and is_name(name)), key=lambda name: (-len(name), name))
+
+    @cached_property
+    def balance(self) -> int:
+        """Brackets that the edit opened and did not close."""
+        return balance(self.new) - balance(self.old)
+
+    def effects(self, line: str) -> tuple[Effect, ...]:
+        """Return what the change makes of a line, by each kind of evidence that applies."""
+        found = self._effects.get(line)
+        if found is None:
+            if len(self._effects) >= KEPT:
+                self._effects.clear()
+            found = self._effects[line] = tuple(effect for effect in self._made(line) if effect.text != line)
+        return found
+
+    def _made(self, line: str) -> Iterator[Effect]:
+        target = parse(line)
+        if self.new_text == GONE:
+            yield from self._deleted(target)
+            return
+        for rule in self.rules:
+            if rule.kind == "indent":
+                indent = shifted(target.indent, *rule.indents)
+                if indent is not None and target.texts:
+                    yield Effect(indent + line[len(target.indent) :], "indent", rule)
+            elif (made := rule.apply(target)) is not None:
+                yield Effect(made[0], rule.kind, rule, made[1])
+        if self.parts and (text := _with_parts(target, self.parts)) is not None:
+            yield Effect(text, "part", None)
+        if self.call is not None and (called := self.call.apply(target)) is not None:
+            yield Effect(called[0], "call", None, called[1])
+        if self.columns is not None and (text := with_columns(target, self.columns)) is not None:
+            yield Effect(text, "columns", None)
+        if self._alike(target):
+            carried = carried_over(self.old, self.new, target)
+            if carried is not None:
+                yield Effect(carried[0], "analogy", None, 1 if carried[1] else 0, carried[1])
+
+    def _deleted(self, target: TokenLine) -> Iterator[Effect]:
+        if target.texts == self.old.texts:
+            yield Effect(GONE, "gone", None)
+        elif target.kinds == self.old.kinds and self._alike(target):
+            holes = sum(a != b for a, b in zip(target.texts, self.old.texts, strict=True))
+            yield Effect(GONE, "gone_like", None, 1, holes)
+
+    def _alike(self, target: TokenLine) -> bool:
+        """Whether the changed line and another one share enough tokens to be compared."""
+        words = target.places.keys()
+        return 5 * len(self.words & words) >= 2 * max(1, min(len(self.words), len(words)))
+
+
+@lru_cache(KEPT)
+def lesson(old: str, new: str) -> Lesson:
+    """Return what a changed line teaches.
+
+    :param new: one line, several, or ``GONE``.
+    """
+    before, after = parse(old), parse("" if new == GONE else new)
+    if new == GONE:
+        return Lesson(before, after, old, new, (), (), {}, None, None)
+    rules = tuple(rules_of(before, after))
+    if "\n" in new:
+        rules = tuple(rule for rule in rules if rule.kind in _IN_BLOCKS)
+        return Lesson(before, after, old, new, rules, (), {}, None, None)
+    names = replaced_names(before, after)
+    parts: dict[str, str] = {}
+    for name in names:
+        parts = part_table(*name) | parts
+    return Lesson(before, after, old, new, rules, names, parts, call_rule(before, after), moved_columns(before, after))
+
+
+def balance(line: TokenLine) -> int:
+    """Return how many brackets a line opens and does not close."""
+    return sum((text in _OPEN) - (text in _CLOSE) for text in line.texts)
+
+
+def _with_parts(target: TokenLine, table: dict[str, str]) -> str | None:
+    texts = [with_parts(token, table) if len(token) > 2 and is_name(token) else token for token in target.texts]
+    if tuple(texts) == target.texts:
+        return None
+    return render(target.indent, texts, target.spaces, target.tail)
