@@ -60,7 +60,9 @@ MEASURES: Final[dict[str, Measure]] = {
     "here_reached": Measure("... reached (offered and right)", _right(_HERE), _kind("here")),
     "series_right": Measure("third like edit and later: right of those offered", _right(_third), _third),
     "series_reached": Measure("... reached", _right(_third), _series),
-    "passed": Measure("cursor on a line near it that stays: offered", lambda o: bool(o.where), _kind("passed")),
+    "passed": Measure(
+        "cursor on a line near it that stays: offered", lambda o: o.kind == "passed" and bool(o.where), _kind("passed")
+    ),
     "inserted_right": Measure(
         "lines inserted: right of those offered",
         _right(_offered("inserted", "here")),

@@ -51,11 +51,26 @@ def record(
         if _rewritten(old, new):
             log.skip(key, first, last, now)
             continue
-        log.apply(log.begin(key, first, last, old), first, last, new)
+        first += _trim(old, new)
+        log.apply(log.begin(key, first, first + len(old) - 1, old), first, first + len(old) - 1, new)
 
 
 def _bodies(lines: Sequence[str], first: int, last: int) -> list[str]:
     return [line[: body_length(line)] for line in lines[first : last + 1]]
+
+
+def _trim(old: list[str], new: list[str]) -> int:
+    """Leave out lines at both ends that stay, so that the next line is no part of the edit; one line stays in each.
+
+    :returns: the number of lines left out at the beginning.
+    """
+    while len(old) > 1 and len(new) > 1 and old[-1] == new[-1]:
+        del old[-1], new[-1]
+    count = 0
+    while len(old) > 1 and len(new) > 1 and old[0] == new[0]:
+        del old[0], new[0]
+        count += 1
+    return count
 
 
 def _rewritten(old: Sequence[str], new: Sequence[str]) -> bool:
