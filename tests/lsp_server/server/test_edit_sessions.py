@@ -234,23 +234,6 @@ SESSIONS: dict[str, tuple[str, str, str]] = {
         #define FOURTH 14
         """,
     ),
-    "line deleted": (
-        "py",
-        """
-        a = load(1)
-        debug(a)
-        b = load(2)
-        debug(b)
-        c = load(3)
-        debug(c)
-        d = load(4)
-        """,
-        """
-        debug(a)-
-        debug(b)-
-        debug(c)-
-        """,
-    ),
     "optional chaining": (
         "ts",
         """

@@ -265,29 +265,6 @@ def test_a_language_without_grammar_is_enough(fresh: tuple[Client, Path]) -> Non
     assert session.applied(offer) == (3, session.call(2, ", xi_tax=0"))
 
 
-def test_an_edit_in_a_cell_is_repeated_in_another_cell(fresh: tuple[Client, Path]) -> None:
-    client, root = fresh
-    notebook, names = (root / "n.ipynb").as_uri(), ("first", "second")
-    uris = [f"vscode-notebook-cell:{root}/n.ipynb#{name}" for name in names]
-    cells = [f"pi_{name} = sigma({name}, rate)\nrho_{name} = sigma({name}2, rate)\n" for name in names]
-    documents = [{"uri": u, "languageId": "python", "version": 1, "text": t} for u, t in zip(uris, cells, strict=True)]
-    listed = [{"kind": 2, "document": uri} for uri in uris]
-    opened = {"uri": notebook, "version": 1, "notebookType": "jupyter-notebook", "cells": listed}
-    client.notify("notebookDocument/didOpen", {"notebookDocument": opened, "cellTextDocuments": documents})
-    changes = [{"document": {"uri": uris[0], "version": 2}, "changes": [edit(line, 0, "total_")]} for line in (0, 1)]
-    for version, change in enumerate(changes, 2):
-        change["document"]["version"] = version
-        told = {
-            "notebookDocument": {"uri": notebook, "version": version},
-            "change": {"cells": {"textContent": [change]}},
-        }
-        client.notify("notebookDocument/didChange", told)
-    place = {"textDocument": {"uri": uris[1], "version": 1}, "position": {"line": 0, "character": 0}}
-    (offer,) = client.request("textDocument/copilotInlineEdit", place)["edits"]
-    assert offer["textDocument"]["uri"] == uris[1]
-    assert offer["text"].startswith("total_")
-
-
 def test_a_secret_is_not_repeated(fresh: tuple[Client, Path]) -> None:
     session = Session(fresh, "omikron")
     key = "AKIA" + "Q3EGRVWXYZ2LMNOP"
