@@ -212,16 +212,7 @@ def _replay(
     if result.stopped is not None and not result.cases and not typed and not result.edits:
         raise result.stopped
     _require(result.cases or typed or result.edits.get("in_order", []), passed)
-    if result.stopped is not None:
-        done = f"{len(result.cases):,} of {options.cases:,} cursors"
-        done += f" and {len(typed):,} of {options.hunks:,} hunks" if options.hunks else ""
-        passed.note(f"The replay was {result.stopped} after {done}: these figures are partial.")
-    elif len(typed) < options.hunks:
-        passed.note(f"{options.hunks:,} hunks were requested; these commits have {len(typed):,}.")
-    if result.stopped is None and len(result.cases) < options.cases:
-        passed.note(f"{options.cases:,} cursors were requested; these commits have {len(result.cases):,}.")
-    if options.every_line:
-        passed.note("Lines without letters or digits and moved lines are included.")
+    _note(passed, options, result, len(typed))
     facts = ReportFacts(
         repository=root.name,
         head=git.head(root) if _has_git(root) else None,
@@ -243,6 +234,20 @@ def _replay(
     if result.edits.get("in_order"):
         report["edits"] = {order: edit_figures.figures(made, options.seed) for order, made in result.edits.items()}
     return report, result
+
+
+def _note(passed: "SkipReport", options: Options, result: "ReplayResult", typed: int) -> None:
+    """Say what a replay did not reach."""
+    if result.stopped is not None:
+        done = f"{len(result.cases):,} of {options.cases:,} cursors"
+        done += f" and {typed:,} of {options.hunks:,} hunks" if options.hunks else ""
+        passed.note(f"The replay was {result.stopped} after {done}: these figures are partial.")
+    elif typed < options.hunks:
+        passed.note(f"{options.hunks:,} hunks were requested; these commits have {typed:,}.")
+    if result.stopped is None and len(result.cases) < options.cases:
+        passed.note(f"{options.cases:,} cursors were requested; these commits have {len(result.cases):,}.")
+    if options.every_line:
+        passed.note("Lines without letters or digits and moved lines are included.")
 
 
 def _models(settings: "Settings", root: Path, until: str | None, names: Iterable[str]) -> Any:
