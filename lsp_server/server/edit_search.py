@@ -9,6 +9,7 @@ from typing import Final
 
 from indexer.text.printable import hidden_in
 from lsp_server.edits import places
+from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.edit_log import EditLog
 from lsp_server.edits.features import OTHER_FILE
 from lsp_server.edits.history import History, PastEdit
@@ -83,9 +84,14 @@ def next_edit(asked: Asked, stopped: Callable[[], bool], judge: Judge | None = N
         offer = None  # text behind the cursor is the completion's
     offer = offer or search.elsewhere(view, asked.line)
     offer = offer or search.other_file(_others(asked, search, stopped))
-    if offer is not None and hidden_in(offer.new) - hidden_in(offer.old):
+    if offer is not None and _hides(offer):
         offer = None  # nobody would see what is accepted
     return not stopped() or offer is not None, offer
+
+
+def _hides(offer: Offer) -> bool:
+    """Whether an offer brings characters that nobody would see."""
+    return offer.new != GONE and bool(hidden_in(offer.new) - hidden_in(offer.old))
 
 
 def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offer]]:
@@ -99,7 +105,7 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
     for number, view in enumerate((asked.views[0], *_others(asked, search, stopped))):
         offers = search.all_in(view) if number == 0 else search.all_in(view, OTHER_FILE)
         kept = [offer for offer in offers if newest in offer.steps and offer.probability >= LEAST_LISTED]
-        kept = [offer for offer in kept if not hidden_in(offer.new) - hidden_in(offer.old)]
+        kept = [offer for offer in kept if not _hides(offer)]
         if kept:
             found[view.uri] = sorted(kept, key=lambda offer: offer.line)
         if sum(map(len, found.values())) >= LISTED:
