@@ -163,8 +163,8 @@ export class Server {
   /** The environment variables of every process that the extension starts. */
   environment(): NodeJS.ProcessEnv {
     const { dataDirectory } = this.host.settings();
-    // PYTHONSAFEPATH keeps Python from importing modules out of the working directory. PYTHONPATH may name a repository,
-    // whose sitecustomize.py Python would run before Ondol could prevent it.
+    // PYTHONSAFEPATH keeps Python from importing modules out of the working directory. PYTHONPATH may name a
+    // repository, whose sitecustomize.py Python would run before Ondol could prevent it.
     return {
       ...process.env,
       PYTHONSAFEPATH: '1',

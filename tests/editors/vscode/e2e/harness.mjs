@@ -175,10 +175,9 @@ export class Workbench {
   writeSettings(user = {}, machine = {}) {
     Object.assign(this.settings, user);
     Object.assign(this.machine, machine);
-    const write = (name, value) =>
+    for (const [name, value] of Object.entries({ User: this.settings, Machine: this.machine })) {
       fs.writeFileSync(path.join(this.userData, name, 'settings.json'), JSON.stringify(value, null, 1));
-    write('User', this.settings);
-    write('Machine', this.machine);
+    }
   }
 
   /** Creates a program named ondol that runs `command` behind tap.mjs. Returns its path and its message log. */

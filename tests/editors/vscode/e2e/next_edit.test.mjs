@@ -10,7 +10,7 @@ const CODE = 'new = 1\nfirst(old_name, 1)\nplain = 2\nsecond(old_name)\n';
 const EDITED = 'new_name = 1';
 
 describe('next edits', () => {
-  let bench, wire, window, repo, server;
+  let bench, wire, window, repo;
   const it = testsWith(() => ({ window, wire }));
   const text = () => window.saved(path.join(repo, 'a.py'));
   /** Replaces the file and makes the edit that can be repeated. The cursor stays at the end of the first line. */
@@ -26,7 +26,7 @@ describe('next edits', () => {
       bench = await Workbench.start();
       const files = { 'a.py': '', 'lib/other.py': 'before = 1\nthird(old_name)\nfourth(old_name)\n' };
       const env = (folder) => ({ FAKE_OTHER: path.join(folder, 'lib/other.py') });
-      ({ repo, server, window, wire } = await bench.openWithFakeServer(files, env));
+      ({ repo, window, wire } = await bench.openWithFakeServer(files, env));
     },
     { timeout: 600_000 },
   );
