@@ -5,7 +5,7 @@ local M = {}
 
 --- Makes a layer.
 ---@param name string the namespace
----@return { namespace: integer, clear: fun(buffer: integer), mark: fun(buffer: integer, row: integer, column: integer, details: table) }
+---@return { namespace: integer, clear: function, mark: function }
 function M.layer(name)
   local namespace = api.nvim_create_namespace(name)
   return {
