@@ -75,7 +75,12 @@ def repositories_directory(settings: Settings) -> Path:
 
 def index_directory(settings: Settings, root: Path) -> Path:
     """The index of the repository at ``root``."""
-    return repository_path(settings, root) / "index"
+    return index_below(repository_path(settings, root))
+
+
+def index_below(directory: Path) -> Path:
+    """The index in the data folder of a repository."""
+    return directory / "index"
 
 
 def origin_file(directory: Path) -> Path:

@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from indexer.errors import UserError
-from indexer.prompt.formats import PromptSpec, check
+from indexer.prompt.formats import LEFT_TO_RIGHT, PromptSpec, check
 from indexer.prompt.tokenizer import Vocabulary
 
 PROMPT_FORMAT = 3
-"""The version of the rendered prompts; an adapter trained with another version is refused."""
+"""The version of the rendered prompts; an adapter trained with prompts that have changed since is refused."""
+
+_UNCHANGED_SINCE = {LEFT_TO_RIGHT.name: 3}
+"""The version since which a prompt spec gives the same prompts: 2, if it is not named here."""
 
 _GRID = 8  # the prefix begins at a line number divisible by this, so its start moves once in 8 lines, not per key
 _CHARS_PER_TOKEN = 8  # no code tokenizer averages more; bounds the work on a file of one enormous line
@@ -50,6 +53,11 @@ class PromptInput:
     suffix: str
     context: tuple[ContextPiece, ...] = ()
     repository: str = "repository"
+
+
+def renders_alike(version: object, spec: str) -> bool:
+    """Whether the prompts of a version of the format are those of today, for the prompt spec with this name."""
+    return isinstance(version, int) and _UNCHANGED_SINCE.get(spec, 2) <= version <= PROMPT_FORMAT
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from indexer import fsio
 from indexer.config import Settings
 from indexer.data_layout import (
+    index_below,
     index_directory,
     index_pointer_file,
     origin_file,
@@ -81,9 +82,9 @@ def adopt(settings: Settings, root: Path) -> list[str]:
         return []
     own = repository_path(settings, root)
     for entry in sorted(same[0].directory.iterdir()):
-        if not (own / entry.name).exists() or entry.name == "index":
-            if entry.name == "index" and (own / "index").exists():
-                fsio.remove_tree(own / "index")
+        if not (own / entry.name).exists() or entry.name == index_below(own).name:
+            if entry.name == index_below(own).name and index_below(own).exists():
+                fsio.remove_tree(index_below(own))
             fsio.rename(entry, own / entry.name)
     fsio.unlink(origin_file(own))
     fsio.remove_tree(same[0].directory)
@@ -100,6 +101,6 @@ def _origin(file: Path) -> dict[str, str]:
 
 def _root_of_index(directory: Path) -> str:
     try:
-        return Store(directory / "index").manifest().root
+        return Store(index_below(directory)).manifest().root
     except (OndolError, OSError):
         return ""

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from indexer.prompt.renderer import PROMPT_FORMAT
+from indexer.prompt.renderer import renders_alike
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
@@ -109,7 +109,7 @@ def read_version(
         raise _refused(label, "its manifest is of another format or version")
     if _field(manifest, "base", "identity") != base:
         raise _refused(label, f"it was trained on another base ({_field(manifest, 'base', 'name')})")
-    if _field(manifest, "prompt", "format") != PROMPT_FORMAT or _field(manifest, "prompt", "spec") != spec:
+    if _field(manifest, "prompt", "spec") != spec or not renders_alike(_field(manifest, "prompt", "format"), spec):
         raise _refused(label, "it was trained with another prompt format")
     _check_files(folder, manifest, label)
     return AdapterVersion(number, folder, manifest, *_plain_lora(folder, tensors, label))

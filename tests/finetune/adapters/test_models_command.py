@@ -81,7 +81,11 @@ def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: An
     weights = place[2] / "versions" / "3" / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     for options, code, message in (
-        (("promote", "1"), 1, "ondol: no base model is set; set base_model to a model's folder, or use --base."),
+        (
+            ("promote", "1"),
+            1,
+            "ondol: no base model is set; set base_model to a GGUF file or a model's folder, or use --base.",
+        ),
         (("promote", "9", "--base", base.path), 1, "ondol: there is no adapter version 9; `ondol models list` shows"),
         (
             ("promote", "3", "--base", base.path),

@@ -299,7 +299,12 @@ def test_the_doctor_names_what_is_missing_and_the_cure(tmp_path: Path) -> None:
     root = shop(tmp_path / "shop")
     command = [*console_script(), "doctor", "--repo", str(root), "--json"]
     for arguments, address, what, cure in (
-        (["--backend", "local"], "", "no base model is set", "set base_model to a model's folder, or use --base"),
+        (
+            ["--backend", "local"],
+            "",
+            "no base model is set",
+            "set base_model to a GGUF file or a model's folder, or use --base",
+        ),
         (["--backend", "local", "--base", "a/b"], "", "a/b is not on this machine", "or name a folder"),
         (["--backend", "remote"], "", "no server is set", "set remote_url in your own ondol.toml"),
         (["--backend", "remote"], "http://127.0.0.1:9", "127.0.0.1 cannot be reached", "start the server"),

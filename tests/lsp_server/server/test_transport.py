@@ -44,7 +44,7 @@ SURVIVED = {
     "unknown notification": message(method="ondol/no-such-note"),
     "reply to nothing": message(id=12345, result={"SECRET": 1}),
     "error reply to nothing": message(id=12346, error={"code": 1, "message": "SECRET"}),
-    "parameters of a wrong type": message(id=10, method="textDocument/didOpen", params=[1, 2]),
+    "parameters of a wrong type": message(id=10, method="workspace/executeCommand", params=[1, 2]),
     "didChange with no parameters": message(method="textDocument/didChange"),
     "didChange of a document that is not open": message(
         method="textDocument/didChange",
