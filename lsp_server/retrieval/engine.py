@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -197,6 +198,15 @@ class RetrievalEngine:
 
         ranking = _by_probability(ranked, [line_probability(tree, words, option.text) for option in ranked.options])
         verdict = _rule_after_ranking(ranked, decision)
+        if verdict is not None:
+            text, probability = max(((option.text, one) for option, one in ranking), key=itemgetter(1))
+            if decision.part is not None:
+                text, probability = decision.part.text, decision.part.probability
+            trace["held"] = {
+                "text": text,
+                "probability": round(probability, 4),
+                "next_word": round(_surest(tree, words), 4),
+            }
         return Proposals(verdict, trace, shown, tuple(whole(*one) for one in ranking))
 
     def _without_second_definitions(
@@ -309,6 +319,11 @@ def _rule_after_ranking(ranked: Ranked, decision: Decision) -> Reason | None:
     line = (cursor.prefix + choice.text).strip()
     below = [text.strip() for text in cursor.line_context.after.lines[:NEXT_LINES]]
     return Reason.STANDS_BELOW if len(line) > LEAST and any(text.startswith(line) for text in below) else None
+
+
+def _surest(tree: WordTree, words: NDArray[np.float64]) -> float:
+    """The probability of the most probable next word."""
+    return float(words[tree.children[0]].max(initial=0.0))
 
 
 def _by_probability(ranked: Ranked, lines: list[float | None]) -> list[tuple[Option, float]]:

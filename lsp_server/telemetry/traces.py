@@ -152,7 +152,7 @@ class Traces:
         self._recent[str(record["id"])] = record
         while len(self._recent) > KEPT_IN_MEMORY:
             self._recent.popitem(last=False)
-        self._recorder.put(ring, record)
+        self._recorder.put(ring, _without_text(record))
 
     def find(self, wanted: str | None) -> dict[str, Any] | None:
         """Return the record of an id, or the last one."""
@@ -204,8 +204,12 @@ def explain(record: dict[str, Any]) -> list[str]:
     reason = str(record.get("reason", "?"))
     lines = [f"{kind} request for a completion at {place} ({record.get('language', '?')}, {when})."]
     lines.append(sentence(reason))
+    trace = record.get("trace")
+    held = trace.get("held") if isinstance(trace, dict) else None
     probability = record.get("probability")
-    if isinstance(probability, int | float):
+    if isinstance(held, dict):
+        lines += _held_back(record, held)
+    elif isinstance(probability, int | float):
         lines.append(f"The best suggestion was judged {probability:.0%} likely to be right{_needed(record)}.")
     for source in record.get("provenance", [])[:3]:
         lines.append(f"Its text comes from {source}.")
@@ -215,12 +219,31 @@ def explain(record: dict[str, Any]) -> list[str]:
         lines.append(f"It took {record['ms']} ms with the engine {record.get('engine') or 'that is set'}.")
     if record.get("error"):
         lines.append(f"The fault: {record['error']}.")
-    trace = record.get("trace")
     if isinstance(trace, dict):
         if trace.get("model_reason") in MODEL_REASONS:
             lines.append(sentence(trace["model_reason"]))
-        lines += [f"{_TRACE_NAMES.get(key, key)}: {_plain(value)}" for key, value in trace.items()]
+        told = ("held", "probability", "threshold") if held else ()
+        lines += [f"{_TRACE_NAMES.get(key, key)}: {_plain(value)}" for key, value in trace.items() if key not in told]
     lines.append(f"The record's id is {record.get('id')}.")
+    return lines
+
+
+def _without_text(record: dict[str, Any]) -> dict[str, Any]:
+    """The record as it goes to disk: a text that was held back stays in memory."""
+    trace = record.get("trace")
+    if not isinstance(trace, dict) or not isinstance(trace.get("held"), dict):
+        return record
+    held = {name: value for name, value in trace["held"].items() if name != "text"}
+    return {**record, "trace": {**trace, "held": held}}
+
+
+def _held_back(record: dict[str, Any], held: dict[str, Any]) -> list[str]:
+    """Sentences about the text that was not shown automatically: what it was and how likely it was."""
+    text = held.get("text")
+    what = f"The best suggestion was `{text}`; it" if text else "The best suggestion"
+    lines = [f"{what} was judged {held.get('probability', 0):.0%} likely to be right as a whole{_needed(record)}."]
+    if record.get("reason") == Reason.GATE:
+        lines.append(f"Its next word alone was judged {held.get('next_word', 0):.0%} likely.")
     return lines
 
 

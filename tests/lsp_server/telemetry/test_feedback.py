@@ -9,7 +9,7 @@ import pytest
 
 from lsp_server.positions import units
 from lsp_server.telemetry.feedback import Feedback, Offered, retained, summarize
-from lsp_server.telemetry.traces import Recorder, Ring, explain, find
+from lsp_server.telemetry.traces import Recorder, Ring, Traces, explain, find
 from tests.support.lsp_client import double, edit
 from tests.support.repositories import repository
 from tests.support.waiting import eventually
@@ -149,6 +149,26 @@ def test_a_folder_that_cannot_be_written_costs_records_and_nothing_else(tmp_path
     recorder.put(good, {"id": 2})
     recorder.close(60)
     assert good.read() == [{"id": 2}]
+
+
+def test_a_text_that_was_held_back_is_explained_and_stays_in_memory(tmp_path: Path) -> None:
+    recorder = Recorder()
+    ring, traces = Ring(tmp_path / "traces.jsonl", 1_000_000), Traces(recorder)
+    held = {"text": "#(virtual irq_if)::get(this)", "probability": 0.11, "next_word": 0.98}
+    trace = {"probability": 0.98, "threshold": 0.66, "held": held}
+    traces.add(ring, {"id": "1", "reason": "gate", "automatic": True, "probability": None, "trace": trace})
+    recorder.close(60)
+    said = explain(traces.find("last") or {})
+    sentence = (
+        "The best suggestion was `#(virtual irq_if)::get(this)`; it was judged 11% likely to be right as a whole; "
+    )
+    assert sentence + "66% is asked for (`precision`)." in said
+    assert "Its next word alone was judged 98% likely." in said
+    assert not any(line.startswith(("probability", "threshold")) for line in said), "one scale"
+    written = ring.read()[0]
+    assert written["trace"]["held"] == {"probability": 0.11, "next_word": 0.98}
+    assert "The best suggestion was judged 11% likely" in " ".join(explain(written))
+    assert "irq_if" not in (tmp_path / "traces.jsonl").read_text()
 
 
 def test_the_last_record_is_one_that_says_something() -> None:
