@@ -17,7 +17,7 @@ Which = Callable[[Outcome], bool]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A share of moments, or with ``per`` a number per so many moments."""
+    """A share of moments, or with ``per`` a number for each ``per`` moments."""
 
     label: str
     top: Which

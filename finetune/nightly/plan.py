@@ -20,7 +20,7 @@ LEAST_CASES: Final = 50
 
 STEPS: Final = 32
 LEAST_STEP: Final = 2048
-"""A limited run has at least so many optimizer steps, if its steps have at least this number of tokens."""
+"""A limited run takes ``STEPS`` optimizer steps or more, as long as each has ``LEAST_STEP`` tokens."""
 
 SHORTEST_PROMPT: Final = 512
 PROMPT_SECONDS: Final = 2.0

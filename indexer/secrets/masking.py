@@ -29,7 +29,7 @@ from indexer.secrets.key_blocks import LITERALS, key_blocks
 from indexer.secrets.structures import secret_data, table_cells
 
 LEAST_SPREAD: Final = 8
-"""A secret of at least so many characters is masked wherever it stands in its document."""
+"""A secret with this number of characters or more is masked wherever it stands in its document."""
 
 
 def _only(alphabet: str) -> bytes:
