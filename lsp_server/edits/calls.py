@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lsp_server.edits.token_lines import TokenLine, is_name, render
+from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, render
 
 _OPEN: Final = frozenset("([{")
 _CLOSE: Final = frozenset(")]}")
@@ -148,12 +148,7 @@ def calls(texts: Sequence[str]) -> list[Call]:
 def call_rule(old: TokenLine, new: TokenLine) -> CallRule | CallTemplate | None:
     """Return the rule of the smallest call around all changes of a line; None where the changes are in no call."""
     before, after = calls(old.texts), calls(new.texts)
-    head = 0
-    while head < min(len(old.texts), len(new.texts)) and old.texts[head] == new.texts[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old.texts), len(new.texts)) - head and old.texts[-1 - tail] == new.texts[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(old.texts, new.texts)
     around = [c for c in before if c.name <= head and c.end >= len(old.texts) - tail]
     if not around:
         return None

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
+from lsp_server.edits.token_lines import common_ends
+
 GONE: Final = "\x00"
 """Stands for the text of a line that was deleted."""
 
@@ -47,12 +49,7 @@ def changed_blocks(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, in
     The text before is one line: the one above inserted lines (below, if the edit has none above), a line that became
     several, or a deleted line, whose text after is :data:`GONE`.
     """
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(old, new)
     gone, come = list(old[head : len(old) - tail]), list(new[head : len(new) - tail])
     if gone and not come and len(gone) <= BLOCK_LINES:
         return [(head + n, head, line, GONE) for n, line in enumerate(gone) if line.strip()]

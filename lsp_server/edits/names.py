@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from lsp_server.edits.token_lines import is_name
+from lsp_server.edits.token_lines import common_ends, is_name
 
 _PARTS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|_+|[^\W\d_A-Za-z]+")
 SHORT: Final = 2
@@ -23,12 +23,7 @@ def parts_of(name: str) -> list[str]:
 def changed_part(old: str, new: str, least: int = SHORT) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Return the words that went and came between the common beginning and end of two names; None without any."""
     a, b = parts_of(old), parts_of(new)
-    head = 0
-    while head < min(len(a), len(b)) and a[head] == b[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(a, b)
     gone, come = tuple(a[head : len(a) - tail]), tuple(b[head : len(b) - tail])
     if not gone or not come or sum(map(len, gone)) < least:
         return None
@@ -100,12 +95,7 @@ def _at_word_ends(name: str, start: int, end: int) -> bool:
 
 def same_affix(old: str, new: str, name: str) -> str | None:
     """Return a name that changes at its beginning or end as ``old`` to ``new`` did; None where that says nothing."""
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(old, new)
     gone, come = old[head : len(old) - tail], new[head : len(new) - tail]
     if (head and tail) or not (head or tail):
         return None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lsp_server.edits.changed_lines import changed_blocks, changed_lines
-from lsp_server.edits.token_lines import TokenLine, parse, render
+from lsp_server.edits.token_lines import TokenLine, common_ends, parse, render
 
 WIDTH: Final = 56
 """Characters of each side; a longer line is cut between tokens, around what changes."""
@@ -23,12 +23,7 @@ def title_of(old: Sequence[str], new: Sequence[str]) -> str:
     if not pairs:
         return f"{_ended(' '.join(old).strip())} → {_ended(' '.join(new).strip())}"
     before, after = parse(pairs[0][2].strip()), parse(pairs[0][3].strip())
-    head = tail = 0
-    most = min(len(before.texts), len(after.texts))
-    while head < most and before.texts[head] == after.texts[head]:
-        head += 1
-    while tail < most - head and before.texts[-1 - tail] == after.texts[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(before.texts, after.texts)
     return f"{_around(before, head, tail)} → {_around(after, head, tail)}"
 
 

@@ -101,3 +101,11 @@ def shifted(indent: str, before: str, after: str) -> str | None:
     if before.startswith(after) and indent.endswith(before[len(after) :]):
         return indent[: len(indent) - len(before) + len(after)]
     return None
+
+
+def common_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """Return how many items two sequences share at their beginnings, and how many of the others at their ends."""
+    most = min(len(old), len(new))
+    head = next((n for n in range(most) if old[n] != new[n]), most)
+    tail = next((n for n in range(most - head) if old[-1 - n] != new[-1 - n]), most - head)
+    return head, tail

@@ -7,7 +7,7 @@ from lsp_server.commands.lsp_client import Client, edit
 from tests.support.lsp_client import double
 from tests.support.waiting import eventually
 
-URI = "file:///work/late.py"
+URI = "file:///shop/late.py"
 READY = "ondol/completionReady"
 
 
@@ -70,10 +70,10 @@ def test_other_requests_are_answered_while_one_waits(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with double(tmp_path, DOUBLE_LOG=str(log)) as client:
         opened(client, "patient \n")
-        client.open("file:///work/other.py", "def add(\n")
+        client.open("file:///shop/other.py", "def add(\n")
         waiting = client.ask(URI, 0, 8, automatic=True)
         eventually(lambda: log.read_text().count('"ask"') == 1)
-        (item,) = client.complete("file:///work/other.py", 0, 8, automatic=True)
+        (item,) = client.complete("file:///shop/other.py", 0, 8, automatic=True)
         assert item["insertText"].startswith("a, b)")
         client.change(URI, 2, edit(0, 8, "x"))
         assert client.wait(waiting)["result"] is None
