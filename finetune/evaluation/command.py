@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from finetune.evaluation import results
+from finetune.evaluation.progress_bars import progress_bars
 from indexer.cli_options import data_dir_option, settings_for
 from indexer.data_layout import work_directory
 from indexer.errors import UserError
@@ -81,6 +83,7 @@ class Options:
 )
 @click.option("--adapter", metavar="N|FOLDER", help="Adapter for systems with an adapter; by default the current one.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with plots to FILE.")
+@click.option("--full", is_flag=True, help="Print every figure below the verdict.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON, without any code.")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case and key to FILE, as JSON lines."
@@ -98,6 +101,7 @@ def evaluate(
     former_systems: tuple[str, ...],
     base: str | None,
     html: Path | None,
+    full: bool,
     as_json: bool,
     out: Path | None,
     fit_gate: bool,
@@ -140,27 +144,9 @@ def evaluate(
     except Stopped as stop:
         click.echo(f"ondol: {stop} before the first cursor was replayed; there is nothing to report", err=True)
         sys.exit(stop.exit_code)
-    _show(report, result, html, out, as_json=as_json)
+    results.give(report, result, html, out, as_json=as_json, full=full)
     if result.stopped is not None:
         sys.exit(result.stopped.exit_code)
-
-
-def _show(
-    report: dict[str, Any], result: "ReplayResult", html: Path | None, out: Path | None, *, as_json: bool
-) -> None:
-    """Write the requested files and print the report."""
-    if out is not None:
-        _write_cases(out, result)
-    if html is not None:
-        _write_page(html, report, result)
-    if as_json:
-        click.echo(json.dumps(report))
-        return
-    from finetune.evaluation.report import show
-
-    show(report, _console())
-    for target in filter(None, (html, out)):
-        click.echo(f"written: {target}")
 
 
 def _require_options(options: Options, fit_gate: bool) -> None:
@@ -285,9 +271,7 @@ def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool)
     if as_json:
         click.echo(json.dumps({**done.as_dict(), "passed_over": passed.reasons, "notes": passed.notes}))
         return
-    from finetune.evaluation.report import show_refit
-
-    show_refit(done, settings.precision, _console())
+    results.give_gate(done, settings.precision)
 
 
 @contextmanager
@@ -314,43 +298,13 @@ def _stages(
             passed.note(f"The clone is shallow: it has {found:,} of {options.commits:,} commits to replay.")
         elif found < options.commits:
             passed.note(f"The history has {found:,} commits to replay.")
-    with work_directory(settings, "eval") as folder, _progress(quiet, options.cases + options.hunks) as reporter:
+    with work_directory(settings, "eval") as folder, progress_bars(quiet, options.cases + options.hunks) as reporter:
         made = (
             stage(root, settings, amount, folder, passed, reporter)
             if options.split_files
             else commit_stages(root, plan, settings, amount, folder, passed, reporter)
         )
         yield made, reporter, plan[0].base if plan else None
-
-
-@contextmanager
-def _progress(quiet: bool, cases: int) -> "Iterator[ProgressReporter]":
-    """Show a progress bar on a terminal: the phase, the index, and the number of answered cases."""
-    from finetune.commits.stages import ProgressReporter
-
-    if quiet or not sys.stderr.isatty():
-        yield ProgressReporter()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("starting", total=100, visible=False)
-        asked = bars.add_task("cursors and hunks", total=cases)
-
-        def answered() -> None:
-            bars.advance(asked)
-            if bars.tasks[asked].completed > (bars.tasks[asked].total or 0):
-                bars.update(asked, total=bars.tasks[asked].completed)  # moved lines come on top of the requested cases
-
-        yield ProgressReporter(
-            phase=lambda phrase, done, total: bars.update(
-                task, description=phrase, completed=0, visible=phrase.startswith("indexing")
-            ),
-            index_step=lambda step: bars.update(task, completed=step.percent),
-            case_answered=answered,
-        )
 
 
 def _require(cases: list[Any], passed: "SkipReport") -> None:
@@ -367,34 +321,7 @@ def _require(cases: list[Any], passed: "SkipReport") -> None:
     )
 
 
-def _write_page(html: Path, report: dict[str, Any], result: "ReplayResult") -> None:
-    from finetune.evaluation.html_report import page
-
-    html.write_text(page(report, result), "utf-8")
-
-
-def _write_cases(out: Path, result: "ReplayResult") -> None:
-    """Write one JSON object per line: the case with its code and the scored answer of each system; then typed keys."""
-    from finetune.evaluation.edit_replay import as_record
-    from finetune.evaluation.typing_replay import write_keys
-
-    with out.open("w", encoding="utf-8", errors="surrogatepass") as file:
-        for number, case in enumerate(result.cases):
-            answers = {name: asdict(scored[number]) for name, scored in result.systems.items()}
-            file.write(json.dumps({"case": number, **asdict(case), "systems": answers}) + "\n")
-        write_keys(file, result.typing)
-        for order, outcomes in result.edits.items():
-            file.writelines(json.dumps({"edits": order, **as_record(one)}) + "\n" for one in outcomes)
-
-
 def _has_git(root: Path) -> bool:
     from indexer.repository import git
 
     return git.is_repository(root) or git.is_bare(root)
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=160)

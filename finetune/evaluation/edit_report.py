@@ -17,14 +17,15 @@ _TILES: Final = {
     "elsewhere_right": "right of those offered elsewhere in the file",
     "saved": "of the edits after the first saved",
 }
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "here_right": "right at the cursor",
     "here_reached": "reached",
     "elsewhere_right": "right elsewhere",
     "elsewhere_share": "per moment",
     "saved": "saved",
 }
-_ORDERS: Final = {"in_order": "order of the file", "random": "random order"}
+ORDERS: Final = {"in_order": "order of the file", "random": "random order"}
+"""Titles of the few columns that fit a screen, and of the orders."""
 
 
 def show(edits: dict[str, Any], console: Console) -> None:
@@ -36,7 +37,7 @@ def show(edits: dict[str, Any], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for order in edits:
-        table.add_column(_ORDERS[order], justify="right", no_wrap=True)
+        table.add_column(ORDERS[order], justify="right", no_wrap=True)
     for label, *cells in _rows(edits):
         table.add_row(label, *cells)
     console.print(table)
@@ -45,10 +46,10 @@ def show(edits: dict[str, Any], console: Console) -> None:
         table = Table(box=None, pad_edge=False, title="edits by language", title_justify="left")
         table.add_column("", min_width=14, no_wrap=True)
         table.add_column("edits", justify="right")
-        for head in _COLUMNS.values():
+        for head in COLUMNS.values():
             table.add_column(head, justify="right", no_wrap=True)
         for name, one in languages.items():
-            cells = [percent(one[key], interval=False) for key in _COLUMNS]
+            cells = [percent(one[key], interval=False) for key in COLUMNS]
             table.add_row(Text(printable(name)), f"{one['edits']:,}", *cells)
         console.print(table)
 
@@ -65,15 +66,15 @@ def page_part(edits: dict[str, Any]) -> dict[str, Any]:
         interval = f"{100 * one['low']:.0f} to {100 * one['high']:.0f} %" if known else ""
         tiles.append({"label": label, "value": value, "interval": interval})
     languages = [
-        [name, one["edits"], *(percent(one[key], interval=key == "here_right") for key in _COLUMNS)]
+        [name, one["edits"], *(percent(one[key], interval=key == "here_right") for key in COLUMNS)]
         for name, one in first["languages"].items()
     ]
     return {
         "lead": f"{overall['edits']:,} changed lines of {overall['commits']} commits were made one after the other. "
         "Before and after each of them the next edit was asked for, and compared with what the commit changed.",
         "tiles": tiles,
-        "figures": {"heads": ["", *(_ORDERS[order] for order in edits)], "rows": _rows(edits)},
-        "languages": {"heads": ["language", "edits", *_COLUMNS.values()], "rows": languages},
+        "figures": {"heads": ["", *(ORDERS[order] for order in edits)], "rows": _rows(edits)},
+        "languages": {"heads": ["language", "edits", *COLUMNS.values()], "rows": languages},
     }
 
 

@@ -20,14 +20,17 @@ from finetune.evaluation.metrics import ScoredAnswer
 from finetune.evaluation.replay import ReplayResult
 from finetune.evaluation.report import remarks
 from finetune.evaluation.summary import MEANINGS, MEASURES
+from finetune.evaluation.verdict import verdict
 from indexer.text.lines import lines_of
 from indexer.text.printable import printable
+from lsp_server.figure_words import legend
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
 CASES_PER_LIST: Final = 8
 """Number of cases in each list of examples."""
 
+_WORDS: Final = ("shown", "right", "not usable", "saved", "accepted", "typed past", "probability", "interval")
 _LINES_ABOVE: Final = 4
 _BARS: Final = 14
 _LONGEST_LINE: Final = 200
@@ -66,6 +69,8 @@ def page(report: dict[str, Any], result: ReplayResult) -> str:
     system = report["systems"][name]
     text: str = environment.get_template("report.html").render(
         report=report,
+        verdict=verdict(report),
+        words=legend(_WORDS),
         typing=typing_report.page_part(report["typing"]) if "typing" in report else None,
         edits=edit_report.page_part(report["edits"]) if "edits" in report else None,
         lead=_lead(report),

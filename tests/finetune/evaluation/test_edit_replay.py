@@ -86,7 +86,7 @@ def test_figures_count_offers_that_the_commit_did_not_make() -> None:
 
 
 def test_the_command_reports_edits_in_both_orders(history: Path, tmp_path: Path) -> None:
-    done = evaluate(history, tmp_path, "--edits", "--cases", "0", "--commits", "1", "--windows", "1")
+    done = evaluate(history, tmp_path, "--edits", "--cases", "0", "--commits", "1", "--windows", "1", "--full")
     assert done.returncode == 0, done.stderr
     assert "edits of 1 commits: 6 changed lines" in done.stdout
     assert "random order" in done.stdout

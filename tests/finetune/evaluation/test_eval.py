@@ -46,7 +46,7 @@ def test_a_repository_is_replayed_and_reported_in_every_form(tmp_path):
     text = (root / "src/area0/module_0.py").read_text()
     commit_histories.commit(root, {"src/area0/module_0.py": text + f"\nmarkup = render('{evil}', unknown_limit=3)\n"})
     data, page, cases = tmp_path / "data", tmp_path / "page.html", tmp_path / "cases.jsonl"
-    done = commit_histories.evaluate(root, data, "--cases", "80", "--html", page, "--out", cases)
+    done = commit_histories.evaluate(root, data, "--cases", "80", "--full", "--html", page, "--out", cases)
     assert done.returncode == 0, done.stderr
     for said in (
         "80 cursors in 4 files, 25 commits",

@@ -287,7 +287,7 @@ def test_typing_comes_first_and_single_cursors_stay_beneath(tmp_path: Path) -> N
     keys = tmp_path / "keys.jsonl"
     html = tmp_path / "page.html"
     options = ("--typing", "--hunks", "4", "--cases", "20", "--windows", "1", "--commits", "6", "--out", keys)
-    options = (*options, "--html", html)
+    options = (*options, "--full", "--html", html)
     done = evaluate(root, tmp_path / "data", *options)
     assert done.returncode == 0, done.stderr
     assert 0 <= done.stdout.index("keys saved") < done.stdout.index("exact rest of line")
