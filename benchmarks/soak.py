@@ -181,8 +181,8 @@ class Soak:
 
     # The run
 
-    def run(self, seconds: float) -> None:
-        """Do random things for a while."""
+    def run(self, seconds: float, pause: float) -> None:
+        """Do random things for a while, with a pause of some seconds after each."""
         kinds = [self.type] * 20 + [self.save] * 4 + [self.reopen] * 3 + [self.files] * 2 + [self.branch, self.folder]
         began = time.monotonic()
         sampled = -SAMPLE_S
@@ -195,6 +195,7 @@ class Soak:
             action = self.random.choice(kinds)
             self.seen.actions[action.__name__] = self.seen.actions.get(action.__name__, 0) + 1
             action()
+            time.sleep(pause)
 
 
 def summary(seen: Seen, status: dict[str, Any]) -> dict[str, Any]:
@@ -217,6 +218,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repo", type=Path, required=True, help="a git repository; it is cloned")
     parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two actions (default 1)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -233,10 +235,10 @@ def main() -> None:
             soak = Soak(root, second, client, given.seed)
             for path in source_files(root, DOCUMENTS, given.seed):
                 soak.open(path)
-            soak.run(60 * given.minutes)
+            soak.run(60 * given.minutes, given.pause)
             found = summary(soak.seen, client.command("ondol.status"))
     wrong = [name for name in ("errors", "stale", "late", "faults") if found[name]]
-    result = {"minutes": given.minutes, "seed": given.seed, **found, "wrong": wrong, **machine()}
+    result = {"minutes": given.minutes, "pause_s": given.pause, "seed": given.seed, **found, "wrong": wrong, **machine()}
     if given.out:
         given.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(json.dumps(result, indent=2))
