@@ -238,7 +238,14 @@ def main() -> None:
             soak.run(60 * given.minutes, given.pause)
             found = summary(soak.seen, client.command("ondol.status"))
     wrong = [name for name in ("errors", "stale", "late", "faults") if found[name]]
-    result = {"minutes": given.minutes, "pause_s": given.pause, "seed": given.seed, **found, "wrong": wrong, **machine()}
+    result = {
+        "minutes": given.minutes,
+        "pause_s": given.pause,
+        "seed": given.seed,
+        **found,
+        "wrong": wrong,
+        **machine(),
+    }
     if given.out:
         given.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(json.dumps(result, indent=2))

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from indexer.config import Settings
-from lsp_server.server.completions import Completions, EditorRequest
+from lsp_server.server.completion_request import EditorRequest
+from lsp_server.server.completions import Completions
 from lsp_server.server.documents import Change, Documents, OpenDocument
 from lsp_server.server.engine_thread import EngineThread
 from lsp_server.server.factories import Factories

@@ -11,12 +11,13 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from indexer.secrets.cover import COVER
 from lsp_server.reasons import Reason
 from lsp_server.refused_texts import SHORT, is_refused
+from lsp_server.server.completion_request import EditorRequest, RunningRequest
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of
 from lsp_server.server.engine_thread import EngineThread, Job
 from lsp_server.server.item_memory import Item, ItemMemory
@@ -33,30 +34,10 @@ PATIENCE_S: Final = 3.0
 
 INVOKED_ITEMS: Final = 3
 
+ASKED_AGAIN: Final = 3
+"""How often a request is made again because files changed while it was answered, at most."""
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class EditorRequest:
-    """One request as the editor made it.
-
-    :param line: from 0.
-    :param column: in units of the position encoding, from 0.
-    :param popup: two positions (line, column) and the text of the selected entry of the editor's list.
-    :param channel: a request supersedes an older one of its channel only: the editor's list and ghost text are two.
-    """
-
-    uri: str
-    line: int
-    column: int
-    automatic: bool
-    popup: tuple[tuple[int, int], tuple[int, int], str] | None = None
-    channel: str = ""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """The document and the channel, which have one newest request."""
-        return key_of(self.uri), self.channel
 
 
 @dataclass
@@ -65,24 +46,6 @@ class Switches:
 
     enabled: bool = True
     languages: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """A request that is being answered.
-
-    :param offset: the cursor, in code points of the document. :param standing: what was refused on its line.
-    :param ended: set to a reason when the request is superseded or outdated.
-    """
-
-    request: EditorRequest
-    document: OpenDocument
-    context: RequestContext
-    snapshot: Snapshot
-    offset: int
-    standing: Standing
-    record: dict[str, Any]
-    ended: "asyncio.Future[Reason]"
 
 
 class Completions:
@@ -231,11 +194,13 @@ class Completions:
                 self._refusals.offered(request.key[0], rest.id, rest.text)
                 return [rest]
         ended = self._newest[request.key] = asyncio.get_running_loop().create_future()
-        running = _Running(request, document, context, snapshot, offset, standing, record, ended)
+        running = RunningRequest(
+            request, document, document.version, context, snapshot, offset, standing, record, ended
+        )
         try:
             answer = await self._ask_engine(running)
         finally:
-            if self._newest.get(request.key) is ended:
+            if self._newest.get(request.key) is running.ended:
                 del self._newest[request.key]
         if isinstance(answer, Reason):
             record["reason"] = answer
@@ -262,17 +227,36 @@ class Completions:
         off = self.switches.languages | {name.lower() for name in context.settings.disabled_languages}
         return Reason.LANGUAGE_OFF if off & context.languages else context.snapshot
 
-    async def _ask_engine(self, running: _Running) -> Answer | Reason:
-        """The engine's answer under the rules that hold now, or the reason why there is none."""
-        if not isinstance(answer := await self._ask_once(running), Answer) or answer.reason is not Reason.RULES_CHANGED:
-            return answer
-        self._workspace.rules_changed(running.context.session)
-        context = self._workspace.request_context(running.document)
+    async def _ask_engine(self, running: RunningRequest) -> Answer | Reason:
+        """The engine's answer under the rules that hold now, or the reason why there is none.
+
+        An answer that may hold text which may not be used any more is dropped, and the engine is asked again.
+        """
+        for _ in range(ASKED_AGAIN + 1):
+            answer = await self._ask_once(running)
+            if isinstance(answer, Answer) and answer.reason is Reason.RULES_CHANGED:
+                self._workspace.rules_changed(running.context.session)
+            elif answer is not Reason.WITHDRAWN:
+                return answer
+            if (reason := self._renew(running)) is not None:
+                return reason
+        return Reason.WITHDRAWN
+
+    def _renew(self, running: RunningRequest) -> Reason | None:
+        """Give a withdrawn request the rules that hold now; the reason why it is over, if it is."""
+        request, document = running.request, running.document
+        if self._newest.get(request.key, running.ended) is not running.ended:
+            return Reason.SUPERSEDED
+        if self._documents.get(request.uri) is not document or document.version != running.version:
+            return Reason.STALE
+        context = self._workspace.request_context(document)
         if isinstance(snapshot := self._usable(context), Reason):
             return snapshot
-        return await self._ask_once(replace(running, context=context, snapshot=snapshot))
+        running.context, running.snapshot = context, snapshot
+        running.ended = self._newest[request.key] = asyncio.get_running_loop().create_future()
+        return None
 
-    async def _ask_once(self, running: _Running) -> Answer | Reason:
+    async def _ask_once(self, running: RunningRequest) -> Answer | Reason:
         """The engine's answer, or the reason why there is none."""
         request, context, snapshot, ended = running.request, running.context, running.snapshot, running.ended
         if request.automatic and context.settings.debounce_ms:
@@ -290,8 +274,9 @@ class Completions:
         )
         new_form = self.new_form(running.document)
         asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup, refused, new_form)
-        updates = context.take_updates()
-        job = self._thread.submit(lambda cancelled: context.session.complete(updates, asked, cancelled))
+        if updates := context.take_updates():  # a job of its own: the request may be cancelled before it begins
+            self._thread.submit(lambda _: context.session.update(updates))
+        job = self._thread.submit(lambda cancelled: context.session.complete(asked, cancelled))
         answer = await self._until(running, job, self.patience_s + context.settings.deadline_ms / 1000)
         if isinstance(answer, Reason) or (later := answer.later) is None:
             return answer
@@ -304,7 +289,7 @@ class Completions:
             return ended.result()
         return await self._until(running, self._thread.submit(lambda _: later.finish(late=late)), self.patience_s)
 
-    async def _until(self, running: _Running, job: Job[Answer], seconds: float) -> Answer | Reason:
+    async def _until(self, running: RunningRequest, job: Job[Answer], seconds: float) -> Answer | Reason:
         """The result of a job of the engine's thread, or why there is none."""
         try:
             either: set[asyncio.Future[Any]] = {job.future, running.ended}
@@ -321,7 +306,7 @@ class Completions:
             return Reason.LATE
         return job.future.result()
 
-    def _items(self, running: _Running, answer: Answer) -> list[Item]:
+    def _items(self, running: RunningRequest, answer: Answer) -> list[Item]:
         record, best = running.record, answer.suggestions[0] if answer.suggestions else None
         record |= {"reason": answer.reason, "trace": answer.trace}
         found = [item for suggestion in answer.suggestions if (item := self._item(running, suggestion)) is not None]
@@ -343,7 +328,7 @@ class Completions:
             self._follow(running, items)
         return items
 
-    def _not_refused(self, running: _Running, items: list[Item]) -> list[Item]:
+    def _not_refused(self, running: RunningRequest, items: list[Item]) -> list[Item]:
         """The items that an automatic request may show: the user may have pressed Escape meanwhile."""
         if items and self._refusals.silent(running.request.key[0]):
             running.record["reason"] = Reason.DISMISSED
@@ -354,7 +339,7 @@ class Completions:
             running.record["reason"] = Reason.REFUSED
         return kept
 
-    def _item(self, running: _Running, suggestion: Suggestion) -> Item | None:
+    def _item(self, running: RunningRequest, suggestion: Suggestion) -> Item | None:
         """An engine's suggestion as an item; None if an editor could not show it.
 
         An item must replace part of one line of this document, around the cursor, and change something.
@@ -371,7 +356,7 @@ class Completions:
         identifier = f"{self._prefix}-{next(self._numbers)}"
         return Item(identifier, suggestion.text, start, end, suggestion)
 
-    def _follow(self, running: _Running, items: list[Item]) -> None:
+    def _follow(self, running: RunningRequest, items: list[Item]) -> None:
         """Give the items to the statistics, which look at the document again later."""
         uri, offset, trace = running.document.uri, running.offset, running.record.get("trace")
 

@@ -16,7 +16,7 @@ from lsprotocol import types
 
 from indexer.text.printable import printable
 from lsp_server.server.app import Server
-from lsp_server.server.completions import EditorRequest
+from lsp_server.server.completion_request import EditorRequest
 from lsp_server.server.documents import OpenDocument, path_of
 from lsp_server.server.item_memory import Item
 from lsp_server.server.logs import describe

@@ -322,14 +322,13 @@ class Session:
             self._cover = SecretCover()
         return self._cover
 
-    def complete(self, updates: list[Document], request: Request, cancelled: Callable[[], bool]) -> Answer:
-        """Bring the engine up to date and complete; on the engine's thread."""
+    def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
+        """Complete at a cursor; on the engine's thread."""
         engine = self.engine
         if engine is None:
             return Answer((), Reason.STARTING)
         if self._files is not None and self._files.rules.changed():
             return Answer((), Reason.RULES_CHANGED)
-        self.update(updates)
         return engine.complete(replace(request, document=self.cover.document(request.document)), cancelled)
 
     def update(self, documents: list[Document]) -> None:

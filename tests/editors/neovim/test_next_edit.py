@@ -55,6 +55,11 @@ def commands(log, name: str) -> list:
     return [event["arguments"] for event in events(log, "command") if event["command"] == name]
 
 
+def shown(log) -> list[str]:
+    """Return the identifiers of the edits that the editor reported as shown; it reports after it has drawn them."""
+    return [event["id"] for event in events(log, "showedit")]
+
+
 def change(editor) -> None:
     """Make the edit that can be repeated: the first line becomes `new_name = 1`."""
     editor.keys("ggcenew_name<Esc>")
@@ -77,8 +82,8 @@ def test_tab_goes_there_and_tab_applies_it(page, log):
     assert editor.lines()[1] == "first(new_name, 1)"
     assert editor.cursor() == (2, 14)
     see(editor, (1, "hint", "Tab: next edit, line 4"), (3, "old", "old_name"), (3, "new", "new_name"))
-    shown = [event["id"] for event in events(log, "showedit")]
-    wait(lambda: commands(log, "fake.edit") == [[shown[-2]]], "the accept command", lambda: (shown, events(log)))
+    wait(lambda: len(shown(log)) > 1, "the report of both edits", lambda: events(log))
+    wait(lambda: commands(log, "fake.edit") == [[shown(log)[-2]]], "the accept command", lambda: events(log))
     editor.keys("<Tab><Tab>")
     assert editor.lines() == ["new_name = 1", "first(new_name, 1)", "plain = 2", "second(new_name)"]
     see(editor)
@@ -116,10 +121,10 @@ def test_refused(page, log):
     editor = page()
     change(editor)
     see(editor, (0, "hint", "Tab: next edit, line 2"), (1, "old", "old_name"), (1, "new", "new_name"))
-    shown = events(log, "showedit")[-1]["id"]
+    wait(lambda: shown(log), "the report of the edit", lambda: events(log))
     editor.keys("<C-q>")
     see(editor)
-    wait(lambda: commands(log, "ondol.editDismissed") == [[shown]], "the report", lambda: events(log))
+    wait(lambda: commands(log, "ondol.editDismissed") == [[shown(log)[-1]]], "the report", lambda: events(log))
     editor.keys("j")
     see(editor, (1, "hint", "Tab: next edit, line 4"), (3, "old", "old_name"), (3, "new", "new_name"))
     assert editor.lines()[1:] == CODE.split("\n")[1:4]

@@ -9,6 +9,7 @@ import pytest
 
 from lsp_server.commands.lsp_client import Client, edit
 from tests.support.lsp_client import double
+from tests.support.waiting import eventually
 
 URI = "file:///work/a.py"
 
@@ -213,6 +214,32 @@ def test_an_answer_for_an_old_version_is_never_sent(tmp_path: Path) -> None:
                 shown += 1
                 assert [i["insertText"] for i in reply["result"]["items"]] == [f"v{version}"]
         print("answered in time:", shown, "of", len(asked))
+
+
+def test_a_request_is_made_again_if_the_settings_change_while_it_is_answered(tmp_path: Path) -> None:
+    with double(tmp_path, "sleep=1 log", DOUBLE_LOG=str(tmp_path / "log")) as client:
+        started(client)
+        client.open(URI, "def add(")
+        asked = client.ask(URI, 0, 8, automatic=True)
+        eventually(lambda: any(fact["event"] == "ask" for fact in facts(tmp_path / "log")))
+        client.notify("workspace/didChangeConfiguration", {"settings": {"ondol": {"multi_line": False}}})
+        assert client.wait(asked)["result"]["items"]
+        asked = client.ask(URI, 0, 8, automatic=False)
+        client.notify("workspace/didChangeConfiguration", {"settings": {"ondol": {"disabled_languages": ["python"]}}})
+        assert client.wait(asked)["result"]["items"] == []
+
+
+def test_an_edit_reaches_the_engine_though_the_next_request_is_superseded(tmp_path: Path) -> None:
+    with double(tmp_path, "sleep=1 deaf log", DOUBLE_LOG=str(tmp_path / "log")) as client:
+        started(client)
+        client.open("file:///work/b.py", "needle old\n")
+        client.open(URI, "find ")
+        first = client.ask(URI, 0, 5)
+        eventually(lambda: any(fact["event"] == "ask" for fact in facts(tmp_path / "log")))
+        client.change("file:///work/b.py", 2, edit(0, 7, "x"))
+        second, third = client.ask(URI, 0, 5), client.ask(URI, 0, 5)
+        assert [client.wait(one)["result"] for one in (first, second)] == [None, None]
+        assert [item["insertText"] for item in client.wait(third)["result"]["items"]] == [" xold"]
 
 
 @pytest.mark.slow

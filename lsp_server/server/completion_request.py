@@ -1,0 +1,55 @@
+"""A completion request: as the editor made it, and while it is answered. Knows no protocol types."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from lsp_server.reasons import Reason
+from lsp_server.server.documents import OpenDocument, key_of
+from lsp_server.server.refusals import Standing
+from lsp_server.server.workspace import RequestContext, Snapshot
+
+
+@dataclass(slots=True)
+class EditorRequest:
+    """One request as the editor made it.
+
+    :param line: from 0.
+    :param column: in units of the position encoding, from 0.
+    :param popup: two positions (line, column) and the text of the selected entry of the editor's list.
+    :param channel: a request supersedes an older one of its channel only: the editor's list and ghost text are two.
+    """
+
+    uri: str
+    line: int
+    column: int
+    automatic: bool
+    popup: tuple[tuple[int, int], tuple[int, int], str] | None = None
+    channel: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The document and the channel, which have one newest request."""
+        return key_of(self.uri), self.channel
+
+
+@dataclass(slots=True)
+class RunningRequest:
+    """A request that is being answered.
+
+    :param version: of the document, when the request came. :param offset: the cursor, in code points of the document.
+    :param context: what the request needs from the workspace, and ``snapshot`` the text; both are replaced when the
+        rules change while it is answered.
+    :param standing: what was refused on its line. :param record: what is traced of it.
+    :param ended: set to a reason when the request is superseded, outdated or withdrawn.
+    """
+
+    request: EditorRequest
+    document: OpenDocument
+    version: int | None
+    context: RequestContext
+    snapshot: Snapshot
+    offset: int
+    standing: Standing
+    record: dict[str, Any]
+    ended: "asyncio.Future[Reason]"
