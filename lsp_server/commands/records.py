@@ -18,12 +18,13 @@ _AGO = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 @click.command(epilog="Example: ondol explain last")
 @click.argument("identifier", metavar="[ID|last]", default="last")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--full", is_flag=True, help="Add the numbers behind the answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 @data_dir_option
-def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -> None:
+def explain(identifier: str, repo: Path, full: bool, as_json: bool, data_dir: Path | None) -> None:
     """Explain why a completion was shown or not: the last one, or the one with this ID."""
     from indexer.data_layout import TRACES
-    from lsp_server.telemetry.traces import explain as sentences
+    from lsp_server.telemetry.explanations import explain as sentences
     from lsp_server.telemetry.traces import find
 
     record = find(_records(repo, data_dir, TRACES, quiet=as_json), identifier)
@@ -31,20 +32,22 @@ def explain(identifier: str, repo: Path, as_json: bool, data_dir: Path | None) -
         if identifier == "last":
             raise UserError("no completion was requested in this repository yet", "type in an editor that runs Ondol")
         raise UserError(f"there is no record {identifier}", "use `last`, or an id that `ondol explain` has shown")
-    click.echo(json.dumps(record) if as_json else "\n".join(printable(line) for line in sentences(record)))
+    click.echo(json.dumps(record) if as_json else "\n".join(printable(line) for line in sentences(record, full=full)))
 
 
 @click.command(epilog="Example: ondol stats --since 7d")
 @click.option("--since", help="Count from then on: an age such as 12h, 7d or 4w, or a date such as 2026-11-01.")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--full", is_flag=True, help="Print every row, and what the words mean.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 @data_dir_option
-def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -> None:
-    """Count the suggestions and next edits that were shown, accepted and kept, by language, engine and adapter.
+def stats(since: str | None, repo: Path, full: bool, as_json: bool, data_dir: Path | None) -> None:
+    """Say how many suggestions and next edits were shown, accepted and kept, by language, engine and adapter.
 
     With a model, it also says how often the model was in time.
     """
     from indexer.data_layout import STATS, TRACES
+    from lsp_server.commands import stats_page
     from lsp_server.telemetry.feedback import summarize
     from lsp_server.telemetry.traces import model_in_time
 
@@ -56,41 +59,7 @@ def stats(since: str | None, repo: Path, as_json: bool, data_dir: Path | None) -
                 row |= {"model_in_time": in_time, "model_asked": asked}
         click.echo(json.dumps(rows))
         return
-    if not rows:
-        click.echo("nothing was shown yet")
-    else:
-        _print_rows(rows)
-    if asked:
-        click.echo(
-            f"the model was in time for {in_time} of {asked} requests that waited for it ({in_time / asked:.0%})"
-        )
-
-
-def _print_rows(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        "language",
-        "engine",
-        "adapter",
-        "shown",
-        "accepted",
-        "share",
-        "in part",
-        "dismissed",
-        "characters",
-        "kept 30 s",
-        "kept 5 min",
-        box=None,
-    )
-    for row in rows:
-        cells = [row[key] for key in ("language", "engine", "adapter", "shown", "accepted")]
-        cells += [_percent(row["accepted_share"]), row["partial"], row["dismissed"] or "", row["characters"]]
-        cells += [_percent(row["kept_30"]), _percent(row["kept_300"])]
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console(width=max(100, Console().width)).print(table)
+    stats_page.show(rows, (in_time, asked), since, full=full)
 
 
 def _records(repo: Path, data_dir: Path | None, name: str, *, quiet: bool) -> list[dict[str, Any]]:
@@ -112,7 +81,3 @@ def _since(text: str | None) -> float:
         return time.mktime(time.strptime(text, "%Y-%m-%d"))
     except ValueError as error:
         raise UserError(f"{text!r} is no point in time", "write an age (12h, 7d, 4w) or a date (2026-11-01)") from error
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.0%}"

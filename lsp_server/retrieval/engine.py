@@ -199,11 +199,14 @@ class RetrievalEngine:
         ranking = _by_probability(ranked, [line_probability(tree, words, option.text) for option in ranked.options])
         verdict = _rule_after_ranking(ranked, decision)
         if verdict is not None:
-            text, probability = max(((option.text, one) for option, one in ranking), key=itemgetter(1))
+            option, probability = max(ranking, key=itemgetter(1))
+            text = option.text
             if decision.part is not None:
-                text, probability = decision.part.text, decision.part.probability
+                option, text = ranked.options[decision.part.option], decision.part.text
+                probability = decision.part.probability
             trace["held"] = {
                 "text": text,
+                "from": _place(ranked, option),
                 "probability": round(probability, 4),
                 "next_word": round(_surest(tree, words), 4),
             }
@@ -319,6 +322,12 @@ def _rule_after_ranking(ranked: Ranked, decision: Decision) -> Reason | None:
     line = (cursor.prefix + choice.text).strip()
     below = [text.strip() for text in cursor.line_context.after.lines[:NEXT_LINES]]
     return Reason.STANDS_BELOW if len(line) > LEAST and any(text.startswith(line) for text in below) else None
+
+
+def _place(ranked: Ranked, option: Option) -> str:
+    """Where an option's text comes from, as file:line."""
+    source = ranked.provenance(option)
+    return f"{source.path}:{source.line}"
 
 
 def _surest(tree: WordTree, words: NDArray[np.float64]) -> float:

@@ -376,7 +376,7 @@ class Completions:
                 "probability": round(item.suggestion.probability, 3),
             }
             stats = running.context.session.stats
-            offered = Offered(item.id, item.text, offset - item.start, offset, stats, facts, read)
+            offered = Offered(item.id, item.text, offset - item.start, offset, stats, facts, read, uri)
             self._feedback.offer(offered, still_offered(item))
 
 

@@ -22,7 +22,7 @@ from lsp_server.server.item_memory import Item
 from lsp_server.server.logs import describe
 from lsp_server.server.rule_files import RULE_FILES
 from lsp_server.telemetry.edit_feedback import EVENTS
-from lsp_server.telemetry.traces import explain
+from lsp_server.telemetry.explanations import explain
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -229,11 +229,17 @@ class Handlers:
 
     @guarded(lambda: "")
     def explain(self, *arguments: Any) -> str:
-        """Explain why a completion was shown or not, as Markdown; without an id the last one."""
+        """Explain why a completion was shown or not, as Markdown or, with ``plain``, as text; by default the last one.
+
+        With ``full``, the numbers behind it are added.
+        """
+        given = arguments[0] if arguments and isinstance(arguments[0], dict) else {}
         record = self._server.traces.find(id_of(arguments))
         if record is None:
             return "No completion was requested yet."
-        first, *rest = (printable(line) for line in explain(record))
+        first, *rest = (printable(line) for line in explain(record, full=given.get("full") is True))
+        if given.get("plain") is True:
+            return "\n".join([first, "", *rest])
         return "\n".join([f"**{first}**", "", *(f"- {line}" for line in rest)])
 
     @guarded(list)

@@ -21,6 +21,8 @@ SHOWN_AFTER_S: Final = 0.75
 LOOK_AFTER_S: Final = (30, 300)
 AROUND: Final = 2_000
 SHORTEST_PIECE: Final = 3
+EVENTS: Final = ("shown", "accepted", "partial", "dismissed")
+"""Events of a text; each counts once for each text, and one that was accepted whole is not accepted in part."""
 
 Later = Callable[[float, Callable[[], None]], object]
 
@@ -31,7 +33,7 @@ class Offered:
 
     :param text: the whole replacement; its first ``skip`` characters were typed already.
     :param at: code point offset of the cursor.
-    :param read: returns the document's current text, or None once it is closed.
+    :param read: returns the document's current text, or None once it is closed. :param document: its name.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Offered:
     ring: Ring | None
     facts: dict[str, Any]
     read: Callable[[], str | None]
+    document: str = ""
     shown: bool = False
     accepted: bool = False
 
@@ -48,6 +51,12 @@ class Offered:
     def insert(self) -> str:
         """The text that accepting it adds at the cursor."""
         return self.text[self.skip :]
+
+    def goes_on(self, before: "Offered") -> bool:
+        """Whether this is the rest of a text offered before, of which the user typed the beginning."""
+        typed = self.at - before.at
+        same = (self.ring, self.document) == (before.ring, before.document) and typed >= 0 and not before.accepted
+        return same and bool(self.insert) and before.insert[typed:] == self.insert
 
 
 class Feedback:
@@ -60,12 +69,18 @@ class Feedback:
         self._recorder = recorder
         self._later = later
         self._offered: dict[str, Offered] = {}
+        self._last: Offered | None = None
 
     def offer(self, offered: Offered, still_there: Callable[[], bool]) -> None:
-        """Follow a suggestion; it counts as shown if ``still_there()`` after 750 ms, or when the editor reports it."""
+        """Follow a suggestion; it counts as shown if ``still_there()`` after 750 ms, or when the editor reports it.
+
+        A text that is the rest of the one before is the same text to the user, whatever its id: it counts once.
+        """
         if offered.id in self._offered:
             return
-        self._offered[offered.id] = offered
+        before = self._last
+        self._last = before if before is not None and offered.goes_on(before) else offered
+        self._offered[offered.id] = self._last
         while len(self._offered) > 500:
             self._offered.pop(next(iter(self._offered)))
 
@@ -156,8 +171,10 @@ def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dic
     rows = []
     for key, counts in sorted(groups.items(), key=lambda pair: (pair[0][0] == "all", pair[0])):
         row = dict(zip(("language", "engine", "adapter"), key, strict=True)) | counts
+        row |= {event: len(counts[event]) for event in EVENTS}
+        row["partial"] = len(counts["partial"] - counts["accepted"])
         row["characters"] = sum(counts["characters"].values())
-        row["accepted_share"] = round(counts["accepted"] / counts["shown"], 3) if counts["shown"] else None
+        row["accepted_share"] = round(row["accepted"] / row["shown"], 3) if row["shown"] else None
         for name in ("kept_30", "kept_300", "similar_30", "similar_300"):
             values = row.pop(name)
             row[name] = round(sum(values) / len(values), 3) if values else None
@@ -166,26 +183,17 @@ def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dic
 
 
 def _empty() -> dict[str, Any]:
-    return {
-        "shown": 0,
-        "accepted": 0,
-        "partial": 0,
-        "dismissed": 0,
-        "characters": {},
-        "kept_30": [],
-        "kept_300": [],
-        "similar_30": [],
-        "similar_300": [],
-    }
+    events: dict[str, Any] = {event: set() for event in EVENTS}  # ids of texts: a text counts once
+    return {**events, "characters": {}, "kept_30": [], "kept_300": [], "similar_30": [], "similar_300": []}
 
 
 def _count(counts: dict[str, Any], record: dict[str, Any]) -> None:
-    event = record.get("event")
-    if event in ("shown", "accepted", "partial", "dismissed"):
-        counts[event] += 1
+    event, identifier = record.get("event"), record.get("id")
+    if event in EVENTS:
+        counts[event].add(identifier)
     if event in ("accepted", "partial"):
         taken = counts["characters"]  # by suggestion: accepted word by word, the same text is reported several times
-        taken[record.get("id")] = max(taken.get(record.get("id"), 0), int(record.get("characters", 0)))
+        taken[identifier] = max(taken.get(identifier, 0), int(record.get("characters", 0)))
     if event == "retained" and record.get("after") in LOOK_AFTER_S:
         counts[f"kept_{record['after']}"].append(float(record.get("kept", 0)))
         counts[f"similar_{record['after']}"].append(float(record.get("similarity", 0)))

@@ -1,4 +1,4 @@
-"""Traces: one local record per completion request, and the sentences that explain it.
+"""Traces: one local record per completion request; ``explanations`` makes sentences of it.
 
 Records hold numbers, names of stages and the position in the repository; text only where the user allows it
 (``trace_text``). They stay on this machine, in a ring of two files that only the user can read.
@@ -19,11 +19,9 @@ from typing import Any, Final
 from indexer.config import Settings
 from indexer.data_layout import records_file
 from indexer.errors import UserError
-from lsp_server.reasons import MODEL_REASONS, Reason, sentence
+from lsp_server.reasons import Reason
 
 log = logging.getLogger(__name__)
-
-_TRACE_NAMES: Final = {"longest": "longest agreement in tokens"}
 
 TRACE_BYTES: Final = 1_000_000
 STATS_BYTES: Final = 4_000_000
@@ -194,90 +192,11 @@ def model_in_time(records: list[dict[str, Any]], since: float = 0.0) -> tuple[in
     return sum(map(bool, ends)), len(ends)
 
 
-def explain(record: dict[str, Any]) -> list[str]:
-    """Return sentences about one request: where it was, its result, and the numbers behind it."""
-    place = f"{record.get('path') or 'an unnamed document'}:{record.get('line', '?')}:{record.get('column', '?')}"
-    if record.get("kind") == "next_edit":
-        return _explain_edit(record, place)
-    kind = "Automatic" if record.get("automatic") else "Invoked"
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("time", 0))))
-    reason = str(record.get("reason", "?"))
-    lines = [f"{kind} request for a completion at {place} ({record.get('language', '?')}, {when})."]
-    lines.append(sentence(reason))
-    trace = record.get("trace")
-    held = trace.get("held") if isinstance(trace, dict) else None
-    probability = record.get("probability")
-    if isinstance(held, dict):
-        lines += _held_back(record, held)
-    elif isinstance(probability, int | float):
-        lines.append(f"The best suggestion was judged {probability:.0%} likely to be right{_needed(record)}.")
-    for source in record.get("provenance", [])[:3]:
-        lines.append(f"Its text comes from {source}.")
-    if isinstance(refused := record.get("refused"), int) and refused:
-        lines.append(f"Texts refused before on this line, which are not suggested there again: {refused}.")
-    if "ms" in record:
-        lines.append(f"It took {record['ms']} ms with the engine {record.get('engine') or 'that is set'}.")
-    if record.get("error"):
-        lines.append(f"The fault: {record['error']}.")
-    if isinstance(trace, dict):
-        if trace.get("model_reason") in MODEL_REASONS:
-            lines.append(sentence(trace["model_reason"]))
-        told = ("held", "probability", "threshold") if held else ()
-        lines += [f"{_TRACE_NAMES.get(key, key)}: {_plain(value)}" for key, value in trace.items() if key not in told]
-    lines.append(f"The record's id is {record.get('id')}.")
-    return lines
-
-
 def _without_text(record: dict[str, Any]) -> dict[str, Any]:
-    """The record as it goes to disk: a text that was held back stays in memory."""
+    """The record as it goes to disk: of a text that was held back, its length; the text stays in memory."""
     trace = record.get("trace")
     if not isinstance(trace, dict) or not isinstance(trace.get("held"), dict):
         return record
     held = {name: value for name, value in trace["held"].items() if name != "text"}
+    held["characters"] = len(trace["held"].get("text") or "")
     return {**record, "trace": {**trace, "held": held}}
-
-
-def _held_back(record: dict[str, Any], held: dict[str, Any]) -> list[str]:
-    """Sentences about the text that was not shown automatically: what it was and how likely it was."""
-    text = held.get("text")
-    what = f"The best suggestion was `{text}`; it" if text else "The best suggestion"
-    lines = [f"{what} was judged {held.get('probability', 0):.0%} likely to be right as a whole{_needed(record)}."]
-    if record.get("reason") == Reason.GATE:
-        lines.append(f"Its next word alone was judged {held.get('next_word', 0):.0%} likely.")
-    return lines
-
-
-def _explain_edit(record: dict[str, Any], place: str) -> list[str]:
-    """Return sentences about one request for the next edit: which edits proposed what, and where."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(record.get("time", 0))))
-    lines = [f"Request for the next edit at {place} ({record.get('language', '?')}, {when})."]
-    lines.append(sentence(str(record.get("reason", "?"))))
-    sources = [str(source) for source in record.get("provenance", [])]
-    if sources:
-        lines.append(f"You changed {' and '.join(sources)} so; {record.get('place', '?')} is the next place.")
-    if isinstance(record.get("probability"), int | float):
-        lines.append(f"The edit was judged {record['probability']:.0%} likely to be wanted there.")
-    for name, text in zip(("It replaces", "It puts there"), record.get("text", []), strict=False):
-        lines.append(f"{name}: {text}")
-    if "ms" in record:
-        lines.append(f"It took {record['ms']} ms.")
-    if record.get("error"):
-        lines.append(f"The fault: {record['error']}.")
-    lines.append(f"The record's id is {record.get('id')}.")
-    return lines
-
-
-def _needed(record: dict[str, Any]) -> str:
-    """Return what an automatic request needed, for the sentence about its probability; an invoked one needs nothing."""
-    threshold = (record.get("trace") or {}).get("threshold")
-    if not record.get("automatic") or not isinstance(threshold, int | float):
-        return ""
-    return f"; {threshold:.0%} is asked for (`precision`)"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return "; ".join(_plain(item) for item in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lsp_server.reasons import Reason, sentence
-from lsp_server.telemetry.traces import explain
+from lsp_server.telemetry.explanations import explain
 from lsp_server.types import Answer
 
 ROOT = Path(__file__).parents[2]

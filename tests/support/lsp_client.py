@@ -30,6 +30,6 @@ def messages(client: Client, *words: str) -> list[str]:
 
 
 def explanation(client: Client) -> str:
-    """The server's explanation of its last answer."""
-    explained: str = client.command("ondol.explain")
+    """The server's explanation of its last answer, with all numbers."""
+    explained: str = client.command("ondol.explain", {"full": True})
     return explained

@@ -155,8 +155,11 @@ def test_commands(edit, log):
     assert complete("Ondol enable ") == ["all", "buffer", "filetype"]
     assert "systemverilog" in complete("Ondol disable filetype sys")
     assert complete("Ondol status ") == []
-    status = editor.lua("return vim.api.nvim_exec2('Ondol status', { output = true }).output")
+    editor.rpc.command("Ondol status")
+    status = "\n".join(editor.lines())
     assert "This buffer: on, shown with " in status and "7 files in the index" in status
+    assert editor.lua("return vim.api.nvim_get_mode().mode") == "n", "it waits for no Enter"
+    editor.keys("q")
     editor.keys("odef add(")
     editor.see(TWO_LINES)
     shown = wait(lambda: events(log, "didShowCompletion"), "the report")[0]["id"]
@@ -164,9 +167,8 @@ def test_commands(edit, log):
     editor.rpc.command("Ondol explain")
     wait(lambda: editor.lines() == ["# Why", "", "Because."], "the explanation", editor.lines)
     assert [event["arguments"] for event in events(log, "command") if event["command"] == "ondol.explain"] == [
-        [{"id": shown}]
+        [{"id": shown, "plain": True}]
     ]
-    assert editor.lua("return vim.bo.filetype") == "markdown"
     editor.keys("q")
     editor.rpc.command("Ondol index")
     wait(lambda: [event for event in events(log, "command") if event["command"] == "ondol.index"], "the index command")

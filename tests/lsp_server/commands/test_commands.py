@@ -10,6 +10,7 @@ from indexer.data_layout import STATS, TRACES
 from lsp_server.telemetry.traces import ring_of
 from tests.support.console import finished
 from tests.support.repositories import repository
+from tests.support.screens import fits
 
 
 @pytest.mark.parametrize("command", ["serve", "complete", "explain", "stats", "demo"])
@@ -65,7 +66,29 @@ def test_explain_and_stats_read_what_the_server_wrote(tmp_path: Path) -> None:
     for in_time in (True, True, False):
         traces.append({"id": "f-3", "time": 1e9, "trace": {"model_in_time": in_time}})
     printed = finished(tmp_path, "stats", cwd=root).stdout
-    assert "go" in printed and "the model was in time for 2 of 3 requests that waited for it (67%)" in printed
+    assert "go" in printed and "The model was in time for 2 of 3 requests that waited for it (67%)." in printed
     everything = json.loads(finished(tmp_path, "stats", "--json", cwd=root).stdout)[-1]
     assert (everything["model_in_time"], everything["model_asked"]) == (2, 3)
     assert json.loads(finished(tmp_path, "stats", "--json", "--since", "7d", cwd=root).stdout) == []
+
+
+def test_the_first_screen_of_the_statistics_answers_and_fits(tmp_path: Path) -> None:
+    root = repository(tmp_path / "shop", {"a.py": "x = 1\n"}, commit=False)
+    settings, _ = load(root, env={"ONDOL_DATA_DIR": str(tmp_path / "data")})
+    ring = ring_of(settings, root, STATS, 1_000_000)
+    assert ring is not None
+    assert "open a file of this repository" in finished(tmp_path, "stats", cwd=root).stdout
+    for number in range(40):
+        told = {"time": 1e9, "id": f"{number}", "language": f"언어-{number}\u202e", "engine": "retrieval", "adapter": 7}
+        ring.append({**told, "event": "shown"})
+        ring.append({**told, "event": "accepted", "characters": 10})
+        ring.append({**told, "event": "retained", "after": 300, "kept": 0.5})
+    ring.append({"time": 1e9, "id": "e", "language": "go", "engine": "next edit", "event": "shown"})
+    first = finished(tmp_path, "stats", cwd=root).stdout
+    assert first.startswith("40 texts were shown: 40 accepted (100 %), 0 in part, 400 characters.\n")
+    assert "After 5 minutes, 50 % of the accepted characters still stood there." in first
+    assert "Next edits: 1 shown, 0 accepted." in first
+    assert fits(first) and "\u202e" not in first
+    full = finished(tmp_path, "stats", "--full", cwd=root).stdout
+    assert all(f"언어-{number}" in full for number in range(40))
+    assert "shown: The editor displays the text" in full

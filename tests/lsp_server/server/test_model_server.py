@@ -229,7 +229,7 @@ def test_an_adapter_is_replaced_while_serving_and_reported_by_version(client: Cl
         return any(row["adapter"] == "2" and row["accepted"] for row in rows)  # a copy, or the model's own line
 
     eventually(counted, 30)
-    assert "adapter: 2" in printed(place, "explain", "--repo", str(place / "shop"))
+    assert "adapter: 2" in printed(place, "explain", "--full", "--repo", str(place / "shop"))
 
 
 @pytest.mark.model

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from lsp_server.positions import units
+from lsp_server.telemetry.explanations import explain
 from lsp_server.telemetry.feedback import Feedback, Offered, retained, summarize
-from lsp_server.telemetry.traces import Recorder, Ring, Traces, explain, find
+from lsp_server.telemetry.traces import Recorder, Ring, Traces, find
 from tests.support.lsp_client import double, edit
 from tests.support.repositories import repository
+from tests.support.screens import fits
 from tests.support.waiting import eventually
 
 SECRET = "needlework_of_gold"
@@ -104,6 +106,32 @@ def test_retention_is_looked_at_after_30_seconds_and_five_minutes(tmp_path: Path
     assert kept == {30: 1.0, 300: 0.0}
 
 
+def test_a_text_that_is_typed_through_counts_once_whatever_its_ids(tmp_path: Path) -> None:
+    recorder, ring, text = Recorder(), Ring(tmp_path / "stats.jsonl", 100_000), "return_price(now)"
+    feedback = Feedback(recorder, lambda seconds, call: None)
+
+    def offer(identifier: str, insert: str, at: int) -> None:
+        facts = {"language": "python", "engine": "retrieval"}
+        feedback.offer(Offered(identifier, insert, 0, at, ring, facts, lambda: None, "a.py"), lambda: True)
+        feedback.shown(identifier)
+
+    for typed in range(8):
+        offer(str(typed), text[typed:], 100 + typed)
+    feedback.accepted("7")
+    offer("8", "return_price(then)", 100)  # another text
+    offer("9", "price(then)", 400)  # another place
+    recorder.close(60)
+    events = [(event["event"], event["id"]) for event in ring.read()]
+    assert events == [("shown", "0"), ("accepted", "0"), ("shown", "8"), ("shown", "9")]
+
+
+def test_a_text_that_is_accepted_word_by_word_counts_once() -> None:
+    told = [("shown", "1"), ("partial", "1"), ("partial", "1"), ("shown", "1"), ("shown", "2"), ("partial", "2")]
+    records = [{"time": 1, "event": event, "id": one, "characters": 4} for event, one in (*told, ("accepted", "2"))]
+    total = summarize(records)[-1]
+    assert (total["shown"], total["accepted"], total["partial"], total["characters"]) == (2, 1, 1, 8)
+
+
 def test_the_table_counts_by_language_engine_and_adapter() -> None:
     def event(kind: str, identifier: str, language: str = "python", **more: object) -> dict:
         return {"time": 100, "event": kind, "id": identifier, "language": language, "engine": "retrieval", **more}
@@ -154,21 +182,44 @@ def test_a_folder_that_cannot_be_written_costs_records_and_nothing_else(tmp_path
 def test_a_text_that_was_held_back_is_explained_and_stays_in_memory(tmp_path: Path) -> None:
     recorder = Recorder()
     ring, traces = Ring(tmp_path / "traces.jsonl", 1_000_000), Traces(recorder)
-    held = {"text": "#(virtual irq_if)::get(this)", "probability": 0.11, "next_word": 0.98}
-    trace = {"probability": 0.98, "threshold": 0.66, "held": held}
+    held = {"text": "#(virtual irq_if)::get(this)", "probability": 0.11, "next_word": 0.98, "from": "tb/env.sv:7"}
+    trace = {"probability": 0.98, "threshold": 0.66, "held": held, "matches": 3, "candidates": 1, "longest": 5}
     traces.add(ring, {"id": "1", "reason": "gate", "automatic": True, "probability": None, "trace": trace})
     recorder.close(60)
     said = explain(traces.find("last") or {})
-    sentence = (
-        "The best suggestion was `#(virtual irq_if)::get(this)`; it was judged 11% likely to be right as a whole; "
-    )
-    assert sentence + "66% is asked for (`precision`)." in said
-    assert "Its next word alone was judged 98% likely." in said
-    assert not any(line.startswith(("probability", "threshold")) for line in said), "one scale"
+    text = "Held back: `#(virtual irq_if)::get(this)`. It had a probability of 11 %; `precision` asks for 66 %."
+    assert text in said
+    assert "Its most probable beginning, one word, had a probability of 98 %." in said
+    assert "It comes from tb/env.sv:7." in said
+    assert any(line.startswith("Considered: 3 places agree") and line.endswith("1 text was compared.") for line in said)
+    every = explain(traces.find("last") or {}, full=True)
+    assert "longest agreement in tokens: 5" in every
+    assert not any(line.startswith(("probability", "threshold")) for line in every), "one scale"
     written = ring.read()[0]
-    assert written["trace"]["held"] == {"probability": 0.11, "next_word": 0.98}
-    assert "The best suggestion was judged 11% likely" in " ".join(explain(written))
+    del held["text"]
+    assert written["trace"]["held"] == {**held, "characters": 28}
+    assert "a text of 28 characters that only the running server knows" in " ".join(explain(written))
     assert "irq_if" not in (tmp_path / "traces.jsonl").read_text()
+
+
+def test_a_probability_with_the_model_stands_next_to_the_threshold_and_retrievals_own_does_not() -> None:
+    held = {"text": "total", "probability": 0.2, "next_word": 0.3}
+    trace = {"threshold": 0.66, "held": held, "blended": [0.41, 0.1], "model": "base", "prompt_tokens": 1200}
+    said = explain({"id": "1", "reason": "gate", "automatic": True, "trace": trace})
+    sentence = (
+        "Retrieval alone gave it a probability of 20 %; with the model, the best text reached 41 %; `precision` asks"
+    )
+    assert any(sentence in line for line in said)
+    assert "The model base was asked too, which read 1,200 tokens." in said
+
+
+@pytest.mark.parametrize("text", ["x" * 5_000, "한국어 " * 80, "one\ntwo\nthree"], ids=["long", "Korean", "lines"])
+def test_an_explanation_fits_a_screen(text: str) -> None:
+    held = {"text": text, "probability": 0.2, "next_word": 0.3, "from": "a/" * 60 + "b.py:1"}
+    trace = {"threshold": 0.66, "held": held, "blended": [0.4], "matches": 9, "candidates": 3, "longest": 4}
+    trace |= {"model": "base" * 10, "adapter": 3, "prompt_tokens": 9000, "model_reason": "waiting"}
+    record = {"id": "1", "reason": "gate", "automatic": True, "path": "src/" * 40, "ms": 1.5, "refused": 3}
+    assert fits("\n".join(explain({**record, "error": "ValueError", "trace": trace})))
 
 
 def test_the_last_record_is_one_that_says_something() -> None:
@@ -181,6 +232,6 @@ def test_the_last_record_is_one_that_says_something() -> None:
     record = {**records[0], "probability": 0.31, "automatic": True, "path": "a.py", "line": 3}
     said = explain({**record, "trace": {"threshold": 0.66, "model_reason": "copier-certain"}})
     assert "not likely enough" in said[1]
-    assert ["31%" in said[2], "66% is asked for" in said[2]] == [True] * 2
+    assert said[2] == "The best text had a probability of 31 %; `precision` asks for 66 %."
     assert any(line.startswith("Retrieval had a suggestion that is probable enough") for line in said)
-    assert "asked for" not in explain({**record, "automatic": False, "trace": {"threshold": 0.375}})[2]
+    assert "asks for" not in explain({**record, "automatic": False, "trace": {"threshold": 0.375}})[2]

@@ -41,9 +41,9 @@ end
 
 local function explain()
   local id = reports.last_shown()
-  execute('ondol.explain', { id and { id = id } or vim.empty_dict() }, function(result)
+  execute('ondol.explain', { { id = id, plain = true } }, function(result)
     local text = type(result) == 'string' and result or 'There has been no suggestion yet.'
-    window.open('explain', vim.split(text, '\n', { plain = true }), 'markdown')
+    window.open('explain', vim.split(text, '\n', { plain = true }))
   end)
 end
 
@@ -102,8 +102,7 @@ local subcommands = {
   disable = switch(false),
   toggle = switch(nil),
   status = function()
-    local lines = require('ondol.status').long(api.nvim_get_current_buf())
-    api.nvim_echo({ { table.concat(lines, '\n') } }, true, {})
+    window.open('status', require('ondol.status').long(api.nvim_get_current_buf()))
   end,
   index = function()
     execute('ondol.index', {}, function() end)
