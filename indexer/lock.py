@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,17 +36,18 @@ else:
 
 
 @contextlib.contextmanager
-def hold(path: Path, doing: str = "writing this index") -> Iterator[None]:
+def hold(path: Path, doing: str = "writing this index", wait_s: float = 0) -> Iterator[None]:
     """Hold the lock ``path`` inside the ``with`` block.
 
     :param doing: what the holder is doing, for the error message.
-    :raises Locked: another process has the lock; the error names it. There is no waiting.
+    :param wait_s: seconds to wait for a holder to end.
+    :raises Locked: another process has the lock still; the error names it.
     :raises UserError: the file system has no locks.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            _acquire(descriptor)
+            _acquire_within(descriptor, wait_s)
         except OSError as error:
             if isinstance(error, BlockingIOError) or error.errno in (errno.EACCES, errno.EAGAIN):
                 raise Locked(f"another Ondol process{_holder(descriptor)} is {doing}", _CURE) from None
@@ -58,6 +60,17 @@ def hold(path: Path, doing: str = "writing this index") -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _acquire_within(descriptor: int, wait_s: float) -> None:
+    end = time.monotonic() + wait_s
+    while True:
+        try:
+            return _acquire(descriptor)
+        except OSError:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(0.05)
 
 
 _CURE = "wait until it is done, or end it"

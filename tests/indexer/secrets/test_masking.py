@@ -1,7 +1,11 @@
 """Secrets are masked, similar text is not, and lines keep their numbers."""
 
 import base64
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
@@ -292,3 +296,16 @@ def test_masking_after_each_key_equals_masking_the_whole_document(rng: random.Ra
             assert len(seen) == len(text)
             assert [len(line) for line in seen.split("\n")] == [len(line) for line in text.split("\n")]
             assert seen == covered(text, find(text, path)), path
+
+
+def test_of_processes_that_start_together_one_compiles_the_rules(tmp_path: Path) -> None:
+    code = "import resource; from indexer.secrets import masking; masking.prepare(); print(resource.getrusage(0).ru_utime)"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    seconds = sorted(float(process.communicate(timeout=120)[0]) for process in started)
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert seconds[1] < seconds[2] / 2, f"processor seconds of each: {seconds}"
+    assert sorted(path.suffix for path in (tmp_path / "ondol/kingfisher").iterdir()) == ["", ".vscdb"]
