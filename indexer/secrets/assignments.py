@@ -11,13 +11,14 @@ from typing import Final
 
 from indexer.secrets import rules
 from indexer.secrets.cover import Span
+from indexer.secrets.nearby import nearby, taken
 
 _SETTINGS_NAMES = re.compile(
     r"(?:^|/)(?:dockerfile[^/]*|containerfile|\.env[^/]*|\.netrc|_netrc|\.npmrc|\.yarnrc[^/]*|\.pypirc|\.my\.cnf"
     r"|\.pgpass"
     r"|\.s3cfg|\.boto|credentials|kubeconfig|vault[^/.]*|[^/]*\.(?:ya?ml|ini|cfg|cnf|conf|config|properties|toml"
     r"|env|envrc"
-    r"|sh|bash|zsh|fish|ksh|tf|tfvars|hcl|nomad|dockerfile|service|plist|reg|rc|inventory)(?:\.(?:j2|tmpl|tpl"
+    r"|sh|bash|zsh|fish|ksh|csh|tcsh|tf|tfvars|hcl|nomad|dockerfile|service|plist|reg|rc|inventory|http|rest|hurl)(?:\.(?:j2|tmpl|tpl"
     r"|erb|example"
     r"|sample|dist|template|bak|orig))?)$"
 )
@@ -58,9 +59,10 @@ _BEGINS_LINE = re.compile(r"(?:^|\n)[ \t]*(?:(?:export|setenv|set|env|arg|-|--)[
 _SETTING_TEXT = re.compile(rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t])[ \t]{{0,20}}(?:&\w+[ \t]+)?{_LITERAL}")
 _BELOW = re.compile(r"[\"']?[ \t]*:[ \t]*(?:[|>][+-]?\d?)?[ \t]*(?:#[^\n]*)?\r?\n")
 _BELOW_LINE = re.compile(
-    r"(?P<blanks>[ \t]+)(?P<item>-[ \t]+)?[\"']?(?P<value>[^\s\"'#][^\s\"']{5,511})[\"']?[ \t]*(?=\r?\n|\Z)"
+    r"(?P<blanks>[ \t]+)(?P<item>-[ \t]+)?(?P<key>[\w.-]{1,60}:[ \t]+)?"
+    r"[\"']?(?P<value>[^\s\"'#][^\s\"']{5,511})[\"']?[ \t]*(?=\r?\n|\Z)"
 )
-_XML = re.compile(r"[ \t]*[^<>\n=]{0,80}>\s{0,20}(?:<!\[CDATA\[)?(?P<bare>[^\s<>]{6,512})\s{0,20}(?:\]\]>)?\s{0,20}</")
+_XML = re.compile(r"[ \t]*[^<>\n]{0,80}>\s{0,20}(?:<!\[CDATA\[)?(?P<bare>[^\s<>]{6,512})\s{0,20}(?:\]\]>)?\s{0,20}</")
 _XML_VALUE = re.compile(r"[\"']\s*/?>\s*<(?:\w+:)?(?:value|string)>\s*(?P<bare>[^\s<>]{6,512})\s*</")
 _XML_TEXT = re.compile(r"[\"'][^<>\n]{0,80}>\s*(?P<bare>[^\s<>]{6,512})\s*</")
 _PLIST = re.compile(r"[ \t]*</key>\s*<string>\s*(?P<bare>[^\s<>]{6,512})\s*</")
@@ -71,7 +73,7 @@ _PAIR = re.compile(
 )
 _BLOCK = re.compile(
     r"[\"']?[ \t]*(?:\{|:)[ \t]*\n(?:[^\n}]*\n){0,6}?[ \t]*[\"']?(?i:default|value|initial_value"
-    r"|secret_string)[\"']?[ \t]*[:=]"
+    r"|secret_string|example|const)[\"']?[ \t]*[:=]"
     rf"[ \t]*(?:{_LITERAL}|(?P<bare>[^\s\"'`{{}}\[\]]{{6,512}})(?=[ \t]*\n))"
 )
 _NUMBER = re.compile(
@@ -81,12 +83,14 @@ _NUMBER = re.compile(
 )
 _LIST_OPENS = re.compile(
     r"[\"'`]?\]?[ \t]{0,20}(?:\[[\w ()*+:.-]{0,40}\][ \t]{0,4}){0,3}"
-    r"(?:(?::[^\n=]{0,60})?:?=|[ \t]"
-    r"|\()\s{0,20}(?:new[ \t]+)?(?:[\w.:<>\[\]]{0,40}!?[ \t]{0,4}\(?[ \t]{0,4})?&?'?[{\[(]\s{0,40}"
-    r"(?=0[xX]|\d{1,4}\b|'\\x|\(byte\))"
+    r"(?:(?::[^\n=]{0,60})?:?=|:?[ \t]+(?:\.?(?:byte|word|long|quad|hword|dword)|d[bwdq]|dc\.?[bwl])(?=[ \t])"
+    r"|[ \t]|\()\s{0,20}(?:new[ \t]+)?(?:[\w.:<>\[\]]{0,40}!?[ \t]{0,4}\(?[ \t]{0,4})?"
+    r"(?:&?'?[{\[(]\s{0,40}|(?<=[bBwWdDgGqQeElL][ \t]))"
+    r"(?=0[xX]|\d{1,4}\b|'\\x|\(byte\)|[xX]\")"
 )
 _ELEMENT = re.compile(
     r"(?:\(byte\)[ \t]*)?(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|\d{1,4}'[sS]?[hH](?P<sv>[0-9a-fA-F_]{1,32})"
+    r"|[xX]\"(?P<vhdl>[0-9a-fA-F_]{1,32})\""
     r"|(?P<number>\d{1,3}))"
     r"[uUlL]{0,3}(?:u8|as u8)?\s{0,40}(?:,\s{0,80}|(?=[}\])]))(?://[^\n]*\n\s*|/\*[^\n]{0,80}?\*/\s*)?"
 )
@@ -124,13 +128,16 @@ def named(text: str, path: str) -> list[Span]:
                     spans += found
                     after = max(after, found[-1][1]) if found[0][0] >= after else after
             position = lowered.find(stem, max(after, position + 1))
-    return spans
+    return spans + list(taken(text, lowered))
 
 
 def _values(text: str, start: int, end: int, kind: str, settings: bool, yaml: bool) -> Iterator[Span]:
     """Yield the secrets that are given to the name at ``[start, end)``; the first way of writing that fits counts."""
     if kind == rules.BYTES:
         yield from _numbers(text, end, kind)
+        match = _ASSIGNED.match(text, end)
+        if match is not None and match["sign"] and match["quoted"] and rules.is_long_key(match["quoted"]):
+            yield match.span("quoted")
         return
     span = _assigned(text, start, end, kind, settings)
     if span is None:
@@ -139,7 +146,8 @@ def _values(text: str, start: int, end: int, kind: str, settings: bool, yaml: bo
         yield span
         return
     before = end
-    for found in (_numbers(text, end, kind), _strings(text, end, kind), _below(text, start, end, kind) if yaml else ()):
+    below = _below(text, start, end, kind) if yaml else ()
+    for found in (_numbers(text, end, kind), _strings(text, end, kind), below, nearby(text, start, end, kind)):
         for one in found:
             before = one[1]
             yield one
@@ -210,7 +218,8 @@ def _below(text: str, start: int, end: int, kind: str) -> Iterator[Span]:
         match = _BELOW_LINE.match(text, position)
         if match is None or len(match["blanks"]) + bool(match["item"]) <= indent:
             return
-        if rules.is_secret_value(match["value"], kind) and not re.match(r"[\w.-]+:", match["value"]):
+        judge = rules.is_sure_secret if match["key"] else rules.is_secret_value
+        if judge(match["value"], kind) and not re.match(r"[\w.-]+:", match["value"]):
             yield match.span("value")
         position = match.end() + (2 if text.startswith("\r\n", match.end()) else 1)
 
@@ -246,7 +255,7 @@ def _numbers(text: str, end: int, kind: str) -> Iterator[Span]:
         if element["number"] is not None:
             decimal.append(int(element["number"]))
         else:
-            digits.append((element["hex"] or element["sv"]).replace("_", "").rjust(2, "0"))
+            digits.append((element["hex"] or element["sv"] or element["vhdl"]).replace("_", "").rjust(2, "0"))
         position = element.end()
     if rules.is_key_list(digits, decimal, kind):
         yield opens.end(), position

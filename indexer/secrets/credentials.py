@@ -25,6 +25,15 @@ def _likely(value: str) -> bool:
     return _password(value) and rules.is_secret_value(value, "password", 12)
 
 
+def _sure(value: str) -> bool:
+    """Whether a value of a command that seldom gets a password is one."""
+    return rules.is_sure_secret(value, "password")
+
+
+def _always(_value: str) -> bool:
+    return True
+
+
 def _in_address(value: str) -> bool:
     return rules.is_password_in_address(value)
 
@@ -127,6 +136,47 @@ ROWS: Final[tuple[Row, ...]] = (
         _likely,
     ),
     Row(
+        (
+            "lftp",
+            "zip",
+            "sqlplus",
+            "oracle:thin:",
+            "signtool",
+            "net user",
+            "kinit",
+            "rootpw",
+            "login=",
+            "openssl",
+            "aws configure",
+        ),
+        re.compile(
+            r"\b(?:lftp\b[^\n|;&]{0,80}?\s-u\s*[\w.-]{1,64},|zip\b[^\n|;&]{0,80}?\s(?:-P\s*|--password\s+)"
+            r"|(?:sqlplus\s+(?:-\w+\s+)*|oracle:thin:|(?:imp|exp)(?:dp)?\s+)[\w.$-]{1,64}/|signtool\b[^\n|;&]{0,120}?\s/p\s+"
+            r"|net\s+user\s+\S{1,64}\s+|kinit\b[^\n|;&]{0,80}?<<<\s*|rootpw\s+(?:--?\w+\s+)*|login=[\w.-]{1,64}:"
+            r"|aws\s+configure\s+set\s+\S*(?:key|token)\s+|openssl\b[^\n|;&]{0,120}?\s-[kK]\s+)(?P<q>[\"']?)(?P<secret>[^\s\"'`$<{@-][^\s\"'`$]{3,127}?)(?P=q)(?=[\s|;&@\"']|$)",
+            re.M,
+        ),
+        _likely,
+    ),
+    Row(
+        ("user ", "send", "root:", "community"),
+        re.compile(
+            r"^[ \t]*(?:user[ \t]+[\w.-]{1,64}|send(?:_user)?(?:[ \t]+--)?|r[ow]community)[ \t]+"
+            r"(?P<q>[\"']?)(?P<secret>[^\s\"'`$<{]{8,127}?)(?:\\[rn])?(?P=q)[ \t]*$"
+            r"|^[ \t]*[\"']?(?:root|admin|ubuntu|[a-z]{2,12}):(?P<first>[^\s\"'`$<{}:,()]{8,64})[\"']?[ \t]*$",
+            re.M,
+        ),
+        _sure,
+    ),
+    Row(
+        ("key=", "token=", "auth=", "pass=", "pwd=", "sig=", "secret="),
+        re.compile(
+            r"[?&](?:\w{0,20}[_-])?(?:key|api_?key|token|auth|secret|pass|pwd|sig|signature)=(?P<secret>[^&\s\"'`<>#{}$]{8,256})"
+        ),
+        _sure,
+    ),
+    Row(("otpauth://",), re.compile(r"[?&]secret=(?P<secret>[A-Za-z2-7]{16,128})"), _always),
+    Row(
         ("sshpass", "--stdin", "chpasswd", "sudo -s"),
         re.compile(r"sshpass\s+-p\s*(?P<q>[\"']?)(?P<secret>[^\s\"'`$<{][^\"'`$\n ]{3,127})(?P=q)(?=\s)"),
         _password,
@@ -136,7 +186,7 @@ ROWS: Final[tuple[Row, ...]] = (
         re.compile(
             r"(?:echo|printf)\s+(?:-\w+\s+)*(?P<q>[\"']?)(?:[\w.-]{1,32}:)?(?P<secret>[^\s\"'`$<{|:][^\s\"'`$"
             r"|]{3,127})(?P=q)\s*\|\s*"
-            r"[^\n]{0,80}?(?:passwd\b|chpasswd|sudo\s+-S|--password-stdin|--pass-stdin|gpg\b|kinit\b|su\b\s)"
+            r"[^\n]{0,80}?(?:passwd\b|chpasswd|sudo\s+-S|--password-stdin|--pass-stdin|gpg\b|kinit\b|p4\s|su\b\s)"
         ),
         _password,
     ),
@@ -199,10 +249,10 @@ ROWS: Final[tuple[Row, ...]] = (
         _password,
     ),
     Row(
-        ("ipmitool", "snmp", "community", "enable secret", "username"),
+        ("ipmitool", "snmp", "community", "enable secret", "username", "-server"),
         re.compile(
             r"^\s*(?:enable\s+(?:secret|password)|username\s+\S+\s+(?:privilege\s+\d+\s+)?(?:secret|password)"
-            r"|snmp-server\s+community)\s+(?:\d\s+)?(?P<secret>[^\s\"'`<>]{5,128})",
+            r"|snmp-server\s+community|(?:tacacs|radius)-server\s+(?:host\s+\S+\s+)?key)\s+(?:\d\s+)?(?P<secret>[^\s\"'`<>]{5,128})",
             re.M,
         ),
         _likely,
@@ -216,9 +266,13 @@ _WEIGHTS: Final = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 
 _PGPASS = re.compile(r"^(?!#)[^:\n]*:[^:\n]*:[^:\n]*:[^:\n]*:(?P<secret>[^\n]{3,256})$", re.MULTILINE)
 _HTPASSWD = re.compile(r"^(?!#)[^:\n]{1,64}:(?P<secret>[^:\s]{8,256})", re.MULTILINE)
+_CHAP = re.compile(r"^(?!#)\S+[ \t]+\S+[ \t]+[\"']?(?P<secret>[^\s\"']{6,256})", re.MULTILINE)
+_SASL = re.compile(r"^(?!#)\S+[ \t]+[^\s:]+:(?P<secret>\S{4,256})", re.MULTILINE)
 _FILES: Final = (
     (re.compile(r"(?:^|/)\.?pgpass(?:\.conf)?$"), _PGPASS),
-    (re.compile(r"(?:^|/)(?:\.?htpasswd|\.?htdigest|shadow|passwd|chap-secrets|sasl_passwd)[^/]*$"), _HTPASSWD),
+    (re.compile(r"(?:^|/)(?:\.?htpasswd|\.?htdigest|shadow|passwd)[^/]*$"), _HTPASSWD),
+    (re.compile(r"(?:^|/)(?:chap|pap)-secrets[^/]*$"), _CHAP),
+    (re.compile(r"(?:^|/)sasl_passwd[^/]*$"), _SASL),
 )
 
 

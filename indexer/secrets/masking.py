@@ -26,6 +26,7 @@ from indexer.data_layout import secret_rules_cache_directory
 from indexer.errors import OndolError, UserError
 from indexer.secrets import formats, rules
 from indexer.secrets.assignments import named
+from indexer.secrets.columns import FINDERS
 from indexer.secrets.cover import COVER, Span, covered, merged, shortened
 from indexer.secrets.credentials import credentials
 from indexer.secrets.key_blocks import LITERALS, key_blocks
@@ -90,6 +91,8 @@ def find_far(text: str, path: str) -> list[Span]:
         spans += table_cells(text)
     if name.endswith(_YAML) and "Secret" in text:
         spans += secret_data(text)
+    if columns := FINDERS.get(name[name.rfind(".") :]):
+        spans += columns(text)
     return spans
 
 
@@ -98,7 +101,7 @@ def may_show_far(path: str, text: str, part: Span) -> bool:
     name = path.lower()
     if name.endswith(_YAML):
         return "Secret" in text or any(text.find(literal, *part) >= 0 for literal in LITERALS)
-    if name.endswith(_TABLES) and text.find("|", *part) >= 0:
+    if name.endswith(tuple(FINDERS)) or (name.endswith(_TABLES) and text.find("|", *part) >= 0):
         return True
     return any(text.find(literal, *part) >= 0 for literal in LITERALS)
 

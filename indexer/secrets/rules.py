@@ -12,25 +12,31 @@ from functools import lru_cache
 from itertools import pairwise
 
 # Parts of names, in lower case, by which names of secrets are found.
-NAME_STEMS = (
-    *("pass", "pwd", "secret", "token", "key", "auth", "cred", "psk", "passkey"),
-    *("비밀번호", "암호", "비번", "패스워드", "인증키", "비밀키", "개인키"),
+_STEMS = (
+    "pass pw secret token key auth cred psk salt 비밀번호 암호 비번 패스워드 인증키 비밀키 개인키"
+    " パスワード 暗証 秘密鍵 密码 密碼 口令 密钥 密鑰 пароль contrase clave senha kennwort wachtwoord haslo hasło"
+    " heslo jelszo jelszó lösenord losenord salasana şifre sifre"
 )
+NAME_STEMS = tuple(_STEMS.split())
 _PASSWORD_NAME = re.compile(
-    r"passw|passphrase|pwd|passcode|비밀번호|암호|비번|패스워드|^pass$|(?:^|[_.-])psk$"
+    r"passw|passphrase|pwd(?!ata|n$|th|own)|passcode|비밀번호|암호|비번|패스워드|^pass$|(?:^|[_.-])psk$|mot_?de_?passe?$"
+    r"|パスワード|暗証|密码|密碼|口令|пароль|contrase[nñ]a|^(?:la_)?clave$|senha$|kennwort|wachtwoord|has[lł]o$|heslo|jelsz[oó]"
+    r"|l[oö]senord|salasana|[sş]ifre|(?:^|[_.-])pw$|(?:root|user|bind|admin|ldap|db|wifi|login|my|ssh|ftp)_?pw$"
     r"|(?:^|[_.-])(?:db|sql|mysql|pg|redis|smtp|mail|ftp|ssh|http|proxy|root|admin|user|login|my|become|ansible|vault|sudo|su"
     r"|key|cert|git|svn|ldap|bind|wifi|wlan|mongo|rabbit|rabbitmq|amqp|mq|kafka|es|elastic|jmx|ipmi|bmc|snmp|imap|pop3|rpc"
     r"|rpcuser|service|svc|master|replication|repl|backup|enable|radius|nexus|registry|docker|sonar|jenkins|oracle|sa|dba|os"
-    r"|vpn|store|keystore|truststore|trust|database|postgres|email|zip|p12|pfx|pem)[_-]?pass$"
-    r"|[a-z](?:Pass|Pwd)$"
+    r"|vpn|store|keystore|truststore|trust|database|postgres|email|zip|p12|pfx|pem"
+    r"|default|require|sasl|host|guest|remote|web|ap|sta|ssid|wpa|device)[_.-]?pass$"
+    r"|[a-z](?:Pass|Pwd|Pw)$"
 )
 _STRICT_NAME = re.compile(
     r"secret|token|credential|(?:^|[_.-])_?auth$|authori[sz]ation|인증키|비밀키|개인키"
+    r"|密钥|密鑰|秘密鍵|clave_(?:api|secreta|privada|de_api)|(?:auth|logged_?in|nonce|cookie|password|secret|hash)_?salt$"
     r"|(?:api|app|access|account|auth|service|client|consumer|private|priv|signing|sign|encrypt(?:ion)?|crypto|cipher"
     r"|master|shared|storage|admin|root|db|database|jwt|session|bearer|hmac|ssh|deploy|license|licence|subscription"
     r"|webhook|cookie|salt|aes|aes128|aes192|aes256|rsa|ecc|ecdsa|ed25519|des|3des|kms|vault|functions?|host|registration"
     r"|integration|project|write|read|otp|efuse|fuse|boot|unlock|debug|wifi|network|device|firmware|fw|chacha|chacha20|hkdf|mac"
-    r"|secure|attestation|root_of_trust|hmac256|hmac512|wrapping|wrap|symmetric|secretbox)[_.-]?(?:pass)?key"
+    r"|secure|attestation|root_of_trust|hmac256|hmac512|wrapping|wrap|symmetric|secretbox|fernet)[_.-]?(?:pass)?key"
 )
 # A list of bytes with such a name is a key.
 _BYTES_NAME = re.compile(
@@ -54,21 +60,30 @@ _STAND_IN = re.compile(
     r"|undefined|^\w{0,6}(?:password|passwd|secret)\d{0,4}!?$|^test\w{0,4}$|^(?:my|foo|bar)[a-z_-]*\d{0,4}$"
     r"|^(?:user|admin|root)\d*$|^(?:true|false|null|none|nil)\W*$"
     r"|://|process\.env|os\.environ|@[~^]?\d+\.\d|\ba-z|A-Z0-9"
-    r"|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@[\w-]+(?:\.[\w-]+)*$|%[A-Z_]{3,}|/\d{8}/",
+    r"|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}$|^[a-z.]+@[a-z-]+$|%[A-Z_]{3,}%|/\d{8}/",
     re.IGNORECASE,
 )
 # Marks of code inside a value; a long random value may hold them by chance.
-_CODE = re.compile(r"%[0-9.]*l{0,2}[sdxuif]\b|%\.\*s|\\[abfnrtuvx0]|->")
+_CODE = re.compile(r"%(?:0\d|[1-9])?(?:\.\d+)?l{0,2}[sdxuif]\b|%\.\*s|\\[abfnrtuvx0]|->")
 _TECHNICAL = re.compile(
     r"^(?:sha-?\d+\w*|md5|oauth2?\w*|base(?:32|58|64)\w*|utf-?\d+|aes-?\d+\w*|rs\d+|hs\d+|es\d+|ps\d+|ed25519|x509|x25519"
     r"|pkcs\d+\w*|pbkdf2\w*|bcrypt\w*|argon2\w*|scrypt\w*|rsa-?\d*|ecdsa\w*|hmac-?\w*|p-?256|secp\d+\w\d|http[s2]?|ipv[46]"
-    r"|v\d{1,2}(?:\.\d+)*|win32|x86\w*|k8s|s3|ec2|i18n|l10n)$",
+    r"|v\d{1,2}(?:\.\d+)*|win32|x86\w*|k8s|s3|ec2|i18n|l10n|ghsa-[\w-]+|cve-\d+-\d+)$",
     re.IGNORECASE,
 )
 _PART = re.compile(r"[A-Za-z]{1,24}\d{0,4}|v?\d{1,2}")
 _BETWEEN_PARTS = re.compile(r"[_./: -]+")
 # Text without quotes that is code.
 _EXPRESSION = re.compile(r"[:.*~|!+^-]*[A-Za-z_$][\w$]*(?:(?:::|\.|->)[A-Za-z_$]?[\w$]*)*")
+_PATH_PARTS = re.compile(r"(?<![A-Za-z0-9])[A-Z]?[a-z]{3,}\d?(?=[/$.:_-]|$)")
+_CODE_SIGNS = re.compile(r"^-|[=,]|://|^\.{0,2}/[a-z]|\$[@({]|@\{")
+_BRACKETS = re.compile(r"[\s(){}\[\]<>]")
+# Signs within references of documentation and addresses: Class#method, user@host, path?query.
+_REFERENCE = re.compile(
+    r"^\W*[A-Z]?\w*(?:\.\w+)*#[a-z_]\w*$|@[a-z][\w-]*(?:\.|$)|/|\\|\?\w+=|::|^[#.@][A-Za-z-]+\d?$|\*\*|\+\+"
+)
+# Letters that are spelt as digits, as in S3cur3; a dollar before digits.
+_SPELT = re.compile(r"[A-Za-z]\d[a-z]+\d|[a-z]\$\d")
 # Signs that are frequent in passwords and rare between the operands of an expression.
 _SIGNS = re.compile(r"[#!%@^*?~]")
 _SYLLABLES = re.compile(r"[a-z]{4}|[A-Z]{5}")
@@ -91,11 +106,15 @@ def kind_of_name(name: str) -> str | None:
     It is ``password``, ``strict`` or ``bytes``.
     """
     stripped = name.strip("_-. $")
+    if name.startswith("-D") and stripped.isupper():
+        stripped = stripped[1:]  # an option of compilers: -DWIFI_PASS="..."
     lowered = stripped.lower()
     if _ABOUT_NAME.search(lowered):
         return None
     if _PASSWORD_NAME.search(lowered) or _PASSWORD_NAME.search(stripped):
         return "password"
+    if lowered.endswith(("secret", "credentials")):
+        return "password"  # people choose them as they choose passwords
     if _STRICT_NAME.search(lowered):
         return "strict"
     return BYTES if _BYTES_NAME.search(lowered) or _BYTES_NAME.search(stripped) else None
@@ -115,9 +134,45 @@ def is_secret_value(value: str, kind: str, least: int = 16) -> bool:
         digits = sum(character.isdigit() for character in value)
         signs = sum(not character.isalnum() and character not in "_-./: " for character in value)
         letters = len(value) - digits - signs
-        if letters and (digits or signs) and not is_words(value) and not re.search(r"[\s(){}\[\]<>]", value):
+        if letters and (digits or signs) and not is_words(value) and not _BRACKETS.search(value):
+            return True
+        if digits and not re.search(r"\s", value) and _is_mixed(value) and looks_random(value, 8):
             return True
     return looks_random(value, least)
+
+
+def is_sure_secret(value: str, kind: str) -> bool:
+    """Whether a value that only stands near a name of this kind is a secret."""
+    if not is_secret_value(value, kind) and not is_secret_value(value, "password"):
+        return False
+    numbers = len(_DIGITS.findall(value))
+    if len(value) < 8 or not numbers or _BRACKETS.search(value) or _CODE_SIGNS.search(value.rstrip("=")):
+        return False
+    several = numbers > 1 or (len(value) >= 28 and _is_mixed(value))
+    if several and looks_random(value, 20 if kind == "password" else 16) and len(_PATH_PARTS.findall(value)) < 2:
+        return True
+    if _REFERENCE.search(value):
+        return False
+    return _is_mixed(value) and bool(_SIGNS.search(value) or _SPELT.search(value) or _is_no_word(value))
+
+
+def is_long_key(value: str) -> bool:
+    """Whether a quoted value whose name is only ``key`` is one: long, and random in all its parts."""
+    return 32 <= len(value) <= 128 and _is_no_name(value) and _is_mixed(value) and is_sure_secret(value, "strict")
+
+
+def is_unquoted_sure(value: str) -> bool:
+    """Whether text without quotes that may be a secret is none of the code around it."""
+    return not _EXPRESSION.fullmatch(value) or _is_no_name(value) or bool(_SPELT.search(value))
+
+
+def _is_mixed(value: str) -> bool:
+    return value.lower() != value and value.upper() != value
+
+
+def _is_no_word(value: str) -> bool:
+    """Whether short text is no identifier: its classes change often."""
+    return len(_DIGITS.findall(value)) >= 2 and not _SYLLABLES.search(value) and not is_words(value)
 
 
 def is_key_digits(number: str, kind: str) -> bool:
@@ -170,7 +225,7 @@ def _is_by_chance(word: str, value: str) -> bool:
     About one random value of 40 characters in 10,000 holds one of the short words in some case.
     """
     if not word.isalpha():
-        return False
+        return len(word) <= 4 and len(value) >= 32 and looks_random(value.replace(word, "", 1), 24)
     if len(word) >= 8:
         return len(_CLASS.findall(word)) > len(word) / 2
     tail = word[1:]
@@ -187,6 +242,8 @@ def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:
     digits = sum(c.isdigit() for c in value)
     sure = (attached and (kind == "password" or digits >= 2)) or _is_no_name(value)
     if attached and kind == "password" and len(value) >= 8 and _SIGNS.search(value) and is_secret_value(value, kind):
+        return True
+    if kind == "password" and digits >= 2 and re.search(r"\w[#!@$]", value) and is_sure_secret(value.title(), kind):
         return True
     if "**" in value or (_EXPRESSION.fullmatch(value) and not sure):
         return False

@@ -1,15 +1,13 @@
-"""Finds values whose meaning stands in another line: columns of tables, and the data of Kubernetes' secrets."""
+"""Finds values whose meaning stands in another line: columns of Markdown tables, data of Kubernetes' secrets."""
 
 import re
 from itertools import pairwise
 from typing import Final
 
 from indexer.secrets import rules
+from indexer.secrets.columns import HEAD, is_cell_secret
 from indexer.secrets.cover import Span
 
-_HEAD: Final = re.compile(
-    r"passw|passphrase|pwd|비밀번호|암호|비번|패스워드|secret|token|api[ _-]?key|access[ _-]?key", re.IGNORECASE
-)
 _RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}[-: \t]*\|[-:| \t]*$", re.MULTILINE)
 _ROWS: Final = 400
 _SECRET = re.compile(r"^[ \t]*[\"']?kind[\"']?:[ \t]*[\"']?(?:Sealed)?Secret\b", re.MULTILINE)
@@ -28,9 +26,9 @@ def table_cells(text: str) -> list[Span]:
     spans: list[Span] = []
     for rule in _RULE.finditer(text):
         head = text.rfind("\n", 0, max(rule.start() - 1, 0)) + 1, max(rule.start() - 1, 0)
-        if not _HEAD.search(text, *head):
+        if not HEAD.search(text, *head):
             continue
-        columns = [number for number, cell in enumerate(_cells(text, *head)) if _HEAD.search(text[slice(*cell)])]
+        columns = [number for number, cell in enumerate(_cells(text, *head)) if HEAD.search(text[slice(*cell)])]
         line: Span | None = rule.span()
         for _ in range(_ROWS):
             line = _next_line(text, line[1]) if line else None
@@ -38,13 +36,9 @@ def table_cells(text: str) -> list[Span]:
                 break
             cells = _cells(text, *line)
             for number in columns:
-                if number < len(cells) and _is_cell_secret(text[slice(*cells[number])]):
+                if number < len(cells) and is_cell_secret(text[slice(*cells[number])]):
                     spans.append(cells[number])
     return spans
-
-
-def _is_cell_secret(value: str) -> bool:
-    return rules.is_secret_value(value, "password", 12)
 
 
 def _cells(text: str, start: int, end: int) -> list[Span]:

@@ -9,23 +9,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.support.planted_secrets import ALNUM, B64, DIGITS, HEX, LOWER, TOKENS, UPPER, _b64, _of, _password, key_block
+from tests.support.planted_by_people import CHOSEN_DOCUMENTS
+from tests.support.planted_elsewhere import OTHER_DOCUMENTS
+from tests.support.planted_secrets import ALNUM, B64, DIGITS, TOKENS, _b64, _of, _password, key_block
+from tests.support.secret_makers import alnum, hex_digits, key_bytes
 
 Maker = Callable[[random.Random], str]
-
-
-def _hex(size: int) -> Maker:
-    def make(rng: random.Random) -> str:
-        while True:
-            value = _of(rng, HEX, size)
-            if len(set(value)) > 8 and any(map(str.isdigit, value)) and any(map(str.isalpha, value)):
-                return value
-
-    return make
-
-
-def _bytes(count: int, form: str = "0x{:02x}", joint: str = ", ") -> Maker:
-    return lambda rng: joint.join(form.format(byte) for byte in rng.randbytes(count))
 
 
 def _bcrypt(rng: random.Random) -> str:
@@ -43,47 +32,43 @@ def resident(rng: random.Random, joint: str = "-") -> str:
     return f"{front[:6]}{joint}{front[6:]}{(11 - total % 11) % 10}"
 
 
-def _alnum(size: int) -> Maker:
-    return lambda rng: _of(rng, UPPER, 1) + _of(rng, ALNUM, size - 3) + _of(rng, DIGITS, 1) + _of(rng, LOWER, 1)
-
-
 def _b64text(rng: random.Random) -> str:
     return base64.b64encode(_password(rng).encode()).decode()
 
 
 DOCUMENTS: tuple[tuple[str, str, str, Maker], ...] = (
-    ("c header", "src/config.h", '#ifndef CONFIG_H\n#define API_KEY "%s"\n#define PORT 80\n#endif\n', _alnum(32)),
+    ("c header", "src/config.h", '#ifndef CONFIG_H\n#define API_KEY "%s"\n#define PORT 80\n#endif\n', alnum(32)),
     ("c header", "src/wifi.h", '#define WIFI_PASSWORD   "%s"\n', _password),
-    ("c header", "src/keys.h", "#define AES_KEY 0x%s\n", _hex(32)),
+    ("c header", "src/keys.h", "#define AES_KEY 0x%s\n", hex_digits(32)),
     ("c constant", "src/a.c", 'static const char kDbPassword[] = "%s";\n', _password),
-    ("c constant", "src/a.cpp", 'constexpr std::string_view api_key{"%s"};\n', _alnum(32)),
-    ("verilog define", "rtl/otp.svh", "`define OTP_PASSWORD 64'h%s\n", _hex(16)),
+    ("c constant", "src/a.cpp", 'constexpr std::string_view api_key{"%s"};\n', alnum(32)),
+    ("verilog define", "rtl/otp.svh", "`define OTP_PASSWORD 64'h%s\n", hex_digits(16)),
     ("verilog define", "rtl/otp.svh", '`define UNLOCK_PASSWORD "%s"\n', _password),
     (
         "verilog parameter",
         "rtl/aes.sv",
         "module m;\n  localparam logic [127:0] AES_KEY = 128'h%s;\nendmodule\n",
-        _hex(32),
+        hex_digits(32),
     ),
-    ("verilog parameter", "rtl/aes.sv", "  parameter bit [255:0] HMAC_KEY = 256'h%s,\n", _hex(64)),
-    ("vhdl constant", "rtl/aes.vhd", 'constant AES_KEY : std_logic_vector(127 downto 0) := x"%s";\n', _hex(32)),
-    ("byte array", "src/key.c", "static const uint8_t key[16] = {%s};\n", _bytes(16)),
-    ("byte array", "src/key.c", "const unsigned char aes_key[] = {\n    %s\n};\n", _bytes(32)),
-    ("byte array", "src/Key.java", "byte[] secretKey = new byte[] { %s };\n", _bytes(16, "(byte) 0x{:02x}")),
-    ("byte array", "src/key.rs", "const ENCRYPTION_KEY: [u8; 16] = [%s];\n", _bytes(16)),
-    ("byte array", "src/key.go", "var hmacKey = []byte{%s}\n", _bytes(32)),
-    ("byte array", "src/key.py", "MASTER_KEY = bytes([%s])\n", _bytes(16)),
-    ("byte string", "src/key.py", 'SECRET_KEY = b"%s"\n', _bytes(16, "\\x{:02x}", "")),
-    ("fromhex", "src/key.py", 'AES_KEY = bytes.fromhex("%s")\n', _hex(32)),
-    ("fromhex", "src/key.py", 'signing_key = binascii.unhexlify(b"%s")\n', _hex(64)),
-    ("fromhex", "src/key.js", 'const encryptionKey = Buffer.from("%s", "hex");\n', _hex(64)),
-    ("fromhex", "src/key.rs", 'let private_key = hex!("%s");\n', _hex(64)),
+    ("verilog parameter", "rtl/aes.sv", "  parameter bit [255:0] HMAC_KEY = 256'h%s,\n", hex_digits(64)),
+    ("vhdl constant", "rtl/aes.vhd", 'constant AES_KEY : std_logic_vector(127 downto 0) := x"%s";\n', hex_digits(32)),
+    ("byte array", "src/key.c", "static const uint8_t key[16] = {%s};\n", key_bytes(16)),
+    ("byte array", "src/key.c", "const unsigned char aes_key[] = {\n    %s\n};\n", key_bytes(32)),
+    ("byte array", "src/Key.java", "byte[] secretKey = new byte[] { %s };\n", key_bytes(16, "(byte) 0x{:02x}")),
+    ("byte array", "src/key.rs", "const ENCRYPTION_KEY: [u8; 16] = [%s];\n", key_bytes(16)),
+    ("byte array", "src/key.go", "var hmacKey = []byte{%s}\n", key_bytes(32)),
+    ("byte array", "src/key.py", "MASTER_KEY = bytes([%s])\n", key_bytes(16)),
+    ("byte string", "src/key.py", 'SECRET_KEY = b"%s"\n', key_bytes(16, "\\x{:02x}", "")),
+    ("fromhex", "src/key.py", 'AES_KEY = bytes.fromhex("%s")\n', hex_digits(32)),
+    ("fromhex", "src/key.py", 'signing_key = binascii.unhexlify(b"%s")\n', hex_digits(64)),
+    ("fromhex", "src/key.js", 'const encryptionKey = Buffer.from("%s", "hex");\n', hex_digits(64)),
+    ("fromhex", "src/key.rs", 'let private_key = hex!("%s");\n', hex_digits(64)),
     ("ansible", "group_vars/all.yml", "ansible_user: deploy\nansible_become_pass: %s\n", _password),
     ("ansible", "inventory/hosts.ini", "[db]\ndb1 ansible_host=10.0.0.3 ansible_ssh_pass=%s\n", _password),
     ("ansible", "roles/db/vars/main.yml", "mysql_root_password: '%s'\n", _password),
     ("yaml next line", "config/app.yml", "db:\n  password:\n    %s\n  host: db\n", _password),
-    ("yaml next line", "config/app.yml", "smtp:\n  secret:\n    '%s'\n", _alnum(24)),
-    ("yaml block", "config/app.yaml", "api_key: >-\n  %s\nname: x\n", _alnum(32)),
+    ("yaml next line", "config/app.yml", "smtp:\n  secret:\n    '%s'\n", alnum(24)),
+    ("yaml block", "config/app.yaml", "api_key: >-\n  %s\nname: x\n", alnum(32)),
     ("yaml block", "config/app.yaml", "private_key: |\n  %s\nname: x\n", lambda r: _b64(r, 45)),
     ("yaml list", "config/app.yaml", "passwords:\n  - %s\n", _password),
     ("yaml anchor", "config/app.yaml", "base: &b\n  password: &pw %s\n", _password),
@@ -101,25 +86,25 @@ DOCUMENTS: tuple[tuple[str, str, str, Maker], ...] = (
         _password,
     ),
     ("kubernetes env", "k8s/deploy.yaml", 'env:\n  - name: DB_PASSWORD\n    value: "%s"\n', _password),
-    ("kubernetes env", "k8s/deploy.yaml", "env:\n  - name: API_TOKEN\n    value: %s\n", _alnum(32)),
+    ("kubernetes env", "k8s/deploy.yaml", "env:\n  - name: API_TOKEN\n    value: %s\n", alnum(32)),
     ("ecs environment", "task.json", '{"environment": [{"name": "DB_PASSWORD", "value": "%s"}]}\n', _password),
     ("terraform", "main.tf", 'variable "db_password" {\n  type    = string\n  default = "%s"\n}\n', _password),
     ("terraform", "main.tf", 'resource "x" "y" {\n  master_password = "%s"\n}\n', _password),
-    ("terraform", "prod.tfvars", 'api_token = "%s"\n', _alnum(32)),
+    ("terraform", "prod.tfvars", 'api_token = "%s"\n', alnum(32)),
     ("cloudformation", "stack.yaml", "Parameters:\n  DBPassword:\n    Type: String\n    Default: %s\n", _password),
     ("compose", "docker-compose.yml", "services:\n  db:\n    environment:\n      - POSTGRES_PASSWORD=%s\n", _password),
     ("compose", "docker-compose.yml", "    environment:\n      MYSQL_ROOT_PASSWORD: %s\n", _password),
     ("dockerfile", "Dockerfile", "FROM x\nENV DB_PASSWORD %s\n", _password),
-    ("dockerfile", "docker/Dockerfile.prod", "ARG NPM_TOKEN=%s\n", _alnum(36)),
+    ("dockerfile", "docker/Dockerfile.prod", "ARG NPM_TOKEN=%s\n", alnum(36)),
     ("ini", "app.ini", "[db]\nuser = a\npasswd = %s\n", _password),
     ("properties", "app.properties", "spring.datasource.password=%s\n", _password),
-    ("dotenv", ".env.local", "SECRET_KEY_BASE=%s\n", _hex(64)),
+    ("dotenv", ".env.local", "SECRET_KEY_BASE=%s\n", hex_digits(64)),
     ("netrc", "home/.netrc", "machine git.internal login ci password %s\n", _password),
     ("pgpass", "home/.pgpass", "db.internal:5432:app:app:%s\n", _password),
-    ("npmrc", ".npmrc", "//npm.internal/:_authToken=%s\n", _alnum(36)),
+    ("npmrc", ".npmrc", "//npm.internal/:_authToken=%s\n", alnum(36)),
     ("npmrc", ".npmrc", "_auth = %s\n", lambda r: _b64(r, 24)),
     ("pypirc", ".pypirc", "[internal]\nusername: ci\npassword: %s\n", _password),
-    ("git credentials", "git-credentials", "https://ci:%s@git.internal\n", _alnum(20)),
+    ("git credentials", "git-credentials", "https://ci:%s@git.internal\n", alnum(20)),
     ("sql", "init.sql", "CREATE USER app IDENTIFIED BY '%s';\n", _password),
     ("sql", "init.sql", "CREATE ROLE app WITH LOGIN PASSWORD '%s';\n", _password),
     ("sql", "init.sql", "ALTER LOGIN app WITH PASSWORD = '%s';\n", _password),
@@ -127,13 +112,13 @@ DOCUMENTS: tuple[tuple[str, str, str, Maker], ...] = (
     ("sql", "src/db.py", "cur.execute(\"ALTER USER app WITH ENCRYPTED PASSWORD '%s'\")\n", _password),
     ("curl user", "run.sh", "curl -fsS -u deploy:%s https://x/y\n", _password),
     ("curl user", "README.md", "    curl --user 'ci:%s' https://x/y\n", _password),
-    ("curl header", "run.sh", 'curl -H "X-Api-Key: %s" https://x/\n', _hex(40)),
-    ("curl header", "run.sh", "curl -H 'PRIVATE-TOKEN: %s' https://x/\n", _alnum(24)),
+    ("curl header", "run.sh", 'curl -H "X-Api-Key: %s" https://x/\n', hex_digits(40)),
+    ("curl header", "run.sh", "curl -H 'PRIVATE-TOKEN: %s' https://x/\n", alnum(24)),
     ("mysql option", "run.sh", "mysql -h db -u root -p%s app < dump.sql\n", _password),
     ("sshpass", "run.sh", "sshpass -p '%s' ssh root@h\n", _password),
     ("shell option", "run.sh", "deploy --host x --password %s --force\n", _password),
-    ("shell option", "Makefile", "\tcli --api-key=%s push\n", _alnum(32)),
-    ("shell option", "run.py", 'subprocess.run(["cli", "--token", "%s"])\n', _alnum(32)),
+    ("shell option", "Makefile", "\tcli --api-key=%s push\n", alnum(32)),
+    ("shell option", "run.py", 'subprocess.run(["cli", "--token", "%s"])\n', alnum(32)),
     ("shell variable", "Makefile", "\tPGPASSWORD=%s psql -h db\n", _password),
     ("shell pipe", "run.sh", "echo '%s' | docker login -u ci --password-stdin\n", _password),
     ("openssl pass", "run.sh", "openssl rsa -in k.pem -passin pass:%s\n", _password),
@@ -150,9 +135,9 @@ DOCUMENTS: tuple[tuple[str, str, str, Maker], ...] = (
         '<add name="x" connectionString="Data Source=d;User ID=a;Pwd=%s;Pooling=true" />\n',
         _password,
     ),
-    ("connection url", "settings.py", 'URL = "mongodb+srv://app:%s@cluster0.x.net/app"\n', _alnum(16)),
-    ("connection url", "a.go", 'dsn := "redis://:%s@cache:6379/0"\n', _alnum(16)),
-    ("bearer", "api.http", "GET https://x/y\nAuthorization: Bearer %s\n", _alnum(40)),
+    ("connection url", "settings.py", 'URL = "mongodb+srv://app:%s@cluster0.x.net/app"\n', alnum(16)),
+    ("connection url", "a.go", 'dsn := "redis://:%s@cache:6379/0"\n', alnum(16)),
+    ("bearer", "api.http", "GET https://x/y\nAuthorization: Bearer %s\n", alnum(40)),
     (
         "basic",
         "api.http",
@@ -165,24 +150,24 @@ DOCUMENTS: tuple[tuple[str, str, str, Maker], ...] = (
     ("markdown table", "docs/access.md", "| 서버 | 비밀번호 |\n|:--|--:|\n| db1 | x |\n| db2 | `%s` |\n", _password),
     ("spring xml", "beans.xml", '<property name="password" value="%s"/>\n', _password),
     ("spring xml", "beans.xml", '<property name="password">\n  <value>%s</value>\n</property>\n', _password),
-    ("web.config", "web.config", '<add key="ApiKey" value="%s" />\n', _alnum(32)),
+    ("web.config", "web.config", '<add key="ApiKey" value="%s" />\n', alnum(32)),
     ("maven settings", "settings.xml", "<server><id>x</id><password>%s</password></server>\n", _password),
-    ("android strings", "strings.xml", '<string name="maps_api_key">%s</string>\n', _alnum(39)),
-    ("plist", "a.plist", "<key>ApiKey</key>\n<string>%s</string>\n", _alnum(32)),
+    ("android strings", "strings.xml", '<string name="maps_api_key">%s</string>\n', alnum(39)),
+    ("plist", "a.plist", "<key>ApiKey</key>\n<string>%s</string>\n", alnum(32)),
     ("appsettings", "appsettings.json", '{"Smtp": {"Password": "%s"}}\n', _password),
-    ("go", "a.go", 'const apiKey string = "%s"\n', _alnum(32)),
-    ("rust", "a.rs", 'const API_TOKEN: &\'static str = "%s";\n', _alnum(32)),
+    ("go", "a.go", 'const apiKey string = "%s"\n', alnum(32)),
+    ("rust", "a.rs", 'const API_TOKEN: &\'static str = "%s";\n', alnum(32)),
     ("rust", "a.rs", 'let password = String::from("%s");\n', _password),
     ("kotlin", "a.kt", 'val dbPassword: String = "%s"\n', _password),
-    ("swift", "a.swift", 'let apiKey: String = "%s"\n', _alnum(32)),
+    ("swift", "a.swift", 'let apiKey: String = "%s"\n', alnum(32)),
     ("php", "a.php", "define('DB_PASSWORD', '%s');\n", _password),
     ("php", "a.php", "'password' => '%s',\n", _password),
     ("perl", "a.pl", "my $password = '%s';\n", _password),
     ("tcl", "a.tcl", 'set db_password "%s"\n', _password),
-    ("lisp", "a.el", '(setq my-api-key "%s")\n', _alnum(32)),
-    ("powershell", "a.ps1", '$env:API_TOKEN = "%s"\n', _alnum(32)),
+    ("lisp", "a.el", '(setq my-api-key "%s")\n', alnum(32)),
+    ("powershell", "a.ps1", '$env:API_TOKEN = "%s"\n', alnum(32)),
     ("batch", "a.bat", "set DB_PASSWORD=%s\n", _password),
-    ("string list", "a.py", 'API_KEYS = ["%s"]\n', _alnum(32)),
+    ("string list", "a.py", 'API_KEYS = ["%s"]\n', alnum(32)),
     ("dict subscript", "a.py", 'os.environ["DB_PASSWORD"] = "%s"\n', _password),
     ("korean name", "a.py", '비밀번호 = "%s"\n', _password),
     ("resident number", "people.csv", "이름,번호\n홍길동,%s\n", resident),
@@ -250,7 +235,7 @@ class Plant:
 def planted(rng: random.Random) -> list[Plant]:
     """One document for each row, each kind of key in two of its ways, and each token of a service."""
     plants = []
-    for number, (kind, path, template, make) in enumerate(DOCUMENTS):
+    for number, (kind, path, template, make) in enumerate((*DOCUMENTS, *OTHER_DOCUMENTS, *CHOSEN_DOCUMENTS)):
         value = make(rng)
         plants.append(Plant(kind, f"d{number}/{path}", template % value, (value,)))
     for number, title in enumerate(KEY_KINDS):

@@ -299,7 +299,9 @@ def test_masking_after_each_key_equals_masking_the_whole_document(rng: random.Ra
 
 
 def test_of_processes_that_start_together_one_compiles_the_rules(tmp_path: Path) -> None:
-    code = "import resource; from indexer.secrets import masking; masking.prepare(); print(resource.getrusage(0).ru_utime)"
+    code = (
+        "import resource; from indexer.secrets import masking; masking.prepare(); print(resource.getrusage(0).ru_utime)"
+    )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     started = [
         subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
