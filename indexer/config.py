@@ -240,7 +240,7 @@ def _like(key: str) -> str:
     """The setting of the same table whose name is almost ``key``, or nothing."""
     table, _, name = key.rpartition(".")
     names = {field.rpartition(".")[2]: field for field in _FIELDS if field.rpartition(".")[0] == table}
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
     return names[found[0]] if found else ""
 
 

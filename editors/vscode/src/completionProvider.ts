@@ -23,6 +23,7 @@ export const ACCEPTED_COMMAND = 'ondol.internal.accepted';
 /** The context key that is set while a suggestion of this provider may be visible. The key bindings use it. */
 const SUGGESTION_CONTEXT = 'ondol.suggestionVisible';
 const DISMISSED_COMMAND = 'ondol.dismissed';
+const DISMISSED_KEPT = 10;
 
 const sameDocument = (editor: vscode.TextEditor | undefined, offer: Offer): boolean =>
   editor?.document === offer.document;
@@ -78,6 +79,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
   readonly onDidChangeActivity = this.activity.event;
   private currentOffer: Offer | undefined;
   private lastReported = '';
+  private readonly dismissed: string[] = [];
   private again: { uri: string; version: number } | undefined;
   private readonly subscriptions: vscode.Disposable;
 
@@ -117,10 +119,23 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
     }
   }
 
+  /** The texts that the user dismissed in this window, the newest first. They are kept in memory only. */
+  get recentlyDismissed(): readonly string[] {
+    return this.dismissed;
+  }
+
   /** Hides the visible suggestion and reports that the user refused it. */
   async dismiss(): Promise<void> {
     const offer = this.offer;
     const first = offer?.candidates[0];
+    if (first !== undefined) {
+      const text = first.item.insertText as string;
+      this.dismissed.splice(
+        0,
+        DISMISSED_KEPT,
+        ...[text, ...this.dismissed.filter((one) => one !== text)].slice(0, DISMISSED_KEPT),
+      );
+    }
     this.offer = undefined;
     await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
     const id = first === undefined ? undefined : idOf(first.item);

@@ -14,6 +14,7 @@ import type { Connection } from './types';
 
 const t = vscode.l10n.t;
 const WORKSPACE_OFF = 'ondol.workspaceOff';
+const SNOOZE_MS = 10 * 60 * 1000;
 
 /** The state of the extension in one window. */
 export class Controller implements ServerHost, ProviderHost, NextEditHost, vscode.Disposable {
@@ -24,6 +25,7 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
   onLateAnswer: (uri: string) => void = () => {};
   private readonly editCounts = { offered: 0, accepted: 0 };
   private restartKey = '';
+  private snooze: NodeJS.Timeout | undefined;
   private cachedSettings: Settings | undefined;
   private readonly item: vscode.StatusBarItem;
   private readonly subscriptions: vscode.Disposable[] = [];
@@ -46,6 +48,7 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
   }
 
   dispose(): void {
+    clearTimeout(this.snooze);
     vscode.Disposable.from(...this.subscriptions).dispose();
   }
 
@@ -80,6 +83,27 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
     return this.context.workspaceState.get(WORKSPACE_OFF, false);
   }
 
+  /** Whether suggestions pause in this window. */
+  get isSnoozed(): boolean {
+    return this.snooze !== undefined;
+  }
+
+  /** Pauses suggestions in this window for ten minutes, or ends the pause. */
+  toggleSnooze(): void {
+    const end = () => {
+      clearTimeout(this.snooze);
+      this.snooze = undefined;
+      this.refresh();
+    };
+    if (this.isSnoozed) {
+      end();
+    } else {
+      this.snooze = setTimeout(end, SNOOZE_MS);
+      void vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
+      this.refresh();
+    }
+  }
+
   /** Why nothing is suggested in `document`, or in the whole window if it is undefined. */
   offReason(document: vscode.TextDocument | undefined): OffReason | undefined {
     const settings = this.settings();
@@ -87,6 +111,7 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
       trusted: vscode.workspace.isTrusted,
       enabled: settings.enabled,
       workspaceOff: this.workspaceOff,
+      snoozed: this.isSnoozed,
       disabledLanguages: settings.disabledLanguages,
       languageId: document?.languageId,
       scheme: document?.uri.scheme,
@@ -110,6 +135,7 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
       trusted: vscode.workspace.isTrusted,
       enabled: this.settings().enabled,
       workspaceOff: this.workspaceOff,
+      snoozed: false, // the server goes on, so that nothing has to start again
       disabledLanguages: [],
       languageId: undefined,
       scheme: undefined,

@@ -1,13 +1,15 @@
 // Decides whether Ondol suggests in a document, from the settings for everything, the workspace and the language. Pure.
 
 /** Why nothing is suggested. */
-export type OffReason = 'everywhere' | 'workspace' | 'language' | 'document' | 'untrusted' | 'server' | 'editor';
+export type OffReason =
+  'everywhere' | 'snooze' | 'workspace' | 'language' | 'document' | 'untrusted' | 'server' | 'editor';
 
 /** Everything that the decision depends on. */
 export interface EnablementContext {
   trusted: boolean;
   enabled: boolean;
   workspaceOff: boolean;
+  snoozed: boolean;
   disabledLanguages: readonly string[];
   languageId: string | undefined;
   scheme: string | undefined;
@@ -26,6 +28,9 @@ export function offReason(context: EnablementContext): OffReason | undefined {
   }
   if (context.workspaceOff) {
     return 'workspace';
+  }
+  if (context.snoozed) {
+    return 'snooze';
   }
   if (context.scheme !== undefined && !SCHEMES.includes(context.scheme)) {
     return 'document';

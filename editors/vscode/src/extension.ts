@@ -2,7 +2,7 @@
 // this module at every start, so it imports nothing heavy; the language client is loaded with the first server.
 import * as vscode from 'vscode';
 import { Controller } from './controller';
-import { showMenu } from './menu';
+import { showDismissed, showMenu } from './menu';
 import { CompletionProvider } from './completionProvider';
 import { NextEdits } from './nextEdit';
 import { repeatEdit } from './repeatEdit';
@@ -98,7 +98,9 @@ export function activate(context: vscode.ExtensionContext): void {
       withServer(current, (connection) =>
         connection.request('workspace/executeCommand', { command: 'ondol.index', arguments: [] }),
       ),
+    'ondol.snooze': () => current.toggleSnooze(),
     'ondol.dismiss': () => provider.dismiss(),
+    'ondol.recentlyDismissed': () => showDismissed(provider.recentlyDismissed),
     'ondol.nextEdit': () => nextEdits.act(),
     'ondol.dismissNextEdit': () => nextEdits.dismiss(),
     'ondol.repeatEdit': () => repeatHere(current),

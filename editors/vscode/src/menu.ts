@@ -32,6 +32,11 @@ function entries(controller: Controller): Entry[] {
     iconPath: new vscode.ThemeIcon('root-folder'),
     run: 'ondol.toggleWorkspace',
   });
+  list.push({
+    label: controller.isSnoozed ? t('End the snooze') : t('Snooze for ten minutes'),
+    iconPath: new vscode.ThemeIcon('bell-slash'),
+    run: 'ondol.snooze',
+  });
   list.push(
     separator(t('Suggestions')),
     {
@@ -44,6 +49,7 @@ function entries(controller: Controller): Entry[] {
       iconPath: new vscode.ThemeIcon('edit-session'),
       run: 'ondol.repeatEdit',
     },
+    { label: t('Recently dismissed'), iconPath: new vscode.ThemeIcon('history'), run: 'ondol.recentlyDismissed' },
     { label: t('Explain the last suggestion'), iconPath: new vscode.ThemeIcon('question'), run: 'ondol.explain' },
     separator(t('Index and server')),
     { label: t('Index now'), iconPath: new vscode.ThemeIcon('sync'), run: 'ondol.index' },
@@ -62,5 +68,22 @@ export async function showMenu(controller: Controller): Promise<void> {
   const choice = await vscode.window.showQuickPick(entries(controller), { placeHolder: controller.sentence });
   if (choice?.run !== undefined) {
     await vscode.commands.executeCommand(choice.run);
+  }
+}
+
+/** Lists the texts that were dismissed in this window; the chosen one is inserted at the cursor. */
+export async function showDismissed(texts: readonly string[]): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
+  if (texts.length === 0 || editor === undefined) {
+    void vscode.window.showInformationMessage(t('Ondol: no suggestion was dismissed in this window yet.'));
+    return;
+  }
+  const picks = texts.map((text) => {
+    const [first = '', ...more] = text.trim().split('\n');
+    return { label: first, ...(more.length > 0 ? { description: t('{0} more lines', more.length) } : {}), text };
+  });
+  const choice = await vscode.window.showQuickPick(picks, { placeHolder: t('Insert a dismissed suggestion') });
+  if (choice !== undefined) {
+    await editor.edit((edit) => edit.insert(editor.selection.active, choice.text));
   }
 }

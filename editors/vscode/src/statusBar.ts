@@ -17,6 +17,8 @@ function offSentence(reason: OffReason, language: string, t: Translate): string 
   switch (reason) {
     case 'everywhere':
       return t('Ondol is switched off.');
+    case 'snooze':
+      return t('Ondol is snoozed: it suggests nothing for up to ten minutes.');
     case 'workspace':
       return t('Ondol is switched off in this workspace.');
     case 'language':

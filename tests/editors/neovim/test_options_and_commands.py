@@ -141,6 +141,7 @@ def test_commands(edit, log):
 
     assert complete("Ondol ") == [
         "disable",
+        "dismissed",
         "doctor",
         "enable",
         "explain",
@@ -148,6 +149,7 @@ def test_commands(edit, log):
         "log",
         "repeat",
         "restart",
+        "snooze",
         "status",
         "toggle",
     ]
@@ -267,3 +269,37 @@ def test_setup_again(edit, log, home):
     editor.see(TWO_LINES)
     editor.keys("<C-y>")
     assert editor.lines()[1:] == ["def add(a, b):", "    return a + b"]
+
+
+def test_a_snooze_pauses_and_ends(edit):
+    editor = edit()
+    editor.keys("odef add(")
+    editor.see(TWO_LINES)
+    editor.keys("<Esc>u")
+    editor.rpc.command("Ondol snooze")
+    editor.rpc.command("Ondol status")
+    assert "snoozed (:Ondol snooze ends it)" in "\n".join(editor.lines())
+    editor.keys("q")
+    editor.rpc.command("Ondol snooze")
+    editor.keys("odef add(")
+    editor.see(TWO_LINES)
+    editor.keys("<Esc>u")
+    editor.rpc.command("Ondol snooze 0.002")
+    wait(lambda: editor.lua("return (require('ondol.scope').wanted(0))"), "the end of the snooze")
+    editor.rpc.command("Ondol snooze never")
+    assert any("takes minutes" in message for message in editor.messages())
+
+
+def test_a_dismissed_text_can_be_inserted_later(edit):
+    editor = edit("keys = { dismiss = '<C-e>' }")
+    editor.rpc.command("Ondol dismissed")
+    assert any("no suggestion was dismissed yet" in message for message in editor.messages())
+    editor.keys("odef add(")
+    editor.see(TWO_LINES)
+    editor.keys("<C-e><Esc>")
+    editor.lua(
+        "vim.ui.select = function(items, options, done) vim.g.offered = options.format_item(items[1]) done(items[1]) end"
+    )
+    editor.rpc.command("Ondol dismissed")
+    wait(lambda: any("return a + b" in line for line in editor.lines()), "the inserted text", editor.lines)
+    assert editor.lua("return vim.g.offered").endswith(" …")

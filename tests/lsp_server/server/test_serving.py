@@ -399,6 +399,17 @@ def test_settings_of_the_editor_are_taken_and_changed(tmp_path: Path) -> None:
         assert len(client.of("window/showMessage")) == 1
 
 
+def test_a_wrong_setting_of_the_editor_is_told_with_what_is_right_and_what_is_used(tmp_path: Path) -> None:
+    with double(tmp_path) as client:
+        started(client, options={"precision": 7, "maxLines": "many", "presision": 0.5})
+        client.open(URI, "def add(")
+        assert client.complete(URI, 0, 8)
+        told = " ".join(note["message"] for note in client.of("window/showMessage"))
+    assert "precision must lie between 0 and 1, not 7; 0.66 is used." in told
+    assert 'max_lines must be a whole number, not "many"; 12 is used.' in told
+    assert "presision is not a setting; it is ignored. Is precision meant?" in told
+
+
 def test_the_completion_list_offers_the_same_text_where_it_is_wanted(tmp_path: Path) -> None:
     with double(tmp_path) as client:
         capabilities = client.initialize(options={"completionFallback": True})["capabilities"]

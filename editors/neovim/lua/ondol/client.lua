@@ -376,6 +376,19 @@ function M.switch(which, on, filetype)
   return now, what
 end
 
+--- Pauses suggestions everywhere, or ends the pause.
+---@param minutes number
+---@return boolean whether suggestions pause now
+function M.snooze(minutes)
+  local function changed()
+    M.update_all_buffers()
+    announce_change()
+  end
+  local now = scope.snooze(minutes, changed)
+  changed()
+  return now
+end
+
 --- Whether setup() was called.
 ---@return boolean
 function M.running()

@@ -47,6 +47,35 @@ local function explain()
   end)
 end
 
+local function snooze(words)
+  local minutes = tonumber(words[1] or 10)
+  if not minutes or minutes <= 0 or minutes > 600 then
+    return log.notify(':Ondol snooze takes minutes from 1 to 600', vim.log.levels.WARN)
+  end
+  local now = client.snooze(minutes)
+  log.notify(
+    now and ('no suggestions for %g minutes; `:Ondol snooze` ends it'):format(minutes) or 'suggestions are back'
+  )
+end
+
+--- Lists the texts that were dismissed; the chosen one is inserted at the cursor.
+local function dismissed()
+  if #reports.recent == 0 then
+    return log.notify('no suggestion was dismissed yet')
+  end
+  local options = {
+    prompt = 'Insert a dismissed suggestion:',
+    format_item = function(text)
+      return (vim.trim(text):gsub('\n.*', ' …'))
+    end,
+  }
+  vim.ui.select(reports.recent, options, function(text)
+    if text then
+      api.nvim_put(vim.split(text, '\n', { plain = true }), 'c', true, true)
+    end
+  end)
+end
+
 local function doctor()
   local name = config.options.cmd[1]
   local program = vim.fn.exepath(name)
@@ -109,6 +138,8 @@ local subcommands = {
     log.notify('indexing …')
   end,
   explain = explain,
+  snooze = snooze,
+  dismissed = dismissed,
   ['repeat'] = function()
     require('ondol.repeat_edit').run()
   end,

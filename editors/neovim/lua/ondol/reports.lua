@@ -2,6 +2,9 @@
 local requests = require('ondol.requests')
 local M = {}
 
+--- How many dismissed texts are kept.
+local RECENT = 10
+
 local last_shown ---@type string|nil id of the item that was shown last
 
 --- The id of an item, which is an argument of its command.
@@ -33,10 +36,25 @@ function M.partly_accepted(session, item, length)
   requests.call(session.client, 'notify', 'textDocument/didPartiallyAcceptCompletion', params)
 end
 
+--- The texts that the user dismissed, the newest first. They are kept in memory only.
+M.recent = {} ---@type string[]
+
+--- Remembers a dismissed text, once.
+local function remember(text)
+  M.recent = vim.tbl_filter(function(one)
+    return one ~= text
+  end, M.recent)
+  table.insert(M.recent, 1, text)
+  M.recent[RECENT + 1] = nil
+end
+
 --- Reports that the user refused the visible suggestion.
 ---@param session ondol.Session
 function M.dismissed(session)
   local current = session.suggestions[session.index]
+  if session.visible and current and type(current.item.insertText) == 'string' then
+    remember(current.item.insertText)
+  end
   local id = session.visible and current and id_of(current.item)
   if id then
     requests.execute(session.client, 'ondol.dismissed', { id })

@@ -4,6 +4,7 @@ local api = vim.api
 local M = {}
 
 local enabled = true
+local snooze ---@type uv.uv_timer_t|nil
 local by_filetype = {} ---@type table<string, boolean> set with :Ondol, until Neovim ends
 
 --- The repository of a buffer, or nil.
@@ -45,6 +46,8 @@ end
 function M.wanted(buffer)
   if not enabled then
     return false, 'switched off (:Ondol enable)'
+  elseif snooze then
+    return false, 'snoozed (:Ondol snooze ends it)'
   end
   local own = vim.b[buffer].ondol_enabled
   if own == false then
@@ -110,6 +113,23 @@ function M.switch(which, on, filetype)
     end
   end
   return on, what
+end
+
+--- Pauses suggestions, or ends the pause.
+---@param minutes number
+---@param done function called when the pause ends by itself
+---@return boolean whether suggestions pause now
+function M.snooze(minutes, done)
+  if snooze then
+    snooze:stop()
+    snooze = nil
+    return false
+  end
+  snooze = vim.defer_fn(function()
+    snooze = nil
+    done()
+  end, math.floor(minutes * 60000))
+  return true
 end
 
 --- Whether suggestions are on in general.

@@ -39,6 +39,23 @@ describe('dismissing', () => {
     assert.ok((await text()).endsWith('\ndef add('));
   });
 
+  it('a dismissed suggestion is in the list of the recent ones and is inserted from there', async () => {
+    await window.palette('Ondol: Recently Dismissed Suggestions');
+    await window.page.waitForSelector('.quick-input-list .monaco-list-row:has-text("a, b):")');
+    await window.key('Enter');
+    await until(async () => (await text()).endsWith(`\ndef add(${GHOST}`), 'the inserted text');
+  });
+
+  it('a snooze pauses suggestions, and the same command ends it', async () => {
+    await window.palette('Ondol: Snooze for Ten Minutes, or End the Snooze');
+    await line('def add(');
+    await window.noGhost(600);
+    await window.palette('Ondol: Snooze for Ten Minutes, or End the Snooze');
+    await line('def add(');
+    await window.ghostIs(GHOST);
+    await window.key('Escape');
+  });
+
   it('the rest of a typed suggestion is refused as well', async () => {
     await line('def add(');
     await window.ghostIs(GHOST);
