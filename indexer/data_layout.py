@@ -98,6 +98,11 @@ def own_gate_file(settings: Settings, root: Path) -> Path:
     return repository_path(settings, root) / "gate.json"
 
 
+def own_fusion_file(settings: Settings, root: Path) -> Path:
+    """The fusion of retrieval and model that ``ondol eval --fit-model`` fitted on the repository at ``root``."""
+    return repository_path(settings, root) / "fusion.json"
+
+
 def nightly_reports_directory(settings: Settings, root: Path) -> Path:
     """The reports of the nightly runs, Markdown and JSON."""
     return repository_path(settings, root) / "nights"

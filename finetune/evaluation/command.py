@@ -89,6 +89,7 @@ class Options:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case and key to FILE, as JSON lines."
 )
 @click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
+@click.option("--fit-model", is_flag=True, help="Fit how retrieval and the model are weighed; keep it if it is better.")
 @click.option("--split-files", is_flag=True, help="Hold out files instead of commits, for folders without history.")
 @click.option("--every-line", is_flag=True, help="Include lines without letters or digits, and moved lines.")
 @click.option("--append", is_flag=True, help="Documents end at the cursor; compare with a vote of longest suffixes.")
@@ -105,6 +106,7 @@ def evaluate(
     as_json: bool,
     out: Path | None,
     fit_gate: bool,
+    fit_model: bool,
     data_dir: Path | None,
     **given: Any,
 ) -> None:
@@ -129,14 +131,17 @@ def evaluate(
     options = Options(**given, systems=chosen, hunks=hunks if typing else 0, habits=habits)
     if html is not None and not options.cases:
         raise click.UsageError("--html shows single cursors too: leave out --cases 0")
-    _require_options(options, fit_gate)
+    _require_options(options, fit_gate or fit_model)
     _require_folders(html, out)
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
         settings = replace(settings, base_model=base)
-    if fit_gate:
-        _fit_gate(root, settings, options, as_json)
+    if fit_gate or fit_model:
+        if fit_gate:
+            _fit_gate(root, settings, options, as_json)
+        if fit_model:
+            _fit_model(root, settings, options, as_json)
         return
     try:
         with stopped_by_signals():
@@ -149,14 +154,18 @@ def evaluate(
         sys.exit(result.stopped.exit_code)
 
 
-def _require_options(options: Options, fit_gate: bool) -> None:
+def _require_options(options: Options, fits: bool) -> None:
     """Refuse options that do not fit together."""
-    if options.split_files and (options.since or options.first_parent or fit_gate):
-        raise click.UsageError("--split-files uses no history: leave out --since, --first-parent and --fit-gate")
-    if (options.hunks or options.edits) and (options.split_files or fit_gate):
-        raise click.UsageError("--typing and --edits replay commits: leave out --split-files and --fit-gate")
-    if options.append and (fit_gate or not options.cases):
-        raise click.UsageError("--append replays cursors: leave out --fit-gate and --cases 0")
+    if options.split_files and (options.since or options.first_parent or fits):
+        raise click.UsageError(
+            "--split-files uses no history: leave out --since, --first-parent, --fit-gate and --fit-model"
+        )
+    if (options.hunks or options.edits) and (options.split_files or fits):
+        raise click.UsageError(
+            "--typing and --edits replay commits: leave out --split-files, --fit-gate and --fit-model"
+        )
+    if options.append and (fits or not options.cases):
+        raise click.UsageError("--append replays cursors: leave out --fit-gate, --fit-model and --cases 0")
     if options.cases == 1 or (options.cases == 0 and not options.hunks and not options.edits):
         raise click.UsageError("--cases is at least 2; 0 needs --typing or --edits")
 
@@ -262,8 +271,7 @@ def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool)
     from finetune.commits.windows import SkipReport
     from finetune.evaluation import gate_fitting
 
-    if options.windows < 2:
-        raise UserError("with one window there is no newer one to judge the gate on", "use --windows 2 or more")
+    _require_windows(options)
     passed = SkipReport()
     with _stages(root, settings, options, passed, as_json) as (stages, reporter, _):
         collected = gate_fitting.collect(stages, reporter)
@@ -272,6 +280,33 @@ def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool)
         click.echo(json.dumps({**done.as_dict(), "passed_over": passed.reasons, "notes": passed.notes}))
         return
     results.give_gate(done, settings.precision)
+
+
+def _fit_model(root: Path, settings: "Settings", options: Options, as_json: bool) -> None:
+    from finetune.commits.windows import SkipReport
+    from finetune.evaluation import fusion_fitting
+    from finetune.evaluation.model_systems import SharedModels
+
+    _require_windows(options)
+    passed = SkipReport()
+    runner = SharedModels(settings, root, None, single_line=True).runner(None, lambda problem: passed.note(problem))
+    try:
+        runner.loaded()
+        with _stages(root, settings, options, passed, as_json) as (stages, reporter, _):
+            collected = fusion_fitting.collect(stages, runner, reporter)
+    finally:
+        runner.close()
+    done = fusion_fitting.refit(collected, settings, root)
+    if as_json:
+        click.echo(json.dumps({**done.as_dict(), "passed_over": passed.reasons, "notes": passed.notes}))
+        return
+    click.echo("\n".join([*done.sentences(), *passed.notes]))
+
+
+def _require_windows(options: Options) -> None:
+    """Refuse to fit on all commits: some newer ones have to judge."""
+    if options.windows < 2:
+        raise UserError("with one window there is no newer one to judge by", "use --windows 2 or more")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from indexer.config import Settings
 from indexer.data_layout import registry_directory
 from lsp_server.backends.loading import load_local, load_remote
 from lsp_server.backends.shared_model import SharedModel
+from lsp_server.model.fusion import Fusion
 from lsp_server.model.hybrid_engine import HybridEngine
 from lsp_server.model.prompt_context import PromptContextBuilder
 from lsp_server.model.runner import ModelRunner
@@ -52,4 +53,5 @@ class Models:
         registry = registry_directory(settings, root) if root is not None and local else None
         builder = PromptContextBuilder(None, root.name if root is not None else "repository")
         runner = ModelRunner(shared.lease, builder, registry, report, changed=changed)
-        return HybridEngine(settings, retrieval, runner, report=report)
+        fusion = Fusion.of_repository(settings, root) if root is not None else None
+        return HybridEngine(settings, retrieval, runner, fusion, report)

@@ -2,32 +2,29 @@
 
 What retrieval shows automatically goes out at once, and the model is not asked. Elsewhere the answer comes later
 (``types.Later``): the model writes a line of its own, and how likely it found the copies on its way is known without a
-pass of its own. Two small regressions turn both into one probability for each line; ``scripts/fit_hybrid.py`` fits them
-on replayed commits of public repositories. If the model is late, the answer of retrieval is sent, and the generation
-goes on for the next keystroke.
+pass of its own. Both become one tree of words (``joint_words``) with one probability for each word (``fusion``), and
+the gate's rule decides how much of it is shown. If the model is late, the answer of retrieval is sent, and the
+generation goes on for the next keystroke.
 
 This module knows neither protocol nor editor nor torch.
 """
 
-import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
-from lsp_server.backends.base import Judgement
 from lsp_server.fitting.fitter import Fitter, traced
+from lsp_server.model.fusion import Fusion
+from lsp_server.model.joint_words import OWN, Floats, JointWords, joint_words, own_line
 from lsp_server.model.patience import Patience
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, Ticket, model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
-from lsp_server.retrieval.engine import RetrievalEngine
-from lsp_server.retrieval.gate import LEAST
+from lsp_server.retrieval.engine import Proposals, RetrievalEngine, allowed_parts, stands_below
+from lsp_server.retrieval.gate import LEAST, Choice, decisions, line_probability
 from lsp_server.retrieval.suggestions import added
-from lsp_server.retrieval.trees import sigmoid
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
 if TYPE_CHECKING:
@@ -38,102 +35,20 @@ FINAL_REASONS: Final = frozenset({Reason.IN_WORD, Reason.IN_NUMBER, Reason.INDEN
 
 _NOT_WRITTEN: Final = frozenset({Reason.MODEL_PROBLEM, Reason.SUPERSEDED, "cancelled"})
 
-_LOWEST_LOGPROB: Final = -25.0
-_UNKNOWN_LOGPROB: Final = -3.0
-_SHIPPED: Final = Path(__file__).parents[1] / "data" / "hybrid.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Coefficients of the regressions.
-
-    :param copy: for a copy that the model would not write: (constant, retrieval's log-odds, :func:`likelihood`).
-    :param both: the same for a copy that is also the model's own line.
-    :param own: for the model's own line that is no copy: (constant, log of its length, its log-likelihood).
-    """
-
-    copy: tuple[float, float, float]
-    both: tuple[float, float, float]
-    own: tuple[float, float, float]
-
-    @classmethod
-    def load(cls, path: Path = _SHIPPED) -> "Weights":
-        """Return the fitted coefficients in a JSON file."""
-        data = json.loads(path.read_text("utf-8"))
-        return cls(*(tuple(map(float, data[name])) for name in ("copy", "both", "own")))  # type: ignore[arg-type]
-
-    def own_probability(self, line: str, logprob: float | None) -> float:
-        """Return the probability of a line that the model alone proposes.
-
-        :param logprob: its log-likelihood; None where it is not known.
-        """
-        constant, by_length, by_model = self.own
-        likely = max(_LOWEST_LOGPROB, logprob) if logprob is not None else _UNKNOWN_LOGPROB
-        return sigmoid(constant + by_length * math.log1p(len(line)) + by_model * likely)
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredLine:
-    """One line that could be shown.
-
-    :param text: the rest of the line, without what stands behind the cursor already.
-    :param copy: number of the copy with this text, or None. :param own: whether the model wrote it.
-    """
-
-    text: str
-    probability: float
-    copy: int | None
-    own: bool
-
-
-def likelihood(copy: str, score: float) -> float:
-    """Return a copy's log-likelihood, divided by the root of its length.
-
-    The whole log-likelihood prefers short copies, that by character long ones; this was a little better than both on
-    histories that it was not fitted on.
-    """
-    return max(_LOWEST_LOGPROB, score) / math.sqrt(len(copy) + 1)
-
-
-def score_of(judged: Judgement | None) -> float | None:
-    """Return the log-likelihood of a line as far as the model came along it; None where that is not known."""
-    return sum(judged.logprobs) + (judged.over or 0.0) if judged is not None and judged.ends else None
-
-
-def blend(copies: Sequence[tuple[str, float]], answer: ModelAnswer, weights: Weights) -> list[ScoredLine]:
-    """Return every line that retrieval or the model proposes, the most probable first.
-
-    :param copies: (line, probability) of retrieval, best first.
-    """
-    own = answer.texts[0].split("\n")[0] if answer.texts else ""
-    scores = [score_of(answer.judged.get(line)) for line, _ in copies]
-    lines = []
-    for number, (line, probability) in enumerate(copies):
-        odds = math.log(max(probability, 1e-4) / max(1 - probability, 1e-4))
-        if scores[number] is None and not own:  # the model did not answer
-            lines.append(ScoredLine(line, probability, number, False))
-            continue
-        constant, by_retrieval, by_model = weights.both if line == own else weights.copy
-        score = scores[number]
-        by_score = constant + by_model * likelihood(line, score) if score is not None else 0.0
-        lines.append(ScoredLine(line, sigmoid(by_score + by_retrieval * odds), number, line == own))
-    if own.strip() and all(line.text != own for line in lines):
-        lines.append(ScoredLine(own, weights.own_probability(own, answer.line_logprob), None, True))
-    return sorted(lines, key=lambda line: -line.probability)
+INVOKED_LIMIT: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
     """A request that the model is asked about; see :class:`~lsp_server.types.Later`.
 
-    :param first: what is known without the model. :param lines: the copies as the model sees them.
+    :param first: what is known without the model. :param proposals: of retrieval.
     """
 
     engine: "HybridEngine"
     request: Request
     first: Answer
-    copies: Sequence[Suggestion]
-    lines: tuple[str, ...]
+    proposals: Proposals
     ticket: Ticket
 
     @property
@@ -163,7 +78,7 @@ class _Asked:
 class HybridEngine:
     """Retrieval together with a model.
 
-    :param threshold: probability from which a line is shown automatically where retrieval names no threshold.
+    :param fusion: None for the shipped one, or the repository's own where there is one.
     :param report: called once, with a sentence for the user, if the model is never in time.
     """
 
@@ -172,8 +87,7 @@ class HybridEngine:
         settings: Settings,
         retrieval: RetrievalEngine,
         runner: ModelRunner,
-        weights: Weights | None = None,
-        threshold: float = 0.5,
+        fusion: Fusion | None = None,
         report: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._settings = settings
@@ -181,8 +95,7 @@ class HybridEngine:
         self._opened: set[str] = set()
         self._retrieval = retrieval
         self._runner = runner
-        self._weights = weights or Weights.load()
-        self._threshold = threshold
+        self._fusion = fusion or Fusion.load()
         self._fitter = Fitter()
 
     @property
@@ -235,10 +148,8 @@ class HybridEngine:
             return first
         if request.automatic and first.suggestions:
             return replace(first, trace={**first.trace, "model_reason": Reason.RETRIEVAL_CERTAIN})
-        copies = proposals.invoked().suggestions if request.automatic else first.suggestions
-        lines = tuple(added(request, copy).split("\n", 1)[0].rstrip("\r") for copy in copies)
-        ticket = self._runner.ask(model_request(self._settings, request, lines))
-        asked = _Asked(self, request, first, copies, lines, ticket)
+        ticket = self._runner.ask(model_request(self._settings, request, proposals.texts))
+        asked = _Asked(self, request, first, proposals, ticket)
         if asked.ticket.ended:
             return asked.finish()
         return replace(first, trace={**first.trace, "model_reason": Reason.MODEL_WAITING}, later=asked)
@@ -250,60 +161,80 @@ class HybridEngine:
 
     def together(self, asked: "_Asked", answer: ModelAnswer, trace: dict[str, Any]) -> Answer:
         """Return what retrieval and the model's answer say together."""
-        copies, lines = asked.copies, asked.lines
-        scored = blend([(line, c.probability) for line, c in zip(lines, copies, strict=True)], answer, self._weights)
-        return self._answer(asked.request, scored, copies, answer, trace)
+        judged = asked.proposals.judged
+        joint = joint_words(judged.tree if judged else None, judged.words if judged else None, answer)
+        words = self._fusion.probabilities(joint)
+        if asked.request.automatic:
+            return self._automatic(asked, answer, joint, words, trace)
+        return self._invoked(asked, answer, joint, words, trace)
 
-    def _answer(
-        self,
-        request: Request,
-        scored: Sequence[ScoredLine],
-        copies: Sequence[Suggestion],
-        answer: ModelAnswer,
-        trace: dict[str, Any],
+    def _automatic(
+        self, asked: "_Asked", answer: ModelAnswer, joint: JointWords, words: Floats, trace: dict[str, Any]
     ) -> Answer:
-        threshold = float(trace.get("threshold", self._threshold))
-        limit = 1 if request.automatic else 3
-        made: list[Suggestion] = []
-        for line in scored:
-            if len(made) == limit or (request.automatic and line.probability < threshold):
+        """Return the part of a copy or of the model's line that is probable enough, as the gate does for copies."""
+        request, judged, precision = asked.request, asked.proposals.judged, self._settings.precision
+        reason: Reason | None = None
+        for found in decisions(joint.tree, words, precision, allowed_parts(request, self._fitter)):
+            trace |= {"blended": [round(found.probability, 4)], "threshold": round(precision, 4)}
+            if found.shown is None:
+                reason = reason or (Reason.SAVES_LITTLE if found.part else asked.first.reason)
                 break
-            suggestion = self._suggestion(request, line, copies, answer, trace)
-            if suggestion is not None and not (request.automatic and len(added(request, suggestion).strip()) < LEAST):
-                made.append(suggestion)
-        # An automatic request may reuse the answer to an invoked one, but not its doubtful alternatives.
-        for text in () if request.automatic else answer.texts[1:]:
-            sure = made[-1].probability if made else 0.0
-            other = suggestion_of(self._fitter, request, text, sure, trace)
-            if other is not None and len(made) < limit and all(m.text != other.text for m in made):
-                made.append(other)
-        trace |= {"blended": [round(line.probability, 4) for line in scored[:3]], "threshold": round(threshold, 4)}
-        if made and request.automatic and _indents(request, made[0]):
-            return Answer((), Reason.INDENT_FIRST, trace)
-        if made:
-            return Answer(tuple(made), Reason.SHOWN, trace)
-        return Answer((), Reason.GATE if scored and request.automatic else Reason.DOES_NOT_FIT, trace)
+            if found.shown.option == OWN or judged is None:
+                rule = Reason.STANDS_BELOW if stands_below(request, found.shown.text) else None
+                made = rule or self._own(request, answer, found.shown, trace)
+            else:
+                made = judged.rule(found) or judged.make(found.shown)
+            if isinstance(made, Suggestion):
+                if _indents(request, made):
+                    return Answer((), Reason.INDENT_FIRST, trace)
+                both = made.engine != "model" and bool(joint.own[found.shown.node])
+                return Answer((replace(made, engine="both") if both else made,), Reason.SHOWN, trace)
+            reason = reason or made
+        return Answer((), reason or asked.first.reason, trace)
 
-    def _suggestion(
-        self,
-        request: Request,
-        line: ScoredLine,
-        copies: Sequence[Suggestion],
-        answer: ModelAnswer,
-        trace: dict[str, Any],
-    ) -> Suggestion | None:
-        """Return a scored line as a suggestion: a copy as retrieval made it, the model's text with all its lines."""
-        if line.copy is not None:
-            engine = "both" if line.own else "retrieval"
-            return replace(copies[line.copy], probability=line.probability, engine=engine)
-        return suggestion_of(self._fitter, request, answer.texts[0], line.probability, trace)
+    def _own(self, request: Request, answer: ModelAnswer, choice: Choice, trace: dict[str, Any]) -> Suggestion | Reason:
+        """Return a part of the model's line, or all of its text where the line ends, as a suggestion."""
+        text = answer.texts[0] if choice.ends else choice.text.rstrip()
+        made = suggestion_of(self._fitter, request, text, choice.probability, trace, whole=choice.ends)
+        if made is None:
+            return Reason.DOES_NOT_FIT
+        return made if len(added(request, made).strip()) >= LEAST else Reason.SAVES_LITTLE
+
+    def _invoked(
+        self, asked: "_Asked", answer: ModelAnswer, joint: JointWords, words: Floats, trace: dict[str, Any]
+    ) -> Answer:
+        """Return up to three lines of copies and of the model, the most probable first."""
+        request, own = asked.request, own_line(answer)
+        lines: list[tuple[float, str, Callable[[], Suggestion | None]]] = []
+        for text, make in zip(asked.proposals.texts, asked.proposals.options, strict=True):
+            probability = line_probability(joint.tree, words, text.rstrip())
+            lines.append((probability if probability is not None else 0.0, text.rstrip(), make))
+        if own.strip() and all(text != own for _, text, _ in lines):
+            probability = line_probability(joint.tree, words, own) or 0.0
+            lines.append((probability, own, lambda: suggestion_of(self._fitter, request, answer.texts[0], 0.0, trace)))
+        lines.sort(key=lambda one: -one[0])
+        trace["blended"] = [round(probability, 4) for probability, _, _ in lines[:INVOKED_LIMIT]]
+        made: list[Suggestion] = []
+        for probability, text, make in lines:
+            if len(made) < INVOKED_LIMIT and (found := make()) is not None:
+                engine = found.engine if found.engine == "model" else "both" if text == own else "retrieval"
+                made.append(replace(found, probability=probability, engine=engine))
+        for text in answer.texts[1:]:
+            least = made[-1].probability if made else 0.0
+            other = suggestion_of(self._fitter, request, text, least, trace)
+            if other is not None and len(made) < INVOKED_LIMIT and all(one.text != other.text for one in made):
+                made.append(other)
+        return Answer(tuple(made), Reason.SHOWN if made else Reason.DOES_NOT_FIT, trace)
 
 
 def suggestion_of(
-    fitter: Fitter, request: Request, text: str, probability: float, trace: dict[str, Any]
+    fitter: Fitter, request: Request, text: str, probability: float, trace: dict[str, Any], *, whole: bool = True
 ) -> Suggestion | None:
-    """Return the model's text as a suggestion, None where it does not fit; ``trace`` says what was cut, or why."""
-    fitted = traced(fitter.fit(request.document, request.offset, text), trace)
+    """Return the model's text as a suggestion, None where it does not fit; ``trace`` says what was cut, or why.
+
+    :param whole: False for the beginning of a line.
+    """
+    fitted = traced(fitter.fit(request.document, request.offset, text, whole=whole), trace)
     if fitted is None:
         return None
     return Suggestion(fitted.text, request.offset, fitted.end, probability, "model")

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.config import Settings
 from lsp_server.fitting.fitter import Fitter
-from lsp_server.model.hybrid_engine import Weights, suggestion_of
+from lsp_server.model.fusion import Fusion
+from lsp_server.model.hybrid_engine import suggestion_of
+from lsp_server.model.joint_words import joint_words, own_line
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
+from lsp_server.retrieval.gate import line_probability
 from lsp_server.types import Answer, Document, ModelState, Request
 
 if TYPE_CHECKING:
@@ -35,13 +38,13 @@ class ModelOnlyEngine:
         runner: ModelRunner,
         *,
         retrieval: bool,
-        weights: Weights | None = None,
+        fusion: Fusion | None = None,
         threshold: float = 0.5,
     ) -> None:
         self._settings = settings
         self._runner = runner
         self._retrieval = retrieval
-        self._weights = weights or Weights.load()
+        self._fusion = fusion or Fusion.load()
         self._threshold = threshold
         self._fitter = Fitter()
 
@@ -81,7 +84,8 @@ class ModelOnlyEngine:
         if not answer.texts:
             # A generation that ended by itself (`end`, `line` ...) wrote nothing; else the model did not answer.
             return Answer((), answer.reason if isinstance(answer.reason, Reason) else Reason.EMPTY, trace)
-        probability = self._weights.own_probability(answer.texts[0].split("\n")[0], answer.line_logprob)
+        joint = joint_words(None, None, answer)
+        probability = line_probability(joint.tree, self._fusion.probabilities(joint), own_line(answer)) or 0.0
         if request.automatic and probability < self._threshold:
             return Answer((), Reason.GATE, trace)
         fitting = (suggestion_of(self._fitter, request, text, probability, trace) for text in answer.texts)

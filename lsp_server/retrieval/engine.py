@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,7 @@ from indexer.data_layout import own_gate_file
 from indexer.text.lines import leading_blanks, line_end
 from lsp_server.fitting.fitter import Fitter
 from lsp_server.reasons import Reason
-from lsp_server.retrieval.gate import LEAST, Choice, Decision, Gate, decide, line_probability, ruled_out
+from lsp_server.retrieval.gate import LEAST, Allowed, Choice, Decision, Gate, decisions, line_probability, ruled_out
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
 from lsp_server.retrieval.suggestions import SuggestionMaker, added
 from lsp_server.retrieval.word_tree import SPELLED, WordTree, word_tree, words_of
@@ -43,13 +44,25 @@ PART_CHECKS: Final = 8
 NEXT_LINES: Final = 3
 """Lines below the cursor whose text is not suggested automatically."""
 
-TRIED: Final = 3
-"""Options that are tried for an automatic request, where the best ones do not fit the document."""
-
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"(?<![\w.])\d[\w.]*$")
 _WORD = re.compile(r"\w")
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedWords:
+    """What the gate says about the words of the best options.
+
+    :param words: the probability of each node of the tree, given the words before it.
+    :param rule: says why a decision's part is not shown, whatever its probability; None if nothing is against it.
+    :param make: makes the suggestion of a part of an option, or says why it cannot be shown.
+    """
+
+    tree: WordTree
+    words: NDArray[np.float64]
+    rule: Callable[[Decision], Reason | None]
+    make: Callable[[Choice], Suggestion | Reason]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +72,8 @@ class Proposals:
     :param verdict: why an automatic request gets nothing; None if it gets ``shown``.
     :param shown: makes the suggestion for an automatic request, or returns why it cannot be shown.
     :param options: each makes the suggestion of a whole option, the most probable first; None where it does not fit.
+    :param texts: what the options add to the line, in the same order.
+    :param judged: the words of the options; None where nothing was found.
     :param trace: as in :class:`Answer`.
     """
 
@@ -66,6 +81,8 @@ class Proposals:
     trace: dict[str, Any] = field(default_factory=dict)
     shown: Callable[[], Suggestion | Reason] = lambda: Reason.NO_MATCH
     options: tuple[Callable[[], Suggestion | None], ...] = ()
+    texts: tuple[str, ...] = ()
+    judged: JudgedWords | None = None
 
     def automatic(self) -> Answer:
         """Return the answer to an automatic request: the probable part of the best option, or nothing."""
@@ -161,14 +178,8 @@ class RetrievalEngine:
         tree = word_tree(ranked)
         words = self._without_second_definitions(request, ranked, tree, self._gate.probabilities(tree.rows))
         precision = self._settings.precision
-        checks = iter(range(PART_CHECKS))
-
-        def allowed(text: str, ends: bool) -> bool:
-            if ends or request.refuses(text):
-                return ends and not request.refuses(text)
-            return next(checks, None) is not None and self._fitter.may_end(request.document, request.offset, text)
-
-        decision = decide(tree, words, precision, allowed)
+        tried = decisions(tree, words, precision, allowed_parts(request, self._fitter))
+        decision = next(tried)
         trace |= {
             "matches": len(ranked.matches),
             "candidates": len(ranked.candidates.best),
@@ -179,17 +190,22 @@ class RetrievalEngine:
         if decision.part is not None:
             trace["worth"] = round(decision.part.worth, 1)
 
+        def make(choice: Choice) -> Suggestion | Reason:
+            return self._make(request, ranked, choice, trace)
+
+        def rule(decision: Decision) -> Reason | None:
+            return _rule_after_ranking(request, ranked, decision)
+
         def shown() -> Suggestion | Reason:
-            found, left, tries = decision, words, 0
             first: Reason | None = None
-            while found.shown is not None and tries < TRIED and _rule_after_ranking(ranked, found) is None:
-                made = self._make(request, ranked, found.shown, trace)
+            for found in chain((decision,), tried):
+                if found.shown is None or rule(found) is not None:
+                    break
+                made = make(found.shown)
                 if isinstance(made, Suggestion):
                     trace["probability"] = round(found.probability, 4)
                     return made
-                first, tries = first or made, tries + 1
-                left = ruled_out(tree, left, found.shown.node)
-                found = decide(tree, left, precision, allowed)
+                first = first or made
             assert first is not None
             return first
 
@@ -197,7 +213,7 @@ class RetrievalEngine:
             return lambda: self._maker.make(request, ranked, option, probability, trace)
 
         ranking = _by_probability(ranked, [line_probability(tree, words, option.text) for option in ranked.options])
-        verdict = _rule_after_ranking(ranked, decision)
+        verdict = rule(decision)
         if verdict is not None:
             option, probability = max(ranking, key=itemgetter(1))
             text = option.text
@@ -210,7 +226,9 @@ class RetrievalEngine:
                 "probability": round(probability, 4),
                 "next_word": round(_surest(tree, words), 4),
             }
-        return Proposals(verdict, trace, shown, tuple(whole(*one) for one in ranking))
+        texts = tuple(option.text for option, _ in ranking)
+        judged = JudgedWords(tree, words, rule, make)
+        return Proposals(verdict, trace, shown, tuple(whole(*one) for one in ranking), texts, judged)
 
     def _without_second_definitions(
         self, request: Request, ranked: Ranked, tree: WordTree, words: NDArray[np.float64]
@@ -286,6 +304,18 @@ class RetrievalEngine:
             self._gate = self._default_gate
 
 
+def allowed_parts(request: Request, fitter: Fitter) -> Allowed:
+    """Return what keeps texts out of an automatic answer: refused ones, and parts that no code can end with."""
+    checks = iter(range(PART_CHECKS))
+
+    def allowed(text: str, ends: bool) -> bool:
+        if ends or request.refuses(text):
+            return ends and not request.refuses(text)
+        return next(checks, None) is not None and fitter.may_end(request.document, request.offset, text)
+
+    return allowed
+
+
 def _as_edited(ranked: Ranked, new_form: Callable[[str], str | None]) -> Ranked:
     """Return the options with the changes that the user made to such lines in this session.
 
@@ -308,7 +338,7 @@ def _rule_before_search(request: Request) -> Reason | None:
     return Reason.IN_NUMBER if _NUMBER.search(text[max(offset - 40, 0) : offset]) else None
 
 
-def _rule_after_ranking(ranked: Ranked, decision: Decision) -> Reason | None:
+def _rule_after_ranking(request: Request, ranked: Ranked, decision: Decision) -> Reason | None:
     """Return why the probable part of the best option is not shown automatically; None if it is shown."""
     if decision.part is None:
         ends = ranked.ends is not None and ranked.ends > ranked.options[0].score
@@ -318,10 +348,15 @@ def _rule_after_ranking(ranked: Ranked, decision: Decision) -> Reason | None:
     choice = decision.shown
     if choice is None:
         return Reason.SAVES_LITTLE
-    cursor = ranked.cursor
-    line = (cursor.prefix + choice.text).strip()
-    below = [text.strip() for text in cursor.line_context.after.lines[:NEXT_LINES]]
-    return Reason.STANDS_BELOW if len(line) > LEAST and any(text.startswith(line) for text in below) else None
+    return Reason.STANDS_BELOW if stands_below(request, choice.text) else None
+
+
+def stands_below(request: Request, text: str) -> bool:
+    """Return whether one of the next lines begins with the line that a text would make."""
+    before, behind = request.document.text[: request.offset], request.document.text[request.offset :]
+    line = (before.rpartition("\n")[2] + text).strip()
+    below = behind.split("\n", NEXT_LINES + 1)[1 : NEXT_LINES + 1]
+    return len(line) > LEAST and any(one.strip().startswith(line) for one in below)
 
 
 def _place(ranked: Ranked, option: Option) -> str:

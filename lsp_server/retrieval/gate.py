@@ -10,7 +10,7 @@ shown if it is expected to save enough characters.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,9 @@ WORTH: Final = 7.0
 
 LEAST: Final = 3
 """Characters of the shortest text that is shown automatically."""
+
+TRIED: Final = 3
+"""Parts that are tried for an automatic request, where the best ones do not fit the document."""
 
 KIND: Final = "words"
 """Names the form of a fitted gate's file; earlier versions judged whole lines."""
@@ -137,6 +140,19 @@ def decide(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _
         return Decision(part.probability if part else next_word, None, None)
     enough = len(part.text.strip()) >= LEAST and part.worth >= WORTH
     return Decision(part.probability, part, part if enough else None)
+
+
+def decisions(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _all_allowed) -> Iterator[Decision]:
+    """Yield decisions, each given that the author writes nothing of what those before would show; ``TRIED`` at most.
+
+    :param words: the probability of each node. :param allowed: keeps texts out.
+    """
+    for _ in range(TRIED):
+        decision = decide(tree, words, precision, allowed)
+        yield decision
+        if decision.shown is None:
+            return
+        words = ruled_out(tree, words, decision.shown.node)
 
 
 def choose(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _all_allowed) -> Choice | None:

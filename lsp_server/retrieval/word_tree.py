@@ -113,6 +113,11 @@ class WordTree:
         self.children[parent].append(number)
         return number
 
+    def copy(self) -> "WordTree":
+        """Return the same nodes in a tree of their own, without their rows."""
+        children = [list(one) for one in self.children]
+        return WordTree(list(self.text), list(self.parent), list(self.option), list(self.ends), children)
+
     def word(self, node: int) -> str:
         """Return the word of a node, with the blanks before it."""
         return self.text[node][len(self.text[self.parent[node]]) :] if node else ""

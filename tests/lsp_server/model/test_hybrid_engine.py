@@ -1,26 +1,37 @@
 """The hybrid engine: when the model is asked, which line wins, what is sent in time."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from indexer.config import Settings
 from lsp_server.backends.base import Generation, Judgement
 from lsp_server.model.factory import Models
-from lsp_server.model.hybrid_engine import HybridEngine, ScoredLine, Weights, blend
+from lsp_server.model.fusion import FEATURES, Fusion, Kind
+from lsp_server.model.hybrid_engine import HybridEngine
 from lsp_server.model.patience import Patience
 from lsp_server.model.prompt_context import PromptContextBuilder
-from lsp_server.model.requests import ModelAnswer, model_request
+from lsp_server.model.requests import model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
-from lsp_server.retrieval.engine import Proposals
+from lsp_server.retrieval.engine import JudgedWords, Proposals
+from lsp_server.retrieval.gate import Choice
+from lsp_server.retrieval.word_tree import WordTree, words_of
 from lsp_server.types import Answer, Document, Popup, Request, Suggestion, settled
 from tests.support.slow_backend import SlowBackend
 from tests.support.waiting import eventually
 
-WEIGHTS = Weights((0.0, 1.0, 0.5), (1.0, 1.0, 0.5), (1.0, 0.0, 1.0))
+WEIGHTS = {
+    Kind.AGREED: {"constant": 2.0, "copied": 1.0},
+    Kind.COPIED: {"copied": 1.0, "logprob": 0.5},
+    Kind.UNKNOWN: {"copied": 1.0},
+    Kind.OWN: {"constant": 6.0, "logprob": 8.0},
+}
+FUSION = Fusion({kind: tuple(given.get(name, 0.0) for name in FEATURES[kind]) for kind, given in WEIGHTS.items()})
 
 
 class Copies:
@@ -50,9 +61,25 @@ class Copies:
         def suggest(text: str, probability: float) -> Callable[[], Suggestion]:
             return lambda: Suggestion(text, request.offset, request.offset, probability, "retrieval")
 
+        def make(choice: Choice) -> Suggestion:
+            return suggest(choice.text, choice.probability)()
+
         trace = {"threshold": self.threshold} if self.found else {}
         options = tuple(suggest(*one) for one in self.found)
-        return Proposals(verdict, trace, options[0] if options else lambda: Reason.NO_MATCH, options)
+        tree, words = self.words()
+        judged = JudgedWords(tree, words, lambda decision: None, make) if self.found else None
+        texts = tuple(text for text, _ in self.found)
+        return Proposals(verdict, trace, options[0] if options else lambda: Reason.NO_MATCH, options, texts, judged)
+
+    def words(self) -> tuple[WordTree, np.ndarray]:
+        """The words of all texts; the first word of a text has its probability, the others are nearly sure."""
+        tree, words = WordTree(), [0.0]
+        for number, (text, probability) in enumerate(self.found):
+            node = 0
+            for word in (*words_of(text), ""):
+                words.append(0.99 if node else probability)
+                node = tree.add(node, word, number)
+        return tree, np.array(words)
 
 
 class Scored(SlowBackend):
@@ -64,7 +91,7 @@ class Scored(SlowBackend):
 
     def generate(self, prompt, limits, cancelled=lambda: False, drafts=(), report=None):
         made = super().generate(prompt, limits, cancelled, drafts, report)
-        return replace(made, line_logprob=self.logprob, judged=self.judged(drafts))
+        return replace(made, line_logprob=self.logprob, own=None, judged=self.judged(drafts))
 
     def alternatives(self, prompt, limits, count, cancelled=lambda: False, drafts=()):
         made = [self.text, self.text + " + 1", self.text + " + 2"][:count]
@@ -90,7 +117,7 @@ def hybrid() -> Iterator[Callable[..., HybridEngine]]:
         sources.append(source)
         eventually(lambda: source.state.phase == "ready")
         settings = replace(Settings(), deadline_ms=5_000, **changes)
-        return Waiting(settings, retrieval, source, WEIGHTS)
+        return Waiting(settings, retrieval, source, FUSION)
 
     yield make
     for source in sources:
@@ -103,10 +130,6 @@ def request(prefix: str = "x = ", suffix: str = "\n", automatic: bool = True, po
 
 def question(asked: Request):
     return model_request(Settings(), asked)
-
-
-def judged_as(scores: dict[str, float]) -> dict[str, Judgement]:
-    return {text: Judgement((len(text),), (score,)) for text, score in scores.items()}
 
 
 def live() -> bool:
@@ -184,20 +207,22 @@ def test_nothing_copied_and_nothing_written_is_the_answer_of_retrieval(hybrid) -
 
 
 def test_the_model_alone_where_nothing_is_copied(hybrid) -> None:
-    answer = hybrid(Copies(reason="no-match"), Scored("own")).complete(request(), live)
-    assert [s.text for s in answer.suggestions] == ["own"]
-    unsure = hybrid(Copies(reason="no-match"), Scored("own", logprob=-4.0)).complete(request(), live)
-    assert unsure.suggestions == ()
+    answer = hybrid(Copies(reason="no-match"), Scored("written()")).complete(request(), live)
+    assert [s.text for s in answer.suggestions] == ["written()"]
+    unsure = hybrid(Copies(reason="no-match"), Scored("written()", logprob=-4.0)).complete(request(), live)
+    assert (unsure.suggestions, unsure.reason) == ((), "no-match")
+    short = hybrid(Copies(reason="no-match"), Scored("own")).complete(request(), live)
+    assert (short.suggestions, short.reason) == ((), "saves-little")
 
 
 def test_several_lines_where_a_block_opens_and_one_where_text_follows(hybrid) -> None:
-    engine = hybrid(Copies(reason="no-match"), Scored("a\n    b"))
+    engine = hybrid(Copies(reason="no-match"), Scored("the_amount\n    before"))
     assert question(request("if x:\n    ")).single_line is False
     assert question(request("if x:")).single_line is False
     assert question(request("x = ")).single_line is True
     assert question(request("    ", "):\n")).single_line is True
     [shown] = engine.complete(request("if x:\r\n    ", "\r\n"), live).suggestions
-    assert shown.text == "a\r\n    b"  # with the document's own line ends
+    assert shown.text == "the_amount\r\n    before"  # with the document's own line ends
 
 
 def test_the_models_indentation_is_left_to_the_tab_key(hybrid) -> None:
@@ -218,14 +243,15 @@ def test_every_alternative_is_fitted_to_the_line(hybrid) -> None:
 
 
 def test_copy_scores_are_those_of_the_copies_of_now(hybrid) -> None:
-    """For an invoked request the model scores three copies; the automatic one after it gets the score of its best."""
-    backend = Scored("own()", logprob=-12.0, scores={"one()": -0.1, "two()": -9.0})
-    engine = hybrid(Copies(("one()", 0.6), ("two()", 0.3), reason="gate"), backend)
+    """The automatic request after an invoked one reuses what the model said about the copies."""
+    backend = Scored("own()", logprob=-12.0, scores={"the_first()": -0.1, "the_second()": -9.0})
+    engine = hybrid(Copies(("the_first()", 0.9), ("the_second()", 0.05), reason="gate"), backend)
     engine.complete(request(automatic=False), live)
     answer = engine.complete(request(), live)
     assert answer.trace["model_reused"] is True
     [shown] = answer.suggestions
-    assert shown.text == "one()" and shown.probability == pytest.approx(0.59, abs=0.01)  # 1/(1+exp(-(ln 1.5 - 0.05)))
+    first_word = 1 / (1 + math.exp(-(math.log(0.9 / 0.1) - 0.05)))
+    assert shown.text == "the_first()" and shown.probability == pytest.approx(first_word * 0.99**3, abs=0.01)
 
 
 def test_alternatives_of_an_invoked_request_are_never_shown_automatically(hybrid) -> None:
@@ -244,10 +270,10 @@ def test_a_secret_in_the_models_text_is_not_shown(hybrid) -> None:
 
 
 def test_a_closing_mark_behind_the_cursor_is_not_doubled(hybrid) -> None:
-    answer = hybrid(Copies(reason="no-match"), Scored("a, b)")).complete(request("f(", ")\n"), live)
+    answer = hybrid(Copies(reason="no-match"), Scored("first, second)")).complete(request("f(", ")\n"), live)
     [shown] = answer.suggestions
     text = "f()\n"
-    assert text[: shown.start] + shown.text + text[shown.end :] == "f(a, b)\n"
+    assert text[: shown.start] + shown.text + text[shown.end :] == "f(first, second)\n"
 
 
 def test_prefetch_after_an_accept_answers_the_next_request(hybrid) -> None:
@@ -261,13 +287,21 @@ def test_prefetch_after_an_accept_answers_the_next_request(hybrid) -> None:
     assert backend.generations == 1
 
 
-def test_blending_without_scores_keeps_the_order_of_retrieval() -> None:
-    lines = blend([("a", 0.6), ("b", 0.3)], ModelAnswer((), "late"), WEIGHTS)
-    assert lines == [ScoredLine("a", 0.6, 0, False), ScoredLine("b", 0.3, 1, False)]
+def test_a_part_of_the_models_line_is_shown_where_its_end_is_doubtful(hybrid) -> None:
+    class Doubtful(Scored):
+        def generate(self, prompt, limits, cancelled=lambda: False, drafts=(), report=None):
+            made = super().generate(prompt, limits, cancelled, drafts, report)
+            return replace(made, own=Judgement((8, 15, 24), (-0.01, -0.01, -3.0), -0.1))
+
+    answer = hybrid(Copies(reason="no-match"), Doubtful("registry.append" + "(doubtful)")).complete(request(), live)
+    [shown] = answer.suggestions
+    assert (shown.text, shown.engine) == ("registry.append", "model")
 
 
-def test_the_shipped_weights_are_read() -> None:
-    assert all(len(row) == 3 for row in (Weights.load().copy, Weights.load().both, Weights.load().own))
+def test_what_stands_below_is_not_written_again_by_the_model(hybrid) -> None:
+    below = "\nx = written()\n"
+    answer = hybrid(Copies(reason="no-match"), Scored("written()")).complete(request(suffix=below), live)
+    assert (answer.suggestions, answer.reason) == ((), "stands-below")
 
 
 def test_retrieval_alone_needs_no_model() -> None:
@@ -287,19 +321,6 @@ def test_a_model_that_cannot_be_loaded_leaves_retrieval(tmp_path) -> None:
     assert "there is no model " in problems[0]
 
 
-def test_the_shipped_weights_let_a_doubtful_line_of_the_model_come_last_and_a_sure_one_first() -> None:
-    shipped = Weights.load()
-    copies = [("value = total", 0.5), ("other", 0.1)]
-    doubtful = ModelAnswer(
-        ("guess = 1",), "line", line_logprob=-6.0, judged=judged_as({"value = total": -8.0, "other": -9.0})
-    )
-    assert [v.text for v in blend(copies, doubtful, shipped)] == ["value = total", "other", "guess = 1"]
-    sure = ModelAnswer(("guess = 1",), "line", line_logprob=-0.1, judged=judged_as({"other": -20.0}))
-    assert blend([("other", 0.03)], sure, shipped)[0].text == "guess = 1"
-    agreed = ModelAnswer(("other",), "line", line_logprob=-0.5, judged=judged_as({"value": -8.0, "other": -0.5}))
-    assert blend([("value", 0.3), ("other", 0.25)], agreed, shipped)[0].text == "other"
-
-
 @pytest.mark.parametrize("reason", ["shown", "gate", "line-ends", "no-match", "in-word", "does-not-fit"])
 @pytest.mark.parametrize("automatic", [True, False])
 def test_a_request_costs_one_retrieval(hybrid, reason: str, automatic: bool) -> None:
@@ -313,4 +334,4 @@ def test_where_the_gate_refuses_the_model_scores_the_copies_of_an_invoked_reques
     scores = {text: -0.1 * n for n, (text, _) in enumerate(found)}
     engine = hybrid(Copies(*found, reason="gate", threshold=0.1), Scored("", scores=scores))
     answer = engine.complete(request(), live)
-    assert len(answer.trace["blended"]) == 3
+    assert answer.trace["blended"]
