@@ -68,8 +68,9 @@ def test_the_shipped_fusion_trusts_what_both_say_more_than_either() -> None:
     sure = Judgement((5, 7, 13), (-0.05,) * 3, -0.05)
     agreed = joint_words(tree, words, ModelAnswer(("value = total",), "line", own=sure))
     alone = joint_words(*tree_of("other"), ModelAnswer(("value = total",), "line", own=sure))
-    doubted = joint_words(tree, words, ModelAnswer(("guess",), "line", own=Judgement((5,), (-0.1,), -0.1),
-        judged={"value = total": Judgement((5,), (-6.0,))}))  # fmt: skip
+    judged = {"value = total": Judgement((5,), (-6.0,))}
+    guess = ModelAnswer(("guess",), "line", own=Judgement((5,), (-0.1,), -0.1), judged=judged)
+    doubted = joint_words(tree, words, guess)
     first = [shipped.probabilities(joint)[by_text(joint)["value", False]] for joint in (agreed, alone, doubted)]
     assert first[0] > first[1] > first[2]
     assert first[0] > 0.6 > 0.4 > first[2]
