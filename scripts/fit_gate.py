@@ -3,11 +3,11 @@
     python scripts/fit_gate.py collect --work DIR REPOSITORY...      the words at each key, one .npz a repository
     python scripts/fit_gate.py fit --work DIR [--held-out NAME...]   lsp_server/data/gate.json
 
-Hunks of added lines are drawn from windows of commits, with an index of the tree before the window. At every key of a
-hunk the ranker's options become a tree of words (``word_tree``). A word is an example if all words before it are right,
-and it is right if the author wrote it. The text around the hunk is one of three: as it was before the commit (half of
-the hunks), as it was after the commit (a third), or nothing below the cursor (the rest), since much code is written at
-the end of a file. Whatever the gate shows, the author's text is the same, so any policy can be simulated on the rows.
+Hunks of added lines are drawn from windows of commits, with an index of the tree before the window, as the typing
+replay draws them (``typed_hunks``). At keys of a hunk, one in ``EVERY``, the ranker's options become a tree of words
+(``word_tree``). A word is an example if all words before it are right, and it is right if the author wrote it. Some
+hunks are typed with nothing below them, since much code is written at the end of a file. Whatever the gate shows, the
+author's text is the same, so any policy can be simulated on the rows.
 
 The ranker must not have been fitted on these repositories: it would be surer of them than of others. LightGBM is needed
 for fitting only.
@@ -16,7 +16,7 @@ for fitting only.
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,11 +24,9 @@ import numpy as np
 from fit_steps import Sample, name_of, parts_of, run
 from lightgbm_trees import trees_of
 
-from finetune.commits.windows import Edit, SkipReport
+from finetune.commits.typed_hunks import TypedHunk, draw
+from finetune.commits.windows import SkipReport
 from finetune.evaluation.gate_fitting import outcomes
-from indexer.languages.grammars import language_of
-from indexer.repository.history import Hunk
-from indexer.text.lines import lines_of
 from lsp_server.retrieval.gate import TREES
 from lsp_server.retrieval.ranker import Ranker, load_trees
 from lsp_server.retrieval.word_tree import INPUTS, word_tree
@@ -51,77 +49,31 @@ PARAMETERS: Final = {
     "deterministic": True,
 }
 ROUNDS: Final = 250
-LINES: Final = 12
-"""Lines of a hunk that are typed, at most."""
+AT_END: Final = 0.15
+"""Share of the hunks that are typed with nothing below them."""
 
-LETTERS: Final = 12
-"""Characters of the shortest hunk."""
-
-ADDED: Final = 300
-"""Added lines of a file from which its commit is left out: it was not typed."""
-
-SURROUNDINGS: Final = ("before", "after", "end")
-WEIGHTS: Final = (50, 35, 15)
+EVERY: Final = 5
+"""One key in so many is recorded: neighbouring keys have nearly the same words."""
 
 
-@dataclass(frozen=True)
-class TypedHunk:
-    """Added lines, and the text around them while they are typed.
-
-    :param replaced: the lines that they replace, one after the other.
-    """
-
-    path: str
-    opened: str
-    above: list[str]
-    block: list[str]
-    replaced: list[str]
-    below: list[str]
-
-
-def hunks(found: list[tuple[Edit, Hunk]], rng: random.Random) -> Iterator[TypedHunk]:
-    """Yield hunks with surroundings drawn by chance."""
-    for edit, hunk in found:
-        old, new = lines_of(edit.old_text), lines_of(edit.new_text)
-        block = [line.rstrip() for line in new[hunk.new_start : hunk.new_start + min(hunk.new_count, LINES)]]
-        kind = rng.choices(SURROUNDINGS, WEIGHTS)[0]
-        above, below, replaced = new[: hunk.new_start], new[hunk.new_start + hunk.new_count :], []
-        opened = "\n".join([*above, *below])
-        if kind == "before":
-            above, below = old[: hunk.old_start], old[hunk.old_start + hunk.old_count :]
-            replaced, opened = old[hunk.old_start : hunk.old_start + hunk.old_count], edit.old_text
-        elif kind == "end":
-            below, opened = [], "\n".join(above)
-        yield TypedHunk(edit.change.path, opened, above, block, replaced, below)
-
-
-def typed(edit: Edit, hunk: Hunk) -> bool:
-    """Return whether a hunk was probably typed, and is long enough to say something."""
-    if not hunk.new_count or edit.change.added > ADDED:
-        return False
-    block = lines_of(edit.new_text)[hunk.new_start : hunk.new_start + min(hunk.new_count, LINES)]
-    moved = sum(line.strip() in edit.gone for line in block if line.strip())
-    return sum(len(line.strip()) for line in block) >= LETTERS and 2 * moved <= len(block)
-
-
-def examples(hunk: TypedHunk, ranker: Ranker) -> Iterator[tuple[np.ndarray, list[bool]]]:
-    """Yield for each key the rows of the words that are examples, and whether each is right."""
-    head, want = "".join(line + "\n" for line in hunk.above), "\n".join(hunk.block)
-    language, uri = language_of(hunk.path), f"file:///{hunk.path}"
-    ranker.update(Document(uri, hunk.path, language, 0, hunk.opened))
+def examples(hunk: TypedHunk, ranker: Ranker, rng: random.Random) -> Iterator[tuple[np.ndarray, list[bool]]]:
+    """Yield for keys of a hunk the rows of the words that are examples, and whether each is right."""
+    want, after = "\n".join(hunk.lines), "\n".join(hunk.after)
+    uri = f"file:///{hunk.path}"
+    opened = hunk.before + "\n".join((*hunk.replaced, *hunk.after))
+    ranker.update(Document(uri, hunk.path, hunk.language, 0, opened))
     at = len(want) - len(want.lstrip(" \t"))
     while at < len(want):
-        row = want.count("\n", 0, at)
-        below = [*hunk.replaced[row + 1 :], *hunk.below]
-        text = head + want[:at] + "".join("\n" + line for line in below)
-        document = Document(uri, hunk.path, language, at + 1, text)
-        ranker.update(document)
-        ranked = ranker.rank(document, len(head) + at, lambda: False)
-        if ranked is not None and ranked.options:
-            tree = word_tree(ranked)
-            right = outcomes(tree, want[at:].split("\n", 1)[0])
-            nodes = [node for node in range(1, len(right)) if right[tree.parent[node]]]
-            yield tree.rows[nodes].astype(np.float32), [right[node] for node in nodes]
+        if rng.random() * EVERY < 1:
+            text = hunk.before + want[:at] + ("\n" + after if hunk.after else "")
+            document = Document(uri, hunk.path, hunk.language, at + 1, text)
+            ranker.update(document)
+            ranked = ranker.rank(document, len(hunk.before) + at, lambda: False)
+            if ranked is not None and ranked.options:
+                tree = word_tree(ranked)
+                right = outcomes(tree, want[at:].split("\n", 1)[0])
+                nodes = [node for node in range(1, len(right)) if right[tree.parent[node]]]
+                yield tree.rows[nodes].astype(np.float32), [right[node] for node in nodes]
         at += 1
         if want[at - 1] == "\n":
             at += len(re.match(r"[ \t]*", want[at:])[0])  # the editor indents
@@ -132,13 +84,13 @@ def collect(root: Path, work: Path, sample: Sample) -> None:
     name, rng = name_of(root), random.Random(SEED)
     rows, right, typed_hunks = [], [], 0
     for part in parts_of(root, work, sample, SkipReport()):
-        found = [(edit, hunk) for edit in part.edits for hunk in edit.change.hunks if typed(edit, hunk)]
-        rng.shuffle(found)
-        for hunk in hunks(found[: part.amount], rng):
+        for hunk in draw(part.edits, part.amount, SEED, SkipReport()):
+            if rng.random() < AT_END:
+                hunk = replace(hunk, after=(), replaced=())
             ranker = Ranker(load_trees())
             ranker.set_index(part.index)
             typed_hunks += 1
-            for words, outcome in examples(hunk, ranker):
+            for words, outcome in examples(hunk, ranker, rng):
                 rows.append(words)
                 right += outcome
     np.savez(work / f"{name}.npz", rows=np.concatenate(rows), right=np.array(right))
