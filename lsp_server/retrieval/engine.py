@@ -38,6 +38,10 @@ INVOKED_LIMIT: Final = 3
 MORE_LINES: Final = 3
 """Lines after the first that are shown automatically, at most; each costs one more retrieval."""
 
+SEVERAL: Final = 0.75
+"""Part of the wanted precision that a text of several lines has to reach as a whole: with the default setting, half of
+those shown should be right to their end. Each of its lines has to reach the precision by itself."""
+
 PART_CHECKS: Final = 8
 """Beginnings of a line whose syntax is checked for one key, at most."""
 
@@ -265,7 +269,7 @@ class RetrievalEngine:
         return made if len(added(request, made).strip()) >= LEAST else Reason.SAVES_LITTLE
 
     def _keep(self, request: Request, choice: Choice, lines: Sequence[str]) -> tuple[Sequence[str], float]:
-        """Return the lines that may follow as far as the gate expects all of them, and the probability of all the text.
+        """Return the lines that may follow as far as the gate expects each, and the probability of all the text.
 
         Each line is judged as if the user had typed all text before it and asked at its start.
         """
@@ -282,7 +286,8 @@ class RetrievalEngine:
             tree = word_tree(ranked)
             body = line[len(blanks) :]
             kept = line_probability(tree, self._gate.probabilities(tree.rows), body)
-            if kept is None or probability * kept < self._settings.precision:
+            precision = self._settings.precision
+            if kept is None or kept < precision or probability * kept < SEVERAL * precision:
                 return lines[:number], probability
             probability *= kept
             text += body
