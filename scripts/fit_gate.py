@@ -11,7 +11,7 @@ author's text is the same, so any policy can be simulated on the rows.
 
 The shipped gate is fitted further: its trees stay, and new ones correct their log-odds on the examples. Its first trees
 were fitted on examples of seventeen repositories, typed in an earlier form of the replay; with a tenth of the examples
-this is better than fitting anew (``docs/log.md``).
+this is better than fitting from scratch (``docs/log.md``).
 
 The ranker must not have been fitted on these repositories: it would be surer of them than of others. LightGBM is needed
 for fitting only.
@@ -58,7 +58,7 @@ AT_END: Final = 0.15
 """Share of the hunks that are typed with nothing below them."""
 
 EVERY: Final = 5
-"""One key in so many is recorded: neighbouring keys have nearly the same words."""
+"""One key in ``EVERY`` is recorded: neighbouring keys have nearly the same words."""
 
 
 def examples(hunk: TypedHunk, ranker: Ranker, rng: random.Random) -> Iterator[tuple[np.ndarray, list[bool]]]:

@@ -152,11 +152,15 @@ def _trade_off(report: dict[str, Any]) -> str:
 
 def _trade_off_note(system: dict[str, Any]) -> str:
     at = system["precision_at_coverage"]
+    note = (
+        "The dot is what is shown automatically with the present settings and display rules. The curve before it is the"
+        " most probable part of that: what a larger wanted precision leaves."
+    )
     if at["precision"] is None:
-        return "Fewer than 30 % of the cursors had any suggestion."
+        return f"{note} Fewer than 30 % of the cursors had a suggestion on request."
     return (
-        f"If the most probable {100 * at['coverage']:.0f} % were shown, {100 * at['precision']:.1f} % of them would be"
-        " right. The dot is what is shown automatically with the present settings and display rules."
+        f"{note} Of whole lines on request, the most probable for {100 * at['coverage']:.0f} % of the cursors are right"
+        f" in {100 * at['precision']:.1f} %."
     )
 
 

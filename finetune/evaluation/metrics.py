@@ -65,7 +65,7 @@ class ScoredAnswer:
     :param verbatim: the same line stands elsewhere, word by word.
     :param best: the first of the suggestions on request, "" for none.
     :param shown: the automatic suggestion, "" for none; ``reason`` of that answer.
-    :param probability: that ``best`` is right, by the gate.
+    :param probability: that ``best`` is right, by the gate; ``shown_probability``: that all of ``shown`` is.
     :param exact: ``best`` is right; ``among``: one of up to three suggestions is.
     :param similarity: of ``best`` and the reference, see :func:`similarity`; 0 without a suggestion.
     :param names: identifiers in the reference, with a partly typed one as a whole; ``names_exact`` and ``names_f1``
@@ -114,6 +114,7 @@ class ScoredAnswer:
     again_ms: float
     passes: int = 0
     model_ms: float = 0.0
+    shown_probability: float = 0.0
 
     @property
     def answered(self) -> bool:
@@ -170,6 +171,7 @@ def score(system: str, number: int, case: Case, verbatim: bool, answers: Answers
         again_ms=answers.again_ms,
         passes=int(invoked.trace.get("forwards", 0)),
         model_ms=1e3 * float(invoked.trace.get("seconds", 0.0)),
+        shown_probability=automatic.suggestions[0].probability if automatic.suggestions else 0.0,
     )
 
 

@@ -159,7 +159,7 @@ def _system(
         "calibration_error": round(error, 4),
         "calibration": [{key: round(value, 4) for key, value in row.items()} for row in bins],
         "precision_at_coverage": {"coverage": COVERAGE, "precision": _at(curve, COVERAGE)},
-        "curve": _thinned(curve),
+        "curve": _shown_curve(counted),
         "latency_ms": {
             name: {"p50": _quantile(values, 0.5), "p95": _quantile(values, 0.95)}
             for name, values in (("first", [o.first_ms for o in counted]), ("again", [o.again_ms for o in counted]))
@@ -227,9 +227,22 @@ def _at(curve: list[tuple[float, float]], coverage: float) -> float | None:
     return round(reached[0], 4) if reached else None
 
 
+def _shown_curve(counted: Sequence[ScoredAnswer]) -> list[list[float]]:
+    """Return coverage and precision of the automatic suggestions, the most probable first.
+
+    Its end is what the present settings show; what lies before is what larger values of ``precision`` would show.
+    """
+    shown = [one for one in counted if one.shown]
+    probability = np.array([one.shown_probability for one in shown])
+    right = np.array([one.right for one in shown], dtype=bool)
+    return _thinned(trade_off(probability, right, max(1, len(counted))))
+
+
 def _thinned(curve: list[tuple[float, float]], points: int = 150) -> list[list[float]]:
     step = max(1, len(curve) // points)
     kept = curve[max(step, _LEAST_SHOWN) - 1 :: step]
+    if curve and kept[-1:] != curve[-1:]:
+        kept.append(curve[-1])
     return [[round(x, 4), round(y, 4)] for x, y in kept]
 
 

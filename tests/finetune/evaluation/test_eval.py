@@ -74,6 +74,9 @@ def test_a_repository_is_replayed_and_reported_in_every_form(tmp_path):
     assert 0.15 < overall["exact"]["value"] < 0.9
     assert overall["exact"]["low"] <= overall["exact"]["value"] <= overall["exact"]["high"]
     assert overall["precision"]["value"] > overall["exact"]["value"]
+    # The dot of the report lies on its curve.
+    dot = [overall["coverage"]["value"], overall["precision"]["value"]]
+    assert report["systems"]["retrieval"]["curve"][-1] == pytest.approx(dot, abs=1e-3)
     assert "walrus" not in json.dumps(report)
     rows = [json.loads(line) for line in cases.read_text().splitlines()]
     assert len(rows) >= 80

@@ -1,6 +1,7 @@
 """The tree of words, and how the gate cuts it: by probability, by what is saved, and around what was refused."""
 
 import dataclasses
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from indexer.data_layout import index_directory
 from indexer.storage.reader import Index
 from lsp_server.refused_texts import is_refused
 from lsp_server.retrieval.engine import RetrievalEngine
-from lsp_server.retrieval.gate import Gate, choose, decide, line_probability, ruled_out
+from lsp_server.retrieval.gate import Choice, Gate, choose, decide, line_probability, ruled_out
 from lsp_server.retrieval.suggestions import added
 from lsp_server.retrieval.word_tree import INPUTS, WordTree, words_of
 from lsp_server.types import Answer, Document, Request, Suggestion
@@ -164,6 +165,32 @@ def test_a_line_is_shown_by_itself_where_the_next_one_is_not_sure(engine: Retrie
     assert lines[0] == "is_valid():"
     assert shown.probability >= 0.66
     assert len(lines) == 1 or lines[1].strip() == "raise InvalidSessionError(session.identifier)"
+
+
+@pytest.mark.parametrize(
+    ("first", "further", "kept"),
+    [
+        (0.9, [0.9, 0.9], 2),
+        (0.75, [0.75], 1),
+        (0.7, [0.7], 0),  # 0.49 is less than half
+        (1.0, [0.6], 0),  # surer than half as a whole, but the second line alone is not sure enough
+        (0.9, [0.9, 0.6, 1.0], 1),
+        (0.9, [0.7, 0.7, 0.7], 1),
+    ],
+)
+def test_each_further_line_is_as_sure_as_wanted_and_all_together_right_in_half(
+    engine: RetrievalEngine, monkeypatch: pytest.MonkeyPatch, first: float, further: list[float], kept: int
+) -> None:
+    answers = iter(further)
+    monkeypatch.setattr("lsp_server.retrieval.engine.line_probability", lambda *_: next(answers))
+    text = "def stop_delete(request, session):\n    if not session."
+    request = Request(Document("file:///new.py", "new.py", "python", 1, text), len(text), True)
+    choice = Choice(1, 0, "is_valid():", True, first, 10.0)
+    lines, probability = engine._keep(
+        request, choice, ["        raise", "        return", "        pass"][: len(further)]
+    )
+    assert len(lines) == kept
+    assert probability == pytest.approx(math.prod([first, *further[:kept]]))
 
 
 def test_what_stands_in_the_next_lines_is_not_shown(engine: RetrievalEngine) -> None:
