@@ -30,6 +30,10 @@ def _sure(value: str) -> bool:
     return rules.is_sure_secret(value, "password")
 
 
+def _sure_random(value: str) -> bool:
+    return rules.looks_random(value) and rules.is_sure_secret(value, "strict")
+
+
 def _always(_value: str) -> bool:
     return True
 
@@ -173,7 +177,7 @@ ROWS: Final[tuple[Row, ...]] = (
         re.compile(
             r"[?&](?:\w{0,20}[_-])?(?:key|api_?key|token|auth|secret|pass|pwd|sig|signature)=(?P<secret>[^&\s\"'`<>#{}$]{8,256})"
         ),
-        _sure,
+        _sure_random,
     ),
     Row(("otpauth://",), re.compile(r"[?&]secret=(?P<secret>[A-Za-z2-7]{16,128})"), _always),
     Row(

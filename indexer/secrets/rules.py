@@ -76,7 +76,10 @@ _BETWEEN_PARTS = re.compile(r"[_./: -]+")
 # Text without quotes that is code.
 _EXPRESSION = re.compile(r"[:.*~|!+^-]*[A-Za-z_$][\w$]*(?:(?:::|\.|->)[A-Za-z_$]?[\w$]*)*")
 _PATH_PARTS = re.compile(r"(?<![A-Za-z0-9])[A-Z]?[a-z]{3,}\d?(?=[/$.:_-]|$)")
-_CODE_SIGNS = re.compile(r"^-|[=,]|://|^\.{0,2}/[a-z]|\$[@({]|@\{")
+_CODE_SIGNS = re.compile(
+    r"^-|[=,]|://|^\.{0,2}/[a-z]|\$[@({]|@\{|%2F|-\d+:|^\d+\*|\*\*|\*\d+(?:-|$)|^@?0x[0-9a-fA-F]{1,15}$"
+    r"|^[`$A-Za-z_]\w*(?:\.[A-Za-z_]\w*){2,}$"
+)
 _BRACKETS = re.compile(r"[\s(){}\[\]<>]")
 # Signs within references of documentation and addresses: Class#method, user@host, path?query.
 _REFERENCE = re.compile(
