@@ -2,10 +2,11 @@
 
     PYTHONPATH=. python benchmarks/bench_secrets.py --clones DIR --out benchmarks/results/secrets.json
 
-The doors are: the index (all texts that it holds, and its files as they are), `ondol search`, suggestions from saved
-and unsaved documents, prompts on the wire of a completion server, traces and logs. A leak is twelve characters of a
-secret in a row. Of public repositories the masked lines are counted by detector, without their text. The time to mask
-a document of 10,000 lines after a key is the processor time of the thread, which depends little on other load.
+The doors are: the index (all texts that it holds, and its files as they are), `ondol search`, suggestions and next
+edits from saved and unsaved documents, explanations, prompts on the wire of a completion server, traces, statistics and
+logs, training data sets, the replay with its reports, the demonstration, and the dashboard (``secret_doors.py``). Of
+public repositories the masked lines are counted by detector and their places listed, without their text. The time to
+mask a document of 10,000 lines after a key is the processor time of the thread, which depends little on other load.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Any
 from bench_index import machine
 from bench_server import quantiles
 from clones import find as find_clone
+from secret_doors import data_set_door, history, index_door, offers_door, prompts_door, reports_door
 
 from indexer.config import Settings
 from indexer.repository.policy import source_from_bytes
@@ -29,16 +31,10 @@ from indexer.secrets.assignments import named
 from indexer.secrets.cover import COVER, covered
 from indexer.secrets.credentials import credentials
 from indexer.secrets.documents import DocumentMasker
-from indexer.storage.reader import Index
 from indexer.types import Source
-from lsp_server.commands.lsp_client import Client
-from tests.support import console
-from tests.support.http_model_server import Handler, serving
-from tests.support.lsp_client import real
-from tests.support.planted_documents import Plant, planted
+from tests.support.planted_documents import planted
 from tests.support.repositories import repository
 
-LEAKED = 12
 REPOSITORIES = (
     *(
         "pallets/werkzeug",
@@ -53,80 +49,9 @@ REPOSITORIES = (
 """Looked at while the rules were made; name others with ``--repos`` for figures of unseen ones."""
 
 
-def leaks(text: str, plants: list[Plant]) -> dict[str, int]:
-    """Return how many plants of each kind stand in a text, in part or whole."""
-    found: Counter[str] = Counter()
-    for plant in plants:
-        parts = [gone[at : at + LEAKED] for gone in plant.gone for at in range(0, max(1, len(gone) - LEAKED + 1), 4)]
-        found[plant.kind] += any(part in text for part in parts)
-    return {kind: count for kind, count in sorted(found.items()) if count}
-
-
-def index_door(root: Path, folder: Path, plants: list[Plant]) -> dict[str, Any]:
-    """Return the leaks of the index and of a search for each kind."""
-    console.printed(folder, "index", str(root))
-    where = next((folder / "data" / "repositories").glob("*/index"))
-    opened = Index.open(where, Settings())
-    texts = "\n".join(opened.text(document) for document in opened.documents.values())
-    files = b"\n".join(path.read_bytes() for path in where.rglob("*") if path.is_file()).decode("latin-1")
-    searched = "".join(
-        console.finished(folder, "search", words, "--repo", str(root), "--limit", "200").stdout
-        for words in ("password secret token", "key", "connect user login")
-    )
-    found = {"texts": leaks(texts, plants), "files": leaks(files, plants), "search": leaks(searched, plants)}
-    return {"documents": len(opened.documents), **found}
-
-
-def asked(client: Client, root: Path, plants: list[Plant], *, again: bool) -> str:
-    """Open each document, ask behind it or type it again up to its secret, and return all answers."""
-    answers: list[Any] = []
-    for number, plant in enumerate(plants):
-        uri = (root / plant.path).as_uri()
-        text = plant.text + "\nvalue = \n"
-        client.open(uri, text)
-        if not again:
-            answers += client.complete(uri, text.count("\n") - 1, 8, automatic=False)
-            continue
-        typed = plant.text[: plant.text.find(plant.gone[0])]
-        other = (root / f"again{number}" / plant.path).as_uri()
-        client.open(other, typed)
-        for automatic in (True, False):
-            last = len(typed.split("\n")[-1].encode("utf-16-le")) // 2
-            answers += client.complete(other, typed.count("\n"), last, automatic=automatic)
-    return json.dumps(answers, ensure_ascii=False).replace("\\\\", "\\").replace('\\"', '"')
-
-
-def offers_door(root: Path, folder: Path, plants: list[Plant]) -> dict[str, Any]:
-    """Return the leaks of suggestions from unsaved documents and from the index, and of what was recorded of them."""
-    with real(folder) as client:
-        client.initialize([root], options={"traceText": True, "nextEdits": True})
-        client.wait_state("ready")
-        said = asked(client, root, plants, again=True)
-        log = client.errors.decode("utf-8", "replace")
-    records = "\n".join(path.read_text("utf-8", "replace") for path in folder.rglob("*.jsonl*"))
-    return {"suggestions": leaks(said, plants), "traces": leaks(records, plants), "log": leaks(log, plants)}
-
-
-def prompts_door(root: Path, folder: Path, plants: list[Plant]) -> dict[str, Any]:
-    """Return the leaks of the prompts that a completion server gets."""
-
-    def answer(handler: Handler) -> None:
-        handler.body(json.dumps({"choices": [{"text": "x"}]}).encode())
-
-    with (
-        serving(answer) as (address, handler),
-        real(folder, "--backend", "remote", ONDOL_REMOTE_URL=address, ONDOL_REMOTE_MODEL="team") as client,
-    ):
-        client.initialize([root])
-        client.wait_state("ready")
-        asked(client, root, plants, again=False)
-        seen = json.dumps(handler.seen, ensure_ascii=False).replace("\\\\", "\\").replace('\\"', '"')
-    return {"prompts": len(handler.seen), "leaks": leaks(seen, plants)}
-
-
 def masked_lines(clone: Path) -> dict[str, Any]:
     """Return how many lines of a repository are masked, by the detector that finds them first."""
-    lines, kinds = 0, Counter[str]()
+    lines, kinds, places = 0, Counter[str](), []
     listed = subprocess.run(["git", "-C", clone, "ls-tree", "-r", "HEAD"], capture_output=True, text=True, check=True)
     rows = [row.split(None, 3) for row in listed.stdout.splitlines()]
     for _, kind, blob, path in rows:
@@ -147,8 +72,11 @@ def masked_lines(clone: Path) -> dict[str, Any]:
             ("format, or the same value again", spans),
         ):
             rows_of = [n for n, line in enumerate(covered(text, masking.merged(found)).split("\n")) if COVER in line]
-            kinds[name] += sum(left.pop(number, 0) for number in rows_of)
-    return {"lines": lines, "masked": sum(kinds.values()), "by": {k: n for k, n in kinds.items() if n}}
+            taken = [number for number in rows_of if left.pop(number, 0)]
+            kinds[name] += len(taken)
+            places += [f"{path}:{number + 1} {name}" for number in taken]
+    by = {kind: count for kind, count in kinds.items() if count}
+    return {"lines": lines, "masked": sum(kinds.values()), "by": by, "places": places[:40]}
 
 
 def key_time(keys: int, seed: int) -> dict[str, float]:
@@ -192,7 +120,11 @@ def main() -> None:
         result["index"] = index_door(root, folder, plants)
         result["offers"] = {"plants": len(some), **offers_door(root, folder, some)}
         result["prompts"] = {"plants": len(some), **prompts_door(root, folder, some)}
-    print(json.dumps({key: result[key] for key in ("index", "offers", "prompts")}, indent=1), flush=True)
+        past = history(folder / "past", plants)
+        result["data_set"] = {"plants": len(plants), **data_set_door(past, folder, plants)}
+        result["reports"] = {"plants": len(plants), **reports_door(past, folder, plants)}
+    doors = ("index", "offers", "prompts", "data_set", "reports")
+    print(json.dumps({key: result[key] for key in doors}, indent=1), flush=True)
     clones = [(name, find_clone(options.clones, name)) for name in options.repos] if options.clones else []
     result["repositories"] = {name: masked_lines(clone) for name, clone in clones if clone is not None}
     print(json.dumps(result["repositories"], indent=1), flush=True)

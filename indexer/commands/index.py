@@ -23,6 +23,12 @@ _REASONS_SHOWN = 5
 @click.command(epilog="Example: ondol index ~/product --workers 2")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
 @click.option("--full", is_flag=True, help="Rebuild the index from scratch.")
+@click.option(
+    "--adopt",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Use the data of a folder that is gone: this repository's former place.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes to use (default: all cores).")
 @click.option("--skipped", "show_skipped", is_flag=True, help="List every file that is left out, with the reason.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -32,20 +38,24 @@ _REASONS_SHOWN = 5
 def index(
     repo: Path,
     full: bool,
+    adopt: Path | None,
     workers: int | None,
-    show_skipped: bool,
-    as_json: bool,
-    quiet: bool,
-    progress_json: bool,
     data_dir: Path | None,
+    **shown: bool,
 ) -> None:
     """Build or update the index of REPO (default: the repository around the working directory)."""
     from indexer.building.build import build
+    from indexer.storage.adoption import take_over
 
+    show_skipped, as_json, quiet, progress_json = (
+        shown[name] for name in ("show_skipped", "as_json", "quiet", "progress_json")
+    )
     root = find_root(repo)
     settings = settings_for(root, data_dir, quiet=quiet)
     if workers:
         settings = replace(settings, workers=workers)
+    if adopt is not None:
+        click.echo(f"ondol: {printable(take_over(settings, root, adopt.expanduser().absolute()))}", err=True)
     with _progress(progress_json, quiet or as_json) as progress:
         report = build(root, settings, progress, full=full)
     for note in report.notes:

@@ -16,6 +16,7 @@ from indexer.data_layout import (
     index_pointer_file,
     origin_file,
     repositories_directory,
+    repository_directory,
     repository_path,
 )
 from indexer.errors import OndolError, UserError
@@ -80,15 +81,41 @@ def adopt(settings: Settings, root: Path) -> list[str]:
     same = [one for one in orphans(settings) if mine and one.first_commit == mine]
     if len(same) != 1:
         return []
-    own = repository_path(settings, root)
-    for entry in sorted(same[0].directory.iterdir()):
-        if not (own / entry.name).exists() or entry.name == index_below(own).name:
-            if entry.name == index_below(own).name and index_below(own).exists():
-                fsio.remove_tree(index_below(own))
-            fsio.rename(entry, own / entry.name)
-    fsio.unlink(origin_file(own))
-    fsio.remove_tree(same[0].directory)
+    _move(same[0], settings, root)
     return [f"the data of {same[0].root} are used: that folder is gone and this one has the same first commit."]
+
+
+def take_over(settings: Settings, root: Path, former: Path) -> str:
+    """Take over the data of the folder ``former``, which is gone; what ``root`` has of its own stays.
+
+    It needs no common commit: for folders without git, and after a change of the history's beginning.
+
+    :returns: a sentence for the user.
+    :raises UserError: there are no such data, or the folder is still there.
+    """
+    if former.exists() and former != root:
+        raise UserError(f"{former} is still there, and its data are its own", "move or delete that folder first")
+    gone = orphans(settings)
+    found = next((one for one in gone if Path(one.root) == former), None)
+    if found is None:
+        known = ", ".join(one.root for one in gone) or "none"
+        raise UserError(f"there are no data of a folder {former} that is gone", f"name one of these: {known}")
+    repository_directory(settings, root)
+    _move(found, settings, root)
+    return f"the data of {found.root} are used."
+
+
+def _move(orphan: Orphan, settings: Settings, root: Path) -> None:
+    """Move the data of a repository that is gone to those of ``root``, which keeps what it has."""
+    own = repository_path(settings, root)
+    if index_below(own).exists() and not index_pointer_file(index_below(own)).exists():
+        fsio.remove_tree(index_below(own))  # empty, or of a build that did not end
+    for entry in sorted(orphan.directory.iterdir()):
+        if not (own / entry.name).exists():
+            fsio.rename(entry, own / entry.name)
+    if _origin(origin_file(own)).get("root") == orphan.root:
+        fsio.unlink(origin_file(own))
+    fsio.remove_tree(orphan.directory)
 
 
 def _origin(file: Path) -> dict[str, str]:

@@ -47,3 +47,23 @@ def test_doctor_lists_orphans_and_removes_them(tmp_path: Path) -> None:
     found = json.loads(console.run("doctor", "--repo", other, "--json", data=data).stdout)
     assert found["orphans"] == []
     assert [path.name.rpartition("-")[0] for path in (data / "repositories").iterdir()] == ["here"]
+
+
+def test_the_data_of_a_named_folder_that_is_gone_are_taken_over(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    root = tmp_path / "before"  # without git, so that nothing but the name connects the folders
+    repositories.write(root, {"a.py": "def weigh(walrus):\n    return walrus.mass\n"})
+    console.run("index", root, data=data)
+    (indexes.directory(root, data).parent / "gate.json").write_text("{}")
+    still = console.run("index", tmp_path, "--adopt", root, data=data)
+    assert still.returncode == 1 and "is still there" in still.stderr
+    root.rename(tmp_path / "after")
+    unknown = console.run("index", tmp_path / "after", "--adopt", tmp_path / "nowhere", data=data)
+    assert unknown.returncode == 1 and str(root) in unknown.stderr
+    assert not (indexes.directory(tmp_path / "after", data) / "CURRENT").exists()
+    console.run("index", tmp_path / "after", data=data)  # its own index is there by now, and stays
+    done = console.run("index", tmp_path / "after", "--adopt", root, data=data)
+    assert done.returncode == 0 and f"the data of {root} are used" in done.stderr
+    assert (indexes.directory(tmp_path / "after", data).parent / "gate.json").exists()
+    assert [one.root for one in adoption.orphans(indexes.settings(data))] == []
+    assert Index.open(indexes.directory(tmp_path / "after", data)).root == tmp_path / "after"
