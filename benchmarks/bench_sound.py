@@ -3,10 +3,11 @@
     python benchmarks/bench_sound.py --clones DIR [--only NAME ...] [--cases N] [--show FILE]
 
 ``repositories.json`` lists the repositories of role ``sound``: nothing was fitted on them, and no rule was made by
-looking at them. At each cursor the engine is asked automatically and manually; the first text is accepted and judged by
-``sound_judge``. The author's own rest of line is fitted as well: what is rejected or changed of it is a right line
-lost. Cost is processor time of the first text that is fitted after a jump to another document; a later key on the same
-line takes about a tenth of it.
+looking at them. ``sound_cases`` makes the documents: a file is typed from its top down. At each cursor the engine is
+asked automatically and manually; the first text is accepted and judged by ``sound_judge``. The author's own rest of
+line is fitted as well: what is rejected or cut of it is a right line lost. (Where it begins a string of several lines,
+the end of the string is added, which loses nothing.) Cost is processor time of the first text that is fitted after a
+jump to another document; ``bench_sound_cost.py`` measures keys.
 
 Results go to ``results/sound.json`` after each repository and as a table into ``docs/evaluation.md``. They hold figures
 and no code; ``--show`` writes the texts that add an error to a file, as JSON lines.
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from clones import copy_at, find
+from sound_cases import from_top
 from sound_judge import judge
 
 from finetune.commits.cases import Case
@@ -41,7 +43,7 @@ RESULTS = HERE / "results" / "sound.json"
 PAGE = HERE.parent / "docs" / "evaluation.md"
 BEGIN, END = "<!-- table: benchmarks/bench_sound.py -->", "<!-- end of table -->"
 ROLE = "sound"
-COMMITS, WINDOWS, CASES, SEED = 60, 1, 60, 20261126
+COMMITS, WINDOWS, CASES, SEED = 60, 1, 250, 20261126
 COUNTS = ("judged", "strict", "fair", "right", "part", "several", "left_open", "other_unit")
 
 
@@ -52,11 +54,11 @@ def measured(clone: Path, commit: str, cases: int, show: TextIO | None) -> dict[
     milliseconds: list[float] = []
     with tempfile.TemporaryDirectory(prefix="sound-") as work:
         copy = copy_at(clone, commit, Path(work) / "repository")
-        plan = ReplayPlan(cases // 2, cases - cases // 2, SEED)
+        plan = ReplayPlan(cases // 2, cases - cases // 2, SEED, edits=True)
         stages = commit_stages(copy, windows(copy, COMMITS, WINDOWS), settings, plan, Path(work) / "data", SkipReport())
         for stage in stages:
             engine, fitter = RetrievalEngine(settings, stage.index), Fitter()
-            for case in (one for one in stage.cases if not one.moved):
+            for case in from_top(stage.cases, stage.edits):
                 _one(engine, fitter, case, counts, milliseconds, show)
     milliseconds.sort()
     return {**counts, "p95_ms": round(milliseconds[int(0.95 * len(milliseconds))], 2) if milliseconds else None}
@@ -73,13 +75,15 @@ def _one(
     """Add one cursor to the counts."""
     for document in documents_of(case):
         engine.update(document)
+        fitter.update(document)
     counts["cases"] += 1
     request = request_of(case, automatic=False)
     fitter.unit(request.document, request.offset)  # reads the surroundings, as a key before has done
     started = time.thread_time()
     fitted = fitter.fit(request.document, request.offset, case.rest)
     milliseconds.append(1e3 * (time.thread_time() - started))
-    counts["lost"] += not isinstance(fitted, Fitted) or fitted.text.rstrip() != case.rest
+    counts["lost"] += not isinstance(fitted, Fitted) or not fitted.text.startswith(case.rest)
+    fitter.forget(request.document.uri)
     for automatic in (True, False):
         answer = engine.complete(replace(request, automatic=automatic), lambda: False)
         if not answer.suggestions:

@@ -18,7 +18,7 @@ from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma
 from lsp_server.fitting.indentation import RepositoryUnits, in_unit, unit_of
-from lsp_server.fitting.marks import LONGEST, Open, State, leaves_open
+from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
 from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.starts import continues_nothing, misplaced
 from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
@@ -98,6 +98,10 @@ class Fitter:
         place = Place(self._cache, document, offset, self._syntax)
         return place.unit or self._repository.unit(document.language, document.path)
 
+    def update(self, document: Document) -> None:
+        """Take the text of a document that was opened or changed; what stood there before the user began is kept."""
+        self._cache.update(document)
+
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
         self._cache.forget(uri)
@@ -113,13 +117,16 @@ class Fitter:
         """
         return Place(self._cache, document, offset, self._syntax).may_end(text)
 
-    def fit(self, document: Document, offset: int, text: str, *, whole: bool = True) -> Fitted | Rejected:
+    def fit(
+        self, document: Document, offset: int, text: str, *, whole: bool = True, automatic: bool = False
+    ) -> Fitted | Rejected:
         """Fit a text to a cursor.
 
         :param text: what follows the cursor, one line or more.
         :param whole: False for the beginning of a line, whose rest the user goes on to type.
+        :param automatic: whether nobody asked for it: then a line must stand without the lines that would follow.
         """
-        return Place(self._cache, document, offset, self._syntax).fit(text, whole)
+        return Place(self._cache, document, offset, self._syntax).fit(text, whole, automatic)
 
 
 class Place:
@@ -148,18 +155,21 @@ class Place:
 
     def may_end(self, text: str) -> bool:
         """See :meth:`Fitter.may_end`."""
-        if leaves_open(self._around.reader, self._prefix, text):
+        return self._may_end(text, self._rest)
+
+    def _may_end(self, text: str, behind: str) -> bool:
+        if leaves_open(self._around.reader, self._prefix, text + behind):
             return False
-        line = self._prefix + text + self._rest
-        if not self._rest.strip() and _NO_END.search(line):
+        line = self._prefix + text + behind
+        if not behind.strip() and _NO_END.search(line):
             return False
-        return not self._adds_error([line], _without_own(self._read(line, len(self._prefix))), alone=True)
+        return not self._adds_error([line], without_own(self._read(line, len(self._prefix))), alone=True)
 
     def defined_twice(self, text: str) -> bool:
         """See :meth:`Fitter.defined_twice`."""
         return defined_twice(self._prefix + text, self._around, strict=True)
 
-    def fit(self, text: str, whole: bool) -> Fitted | Rejected:
+    def fit(self, text: str, whole: bool, automatic: bool = False) -> Fitted | Rejected:
         """Return the text as it fits, see :meth:`Fitter.fit`."""
         text, cut = self._without_masks(visible(unify_line_ends(text)))
         if not text.strip():
@@ -174,7 +184,8 @@ class Place:
             return Rejected("misplaced")
         found = self._with_lines(first, below) if whole and below and not self._rest.strip() else None
         if found is None:
-            found = self._first_line(first, whole) or self._beginning(first)
+            found = self._first_line(first, whole, automatic)
+            found = found or (self._closed(first) if whole and not automatic else None) or self._beginning(first)
             if found is None:
                 return Rejected("unsound")
         lines, replaced = found
@@ -216,7 +227,7 @@ class Place:
             return None
         return lines, 0
 
-    def _first_line(self, text: str, whole: bool) -> tuple[list[str], int] | None:
+    def _first_line(self, text: str, whole: bool, automatic: bool = False) -> tuple[list[str], int] | None:
         """Return the first line as it fits to the text behind the cursor, and how much of that it replaces."""
         for candidate, replaced in islice(placements(text, self._rest), PLACEMENTS):
             behind = self._rest[replaced:]
@@ -226,9 +237,24 @@ class Place:
             state = self._read(line, len(self._prefix))
             if behind.strip() and (self._opens_string(candidate, state) or self._leaves_quote(behind, state)):
                 continue
-            if self._stands(state, behind, whole) and not (whole and self._adds_error([line], state)):
+            if not self._stands(state, behind, whole) or (whole and self._adds_error([line], state)):
+                continue
+            if not (whole and automatic) or _begins_block(line, state) or self._may_end(candidate, behind):
                 return [candidate], replaced
         return None
+
+    def _closed(self, text: str) -> tuple[list[str], int] | None:
+        """Return a line that begins a string or comment of several lines, with the end of that.
+
+        The end can be moved further down while the string is written; without it the lines below would belong to it.
+        """
+        state = self._read(self._prefix + text, len(self._prefix))
+        if self._rest.strip() or state.span < 0 or self._typed.span >= 0 or state.heredoc:
+            return None
+        end = self._around.reader.rules.end_of_span(state.span)
+        if not end or text.endswith("\\"):
+            return None
+        return self._first_line(f"{text} {end}" if end[-1] in "/>" else text + end, True)
 
     def _beginning(self, text: str) -> tuple[list[str], int] | None:
         """Return the longest beginning of a line that closes what it opens and adds no error.
@@ -264,12 +290,18 @@ class Place:
         if self._long:
             self._skipped = "long line"
             return False
+        if not alone and len(lines) == 1 and self._mends(state):
+            return False
         typed = (self._prefix + self._rest, self._typed)
         if self._replaces(state):
             state = replace(state, code=self._around.state.code)
         verdict = self._syntax.check(self._around, lines, state, typed, alone)
         self._skipped = verdict.skipped
         return verdict.adds
+
+    def _mends(self, state: State) -> bool:
+        """Return whether a line closes what was open, so that the lines below agree better than without it."""
+        return not keeps(state, self._around.state) and self._around.cost(state) < self._allowed
 
     def _stands(self, state: State, behind: str, whole: bool) -> bool:
         """Return whether the line can be followed by the lines below.
@@ -278,14 +310,15 @@ class Place:
         """
         if state.span != self._typed.span:
             ended = state.span < 0
-            if self._around.closed_below(self._typed.span if ended else state.span) == ended:
+            goes_on = self._around.closed_below(self._typed.span if ended else state.span)
+            if goes_on == ended and not (ended and self._around.rewritten(self._prefix)):
                 return False
         if state.heredoc != self._typed.heredoc:
             ended = not state.heredoc
             if self._around.closed_below(self._typed.heredoc if ended else state.heredoc) == ended:
                 return False
         if not whole and not behind.strip():
-            state = replace(_without_own(state), faults=max(self._typed.faults, state.faults - 1))
+            state = replace(without_own(state), faults=max(self._typed.faults, state.faults - 1))
         if behind.strip() or not whole:
             return self._agrees(state)
         opened = state.code is not None and state.code.own
@@ -295,17 +328,20 @@ class Place:
         if self._replaces(state) and self._faultless(state):
             return True
         # A line that opens a block is how a block is begun: its end is typed, or follows with the block.
-        return self._agrees(_without_own(state))
+        return self._agrees(without_own(state))
 
     def _replaces(self, state: State) -> bool:
         """Return whether a block that is opened takes the place of one that is closed, and the lines below close it."""
         opened = state.code is not None and state.code.own
-        return opened and not _keeps(state, self._around.state) and self._around.cost(state) <= self._allowed
+        return opened and not keeps(state, self._around.state) and self._around.cost(state) <= self._allowed
 
     def _agrees(self, state: State) -> bool:
         """Return whether what is open agrees with the lines below as well as without the text."""
-        closes = _keeps(self._typed, self._around.state) and self._closes(state)
-        return self._faultless(state) and self._around.cost(state) + closes <= self._allowed
+        closes = keeps(self._typed, self._around.state) and self._closes(state)
+        if not self._faultless(state):
+            return False
+        fits = self._around.cost(state) + closes <= self._allowed
+        return fits or self._around.agrees_later(state, self._allowed, self._prefix)
 
     def _faultless(self, state: State) -> bool:
         """Return whether a state has no fault that the line as it is typed has not."""
@@ -314,7 +350,7 @@ class Place:
 
     def _closes(self, state: State) -> bool:
         """Return whether a block around the cursor is closed that the lines below are known to close."""
-        return self._around.complete and not _keeps(state, self._around.state)
+        return self._around.complete and not keeps(state, self._around.state)
 
     def _sound(self, first: str, below: Sequence[str]) -> tuple[int, State]:
         """Return how many of the lines after the first can follow it so that nothing is left open, and the state.
@@ -327,13 +363,13 @@ class Place:
         if state.faults > around.state.faults:
             return 0, state
         above = [*around.above[-40:], self._prefix + first]
-        sound, best = 0, min(self._allowed, around.cost(_without_own(state)))
+        sound, best = 0, min(self._allowed, around.cost(without_own(state)))
         for number, line in enumerate(below, 1):
             if continues_nothing(line, around, above, state) or defined_twice(line, around, state, above):
                 break
             state = around.reader.read(line, state, 0)
             above.append(line)
-            if _leaves_open(state, around.state) or _goes_on(line, state):
+            if holds_own(state, around.state) or _goes_on(line, state):
                 continue
             cost = around.cost(state)
             if cost + self._closes(state) <= best and state.faults == around.state.faults:
@@ -341,38 +377,14 @@ class Place:
         return sound, found
 
 
-def _without_own(state: State) -> State:
-    """Return a state without what the fitted text has left open at its end."""
-    code, conditions = state.code, state.conditions
-    while code is not None and code.own:
-        code = code.below
-    while conditions is not None and conditions.own:
-        conditions = conditions.below
-    return replace(state, code=code, conditions=conditions, span=-1)
+def _begins_block(line: str, state: State) -> bool:
+    """Return whether a line begins a block, whose other lines its user writes next.
 
-
-def _keeps(state: State, before: State) -> bool:
-    """Return whether all blocks that were open in a state before are open still; of lists only the rest counts."""
-    kept = set()
-    code = state.code
-    while code is not None:
-        kept.add(id(code))
-        code = code.below
-    code = before.code
-    while code is not None and id(code) not in kept and code.mark in "([":
-        code = code.below
-    return code is None or id(code) in kept
-
-
-def _leaves_open(state: State, before: State) -> bool:
-    """Return whether the fitted text has left something open."""
-    code: Open | None = state.code
-    return (
-        state.heredoc != before.heredoc
-        or (code is not None and code.own)
-        or (state.conditions is not None and state.conditions.own)
-        or state.span != before.span
-    )
+    :param state: behind the line.
+    """
+    if state.code is not None and state.code.own:
+        return state.code.mark not in "(["
+    return line.rstrip().endswith(":")
 
 
 def _goes_on(line: str, state: State) -> bool:

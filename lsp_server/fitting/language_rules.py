@@ -83,6 +83,11 @@ class LanguageRules:
         """For each span, the patterns of its beginning and of its end."""
         return tuple((re.compile(begin), re.compile(end)) for begin, end in self.spans)
 
+    def end_of_span(self, span: int) -> str:
+        """Return the text that ends a string or comment, given by its number; "" where that is no fixed text."""
+        end = self.spans[span][1].removeprefix(r"(?<!\\)").replace("\\", "")
+        return "" if end[0] in "(^" else end
+
     def closers(self, line: str, start: int, text: str) -> tuple[str, ...]:
         """Return what closes a word or phrase that stands at ``start`` of a line."""
         return self.words.get(text.lower() if self.ignore_case else text) or next(

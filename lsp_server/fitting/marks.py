@@ -125,6 +125,43 @@ def leaves_open(reader: LineReader, prefix: str, text: str) -> bool:
     return after.span != before.span or after.heredoc != before.heredoc or after.faults > before.faults
 
 
+def without_own(state: State) -> State:
+    """Return a state without what the fitted text has left open at its end."""
+    code, conditions = state.code, state.conditions
+    while code is not None and code.own:
+        code = code.below
+    while conditions is not None and conditions.own:
+        conditions = conditions.below
+    return replace(state, code=code, conditions=conditions, span=-1)
+
+
+def keeps(state: State, before: State, *, lists: bool = False) -> bool:
+    """Return whether all blocks that were open in a state before are open still.
+
+    :param lists: whether brackets of lists count too; without them only what stands around them.
+    """
+    kept = set()
+    code = state.code
+    while code is not None:
+        kept.add(id(code))
+        code = code.below
+    code = before.code
+    while not lists and code is not None and id(code) not in kept and code.mark in "([":
+        code = code.below
+    return code is None or id(code) in kept
+
+
+def holds_own(state: State, before: State) -> bool:
+    """Return whether the fitted text has left something open."""
+    code: Open | None = state.code
+    return (
+        state.heredoc != before.heredoc
+        or (code is not None and code.own)
+        or (state.conditions is not None and state.conditions.own)
+        or state.span != before.span
+    )
+
+
 class _Line:
     """One line while it is read."""
 
@@ -242,10 +279,11 @@ def _name(text: str) -> str:
     return text.strip(" \t;&").split()[0].lower()
 
 
-def disagreement(state: State, demands: list[Demand], complete: bool) -> int:
+def disagreement(state: State, demands: list[Demand], complete: bool, from_start: bool = True) -> int:
     """Return how badly the text that follows closes what is open: marks of another kind or depth, and missing ones.
 
     :param demands: what the text that follows closes. :param complete: whether it goes on to the document's end.
+    :param from_start: whether the state holds all that is open; else more may be closed.
     """
     cost, code, conditions = state.faults, state.code, state.conditions
     for demand in demands:
@@ -256,7 +294,7 @@ def disagreement(state: State, demands: list[Demand], complete: bool) -> int:
         while found is not None and demand.mark not in found.closers and skipped < SKIPPED:
             found, skipped = found.below, skipped + 1
         if found is None or demand.mark not in found.closers:
-            cost += 1
+            cost += from_start or code is not None
             continue
         cost += skipped + (demand.indent >= 0 and demand.indent != found.indent)
         code = found.below

@@ -111,7 +111,7 @@ _SCRIPT: Final = NameRules(
             rf"\s*(?:readonly\s+)?(?!default\s*:)(?P<name>[\w$]+|{_TEXT})\??\s*:(?!:)", _BOTH, r"^(?!.*\bswitch\b)"
         ),
         _MEMBER,
-        NameRule(r"(?P<name>import\s.*)$"),
+        NameRule(r"(?P<name>import\s.*[^\s{,(])\s*$"),
     )
 )
 _PYTHON: Final = NameRules(

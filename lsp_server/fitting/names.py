@@ -16,7 +16,8 @@ LONGEST: Final = 300
 """Characters of the longest line that is compared."""
 
 REWRITTEN: Final = 4
-"""Lines just below a cursor that a line may be going to replace, so that their names are free; not the next line."""
+"""Lines just below a cursor that a line may be going to replace, so that their names are free; not the next line. Where
+lines are known to be gone, all names below are free."""
 
 _FREE: Final = frozenset({"_", "init", "main", "default", ".PHONY"})
 _COMMENT = re.compile(r"\s*(?:#(?!\s*(?:include|define))|//|/?\*|--)")
@@ -49,7 +50,10 @@ def defined_twice(
         if found is None or found["name"] in _FREE or not _belongs(rule, state.code, around):
             continue
         key = _key(found)
-        return any(_gives(rule, key, other) for other in _siblings(line, rules, around, state, strict))
+        above_it, below_it = _siblings(line, rules, around, state, strict)
+        if any(_gives(rule, key, other) for other in above_it):
+            return True
+        return any(_gives(rule, key, other) for other in below_it) and not around.rewritten(line)
     return False
 
 
@@ -86,14 +90,20 @@ def _head(block: Open, around: Surroundings) -> str:
     return f"{around.above[first - 1].strip()} {block.head}" if first else block.head
 
 
-def _siblings(line: str, rules: NameRules, around: Surroundings, state: State, strict: bool) -> Iterator[str]:
-    """Yield the lines around the cursor that are of the same scope as a line."""
+def _siblings(
+    line: str, rules: NameRules, around: Surroundings, state: State, strict: bool
+) -> tuple[Iterator[str], Iterator[str]]:
+    """Return the lines above the cursor that are of the same scope as a line, and those below it."""
     above, below = around.above, around.below
     before = (around.states[number - 1] if number else None for number in range(len(above) - 1, -1, -1))
-    yield from _of_scope(line, rules, state, zip(above[::-1], before, [*above[-2::-1], ""], strict=False))
-    # Behind the cursor's line the same blocks are open as before it, where the line opens none.
-    others = enumerate(zip(below, around.states_below, ["", *below], strict=False))
-    yield from _of_scope(line, rules, state, (one for n, one in others if strict or not 0 < n < REWRITTEN))
+    over = _of_scope(line, rules, state, zip(above[::-1], before, [*above[-2::-1], ""], strict=False))
+
+    def under() -> Iterator[str]:
+        # Behind the cursor's line the same blocks are open as before it, where the line opens none.
+        others = enumerate(zip(below, around.states_below, ["", *below], strict=False))
+        yield from _of_scope(line, rules, state, (one for n, one in others if strict or not 0 < n < REWRITTEN))
+
+    return over, under()
 
 
 def _of_scope(

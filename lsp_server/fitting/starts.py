@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from lsp_server.fitting.indentation import tabbed
 from lsp_server.fitting.marks import Open, State, rules_of
 from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.surroundings import Surroundings, indent_of
@@ -37,7 +38,7 @@ def continues_nothing(line: str, around: Surroundings, above: Sequence[str], sta
     :param above: the lines above it. :param state: what is open there.
     """
     rules = rules_of(around.language)
-    if rules.middle is None:
+    if rules.middle is None or tabbed(around.language, line):
         return False
     found = rules.middle.match(line)
     if found is None:

@@ -11,6 +11,8 @@ from typing import Final
 from indexer.text.lines import columns, leading_blanks, lines_of, unify_line_ends
 from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
+from lsp_server.fitting.outer_blocks import outer_state
+from lsp_server.fitting.rewriting import gone_lines, is_of
 from lsp_server.types import Document
 
 LINES_ABOVE: Final = 100
@@ -19,6 +21,17 @@ LINES_ABOVE: Final = 100
 LINES_BELOW: Final = 150
 """Lines below the cursor that are read, at most; reading ends where a block at the left margin is closed."""
 
+READ_TWICE: Final = 60
+"""Lines below that are read to find out whether they begin within a string."""
+
+REPLACED: Final = 3
+"""Blocks that the old lines just below may close, ``REPLACED_LINES`` lines, and that the new lines close as well."""
+
+REPLACED_LINES: Final = 20
+
+JUMP: Final = 40
+"""Lines that the cursor moves at once to come to another place."""
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -26,8 +39,10 @@ class Surroundings:
 
     :param above, below: the lines that were read, nearest last and nearest first.
     :param states: what is open behind each line of ``above``. :param state: the same at the cursor's line.
-    :param demands: what the lines below close of it. :param complete: whether nothing more is closed below these.
+    :param demands: what the lines below close of it; ``demand_rows`` are the numbers of these lines.
+    :param complete: whether nothing more is closed below these.
     :param from_start: whether ``above`` begins with the document.
+    :param before: the document when the cursor came to these lines; None where nobody knows it.
     """
 
     language: str
@@ -36,8 +51,21 @@ class Surroundings:
     states: list[State]
     state: State
     demands: list[Demand]
+    demand_rows: list[int]
     complete: bool
     from_start: bool
+    before: str | None = None
+
+    @cached_property
+    def _gone(self) -> list[str]:
+        return [] if self.before is None else gone_lines(lines_of(self.before), self.above, self.below)
+
+    def rewritten(self, typed: str) -> bool:
+        """Return whether lines are being replaced here and old ones still stand below, see :mod:`rewriting`.
+
+        :param typed: the cursor's line. One line that is gone may be this line, which is only being changed.
+        """
+        return len(self._gone) > 1 or any(not is_of(line, typed) for line in self._gone)
 
     @cached_property
     def reader(self) -> LineReader:
@@ -46,24 +74,52 @@ class Surroundings:
 
     def cost(self, state: State) -> int:
         """Return how badly the lines below agree with a state, see :func:`marks.disagreement`."""
-        return disagreement(state, self.demands, self.complete)
+        return disagreement(state, self.demands, self.complete, self.from_start)
+
+    def agrees_later(self, state: State, allowed: int, typed: str) -> bool:
+        """Return whether a state costs at most so much when some old lines below, being replaced, will be deleted.
+
+        :param typed: the cursor's line.
+        """
+        drops = [n for n, row in enumerate(self.demand_rows[:REPLACED], 1) if row < REPLACED_LINES]
+        if not drops or not self.rewritten(typed):
+            return False
+        return any(disagreement(state, self.demands[n:], self.complete, self.from_start) <= allowed for n in drops)
 
     def closed_below(self, span: int | str) -> bool:
         """Return whether the lines below end a string or comment that is open at the cursor.
 
-        :param span: its number, or the word that ends a heredoc. Where the same mark begins and ends it, the lines
-            below hold an odd number of them.
+        :param span: its number, or the word that ends a heredoc.
         """
         if isinstance(span, str):
             return any(line.strip() == span for line in self.below)
+        if not self.reader.rules.end_of_span(span):
+            return True  # the next line belongs to it in any case
         begin, end = self.reader.rules.span_ends[span]
         if begin.pattern == end.pattern.removeprefix(r"(?<!\\)"):
-            return sum(len(end.findall(line)) for line in self.below) % 2 == 1
+            return self._begins_within(span)
         for line in self.below:
             ends, begins = end.search(line), begin.search(line)
             if ends or begins:
                 return ends is not None and (begins is None or ends.start() <= begins.start())
         return False
+
+    def _begins_within(self, span: int) -> bool:
+        """Return whether the lines below begin within a string whose beginning and end look alike.
+
+        They are read both ways. The right one finds fewer strings without an end, and fewer lines within strings; where
+        both ways are alike, an odd number of marks tells.
+        """
+        marks = sum(len(self.reader.rules.span_ends[span][1].findall(line)) for line in self.below)
+        read = []
+        for state in (replace(START, span=span), START):
+            faults = inside = 0
+            reader = LineReader(self.reader.rules, [])
+            for line in self.below[:READ_TWICE]:
+                state = reader.read(line, state)
+                faults, inside = state.faults, inside + (state.span >= 0)
+            read.append((faults, inside if marks > 1 else 0))
+        return read[0] < read[1] if read[0] != read[1] else marks % 2 == 1
 
     @cached_property
     def cost_without(self) -> int:
@@ -89,8 +145,14 @@ class SurroundingsCache:
 
     def __init__(self, size: int = 16) -> None:
         self._kept: dict[str, tuple[str, str, Surroundings]] = {}
-        self._states: dict[str, tuple[int, list[str], list[State]]] = {}
+        self._states: dict[str, tuple[int, list[str], list[State], State]] = {}
+        self._before: dict[str, str] = {}
+        self._rows: dict[str, int] = {}
         self._size = size
+
+    def update(self, document: Document) -> None:
+        """Take a document's text as that which stood there before the user began, if it was just opened."""
+        self._before.setdefault(document.uri, document.text)
 
     def at(self, document: Document, start: int, end: int) -> Surroundings:
         """Return what stands around a line.
@@ -98,7 +160,7 @@ class SurroundingsCache:
         :param start, end: offsets of the line's start, and of its end without the line end.
         """
         text = document.text
-        before, after = text[:start], text[end:]
+        before, after = unify_line_ends(text[:start]), text[end:]
         kept = self._kept.pop(document.uri, None)
         if kept is None or kept[0] != before or kept[1] != after or kept[2].language != document.language:
             old = kept[2] if kept is not None and kept[1] == after and kept[2].language == document.language else None
@@ -112,49 +174,59 @@ class SurroundingsCache:
 
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
-        self._kept.pop(uri, None)
-        self._states.pop(uri, None)
+        for known in (self._kept, self._states, self._before, self._rows):
+            known.pop(uri, None)
 
     def _made(self, document: Document, before: str, after: str, old: Surroundings | None) -> Surroundings:
         rules = rules_of(document.language)
-        first, above = _lines_above(before)
-        states = self._states_of(document, first, above)
-        state = states[-1] if states else START
+        first, start, above = _lines_above(before)
+        row, last = first + len(above), self._rows.get(document.uri)
+        if last is not None and abs(row - last) > JUMP:
+            self._before[document.uri] = document.text
+        self._rows[document.uri] = row
+        begun = self._before.get(document.uri)
+        states = self._states_of(document, first, before[:start], above)
+        state = states[-1] if states else self._states[document.uri][3]
         if old is not None:
-            return replace(old, above=above, states=states, state=state, from_start=first == 0)
+            return replace(old, above=above, states=states, state=state, from_start=first == 0, before=begun)
         below, entire = _lines_below(after)
         demands: list[Demand] = []
         reader, found = LineReader(rules, demands), replace(START, span=state.span, heredoc=state.heredoc)
-        complete = entire
-        for line in below:
+        complete, rows = entire, list[int]()
+        for number, line in enumerate(below):
             found = reader.read(line, found)
+            rows += [number] * (len(demands) - len(rows))
             if demands and demands[-1].indent == 0 and found.code is None:
                 complete = True
                 break
-        return Surroundings(document.language, above, below, states, state, demands, complete, first == 0)
+        return Surroundings(document.language, above, below, states, state, demands, rows, complete, first == 0, begun)
 
-    def _states_of(self, document: Document, first: int, above: list[str]) -> list[State]:
-        """Return the state behind each line, reading only what is new since the last time."""
-        known_first, lines, states = self._states.get(document.uri, (-1, [], []))
+    def _states_of(self, document: Document, first: int, over: str, above: list[str]) -> list[State]:
+        """Return the state behind each line, reading only what is new since the last time.
+
+        :param over: the text above the lines.
+        """
+        rules = rules_of(document.language)
+        known_first, lines, states, begin = self._states.get(document.uri, (-1, [], [], START))
         same = 0
-        if known_first == first:
+        if known_first != first:
+            begin = outer_state(over, above, rules)
+        else:
             limit = min(len(lines), len(above))
             same = limit if lines[:limit] == above[:limit] else next(n for n in range(limit) if lines[n] != above[n])
         states = states[:same]
         # What closes more than was read to be open closes something above the first line: no fault.
-        reader = LineReader(rules_of(document.language), [])
-        state = states[-1] if states else START
+        reader = LineReader(rules, [])
+        state = states[-1] if states else begin
         for line in above[same:]:
             state = reader.read(line, state)
             states.append(state)
-        self._states[document.uri] = (first, above, states)
+        self._states[document.uri] = (first, above, states, begin)
         return states
 
 
-def _lines_above(before: str) -> tuple[int, list[str]]:
-    """Return the number of the first line that is read, and the lines from it on."""
-    if "\r" in before:
-        before = unify_line_ends(before)
+def _lines_above(before: str) -> tuple[int, int, list[str]]:
+    """Return the number of the first line that is read, the offset where it begins, and the lines from it on."""
     total = before.count("\n")
     first = max(0, (total - LINES_ABOVE) // LINES_ABOVE * LINES_ABOVE)
     at = len(before)
@@ -162,7 +234,7 @@ def _lines_above(before: str) -> tuple[int, list[str]]:
         at = before.rfind("\n", 0, at)
     start = before.rfind("\n", 0, at) + 1 if first else 0
     lines = before[start:].split("\n")
-    return first, lines[:-1]
+    return first, start, lines[:-1]
 
 
 def _lines_below(after: str) -> tuple[list[str], bool]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.languages.grammars import parser
 from lsp_server.fitting.behind import with_comma
-from lsp_server.fitting.marks import Open, State
+from lsp_server.fitting.marks import Open, State, keeps, without_own
 from lsp_server.fitting.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -44,6 +44,19 @@ UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "
 """Languages whose grammar rejects much sound code, as dialects or templates: 13 to 50 % of the lines of 35 public
 repositories stand in an error, but 3 % in C and HTML. Any text is Markdown."""
 
+_SEMICOLON: Final = (("", ";"), (" x", ""), (" x", ";"), ("", " {}"), (" x", " {}"))
+_SCRIPT: Final = ((" x", ""), ("", " : x"), (" x", " : x"), ("", ' from "x"'), ("", " {}"), (" x", " {}"))
+COMPLETIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    **dict.fromkeys(("c", "cpp", "objc", "java", "csharp", "rust", "php", "dart", "kotlin", "swift"), _SEMICOLON),
+    **dict.fromkeys(("javascript", "typescript", "tsx"), _SCRIPT),
+    **dict.fromkeys(("python", "starlark"), ((" x", ""), ("", ": pass"), (" x", ": pass"), (" x", " else x"))),
+    "go": ((" x", ""), ("", "{}"), (" x", " {}")),
+    "ruby": ((" x", ""), ("", " : x")),
+    **dict.fromkeys(("systemverilog", "verilog", "vhdl"), (("", ";"), (" x", ";"))),
+}
+"""What a statement may go on with, in and behind the brackets that its line leaves open: a line that adds no error with
+one of these is the beginning of a statement of several lines. Languages without statements have none."""
+
 _NOT_ALONE = re.compile(r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$)")
 _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
 _GOES_WITH = re.compile(r"[})\]]|end\b|else\b|elsif\b|elif\b")
@@ -66,14 +79,16 @@ class _Window:
     """The parsed lines around a cursor, without the cursor's own line.
 
     :param source: their bytes. :param at: where the cursor's line belongs. :param row: the number of that line.
-    :param open_end: whether behind the cursor nothing stands but what closes the blocks around it.
+    :param below: the lines below it. :param ends: where that begins which closes what is open behind these lines; None
+        where the lines close it themselves.
     """
 
     around: Surroundings
     source: bytes
     at: int
     row: int
-    open_end: bool = False
+    below: list[str]
+    ends: int | None = None
     tree: "Tree | None" = None
     errors: int = 0
     seconds: float = 0.0
@@ -85,7 +100,7 @@ class SyntaxCheck:
 
     def __init__(self) -> None:
         self._parsers: dict[str, Parser | None] = {}
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[tuple[str, bool], _Window] = {}
         self._lines: dict[str, int] = {}
 
     def check(
@@ -109,65 +124,101 @@ class SyntaxCheck:
             return Verdict(False, "in a string or comment")
         if len(lines) == 1 and not alone and _unfinished(lines[0], state):
             return Verdict(False, "unfinished")
-        window = self._window(around, found)
-        if window.skipped or window.tree is None:
-            return Verdict(False, window.skipped)
-        errors = self._errors_with(window, found, lines, state)
-        if errors <= window.errors:
-            return Verdict(False)
-        # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
-        return Verdict(errors > self._errors_with(window, found, [typed[0]], typed[1]))
+        broken = not alone and around.cost_without > 0 and not _has_macro(around)
+        adds, skipped = self._adds(self._window(around, found, broken), found, lines, state, typed, alone)
+        if adds and not alone and not broken and around.rewritten(typed[0]):
+            adds, skipped = self._adds(self._window(around, found, True), found, lines, state, typed, alone)
+        return Verdict(adds, skipped)
 
-    def _errors_with(self, window: _Window, found: "Parser", lines: Sequence[str], state: State) -> int:
-        """Return the number of errors with lines in the place of the cursor's line."""
-        known = None if window.open_end else window.around.state.code
-        closing = _closing(lines[-1], known, state.code, window.around.language)
-        added = [*lines[:-1], lines[-1] + closing]
-        if closing and window.around.language == "json":
-            added = with_comma(added, window.around.below, strict=False)
-        return _errors_of(window, found, "\n".join(added) + "\n")
+    def _adds(
+        self,
+        window: _Window,
+        found: "Parser",
+        lines: Sequence[str],
+        state: State,
+        typed: tuple[str, State],
+        alone: bool,
+    ) -> tuple[bool, str]:
+        """Return whether the lines add an error to a window, and why that was not judged."""
+        if window.skipped or window.tree is None:
+            return False, window.skipped
+        if _errors_with(window, found, lines, state) <= window.errors:
+            return False, ""
+        if len(lines) == 1 and not alone:
+            ways = COMPLETIONS.get(window.around.language, ())
+            opens = state.code is not None and state.code.own
+            ways = (*ways, ("", ",")) if opens and ways else ways
+            if any(_errors_with(window, found, lines, state, way) <= window.errors for way in ways):
+                return False, "unfinished"
+        # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
+        limit = _errors_with(window, found, [typed[0]], typed[1])
+        return _errors_with(window, found, lines, state) > limit, ""
 
     def _parser(self, language: str) -> "Parser | None":
         if language not in self._parsers:
             self._parsers[language] = parser(language)
         return self._parsers[language]
 
-    def _window(self, around: Surroundings, found: "Parser") -> _Window:
-        kept = self._windows.get(around.language)
+    def _window(self, around: Surroundings, found: "Parser", broken: bool) -> _Window:
+        """Return the window around a cursor's line.
+
+        :param broken: whether the lines below do not belong to those above, as long as the user goes on to write.
+        """
+        key = (around.language, broken)
+        kept = self._windows.get(key)
         if kept is not None and kept.around is around:
             return kept
         size = self._lines.get(around.language, LINES)
-        window = _parsed(around, found, size, size)
+        window = _parsed(around, found, size, 0 if broken else size)
         if window.seconds > BUDGET_SECONDS:
             self._lines[around.language] = max(SHORTEST, size // 2)
             window.skipped = "too slow"
-        elif (
-            window.skipped and window.seconds < BUDGET_SECONDS / 2 and not _MACRO.search("\n".join(around.above[-25:]))
-        ):
+        elif window.skipped and window.seconds < BUDGET_SECONDS / 2 and not _has_macro(around):
             others = (_parsed(around, found, lines, 0) for lines in BROKEN)
             window = next((one for one in others if not one.errors), window)
-        self._windows[around.language] = window
+        self._windows[key] = window
         return window
 
 
-def _errors_of(window: _Window, found: "Parser", text: str) -> int:
-    """Return the number of errors with a text in the place of the cursor's line."""
+def _has_macro(around: Surroundings) -> bool:
+    """Return whether a macro stands alone near the cursor, which may open and close what nobody sees."""
+    return _MACRO.search("\n".join(around.above[-25:])) is not None
+
+
+def _errors_with(
+    window: _Window, found: "Parser", lines: Sequence[str], state: State, way: tuple[str, str] = ("", "")
+) -> int:
+    """Return the number of errors with lines in the place of the cursor's line.
+
+    :param way: what follows them, in and behind the brackets that they leave open.
+    """
+    around = window.around
+    closing = _closing(lines[-1], around.state.code, state.code, around.language)
+    added = [*lines[:-1], lines[-1] + way[0] + closing + way[1]]
+    if closing and around.language == "json":
+        added = with_comma(added, around.below, strict=False)
     assert window.tree is not None
-    added, at, row = text.encode("utf-8", "replace"), window.at, window.row
-    source = window.source[:at] + added + (b"" if window.open_end else window.source[at:])
-    tree = window.tree.copy()
-    old = len(window.source) if window.open_end else at
-    old_row = row + window.source.count(b"\n", at, old)
-    tree.edit(at, old, at + len(added), (row, 0), (old_row, 0), (row + added.count(b"\n"), 0))
-    return len(_errors(found.parse(source, tree)))
+    text, at, row = ("\n".join(added) + "\n").encode("utf-8", "replace"), window.at, window.row
+    source, tree = window.source, window.tree.copy()
+    if window.ends is not None and not keeps(state, around.state, lists=True):
+        # Nothing closes at the window's end what the lines have closed.
+        source = source[: window.ends] + _ends(around, window.below, without_own(state))
+        first = row + source.count(b"\n", at, window.ends)
+        rows = (first + window.source.count(b"\n", window.ends), first + source.count(b"\n", window.ends))
+        tree.edit(window.ends, len(window.source), len(source), (first, 0), (rows[0], 0), (rows[1], 0))
+    tree.edit(at, at, at + len(text), (row, 0), (row, 0), (row + text.count(b"\n"), 0))
+    return len(_errors(found.parse(source[:at] + text + source[at:], tree)))
 
 
 def _parsed(around: Surroundings, found: "Parser", up: int, down: int) -> _Window:
     """Return a window with its tree; it is skipped where the code near the cursor does not parse."""
     head, above, below = _lines(around, up, down)
     before = "".join(line + "\n" for line in (*head, *above)).encode("utf-8", "replace")
-    after = ("\n".join(below) + "\n").encode("utf-8", "replace")
-    window = _Window(around, before + after, len(before), len(head) + len(above), open_end=not down)
+    after = "".join(line + "\n" for line in below).encode("utf-8", "replace")
+    window = _Window(around, before + after, len(before), len(head) + len(above), below)
+    if len(below) < len(around.below) or not around.complete:
+        window.ends = len(window.source)
+        window.source += _ends(around, below, around.state)
     started = time.thread_time()  # of this thread, so that other load does not count
     window.tree = found.parse(window.source)
     window.seconds = time.thread_time() - started
@@ -179,7 +230,7 @@ def _parsed(around: Surroundings, found: "Parser", up: int, down: int) -> _Windo
 
 
 def _lines(around: Surroundings, up: int, down: int) -> tuple[list[str], list[str], list[str]]:
-    """Return the heads of the blocks around a window, its lines above and below the cursor, with what closes them."""
+    """Return the heads of the blocks around a window, and its lines above and below the cursor."""
     above, below = _limited(around.above[::-1], up)[::-1], _limited(around.below, down)
     first = len(around.above) - len(above)
     # A window begins at the beginning of a paragraph, where there is one.
@@ -191,13 +242,17 @@ def _lines(around: Surroundings, up: int, down: int) -> tuple[list[str], list[st
         head = " " * node.indent + (node.mark if _GOES_WITH.match(node.head) else node.head)
         if head != (heads or [""])[-1]:
             heads.append(head)
-    state = around.state
+    return heads[::-1], above[start:], below
+
+
+def _ends(around: Surroundings, below: Sequence[str], state: State) -> bytes:
+    """Return what closes everything that is open behind the lines below.
+
+    :param state: what is open before them.
+    """
     for line in below:
         state = around.reader.read(line, state)
-    ends = (
-        [_closer(node) for node in _opened(state.code)] if len(below) < len(around.below) or not around.complete else []
-    )
-    return heads[::-1], above[start:], [*below, *ends]
+    return "".join(_closer(node) + "\n" for node in _opened(state.code)).encode()
 
 
 def _unfinished(line: str, state: State) -> bool:

@@ -117,6 +117,7 @@ class HybridEngine:
     def update(self, document: Document) -> None:
         """Take the new text of a document that was opened or changed."""
         self._retrieval.update(document)
+        self._fitter.update(document)
         self._runner.context_builder.edits.note(document)
         if document.uri not in self._opened:
             self._opened.add(document.uri)
@@ -234,7 +235,8 @@ def suggestion_of(
 
     :param whole: False for the beginning of a line.
     """
-    fitted = traced(fitter.fit(request.document, request.offset, text, whole=whole), trace)
+    automatic = request.automatic
+    fitted = traced(fitter.fit(request.document, request.offset, text, whole=whole, automatic=automatic), trace)
     if fitted is None:
         return None
     return Suggestion(fitted.text, request.offset, fitted.end, probability, "model")

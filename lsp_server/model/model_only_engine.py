@@ -61,6 +61,7 @@ class ModelOnlyEngine:
 
     def update(self, document: Document) -> None:
         """Take the new text of a document that was opened or changed."""
+        self._fitter.update(document)
         if self._retrieval:
             self._runner.context_builder.edits.note(document)
 

@@ -143,6 +143,7 @@ class RetrievalEngine:
     def update(self, document: Document) -> None:
         """Take the new text of a document that was opened or changed."""
         self._ranker.update(document)
+        self._fitter.update(document)
 
     def close(self, uri: str) -> None:
         """Forget a document that was closed."""

@@ -54,7 +54,8 @@ class SuggestionMaker:
             lines += kept
         if not cursor.prefix:  # invoked on a line that is not indented yet
             lines[0] = blanks + lines[0]
-        result = self._fitter.fit(request.document, request.offset, "\n".join(lines), whole=whole)
+        text, automatic = "\n".join(lines), keep is not None
+        result = self._fitter.fit(request.document, request.offset, text, whole=whole, automatic=automatic)
         fitted = traced(result, trace)
         if fitted is None:
             return None

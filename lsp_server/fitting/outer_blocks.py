@@ -1,0 +1,48 @@
+"""Finds the blocks that are open where the reading of a long document begins, by its indentation alone.
+
+Reading 10,000 lines takes 50 ms; to look for the lines that are indented less takes 2 ms, and that is done once in a
+hundred lines. What is not indented (the contents of a C++ namespace) is not found.
+"""
+
+import re
+from typing import Final
+
+from lsp_server.fitting.language_rules import LanguageRules
+from lsp_server.fitting.marks import START, LineReader, State
+
+CHARACTERS: Final = 400_000
+"""Characters above the lines that are read in which their blocks are looked for."""
+
+_LINE = re.compile(r"^([ \t]*)([^\s].*)$", re.MULTILINE)
+_NO_HEAD = re.compile(r"//|/?\*|--|#(?!\[)|@|`")
+
+
+def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
+    """Return what is open between a text and the lines that follow it.
+
+    :param text: what stands above the lines that are read. :param lines: these lines.
+    """
+    depth = next((_indent(line) for line in lines if line.strip() and not _NO_HEAD.match(line.lstrip())), 0)
+    heads: list[str] = []
+    reader = LineReader(rules, [])
+    for match in reversed(_LINE.findall(text, max(0, len(text) - CHARACTERS))) if depth else ():
+        blanks, body = match
+        indent = len(blanks.expandtabs(4))
+        if indent >= depth or _NO_HEAD.match(body):
+            continue
+        state = reader.read(blanks + body, START)
+        if state.code is not None:
+            heads.append(blanks + body)
+        elif body[0] not in ")]" and body[-1] != ":":
+            break
+        depth = indent if state.code is not None else indent + 1
+        if depth == 0:
+            break
+    state = START
+    for head in reversed(heads):
+        state = reader.read(head, state)
+    return State(code=state.code)
+
+
+def _indent(line: str) -> int:
+    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4))

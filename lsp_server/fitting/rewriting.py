@@ -1,0 +1,47 @@
+"""Finds out whether the user is writing lines anew at a cursor, while old ones still stand below it.
+
+Whoever replaces a block writes its new lines above the old ones that are left. A closing mark or a name of the new
+lines then stands a second time below, for a while. The document as it was when the cursor came to this place tells that
+from a mark that is one too many: some of the lines that it had here are gone.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+LINES: Final = 40
+"""Lines above the cursor among which one that was there before is looked for, and lines that may be gone."""
+
+_TELLING = re.compile(r"\w{3}")
+
+
+def gone_lines(before: Sequence[str], above: Sequence[str], below: Sequence[str]) -> list[str]:
+    """Return the lines that stood before what is below the cursor, and stand nowhere near it now.
+
+    :param before: the document's lines as they were. :param above, below: its lines now, around the cursor's line.
+    """
+    below = list(below[: next((n + 2 for n, line in enumerate(below) if line.strip()), 0)])
+    stops = [n for n in range(len(before)) if before[n : n + len(below)] == below] if below else [len(before)]
+    for up, line in enumerate(above[: -LINES - 1 : -1]):
+        if not _TELLING.search(line):
+            continue
+        starts = [n for n, other in enumerate(before) if other == line]
+        found = [(stop - start, start) for start in starts for stop in stops if 0 < stop - start <= LINES + up]
+        if found:
+            length, start = min(found)
+            now = {one.strip() for one in above[-2 * LINES :]}
+            gone = [one.strip() for one in before[start + 1 : start + length]]
+            return [one for one in gone if one and one not in now]
+    return []
+
+
+def is_of(line: str, typed: str) -> bool:
+    """Return whether a line that is gone is the cursor's own, as it was before the user changed it."""
+    typed = typed.strip()
+    length = min(len(line), len(typed))
+    return length > 0 and common(line, typed) * 2 >= length
+
+
+def common(one: str, other: str) -> int:
+    """Return the number of characters that two lines begin with in common."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
