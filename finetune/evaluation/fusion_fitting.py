@@ -27,9 +27,9 @@ from indexer.errors import UserError
 from lsp_server.model.fusion import FEATURES, Fusion, Kind, columns, kinds
 from lsp_server.model.joint_words import JointWords, joint_words
 from lsp_server.model.prompt_context import IndexSource
-from lsp_server.model.requests import model_request
+from lsp_server.model.requests import ModelAnswer, model_request
 from lsp_server.model.runner import ModelRunner
-from lsp_server.retrieval.engine import RetrievalEngine
+from lsp_server.retrieval.engine import Proposals, RetrievalEngine
 from lsp_server.retrieval.trees import sigmoid
 
 Floats = NDArray[np.float64]
@@ -125,14 +125,17 @@ def collect(
         parts = []
         for case in stage.cases:
             reporter.case_answered()
-            if not case.moved and (made := _ask(retrieval, runner, case)) is not None:
-                parts.append(made)
+            if case.moved:
+                continue
+            proposals, answer = ask(retrieval, runner, case)
+            if answer.texts:
+                parts.append(examples_of(joined(proposals, answer), case.rest.rstrip()))
         found.append((together(parts), stage.about))
     return found
 
 
-def _ask(retrieval: RetrievalEngine, runner: ModelRunner, case: Case) -> FusionExamples | None:
-    """Return the examples at a cursor; None where the model wrote nothing."""
+def ask(retrieval: RetrievalEngine, runner: ModelRunner, case: Case) -> tuple[Proposals, ModelAnswer]:
+    """Return what retrieval proposes at a cursor, and what the model writes there; it is waited for."""
     request = request_of(case, automatic=False)
     for document in documents_of(case):
         retrieval.update(document)
@@ -141,11 +144,13 @@ def _ask(retrieval: RetrievalEngine, runner: ModelRunner, case: Case) -> FusionE
     answer = runner.ask(asked).wait(time.monotonic() + _PATIENCE_S)
     retrieval.close(request.document.uri)
     runner.context_builder.close(request.document.uri)
-    if not answer.texts:
-        return None
+    return proposals, answer
+
+
+def joined(proposals: Proposals, answer: ModelAnswer) -> JointWords:
+    """Return the words of both as one tree."""
     judged = proposals.judged
-    joint = joint_words(judged.tree if judged else None, judged.words if judged else None, answer)
-    return examples_of(joint, case.rest.rstrip())
+    return joint_words(judged.tree if judged else None, judged.words if judged else None, answer)
 
 
 def fit(examples: FusionExamples, towards: Fusion | None = None, pull: float = 1.0) -> Fusion:
