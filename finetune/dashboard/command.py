@@ -24,7 +24,7 @@ from indexer.installation import install_command
 @click.option("--open", "browse", is_flag=True, help="Open a browser.")
 @data_dir_option
 def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool, data_dir: Path | None) -> None:
-    """Serve web pages with figures of nightly runs, adapters and suggestions.
+    """Serve web pages: use, search, a playground, the index, nightly runs and adapters.
 
     Only a browser on this machine that was given the printed address can read them. They load nothing from elsewhere.
     """
@@ -34,11 +34,13 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
     settings = settings_for(root, data_dir)
     if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
         raise UserError("the dashboard's packages are not installed", f"run: {install_command('dashboard')}")
+    from finetune.dashboard.code_pages import CodePages
     from finetune.dashboard.figures import Figures
     from finetune.dashboard.server import LOOPBACK, Dashboard, serve
 
     _require_free(LOOPBACK, port)
-    shown = Dashboard(Figures(root, settings, tuple(path.absolute() for path in evaluations)), port)
+    figures = Figures(root, settings, tuple(path.absolute() for path in evaluations))
+    shown = Dashboard(figures, CodePages(root, settings), port)
     click.echo(shown.address)
     if browse:
         webbrowser.open(shown.address)

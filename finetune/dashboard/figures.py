@@ -5,11 +5,11 @@ It reads the reports of nightly runs, the registry, the statistics and given rep
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from finetune.adapters.overview import row_of
+from finetune.dashboard.page import Page, Table
 from finetune.evaluation.summary import MEASURES
 from finetune.evaluation.svg_plots import line_plot
 from finetune.evaluation.systems import systems_of
@@ -39,31 +39,6 @@ _SHARES: Final = ("accepted_share", "kept_30", "kept_300")
 _VERSIONS: Final = ("version", "current", "made", "base", "commits", "samples", "exact", "over the base", "remarks")
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table with a title; ``empty`` is the sentence that stands there if it has no rows."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    empty: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Page:
-    """What one page shows.
-
-    :param tiles: (label, value). :param plots: inline SVG. :param problems: sentences about what cannot be read.
-    """
-
-    title: str
-    tiles: list[tuple[str, str]] = field(default_factory=list)
-    plots: list[str] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
 class Figures:
     """Reads the figures of one repository, again for each page.
 
@@ -88,7 +63,7 @@ class Figures:
         tiles += [("suggestions shown", f"{row['shown']:,}") for row in total]
         tiles += [("accepted", percent(row["accepted_share"])) for row in total]
         tiles += [("kept after 5 minutes", percent(row["kept_300"])) for row in total]
-        return Page("Overview", tiles, tables=[] if total else [_use_table([])])
+        return Page("Overview", tiles=tiles, tables=[] if total else [_use_table([])])
 
     def use(self) -> Page:
         """Return how suggestions were used, by language, engine and adapter."""

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -18,13 +19,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from finetune.dashboard.figures import Figures, Page
+from finetune.dashboard.code_pages import CodePages, Query
+from finetune.dashboard.figures import Figures
+from finetune.dashboard.page import Page
 from indexer.text.printable import printable
 
 LOOPBACK: Final = "127.0.0.1"
 
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none';"
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none';"
     " base-uri 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -43,17 +46,20 @@ class Dashboard:
     :ivar token: what a request must hold; new for each run.
     """
 
-    def __init__(self, figures: Figures, port: int) -> None:
+    def __init__(self, figures: Figures, code: CodePages, port: int) -> None:
         self.token = secrets.token_urlsafe(32)
         self._figures, self._port = figures, port
         self._hosts = (f"{LOOPBACK}:{port}", f"localhost:{port}")
         self._cookie = f"ondol-{port}"
-        self._pages: dict[str, Callable[[], Page]] = {
-            "/": figures.overview,
-            "/use": figures.use,
-            "/nights": figures.nights,
-            "/models": figures.models,
-            "/replay": figures.replay,
+        self._pages: dict[str, Callable[[Query], Page]] = {
+            "/": lambda _: figures.overview(),
+            "/use": lambda _: figures.use(),
+            "/search": code.search,
+            "/playground": code.playground,
+            "/index": code.index,
+            "/nights": lambda _: figures.nights(),
+            "/models": lambda _: figures.models(),
+            "/replay": lambda _: figures.replay(),
         }
         environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
         self._template = environment.get_template("page.html")
@@ -87,12 +93,19 @@ class Dashboard:
             return PlainTextResponse("Pages of other sites get nothing here.", 403)
         given = request.query_params.get("token")
         if given is not None and self._is_token(given):
-            response = RedirectResponse(request.url.path if request.url.path in self._pages else "/", 303)
+            response = RedirectResponse(self._without_token(request), 303)
             response.set_cookie(self._cookie, self.token, httponly=True, samesite="strict", path="/")
             return response
         if not self._is_token(request.cookies.get(self._cookie, "")):
             return PlainTextResponse("Open the address that `ondol dashboard` printed, with its token.", 403)
         return None
+
+    def _without_token(self, request: Request) -> str:
+        """Return the address of the page that was asked for, without the token."""
+        if request.url.path not in self._pages:
+            return "/"
+        kept = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
+        return f"{request.url.path}?{kept}" if kept else str(request.url.path)
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self.token.encode())
@@ -104,8 +117,9 @@ class Dashboard:
         make = self._pages.get(path)
         if make is None:
             return PlainTextResponse("There is no such page.", 404)
-        names = {where: page.__name__.capitalize() for where, page in self._pages.items()}
-        text = self._template.render(page=make(), repository=self._figures.name, pages=names, here=path)
+        names = {where: where[1:].capitalize() or "Overview" for where in self._pages}
+        page = make(request.query_params)
+        text = self._template.render(page=page, repository=self._figures.name, pages=names, here=path)
         return Response(printable(text, "\n\t").encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
 
 

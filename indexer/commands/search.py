@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 _LINES: Final = 10
 """Lines of one chunk that are shown."""
-_POOL: Final = 300
-"""Hits among which definitions are looked for: a name's uses can fill the first ones."""
-_PER_FILE: Final = 2
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 
@@ -33,7 +30,7 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 def search(text: str, repo: Path, limit: int, as_json: bool, data_dir: Path | None) -> None:
     """Show the chunks of the index that match TEXT best. If TEXT is a name, its definition comes first."""
     from indexer.data_layout import index_directory
-    from indexer.search.hybrid import search as find
+    from indexer.search.lookup import look_up
     from indexer.storage.reader import Index
 
     root = find_root(repo)
@@ -42,7 +39,7 @@ def search(text: str, repo: Path, limit: int, as_json: bool, data_dir: Path | No
     if opened.problem:
         click.echo(f"ondol: {printable(opened.problem)}", err=True)
     words = frozenset(_IDENTIFIER.findall(text))
-    hits = _chosen(find(opened, text, max(limit, _POOL), per_file=None), _names(words), limit)
+    hits = look_up(opened, text, limit)
     if as_json:
         click.echo(json.dumps([_row(hit, defined) for hit, defined in hits]))
         return
@@ -53,30 +50,6 @@ def search(text: str, repo: Path, limit: int, as_json: bool, data_dir: Path | No
     for hit, defined in hits:
         for line in _shown(hit, defined, words):
             click.echo(line, color=colour)
-
-
-def _names(words: frozenset[str]) -> frozenset[str]:
-    """The words whose definitions are wanted: a single word, or those of a question that are names of code."""
-    return (
-        words if len(words) == 1 else frozenset(word for word in words if "_" in word or word[1:].lower() != word[1:])
-    )
-
-
-def _chosen(hits: "Iterable[Hit]", names: frozenset[str], limit: int) -> "list[tuple[Hit, int | None]]":
-    """The hits to show, each with the line at which it defines one of ``names``: definitions first, else as ranked."""
-    from indexer.search.definitions import definition_line
-
-    every = [(hit, definition_line(hit.chunk, names)) for hit in hits]
-    every.sort(key=lambda pair: pair[1] is None)
-    chosen: list[tuple[Hit, int | None]] = []
-    in_file: dict[str, int] = {}
-    for hit, defined in every:
-        in_file[hit.chunk.path] = in_file.get(hit.chunk.path, 0) + 1
-        if in_file[hit.chunk.path] <= _PER_FILE:
-            chosen.append((hit, defined))
-        if len(chosen) == limit:
-            break
-    return chosen
 
 
 def _row(hit: "Hit", defined: int | None) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def complete(
         settings = replace(settings, backend=backend)
     if base is not None:
         settings = replace(settings, base_model=_base(base))
-    document = _read(root, path, settings)
+    document = read_document(root, path, settings)
     buffer = Text(document.text, "utf-32")
     if line > len(buffer.lines):
         raise UserError(f"{place}: the file has {len(buffer.lines)} lines", "name one of them")
@@ -99,8 +99,11 @@ def complete(
         click.echo(f"nothing: {answer.reason.sentence}", err=True)
 
 
-def _read(root: Path, path: Path, settings: "Settings") -> "Document":
-    """Read the file as an editor would open it, secrets included; refuse a file that the policy excludes."""
+def read_document(root: Path, path: Path, settings: "Settings") -> "Document":
+    """Read the file as an editor would open it, secrets included.
+
+    :raises UserError: the policy excludes it, or it is no file. :raises ValueError: it is not in the repository.
+    """
     from indexer.languages import grammars
     from indexer.repository import walk
     from indexer.repository.encodings import decode
@@ -109,6 +112,8 @@ def _read(root: Path, path: Path, settings: "Settings") -> "Document":
 
     resolved = path.resolve()
     relative = resolved.relative_to(root).as_posix()
+    if not resolved.is_file():
+        raise UserError(f"there is no file {path}", "name an existing one")
     reason = walk.excluded(root, relative, settings)
     reason = reason if reason in private_reasons() else None
     data = resolved.read_bytes()

@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -20,11 +21,11 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed: the web page is
 from finetune.nightly.promotion import BASE, CANDIDATE
 from indexer.data_layout import registry_directory, repository_directory
 from lsp_server.weights import adapter_registry_writer
-from tests.support import console, indexes, repositories
+from tests.support import commit_histories, console, indexes, repositories
 from tests.support.adapters import trained_adapter, version_record
 
 pytestmark = pytest.mark.model
-PAGES = ("/", "/use", "/nights", "/models", "/replay")
+PAGES = ("/", "/use", "/search", "/playground", "/index", "/nights", "/models", "/replay")
 
 
 @dataclass
@@ -96,6 +97,7 @@ def test_the_token_opens_the_pages_and_nothing_else_does(empty: Served) -> None:
     assert (status, fields["location"]) == (303, "/")
     cookie = fields["set-cookie"]
     assert "HttpOnly" in cookie and "samesite=strict" in cookie.lower() and empty.token in cookie
+    assert empty.get(f"/search?text=a+b&token={empty.token}")[1]["location"] == "/search?text=a+b"
     for path in (*PAGES, "/style.css", "/?token=wrong", f"/?token={empty.token[:-1]}"):
         status, _, text = empty.get(path)
         assert status == 403 and "repo" not in text
@@ -174,3 +176,68 @@ def test_nightly_runs_versions_statistics_and_a_replay(tmp_path: Path, base: Any
         assert "<td>100.0 %</td>" in served.page("/use")
         replay = served.page("/replay")
         assert "20.0 %" in replay and "other.json is not a report" in replay
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A repository whose functions repeat each other, with a secret, a file that is left out, and a large history."""
+    folder = tmp_path_factory.mktemp("code")
+    root = commit_histories.growing(folder / "shop <b>", 10)
+    secret = "ghp_" + "Zk4" * 12
+    (root / "src" / "keys.py").write_text(f"token = '{secret}'\ncount = 1\n")
+    (root / "blob.bin").write_bytes(b"\0" * 100)
+    text = (root / "src" / "area0" / "module_0.py").read_text()
+    (root / "src" / "open.py").write_text(text + "\n\ndef feed_pipit(store, limit):\n    found = store\n")
+    repositories.git(root, "add", "-A")
+    assert console.run("index", root, data=folder / "data").returncode == 0
+    records = repository_directory(indexes.settings(folder / "data"), root) / "stats.jsonl"
+    events = (
+        {"time": 1.0, "event": "shown", "id": f"{n}", "language": "go", "engine": "retrieval"} for n in range(20_000)
+    )
+    records.write_text("".join(json.dumps(event) + "\n" for event in events))
+    with serving(root, folder / "data") as served:
+        yield served
+
+
+def test_search_finds_a_definition_and_leads_to_the_playground(indexed: Served) -> None:
+    name = re.search(r"def (\w+_\d+)\(", indexed.page("/playground?file=src/open.py&line=5"))
+    assert name
+    found = indexed.page(f"/search?text={name[1]}")
+    assert "It is defined here." in found and f"def {name[1]}" in found
+    assert re.search(r'href="/playground\?file=[^"]+&amp;line=\d+"', found)
+
+
+def test_the_index_page_says_what_is_in_what_is_left_out_and_why(indexed: Served) -> None:
+    page = indexed.page("/index")
+    assert "<td>python</td>" in page and "blob.bin" in page
+    assert re.search(r"<b>\d+</b><span>files</span>", page)
+
+
+def test_the_playground_shows_candidates_and_why_nothing_is_shown(indexed: Served) -> None:
+    text = Path(re.search(r"<h1>(.*?): ", indexed.page("/playground"))[1]).name  # type: ignore[index]
+    assert text == "shop &lt;b&gt;"
+    shown = indexed.page("/playground?file=src/open.py&line=4&column=5")
+    assert re.search(r"<td>\d+ %</td><td>retrieval</td><td>src/", shown), shown
+    assert re.search(r"It was sent to the editor|Held back|Nothing in the repository|It is more likely", shown)
+    assert shown.count('class="move"') == 4
+    for query in (
+        "file=../../etc/passwd&line=1",
+        "file=none.py&line=1",
+        "file=src/open.py&line=999999999&column=99999",
+    ):
+        assert "Traceback" not in indexed.page(f"/playground?{query}")
+    assert "ghp_" not in indexed.page("/playground?file=src/keys.py&line=2")
+    assert "root:" not in indexed.page("/playground?file=/etc/passwd&line=1")
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/search?text=store", "/playground?file=src/open.py&line=5"])
+def test_a_browser_draws_every_page(indexed: Served, tmp_path: Path, path: str) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium is installed: the pages are NOT opened in a browser")
+    joint = "&" if "?" in path else "?"
+    address = f"http://127.0.0.1:{indexed.port}{path}{joint}token={indexed.token}"
+    options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom")
+    drawn = subprocess.run([browser, *options, address], capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "<h1>shop &lt;b&gt;: " in drawn and "<nav>" in drawn
+    assert "store.select" in drawn or "?" not in path
