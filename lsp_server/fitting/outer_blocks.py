@@ -5,13 +5,16 @@ hundred lines. What is not indented (the contents of a C++ namespace) is not fou
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from lsp_server.fitting.language_rules import LanguageRules
 from lsp_server.fitting.marks import START, LineReader, State
 
 CHARACTERS: Final = 400_000
-"""Characters above the lines that are read in which their blocks are looked for."""
+"""Characters above the lines that are read in which their blocks are looked for, ``PART`` at a time."""
+
+PART: Final = 20_000
 
 _LINE = re.compile(r"^([ \t]*)([^\s].*)$", re.MULTILINE)
 _NO_HEAD = re.compile(r"//|/?\*|--|#(?!\[)|@|`")
@@ -25,8 +28,7 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
     depth = next((_indent(line) for line in lines if line.strip() and not _NO_HEAD.match(line.lstrip())), 0)
     heads: list[str] = []
     reader = LineReader(rules, [])
-    for match in reversed(_LINE.findall(text, max(0, len(text) - CHARACTERS))) if depth else ():
-        blanks, body = match
+    for blanks, body in _lines_up(text) if depth else ():
         indent = len(blanks.expandtabs(4))
         if indent >= depth or _NO_HEAD.match(body):
             continue
@@ -42,6 +44,15 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
     for head in reversed(heads):
         state = reader.read(head, state)
     return State(code=state.code)
+
+
+def _lines_up(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the blanks and the rest of each line of a text, the last line first."""
+    end, least = len(text), max(0, len(text) - CHARACTERS)
+    while end > least:
+        start = max(0, text.rfind("\n", 0, max(least, end - PART)) + 1)
+        yield from reversed(_LINE.findall(text, start, end))
+        end = start
 
 
 def _indent(line: str) -> int:

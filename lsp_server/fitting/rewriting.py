@@ -21,7 +21,8 @@ def gone_lines(before: Sequence[str], above: Sequence[str], below: Sequence[str]
     :param before: the document's lines as they were. :param above, below: its lines now, around the cursor's line.
     """
     below = list(below[: next((n + 2 for n, line in enumerate(below) if line.strip()), 0)])
-    stops = [n for n in range(len(before)) if before[n : n + len(below)] == below] if below else [len(before)]
+    likely = [n for n, line in enumerate(before) if line == below[0]] if below else [len(before)]
+    stops = [n for n in likely if before[n : n + len(below)] == below]
     for up, line in enumerate(above[: -LINES - 1 : -1]):
         if not _TELLING.search(line):
             continue

@@ -148,6 +148,7 @@ class SurroundingsCache:
         self._states: dict[str, tuple[int, list[str], list[State], State]] = {}
         self._before: dict[str, str] = {}
         self._rows: dict[str, int] = {}
+        self._last: tuple[str, str, str, int, Surroundings] | None = None
         self._size = size
 
     def update(self, document: Document) -> None:
@@ -160,7 +161,10 @@ class SurroundingsCache:
         :param start, end: offsets of the line's start, and of its end without the line end.
         """
         text = document.text
-        before, after = unify_line_ends(text[:start]), text[end:]
+        last = self._last
+        if last is not None and last[0] is text and last[1:4] == (document.uri, document.language, start):
+            return last[4]  # one key asks several times
+        before, after = text[:start], text[end:]
         kept = self._kept.pop(document.uri, None)
         if kept is None or kept[0] != before or kept[1] != after or kept[2].language != document.language:
             old = kept[2] if kept is not None and kept[1] == after and kept[2].language == document.language else None
@@ -170,15 +174,18 @@ class SurroundingsCache:
             forgotten = next(iter(self._kept))
             del self._kept[forgotten]
             self._states.pop(forgotten, None)
+        self._last = (text, document.uri, document.language, start, kept[2])
         return kept[2]
 
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
         for known in (self._kept, self._states, self._before, self._rows):
             known.pop(uri, None)
+        self._last = None
 
     def _made(self, document: Document, before: str, after: str, old: Surroundings | None) -> Surroundings:
         rules = rules_of(document.language)
+        before = unify_line_ends(before)
         first, start, above = _lines_above(before)
         row, last = first + len(above), self._rows.get(document.uri)
         if last is not None and abs(row - last) > JUMP:

@@ -1,0 +1,112 @@
+"""Measures what fitting a text costs at a key, in documents of 10,000 lines in six languages.
+
+    python benchmarks/bench_sound_cost.py --clones DIR
+
+A document is made of the files of one public repository, one behind the other. At random lines a cursor walks through a
+line as someone types it: at each key the author's own rest of the line and a copied block of three lines are fitted.
+``new line`` is the first key after a jump to another place, ``key`` any later one on the same line. Times are processor
+time of the thread, in milliseconds. ``skipped`` is the share of texts whose syntax was not checked because that takes
+too long; the trace then says so. Results go to ``results/sound_cost.json``.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from clones import find
+
+from finetune.evaluation.machine import machine
+from lsp_server.fitting.fitter import Fitted, Fitter
+from lsp_server.types import Document
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "sound_cost.json"
+LINES, PLACES, KEYS, SEED = 10_000, 40, 6, 20261126
+SOURCES = (
+    ("python", "tornadoweb/tornado", (".py",)),
+    ("go", "nats-io/nats-server", (".go",)),
+    ("c", "redis/redis", (".c", ".h")),
+    ("typescript", "trpc/trpc", (".ts",)),
+    ("systemverilog", "chipsalliance/caliptra-rtl", (".sv", ".svh")),
+    ("java", "mockito/mockito", (".java",)),
+)
+
+
+def document(clone: Path, endings: Sequence[str]) -> list[str]:
+    """Return the first lines of a repository's files with such names."""
+
+    def git(*words: str) -> str:
+        run = subprocess.run(["git", "-C", clone, *words], capture_output=True, check=True)
+        return run.stdout.decode("utf-8", "replace")
+
+    lines: list[str] = []
+    for name in git("ls-tree", "-r", "--name-only", "HEAD").split("\n"):
+        if name.endswith(tuple(endings)):
+            lines += git("show", f"HEAD:{name}").split("\n")
+        if len(lines) >= LINES:
+            break
+    return lines[:LINES]
+
+
+def keys(lines: Sequence[str], rng: random.Random) -> Iterator[tuple[bool, Document, int, str]]:
+    """Yield whether a key is the first one on its line, the document, the cursor, and the text to fit."""
+    for place in range(PLACES):
+        row = rng.randrange(200, len(lines) - 20)
+        while not lines[row].strip():
+            row = (row + 1) % (len(lines) - 4)
+        body = lines[row].rstrip()
+        start = len(body) - len(body.lstrip())
+        columns = sorted({start, *(rng.randrange(start, len(body)) for _ in range(KEYS))})
+        for column in columns:
+            text = "\n".join([*lines[:row], body[:column], *lines[row + 1 :]])
+            offset = sum(len(line) + 1 for line in lines[:row]) + column
+            shown = Document("file:///long", None, "", place, text)
+            for number, added in enumerate((body[column:], "\n".join([body[column:], *lines[row + 1 : row + 3]]))):
+                yield column == start and number == 0, shown, offset, added
+
+
+def measured(language: str, lines: Sequence[str]) -> dict[str, float | int]:
+    """Return the figures of one language."""
+    fitter, times = Fitter(), {True: list[float](), False: list[float]()}
+    skipped = 0
+    for first, shown, offset, text in keys(lines, random.Random(SEED)):
+        asked = Document(shown.uri, None, language, shown.version, shown.text)
+        started = time.thread_time()
+        fitted = fitter.fit(asked, offset, text)
+        times[first].append(1e3 * (time.thread_time() - started))
+        skipped += isinstance(fitted, Fitted) and fitted.skipped == "too slow"
+    found: dict[str, float | int] = {"lines": len(lines), "texts": len(times[True]) + len(times[False])}
+    for first, name in ((False, "key"), (True, "new_line")):
+        values = sorted(times[first])
+        found |= {f"{name}_p50_ms": round(values[len(values) // 2], 2)}
+        found |= {f"{name}_p95_ms": round(values[int(0.95 * len(values))], 2)}
+    every = sorted(times[True] + times[False])
+    return {**found, "all_p95_ms": round(every[int(0.95 * len(every))], 2), "skipped": skipped}
+
+
+def main() -> None:
+    """Measure the repositories that have a clone."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clones", type=Path, required=True, help="folder with the clones")
+    options = parser.parse_args()
+    rows = []
+    for language, name, endings in SOURCES:
+        clone = find(options.clones, name)
+        if clone is None:
+            print(f"{name}: no clone in {options.clones}, skipped", flush=True)
+            continue
+        row = {"language": language, "repository": name, **measured(language, document(clone, endings))}
+        print(json.dumps(row), flush=True)
+        rows.append(json.dumps(row))
+    commit = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    about = {"seed": SEED, "commit": commit.stdout.strip(), "machine": machine()}
+    body = ",\n".join(rows)
+    RESULTS.write_text(f'{json.dumps(about)[:-1]},\n "rows": [\n{body}\n]}}\n', "utf-8")
+
+
+if __name__ == "__main__":
+    main()
