@@ -5,7 +5,6 @@ is possible: it is cut to its longest sound part, or put before closing marks th
 rest is rejected. What stood wrong before is not held against a text.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,6 +16,7 @@ from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma
+from lsp_server.fitting.endings import NO_END, begins_block, goes_on, reopens_string
 from lsp_server.fitting.indentation import RepositoryUnits, in_unit, unit_of
 from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
 from lsp_server.fitting.names import defined_twice
@@ -36,12 +36,6 @@ SECRET_CHARS: Final = 1_000
 
 BEGINNINGS: Final = 8
 """Balanced beginnings of an unsound line that are tried, at most; each costs a check of its syntax."""
-
-_NO_END = re.compile(
-    r"(?:[.,(\[{=+*/%&|^~<!?:@#$\\-](?<!\*/)(?<!\+\+)(?<!--)|(?:^|[\s=(])['\"`]"
-    r"|\b(?:and|or|not|in|is|as|extends|implements|new|instanceof))\s*$"
-)
-_UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +155,7 @@ class Place:
         if leaves_open(self._around.reader, self._prefix, text + behind):
             return False
         line = self._prefix + text + behind
-        if not behind.strip() and _NO_END.search(line):
+        if not behind.strip() and NO_END.search(line):
             return False
         return not self._adds_error([line], without_own(self._read(line, len(self._prefix))), alone=True)
 
@@ -239,7 +233,7 @@ class Place:
                 continue
             if not self._stands(state, behind, whole) or (whole and self._adds_error([line], state)):
                 continue
-            if not (whole and automatic) or _begins_block(line, state) or self._may_end(candidate, behind):
+            if not (whole and automatic) or begins_block(line, state) or self._may_end(candidate, behind):
                 return [candidate], replaced
         return None
 
@@ -266,7 +260,7 @@ class Place:
         ends = [match.end() for match in TOKEN.finditer(text)][:-1]
         parts = (text[:end] for end in reversed(ends))
         balanced = (part for part in parts if not leaves_open(self._around.reader, self._prefix, part))
-        for part in islice((part for part in balanced if not _NO_END.search(part)), BEGINNINGS):
+        for part in islice((part for part in balanced if not NO_END.search(part)), BEGINNINGS):
             line = self._prefix + part
             state = self._read(line, len(self._prefix))
             if self._stands(state, "", True) and not self._adds_error([line], state, alone=True):
@@ -279,6 +273,8 @@ class Place:
         :param state: behind the line.
         """
         before = self._read(self._prefix).faults
+        if before > self._around.state.faults and state.faults >= before:
+            return reopens_string(self._around.reader, self._around.state, self._prefix, text)
         return self._read(self._prefix + text).faults > before and state.faults > before
 
     def _leaves_quote(self, behind: str, state: State) -> bool:
@@ -369,29 +365,9 @@ class Place:
                 break
             state = around.reader.read(line, state, 0)
             above.append(line)
-            if holds_own(state, around.state) or _goes_on(line, state):
+            if holds_own(state, around.state) or goes_on(line, state):
                 continue
             cost = around.cost(state)
             if cost + self._closes(state) <= best and state.faults == around.state.faults:
                 sound, found, best = number, state, cost
         return sound, found
-
-
-def _begins_block(line: str, state: State) -> bool:
-    """Return whether a line begins a block, whose other lines its user writes next.
-
-    :param state: behind the line.
-    """
-    if state.code is not None and state.code.own:
-        return state.code.mark not in "(["
-    return line.rstrip().endswith(":")
-
-
-def _goes_on(line: str, state: State) -> bool:
-    """Return whether a line asks for a next one; a comma within brackets ends an item.
-
-    :param state: behind the line.
-    """
-    if line.rstrip().endswith(",") and state.code is not None and state.code.mark in "([{":
-        return False
-    return _UNFINISHED.search(line.strip()) is not None
