@@ -6,13 +6,15 @@ The repository is copied as a clone, as a linked worktree, as a submodule that i
 that is opened alone. In each, a file with words of its own is made, renamed, deleted, committed, and brought and taken
 away by a switch of branches; the server is asked again and again until its answer shows the change. Each change happens
 once with an editor that reports it and once without. Seconds depend on what else the machine does: the load is part of
-the result, and ``--load N`` runs N processes that compute meanwhile.
+the result, and so is an update alone (``update_alone``), on the clock and of processors, under the same load.
+``--load N`` runs N processes that compute meanwhile.
 """
 
 import argparse
 import contextlib
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -149,7 +151,18 @@ def one_kind(kind: str, bare: Path, repeats: int) -> dict[str, Any]:
                         times.setdefault(change, []).append(round(seconds, 2))
             rows = {change: {"median": statistics.median(all_of), "all": all_of} for change, all_of in times.items()}
             found["reported" if reports else "noticed"] = rows
+        (place / "alone.py").write_text("alone = 1\n")
+        found["update_alone"] = timed(lambda: console.printed(folder, "index", str(root)))
         return found
+
+
+def timed(work: Callable[[], object]) -> dict[str, float]:
+    """Return the seconds that a child process takes, on the clock and of processors."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": round(time.monotonic() - began, 2), "processor_seconds": round(used, 2)}
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from indexer.secrets.cover import COVER, covered
 from indexer.secrets.credentials import credentials
 from indexer.secrets.documents import DocumentMasker
 from indexer.types import Source
-from tests.support.planted_documents import planted
+from tests.support.planted_documents import Plant, planted
 from tests.support.repositories import repository
 
 REPOSITORIES = (
@@ -98,6 +99,22 @@ def key_time(keys: int, seed: int) -> dict[str, float]:
     return quantiles(times)
 
 
+def doors(plants: list[Plant], some: list[Plant]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each door with what came out of it.
+
+    :param some: the plants that are typed into documents of a server.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = repository(folder / "repo", {plant.path: plant.text for plant in plants[::2]})
+        yield "index", index_door(root, folder, plants)
+        yield "offers", {"plants": len(some), **offers_door(root, folder, some)}
+        yield "prompts", {"plants": len(some), **prompts_door(root, folder, some)}
+        past = history(folder / "past", plants)
+        yield "data_set", {"plants": len(plants), **data_set_door(past, folder, plants)}
+        yield "reports", {"plants": len(plants), **reports_door(past, folder, plants)}
+
+
 def main() -> None:
     """Run everything and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,17 +131,9 @@ def main() -> None:
     result: dict[str, Any] = {"machine": machine(), "seed": options.seed, "plants": len(plants)}
     result |= {"kinds": len({plant.kind for plant in plants}), "key_ms": key_time(options.keys, options.seed)}
     print(json.dumps(result, indent=1), flush=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        root = repository(folder / "repo", {plant.path: plant.text for plant in plants[::2]})
-        result["index"] = index_door(root, folder, plants)
-        result["offers"] = {"plants": len(some), **offers_door(root, folder, some)}
-        result["prompts"] = {"plants": len(some), **prompts_door(root, folder, some)}
-        past = history(folder / "past", plants)
-        result["data_set"] = {"plants": len(plants), **data_set_door(past, folder, plants)}
-        result["reports"] = {"plants": len(plants), **reports_door(past, folder, plants)}
-    doors = ("index", "offers", "prompts", "data_set", "reports")
-    print(json.dumps({key: result[key] for key in doors}, indent=1), flush=True)
+    for door, found in doors(plants, some):
+        result[door] = found
+        print(json.dumps({door: found}, indent=1), flush=True)
     clones = [(name, find_clone(options.clones, name)) for name in options.repos] if options.clones else []
     result["repositories"] = {name: masked_lines(clone) for name, clone in clones if clone is not None}
     print(json.dumps(result["repositories"], indent=1), flush=True)

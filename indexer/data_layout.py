@@ -35,6 +35,7 @@ from typing import Final
 
 import platformdirs
 
+from indexer import fsio
 from indexer.config import Settings
 from indexer.errors import UserError
 
@@ -62,7 +63,7 @@ def repository_directory(settings: Settings, root: Path) -> Path:
 
 def repository_path(settings: Settings, root: Path) -> Path:
     """The folder of the repository at ``root``: its name and a hash of its resolved path."""
-    resolved = Path(root).resolve()
+    resolved = fsio.real_path(root)
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", resolved.name)[:64] or "root"
     return repositories_directory(settings) / f"{name}-{digest}"

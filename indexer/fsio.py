@@ -26,6 +26,14 @@ _CHUNK = 1 << 20
 _REMOVALS = 5
 
 
+def real_path(path: Path | str) -> Path:
+    """The path with its links followed, as far as they lead; a loop of links raises nothing.
+
+    :meth:`pathlib.Path.resolve` raises ``RuntimeError`` there.
+    """
+    return Path(os.path.realpath(path))
+
+
 def create(path: Path) -> int:
     """Create a new file for writing and return its descriptor; it is an error if the file exists."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, _FILE_MODE)

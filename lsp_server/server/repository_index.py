@@ -36,7 +36,10 @@ QUIET_S: Final = 10.0
 
 LONGEST_PAUSE: Final = 3
 """Between the updates of a long series of changes (a build that writes files for an hour) is a pause of at most this
-many times an update; the first two updates of a series follow at once."""
+many times an update."""
+
+AT_ONCE: Final = 5
+"""The first updates of a series follow at once: a user renames a file, commits, and switches branches."""
 
 
 class IndexUser(Protocol):
@@ -125,7 +128,7 @@ class RepositoryIndex:
         now = asyncio.get_running_loop().time()
         if now - self._ended > QUIET_S:
             self._series = 0
-        pause = min(max(self._series - 1, 0), LONGEST_PAUSE) * self._update_took
+        pause = min(max(self._series - AT_ONCE + 1, 0), LONGEST_PAUSE) * self._update_took
         self._schedule(max(AFTER_CHANGE_S, self._ended + pause - now), sooner=True)
         if self.opened is not None and self._user.state.name == "ready":
             self._ready()

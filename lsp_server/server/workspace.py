@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from indexer import fsio
 from indexer.config import Settings
 from indexer.errors import UserError
 from lsp_server.reasons import Reason
@@ -368,7 +369,7 @@ def _excluded(session: Session, relative: str | None, path: str | None) -> str |
     if relative is None or session.root is None:
         reason = policy.accepts_path(path.lstrip("/"), session.settings)
         return reason if reason in private else None
-    real = session.relative(str(Path(path).resolve())) or relative
+    real = session.relative(str(fsio.real_path(path))) or relative
     for candidate in {relative, real}:
         reason = walk.excluded(session.root, candidate, session.settings)
         if reason in private:

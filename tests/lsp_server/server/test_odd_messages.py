@@ -7,7 +7,8 @@ import pytest
 from lsprotocol.types import METHOD_TO_TYPES
 
 from lsp_server.commands.lsp_client import edit
-from tests.support.lsp_client import double
+from tests.support.lsp_client import double, real
+from tests.support.repositories import repository
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -53,3 +54,16 @@ def test_an_odd_uri_is_a_document_like_any_other(tmp_path: Path, uri: str) -> No
         client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
         client.notify("workspace/didDeleteFiles", {"files": [{"uri": uri}]})
         assert client.command("ondol.status")["faults"] == 0
+
+
+def test_a_loop_of_links_is_a_file_like_any_other(tmp_path: Path) -> None:
+    root = repository(tmp_path / "repo")
+    for name, target in (("self.py", "self.py"), ("one", "two"), ("two", "one")):
+        (root / name).symlink_to(target)
+    with real(tmp_path) as client:
+        client.initialize([root])
+        for name in ("self.py", "one", "one/a.py", "two/" * 100 + "a.py"):
+            uri = (root / name).as_uri()
+            client.open(uri, "def weigh(walrus):\n    return walrus.mass\n\ndef weigh(walrus):\n    ")
+            assert client.complete(uri, 4, 4) is not None
+        assert b"a completion failed" not in client.errors and b"RuntimeError" not in client.errors
