@@ -24,9 +24,8 @@ from finetune.commits.edit_steps import steps_of
 from finetune.commits.windows import SkipReport, edits, windows
 from finetune.evaluation.edit_replay import CommitReplay, kind_of
 from indexer.config import Settings
-from lsp_server.edits import places
-from lsp_server.edits.features import ELSEWHERE, FEATURES, Place, agreed
-from lsp_server.edits.offers import ELSEWHERE_HISTORY, Search
+from lsp_server.edits.features import ELSEWHERE, FEATURES, Place, agreed, proven
+from lsp_server.edits.offers import PROVEN, Search
 from lsp_server.edits.probability import FILE, shipped
 from lsp_server.edits.views import View
 
@@ -37,10 +36,10 @@ from clones import find  # noqa: E402 - the benchmarks are no package
 ROLE = "fit-edits"
 COMMITS = 40
 LONGEST_FILE = 5_000
-MOMENTS = 10
-"""Moments behind a change that are collected of one commit, the first ones."""
+COMMIT = 10_000
+"""Groups of one commit have numbers between two multiples of this."""
 
-RIGHT = {"here": 0.9, "elsewhere": 0.8, "file": 0.85}
+RIGHT = {"here": 0.895, "elsewhere": 0.855, "file": 0.86}
 """Wanted share of right ones among the offers. In another file the one for elsewhere is used, at a higher share."""
 
 PARAMETERS = {
@@ -96,12 +95,13 @@ class Cases:
 
 def collect(root: Path, number: int) -> dict[str, Cases]:
     """Return the cases at the cursor and those elsewhere of the last commits of a repository."""
-    made, judge, group = {"here": Cases(), "elsewhere": Cases()}, shipped_or_none(), 0
+    made, judge = {"here": Cases(), "elsewhere": Cases()}, shipped_or_none()
     for window in windows(root, number, 1):
-        for commit in steps_of(edits(root, window, Settings(), SkipReport()), SkipReport()):
-            now, behind = CommitReplay(commit, None), 0
-            for before in now.moments():
-                kind, group = kind_of(now, before), group + 1
+        commits = steps_of(edits(root, window, Settings(), SkipReport()), SkipReport())
+        for place, commit in enumerate(commits):
+            now = CommitReplay(commit, None)
+            for group, before in enumerate(now.moments(), 1 + COMMIT * place):
+                kind = kind_of(now, before)
                 search, view = now.search(judge), now.view()
                 if kind == "here":
                     made["here"].chances += 1
@@ -109,8 +109,7 @@ def collect(root: Path, number: int) -> dict[str, Cases]:
                     _propose(made["here"], group, search, view, search.place_at(view, line), wanted)
                     if (other := now.passed()) is not None:
                         _propose(made["here"], -group, search, view, search.place_at(view, other), wanted)
-                elif kind == "after" and behind < MOMENTS and len(view.lines) <= LONGEST_FILE:
-                    behind += 1
+                elif kind == "after" and len(view.lines) <= LONGEST_FILE:
                     made["elsewhere"].chances += now.left() > 0
                     _everywhere(made["elsewhere"], group, search, view, now.wanted(False))
     return made
@@ -125,28 +124,28 @@ def shipped_or_none() -> Any:
 
 
 def _everywhere(cases: Cases, group: int, search: Search, view: View, want: dict[int, str]) -> None:
-    last = search.last_line(view, 0)
-    found = places.in_document(view, search.history[-ELSEWHERE_HISTORY:], last)
-    for line in found:
-        _propose(cases, group, search, view, Place(ELSEWHERE, line, last, len(found)), want)
+    for one in search.everywhere(view, ELSEWHERE):
+        cases.add(group, one.rows, [want.get(one.place.line) == text for text in one.texts])
 
 
 def _propose(cases: Cases, group: int, search: Search, view: View, place: Place, want: dict[int, str]) -> None:
     if place.line < len(view.lines):
-        found, table = search.candidates(view, place)
-        cases.add(group, table, [want.get(place.line) == text for text in found])
+        found = search.candidates(view, place)
+        cases.add(group, found.rows, [want.get(place.line) == text for text in found.texts])
 
 
 def fit(sets: list[dict[str, Any]], kind: str) -> Any:
-    """Fit trees to the cases of several repositories; each counts by the root of its rows."""
+    """Fit trees to the cases of several repositories; each commit counts by the root of its rows."""
     import lightgbm
 
     table = np.concatenate([one[f"{kind}_rows"] for one in sets])
     right = np.concatenate([one[f"{kind}_right"] for one in sets])
-    weights = np.concatenate(
-        [np.full(len(one[f"{kind}_right"]), 1 / np.sqrt(1 + len(one[f"{kind}_right"]))) for one in sets]
-    )
-    data = lightgbm.Dataset(table, right.astype(int), weight=weights / weights.mean())
+    weights = []
+    for one in sets:
+        _, commit, counts = np.unique(np.abs(one[f"{kind}_groups"]) // COMMIT, return_inverse=True, return_counts=True)
+        weights.append(1 / np.sqrt(counts[commit]))
+    weight = np.concatenate(weights)
+    data = lightgbm.Dataset(table, right.astype(int), weight=weight / weight.mean())
     signs = [(name in RISING) - (name in FALLING) for name in FEATURES]
     more = {"monotone_constraints": signs} if kind == "here" else {}
     return lightgbm.train({**PARAMETERS, **more}, data, ROUNDS[kind])
@@ -161,8 +160,10 @@ def cross(sets: dict[str, dict[str, Any]], kind: str) -> dict[str, list[Best]]:
         for name in held:
             one = sets[name]
             best: dict[int, Best] = {}
-            judged = trees.predict(one[f"{kind}_rows"]) if len(one[f"{kind}_rows"]) else []
             table = one[f"{kind}_rows"]
+            judged = trees.predict(table) if len(table) else []
+            if kind == "here":
+                judged = [max(p, PROVEN) if proven(row) else p for p, row in zip(judged, table, strict=True)]
             both = [agreed(row) for row in table]
             rows = zip(one[f"{kind}_groups"].tolist(), judged, one[f"{kind}_right"].tolist(), both, strict=True)
             for group, p, right, agree in rows:
@@ -179,25 +180,17 @@ def figures(best: list[Best], chances: int, levels: Levels) -> tuple[float, floa
 
 
 def levels_for(judged: dict[str, list[Best]], right: float) -> Levels:
-    """Return the least thresholds at which offers are right as often as asked.
+    """Return the thresholds at which offers are, all together, right as often as asked.
 
-    First the one for offers on which edits agree, then the other one, for all offers together.
+    Where edits agree, offers are made from ``LEAST_THRESHOLD`` on: who has made a change twice expects the third.
     """
     every = [one for best in judged.values() for one in best]
-    both = _least([one for one in every if one[2]], right, [])
-    agreeing = [one for one in every if one[2] and one[0] >= both]
-    return _least([one for one in every if not one[2]], right, agreeing), both
-
-
-def _least(judged: list[Best], right: float, always: list[Best]) -> float:
-    """Return the least threshold with enough right offers, besides those that are made at any threshold."""
     level = 0.99
     for percent in range(98, int(100 * LEAST_THRESHOLD) - 1, -1):
-        offered = [one for one in judged if one[0] >= percent / 100] + always
-        share = sum(one[1] for one in offered) / max(1, len(offered))
-        if len(offered) >= FEWEST and share >= right:
+        offered = [hit for p, hit, agree in every if p >= (LEAST_THRESHOLD if agree else percent / 100)]
+        if len(offered) >= FEWEST and sum(offered) >= right * len(offered):
             level = percent / 100
-    return level
+    return level, LEAST_THRESHOLD
 
 
 def show(sets: dict[str, dict[str, Any]]) -> dict[str, dict[str, list[Best]]]:

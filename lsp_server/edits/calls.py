@@ -13,6 +13,42 @@ from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, render
 
 _OPEN: Final = frozenset("([{")
 _CLOSE: Final = frozenset(")]}")
+_NO_CALLS: Final = frozenset(
+    (
+        "if",
+        "elif",
+        "else",
+        "while",
+        "for",
+        "foreach",
+        "switch",
+        "match",
+        "case",
+        "catch",
+        "except",
+        "return",
+        "throw",
+        "raise",
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "await",
+        "yield",
+        "assert",
+        "with",
+        "when",
+        "unless",
+        "until",
+        "typeof",
+        "sizeof",
+        "do",
+        "lambda",
+    )
+)
+"""Words of common languages before a bracket that are no functions."""
+
 Piece = tuple[tuple[str, str], ...]
 """Tokens, each with the blanks before it."""
 
@@ -87,36 +123,50 @@ class CallRule:
 class CallTemplate:
     """What is made of the calls of one function where a call becomes another expression.
 
-    ``equal(a, b)`` to ``that(b).is(a)``: every argument stands in the new text, whatever else it holds.
+    ``equal(a, b)`` to ``that(b).is(a)``: every argument stands in the new text, whatever else it holds. So does what
+    the function is called on, if the new text holds it: ``a.equals(b)`` to ``Objects.equals(a, b)``.
 
-    :param pieces: numbers of arguments, and tokens with the blanks before them.
+    :param before: tokens that must stand before the name, such as ``new`` or ``self.``; None if anything may be there
+        that the function is called on.
+    :param pieces: numbers of arguments (``count`` for what the function is called on) and tokens, each with the blanks
+        before it.
     """
 
     name: str
+    before: tuple[str, ...] | None
     count: int
-    pieces: tuple[int | tuple[str, str], ...]
+    pieces: tuple[tuple[str, int | str], ...]
 
     def apply(self, line: TokenLine) -> tuple[str, int] | None:
         """Return the line after the rule and the number of calls that changed; None where there is no such call."""
         if self.name not in line.places:
             return None
         found = [c for c in calls(line.texts) if line.texts[c.name] == self.name and len(c.arguments) == self.count]
-        texts, spaces, done, start = list(line.texts), list(line.spaces), 0, len(line.texts)
+        texts, spaces, done, beyond = list(line.texts), list(line.spaces), 0, len(line.texts)
         for call in reversed(found):
-            if call.end >= start:
+            first = self._first(line.texts, call)
+            if first is None or call.end >= beyond:
                 continue
             flat: list[tuple[str, str]] = []
-            for piece in self.pieces:
+            for space, piece in self.pieces:
                 if isinstance(piece, int):
-                    first, last = call.arguments[piece]
-                    inner = list(zip(line.spaces[first:last], line.texts[first:last], strict=True))
-                    flat += [("", inner[0][1]), *inner[1:]]
+                    start, end = (first, call.name - 1) if piece == self.count else call.arguments[piece]
+                    inner = list(zip(line.spaces[start:end], line.texts[start:end], strict=True))
+                    flat += [(space, inner[0][1]), *inner[1:]]
                 else:
-                    flat.append(piece)
-            texts[call.name : call.end + 1] = [text for _, text in flat]
-            spaces[call.name : call.end + 1] = [line.spaces[call.name], *(space for space, _ in flat[1:])]
-            done, start = done + 1, call.name
+                    flat.append((space, piece))
+            texts[first : call.end + 1] = [text for _, text in flat]
+            spaces[first : call.end + 1] = [line.spaces[first], *(space for space, _ in flat[1:])]
+            done, beyond = done + 1, first
         return (render(line.indent, texts, spaces, line.tail), done) if done else None
+
+    def _first(self, texts: Sequence[str], call: Call) -> int | None:
+        """Return the first token of the expression; None where something else stands before the call."""
+        if self.before is None:
+            first = start_of(texts, call)
+            return first if first < call.name and texts[call.name - 1] == "." else None
+        first = call.name - len(self.before)
+        return first if first >= 0 and tuple(texts[first : call.name]) == self.before else None
 
 
 def _led(piece: Piece, spaced: bool) -> list[tuple[str, str]]:
@@ -138,26 +188,47 @@ def calls(texts: Sequence[str]) -> list[Call]:
             stack[-1][1].append(at)
         elif text in _CLOSE and stack:
             opened, commas = stack.pop()
-            if text == ")" and texts[opened] == "(" and opened and is_name(texts[opened - 1]):
+            if text == ")" and texts[opened] == "(" and opened and _callable(texts[opened - 1]):
                 bounds = [*commas, at]
                 ranges = tuple((a + 1, b) for a, b in itertools.pairwise(bounds))
                 found.append(Call(opened - 1, at, ranges if at > opened + 1 else ()))
     return sorted(found, key=lambda call: call.name)
 
 
+def _callable(text: str) -> bool:
+    return is_name(text) and text not in _NO_CALLS
+
+
+def start_of(texts: Sequence[str], call: Call) -> int:
+    """Return the first token of a call's expression: of what the function is called on, ``new``, or the name."""
+    at = call.name
+    while at >= 2 and texts[at - 1] == ".":
+        at -= 2
+        depth = 0
+        while at >= 0 and (texts[at] in _CLOSE or depth):
+            depth += (texts[at] in _CLOSE) - (texts[at] in _OPEN)
+            at -= 1
+            if not depth and not (at >= 0 and texts[at] in _CLOSE):
+                break
+        if at < 0 or not is_name(texts[at]):
+            return at + 1
+    return at - 1 if at and texts[at - 1] == "new" else at
+
+
 def call_rule(old: TokenLine, new: TokenLine) -> CallRule | CallTemplate | None:
     """Return the rule of the smallest call around all changes of a line; None where the changes are in no call."""
     before, after = calls(old.texts), calls(new.texts)
     head, tail = common_ends(old.texts, new.texts)
-    around = [c for c in before if c.name <= head and c.end >= len(old.texts) - tail]
+    until = len(old.texts) - tail
+    around = [c for c in before if c.name <= head and c.end >= until]
     if not around:
+        around = [c for c in before if start_of(old.texts, c) <= head and c.end + 1 >= until]
+    if not around or not around[-1].arguments:
         return None
     call = around[-1]
     size = len(new.texts) - len(old.texts)
     twin = next((c for c in after if c.name == call.name and c.end == call.end + size), None)
-    if not call.arguments:
-        return None
-    if twin is None or len(twin.arguments) < len(call.arguments) == 2:
+    if call.name > head or twin is None or len(twin.arguments) < len(call.arguments) == 2:
         return _template(old, new, call)
     olds = [_texts(old, bounds) for bounds in call.arguments]
     made: list[int | Piece] = []
@@ -177,25 +248,28 @@ def call_rule(old: TokenLine, new: TokenLine) -> CallRule | CallTemplate | None:
 
 def _template(old: TokenLine, new: TokenLine, call: Call) -> CallTemplate | None:
     """Return what became of a call, with its arguments as holes; None where one of them is gone."""
-    last = len(new.texts) - (len(old.texts) - call.end - 1)
-    arguments = sorted(
-        ((_texts(old, bounds), number) for number, bounds in enumerate(call.arguments)),
-        key=lambda one: -len(one[0]),
-    )
-    pieces: list[int | tuple[str, str]] = []
-    at = call.name
+    first, last = start_of(old.texts, call), len(new.texts) - (len(old.texts) - call.end - 1)
+    holes = [(_texts(old, bounds), number) for number, bounds in enumerate(call.arguments)]
+    on = old.texts[first : call.name - 1] if first < call.name and old.texts[call.name - 1] == "." else ()
+    if on:
+        holes.append((on, len(holes)))
+    holes.sort(key=lambda one: -len(one[0]))
+    pieces: list[tuple[str, int | str]] = []
+    at = first
     while at < last:
-        for texts, number in arguments:
+        for texts, number in holes:
             if texts and new.texts[at : at + len(texts)] == texts and at + len(texts) <= last:
-                pieces.append(number)
+                pieces.append((new.spaces[at], number))
                 at += len(texts)
                 break
         else:
             pieces.append((new.spaces[at], new.texts[at]))
             at += 1
-    if {piece for piece in pieces if isinstance(piece, int)} != set(range(len(call.arguments))):
+    used, count = {piece for _, piece in pieces if isinstance(piece, int)}, len(call.arguments)
+    if not used.issuperset(range(count)):
         return None
-    return CallTemplate(old.texts[call.name], len(call.arguments), tuple(pieces))
+    before = None if count in used else old.texts[first : call.name]
+    return CallTemplate(old.texts[call.name], before, count, tuple(pieces))
 
 
 def _texts(line: TokenLine, bounds: tuple[int, int]) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ class Lesson:
     call: CallRule | CallTemplate | None
     columns: dict[int, int] | None
     _effects: dict[str, tuple[Effect, ...]] = field(default_factory=dict)
+    _tried: dict[tuple[str, str], tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -81,18 +82,35 @@ class Lesson:
             found = self._effects[line] = tuple(effect for effect in self._made(line) if effect.text != line)
         return found
 
+    def tried(self, old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the kinds of evidence that make ``new`` of another line, and those that make something else of it."""
+        found = self._tried.get((old, new))
+        if found is None:
+            if len(self._tried) >= KEPT:
+                self._tried.clear()
+            effects = self.effects(old)
+            right = frozenset(effect.kind for effect in effects if effect.text == new)
+            wrong = frozenset(effect.kind for effect in effects if effect.text != new)
+            found = self._tried[old, new] = right, wrong
+        return found
+
     def _made(self, line: str) -> Iterator[Effect]:
         target = parse(line)
         if self.new_text == GONE:
             yield from self._deleted(target)
             return
+        texts: dict[tuple[object, ...], str | None] = {}
         for rule in self.rules:
             if rule.kind == "indent":
                 indent = shifted(target.indent, *rule.indents)
                 if indent is not None and target.texts:
                     yield Effect(indent + line[len(target.indent) :], "indent", rule)
-            elif (made := rule.apply(target)) is not None:
-                yield Effect(made[0], rule.kind, rule, made[1])
+            elif cuts := rule.cuts(target):
+                change = (rule.change, *cuts)
+                if change not in texts:
+                    texts[change] = rule.made(target, cuts)
+                if (made := texts[change]) is not None:
+                    yield Effect(made, rule.kind, rule, len(cuts))
         if self.parts and (text := _with_parts(target, self.parts)) is not None:
             yield Effect(text, "part", None)
         if self.call is not None and (called := self.call.apply(target)) is not None:
@@ -113,7 +131,7 @@ class Lesson:
 
     def _alike(self, target: TokenLine) -> bool:
         """Whether the changed line and another one share enough tokens to be compared."""
-        words = target.places.keys()
+        words = target.words
         return 5 * len(self.words & words) >= 2 * max(1, min(len(self.words), len(words)))
 
 

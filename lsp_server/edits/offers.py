@@ -8,15 +8,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from indexer.secrets.cover import COVER, PLACEHOLDER
 from indexer.secrets.masking import mask
 from lsp_server.edits import places
-from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, agreed, rows
+from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, agreed, compare, proven, rows
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, proposals
+from lsp_server.edits.trials import foreseen
 from lsp_server.edits.views import View
 
 ELSEWHERE_HISTORY: Final = 12
@@ -30,6 +31,9 @@ MAX_LINE: Final = 400
 
 LEAST_CHECKED: Final = 0.1
 """Proposals that are less probable are shown nowhere, so they are not searched for secrets."""
+
+PROVEN: Final = 0.9
+"""The least probability at the cursor of a text that is proven (``features.proven``)."""
 
 STEPS_FOR_FILES: Final = 2
 """So many edits have to agree before another file is offered."""
@@ -85,6 +89,15 @@ class Refusals:
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """Every text that earlier edits make of a line, and for each a row of features."""
+
+    place: Place
+    texts: dict[str, Evidence]
+    rows: list[list[float]]
+
+
+@dataclass(frozen=True)
 class Search:
     """One search for the next edit.
 
@@ -100,7 +113,8 @@ class Search:
         """Return the best offer for the line under the cursor."""
         if not self.history or line >= len(view.lines) or line in view.edited:
             return None
-        best = self._best(view, self.place_at(view, line))
+        found = self.candidates(view, self.place_at(view, line))
+        best = self._best(view, found, self.judge.probabilities(found.rows, here=True))
         return best if best is not None and best.sure else None
 
     def elsewhere(self, view: View, but: int = -1) -> Offer | None:
@@ -128,15 +142,25 @@ class Search:
 
     def all_in(self, view: View, where: float = ELSEWHERE) -> Iterator[Offer]:
         """Yield the best proposal for each line of a document that earlier edits may change, however probable."""
-        recent = self.history[-ELSEWHERE_HISTORY:]
-        last = self.last_line(view, 0)
-        lines = places.in_document(view, recent, last)
-        for line in lines:
-            if self.stopped():
-                return
-            best = self._best(view, Place(where, line, last, len(lines)))
+        found = self.everywhere(view, where)
+        table = [row for one in found for row in one.rows]
+        judged = iter(self.judge.probabilities(table, here=False))
+        for one in found:
+            best = self._best(view, one, [next(judged) for _ in one.rows])
             if best is not None:
                 yield best
+
+    def everywhere(self, view: View, where: float) -> list["Candidates"]:
+        """Return what may become of lines of a document; nothing if the search was stopped."""
+        last = self.last_line(view, 0)
+        lines = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], last)
+        found = []
+        for line in lines:
+            if self.stopped():
+                return []
+            found.append(self.candidates(view, Place(where, line, last, len(lines))))
+        compare([one.rows for one in found])
+        return found
 
     def place_at(self, view: View, line: int) -> Place:
         """Return the place of a line under the cursor."""
@@ -146,26 +170,32 @@ class Search:
         """Return the line of the newest edit in a document, or another one if it has none."""
         return next((source.line for source in reversed(self.history) if source.uri == view.uri), other)
 
-    def candidates(self, view: View, place: Place) -> tuple[dict[str, Evidence], list[list[float]]]:
-        """Return every text that earlier edits make of a line, and one row of features for each."""
+    @cached_property
+    def _foreseen(self) -> float:
+        return foreseen(self.history)
+
+    def candidates(self, view: View, place: Place) -> "Candidates":
+        """Return every text that earlier edits make of a line."""
         line = view.lines[place.line]
         if not line.strip() or len(line) > MAX_LINE:
-            return {}, []
+            return Candidates(place, {}, [])
         if place.where == OTHER_FILE and (COVER in line or PLACEHOLDER in line):
-            return {}, []  # the index does not know the line as it stands in the file
-        history = self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]
+            return Candidates(place, {}, [])  # the index does not know the line as it stands in the file
+        history = self._told(place)
         found = proposals(line, history)
-        return found, rows(line, found, history, view, place) if found else []
+        return Candidates(place, found, rows(found, history, view, place, self._foreseen) if found else [])
 
-    def _best(self, view: View, place: Place) -> Offer | None:
-        line = view.lines[place.line]
-        history = self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]
-        found, table = self.candidates(view, place)
+    def _told(self, place: Place) -> Sequence[Taught]:
+        return self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]
+
+    def _best(self, view: View, of: "Candidates", judged: Sequence[float]) -> Offer | None:
+        place, line, history = of.place, view.lines[of.place.line], self._told(of.place)
         best: tuple[float, str, Evidence, Sequence[float]] | None = None
-        judged = self.judge.probabilities(table, here=place.where == HERE)
-        for (text, evidence), probability, row in zip(found.items(), judged, table, strict=True):
+        for (text, evidence), probability, row in zip(of.texts.items(), judged, of.rows, strict=True):
             if self.refusals.refused(line, text):
                 continue
+            if place.where == HERE and proven(row):
+                probability = max(probability, PROVEN)
             probability = self.refusals.lowered(probability, _steps(evidence, history))
             if best is None or probability > best[0]:
                 best = (probability, text, evidence, row)

@@ -6,6 +6,7 @@ as they are or by kind only. Which rules hold is not decided here: each is a kin
 a proposal is estimated from all kinds that agree on it (:mod:`lsp_server.edits.probability`).
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -77,50 +78,71 @@ class Rule:
             found.update(token for region in self.regions for token in region.left + region.right)
         return frozenset(found - {BEGIN, END})
 
+    @cached_property
+    def change(self) -> tuple[object, ...]:
+        """What the rule makes of a place, without its context."""
+        return *((r.gone, r.come, r.after, r.respaced) for r in self.regions), self.indents, self.columns
+
     def apply(self, line: TokenLine) -> tuple[str, int] | None:
         """Return the line after the rule and the number of places that changed; None where it does not apply."""
-        if not self.literals <= line.places.keys():
-            return None
-        cuts: list[tuple[int, Region]] = []
+        cuts = self.cuts(line)
+        text = self.made(line, cuts) if cuts else None
+        return (text, len(cuts)) if text is not None else None
+
+    def cuts(self, line: TokenLine) -> list[int]:
+        """Return the places in ``line.padded`` at which something goes or comes; none where the rule does not apply."""
+        if not self.literals <= line.words:
+            return []
+        cuts: list[int] = []
         if len(self.regions) == 1:
+            (region,) = self.regions
             end = 0
-            for at in find(self.regions[0], line, self.by_kind):
-                if at + len(self.regions[0].left) >= end:
-                    cuts.append((at + len(self.regions[0].left), self.regions[0]))
-                    end = cuts[-1][0] + max(1, len(self.regions[0].gone))
-        else:
-            behind = 0
-            for region in self.regions:
-                places = [at for at in find(region, line, self.by_kind) if at + len(region.left) >= behind]
-                if len(places) != 1:
-                    return None
-                cuts.append((places[0] + len(region.left), region))
-                behind = cuts[-1][0] + len(region.gone)
+            for at in find(region, line, self.by_kind):
+                if at + len(region.left) >= end:
+                    cuts.append(at + len(region.left))
+                    end = cuts[-1] + max(1, len(region.gone))
+            return cuts
+        behind = 0
+        for region in self.regions:
+            places = [at for at in find(region, line, self.by_kind) if at + len(region.left) >= behind]
+            if len(places) != 1:
+                return []
+            cuts.append(places[0] + len(region.left))
+            behind = cuts[-1] + len(region.gone)
+        return cuts
+
+    def made(self, line: TokenLine, cuts: Sequence[int]) -> str | None:
+        """Return the line with the change made at the places that :meth:`cuts` names; None where its indents differ."""
         indent = shifted(line.indent, *self.indents)
-        if not cuts or indent is None:
+        if indent is None:
             return None
-        return spliced(line, cuts, indent, self.columns), len(cuts)
+        regions = self.regions if len(self.regions) > 1 else self.regions * len(cuts)
+        return spliced(line, list(zip(cuts, regions, strict=True)), indent, self.columns)
 
 
 def find(region: Region, line: TokenLine, by_kind: bool) -> list[int]:
     """Return the places in ``line.padded`` at which the pattern of a region stands."""
     pattern, padded = region.pattern, line.padded
-    first, last = len(region.left), len(region.left) + len(region.gone)
-    anchor = first if region.gone else next((n for n, _ in enumerate(pattern) if not by_kind), None)
-    starts = range(len(padded) - len(pattern) + 1)
-    if anchor is not None:
-        starts = [at - anchor for at in line.places.get(pattern[anchor], ())]  # type: ignore[assignment]
-    found = []
-    for at in starts:
-        if at < 0 or at + len(pattern) > len(padded):
-            continue
-        for number, wanted in enumerate(pattern):
-            literal = not by_kind or first <= number < last
-            if (padded if literal else line.kinds)[at + number] != wanted:
-                break
-        else:
-            found.append(at)
-    return found
+    size, first = len(pattern), len(region.left)
+    last = first + len(region.gone)
+    around = line.kinds if by_kind else padded
+    literal = range(first, last) if by_kind else range(size)
+    rarest: tuple[int, Sequence[int]] | None = None
+    for number in literal:
+        places = line.places.get(pattern[number], ())
+        if rarest is None or len(places) < len(rarest[1]):
+            rarest = number, places
+    starts: Iterable[int] = range(len(padded) - size + 1)
+    if rarest is not None:
+        starts = [at - rarest[0] for at in rarest[1]]
+    return [
+        at
+        for at in starts
+        if 0 <= at <= len(padded) - size
+        and padded[at + first : at + last] == region.gone
+        and around[at : at + first] == region.left
+        and around[at + last : at + size] == region.right
+    ]
 
 
 def spliced(line: TokenLine, cuts: list[tuple[int, Region]], indent: str, columns: bool) -> str:

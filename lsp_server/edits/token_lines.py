@@ -45,6 +45,11 @@ class TokenLine:
         return tuple(map(kind_of, self.padded))
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        """The tokens, each once."""
+        return frozenset(self.texts)
+
+    @cached_property
     def places(self) -> dict[str, list[int]]:
         """Where each token stands in ``padded``."""
         found: dict[str, list[int]] = {}

@@ -3,12 +3,20 @@
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
 from indexer.text.lines import unify_line_ends
+from lsp_server.edits.token_lines import parse
 
 SITE_LIMIT: Final = 200
 """Places of a rule in a document that are counted."""
+
+LOOK: Final = 200
+"""Lines above a line among which the head of its block is looked for."""
+
+Around = tuple[frozenset[str], frozenset[str], frozenset[str]]
+"""The tokens of the lines above and below a line that are not blank, and of the head of its block."""
 
 
 @dataclass
@@ -23,6 +31,8 @@ class View:
     edited: frozenset[int] = frozenset()
     _counted: dict[frozenset[str], tuple[int, ...]] = field(default_factory=dict)
     _untouched: dict[frozenset[str], list[int]] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _around: dict[int, Around] = field(default_factory=dict)
 
     @classmethod
     def of(cls, uri: str, text: str, edited: frozenset[int]) -> "View":
@@ -36,11 +46,7 @@ class View:
 
     @cached_property
     def _starts(self) -> list[int]:
-        starts, at = [], 0
-        for line in self.lines:
-            starts.append(at)
-            at += len(line) + 1
-        return starts
+        return list(accumulate((len(line) + 1 for line in self.lines[:-1]), initial=0))
 
     def sites(self, literals: frozenset[str]) -> tuple[int, ...]:
         """Return the lines that hold all these tokens (as parts of the line), ascending; at most ``SITE_LIMIT``."""
@@ -56,8 +62,37 @@ class View:
             found = self._untouched[literals] = [line for line in self.sites(literals) if line not in self.edited]
         return found
 
+    def around(self, line: int) -> Around:
+        """Return what stands around a line."""
+        found = self._around.get(line)
+        if found is None:
+            found = self._around[line] = self._beside(line, -1), self._beside(line, 1), self._head(line)
+        return found
+
+    def _beside(self, line: int, step: int) -> frozenset[str]:
+        at = line + step
+        while 0 <= at < len(self.lines) and not self.lines[at].strip() and abs(at - line) < LOOK:
+            at += step
+        return frozenset(parse(self.lines[at]).texts) if 0 <= at < len(self.lines) else frozenset()
+
+    def _head(self, line: int) -> frozenset[str]:
+        """The tokens of the nearest line above that is indented less."""
+        if line >= len(self.lines):
+            return frozenset()
+        indent = _indent(self.lines[line])
+        for at in range(line - 1, max(-1, line - 1 - LOOK), -1):
+            if self.lines[at].strip() and _indent(self.lines[at]) < indent:
+                return frozenset(parse(self.lines[at]).texts)
+        return frozenset()
+
+    def _count(self, word: str) -> int:
+        found = self._counts.get(word)
+        if found is None:
+            found = self._counts[word] = self.text.count(word)
+        return found
+
     def _search(self, literals: frozenset[str]) -> tuple[int, ...]:
-        first, *others = sorted(literals, key=len, reverse=True)
+        first, *others = sorted(literals, key=self._count)
         found: list[int] = []
         at = self.text.find(first)
         looked = 0
@@ -69,3 +104,7 @@ class View:
                 found.append(number)
             at = self.text.find(first, self._starts[number] + len(line))
         return tuple(found)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -294,6 +294,96 @@ SESSIONS: dict[str, tuple[str, str, str]] = {
         최대 = 계산(목록[0], 세율)
         """,
     ),
+    "parameter at calls with very different arguments": (
+        "py",
+        """
+        total = compute(items, rate)
+        print(total)
+        first = compute(cart.items[0], {"de": 1, "kr": 2}, key=lambda one: one[1])
+        print(first)
+        return [compute(other) for other in carts if other]
+        """,
+        """
+        total = compute(items, rate, tax=0)
+        first = compute(cart.items[0], {"de": 1, "kr": 2}, key=lambda one: one[1], tax=0)
+        return [compute(other, tax=0) for other in carts if other]
+        """,
+    ),
+    "arguments that change places": (
+        "java",
+        """
+        assertEquals(3, list.size());
+        run();
+        assertEquals("abc", parser.parse(text).name());
+        run();
+        assertEquals(Color.RED, new Car(1, 2).color());
+        """,
+        """
+        assertThat(list.size()).isEqualTo(3);
+        assertThat(parser.parse(text).name()).isEqualTo("abc");
+        assertThat(new Car(1, 2).color()).isEqualTo(Color.RED);
+        """,
+    ),
+    "method becomes an operator": (
+        "py",
+        """
+        self.assertEqual(total, 3)
+        run()
+        self.assertEqual(f(1, 2), [3])
+        run()
+        self.assertEqual(user.name, "x")
+        """,
+        """
+        assert total == 3
+        assert f(1, 2) == [3]
+        assert user.name == "x"
+        """,
+    ),
+    "what a method is called on": (
+        "java",
+        """
+        if (a.equals(b)) {
+        }
+        if (user.name().equals(other.get(1, 2))) {
+        }
+        return x || this.path.equals(that.path);
+        """,
+        """
+        if (Objects.equals(a, b)) {
+        if (Objects.equals(user.name(), other.get(1, 2))) {
+        return x || Objects.equals(this.path, that.path);
+        """,
+    ),
+    "constructor becomes a factory": (
+        "java",
+        """
+        Money a = new Money(3, EUR);
+        run();
+        Money b = new Money(f(1), g.unit(2)).plus(a);
+        run();
+        return new Money(x.y, z[1]);
+        """,
+        """
+        Money a = Money.of(3, EUR);
+        Money b = Money.of(f(1), g.unit(2)).plus(a);
+        return Money.of(x.y, z[1]);
+        """,
+    ),
+    "line deleted": (
+        "py",
+        """
+        debug(a)
+        x = 1
+        debug(b)
+        y = 2
+        debug(c)
+        """,
+        """
+        debug(a)-
+        debug(b)-
+        debug(c)-
+        """,
+    ),
     "keys of a table": (
         "ts",
         """
@@ -340,7 +430,7 @@ def test_after_two_like_edits_the_third_is_offered(name: str, client: tuple[Clie
         at = place_of(lines, target, at)
         new = changed(target)
         version += 1
-        server.change(uri, version, edit(at, 0, "\n".join([*new, ""]), end=(at + 1, 0)))
+        server.change(uri, version, edit(at, 0, "".join(f"{line}\n" for line in new), end=(at + 1, 0)))
         lines[at : at + 1] = new
     at = place_of(lines, after[2], at)
     ask = {"textDocument": {"uri": uri, "version": version}, "position": {"line": at, "character": 0}}

@@ -257,6 +257,51 @@ def test_two_editors_on_one_file_know_their_own_edits(fresh: tuple[Client, Path]
     assert session.ask(3)
 
 
+def test_an_edit_is_repeated_in_the_cells_of_a_notebook(fresh: tuple[Client, Path]) -> None:
+    client, root = fresh
+    path = root / "work.ipynb"
+    cells = [path.as_uri().replace("file:", "vscode-notebook-cell:") + f"#W{n}sZmlsZQ%3D%3D" for n in range(2)]
+    texts = [[f"{cell}_{n} = compute(items_{n}, rate)" for n in range(3)] for cell in "ab"]
+    notebook = {"uri": path.as_uri(), "version": 1, "notebookType": "jupyter-notebook"}
+    notebook["cells"] = [{"kind": 2, "document": cell} for cell in cells]
+    documents = [
+        {"uri": cell, "languageId": "python", "version": 1, "text": "\n".join(text)}
+        for cell, text in zip(cells, texts, strict=True)
+    ]
+    client.notify("notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": documents})
+
+    def change(cell: int, line: int, version: int) -> None:
+        new = texts[cell][line].replace("rate", "rate, tax=0")
+        changes = [edit(line, 0, new, end=(line, len(texts[cell][line])))]
+        texts[cell][line] = new
+        written = {"document": {"uri": cells[cell], "version": version}, "changes": changes}
+        given = {"uri": notebook["uri"], "version": version}
+        content = {"cells": {"textContent": [written]}}
+        client.notify("notebookDocument/didChange", {"notebookDocument": given, "change": content})
+
+    def ask(cell: int, line: int) -> dict[str, Any]:
+        params = {"textDocument": {"uri": cells[cell]}, "position": {"line": line, "character": 0}}
+        (found,) = client.request("textDocument/copilotInlineEdit", params)["edits"]
+        return dict(found)
+
+    change(0, 0, 2)
+    change(0, 1, 3)
+    offer = ask(0, 2)
+    assert (offer["textDocument"]["uri"], offer["range"]["start"]["line"]) == (cells[0], 2)
+    change(0, 2, 4)
+    offer = ask(1, 1)
+    assert (offer["textDocument"]["uri"], offer["range"]["start"]["line"]) == (cells[1], 1)
+    assert "tax=0" in offer["text"]
+
+
+def test_tabs_and_line_ends_of_the_place_are_kept(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "pi", end="\r\n", lead="\t")
+    session.put(1, session.lines[1].replace("rate", "rate,\ttax"))
+    session.put(2, session.lines[2].replace("rate", "rate,\ttax"))
+    (offer,) = session.ask(3)
+    assert session.applied(offer) == (3, session.call(2).replace("rate", "rate,\ttax"))
+
+
 def test_a_language_without_grammar_is_enough(fresh: tuple[Client, Path]) -> None:
     session = Session(fresh, "xi", ending="strange")
     session.change(0)

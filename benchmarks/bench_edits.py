@@ -1,0 +1,282 @@
+"""Repeats the edits of public repositories' commits, as ``ondol eval --edits`` does, and times next edits.
+
+    python benchmarks/bench_edits.py --clones DIR [--only NAME ...] [--commits N]
+    python benchmarks/bench_edits.py --speed [--corpus DIR] [--data DIR]
+
+``repositories.json`` lists the repositories of role ``edits``: nothing was fitted on them, and no idea was compared on
+them. ``--speed`` times over the real protocol, in the corpus of ``bench_index.py`` (a million lines of this machine's
+Python): from the end of an edit to the offer in a document of 10,000 lines, the same where the offer is in another file
+of the repository, and keys with and without next edits.
+
+Results go to ``results/edits.json`` after each run, so an interrupted run can go on, and as tables into
+``docs/next-edits.md``. They hold figures and no code.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bench_index import make_corpus
+from bench_server import quantiles, source_files, text_of
+from clones import copy_at, find
+
+from finetune.evaluation.machine import machine
+from lsp_server.commands.lsp_client import Client, edit
+
+HERE = Path(__file__).parent
+REPOSITORIES = HERE / "repositories.json"
+RESULTS = HERE / "results" / "edits.json"
+PAGE = HERE.parent / "docs" / "next-edits.md"
+BEGIN, END = "<!-- table: benchmarks/bench_edits.py -->", "<!-- end of table -->"
+ROLE = "edits"
+COMMITS, WINDOWS, SEED = 200, 2, 20261126
+LINES, ROUNDS, KEYS, BURST = 10_000, 40, 300, 15
+PAUSE_S = 0.6
+"""Longer than the pause after which the server looks for a next edit by itself."""
+
+COLUMNS = {
+    "here_right": "at the cursor: right",
+    "here_reached": "reached",
+    "series_right": "third like edit on: right",
+    "series_reached": "reached",
+    "elsewhere_right": "elsewhere in the file: right",
+    "elsewhere_share": "per moment",
+    "file_right": "other file: right",
+    "file_share": "per moment",
+    "saved": "edits saved",
+    "passed": "offered on lines that stay",
+}
+
+
+def replayed(ondol: Path, repository: dict[str, str], clone: Path, commits: int) -> dict[str, Any]:
+    """Return the figures of one repository at the named commit."""
+    with tempfile.TemporaryDirectory(prefix="edits-") as work:
+        copy = copy_at(clone, repository["commit"], Path(work) / repository["name"].replace("/", "-"))
+        amounts = {"commits": commits, "windows": WINDOWS, "seed": SEED, "cases": 0}
+        options = [part for name, value in amounts.items() for part in (f"--{name}", str(value))]
+        done = subprocess.run(
+            [ondol, "eval", copy, "--edits", "--json", "--data-dir", f"{work}/data", *options],
+            stdout=subprocess.PIPE,
+            env=_environment(),
+            check=False,
+        )
+    if done.returncode:
+        raise SystemExit(f"ondol eval failed on {repository['name']}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    overall = {order: one["overall"] for order, one in report["edits"].items()}
+    languages = list(report["edits"]["in_order"]["languages"])
+    return {"orders": overall, "languages": languages, "machine": report["machine"]}
+
+
+def _environment(**more: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")} | more
+
+
+def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
+    """Time next edits in a repository, which is indexed first."""
+    done = subprocess.run(
+        [ondol, "index", corpus, "--json", "--data-dir", data], capture_output=True, text=True, check=True
+    )
+    found = {"lines": json.loads(done.stdout)["lines"], "load_before": os.getloadavg()}
+    command = [str(ondol), "serve", "--stdio", "--data-dir", str(data)]
+    with Client(command, env=_environment()) as client:
+        client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
+        client.wait_state("ready", 300)
+        found["document"] = _in_document(client, corpus)
+        found["repository"] = _in_repository(client, corpus)
+    keys: dict[str, list[float]] = {"with": [], "without": []}
+    for name in ("with", "without") * 2:
+        given = "true" if name == "with" else "false"
+        with Client(command, env=_environment(ONDOL_NEXT_EDITS=given)) as client:
+            client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
+            client.wait_state("ready", 300)
+            keys[name] += _keys(client, corpus)
+    found["keys"] = {name: quantiles(spent) for name, spent in keys.items()}
+    return {**found, "load_after": os.getloadavg(), "machine": machine(), "commit": _head()}
+
+
+class _Document:
+    """A file of the corpus, open in the editor, or some after each other as one."""
+
+    def __init__(self, client: Client, uri: str, lines: list[str]) -> None:
+        self.client, self.uri, self.lines, self.version = client, uri, lines, 1
+        client.open(uri, "\n".join(lines))
+
+    def put(self, line: int, new: str) -> None:
+        """Replace a line."""
+        self.version += 1
+        self.client.change(self.uri, self.version, edit(line, 0, new, end=(line, len(self.lines[line]))))
+        self.lines[line] = new
+
+    def timed(self, line: int) -> tuple[float, list[dict[str, Any]]]:
+        """Ask for the next edit behind an edit of a line; return the seconds and the offers."""
+        document = {"uri": self.uri, "version": self.version}
+        began = time.perf_counter()
+        place = {"textDocument": document, "position": {"line": line, "character": 0}}
+        offers = self.client.request("textDocument/copilotInlineEdit", place)["edits"]
+        return time.perf_counter() - began, offers
+
+    def close(self) -> None:
+        """Close it again."""
+        self.client.notify("textDocument/didClose", {"textDocument": {"uri": self.uri}})
+
+
+def _calls(lines: list[str]) -> dict[str, list[int]]:
+    """The lines with a call on them, by the function's name; each line once, the closing bracket at its end."""
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        if line.endswith(")") and (name := re.match(r"\s*(?:\w+ = )?([\w.]{4,})\([^()]+\)$", line)):
+            found.setdefault(name[1], []).append(number)
+    return found
+
+
+def _in_document(client: Client, corpus: Path) -> dict[str, Any]:
+    """Two calls of a function get another argument, in documents of 10,000 lines; then the third is asked for."""
+    spent, offered = [], 0
+    lines = [
+        line for path in source_files(corpus, 200, SEED) if path.suffix == ".py" for line in text_of(path).split("\n")
+    ]
+    document = _Document(client, (corpus / "all.py").as_uri(), lines[:LINES])
+    names = [name for name, places in sorted(_calls(document.lines).items()) if 3 <= len(places) <= 40]
+    for name in names[:ROUNDS]:
+        for line in _calls(document.lines)[name][:2]:
+            document.put(line, f"{document.lines[line][:-1]}, more=0)")
+        seconds, offers = document.timed(line)
+        spent.append(seconds)
+        offered += bool(offers)
+    document.close()
+    return {**quantiles(spent), "offered": offered}
+
+
+def _in_repository(client: Client, corpus: Path) -> dict[str, Any]:
+    """All calls of a function in a file get another argument; then other files of the repository are searched."""
+    files = [path for path in source_files(corpus, 4_000, SEED) if path.suffix == ".py"]
+    calls = {path: _calls(text_of(path).split("\n")) for path in files}
+    used = Counter(name for one in calls.values() for name in one)
+    spent, offered = [], 0
+    for path, one in calls.items():
+        names = [name for name, places in one.items() if 2 <= len(places) <= 4 and 1 < used[name] <= 20]
+        if len(spent) == ROUNDS or not names:
+            continue
+        document = _Document(client, path.as_uri(), text_of(path).split("\n"))
+        for line in one[names[0]]:
+            document.put(line, f"{document.lines[line][:-1]}, more=0)")
+        seconds, offers = document.timed(line)
+        spent.append(seconds)
+        offered += bool(offers) and offers[0]["textDocument"]["uri"] != document.uri
+        document.close()
+    return {**quantiles(spent), "offered_in_another_file": offered}
+
+
+def _keys(client: Client, corpus: Path) -> list[float]:
+    """Type keys in bursts, with pauses in which the server looks for a next edit; return seconds to each answer."""
+    path = next(
+        path for path in source_files(corpus, 200, SEED) if path.suffix == ".py" and path.stat().st_size > 50_000
+    )
+    document = _Document(client, path.as_uri(), text_of(path).split("\n"))
+    rows = [n for n, line in enumerate(document.lines) if BURST + 10 < len(line) < 90 and line.isascii()]
+    spent: list[float] = []
+    for row in rows[:: max(1, len(rows) * BURST // KEYS)]:
+        line = document.lines[row]
+        document.put(row, line[:10])
+        time.sleep(PAUSE_S)
+        for key in line[10 : 10 + BURST]:
+            column = len(document.lines[row])
+            began = time.perf_counter()
+            document.version += 1
+            client.change(document.uri, document.version, edit(row, column, key))
+            document.lines[row] += key
+            client.wait(client.ask(document.uri, row, column + 1, automatic=True))
+            spent.append(time.perf_counter() - began)
+    return spent
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """Return the runs as a Markdown table with their mean: order of the file."""
+    lines = [
+        f"| repository | predicted lines | {' | '.join(COLUMNS.values())} |",
+        "|---" * (2 + len(COLUMNS)) + "|",
+    ]
+    rows = []
+    for run in runs:
+        one = run["figures"]["orders"]["in_order"]
+        rows.append({name: one[name]["value"] for name in COLUMNS})
+        title = f"{run['repository']} ({run['figures']['languages'][0]})"
+        lines.append(f"| {title} | {one['predicted']:,} | {' | '.join(map(_cell, rows[-1].values()))} |")
+    mean = [_mean([row[name] for row in rows]) for name in COLUMNS]
+    lines.append(f"| **mean of {len(rows)}** | | {' | '.join(map(_cell, mean))} |")
+    return "\n".join(lines)
+
+
+def _head() -> str:
+    done = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def save(found: dict[str, Any]) -> None:
+    """Write everything that was measured, one run a line."""
+    runs = ",\n".join(json.dumps(run) for run in found["runs"])
+    parts = {name: one for name, one in found.items() if name != "runs"}
+    RESULTS.write_text(f'{json.dumps(parts)[:-1]}{", " if parts else ""}"runs": [\n{runs}\n]}}\n', "utf-8")
+
+
+def main() -> None:
+    """Replay the repositories that have a clone, or time next edits."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clones", type=Path, help="folder with the clones; without it, only write the table")
+    parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
+    parser.add_argument("--commits", type=int, default=COMMITS)
+    parser.add_argument("--speed", action="store_true", help="time next edits instead")
+    parser.add_argument("--corpus", type=Path, help="keep the corpus in this folder, or use the one that is there")
+    parser.add_argument("--data", type=Path, help="keep the index in this folder, or use the one that is there")
+    parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the corpus")
+    parser.add_argument("--ondol", type=Path, default=Path(sys.executable).with_name("ondol"))
+    options = parser.parse_args()
+    found: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"runs": []}
+    if options.speed:
+        with tempfile.TemporaryDirectory(prefix="edits-") as work:
+            corpus = options.corpus or Path(work) / "corpus"
+            if not corpus.exists():
+                make_corpus(corpus, options.lines)
+            found["speed"] = speed(options.ondol, corpus.resolve(), (options.data or Path(work) / "data").absolute())
+        print(json.dumps(found["speed"]))
+        save(found)
+        return
+    wanted = [one for one in json.loads(REPOSITORIES.read_text("utf-8")) if one["role"] == ROLE]
+    for repository in wanted if options.clones else []:
+        name = repository["name"]
+        clone = find(options.clones, name)
+        if clone is None:
+            print(f"{name}: no clone in {options.clones}, skipped", flush=True)
+            continue
+        if options.only and name not in options.only:
+            continue
+        figures = replayed(options.ondol, repository, clone, options.commits)
+        found["runs"] = [run for run in found["runs"] if run["repository"] != name]
+        found["runs"].append({"repository": name, "figures": figures, "commits": options.commits, "commit": _head()})
+        print(name, flush=True)
+        save(found)
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table(found['runs'])}\n\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
