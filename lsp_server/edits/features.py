@@ -207,6 +207,23 @@ def _row(text: str, around: _LineContext) -> list[float]:
         float(bool(text.strip()) and f"\n{text}\n" in view.text),
         sum(token in view.text for token in fresh) / len(fresh) if fresh else -1.0,
         max((len("".join(rule.literals)) for rule, _ in evidence.rules), default=0),
+        *_placed(text, result, here, around),
+        around.signs,
+        float(sum(map(is_name, gone))),
+        float(len(fresh)),
+        *(len(evidence.kinds.get(kind, ())) for kind in KINDS),
+        *(0.0 for _ in RANKED),
+    ]
+
+
+def _placed(text: str, result: TokenLine, here: Sequence[Taught], around: _LineContext) -> list[float]:
+    """Return the numbers about the place of a text, from ``sites`` to ``twins``.
+
+    :param here: the edits that propose it and stand in the same document.
+    """
+    line, target, found, recent = around.line, around.target, around.found, around.recent
+    view, place, evidence = around.view, around.place, around.found[text]
+    return [
         place.sites,
         float(place.line > place.last),
         math.log1p(abs(place.line - place.last)),
@@ -220,11 +237,6 @@ def _row(text: str, around: _LineContext) -> list[float]:
         *around.way,
         _between(evidence, view, place),
         float(view.text.count(line)) if len(line) > 2 else 0.0,
-        around.signs,
-        float(sum(map(is_name, gone))),
-        float(len(fresh)),
-        *(len(evidence.kinds.get(kind, ())) for kind in KINDS),
-        *(0.0 for _ in RANKED),
     ]
 
 
