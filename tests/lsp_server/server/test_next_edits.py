@@ -116,12 +116,12 @@ def test_an_edit_elsewhere_is_offered_and_not_again_after_it_was_refused(fresh: 
     session.change(0)
     session.change(1)
     session.change(2)
-    (offer,) = session.ask(0)
+    (offer,) = session.ask(7)
     line, text = session.applied(offer)
     assert line in (4, 5, 6)
     assert text == session.call(line - 1, ", beta_tax=0")
     session.client.command("ondol.editDismissed", offer["command"]["arguments"][0])
-    assert (line, text) not in [session.applied(again) for again in session.ask(0)]
+    assert (line, text) not in [session.applied(again) for again in session.ask(7)]
 
 
 def test_all_places_are_listed_for_the_preview(served: tuple[Client, Path]) -> None:
