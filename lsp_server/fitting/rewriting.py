@@ -1,4 +1,4 @@
-"""Finds out whether the user is writing lines anew at a cursor, while old ones still stand below it.
+"""Finds out whether the user is replacing lines at a cursor, while old ones still stand below it.
 
 Whoever replaces a block writes its new lines above the old ones that are left. A closing mark or a name of the new
 lines then stands a second time below, for a while. The document as it was when the cursor came to this place tells that
