@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Listing:
-    """Lines of code under a title; ``notes`` are sentences above them, ``links`` (label, address) beside the title."""
+    """Lines of code under a title; ``notes`` are sentences above them, ``links`` (label, address) next to the title."""
 
     title: str
     lines: Sequence[Line] = ()

@@ -1,6 +1,7 @@
 """What the user refused on the line of the cursor, so that it is not suggested there again.
 
-Three things are refusals. The user types something else than a ghost text says: the text as it was offered and its rest
+Three things are refusals. The user types something else than a ghost text says (a Korean syllable on its way to what
+the text says is nothing else): the text as it was offered and its rest
 from where the typing left it are refused. The user presses Escape: the line gets no automatic suggestion any more.
 Accepted text is deleted again: what was deleted is refused, and so is its rest while it is typed again.
 
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lsp_server.server.hangul import is_on_the_way
 from lsp_server.server.line_edits import Edit, body, common, difference, moved, stands, text_from
 
 REFUSALS: Final = 500
@@ -196,7 +198,7 @@ class Refusals:
                 line.ghost = None
             elif ghost.text.startswith(passed):
                 ghost.column, ghost.text = column, ghost.text[len(passed) :]
-            else:
+            elif not is_on_the_way(passed, ghost.text):
                 line.refuse_ghost(common(passed, ghost.text))
         line.column = column
         _notice_deletions(document, line, lines)
@@ -276,7 +278,7 @@ def _follow_ghost(document: _Document, line: _Line, lines: Sequence[str], change
     """Move the ghost text on by what was typed of it; refuse it where something else was typed."""
     ghost = line.ghost
     assert ghost is not None
-    place, _, inserted = change
+    place, removed, inserted = change
     old, new = line.text, body(lines[line.number])
     before = old[: ghost.column]
     if "\n" in ghost.text and new.startswith(before) and stands(lines, line.number, ghost.column, ghost.text):
@@ -287,11 +289,17 @@ def _follow_ghost(document: _Document, line: _Line, lines: Sequence[str], change
         if old != new:
             line.ghost = None
         return
+    if place + len(removed) == ghost.column and is_on_the_way(inserted, removed + ghost.text):
+        ghost.column, ghost.text = place, removed + ghost.text  # a whole syllable took the next consonant for a while
+        return
     if place != ghost.column:
         ghost.column, ghost.start = min(place, ghost.column), min(place, ghost.start)
         line.refuse_ghost()
         return
     agreed = common(inserted, ghost.text)
+    if is_on_the_way(inserted[agreed:], ghost.text[agreed:]):
+        ghost.column, ghost.text = ghost.column + agreed, ghost.text[agreed:]
+        return
     if agreed < len(inserted) and not (agreed and inserted[agreed - 1 :] in PAIRS):
         line.refuse_ghost(agreed)
         return
