@@ -39,7 +39,7 @@ LONGEST_FILE = 5_000
 COMMIT = 10_000
 """Groups of one commit have numbers between two multiples of this."""
 
-RIGHT = {"here": 0.895, "elsewhere": 0.855, "file": 0.86}
+RIGHT = {"here": 0.895, "elsewhere": 0.855, "file": 0.92}
 """Wanted share of right ones among the offers. In another file the one for elsewhere is used, at a higher share."""
 
 PARAMETERS = {
@@ -179,18 +179,20 @@ def figures(best: list[Best], chances: int, levels: Levels) -> tuple[float, floa
     return len(offered) / max(1, chances), sum(offered) / max(1, len(offered)), sum(offered) / max(1, chances)
 
 
-def levels_for(judged: dict[str, list[Best]], right: float) -> Levels:
+def levels_for(judged: dict[str, list[Best]], right: float, agreed_from: float | None = LEAST_THRESHOLD) -> Levels:
     """Return the thresholds at which offers are, all together, right as often as asked.
 
-    Where edits agree, offers are made from ``LEAST_THRESHOLD`` on: who has made a change twice expects the third.
+    :param agreed_from: where edits agree, offers are made from there on: who has made a change twice expects the third.
+        None for the same threshold as without.
     """
     every = [one for best in judged.values() for one in best]
     level = 0.99
     for percent in range(98, int(100 * LEAST_THRESHOLD) - 1, -1):
-        offered = [hit for p, hit, agree in every if p >= (LEAST_THRESHOLD if agree else percent / 100)]
+        least = (percent / 100, percent / 100 if agreed_from is None else agreed_from)
+        offered = [hit for p, hit, agree in every if p >= least[agree]]
         if len(offered) >= FEWEST and sum(offered) >= right * len(offered):
             level = percent / 100
-    return level, LEAST_THRESHOLD
+    return level, level if agreed_from is None else agreed_from
 
 
 def show(sets: dict[str, dict[str, Any]]) -> dict[str, dict[str, list[Best]]]:
@@ -259,7 +261,7 @@ def main() -> None:
         thresholds = [
             levels_for(judged["here"], RIGHT["here"]),
             levels_for(judged["elsewhere"], RIGHT["elsewhere"]),
-            levels_for(judged["elsewhere"], RIGHT["file"]),
+            levels_for(judged["elsewhere"], RIGHT["file"], agreed_from=None),
         ]
         FILE.write_text(json.dumps({**trees, "thresholds": thresholds}, separators=(",", ":")) + "\n", "utf-8")
         print("thresholds", thresholds)
