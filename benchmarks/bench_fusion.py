@@ -6,7 +6,7 @@ It replays the repositories of role ``fusion`` in ``repositories.json``, which n
 for; its prompts have ``--prompt-tokens``. Retrieval alone and both together are judged at the same cursors: whether
 the first line of a request is the author's (``exact``), and what the gate shows automatically at several settings. The
 interval of the difference is a bootstrap over cursors. Each repository's figures are written as soon as they are
-there; a run that was ended goes on with the others.
+there; a run that was ended goes on with the others. The file of a finished run has sums alone.
 """
 
 import argparse
@@ -113,7 +113,8 @@ def main() -> None:
     given = parser.parse_args()
     asked = {"base": Path(given.base).name, "cases": given.cases, "prompt_tokens": given.prompt_tokens, "seed": SEED}
     kept = json.loads(given.out.read_text("utf-8")) if given.out.exists() else {}
-    rows: dict[str, list[Row]] = kept["rows"] if kept.get("asked") == asked else {}
+    rows: dict[str, list[Row]] = kept.get("rows", {}) if kept.get("asked") == asked else {}
+    result: dict[str, Any] = kept
     for one in json.loads(REPOSITORIES.read_text("utf-8")):
         clone = find(given.clones, one["name"]) if one["role"] == "fusion" else None
         if clone is None or one["name"] in rows:
@@ -127,7 +128,10 @@ def main() -> None:
         print(one["name"], json.dumps(by_name[one["name"]]), flush=True)
         result = {"asked": asked, "all": every, "repositories": by_name, "rows": rows, **machine()}
         given.out.write_text(json.dumps(result) + "\n", "utf-8")
-    print(json.dumps(summary([row for found in rows.values() for row in found]), indent=2))
+    if rows:
+        result.pop("rows")
+        given.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        print(json.dumps(result["all"], indent=2))
 
 
 if __name__ == "__main__":

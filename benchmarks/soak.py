@@ -118,12 +118,12 @@ class Soak:
     # Files
 
     def offered(self, mark: str) -> bool:
-        """Whether the line of a file with words of its own is offered."""
-        path = self.root / "soak_question.py"
-        self.client.open(path.as_uri(), f"def soak_{mark}(amount):\n    ")
-        items = self.ask(path, 1, 4, automatic=False)
+        """Whether the words of a file with words of its own are offered after the first of them."""
+        path, begun = self.root / "soak_question.py", f"    return {mark}_"
+        self.client.open(path.as_uri(), f"def soak_{mark}(amount):\n{begun}")
+        items = self.ask(path, 1, len(begun), automatic=False)
         self.client.notify("textDocument/didClose", {"textDocument": {"uri": path.as_uri()}})
-        return any(f"{mark}_register" in item["insertText"] for item in items)
+        return any("register" in item["insertText"] for item in items)
 
     def until(self, mark: str, offered: bool) -> None:
         """Wait until answers know a change; note how long that took."""

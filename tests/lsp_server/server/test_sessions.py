@@ -42,6 +42,7 @@ def test_without_an_index_it_says_so_once_shows_progress_and_completes_meanwhile
         assert (status["documents"], status["generation"]) == (1, 1)
         states = [status["state"] for status in client.of("ondol/status")]
         assert states.index("indexing") < states.index("ready")
+        eventually(lambda: client.of("window/showMessage"))
         assert [note["message"].count("for the first time") for note in client.of("window/showMessage")] == [1]
         eventually(lambda: any(p["value"]["kind"] == "end" for p in client.of("$/progress")))
         assert [p["value"]["kind"] for p in client.of("$/progress")] == ["begin", "report", "end"]
