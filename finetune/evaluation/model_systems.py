@@ -32,6 +32,9 @@ from lsp_server.weights.adapter_registry import AdapterVersion, current_number, 
 
 WAITS: Final = "as long as it takes"
 
+ENDS_S: Final = 30.0
+"""Seconds that a replay's end waits for the model's thread, at most."""
+
 
 class SharedModels:
     """The models of a replay: one for each adapter, loaded when its first system is made.
@@ -88,6 +91,10 @@ class _OneText(ModelRunner):
         """Queue a request for one text."""
         one = replace(request, count=1, single_line=request.single_line or self.single_line)
         return super().ask(one, prefetch=prefetch)
+
+    def close(self, seconds: float = ENDS_S) -> None:
+        """Stop the thread and wait for it: a command exits soon after."""
+        super().close(seconds)
 
 
 def model_system(

@@ -168,13 +168,18 @@ class ModelRunner:
             self._epoch += 1
             self._done.clear()
 
-    def close(self) -> None:
-        """Stop the thread; a running generation ends at its next token."""
+    def close(self, seconds: float = 0.0) -> None:
+        """Stop the thread; a running generation ends at its next token.
+
+        :param seconds: how long to wait for its end. A process that exits while a thread is inside torch is aborted.
+        """
         with self._wake:
             self._closed, self._phase = True, ModelPhase.CLOSED
             if self._running is not None:
                 self._running.stop.set()
             self._wake.notify()
+        if seconds:
+            self._thread.join(seconds)
 
     # The model's thread
 
