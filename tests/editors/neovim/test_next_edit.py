@@ -89,7 +89,7 @@ def test_tab_goes_there_and_tab_applies_it(page, log):
     see(editor)
     editor.rpc.command("Ondol status")
     assert editor.lua("return require('ondol.next_edit').counts().accepted") == 2
-    editor.keys("u")
+    editor.keys("qu")  # q closes the window of the status
     assert editor.lines()[3] == "second(old_name)"
     assert editor.lines()[1] == "first(new_name, 1)"
     texts = editor.lua("""

@@ -284,7 +284,7 @@ def test_file_with_tabs(page):
 
 
 def test_korean_and_emoji_before_the_cursor(page):
-    line(page, "    결과 = 검사")
+    line(page, "    결과 = 검")
     see(page, "결과 = 검사하기(항목, 최대_개수=100)")
     page.keys("Tab")
     last(page, "    결과 = 검사하기(항목, 최대_개수=100)")

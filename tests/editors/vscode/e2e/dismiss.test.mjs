@@ -40,7 +40,7 @@ describe('dismissing', () => {
   });
 
   it('a dismissed suggestion is in the list of the recent ones and is inserted from there', async () => {
-    await window.palette('Ondol: Recently Dismissed Suggestions');
+    await window.palette('Ondol: Recently Dismissed Suggestions', { list: true });
     await window.page.waitForSelector('.quick-input-list .monaco-list-row:has-text("a, b):")');
     await window.key('Enter');
     await until(async () => (await text()).endsWith(`\ndef add(${GHOST}`), 'the inserted text');

@@ -178,8 +178,8 @@ export class Window {
     });
     return fs.readFileSync(file, 'utf8');
   }
-  /** Runs a command from the command palette. */
-  async palette(title) {
+  /** Runs a command from the command palette; `list`: the command opens a list in the palette's place. */
+  async palette(title, { list = false } = {}) {
     const palette = this.page.locator('.quick-input-widget');
     const input = palette.locator('input.input[placeholder^="Type the name of a command"]');
     await until(async () => {
@@ -197,7 +197,9 @@ export class Window {
       .locator('.label-name')
       .filter({ hasText: new RegExp(`^(File: )?${title}$`) })
       .click();
-    await palette.waitFor({ state: 'hidden' });
+    if (!list) {
+      await palette.waitFor({ state: 'hidden' });
+    }
   }
   /** The texts of all notifications since `clear`. */
   notifications() {
