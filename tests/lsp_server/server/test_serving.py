@@ -232,11 +232,11 @@ def test_a_request_is_made_again_if_the_settings_change_while_it_is_answered(tmp
 def test_an_edit_reaches_the_engine_though_the_next_request_is_superseded(tmp_path: Path) -> None:
     with double(tmp_path, "sleep=1 deaf log", DOUBLE_LOG=str(tmp_path / "log")) as client:
         started(client)
-        client.open("file:///work/b.py", "needle old\n")
+        client.open("file:///other/b.py", "needle old\n")
         client.open(URI, "find ")
         first = client.ask(URI, 0, 5)
         eventually(lambda: any(fact["event"] == "ask" for fact in facts(tmp_path / "log")))
-        client.change("file:///work/b.py", 2, edit(0, 7, "x"))
+        client.change("file:///other/b.py", 2, edit(0, 7, "x"))
         second, third = client.ask(URI, 0, 5), client.ask(URI, 0, 5)
         assert [client.wait(one)["result"] for one in (first, second)] == [None, None]
         assert [item["insertText"] for item in client.wait(third)["result"]["items"]] == [" xold"]
