@@ -20,7 +20,7 @@ describe('editing', () => {
   before(
     async () => {
       bench = await Workbench.start({
-        settings: { 'files.readonlyInclude': { '**/frozen.py': true }, 'ondol.precision': 0.4 },
+        settings: { 'files.readonlyInclude': { '**/frozen.py': true }, 'ondol.precision': 0.1 },
       });
       repo = shop(path.join(bench.folder, 'shop'));
       const server = bench.realServer();
