@@ -22,7 +22,7 @@ from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, Ticket, model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
-from lsp_server.retrieval.engine import Proposals, RetrievalEngine, allowed_parts, stands_below
+from lsp_server.retrieval.engine import INVOKED_LIMIT, Proposals, RetrievalEngine, allowed_parts, stands_below
 from lsp_server.retrieval.gate import LEAST, Choice, decisions, line_probability
 from lsp_server.retrieval.suggestions import added
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
@@ -34,8 +34,6 @@ FINAL_REASONS: Final = frozenset({Reason.IN_WORD, Reason.IN_NUMBER, Reason.INDEN
 """Reasons for no suggestion that hold for the model too: they are about the cursor, not about the text."""
 
 _NOT_WRITTEN: Final = frozenset({Reason.MODEL_PROBLEM, Reason.SUPERSEDED, "cancelled"})
-
-INVOKED_LIMIT: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +76,7 @@ class _Asked:
 class HybridEngine:
     """Retrieval together with a model.
 
-    :param fusion: None for the shipped one, or the repository's own where there is one.
+    :param fusion: how retrieval and the model are weighed; None for the shipped weights.
     :param report: called once, with a sentence for the user, if the model is never in time.
     """
 
