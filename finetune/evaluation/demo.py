@@ -5,6 +5,7 @@ are typed, and every figure means what it means in ``ondol eval --typing``. Hunk
 that was drawn counts, whatever the result.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from indexer.repository import git
 
 COMMITS: Final = 20
 """Number of last commits whose lines are typed."""
+DRAWN: Final = 400
+"""Hunks that are drawn to choose the places from; of the jq repository's last 20 commits, 8 drawn hunks were 8 of one file."""
 LINES: Final = 6
 """Lines of a hunk that are typed where there is no history."""
 
@@ -130,11 +133,21 @@ def _stage(
     history = git.head(root) if git.is_repository(root) or git.is_bare(root) else None
     if history is not None and int(git.run_git(root, "rev-list", "--count", "--max-count=2", history)) > 1:
         window = windows(root, COMMITS, 1)
-        plan = ReplayPlan(0, 0, seed, hunks=count)
+        plan = ReplayPlan(0, 0, seed, hunks=DRAWN)
         stage = next(commit_stages(root, window, settings, plan, folder, skips, reporter))
-        return stage, stage.hunks
+        return stage, _of_many_files(stage.hunks, count)
     stage = next(held_out_files.stage(root, settings, ReplayPlan(count, 0, seed), folder, skips, reporter))
     return stage, [_hunk(case) for case in stage.cases if not case.moved][:count]
+
+
+def _of_many_files(drawn: list[TypedHunk], count: int) -> list[TypedHunk]:
+    """Return ``count`` hunks in the order in which they were drawn: a second one of a file after one of each."""
+    rounds: Counter[str] = Counter()
+    ranked = []
+    for at, hunk in enumerate(drawn):
+        ranked.append((rounds[hunk.path], at))
+        rounds[hunk.path] += 1
+    return [drawn[at] for _, at in sorted(ranked)[:count]]
 
 
 def _hunk(case: Case) -> TypedHunk:
@@ -163,7 +176,7 @@ def _premise(root: Path, stage: Stage, seed: int) -> str:
             f"({about['from']} to {about['to']}), and nothing of them."
         )
         where = "the lines of code that they added"
-    return f"{known}\nThe places were drawn at random from {where} (seed {seed})."
+    return f"{known}\nThe places were drawn at random from {where}, at most one of a file where there are enough (seed {seed})."
 
 
 def _played(typed: TypedResult) -> PlayedHunk:

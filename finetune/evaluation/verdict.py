@@ -95,7 +95,9 @@ def _sure(estimate: dict[str, Any], basis: str, *, stopped: bool) -> str:
         return f"How sure: nothing can be said {measured}."
     low, high = 100 * estimate["low"], 100 * estimate["high"]
     width = high - low
-    how = "fairly well known" if width <= 10 else "roughly known" if width <= 100 * WIDE else "hardly known"
+    value = max(0.0, 100 * estimate["value"])
+    known = width <= max(4.0, value / 2)  # an interval of 0 to 5 % around 2 % says little
+    how = "fairly well known" if known else "roughly known" if width <= max(8.0, value) else "hardly known"
     figure = f"{100 * estimate['value']:.0f} %"
     return f"How sure: the {figure} are {how}, with a 95 % interval of {low:.0f} to {high:.0f} %, {measured}."
 

@@ -120,7 +120,8 @@ _HEADER = re.compile(r"(?:[ \t]*(?:(?:#|//|/\*|\*|--|<!--|;|%|\'|REM\b)[^\n]*)?(
 _GENERATED_TEXT = re.compile(
     r"@generated\b|<auto-?generated|\b(?:auto-?|automatically |machine[- ])generated\b"
     r"|\bthis (?:file|code|module|class) (?:is|was|has been) (?:\w+ )?(?:generated|created by a (?:tool|script))\b"
-    r"|(?:^|[.!] |(?:#|//|/?\*|--|;|%)[ \t]*)(?:code )?generated (?:by|from|with|using)\b|\bdo not (?:edit|modify)\b",
+    r"|(?:^|[.!] |(?:#|//|/?\*|--|;|%)[ \t]*)(?:code )?generated (?:by|from|with|using)\b|\bdo not (?:edit|modify)\b"
+    r"|\b(?:parser|scanner|lexer|code),? (?:made|produced|generated) by\b",  # Bison, flex, gperf
     re.IGNORECASE | re.MULTILINE,
 )
 _GENERATED_HEAD = 3000
@@ -304,7 +305,9 @@ def _says_it_is_generated(text: str) -> bool:
     """Whether the comments at the head of a file, 3,000 characters at most, say that it was generated."""
     head = text[:_GENERATED_HEAD]
     lowered = head.lower()
-    if not any(word in lowered for word in ("generated", "do not edit", "do not modify")):
+    if lowered.startswith("#line "):  # only a program begins a file by naming another one
+        return True
+    if not any(word in lowered for word in ("generated", "do not edit", "do not modify", "made by", "produced by")):
         return False
     header = _HEADER.match(head)
     return header is not None and _GENERATED_TEXT.search(header.group(0)) is not None
