@@ -28,7 +28,7 @@ from indexer.repository import git
 COMMITS: Final = 20
 """Number of last commits whose lines are typed."""
 DRAWN: Final = 400
-"""Hunks that are drawn to choose the places from; of the jq repository's last 20 commits, 8 drawn hunks were 8 of one file."""
+"""Hunks that are drawn to choose the places from: in one repository, eight drawn hunks were all of one file."""
 LINES: Final = 6
 """Lines of a hunk that are typed where there is no history."""
 
@@ -176,7 +176,8 @@ def _premise(root: Path, stage: Stage, seed: int) -> str:
             f"({about['from']} to {about['to']}), and nothing of them."
         )
         where = "the lines of code that they added"
-    return f"{known}\nThe places were drawn at random from {where}, at most one of a file where there are enough (seed {seed})."
+    spread = "at most one of each file where there are enough"
+    return f"{known}\nThe places were drawn at random from {where}, {spread} (seed {seed})."
 
 
 def _played(typed: TypedResult) -> PlayedHunk:
