@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from finetune.cli import main
+from finetune.cli import COMMANDS, main
 from indexer.config import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -146,13 +146,49 @@ def test_every_quoted_command_exists_with_its_options(page: Path) -> None:
     assert not wrong
 
 
-@pytest.fixture(scope="module")
-def check_words() -> Any:
-    spec = importlib.util.spec_from_file_location("check_words", ROOT / "scripts" / "check_words.py")
+def test_the_pages_of_settings_and_commands_are_made_from_the_code() -> None:
+    pages = script("reference_pages")
+    assert set(pages.PARTS) == {"docs/configuration.md", "docs/commands.md"}
+    for page in pages.PARTS:
+        text, wanted = pages.current(page)
+        assert text == wanted, f"{page} is not current: run `python scripts/reference_pages.py`"
+    commands = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert {f"## ondol {name}" for name in COMMANDS if name != "models"} <= set(commands.splitlines())
+
+
+def test_every_setting_and_command_of_the_editors_is_documented() -> None:
+    vscode, neovim = ROOT / "editors" / "vscode", ROOT / "editors" / "neovim"
+    declared = json.loads((vscode / "package.json").read_text("utf-8"))["contributes"]
+    page = (vscode / "README.md").read_text("utf-8")
+    assert not [name for name in declared["configuration"]["properties"] if f"`{name}`" not in page]
+    assert not [one["command"] for one in declared["commands"] if f"`{one['command']}`" not in page]
+    lua = (neovim / "lua" / "ondol" / "config.lua").read_text("utf-8")
+    options = re.findall(r"^  (\w+) = ", lua[lua.index("M.defaults = {") : lua.index("\n}")], re.MULTILINE)
+    options += re.findall(r"'(\w+)'", lua[lua.index("M.actions = {") : lua.index("\n}", lua.index("M.actions = {"))])
+    assert len(options) >= 19
+    for place in ("README.md", "doc/ondol.txt"):
+        text = (neovim / place).read_text("utf-8")
+        assert not [name for name in options if not re.search(rf"[`*'\s]{name}[`*'\s,]", text)], place
+    code = (neovim / "lua" / "ondol" / "commands.lua").read_text("utf-8")
+    table = code[code.index("local subcommands = {") :]
+    words = re.findall(r"^  (?:\['(\w+)'\]|(\w+)) = ", table[: table.index("\n}")], re.MULTILINE)
+    help_page = (neovim / "doc" / "ondol.txt").read_text("utf-8")
+    assert len(words) >= 12
+    assert not [name for pair in words for name in pair if name and f"\n:Ondol {name}" not in help_page]
+
+
+def script(name: str) -> Any:
+    """A module of ``scripts/``."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def check_words() -> Any:
+    return script("check_words")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from indexer.errors import UserError
 from indexer.finetune_settings import FinetuneSettings
 
 NOWHERE = Path("/nonexistent/ondol.toml")
-DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
 def from_repository(tmp_path: Path, text: str, **user: Any) -> tuple[Settings, list[str]]:
@@ -225,16 +224,3 @@ def test_repository_directory(tmp_path: Path) -> None:
             repository_directory(Settings(data_dir=tmp_path / "file"), root)
     finally:
         os.umask(old)
-
-
-def table() -> list[str]:
-    lines = ["| setting | default | a repository may | meaning |", "|---|---|---|---|"]
-    for name, default, trust, text in describe():
-        lines.append(f"| `{name}` | {default} | {'tighten it' if trust == 'narrow' else 'not set it'} | {text} |")
-    return lines
-
-
-def test_the_documentation_lists_every_setting() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert "\n".join(table()) in text, "put this into docs/configuration.md:\n" + "\n".join(table())
-    assert config.REPOSITORY_FILE in text
