@@ -7,7 +7,7 @@ from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.server.index_process import console_script
 from tests.support.console import environment
 
-__all__ = ["Client", "double", "edit", "environment", "explanation", "messages", "real"]
+__all__ = ["Client", "double", "edit", "environment", "explanation", "messages", "real", "state"]
 
 HERE = Path(__file__).parent
 
@@ -21,6 +21,12 @@ def double(folder: Path, behaviour: str = "", **env: str) -> Client:
     """The real server process with an engine that does what ``behaviour`` says; see ``double_server.py``."""
     command = [sys.executable, str(HERE / "double_server.py"), behaviour]
     return Client(command, env=environment(folder, **env))
+
+
+def state(client: Client) -> str:
+    """The state that the server reported last; empty before its first report."""
+    reports = client.of("ondol/status")
+    return str(reports[-1]["state"]) if reports else ""
 
 
 def messages(client: Client, *words: str) -> list[str]:

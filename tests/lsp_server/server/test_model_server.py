@@ -17,7 +17,7 @@ from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.server.index_process import console_script
 from tests.support.adapters import tiny_base, write_version
 from tests.support.console import environment, printed
-from tests.support.lsp_client import explanation, messages, real
+from tests.support.lsp_client import explanation, messages, real, state
 from tests.support.shop import TYPED, shop
 from tests.support.waiting import eventually
 
@@ -148,7 +148,7 @@ def test_while_the_model_loads_its_state_is_reported_and_copies_answer(client: C
     assert items[0]["insertText"].startswith('encoding="utf-8") as source:')
     assert "model_reason: loading" in explanation(client)
     (place / "go").touch()
-    eventually(lambda: client.of("ondol/status")[-1]["state"] == "ready")
+    eventually(lambda: state(client) == "ready")
     assert client.of("ondol/status")[-1]["message"].endswith("; base")
     assert (
         len(messages(client, "easy fill-in-the-middle answers ended")) == 1
@@ -177,7 +177,7 @@ def test_the_model_writes_and_what_it_wrote_is_used_again(client: Client, place:
 @pytest.mark.model
 def test_an_accept_begins_the_next_completion(client: Client, place: Path) -> None:
     (place / "go").touch()
-    eventually(lambda: client.of("ondol/status")[-1]["state"] == "ready")
+    eventually(lambda: state(client) == "ready")
     # Random text may fit nowhere, or end in a word or a number, where nothing is suggested automatically.
     for number in range(2, 60):
         uri = opened(client, place, f"accepted_{number}.py", f"def qvzz(b):\n    return {number} +")
@@ -202,7 +202,7 @@ def test_an_adapter_is_replaced_while_serving_and_reported_by_version(client: Cl
     from lsp_server.weights.base_model import open_folder
 
     (place / "go").touch()
-    eventually(lambda: client.of("ondol/status")[-1]["state"] == "ready")
+    eventually(lambda: state(client) == "ready")
     base = open_folder(place / "base")
     registry = registry_directory(Settings(data_dir=place / "data"), place / "shop")
     other = {"base": {"name": "another", "identity": "0" * 64}}
@@ -222,7 +222,7 @@ def test_an_adapter_is_replaced_while_serving_and_reported_by_version(client: Cl
 
     (item, *_) = eventually(adapted)
     client.command("ondol.accepted", *item["command"]["arguments"])
-    assert client.of("ondol/status")[-1]["state"] == "ready"
+    assert state(client) == "ready"
     assert len(messages(client, "version 1 is refused")) == 1
 
     def counted() -> bool:
@@ -236,7 +236,7 @@ def test_an_adapter_is_replaced_while_serving_and_reported_by_version(client: Cl
 @pytest.mark.model
 def test_a_prompt_longer_than_the_context_and_an_enormous_line(client: Client, place: Path) -> None:
     (place / "go").touch()
-    eventually(lambda: client.of("ondol/status")[-1]["state"] == "ready")
+    eventually(lambda: state(client) == "ready")
     lines = "".join(f"value_{n} = compute(value_{n - 1}, {n})\n" for n in range(4000))
     uri = opened(client, place, "long.py", lines + "qqz =")
     assert client.complete(uri, 4000, 5)
@@ -335,7 +335,7 @@ def test_nan_and_a_tokenizer_without_middles(place: Path, tmp_path: Path) -> Non
     with real(tmp_path, "--backend", "local", "--base", str(folder)) as client:
         client.initialize([root], options={"deadlineMs": 60_000})
         eventually(lambda: messages(client, "the tokenizer has no token <|fim_", "text after the cursor is not used"))
-        eventually(lambda: client.of("ondol/status")[-1]["state"] == "ready")
+        eventually(lambda: state(client) == "ready")
         uri = (root / "new.py").as_uri()
         client.open(uri, TYPED)
         for _ in range(2):
