@@ -16,6 +16,7 @@ from typing import Any, Final
 from finetune.commits.typed_hunks import TypedHunk
 from finetune.evaluation.metrics import is_beginning
 from finetune.evaluation.typing_editor import Ghost, TypingEditor
+from lsp_server.hangul import keys
 
 CLOSERS: Final = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
 QUOTES: Final = "\"'`"
@@ -269,8 +270,9 @@ class Typist:
 
     async def _type_key(self) -> None:
         letter = self._want[self._at]
+        self.result.pressed += len(keys(letter)) - 1
         if letter.isalpha() and self._random.random() < self._habits.typos:
-            self.result.pressed -= 1
+            self.result.pressed -= len(keys(letter))
             await self._typo(letter)
             return
         text = _INDENT.match(self._want, self._at)[0] if letter == "\n" else letter  # type: ignore[index]
@@ -352,7 +354,7 @@ def _keys(want: str, closing: dict[int, int], start: int, end: int) -> int:
     free |= {line for one in closing.items() if (line := _own_line(want, *one)) is not None}
     for match in _INDENT.finditer(want):
         free.update(range(match.start() + 1, match.end()))
-    return sum(at not in free for at in range(start, end))
+    return sum(len(keys(want[at])) for at in range(start, end) if at not in free)
 
 
 def _own_line(want: str, opening: int, closing: int) -> int | None:

@@ -5,7 +5,7 @@ before it are right. A slope and a bias correct its log-odds (Platt scaling). ``
 on public histories, typed key by key; ``ondol eval --fit-gate`` fits the two numbers on a repository's own history.
 
 A text is cut where the probability of all its words together falls below the user's ``precision``. What is left is
-shown if it is expected to save enough characters.
+shown if it is expected to save enough keys.
 """
 
 import json
@@ -19,13 +19,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lsp_server.hangul import keys
 from lsp_server.retrieval.trees import TreeEnsemble, sigmoid
 from lsp_server.retrieval.word_tree import INPUTS, WordTree
 
 TREES: Final = Path(__file__).parents[1] / "data" / "gate.json"
 
 WORTH: Final = 7.0
-"""Characters that a text has to be expected to save, from which it is shown."""
+"""Keys that a text has to be expected to save, from which it is shown; a Hangul syllable takes two or three."""
 
 LEAST: Final = 3
 """Characters of the shortest text that is shown automatically."""
@@ -51,7 +52,7 @@ class Choice:
 
     :param node: its last word in the tree. :param option: the number of the option. :param text: the part.
     :param ends: whether the line is expected to end behind it.
-    :param probability: that the author writes all of it. :param worth: characters that it is expected to save.
+    :param probability: that the author writes all of it. :param worth: keys that it is expected to save.
     """
 
     node: int
@@ -171,7 +172,7 @@ def choose(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _
                 break
             if tree.ends[child]:
                 return made(node, True, both, worth)
-            gained = both * (len(tree.text[child]) - len(tree.text[node]))
+            gained = both * len(keys(tree.word(child)))
             if (found := best(child, both, worth + gained)) is not None:
                 return found
         return made(node, False, probability, worth)

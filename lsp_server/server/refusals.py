@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lsp_server.server.hangul import is_on_the_way
+from lsp_server.hangul import is_on_the_way
 from lsp_server.server.line_edits import Edit, body, common, difference, moved, stands, text_from
 
 REFUSALS: Final = 500

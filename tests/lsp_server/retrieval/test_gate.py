@@ -75,6 +75,14 @@ def test_a_line_that_is_expected_to_end_ends() -> None:
     assert line_probability(tree, probabilities(tree), "finish") is None
 
 
+def test_a_hangul_syllable_saves_as_many_keys_as_it_takes() -> None:
+    tree = tree_of("값을 읽다")
+    shown = decide(tree, probabilities(tree), 0.66).shown
+    assert shown is not None and shown.text == "값을 읽다"
+    assert 9 < shown.worth <= len("ㄱㅏㅂㅅㅇㅡㄹ ㅇㅣㄹㄱㄷㅏ")
+    assert decide(tree_of("abcd e"), probabilities(tree_of("abcd e")), 0.66).shown is None
+
+
 def test_what_saves_little_is_not_shown() -> None:
     tree = tree_of("),")
     decision = decide(tree, probabilities(tree), 0.5)

@@ -22,20 +22,22 @@ def is_on_the_way(typed: str, wanted: str) -> bool:
     """Return whether one typed character is a state of the syllables that ``wanted`` begins with, not yet whole."""
     if len(typed) != 1 or not wanted or typed == wanted[0] or not _is_hangul(typed):
         return False
-    return _keys(wanted[:2]).startswith(_keys(typed))
+    return keys(wanted[:2]).startswith(keys(typed))
 
 
 def _is_hangul(character: str) -> bool:
     return _FIRST <= ord(character) <= _LAST or "ㄱ" <= character <= "ㅣ"
 
 
-def _keys(text: str) -> str:
-    """The letters of Hangul syllables in the order in which they are typed; other characters as they are."""
-    keys = []
+def keys(text: str) -> str:
+    """Return the letters of Hangul syllables in the order in which they are typed; other characters as they are."""
+    if text.isascii():
+        return text
+    typed = []
     for character in text:
         number = ord(character) - _FIRST
         if 0 <= number <= _LAST - _FIRST:
-            keys.append(_INITIALS[number // 588] + _VOWELS[number % 588 // 28] + _FINALS[number % 28])
+            typed.append(_INITIALS[number // 588] + _VOWELS[number % 588 // 28] + _FINALS[number % 28])
         else:
-            keys.append(character)
-    return "".join(keys)
+            typed.append(character)
+    return "".join(typed)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsp_server.server.hangul import is_on_the_way
+from lsp_server.hangul import is_on_the_way, keys
 from lsp_server.server.refusals import Refusals
 
 
@@ -48,3 +48,8 @@ def test_composing_what_the_text_says_refuses_nothing() -> None:
 def test_another_syllable_refuses() -> None:
     assert refused(["ㄴ", "나"], "값이 없으면") == ("값이 없으면",)
     assert refused(["ㄱ", "가", "각", "각도"], "값이 없으면") == ("값이 없으면",)
+
+
+def test_keys_of_syllables() -> None:
+    assert keys("값 = 과일(x)") == "ㄱㅏㅂㅅ = ㄱㅗㅏㅇㅣㄹ(x)"
+    assert keys("value") == "value" and keys("ㅋ漢é") == "ㅋ漢é"
