@@ -63,6 +63,8 @@ class Generation:
     :param accepted: drafted tokens that the model agreed with.
     :param line_logprob: log-likelihood of the first line and of its end; None when the end was not reached.
     :param own: what is known about the first line of the text; None where a server says nothing.
+    :param lines: log-probability of each further line with its end, given all before; empty where a server says
+        nothing.
     :param judged: what is known about each draft, in their order; empty where nothing is.
     """
 
@@ -78,6 +80,7 @@ class Generation:
     tokens: tuple[int, ...] = field(default=(), repr=False)
     line_logprob: float | None = None
     own: Judgement | None = None
+    lines: tuple[float, ...] = ()
     judged: tuple[Judgement, ...] = ()
 
 

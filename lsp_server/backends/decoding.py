@@ -16,13 +16,14 @@ from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
 from lsp_server.backends.draft_length import DraftLength
 from lsp_server.backends.draft_sources import DraftSources
-from lsp_server.backends.judged_texts import JudgedTexts
+from lsp_server.backends.judged_texts import JudgedTexts, later_lines
 from lsp_server.backends.kept_states import KeptStates, Stateful, common
 from lsp_server.backends.speed import Speed
 from lsp_server.backends.stop_rules import StopRules
 from lsp_server.errors import BackendProblem
 
 BEST = 3
+_ENDED = frozenset({"end", "line", "lines", "block"})  # reasons for which the last line of a text is whole
 """How many of the likeliest next tokens a model reports."""
 
 _PASS_SECONDS = 0.1  # of a prompt's pass; a cancel during a long prompt waits for one pass at most
@@ -230,6 +231,7 @@ class Decoder:
             tuple(run.written),
             run.line_logprob,
             judged.own(run.visible, run.logprobs),
+            later_lines(run.visible, run.logprobs, ended=run.reason in _ENDED),
             judged.judgements(),
         )
 

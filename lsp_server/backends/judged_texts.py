@@ -73,3 +73,21 @@ class JudgedTexts:
             ends.append(len(text))
         over = self._endings[len(texts)] if len(self._endings) > len(texts) else None
         return Judgement(tuple(ends), tuple(logprobs[: len(ends)]), over)
+
+
+def later_lines(texts: Sequence[str], logprobs: Sequence[float], *, ended: bool) -> tuple[float, ...]:
+    """Return the log-probability of each line after the first, with its end, given all before it.
+
+    A token counts for the line in which it begins.
+
+    :param texts: the text after each token. :param logprobs: of each token.
+    :param ended: whether the last line came to its end, too; else it is left out.
+    """
+    found: list[float] = []
+    line = 0
+    for text, logprob in zip(texts, logprobs, strict=True):
+        found += [0.0] * (line + 1 - len(found))
+        found[line] += logprob
+        line = text.count("\n")
+    whole = found if ended else found[:line]
+    return tuple(whole[1:])

@@ -9,6 +9,7 @@ generation goes on for the next keystroke.
 This module knows neither protocol nor editor nor torch.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,7 @@ from lsp_server.model.requests import ModelAnswer, Ticket, model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
 from lsp_server.retrieval.engine import INVOKED_LIMIT, Proposals, RetrievalEngine, allowed_parts, stands_below
-from lsp_server.retrieval.gate import LEAST, Choice, decisions, line_probability
+from lsp_server.retrieval.gate import LEAST, MORE_LINES, Choice, decisions, line_probability, may_follow
 from lsp_server.retrieval.suggestions import added
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
 
@@ -192,12 +193,27 @@ class HybridEngine:
         return Answer((), reason or asked.first.reason, trace)
 
     def _own(self, request: Request, answer: ModelAnswer, choice: Choice, trace: dict[str, Any]) -> Suggestion | Reason:
-        """Return a part of the model's line, or all of its text where the line ends, as a suggestion."""
-        text = answer.texts[0] if choice.ends else choice.text.rstrip()
-        made = suggestion_of(self._fitter, request, text, choice.probability, trace, whole=choice.ends)
+        """Return the probable part of the model's text as a suggestion."""
+        text, probability = choice.text.rstrip(), choice.probability
+        if choice.ends:
+            text, probability = self._with_lines(answer, text, probability)
+        made = suggestion_of(self._fitter, request, text, probability, trace, whole=choice.ends)
         if made is None:
             return Reason.DOES_NOT_FIT
         return made if len(added(request, made).strip()) >= LEAST else Reason.SAVES_LITTLE
+
+    def _with_lines(self, answer: ModelAnswer, text: str, probability: float) -> tuple[str, float]:
+        """Return the model's line with those of its further lines that are probable enough, and the probability of all.
+
+        A server that says nothing about its lines gets its first line shown alone.
+        """
+        following = answer.texts[0].split("\n")[1 : 1 + MORE_LINES]
+        for line, logprob in zip(following, answer.lines, strict=False):
+            kept = math.exp(logprob)
+            if not may_follow(probability, kept, self._settings.precision):
+                break
+            text, probability = f"{text}\n{line}", probability * kept
+        return text.rstrip(), probability
 
     def _invoked(
         self, asked: "_Asked", answer: ModelAnswer, joint: JointWords, words: Floats, trace: dict[str, Any]

@@ -65,6 +65,7 @@ class ModelAnswer:
     :param reason: why the text ended (``Generation.reason``), or the :class:`Reason` why there is none.
     :param line_logprob: log-likelihood of the first text's first line and its end; None where it is not known.
     :param own: how likely each token of that line was; None where it is not known.
+    :param lines: log-probability of each further line of the first text; empty where it is not known.
     :param judged: the same for each copy that was asked about, as far as the model came along it.
     :param complete: False while the generation still runs, or where there was none.
     """
@@ -73,6 +74,7 @@ class ModelAnswer:
     reason: str
     line_logprob: float | None = None
     own: Judgement | None = None
+    lines: tuple[float, ...] = ()
     judged: Mapping[str, Judgement] = field(default_factory=dict)
     complete: bool = True
     trace: dict[str, Any] = field(default_factory=dict)
@@ -180,6 +182,7 @@ class Ticket:
             answer,
             texts=tuple(t[len(typed) :] for t in answer.texts[:1] if len(t) > len(typed)),
             own=_rest(answer.own, len(typed)) if answer.own is not None else None,
+            lines=answer.lines[typed.count("\n") :],
             judged={
                 text[len(typed) :]: _rest(one, len(typed))
                 for text, one in answer.judged.items()

@@ -263,6 +263,7 @@ class ModelRunner:
             first.reason if first else Reason.EMPTY,
             first.line_logprob if first else None,
             first.own if first else None,
+            first.lines if first and texts[0].strip() and first.text.startswith(texts[0]) else (),
             dict(zip(request.copies, first.judged, strict=False)) if first else {},
             True,
             _trace(backend, planned.context, first) | ({"cleaned": answers[0][1]} if answers and answers[0][1] else {}),

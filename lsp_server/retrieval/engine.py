@@ -24,7 +24,18 @@ from indexer.data_layout import own_gate_file
 from indexer.text.lines import leading_blanks, line_end
 from lsp_server.fitting.fitter import Fitter
 from lsp_server.reasons import Reason
-from lsp_server.retrieval.gate import LEAST, Allowed, Choice, Decision, Gate, decisions, line_probability, ruled_out
+from lsp_server.retrieval.gate import (
+    LEAST,
+    MORE_LINES,
+    Allowed,
+    Choice,
+    Decision,
+    Gate,
+    decisions,
+    line_probability,
+    may_follow,
+    ruled_out,
+)
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
 from lsp_server.retrieval.suggestions import SuggestionMaker, added
 from lsp_server.retrieval.word_tree import SPELLED, WordTree, word_tree, words_of
@@ -34,13 +45,6 @@ if TYPE_CHECKING:
     from indexer.storage.reader import Index
 
 INVOKED_LIMIT: Final = 3
-
-MORE_LINES: Final = 3
-"""Lines after the first that are shown automatically, at most; each costs one more retrieval."""
-
-SEVERAL: Final = 0.75
-"""Part of the wanted precision that a text of several lines has to reach as a whole: with the default setting, half of
-those shown should be right to their end. Each of its lines has to reach the precision by itself."""
 
 PART_CHECKS: Final = 8
 """Beginnings of a line whose syntax is checked for one key, at most."""
@@ -287,8 +291,7 @@ class RetrievalEngine:
             tree = word_tree(ranked)
             body = line[len(blanks) :]
             kept = line_probability(tree, self._gate.probabilities(tree.rows), body)
-            precision = self._settings.precision
-            if kept is None or kept < precision or probability * kept < SEVERAL * precision:
+            if kept is None or not may_follow(probability, kept, self._settings.precision):
                 return lines[:number], probability
             probability *= kept
             text += body

@@ -34,6 +34,13 @@ LEAST: Final = 3
 TRIED: Final = 3
 """Parts that are tried for an automatic request, where the best ones do not fit the document."""
 
+SEVERAL: Final = 0.75
+"""Part of the wanted precision that a text of several lines has to reach as a whole: with the default setting, half of
+those shown should be right to their end. Each of its lines has to reach the precision by itself."""
+
+MORE_LINES: Final = 3
+"""Lines after the first that are shown automatically, at most; each copied one costs one more retrieval."""
+
 KIND: Final = "words"
 """Names the form of a fitted gate's file; earlier versions judged whole lines."""
 
@@ -184,6 +191,14 @@ def choose(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _
         return Choice(node, tree.option[node], text, ends, probability, worth)
 
     return best(0, 1.0, 0.0)
+
+
+def may_follow(probability: float, line: float, precision: float) -> bool:
+    """Return whether a further line is shown automatically.
+
+    :param probability: that the author writes all before it. :param line: that the author writes it then.
+    """
+    return line >= precision and probability * line >= SEVERAL * precision
 
 
 def ruled_out(tree: WordTree, words: Floats, node: int) -> Floats:

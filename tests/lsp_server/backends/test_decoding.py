@@ -15,6 +15,7 @@ from indexer.prompt.renderer import Prompt
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.backends.base import Limits
 from lsp_server.backends.decoding import Decoder
+from lsp_server.backends.judged_texts import later_lines
 from lsp_server.backends.stop_rules import StopRules, indent_of
 from lsp_server.errors import BackendProblem
 
@@ -114,6 +115,13 @@ def test_the_likelihood_of_a_line_counts_its_end() -> None:
     assert run("abc")[0].line_logprob == pytest.approx(-0.4)
     assert run("ab\ncd")[0].line_logprob == pytest.approx(-0.3)
     assert run("abc", Limits(max_tokens=2))[0].line_logprob is None
+
+
+def test_the_likelihood_of_each_further_line_counts_its_end() -> None:
+    assert later_lines(["a", "a\n", "a\nb", "a\nb\nc"], [-1.0, -2.0, -4.0, -8.0], ended=True) == (-12.0,)
+    assert later_lines(["a", "a\n ", "a\n b", "a\n b\n", "a\n b\nc"], [-1.0] * 5, ended=True) == (-2.0, -1.0)
+    assert later_lines(["a", "a\n ", "a\n b", "a\n b\n", "a\n b\nc"], [-1.0] * 5, ended=False) == (-2.0,)
+    assert later_lines(["a"], [-1.0], ended=True) == later_lines([], [], ended=True) == ()
 
 
 def test_a_right_draft_saves_passes_and_a_wrong_one_costs_none() -> None:

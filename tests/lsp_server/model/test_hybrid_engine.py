@@ -85,13 +85,19 @@ class Copies:
 class Scored(SlowBackend):
     """A model with fixed likelihoods of the copies."""
 
-    def __init__(self, text: str, logprob: float = -0.2, scores: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        logprob: float = -0.2,
+        scores: dict[str, float] | None = None,
+        lines: tuple[float, ...] = (),
+    ) -> None:
         super().__init__(text)
-        self.logprob, self.scores = logprob, scores or {}
+        self.logprob, self.scores, self.lines = logprob, scores or {}, lines
 
     def generate(self, prompt, limits, cancelled=lambda: False, drafts=(), report=None):
         made = super().generate(prompt, limits, cancelled, drafts, report)
-        return replace(made, line_logprob=self.logprob, own=None, judged=self.judged(drafts))
+        return replace(made, line_logprob=self.logprob, own=None, lines=self.lines, judged=self.judged(drafts))
 
     def alternatives(self, prompt, limits, count, cancelled=lambda: False, drafts=()):
         made = [self.text, self.text + " + 1", self.text + " + 2"][:count]
@@ -216,13 +222,25 @@ def test_the_model_alone_where_nothing_is_copied(hybrid) -> None:
 
 
 def test_several_lines_where_a_block_opens_and_one_where_text_follows(hybrid) -> None:
-    engine = hybrid(Copies(reason="no-match"), Scored("the_amount\n    before"))
+    engine = hybrid(Copies(reason="no-match"), Scored("the_amount\n    before", lines=(-0.01,)))
     assert question(request("if x:\n    ")).single_line is False
     assert question(request("if x:")).single_line is False
     assert question(request("x = ")).single_line is True
     assert question(request("    ", "):\n")).single_line is True
     [shown] = engine.complete(request("if x:\r\n    ", "\r\n"), live).suggestions
     assert shown.text == "the_amount\r\n    before"  # with the document's own line ends
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [((), 1), ((-0.02,), 2), ((-0.02, -0.02), 3), ((-0.02, -2.0), 2), ((-2.0, -0.02), 1), ((-0.41, -0.41), 2)],
+)
+def test_further_lines_of_the_model_are_shown_as_far_as_it_is_sure_of_each(hybrid, lines, shown) -> None:
+    engine = hybrid(Copies(reason="no-match"), Scored("the_amount\n    before\n    behind", lines=lines))
+    [one] = engine.complete(request("if x:\n    "), live).suggestions
+    assert one.text == "\n".join(("the_amount", "    before", "    behind")[:shown])
+    [whole, *_] = engine.complete(request("if x:\n    ", automatic=False), live).suggestions
+    assert whole.text.count("\n") == 2
 
 
 def test_the_models_indentation_is_left_to_the_tab_key(hybrid) -> None:
