@@ -31,22 +31,28 @@ from lsp_server.commands.lsp_client import Client, edit
 
 DOCUMENTS = 30
 SAMPLE_S = 10.0
+SETTLED_S = 1800.0
 LATE_S = 60.0
 """A change that no answer follows after this time counts as late; long, because other work may load the machine."""
 
 
 @dataclass
 class Seen:
-    """What happened. ``follow`` are seconds from a change on disk to the first answer that knows it."""
+    """What happened.
+
+    :ivar follow: seconds from a change on disk to the first answer that knows it.
+    :ivar samples: seconds since the start, resident memory in MB, that of it which is no file, open descriptors.
+    """
 
     requests: int = 0
     answers: int = 0
     errors: int = 0
     stale: int = 0
     late: int = 0
+    late_changes: list[str] = field(default_factory=list)
     actions: dict[str, int] = field(default_factory=dict)
     follow: list[float] = field(default_factory=list)
-    samples: list[tuple[float, float, int]] = field(default_factory=list)
+    samples: list[tuple[float, float, float, int]] = field(default_factory=list)
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -66,6 +72,7 @@ class Soak:
         self.versions: dict[Path, int] = {}
         self.marks = 0
         self.with_second = False
+        self.said: list[str] = []
 
     # Documents
 
@@ -123,6 +130,7 @@ class Soak:
         self.client.open(path.as_uri(), f"def soak_{mark}(amount):\n{begun}")
         items = self.ask(path, 1, len(begun), automatic=False)
         self.client.notify("textDocument/didClose", {"textDocument": {"uri": path.as_uri()}})
+        self.said = [item["insertText"] for item in items]
         return any("register" in item["insertText"] for item in items)
 
     def until(self, mark: str, offered: bool) -> None:
@@ -131,6 +139,8 @@ class Soak:
         while self.offered(mark) != offered:
             if time.monotonic() - began > LATE_S:
                 self.seen.late += 1
+                state = self.client.of("ondol/status")[-1]["message"]
+                self.seen.late_changes.append(f"{mark}, offered before: {not offered}; {state}; {self.said}")
                 return
             time.sleep(0.1)
         self.seen.follow.append(round(time.monotonic() - began, 2))
@@ -191,7 +201,8 @@ class Soak:
                 sampled = now
                 pid = self.client.process.pid
                 descriptors = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208
-                self.seen.samples.append((round(now, 1), round(resident(pid, "VmRSS") / 1e6, 1), descriptors))
+                all_of, own = (round(resident(pid, name) / 1e6, 1) for name in ("VmRSS", "RssAnon"))
+                self.seen.samples.append((round(now, 1), all_of, own, descriptors))
             action = self.random.choice(kinds)
             self.seen.actions[action.__name__] = self.seen.actions.get(action.__name__, 0) + 1
             action()
@@ -199,17 +210,23 @@ class Soak:
 
 
 def summary(seen: Seen, status: dict[str, Any]) -> dict[str, Any]:
-    """The figures of a run; slopes are of its second half."""
-    half = [sample for sample in seen.samples if sample[0] >= seen.samples[-1][0] / 2]
-    slope = float(np.polyfit([one[0] for one in half], [one[1] for one in half], 1)[0]) * 3600 if len(half) > 2 else 0.0
+    """The figures of a run; slopes are of what comes after half an hour, or of the second half of a shorter run."""
+    settled = min(SETTLED_S, seen.samples[-1][0] / 2)
+    half = [sample for sample in seen.samples if sample[0] >= settled]
+
+    def slope(column: int) -> float:
+        times, values = [one[0] for one in half], [one[column] for one in half]
+        return round(float(np.polyfit(times, values, 1)[0]) * 3600, 1) if len(half) > 2 else 0.0
+
     follow = sorted(seen.follow) or [0.0]
     rest = {key: value for key, value in asdict(seen).items() if key not in ("follow", "samples")}
     return {
         **rest,
         "faults": status["faults"],
         "follow_s": {"n": len(seen.follow), "p50": follow[len(follow) // 2], "max": follow[-1]},
-        "memory_mb": {"first": seen.samples[0][1], "last": half[-1][1], "slope_per_hour": round(slope, 1)},
-        "descriptors": {"first": seen.samples[0][2], "most": max(one[2] for one in seen.samples), "last": half[-1][2]},
+        "memory_mb": {"first": seen.samples[0][1], "last": half[-1][1], "slope_per_hour": slope(1)},
+        "without_files_mb": {"first": seen.samples[0][2], "last": half[-1][2], "slope_per_hour": slope(2)},
+        "descriptors": {"first": seen.samples[0][3], "most": max(one[3] for one in seen.samples), "last": half[-1][3]},
     }
 
 

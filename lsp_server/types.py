@@ -20,6 +20,7 @@ class Document:
     """One version of an open document.
 
     :param path: relative to the repository's root (POSIX), or None outside it.
+    :param on_disk: whether it is a file that no editor has open, and that is newer than the index.
     """
 
     uri: str
@@ -27,6 +28,7 @@ class Document:
     language: str
     version: int
     text: str
+    on_disk: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -151,6 +151,15 @@ def ls_files(root: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
     untracked = [_text(name) for name in _split(_others(root))]
     ignored = _split(_others(root, "--ignored", "--directory"))
     return [(mode, path) for path, mode in tracked.items()], untracked, [_text(name) for name in ignored]
+
+
+def listed(root: Path, paths: Sequence[str]) -> list[str]:
+    """Of some files and the files below some folders, those that :func:`ls_files` calls tracked or untracked.
+
+    :param paths: POSIX, relative to ``root``. Names of the result that end in ``/`` are repositories of their own.
+    """
+    line = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--")
+    return list(dict.fromkeys(_text(name) for name in _split(run_git(root, *line, *paths, timeout=SUSPICIOUS_S))))
 
 
 def _others(root: Path, *options: str) -> bytes:

@@ -7,7 +7,8 @@ out of the root do no harm. Only ignore files are opened; ``policy`` checks cont
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pathspec
@@ -37,25 +38,43 @@ def walk(root: Path, settings: Settings) -> tuple[list[Entry], list[Skip]]:
     entries: dict[str, Entry] = {}
     skips: dict[str, Skip] = {}
     for path in _files(root, rules, skips):
-        reason = rules.reason(path)
-        status = None
-        if reason is None:
-            try:
-                status = os.lstat(root / path)
-                reason = _reason_of_mode(status.st_mode)
-            except (FileNotFoundError, NotADirectoryError):
-                reason = policy.VANISHED
-            except (OSError, ValueError):
-                reason = policy.UNREADABLE
-        if reason is None and status is not None and status.st_size > settings.max_file_bytes:
-            reason = policy.TOO_LARGE
-        if reason is not None or status is None:
-            skips[path] = Skip(path, reason or policy.UNREADABLE)
+        found = _entry(root, path, rules, settings)
+        if isinstance(found, Skip):
+            skips[path] = found
         else:
-            entries[path] = Entry(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            entries[path] = found
     for skip in rules.problems:
         skips[skip.path] = skip
     return sorted(entries.values(), key=lambda entry: entry.path), sorted(skips.values(), key=lambda skip: skip.path)
+
+
+def entries_of(root: Path, paths: Sequence[str], settings: Settings) -> list[Entry]:
+    """Of some files, and of the files below some folders in git, those that :func:`walk` would return.
+
+    :raises UserError: git refuses, or does not answer.
+    """
+    rules = Rules(root, settings)
+    found = [_entry(root, path, rules, settings) for path in _listed(root, paths, rules)]
+    return [entry for entry in found if isinstance(entry, Entry)]
+
+
+def _entry(root: Path, path: str, rules: "Rules", settings: Settings) -> Entry | Skip:
+    """A file that may be read, or why it is left out."""
+    reason = rules.reason(path)
+    if reason is not None:
+        return Skip(path, reason)
+    try:
+        status = os.lstat(root / path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Skip(path, policy.VANISHED)
+    except (OSError, ValueError):
+        return Skip(path, policy.UNREADABLE)
+    reason = _reason_of_mode(status.st_mode)
+    if reason is None and status.st_size > settings.max_file_bytes:
+        reason = policy.TOO_LARGE
+    if reason is not None:
+        return Skip(path, reason)
+    return Entry(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 class Rules:
@@ -143,6 +162,20 @@ def _files(root: Path, rules: Rules, skips: dict[str, Skip]) -> list[str]:
         except git.GitWaits:
             skips.clear()
     return list(_plain_files(root, rules, skips))
+
+
+def _listed(root: Path, paths: Sequence[str], rules: Rules) -> list[str]:
+    """Of some files, those in folders that are entered and that no ``.gitignore`` leaves out."""
+    if git.is_repository(root):
+        return [path for path in git.listed(root, paths) if not path.endswith("/")] if paths else []
+    gitignore = Rules(root, Settings(), ".gitignore")
+
+    @cache
+    def entered(folder: str) -> bool:
+        above = folder.rpartition("/")[0]
+        return not folder or (entered(above) and _reason_of_folder(root, folder, rules, gitignore) is None)
+
+    return [path for path in paths if entered(path.rpartition("/")[0]) and not gitignore.ignores(path)]
 
 
 def _git_files(root: Path, skips: dict[str, Skip]) -> Iterator[str]:

@@ -114,8 +114,10 @@ class HybridEngine:
         self._runner.forget()
 
     def update(self, document: Document) -> None:
-        """Take the new text of a document that was opened or changed."""
+        """Take the new text of a document that was opened or changed, or of a file that changed on disk."""
         self._retrieval.update(document)
+        if document.on_disk:
+            return
         self._fitter.update(document)
         self._runner.context_builder.edits.note(document)
         if document.uri not in self._opened:

@@ -145,9 +145,10 @@ class RetrievalEngine:
         self._pending.append(index)
 
     def update(self, document: Document) -> None:
-        """Take the new text of a document that was opened or changed."""
+        """Take the new text of a document that was opened or changed, or of a file that changed on disk."""
         self._ranker.update(document)
-        self._fitter.update(document)
+        if not document.on_disk:
+            self._fitter.update(document)
 
     def close(self, uri: str) -> None:
         """Forget a document that was closed."""

@@ -39,7 +39,7 @@ INDEXED: Final = (MatchSource.REPOSITORY, MatchSource.SEARCH)
 """Sources whose unfinished words are looked up in the segment."""
 
 OPEN_LIMIT: Final = 60
-SPELLINGS_KEPT: Final = 200_000
+SPELLINGS_KEPT: Final = 50_000
 
 
 def agreements(ids: Ids, context: Sequence[int]) -> tuple[Ints, Ints]:

@@ -147,8 +147,8 @@ class Ranker:
         self._hits = (None, NO_HITS)
 
     def update(self, document: Document) -> None:
-        """Take the new text of a document that was opened or changed."""
-        if document.uri not in self._opened:
+        """Take the new text of a document that was opened or changed, or of a file that changed on disk."""
+        if document.uri not in self._opened and not document.on_disk:
             self._opened[document.uri] = _lines(document.text)
         self._open[document.uri] = document
         self._open.move_to_end(document.uri)
@@ -180,7 +180,7 @@ class Ranker:
     def retrieve(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Retrieved | None:
         """Return the candidates at a cursor, not yet ranked; None if there are none, or when cancelled."""
         cursor = self._cursors.at(document, offset)
-        others = self._others(document.uri)
+        others = self._others(document)
         hidden = frozenset(one.path for one in self._open.values() if one.path) | {document.path or ""}
         if cancelled():
             return None
@@ -202,9 +202,15 @@ class Ranker:
         candidates = candidates_of(cursor, matches, finder.texts, hits.pairs)
         return Retrieved(cursor, matches, rests, candidates, finder.texts)
 
-    def _others(self, uri: str) -> list[tuple[str, LexedText]]:
-        """Return path and text of the other open documents that were changed last."""
-        recent = [one for one in reversed(self._open.values()) if one.uri != uri][:OPEN_DOCUMENTS]
+    def _others(self, document: Document) -> list[tuple[str, LexedText]]:
+        """Return path and text of the other open documents that were changed last, and of files newer than the index.
+
+        A file that is open as well is left out: the editor's text counts.
+        """
+        opened = [one for one in reversed(self._open.values()) if not one.on_disk]
+        seen = {document.path, *(one.path for one in opened)}
+        recent = [one for one in opened if one.uri != document.uri][:OPEN_DOCUMENTS]
+        recent += [one for one in reversed(self._open.values()) if one.on_disk and one.path not in seen]
         for one in recent:
             if one.uri not in self._lexed or self._lexed[one.uri].text != one.text:
                 self._lexed[one.uri] = LexedText(one.text)

@@ -344,7 +344,7 @@ def _nearest_path(matches: Matches, paths: list[str], group: _Groups) -> Floats:
     return group.max(affinity[matches.text])
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def path_affinity(path: str, other: str) -> float:
     """Return which part of their folders two paths share, from 0 to 1; 1.5 for the same file."""
     if path == other:

@@ -13,6 +13,7 @@ from lsp_server.server import edit_handlers, handlers
 from lsp_server.server.app import Server
 from lsp_server.server.factories import Factories
 from lsp_server.server.logs import describe, set_up_logs
+from lsp_server.server.memory import few_arenas
 from lsp_server.server.transport import Transport, take_stdio
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def serve(overrides: Mapping[str, Any], factories: Factories | None = None) -> N
     :param factories: replaced by tests.
     """
     descriptors = take_stdio()
+    few_arenas()
     set_up_logs()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:

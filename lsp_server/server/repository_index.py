@@ -21,6 +21,7 @@ from lsp_server.server.factories import Factories
 from lsp_server.server.host import Host, SessionState
 from lsp_server.server.index_process import IndexOutcome, IndexProcess, IndexProgress
 from lsp_server.server.logs import describe
+from lsp_server.server.memory import give_back_free
 from lsp_server.server.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -191,6 +192,7 @@ class RepositoryIndex:
         def work() -> Any:
             index = self._factories.open_index(settings, self._root)
             self._user.prepare_index(index)
+            give_back_free()  # of the index before the last one
             return index
 
         try:

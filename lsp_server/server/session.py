@@ -19,7 +19,8 @@ from indexer.config import Settings
 from indexer.data_layout import STATS, TRACES
 from indexer.errors import OndolError
 from lsp_server.reasons import Reason
-from lsp_server.server.engine_thread import EngineThread, Job, call_on
+from lsp_server.server.changed_files import ChangedFiles
+from lsp_server.server.engine_thread import EngineThread, Job, background, call_on
 from lsp_server.server.factories import Factories
 from lsp_server.server.folder_poll import Found
 from lsp_server.server.host import Host, SessionState
@@ -63,6 +64,7 @@ class Session:
         self._tasks = Tasks()
         self._cover: SecretCover | None = None
         self._files = RepositoryFiles(root) if root is not None else None
+        self._changed = ChangedFiles(root) if root is not None else None
         self._index = RepositoryIndex(root, self, host, factories, self._tasks, slots) if root is not None else None
         self._load_settings(options)
 
@@ -119,6 +121,7 @@ class Session:
         files, settings = self._files, self.settings
 
         def work(_: Callable[[], bool]) -> int:
+            self._forget_changed(ChangedFiles.drop_all)
             index = self.index
             if files is None or index is None:
                 return 0
@@ -164,6 +167,7 @@ class Session:
             index = self.index
             if files is not None and index is not None:
                 files.narrow(index, settings)
+            self._forget_changed(ChangedFiles.drop_all)
             before, self.engine = self.engine, self._make_engine(index)
             if before is not None:
                 before.stop()
@@ -232,6 +236,7 @@ class Session:
     def take_index(self, index: Any) -> None:
         """Use an index that was opened and prepared, under the rules that hold by now."""
         self.use_index(index)
+        self._thread.submit(lambda _: self._forget_changed(lambda files: files.drop_indexed(index)))
         if self._files is not None and not self._files.is_current(self.settings):
             self._narrow()
 
@@ -259,15 +264,17 @@ class Session:
         :param is_open: whether a document of this path is open; its text is searchable without an update.
         :returns: whether a rule file is among them, so that the rules have to be applied again.
         """
-        index, files = self.index, self._files
-        if index is None or files is None or self._index is None:
+        index, files, known = self.index, self._files, self._changed
+        if index is None or files is None or known is None or self._index is None:
             return False
-        lost = [path for path in gone if files.is_indexed(index, path)]
+        lost = [path for path in gone if files.is_indexed(index, path) or known.knows(path)]
         if lost:
             self._host.withdraw()
             self._leave_out(lost)
         written = [path for path in changed if files.is_wanted(path)]
-        if any(not is_open(path) for path in written):
+        closed = [path for path in written if not is_open(path)]
+        if closed:
+            self._tasks.start(self._search_changed(closed, known))
             self._index.files_changed()
         elif written:
             self._index.update_soon()
@@ -277,6 +284,7 @@ class Session:
         """Leave lost files out of the index; later requests wait for it."""
 
         def work(_: Callable[[], bool]) -> int:
+            self._forget_changed(ChangedFiles.drop_gone)
             index = self.index
             count = self._files.leave_out(index, lost) if index is not None and self._files is not None else 0
             if count:
@@ -284,6 +292,25 @@ class Session:
             return count
 
         self._tasks.start(self._update_after(self._thread.submit(work)))
+
+    async def _search_changed(self, paths: list[str], known: ChangedFiles) -> None:
+        """Read files that changed on disk, and search them until the index has them."""
+        settings = self.settings
+        found = await background(lambda: known.read(paths, settings), "changed-files")
+
+        def take(_: Callable[[], bool]) -> None:
+            if self._files is not None and settings == self.settings and self._files.is_current(settings):
+                self.update(known.add(found))
+                self._forget_changed(ChangedFiles.drop_surplus)
+                self._forget_changed(lambda files: files.drop_indexed(self.index))  # touched, but not changed
+
+        if found:
+            await self._thread.submit(take).future
+
+    def _forget_changed(self, drop: Callable[[ChangedFiles], list[str]]) -> None:
+        """Stop searching changed files beside the index; on the engine's thread."""
+        for uri in drop(self._changed) if self._changed is not None else ():
+            self.forget(uri)
 
     # Updates of the index
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from indexer.storage.generations import Store
 from lsp_server.commands.lsp_client import Client
-from tests.support.indexes import settings, updated
+from tests.support.indexes import directory, settings, updated
 from tests.support.lsp_client import explanation, messages, real
 from tests.support.repositories import git, repository, write
 from tests.support.waiting import eventually
@@ -117,6 +118,61 @@ def test_new_renamed_and_replaced_files_are_followed(tmp_path: Path) -> None:
         write(root, {"made/marten.py/inner.py": code("lynx")})  # a folder stands where a file stood
         tell(client, (root / "made/marten.py", 2))
         eventually(lambda: asked(client, root, "lynx") and not asked(client, root, "otter"))
+
+
+def test_answers_follow_the_disk_while_the_index_cannot(tmp_path: Path) -> None:
+    root = repository(tmp_path / "zoo", {"zoo/heron.py": code("heron"), ".gitignore": "private_*\n"})
+    with serving(tmp_path, root, watches=True) as client, Store(directory(root, tmp_path / "data")).writing():
+        file, moved = root / "zoo/walrus.py", root / "zoo/moved.py"
+        file.write_text(code("walrus"))
+        (root / "zoo/private_otter.py").write_text(code("otter"))
+        tell(client, (file, 1), (root / "zoo/private_otter.py", 1))
+        eventually(lambda: asked(client, root, "walrus"))
+        assert not asked(client, root, "otter")  # git ignores it
+        file.rename(moved)
+        tell(client, (file, 3), (moved, 1))
+        eventually(lambda: asked(client, root, "walrus") and source(client).startswith("zoo/moved.py"))
+        (root / "zoo/heron.py").write_text(code("lynx"))
+        tell(client, (root / "zoo/heron.py", 2))
+        eventually(lambda: asked(client, root, "lynx") and not asked(client, root, "heron"))
+        moved.write_text(code("walrus").replace("season", "'ghp_" + "1a2B" * 9 + "'"))
+        tell(client, (moved, 2))
+        eventually(
+            lambda: "ivory_register.append_entry(amount, keeper, season)" not in suggested(client, root, "walrus")
+        )
+        assert "ivory_register" in (said := suggested(client, root, "walrus")) and "1a2B" not in said
+        (root / ".ondolignore").write_text("heron.py\n")
+        assert not asked(client, root, "lynx")
+        moved.unlink()
+        tell(client, (moved, 3))
+        assert not asked(client, root, "walrus")
+
+
+def suggested(client: Client, root: Path, animal: str) -> str:
+    """The text that is offered below the head of an animal's function, on request."""
+    uri = (root / "new.py").as_uri()
+    client.open(uri, START.format(animal) + "    ")
+    items = client.complete(uri, 1, 4, automatic=False)
+    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    return "\n".join(item["insertText"] for item in items or [])
+
+
+def test_of_many_changed_files_all_are_offered_in_the_end(tmp_path: Path) -> None:
+    root = zoo(tmp_path / "zoo")
+    with serving(tmp_path, root, watches=True) as client:
+        names = [f"made/otter_{number}.py" for number in range(30)]
+        write(root, {name: code("otter").replace("otter", f"otter_{n}") for n, name in enumerate(names)})
+        tell(client, *((root / name, 1) for name in names))
+        start = "def feed_otter_{}(amount, keeper):\n    "
+
+        def known(number: int) -> bool:
+            uri = (root / "new.py").as_uri()
+            client.open(uri, start.format(number))
+            items = client.complete(uri, 1, 4, automatic=False)
+            client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+            return bool(items)
+
+        eventually(lambda: all(known(number) for number in (0, 14, 29)))
 
 
 def source(client: Client) -> str:
