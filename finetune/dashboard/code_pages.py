@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from finetune.dashboard.model_answers import ModelAnswers
 from finetune.dashboard.page import Field, Form, Line, Listing, Page, Table
 from indexer.config import Settings
 from indexer.data_layout import index_directory
@@ -35,6 +36,8 @@ ROWS: Final = 200
 FILES: Final = 2_000
 """Rows of a table, and files that the playground proposes."""
 
+_HEADS: Final = ("text", "probability", "written by", "from")
+
 
 class CodePages:
     """The pages of one repository. The engine and its index are opened at the first use."""
@@ -42,8 +45,13 @@ class CodePages:
     def __init__(self, root: Path, settings: Settings) -> None:
         self._root, self._settings = root, settings
         self._lock = threading.Lock()
+        self._model = ModelAnswers(root, settings)
         self._engine: Any = None
         self._index: Any = None
+
+    def close(self) -> None:
+        """End the model, where one was asked."""
+        self._model.close()
 
     def search(self, query: Query) -> Page:
         """Return what the index finds for the text of the query."""
@@ -121,11 +129,16 @@ class CodePages:
             page.problems.append(str(error) if isinstance(error, OndolError) else f"{path} cannot be read here.")
             return page
         with self._lock:
-            self._show(page, document, _number(line, 1), _number(column, 0))
+            cut, offset = self._show(page, document, _number(line, 1), _number(column, 0))
+        if self._model.is_set:
+            self._show_model(page, cut, offset, asked=query.get("model", "") == "1")
         return page
 
-    def _show(self, page: Page, document: Document, line: int, column: int) -> None:
-        """Add the listing around the cursor, and what is suggested there if the rest of its line is not written yet."""
+    def _show(self, page: Page, document: Document, line: int, column: int) -> tuple[Document, int]:
+        """Add the listing around the cursor, and what is suggested there if the rest of its line is not written yet.
+
+        Return the document without that rest, and the cursor's offset in it.
+        """
         buffer = Text(document.text, "utf-32")
         line = max(1, min(line, len(buffer.lines)))
         body = buffer.lines[line - 1].rstrip("\r\n")
@@ -158,14 +171,21 @@ class CodePages:
                 lines.append(Line(number, plain[:at], to(number, 0), ghost, plain[at:], here=True))
             else:
                 lines.append(Line(number, plain, to(number, 0)))
-        page.listings.append(Listing(f"{document.path}:{line}:{at + 1}", lines, notes, arrows))
-        rows = []
-        for suggestion in invoked.suggestions:
-            source = ", ".join(f"{one.path}:{one.line}" for one in suggestion.provenance[:3])
-            text = suggestion.text[offset - suggestion.start :]
-            rows.append((text.strip(), f"{100 * suggestion.probability:.0f} %", suggestion.engine, source))
+        page.listings.append(Listing(f"{document.path}:{line}:{at + 1}", lines, notes, arrows, to(line, at + 1)))
         empty = f"Nothing would be suggested on request either: {invoked.reason.sentence}"
-        page.tables.append(Table("On request", ("text", "probability", "written by", "from"), rows, empty))
+        page.tables.append(Table("On request", _HEADS, _rows(invoked, offset), empty))
+        return document, offset
+
+    def _show_model(self, page: Page, document: Document, offset: int, *, asked: bool) -> None:
+        """Add what the model writes; without being asked for, only the link that asks: it may take seconds."""
+        if not asked:
+            address = f"{page.listings[-1].here}&model=1"
+            page.listings[-1] = replace(page.listings[-1], links=(*page.listings[-1].links, ("ask the model", address)))
+            return
+        for who, answer in self._model.at(document, offset, self._index, page.problems):
+            page.tables.append(
+                Table(who.capitalize(), _HEADS, _rows(answer, offset), f"Nothing: {answer.reason.sentence}")
+            )
 
     def _document(self, path: str) -> Document:
         """A file of the repository with its secrets covered.
@@ -190,6 +210,16 @@ class CodePages:
         if self._engine is None:
             self._engine = make_engine(self._settings, self._index)
         return self._engine
+
+
+def _rows(answer: Answer, offset: int) -> list[tuple[str, ...]]:
+    """The suggestions of an answer as rows: text, probability, who wrote it, and where it stands."""
+    rows: list[tuple[str, ...]] = []
+    for suggestion in answer.suggestions:
+        source = ", ".join(f"{one.path}:{one.line}" for one in suggestion.provenance[:3])
+        text = suggestion.text[offset - suggestion.start :]
+        rows.append((text.strip(), f"{100 * suggestion.probability:.0f} %", suggestion.engine, source))
+    return rows
 
 
 def _record(document: Document, line: int, column: int, answer: Answer) -> dict[str, Any]:

@@ -26,7 +26,8 @@ from indexer.installation import install_command
 def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool, data_dir: Path | None) -> None:
     """Serve web pages: use, search, a playground, the index, nightly runs and adapters.
 
-    Only a browser on this machine that was given the printed address can read them. They load nothing from elsewhere.
+    An adapter can be promoted or rolled back there, after a question. Only a browser on this machine that was given the
+    printed address can read them. They load nothing from elsewhere.
     """
     from indexer.repository import git
 
@@ -40,11 +41,15 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
 
     _require_free(LOOPBACK, port)
     figures = Figures(root, settings, tuple(path.absolute() for path in evaluations))
-    shown = Dashboard(figures, CodePages(root, settings), port)
+    code = CodePages(root, settings)
+    shown = Dashboard(figures, code, port)
     click.echo(shown.address)
     if browse:
         webbrowser.open(shown.address)
-    serve(shown, port)
+    try:
+        serve(shown, port)
+    finally:
+        code.close()
 
 
 def _require_free(host: str, port: int) -> None:

@@ -1,112 +1,100 @@
 """The figures that the pages of ``ondol dashboard`` show: tiles, tables and plots made of what is stored.
 
-It reads the reports of nightly runs, the registry, the statistics and given replay reports. It writes nothing.
+It reads the reports of nightly runs, the registry, the statistics and given replay reports. It writes nothing; what may
+change the registry is ``model_pages``.
 """
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from finetune.adapters.overview import row_of
+from finetune.dashboard.model_pages import ModelPages
 from finetune.dashboard.page import Page, Table
+from finetune.dashboard.use_page import NOTHING, percent, records, total, use_page
 from finetune.evaluation.summary import MEASURES
-from finetune.evaluation.svg_plots import line_plot
+from finetune.evaluation.svg_plots import Dot, time_plot
 from finetune.evaluation.systems import systems_of
+from finetune.nightly.promotion import titled
 from indexer.config import Settings
-from indexer.data_layout import STATS, nightly_reports_directory, registry_directory
+from indexer.data_layout import index_directory, nightly_reports_directory
+from indexer.errors import OndolError
+from indexer.storage.generations import Store
 from lsp_server.telemetry.feedback import summarize
-from lsp_server.telemetry.traces import ring_of
-from lsp_server.weights.adapter_registry import current_number
-from lsp_server.weights.adapter_registry_writer import versions
 
 LONGEST_TABLE: Final = 200
 """Rows that a table shows; a note says how many more there are."""
 
-_USE: Final = {
-    "language": "language",
-    "engine": "written by",
-    "adapter": "adapter",
-    "shown": "shown",
-    "accepted": "accepted",
-    "accepted_share": "share accepted",
-    "partial": "accepted in part",
-    "characters": "characters",
-    "kept_30": "kept after 30 s",
-    "kept_300": "kept after 5 min",
-}
-_SHARES: Final = ("accepted_share", "kept_30", "kept_300")
-_VERSIONS: Final = ("version", "current", "made", "base", "commits", "samples", "exact", "over the base", "remarks")
+WEEK_S: Final = 7 * 86400
 
 
 class Figures:
     """Reads the figures of one repository, again for each page.
 
     :param evaluations: reports of ``ondol eval --json``.
+    :ivar models: the page of adapters.
     """
 
     def __init__(self, root: Path, settings: Settings, evaluations: tuple[Path, ...] = ()) -> None:
-        self.name = root.name
+        self.name, self.models = root.name, ModelPages(root, settings)
         self._root, self._settings, self._evaluations = root, settings, evaluations
 
     def overview(self) -> Page:
-        """Return which adapter is current, what it gains, and what was used."""
-        rows = self._versions()
-        current = next((row for row in rows if row["current"]), None)
-        total = self._use()[-1:]
-        gain, _, interval = ((current["gain"] if current else None) or "-").partition(", ")
-        tiles = [
-            ("current adapter", f"version {current['version']}" if current else "none"),
-            ("exact rest of line, with retrieval", percent(current["exact"] if current else None)),
-            ("gain over the base, in points" + (f" ({interval})" if interval else ""), gain),
-        ]
-        tiles += [("suggestions shown", f"{row['shown']:,}") for row in total]
-        tiles += [("accepted", percent(row["accepted_share"])) for row in total]
-        tiles += [("kept after 5 minutes", percent(row["kept_300"])) for row in total]
-        return Page("Overview", tiles=tiles, tables=[] if total else [_use_table([])])
+        """Return whether it is on, what it saved in the last seven days, and which adapter is current."""
+        page = Page("Overview")
+        events = records(self._root, self._settings)
+        page.tiles.append(self._index_tile(page))
+        page.tiles.append(("probability from which a text is shown (`precision`)", f"{self._settings.precision:.0%}"))
+        page.notes.extend(_last_week(events))
+        if not events:
+            page.problems.append(NOTHING)
+        current = self.models.current()
+        if current is not None:
+            gain, _, interval = (current["gain"] or "-").partition(", ")
+            page.tiles.extend(
+                [
+                    ("current adapter", f"version {current['version']}"),
+                    ("exact rest of line, with retrieval", percent(current["exact"])),
+                    ("gain over the base, in points" + (f" ({interval})" if interval else ""), gain),
+                ]
+            )
+        return page
 
-    def use(self) -> Page:
-        """Return how suggestions were used, by language, engine and adapter."""
-        return Page("Use", tables=[_use_table(self._use())])
+    def _index_tile(self, page: Page) -> tuple[str, str]:
+        """Return the size of the index as a tile, or a sentence on the page where there is none."""
+        try:
+            counts = Store(index_directory(self._settings, self._root)).manifest().counts
+        except OndolError as error:
+            page.problems.append(f"{error} `ondol index` makes one; an editor does it by itself.")
+            return "lines in the index", "none"
+        return "lines in the index", f"{counts.get('lines', 0):,}"
+
+    def use(self, query: Mapping[str, str]) -> Page:
+        """Return how suggestions were used: over time, by language, engine and adapter."""
+        return use_page(records(self._root, self._settings), query)
 
     def nights(self) -> Page:
         """Return the figures of each nightly run, and its decision."""
         reports = nightly_reports(nightly_reports_directory(self._settings, self._root))
-        shares: dict[str, list[float]] = {}
-        for one in reports:
+        shares: dict[str, list[tuple[int, float, str]]] = {}
+        for number, one in enumerate(reports):
             for name, figures in _systems(one).items():
-                shares.setdefault(name, []).append(float(figures["overall"]["exact"]["value"]))
-        curves = [
-            (name, [(number / max(len(values) - 1, 1), value) for number, value in enumerate(values)])
+                value = float(figures["overall"]["exact"]["value"])
+                shares.setdefault(name, []).append((number, value, f"{_day(one)}, {titled(name)}: {percent(value)}"))
+        series = [
+            (titled(name), [Dot(at / max(len(reports) - 1, 1), value, note=note) for at, value, note in values])
             for name, values in shares.items()
         ]
-        title = "Exact rest of line on commits that were not used for training"
-        plots = [line_plot(curves, [], title=title, across="nightly runs, the oldest first", up="share exact")]
+        title = "Exact rest of line on commits that were not used for training, by nightly run"
+        ends = [(0.0, _day(reports[0]))] + ([(1.0, _day(reports[-1]))] if len(reports) > 1 else []) if reports else []
+        plots = [(title, time_plot(series, ends, title=title, up="share exact"))] if series else []
         rows = [
             (str(r.get("made", "")), str(r.get("status", "")), str(r.get("summary") or "")) for r in reversed(reports)
         ]
         table = _table("Nightly runs", ("run", "result", "summary"), rows, "No run yet: `ondol finetune` makes one.")
-        return Page("Nights", plots=plots if curves else [], tables=[table])
-
-    def models(self) -> Page:
-        """Return the versions of the registry, the newest first."""
-        rows = [
-            (
-                str(row["version"]),
-                "current" if row["current"] else "",
-                str(row["made"] or "")[:16].replace("T", " "),
-                str(row["base"] or ""),
-                _count(row["commits"]),
-                _count(row["samples"]),
-                percent(row["exact"]),
-                row["gain"] or "",
-                "; ".join(filter(None, (row["verdict"], row["mark"], row["problem"]))),
-            )
-            for row in self._versions()
-        ]
-        return Page(
-            "Models", tables=[_table("Adapters", _VERSIONS, rows, "No adapter yet: `ondol finetune` trains one.")]
-        )
+        return Page("Nights", plots=plots, tables=[table])
 
     def replay(self) -> Page:
         """Return the given reports of ``ondol eval --json``."""
@@ -120,15 +108,6 @@ class Figures:
             hint = "No report was given: `ondol eval --json > report.json`, then `ondol dashboard --eval report.json`."
             page.tables.append(Table("Reports", (), [], hint))
         return page
-
-    def _versions(self) -> list[dict[str, Any]]:
-        registry = registry_directory(self._settings, self._root)
-        now = current_number(registry)
-        return [row_of(one, now, {}) for one in reversed(versions(registry))]
-
-    def _use(self) -> list[dict[str, Any]]:
-        ring = ring_of(self._settings, self._root, STATS, 0)
-        return summarize(ring.read() if ring is not None else [])
 
 
 def nightly_reports(folder: Path) -> list[dict[str, Any]]:
@@ -144,9 +123,25 @@ def nightly_reports(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def percent(value: float | None) -> str:
-    """Return a share as text."""
-    return "-" if value is None else f"{100 * value:.1f} %"
+def _last_week(events: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what was shown, taken and kept in the last seven days, in sentences."""
+    if not events:
+        return []
+    newest = datetime.fromtimestamp(max(one.get("time", 0) for one in events))
+    last = f"The last text was shown or taken on {newest:%Y-%m-%d at %H:%M}."
+    week = total(summarize(events, time.time() - WEEK_S, only_all=True))
+    if week is None or not week["shown"]:
+        return [f"Nothing was shown in the last 7 days. {last} The page Use has what was before."]
+    kept = f", and {week['kept_300']:.0%} of these still stood there after 5 minutes" if week["kept_300"] else ""
+    return [
+        f"In the last 7 days, {week['shown']:,} texts were shown and {week['accepted']:,} of them accepted "
+        f"({percent(week['accepted_share'])}). {week['characters']:,} characters were not typed{kept}.",
+        last,
+    ]
+
+
+def _day(report: Mapping[str, Any]) -> str:
+    return str(report.get("made", ""))[:10]
 
 
 def _systems(report: dict[str, Any]) -> dict[str, Any]:
@@ -155,12 +150,6 @@ def _systems(report: dict[str, Any]) -> dict[str, Any]:
         return {name: one for name, one in found.items() if one["overall"]["exact"]["value"] is not None}
     except (KeyError, TypeError, AttributeError):
         return {}
-
-
-def _use_table(rows: list[dict[str, Any]]) -> Table:
-    cells = [tuple(percent(row[key]) if key in _SHARES else str(row[key]) for key in _USE) for row in rows]
-    empty = "Nothing was shown yet: open a file of this repository in an editor that runs Ondol, and type."
-    return _table("Use of suggestions", tuple(_USE.values()), cells, empty)
 
 
 def _evaluation(path: Path) -> Table:
@@ -180,7 +169,3 @@ def _evaluation(path: Path) -> Table:
 def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> Table:
     more = len(rows) - LONGEST_TABLE
     return Table(title, heads, rows[:LONGEST_TABLE], empty, f"and {more:,} more" if more > 0 else "")
-
-
-def _count(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else ""

@@ -1,6 +1,6 @@
 """What a page of the dashboard consists of; the template draws it and escapes all text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class Field:
     """A field of a form.
 
-    :param choices: proposed values; the user may write another one. :param kind: ``text`` or ``number``.
+    :param choices: proposed values; the user may write another one, except of the kind ``choice``.
+    :param kind: ``text``, ``number`` or ``choice``.
     """
 
     name: str
@@ -24,6 +25,27 @@ class Form:
 
     fields: tuple[Field, ...]
     button: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that the page would change, with the button that does it.
+
+    :param values: sent with the answer. :param cancel: the address of the page without the question.
+    """
+
+    text: str
+    button: str
+    values: Mapping[str, str]
+    cancel: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell of a table that leads somewhere."""
+
+    text: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -44,12 +66,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Listing:
-    """Lines of code under a title; ``notes`` are sentences above them, ``links`` (label, address) next to the title."""
+    """Lines of code under a title; ``notes`` are sentences above them, ``links`` (label, address) next to the title.
+
+    :param here: the address of the page with this cursor.
+    """
 
     title: str
     lines: Sequence[Line] = ()
     notes: Sequence[str] = ()
     links: Sequence[tuple[str, str]] = ()
+    here: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +84,7 @@ class Table:
 
     title: str
     heads: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+    rows: Sequence[tuple[str | Link, ...]]
     empty: str = ""
     note: str = ""
 
@@ -68,13 +94,18 @@ class Page:
     """What one page shows.
 
     :param form: fields that the user fills in; the answer is the same page. :param listings: code.
-    :param tiles: (label, value). :param plots: inline SVG. :param problems: sentences about what cannot be read.
+    :param tiles: (label, value). :param plots: (title, inline SVG). :param problems: what cannot be read, in sentences.
+    :param notes: sentences that answer the question of the page. :param done: a sentence about what was just changed.
+    :param question: what the user is asked to confirm.
     """
 
     title: str
     form: Form | None = None
+    done: str = ""
+    question: Question | None = None
     tiles: list[tuple[str, str]] = field(default_factory=list)
-    plots: list[str] = field(default_factory=list)
+    plots: list[tuple[str, str]] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)

@@ -2,7 +2,9 @@
 
 It listens on a loopback address. The address that is printed holds a token; the first request with it sets a cookie.
 Every request must name this server as its ``Host`` (a page of another site that points its name at this machine does
-not) and, where it has an ``Origin``, come from it. Nothing can be changed over it: only GET and HEAD are answered.
+not) and, where it has an ``Origin``, come from it. One thing can be changed over it: which adapter is current. That
+takes a POST to ``/models`` with this server as its ``Origin``, the cookie, and a second token that stands only in the
+question on that page. It is answered with a redirect, so that a browser that reloads changes nothing again.
 """
 
 import hmac
@@ -11,10 +13,11 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -25,16 +28,20 @@ from finetune.dashboard.page import Page
 from indexer.text.printable import printable
 
 LOOPBACK: Final = "127.0.0.1"
+MODELS: Final = "/models"
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none';"
     " base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with "no-referrer", browsers name no origin in a POST
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+LONGEST_ANSWER: Final = 4_096
+"""Bytes of a POST that are read."""
+
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 log = logging.getLogger(__name__)
@@ -48,17 +55,18 @@ class Dashboard:
 
     def __init__(self, figures: Figures, code: CodePages, port: int) -> None:
         self.token = secrets.token_urlsafe(32)
+        self._answer_token = secrets.token_urlsafe(32)
         self._figures, self._port = figures, port
         self._hosts = (f"{LOOPBACK}:{port}", f"localhost:{port}")
         self._cookie = f"ondol-{port}"
         self._pages: dict[str, Callable[[Query], Page]] = {
             "/": lambda _: figures.overview(),
-            "/use": lambda _: figures.use(),
+            "/use": figures.use,
             "/search": code.search,
             "/playground": code.playground,
             "/index": code.index,
             "/nights": lambda _: figures.nights(),
-            "/models": lambda _: figures.models(),
+            MODELS: figures.models.page,
             "/replay": lambda _: figures.replay(),
         }
         environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
@@ -73,16 +81,41 @@ class Dashboard:
 
     def app(self) -> Starlette:
         """Return the application; every answer passes :meth:`_answer`."""
-        return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "HEAD"])])
+        return Starlette(
+            routes=[
+                Route(MODELS, self._changing, methods=["POST"]),
+                Route("/{path:path}", self._reading, methods=["GET", "HEAD"]),
+            ]
+        )
 
-    def _answer(self, request: Request) -> Response:
+    def _reading(self, request: Request) -> Response:
+        return self._answer(request, self._page)
+
+    async def _changing(self, request: Request) -> Response:
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > LONGEST_ANSWER:
+                break
+        values = dict(parse_qsl(body[:LONGEST_ANSWER].decode("utf-8", "replace"), keep_blank_values=True))
+        return await run_in_threadpool(self._answer, request, lambda one: self._change(one, values))
+
+    def _answer(self, request: Request, make: Callable[[Request], Response]) -> Response:
         try:
-            response = self._refused(request) or self._page(request)
+            response = self._refused(request) or make(request)
         except Exception as error:  # no traceback reaches a browser
             log.error("a page of the dashboard failed: %s", type(error).__name__)
             response = PlainTextResponse(f"This page cannot be made ({type(error).__name__}).", 500)
         response.headers.update(_HEADERS)
         return response
+
+    def _change(self, request: Request, values: Query) -> Response:
+        """Do what the user has confirmed on the page of adapters, and lead back to it."""
+        own = request.headers.get("origin") is not None  # a foreign one was refused before
+        if not own or not hmac.compare_digest(values.get("token", "").encode(), self._answer_token.encode()):
+            return PlainTextResponse("Answer the question on the page Models.", 403)
+        self._figures.models.change(values)
+        return RedirectResponse(MODELS, 303)
 
     def _refused(self, request: Request) -> Response | None:
         """Return the answer to a request that may not see the pages, or that comes with the token; else None."""
@@ -119,7 +152,9 @@ class Dashboard:
             return PlainTextResponse("There is no such page.", 404)
         names = {where: where[1:].capitalize() or "Overview" for where in self._pages}
         page = make(request.query_params)
-        text = self._template.render(page=page, repository=self._figures.name, pages=names, here=path)
+        text = self._template.render(
+            page=page, repository=self._figures.name, pages=names, here=path, token=self._answer_token
+        )
         return Response(printable(text, "\n\t").encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
 
 

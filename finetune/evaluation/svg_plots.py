@@ -3,13 +3,30 @@
 Each function turns numbers into one ``<svg>`` and escapes all text.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 520, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 26, 14, 46
 
 Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One value of a series.
+
+    :param at: its place from left to right, from 0 to 1. :param low: the ends of its interval, or None for none.
+    :param note: what is said when the pointer rests on it.
+    """
+
+    at: float
+    value: float
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
 
 
 def line_plot(
@@ -95,6 +112,75 @@ def bar_plot(rows: Sequence[tuple[str, float | None, float | None, float | None,
     return _svg(title, parts, height)
 
 
+def time_plot(
+    series: Sequence[tuple[str, Sequence[Dot]]],
+    ticks: Sequence[tuple[float, str]],
+    *,
+    title: str,
+    up: str,
+    unit: str = " %",
+) -> str:
+    """Plot series of values over time, with intervals, and zero as a dashed line where values lie below it.
+
+    :param series: name and dots, from left to right. :param ticks: places from 0 to 1 and what stands below them.
+    :param unit: behind the numbers of the upright axis; with ``" %"``, values are shares.
+    """
+    factor = 100 if unit == " %" else 1
+    ends = [
+        factor * value
+        for _, dots in series
+        for dot in dots
+        for value in (dot.value, dot.low, dot.high)
+        if value is not None
+    ]
+    step = _step(max([*ends, 0.0]) - min([*ends, 0.0]))
+    low = step * math.floor(min([*ends, 0.0]) / step)
+    high = max(step * math.ceil(max([*ends, 0.0]) / step), low + step)
+
+    def y(value: float) -> float:
+        return _y((factor * value - low) / (high - low))
+
+    parts = []
+    for number in range(round((high - low) / step) + 1):
+        value = low + number * step
+        at = y(value / factor)
+        kind = "level" if value == 0 and low < 0 else "grid"
+        parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        parts.append(_text(_LEFT - 8, at + 4, f"{value:,.10g}{unit}", "tick", "end"))
+    for place, label in ticks:
+        anchor = "start" if place == 0 else "end" if place == 1 else "middle"
+        parts.append(_text(_x(place, 1), HEIGHT - _BOTTOM + 18, label, "tick", anchor))
+    parts.append(_upright(up))
+    for number, (name, dots) in enumerate(series):
+        parts += _series(number, name, dots, y)
+    return _svg(title, parts, HEIGHT + 18 * ((len(series) + 1) // 2) - 10)
+
+
+def _series(number: int, name: str, dots: Sequence[Dot], y: Callable[[float], float]) -> list[str]:
+    path = " ".join(f"{_x(dot.at, 1):.1f},{y(dot.value):.1f}" for dot in dots)
+    parts = [f'<polyline class="curve c{number}" points="{path}"/>']
+    for dot in dots:
+        x = _x(dot.at, 1)
+        if dot.low is not None and dot.high is not None:
+            low, high = y(dot.low), y(dot.high)
+            parts.append(f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
+        note = f"<title>{escape(dot.note)}</title>" if dot.note else ""
+        parts.append(f'<circle class="mark c{number}" cx="{x:.1f}" cy="{y(dot.value):.1f}" r="4">{note}</circle>')
+    left = _LEFT + 4 + 220 * (number % 2)
+    top = HEIGHT - 4 + 18 * (number // 2)
+    parts.append(f'<circle class="mark c{number}" cx="{left}" cy="{top - 4}" r="5"/>')
+    return [*parts, _text(left + 10, top, name, "note")]
+
+
+def _step(span: float) -> float:
+    """Return a round distance between the lines of a grid, so that about five fit a span."""
+    if span <= 0:
+        return 1.0
+    rough = span / 5
+    power = 10 ** math.floor(math.log10(rough))
+    return float(next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough))
+
+
 def _axes(across: str, up: str, reach: float) -> str:
     parts = []
     for tenth in range(0, 11, 2):
@@ -105,10 +191,13 @@ def _axes(across: str, up: str, reach: float) -> str:
         value = reach * part / 5
         parts.append(_text(_x(value, reach), HEIGHT - _BOTTOM + 18, f"{100 * value:.0f} %", "tick", "middle"))
     parts.append(_text((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 8, across, "axis", "middle"))
+    return "".join([*parts, _upright(up)])
+
+
+def _upright(text: str) -> str:
     middle = (_TOP + HEIGHT - _BOTTOM) / 2
     turned = f'text-anchor="middle" transform="translate(13 {middle:.0f}) rotate(-90)"'
-    parts.append(f'<text class="axis" {turned}>{escape(up)}</text>')
-    return "".join(parts)
+    return f'<text class="axis" {turned}>{escape(text)}</text>'
 
 
 def _x(value: float, reach: float) -> float:

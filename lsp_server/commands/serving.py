@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -18,8 +18,11 @@ from indexer.errors import IndexMissing, UserError
 from indexer.text.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from indexer.config import Settings
-    from lsp_server.types import Answer, Document
+    from lsp_server.model.hybrid_engine import HybridEngine
+    from lsp_server.types import Answer, Document, Engine
 
 _BACKENDS = click.Choice(["retrieval", "local", "remote"])
 
@@ -153,22 +156,32 @@ def _base(base: str) -> str:
 
 
 def _with_model(settings: "Settings", root: Path, engine: Any, index: Any) -> Any:
-    """The engine with its model, after the model is loaded; without, and a sentence, if it cannot be loaded.
-
-    Its deadline is a minute: nobody types meanwhile.
-    """
+    """The engine with its model, after the model is loaded; without, and a sentence, if it cannot be loaded."""
     from lsp_server.errors import BackendProblem
-    from lsp_server.server.factories import ModelFactory
 
     problems: list[str] = []
-    both: Any = ModelFactory()(replace(settings, deadline_ms=60_000), root, engine, index, problems.append)
     try:
-        both.runner.loaded()
+        both = loaded_with_model(settings, root, engine, index, problems.append)
     except BackendProblem as error:
         problems[:] = [f"{error.what}, so retrieval answers alone; {error.cure}."]
         both = engine
     for message in problems:
         click.echo(f"ondol: {printable(message)}", err=True)
+    return both
+
+
+def loaded_with_model(
+    settings: "Settings", root: Path, engine: "Engine", index: Any, report: "Callable[[str], None]"
+) -> "HybridEngine":
+    """Return the engine with its model once that is loaded. Its deadline is a minute: nobody types meanwhile.
+
+    :param report: called with each problem that does not keep the model from writing.
+    :raises BackendProblem: the model cannot be loaded.
+    """
+    from lsp_server.server.factories import ModelFactory
+
+    both = cast("HybridEngine", ModelFactory()(replace(settings, deadline_ms=60_000), root, engine, index, report))
+    both.runner.loaded()
     return both
 
 

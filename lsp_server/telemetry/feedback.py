@@ -24,6 +24,9 @@ SHORTEST_PIECE: Final = 3
 EVENTS: Final = ("shown", "accepted", "partial", "dismissed")
 """Events of a text; each counts once for each text, and one that was accepted whole is not accepted in part."""
 
+LATEST: Final = 1e11
+"""Seconds since the epoch beyond which a time is none."""
+
 Later = Callable[[float, Callable[[], None]], object]
 
 
@@ -153,21 +156,38 @@ def retained(accepted: str, text: str, at: int) -> tuple[float, float]:
     return kept, difflib.SequenceMatcher(None, accepted, now, autojunk=False).ratio()
 
 
-def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dict[str, Any]]:
+def events(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records that are events: a damaged file may hold anything."""
+    return [
+        one
+        for one in records
+        if isinstance(at := one.get("time", 0), int | float)
+        and 0 <= at < LATEST
+        and isinstance(one.get("event"), str)
+        and isinstance(one.get("id"), str)
+    ]
+
+
+def summarize(records: Iterable[dict[str, Any]], since: float = 0.0, *, only_all: bool = False) -> list[dict[str, Any]]:
     """Return one row per language, engine and adapter: counts, rates, mean retention; the rows ``all`` come last.
 
     Next edits have a row ``all`` of their own.
 
     :param records: as :class:`Feedback` and ``EditFeedback`` wrote them, in this version or an earlier one.
-    :param since: seconds since the epoch.
+    :param since: seconds since the epoch. :param only_all: make the rows ``all`` alone.
     """
     groups: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for record in records:
-        if float(record.get("time", 0)) < since:
+    for record in events(records):
+        if record.get("time", 0) < since:
             continue
-        own = tuple(str(record.get(key) or "") for key in ("language", "engine", "adapter"))
-        for key in (own, ("all", EDITS if own[1] == EDITS else "", "")):
-            _count(groups.setdefault(key, _empty()), record)  # type: ignore[arg-type]
+        engine = str(record.get("engine") or "")
+        own = (str(record.get("language") or ""), engine, str(record.get("adapter") or ""))
+        everything = ("all", EDITS if engine == EDITS else "", "")
+        for key in (everything,) if only_all else (own, everything):
+            counts = groups.get(key)
+            if counts is None:
+                counts = groups[key] = _empty()
+            _count(counts, record)
     rows = []
     for key, counts in sorted(groups.items(), key=lambda pair: (pair[0][0] == "all", pair[0])):
         row = dict(zip(("language", "engine", "adapter"), key, strict=True)) | counts
@@ -188,12 +208,17 @@ def _empty() -> dict[str, Any]:
 
 
 def _count(counts: dict[str, Any], record: dict[str, Any]) -> None:
-    event, identifier = record.get("event"), record.get("id")
+    event, identifier = record["event"], record["id"]
     if event in EVENTS:
         counts[event].add(identifier)
-    if event in ("accepted", "partial"):
+    if event == "accepted" or event == "partial":
         taken = counts["characters"]  # by suggestion: accepted word by word, the same text is reported several times
-        taken[identifier] = max(taken.get(identifier, 0), int(record.get("characters", 0)))
+        taken[identifier] = max(taken.get(identifier, 0), int(_number(record, "characters")))
     if event == "retained" and record.get("after") in LOOK_AFTER_S:
-        counts[f"kept_{record['after']}"].append(float(record.get("kept", 0)))
-        counts[f"similar_{record['after']}"].append(float(record.get("similarity", 0)))
+        counts[f"kept_{record['after']}"].append(_number(record, "kept"))
+        counts[f"similar_{record['after']}"].append(_number(record, "similarity"))
+
+
+def _number(record: dict[str, Any], name: str) -> float:
+    value = record.get(name, 0)
+    return float(value) if isinstance(value, int | float) and abs(value) < LATEST else 0.0

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -20,8 +22,8 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed: the web page is
 
 from finetune.nightly.promotion import BASE, CANDIDATE
 from indexer.data_layout import registry_directory, repository_directory
-from lsp_server.weights import adapter_registry_writer
-from tests.support import commit_histories, console, indexes, repositories
+from lsp_server.weights import adapter_registry, adapter_registry_writer
+from tests.support import adapters, commit_histories, console, indexes, repositories
 from tests.support.adapters import trained_adapter, version_record
 
 pytestmark = pytest.mark.model
@@ -34,11 +36,13 @@ class Served:
     token: str
     process: "subprocess.Popen[str]"
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+    def get(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             named = {key.replace("_", "-"): value for key, value in headers.items()}
-            connection.request(method, path, headers=named)
+            connection.request(method, path, body, headers=named)
             answer = connection.getresponse()
             fields = {key.lower(): value for key, value in answer.getheaders()}
             return answer.status, fields, answer.read().decode()
@@ -51,14 +55,32 @@ class Served:
         assert status == 200, text
         return text
 
+    def answer(self, values: dict[str, str], **headers: str) -> tuple[int, str, str]:
+        """The answer to a question on the page Models: the status, where it leads, and its text."""
+        own = {"Cookie": f"ondol-{self.port}={self.token}", "Origin": f"http://127.0.0.1:{self.port}"}
+        named = {key: value for key, value in {**own, **headers}.items() if value}
+        status, fields, text = self.get("/models", "POST", urlencode(values), **named)
+        return status, fields.get("location", ""), text
+
+    def question(self, query: str) -> dict[str, str]:
+        """The hidden fields of a question."""
+        return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.page(f"/models?{query}")))
+
 
 @contextmanager
-def serving(root: Path, data: Path, *more: str | Path) -> Iterator[Served]:
+def serving(root: Path, data: Path, *more: str | Path, variables: dict[str, str] | None = None) -> Iterator[Served]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [console.SCRIPT, "dashboard", root, "--port", str(port), "--data-dir", data, *more]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=root,
+        env={**os.environ, **(variables or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
@@ -121,12 +143,14 @@ def test_a_foreign_origin_gets_nothing(empty: Served, origin: str) -> None:
 
 def test_nothing_can_be_changed_or_loaded_from_elsewhere(empty: Served) -> None:
     own = {"Cookie": f"ondol-{empty.port}={empty.token}"}
-    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
-        assert empty.get("/", method, **own)[0] == 405
+    for path in PAGES:
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
+            if (path, method) != ("/models", "POST"):
+                assert empty.get(path, method, **own)[0] == 405
     status, fields, text = empty.get("/", **own)
     assert status == 200
     assert "default-src 'none'" in fields["content-security-policy"]
-    assert fields["referrer-policy"] == "no-referrer"
+    assert fields["referrer-policy"] == "same-origin"
     assert "server" not in fields
     assert "://" not in text and "<script" not in text
     assert "://" not in empty.page("/style.css").replace("http://www.w3.org", "")
@@ -159,7 +183,7 @@ def test_nightly_runs_versions_statistics_and_a_replay(tmp_path: Path, base: Any
     run = {"made": "2026-11-21", "status": "promoted", "summary": "good <b>", "replay": {key: figures}}
     (folder / "nights" / "1.json").write_text(json.dumps(run))
     (folder / "nights" / "2.json").write_text("{")
-    shown = {"time": 1.0, "event": "shown", "id": "a", "language": "python", "engine": "copy"}
+    shown = {"time": time.time(), "event": "shown", "id": "a", "language": "python", "engine": "copy"}
     (folder / "stats.jsonl").write_text(json.dumps(shown) + "\n" + json.dumps({**shown, "event": "accepted"}) + "\n")
     (tmp_path / "eval.json").write_text(json.dumps({"repository": "repo", "cases": 7, key: figures}))
     (tmp_path / "other.json").write_text("[]")
@@ -169,13 +193,139 @@ def test_nightly_runs_versions_statistics_and_a_replay(tmp_path: Path, base: Any
             assert said in overview
         assert "\u202e" not in overview and "\\u202e" in overview
         nights = served.page("/nights")
-        assert nights.index("unreadable") < nights.index("2026-11-21")
+        assert nights.index("unreadable") < nights.index("<td>2026-11-21")
         assert "good &lt;b&gt;" in nights and "<svg" in nights
         models = served.page("/models")
         assert "promoted" in models and "accepted_share" not in served.page("/use")
         assert "<td>100.0 %</td>" in served.page("/use")
         replay = served.page("/replay")
         assert "20.0 %" in replay and "other.json is not a report" in replay
+
+
+@dataclass
+class Registry:
+    """A served registry of four versions of which the second is current, after the first."""
+
+    served: Served
+    where: Path
+
+    def current(self) -> int | None:
+        return adapter_registry.current_number(self.where)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    folder, root = tmp_path / "base", repositories.repository(tmp_path / "repo")
+    base = adapters.tiny_base(folder)
+    where = registry_directory(indexes.settings(tmp_path / "data"), root)
+    for number in range(1, 5):
+        gain = {"value": 0.01 * number, "low": 0.005 * number, "high": 0.02 * number, "count": 400}
+        figures = {"gains": {BASE: gain}, "systems": {CANDIDATE: {"exact": {"value": 0.2 + 0.01 * number}}}}
+        facts = {"metrics": figures, "training": {"loss_last": 1.0 / number, "steps": 300}, "verdict": "kept back"}
+        adapters.add_version(where, base, number, **facts)
+    adapter_registry_writer.promote(where, 1, base)
+    adapter_registry_writer.promote(where, 2, base)
+    (where / "versions" / "4" / "adapter_model.safetensors").write_bytes(b"damaged")
+    with serving(root, tmp_path / "data", variables={"ONDOL_BASE_MODEL": str(folder)}) as served:
+        yield Registry(served, where)
+
+
+def test_a_version_is_promoted_and_rolled_back_after_a_question(registry: Registry) -> None:
+    served = registry.served
+    page = served.page("/models")
+    assert page.count("make it current …") == 3 and page.count("roll back …") == 1
+    asked = served.page("/models?ask=promote&version=3")
+    assert "Version 2 is current. Make version 3 the current one?" in asked and "It gained +3.0" in asked
+    assert registry.current() == 2, "a question changes nothing"
+    answer = served.question("ask=promote&version=3")
+    assert served.answer(answer)[:2] == (303, "/models")
+    assert registry.current() == 3
+    assert "Version 3 is current now." in served.page("/models")
+    assert "is current now" not in served.page("/models"), "it is said once"
+    back = served.question("ask=rollback")
+    assert "Go back to version 2?" in served.page("/models?ask=rollback")
+    assert served.answer(back)[0] == 303 and registry.current() == 2
+
+
+def test_a_browser_that_reloads_or_an_old_question_changes_nothing_again(registry: Registry) -> None:
+    served = registry.served
+    back = served.question("ask=rollback")
+    old = served.question("ask=promote&version=3")
+    assert served.answer(back)[0] == 303 and registry.current() == 1
+    for again in (back, back, old):
+        assert served.answer(again)[0] == 303
+        assert registry.current() == 1
+        assert "another version has become current meanwhile" in served.page("/models")
+
+
+def test_a_damaged_version_stays_out_with_a_sentence(registry: Registry) -> None:
+    served = registry.served
+    assert served.answer(served.question("ask=promote&version=4"))[0] == 303
+    page = served.page("/models")
+    assert registry.current() == 2 and "adapter version 4 is refused" in page and "Traceback" not in page
+
+
+@pytest.mark.parametrize(
+    ("values", "headers", "status"),
+    [
+        ({}, {"Origin": ""}, 403),
+        ({}, {"Origin": "http://evil.example"}, 403),
+        ({}, {"Origin": "null"}, 403),
+        ({}, {"Cookie": ""}, 403),
+        ({}, {"Cookie": "ondol=wrong"}, 403),
+        ({}, {"Host": "evil.example"}, 421),
+        ({"token": ""}, {}, 403),
+        ({"token": "guessed"}, {}, 403),
+        ({"token": "가" * 3000}, {}, 403),
+        ({"do": "delete"}, {}, 303),
+        ({"version": "-1"}, {}, 303),
+        ({"version": "3; rm"}, {}, 303),
+        ({"version": "99"}, {}, 303),
+        ({"now": "x\u202e"}, {}, 303),
+    ],
+)
+def test_a_foreign_or_wrong_answer_changes_nothing(
+    registry: Registry, values: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    asked = registry.served.question("ask=promote&version=3")
+    assert registry.served.answer({**asked, **values}, **headers)[0] == status
+    assert registry.current() == 2
+    assert "\u202e" not in registry.served.page("/models")
+
+
+def test_two_versions_are_compared_and_all_stand_on_a_time_line(registry: Registry) -> None:
+    page = registry.served.page("/models?a=1&b=3")
+    assert "Version 1 and version 3" in page
+    assert re.search(r"<td>training: loss last</td><td>1</td><td>0.3333</td>", page)
+    assert page.index("loss last") < page.index("the same in both") < page.index("training: steps")
+    assert page.count("<title>version ") == 4 and "(current)" in page
+    for query in ("a=1", "a=1&b=x", "a=9&b=1", "ask=promote&version=2", "ask=promote&version=x", "ask=none"):
+        assert "Version 1 and version" not in registry.served.page(f"/models?{query}")
+
+
+def test_use_over_time_by_language_and_engine(tmp_path: Path) -> None:
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    records = repository_directory(indexes.settings(data), root) / "stats.jsonl"
+    now, lines = time.time(), []
+    for week in range(30):
+        for number in range(4):
+            facts = {"id": f"{week}.{number}", "language": ("go", "c")[number % 2], "engine": "retrieval"}
+            at = now - (29 - week) * 7 * 86400
+            lines.append({"time": at, "event": "shown", **facts})
+            lines += [{"time": at, "event": "accepted", **facts, "characters": 9}] if number < 1 + week // 15 else []
+    lines += [{"time": 1e300, "event": "shown", "id": "x"}, {"time": "soon", "event": 7, "id": ["?"]}, {"event": None}]
+    records.write_text("".join(json.dumps(line) + "\n" for line in lines) + "{half")
+    with serving(root, data) as served:
+        page = served.page("/use")
+        assert "<h2>By month</h2>" in page and page.count("<svg") == 2
+        assert f"<td>{time.strftime('%Y-%m', time.localtime(now))}</td>" in page
+        assert "25.0 %" in page and "50.0 %" in page
+        of_c = served.page("/use?language=c&engine=retrieval")
+        assert "<td>c</td>" in of_c and "<td>go</td>" not in of_c
+        assert "<option selected>c</option>" in of_c
+        assert "Nothing was shown yet" in served.page("/use?language=%3Cscript%3E")
+        overview = served.page("/")
+        assert "In the last 7 days, 4 texts were shown and 2 of them accepted (50.0 %)." in overview
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +380,28 @@ def test_the_playground_shows_candidates_and_why_nothing_is_shown(indexed: Serve
     assert "root:" not in indexed.page("/playground?file=/etc/passwd&line=1")
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/search?text=store", "/playground?file=src/open.py&line=5"])
+def test_the_playground_shows_what_the_model_writes_beside_retrieval(tmp_path: Path) -> None:
+    root = repositories.repository(tmp_path / "repo", {"a.py": "def total(values):\n    return sum(values)\n" * 9})
+    assert console.run("index", root, data=tmp_path / "data").returncode == 0
+    place = "/playground?file=a.py&line=2&column=12"
+    small = Path(__file__).parents[2] / "fixtures" / "small_llama"
+    variables = {"ONDOL_BACKEND": "local", "ONDOL_BASE_MODEL": str(small)}
+    with serving(root, tmp_path / "data", variables=variables) as served:
+        page = served.page(place)
+        assert f'href="{place.replace("&", "&amp;")}&amp;model=1">ask the model</a>' in page
+        page = served.page(f"{place}&model=1")
+        assert "Retrieval and model, automatically" in page and "The model alone, on request" in page
+        assert "<td>model</td>" in page or "Nothing: " in page
+    assert served.process.returncode in (0, -15)
+    variables["ONDOL_BASE_MODEL"] = str(tmp_path / "none")
+    with serving(root, tmp_path / "data", variables=variables) as served:
+        assert served.page(f"{place}&model=1").count("there is no model") == 1
+        assert "On request" in served.page(f"{place}&model=1")
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES, "/search?text=store", "/playground?file=src/open.py&line=5", "/use?language=go"]
+)
 def test_a_browser_draws_every_page(indexed: Served, tmp_path: Path, path: str) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
@@ -240,4 +411,4 @@ def test_a_browser_draws_every_page(indexed: Served, tmp_path: Path, path: str) 
     options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom")
     drawn = subprocess.run([browser, *options, address], capture_output=True, text=True, timeout=120, check=True).stdout
     assert "<h1>shop &lt;b&gt;: " in drawn and "<nav>" in drawn
-    assert "store.select" in drawn or "?" not in path
+    assert "store.select" in drawn or "src" not in path and "text" not in path

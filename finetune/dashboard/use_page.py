@@ -1,0 +1,144 @@
+"""The page about the use of suggestions: what was shown, accepted and kept, over time, by language and by engine."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from finetune.dashboard.page import Field, Form, Page, Table
+from finetune.evaluation.svg_plots import Dot, time_plot
+from indexer.config import Settings
+from indexer.data_layout import STATS
+from lsp_server.figure_words import legend
+from lsp_server.telemetry import feedback
+from lsp_server.telemetry.edit_feedback import ENGINE as EDITS
+from lsp_server.telemetry.feedback import summarize
+from lsp_server.telemetry.traces import ring_of
+
+DAYS: Final = 21
+WEEKS: Final = 26
+"""Up to so many days, a period is a day; up to so many weeks it is a week, and a month beyond."""
+
+PERIODS: Final = 120
+"""Periods that are shown, the newest ones."""
+
+NOTHING: Final = "Nothing was shown yet: open a file of this repository in an editor that runs Ondol, and type."
+
+_COLUMNS: Final = {
+    "shown": "shown",
+    "accepted": "accepted",
+    "accepted_share": "share accepted",
+    "partial": "accepted in part",
+    "characters": "characters",
+    "kept_30": "kept after 30 s",
+    "kept_300": "kept after 5 min",
+}
+_GROUPS: Final = {"language": "language", "engine": "written by", "adapter": "adapter"}
+_SHARES: Final = {"accepted_share": "accepted", "kept_30": "kept after 30 s", "kept_300": "kept after 5 min"}
+_ANY: Final = "all"
+
+
+def records(root: Path, settings: Settings) -> list[dict[str, Any]]:
+    """Return the events of a repository's suggestions, the oldest first."""
+    ring = ring_of(settings, root, STATS, 0)
+    return feedback.events(ring.read()) if ring is not None else []
+
+
+def total(rows: Sequence[dict[str, Any]], engine: str = "") -> dict[str, Any] | None:
+    """Return the row of all languages: of ghost text, or of next edits if ``engine`` is theirs."""
+    wanted = EDITS if engine == EDITS else ""
+    return next((row for row in rows if row["language"] == "all" and row["engine"] == wanted), None)
+
+
+def use_page(events: Sequence[dict[str, Any]], query: Mapping[str, str]) -> Page:
+    """Return the page.
+
+    :param query: ``language`` and ``engine`` that it is about; empty or ``all`` for every one.
+    """
+    wanted = {name: query.get(name, "") for name in ("language", "engine")}
+    wanted = {name: value for name, value in wanted.items() if value and value != _ANY}
+    known = {name: [_ANY, *sorted({str(one.get(name) or "") for one in events} - {""})] for name in _GROUPS}
+    form = Form(
+        (
+            Field("language", "Language", wanted.get("language", _ANY), "choice", known["language"]),
+            Field("engine", "Written by", wanted.get("engine", _ANY), "choice", known["engine"]),
+        ),
+        "Show",
+    )
+    page = Page("Use", form if events else None)
+    chosen = [one for one in events if all(str(one.get(name) or "") == value for name, value in wanted.items())]
+    engine = wanted.get("engine", "")
+    kind, periods = by_period(chosen)
+    rows = [(day, row) for day, group in periods if (row := total(summarize(group, only_all=True), engine)) is not None]
+    if rows:
+        page.plots[:] = _plots(kind, rows)
+    cells = [(label(kind, day), *_cells(row)) for day, row in reversed(rows)]
+    page.tables.append(Table(f"By {kind}", (kind, *_COLUMNS.values()), cells, NOTHING))
+    if rows:
+        groups = summarize(chosen)
+        heads = (*_GROUPS.values(), *_COLUMNS.values())
+        parts = [(*(str(row[name]) for name in _GROUPS), *_cells(row)) for row in groups]
+        page.tables.append(Table("By language and engine", heads, parts))
+        words = legend(("shown", "accepted", "accepted in part", "kept"))
+        page.tables.append(Table("What the words mean", ("word", "meaning"), list(words.items())))
+    return page
+
+
+def by_period(events: Sequence[dict[str, Any]]) -> tuple[str, list[tuple[date, list[dict[str, Any]]]]]:
+    """Return what a period is (``day``, ``week``, ``month``), and the events of each by its first day."""
+    days = [datetime.fromtimestamp(one.get("time", 0)).date() for one in events]
+    if not days:
+        return "day", []
+    span = (max(days) - min(days)).days
+    kind = "day" if span < DAYS else "week" if span < 7 * WEEKS else "month"
+    groups: dict[date, list[dict[str, Any]]] = defaultdict(list)
+    for day, one in zip(days, events, strict=True):
+        groups[_first(kind, day)].append(one)
+    return kind, sorted(groups.items())[-PERIODS:]
+
+
+def _first(kind: str, day: date) -> date:
+    """Return the first day of the period of a day."""
+    if kind == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if kind == "month" else day
+
+
+def label(kind: str, first: date) -> str:
+    """Return how a period is called."""
+    return first.strftime("%Y-%m") if kind == "month" else first.isoformat()
+
+
+def percent(value: float | None) -> str:
+    """Return a share as text."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _plots(kind: str, rows: Sequence[tuple[date, dict[str, Any]]]) -> list[tuple[str, str]]:
+    start, span = rows[0][0], max((rows[-1][0] - rows[0][0]).days, 1)
+
+    def dots(name: str) -> list[Dot]:
+        return [
+            Dot((day - start).days / span, row[name], note=f"{label(kind, day)}: {_cell(name, row)}")
+            for day, row in rows
+            if row[name] is not None
+        ]
+
+    ends = [(0.0, label(kind, rows[0][0]))] + ([(1.0, label(kind, rows[-1][0]))] if len(rows) > 1 else [])
+    shares = f"Of the texts shown, accepted; of the accepted characters, kept; by {kind}"
+    counts = f"Texts shown and accepted, by {kind}"
+    shown = [(words, found) for name, words in _SHARES.items() if (found := dots(name))]
+    numbers = [(name, dots(name)) for name in ("shown", "accepted")]
+    return [
+        (shares, time_plot(shown, ends, title=shares, up="share")),
+        (counts, time_plot(numbers, ends, title=counts, up="texts", unit="")),
+    ]
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    return [_cell(name, row) for name in _COLUMNS]
+
+
+def _cell(name: str, row: Mapping[str, Any]) -> str:
+    return percent(row[name]) if name in _SHARES else f"{row[name]:,}"
