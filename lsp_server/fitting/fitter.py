@@ -242,13 +242,23 @@ class Place:
 
         The end can be moved further down while the string is written; without it the lines below would belong to it.
         """
-        state = self._read(self._prefix + text, len(self._prefix))
-        if self._rest.strip() or state.span < 0 or self._typed.span >= 0 or state.heredoc:
+        line = self._prefix + text
+        state = self._read(line, len(self._prefix))
+        if self._rest.strip() or self._typed.span >= 0 or self._typed.heredoc:
             return None
-        end = self._around.reader.rules.end_of_span(state.span)
-        if not end or text.endswith("\\"):
+        end = (
+            state.heredoc or self._around.reader.rules.end_of_span(state.span)
+            if state.span >= 0 or state.heredoc
+            else ""
+        )
+        if not end:
             return None
-        return self._first_line(f"{text} {end}" if end[-1] in "/>" else text + end, True)
+        if not state.heredoc and not text.endswith("\\"):
+            return self._first_line(f"{text} {end}" if end[-1] in "/>" else text + end, True)
+        # The word that ends a heredoc, and what follows an escaped line end, stand on a line of their own.
+        state = self._around.reader.read(end, state, 0)
+        sound = self._stands(state, "", True) and not self._adds_error([line, end], state)
+        return ([text, end], 0) if sound else None
 
     def _beginning(self, text: str) -> tuple[list[str], int] | None:
         """Return the longest beginning of a line that closes what it opens and adds no error.

@@ -29,6 +29,8 @@ class LanguageRules:
     :param brackets: whether brackets count.
     :param ignore_case: whether the words may be written in capitals.
     :param indented: whether blocks are indented only, and opened by a colon.
+    :param hanging: pattern of a line's beginning that ends the head of a block which began on an earlier line; how far
+        that block is indented is not known.
     :param middles: a word at the start of a line that continues a block -> words of the lines that open such blocks.
     :param inside: whether such a block is still open there (``if … else … end``), unlike ``if { … } else``.
     :param unit: the blanks of one level where neither the document nor the repository says, "" for the source's.
@@ -48,6 +50,7 @@ class LanguageRules:
     brackets: bool = True
     ignore_case: bool = False
     indented: bool = False
+    hanging: str = ""
     middles: dict[str, frozenset[str]] = field(default_factory=dict)
     inside: bool = False
     unit: str = ""
@@ -104,7 +107,7 @@ class LanguageRules:
         """The pattern of closing marks and a word that continues a block, at the start of a line."""
         words = "|".join(self.middles)
         return (
-            re.compile(rf"\s*(?P<closers>(?:[)\]}}]|\bend\b)*)\s*(?P<word>{words})\b(?!\s*(?:=[^=>]|\.))")
+            re.compile(rf"\s*(?P<closers>(?:[)\]}}]|\bend\b)*)\s*(?P<word>{words})\b(?!\s*(?:=[^=>]|\.|->))")
             if words
             else None
         )
@@ -129,7 +132,7 @@ _C: Final = LanguageRules(
         r'R"(\w*)\(.*?\)(?P=raw)"'.replace(r"(\w*)", r"(?P<raw>\w*)"),
         r"^\s*#\s*(?:define\b.*(?<!\\)$|(?:include|error|warning|pragma|import)\b.*)",
     ),
-    spans=(_BLOCK_COMMENT, (r"^\s*#\s*define\b.*\\$", r"(?:^|[^\\])$")),
+    spans=(_BLOCK_COMMENT, (r"^\s*#\s*define\b.*\\$", r"(?:^|[^\\])$"), (r'R"\(', r'\)"')),
     directives=(r"^\s*#\s*if\w*", r"^\s*#\s*(?:else|elif\w*)\b", r"^\s*#\s*endif\b"),
     middles={"else": _names("if constexpr"), **_CATCH, "case": _names("switch")},
 )
@@ -159,8 +162,9 @@ _SYSTEMVERILOG: Final = LanguageRules(
         r"(?:\bextern|\bpure|^\s*import|^\s*export|\btypedef\s+(?:interface\s+)?class)\b[^;]*;?",
         r"\b(?:assert|assume|cover|restrict|expect)\s+(?:property|sequence)\b",
         r"\b(?:wait|disable)\s+fork\b|\bvirtual\s+interface\b(?!\s+class)|\bwith\s+function\b",
-        r"\bmodport\b.*|`(?:define|include|undef|timescale)\b.*",
+        r"\bmodport\b.*|`(?:define\b.*(?<!\\)$|(?:include|undef|timescale)\b.*)",
     ),
+    spans=(_BLOCK_COMMENT, (r"`define\b.*\\$", r"(?:^|[^\\])$")),
     words={
         "begin": ("end",),
         "fork": ("join", "join_any", "join_none"),
@@ -182,18 +186,22 @@ _SYSTEMVERILOG: Final = LanguageRules(
     directives=(r"`ifn?def\b", r"`els(?:e|if)\b", r"`endif\b"),
     middles={"else": _names("if assert assume cover property expect foreach")},
 )
+_PARAMETERS: Final = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
 _VHDL: Final = LanguageRules(
     comments=(r"--.*",),
-    strings=(r"'[^']'", r"\bif\b(?=[^;]*\bgenerate\b)", r"\bwait\s+for\b", r"\bnext\s+when\b"),
+    strings=(r"'[^']'", r"\b(?:if|case)\b(?=[^;]*\bgenerate\b)", r"\bwait\s+for\b", r"\bnext\s+when\b"),
     spans=(),
     quotes='"',
-    words=dict.fromkeys(
-        ("if", "process", "record", "units", "protected", "block", "case", "loop", "generate"), ("end",)
-    ),
+    words=dict.fromkeys(("if", "process", "record", "units", "protected", "block", "loop", "generate"), ("end",)),
     phrases={
-        r"\bcomponent\b(?![^;]*\bport\s+map\b)|\b(?:entity|architecture|package|configuration|function|procedure)\b"
-        r"(?=[^;]*\bis\b(?!\s+new\b))": ("end",),
+        r"\bcomponent\b(?![^;]*\bport\s+map\b)(?=[^;]*\bis\b)": ("end",),
+        r"\b(?:entity|architecture|package|configuration)\b[^;()]*\bis\b(?!\s+new\b)": ("end",),
+        # What is read up to its "is" is whole: the same word on a line of its own ends a head of several lines.
+        rf"\b(?:function|procedure)\b[^;()]*(?:{_PARAMETERS}[^;()]*)?\bis\b(?!\s+new\b)": ("end",),
+        rf"\bcase\b(?:[^;()]*(?:{_PARAMETERS}[^;()]*)?\bis\b)?": ("end",),
+        r"\breturn\s+[\w.]+\s+is\b|(?:^|(?<=\)))\s*is\b(?!\s+new\b)": ("end",),
     },
+    hanging=r"return\b|is\b",
     word_form=r"\b(?:{})\b",
     word_ends=r"\bend\b(?:\s+(?:postponed\s+)?(?:if|process|record|units|protected|block|case|loop|generate|component"
     r"|entity|architecture|package(?:\s+body)?|configuration|function|procedure)\b)?",
@@ -235,7 +243,7 @@ _SHELL: Final = LanguageRules(
     heredoc=r"(?<!<)<<-?\s*(?:[A-Za-z_]\w*|\"[A-Za-z_]\w*\"|'[A-Za-z_]\w*'|\\[A-Za-z_]\w*)",
     strings=(
         r"\\.",
-        r"\$\{[^}]*\}",
+        r"\$\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\$\{[^}]*\}",
         r"\$[#?!*@$-]",
         r"'[^']*'",
         r"^\s*[\w*.|?\"$\[\]-]+\)(?=\s|$)",

@@ -25,7 +25,8 @@ class Open(NamedTuple):
     """Something that is open, with what was open before it.
 
     :param mark: the text that opened it. :param closers: what closes it.
-    :param indent: columns of the blanks before the line or statement that it stands in. :param head: that line.
+    :param indent: columns of the blanks before the line or statement that it stands in, -1 where that is not known.
+    :param head: that line.
     :param own: whether the text that is being fitted opened it.
     """
 
@@ -75,8 +76,6 @@ class State:
     outside: bool = False
     heredoc: str = ""
 
-
-_FIRST_WORD = re.compile(r"\W*\w*")
 
 START: Final = State()
 
@@ -214,9 +213,8 @@ class _Line:
 
     def _mark(self, kind: str, match: re.Match[str]) -> None:
         text = match[0]
-        # Where the word that counts ends: what it began with may be typed already, blanks stand before it.
-        word = _FIRST_WORD.match(text)
-        at = match.start() + max(word.end() if word else 1, 1) - 1
+        # Where it ends: what it began with may be typed already.
+        at = match.start() + max(len(text.rstrip()), 1) - 1
         if self._outside and kind not in ("condition", "alternative", "endcondition"):
             return
         if kind == "open":
@@ -224,7 +222,7 @@ class _Line:
         elif kind == "tag":
             self._open(text, ("</" + text[1:].lower(), "/>"), at)
         elif kind in ("word", "phrase"):
-            self._open(text.strip(), self._rules.closers(match.string, match.start(), text), at)
+            self._open(text.strip(), self._rules.closers(match.string, match.start(), text), at, kind == "phrase")
         elif kind in ("close", "endtag"):
             self._close(_tag(text) if kind == "endtag" else text, match.start())
         elif kind == "endword":
@@ -232,8 +230,9 @@ class _Line:
         else:
             self._directive(kind, at)
 
-    def _open(self, mark: str, closers: tuple[str, ...], at: int) -> None:
-        self._code = Open(mark, closers, self._indent, self._head, at >= self._own, self._code)
+    def _open(self, mark: str, closers: tuple[str, ...], at: int, phrase: bool = False) -> None:
+        hangs = phrase and self._rules.hanging and re.match(self._rules.hanging, self._head)
+        self._code = Open(mark, closers, -1 if hangs else self._indent, self._head, at >= self._own, self._code)
         self._closed = None
 
     def _close(self, name: str, at: int) -> None:
@@ -247,7 +246,7 @@ class _Line:
                 self._faults += 1
             return
         self._faults += skipped
-        if at == self._first and found.indent != self._indent and at >= self._own and not found.own:
+        if at == self._first and found.indent not in (self._indent, -1) and at >= self._own and not found.own:
             self._faults += 1  # it closes a block of another depth
         if found.mark in "([" and found.head != self._head:
             # What follows belongs to the statement that began on an earlier line.
@@ -291,13 +290,15 @@ def disagreement(state: State, demands: list[Demand], complete: bool, from_start
             cost, conditions = (cost, conditions.below) if conditions is not None else (cost + 1, None)
             continue
         found, skipped = code, 0
-        while found is not None and demand.mark not in found.closers and skipped < SKIPPED:
+        while found is not None and demand.mark not in found.closers:
             found, skipped = found.below, skipped + 1
-        if found is None or demand.mark not in found.closers:
+        if found is None:
             cost += from_start or code is not None
-            continue
-        cost += skipped + (demand.indent >= 0 and demand.indent != found.indent)
-        code = found.below
+        elif skipped > SKIPPED:
+            cost += SKIPPED + 1  # more than passing over fewer marks, so that closing one of them makes it better
+        else:
+            cost += skipped + (demand.indent >= 0 and found.indent not in (demand.indent, -1))
+            code = found.below
     if complete:
         while code is not None:
             cost, code = cost + 1, code.below

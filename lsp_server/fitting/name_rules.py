@@ -63,7 +63,7 @@ _CASE: Final = NameRule(
 _MEMBER: Final = NameRule(r"\s*(?P<name>\w+)\s*(?=[=,({]|$)", _OPEN, r"\benum\b")
 _NO_TYPE: Final = (
     r"(?!\s*(?:return|delete|goto|throw|using|else|typedef|case|new|import|package|friend|extern|assert|yield|await"
-    r"|export|namespace|static_assert|(?:struct|class|enum|union)\s+\w+\s*;)\b)"
+    r"|export|namespace|static_assert|throws|extends|implements|permits|where|requires|(?:struct|class|enum|union)\s+\w+\s*;)\b)"
 )
 _TYPE: Final = r"\s*(?:\w[\w:.]*(?:<[^;=()]*>)?(?:\[\])*[*&]*\s+)+[*&]*"
 _VARIABLE: Final = NameRule(rf"{_NO_TYPE}{_TYPE}(?P<name>\w+)\s*(?:\[[^\]]*\]\s*)*(?::\s*\d+\s*)?(?=[=;{{])", _OPEN)
@@ -170,7 +170,7 @@ _VHDL: Final = NameRules(
         NameRule(r"(?i:\s*architecture\s+(?P<name>\w+\s+of\s+\w+))"),
         NameRule(r"(?i:\s*(?P<name>\w+)\s*:\s*(?:in|out|inout|buffer)\b)", _LIST),
         NameRule(r"\s*(?P<name>\w+)\s*=>", _LIST),
-        NameRule(r"(?i:\s*when\s+(?P<name>[^=]+?)\s*=>)", ("case",)),
+        NameRule(r"(?i:\s*when\s+(?P<name>[^=]+?)\s*=>)", None, r"(?i:\bcase\b)"),
         NameRule(r"(?i:\s*(?P<name>\w+)\s*:\s*(?:process|block|entity|component|for|if|case)\b)"),
     )
 )

@@ -6,6 +6,7 @@ language that nests by indentation. Only the lines that were read around the cur
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from lsp_server.fitting.marks import Open, State
@@ -19,10 +20,17 @@ REWRITTEN: Final = 4
 """Lines just below a cursor that a line may be going to replace, so that their names are free; not the next line. Where
 lines are known to be gone, all names below are free."""
 
+HEAD_LINES: Final = 8
+"""Lines of the longest statement that is read as the head of a block."""
+
+COPIED: Final = 8
+"""Lines just above the cursor whose names are looked for below it."""
+
 _FREE: Final = frozenset({"_", "init", "main", "default", ".PHONY"})
 _COMMENT = re.compile(r"\s*(?:#(?!\s*(?:include|define))|//|/?\*|--)")
 _LABEL = re.compile(r"\s*(?:case\b|default\s*:)")
 _OVERLOAD = re.compile(r"^\s*(?:@.*(?:overload|register|\.setter|\.getter|\.deleter)|#\[cfg)")
+_GOES_ON = re.compile(r"\s*(?:[)\]]|&&|\|\||(?:and|or)\b)")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -53,8 +61,17 @@ def defined_twice(
         above_it, below_it = _siblings(line, rules, around, state, strict)
         if any(_gives(rule, key, other) for other in above_it):
             return True
-        return any(_gives(rule, key, other) for other in below_it) and not around.rewritten(line)
+        below = list(below_it)
+        if not any(_gives(rule, key, other) for other in below) or around.rewritten(line):
+            return False
+        return strict or not _copied(rule, islice(_siblings(line, rules, around, state, strict)[0], COPIED), below)
     return False
+
+
+def _copied(rule: NameRule, above: Iterable[str], below: Sequence[str]) -> bool:
+    """Return whether a line above gives a name that one below gives too: then these lines are about to be deleted."""
+    found = filter(None, map(rule.pattern.match, above))
+    return any(_gives(rule, _key(one), other) for one in found for other in below)
 
 
 def _decorated(above: Sequence[str]) -> bool:
@@ -79,15 +96,24 @@ def _belongs(rule: NameRule, block: Open | None, around: Surroundings) -> bool:
     """Return whether a rule holds in a block."""
     if rule.marks is not None and (block.mark if block is not None else "") not in rule.marks:
         return False
-    return not rule.head or (block is not None and rule.in_block.search(_head(block, around)) is not None)
+    return not rule.head or (block is not None and rule.in_block.search(head_of(block, around.above)) is not None)
 
 
-def _head(block: Open, around: Surroundings) -> str:
-    """Return the line that begins a block; where its bracket stands alone, that is the line before."""
+def head_of(block: Open, above: Sequence[str]) -> str:
+    """Return the line that begins a block; where its bracket stands alone, with the statement before it.
+
+    :param above: lines above the cursor, with those of the text.
+    """
     if block.head != block.mark:
         return block.head
-    first = next((n for n, state in enumerate(around.states) if state.code is block), 0)
-    return f"{around.above[first - 1].strip()} {block.head}" if first else block.head
+    rows = range(len(above) - 1, -1, -1)
+    row = next((n for n in rows if above[n].strip() == block.mark and indent_of(above[n]) == block.indent), 0)
+    parts = [block.head]
+    for line in reversed(above[max(0, row - HEAD_LINES) : row]):
+        parts.append(line.strip())
+        if indent_of(line) <= block.indent and not _GOES_ON.match(line):
+            break
+    return " ".join(reversed(parts))
 
 
 def _siblings(

@@ -6,6 +6,7 @@ from a mark that is one too many: some of the lines that it had here are gone.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,9 +31,11 @@ def gone_lines(before: Sequence[str], above: Sequence[str], below: Sequence[str]
         found = [(stop - start, start) for start in starts for stop in stops if 0 < stop - start <= LINES + up]
         if found:
             length, start = min(found)
-            now = {one.strip() for one in above[-2 * LINES :]}
+            first = max(0, start - LINES)
+            now = Counter(one.strip() for one in above[-LINES - up - 1 :])
+            now.subtract(one.strip() for one in before[first : start + 1])
             gone = [one.strip() for one in before[start + 1 : start + length]]
-            return [one for one in gone if one and one not in now]
+            return [one for one in gone if one and now[one] <= 0]
     return []
 
 

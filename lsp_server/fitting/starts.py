@@ -7,7 +7,7 @@ from typing import Final
 
 from lsp_server.fitting.indentation import tabbed
 from lsp_server.fitting.marks import Open, State, rules_of
-from lsp_server.fitting.names import defined_twice
+from lsp_server.fitting.names import defined_twice, head_of
 from lsp_server.fitting.surroundings import Surroundings, indent_of
 
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|={7}|\|{7})(?:\s|$)")
@@ -45,19 +45,19 @@ def continues_nothing(line: str, around: Surroundings, above: Sequence[str], sta
         return False
     wanted = rules.middles[found["word"]]
     if rules.inside or found["word"] == "case":
-        return not _within(state.code, wanted, around.from_start)
+        return not _within(state.code, wanted, around.from_start, above)
     closers = found["closers"]
     if closers:
         opened: Open | None = state.code
         for _ in range(len(re.findall(r"end|.", closers)) - 1):
             opened = opened.below if opened is not None else None
-        return opened is not None and not _holds(opened.head, wanted)
+        return opened is not None and not _holds(head_of(opened, above), wanted)
     if not rules.indented and state.closed is not None and above and above[-1].strip():
-        return not _holds(state.closed.head, wanted)
+        return not _holds(head_of(state.closed, above), wanted)
     return not _follows(indent_of(line), wanted, above)
 
 
-def _within(opened: Open | None, wanted: frozenset[str], known: bool) -> bool:
+def _within(opened: Open | None, wanted: frozenset[str], known: bool, above: Sequence[str]) -> bool:
     """Return whether one of the innermost blocks was opened by a line with such a word.
 
     :param known: whether nothing is open beyond what was read.
@@ -65,7 +65,7 @@ def _within(opened: Open | None, wanted: frozenset[str], known: bool) -> bool:
     for _ in range(3):
         if opened is None:
             return not known
-        if _holds(opened.head, wanted):
+        if _holds(head_of(opened, above), wanted):
             return True
         opened = opened.below
     return False

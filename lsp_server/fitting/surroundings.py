@@ -4,6 +4,7 @@ Only some hundred lines on either side are read, and what was read is kept while
 one line, a new line that of one more.
 """
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -31,6 +32,9 @@ REPLACED_LINES: Final = 20
 
 JUMP: Final = 40
 """Lines that the cursor moves at once to come to another place."""
+
+_STATEMENT = re.compile(r"\s*(?![\w.]+\s*:(?!:)|case\b|default\b)[\w@\[<$]")
+"""How a line begins that is no closing mark, label, comment or directive."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,25 @@ class Surroundings:
     def cost_without(self) -> int:
         """The cost of the document without the cursor's line."""
         return self.cost(self.state)
+
+    @cached_property
+    def left_open(self) -> bool:
+        """Whether a line below stands outside a block that is open at the cursor, though nothing has closed that.
+
+        The user is writing the block then, and the lines below do not belong to it. Blocks whose lines are not indented
+        are not judged.
+        """
+        block = self.state.code
+        if block is None or block.indent < 0 or block.mark in "([":
+            return False
+        inside = (line for line in reversed(self.above) if line.strip() and line.strip() != block.mark)
+        last = next(inside, "")
+        if last.strip() != block.head and indent_of(last) <= block.indent:
+            return False
+        row, line = next(((n, line) for n, line in enumerate(self.below) if line.strip()), (0, ""))
+        if not line or not _STATEMENT.match(line) or indent_of(line) > block.indent:
+            return False
+        return not self.demand_rows or self.demand_rows[0] > row
 
     @cached_property
     def states_below(self) -> list[State]:

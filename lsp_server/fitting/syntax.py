@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.languages.grammars import parser
 from lsp_server.fitting.behind import with_comma
+from lsp_server.fitting.completions import Way, ways
 from lsp_server.fitting.marks import Open, State, keeps, without_own
 from lsp_server.fitting.surroundings import Surroundings
 
@@ -44,23 +45,12 @@ UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "
 """Languages whose grammar rejects much sound code, as dialects or templates: 13 to 50 % of the lines of 35 public
 repositories stand in an error, but 3 % in C and HTML. Any text is Markdown."""
 
-_SEMICOLON: Final = (("", ";"), (" x", ""), (" x", ";"), ("", " {}"), (" x", " {}"))
-_SCRIPT: Final = ((" x", ""), ("", " : x"), (" x", " : x"), ("", ' from "x"'), ("", " {}"), (" x", " {}"))
-COMPLETIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
-    **dict.fromkeys(("c", "cpp", "objc", "java", "csharp", "rust", "php", "dart", "kotlin", "swift"), _SEMICOLON),
-    **dict.fromkeys(("javascript", "typescript", "tsx"), _SCRIPT),
-    **dict.fromkeys(("python", "starlark"), ((" x", ""), ("", ": pass"), (" x", ": pass"), (" x", " else x"))),
-    "go": ((" x", ""), ("", "{}"), (" x", " {}")),
-    "ruby": ((" x", ""), ("", " : x")),
-    **dict.fromkeys(("systemverilog", "verilog", "vhdl"), (("", ";"), (" x", ";"))),
-}
-"""What a statement may go on with, in and behind the brackets that its line leaves open: a line that adds no error with
-one of these is the beginning of a statement of several lines. Languages without statements have none."""
-
-_NOT_ALONE = re.compile(r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$)")
+_NOT_ALONE = re.compile(
+    r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$|case\b.*,$)"
+)
 _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
 _GOES_WITH = re.compile(r"[})\]]|end\b|else\b|elsif\b|elif\b")
-_GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else))\s*$")
+_GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else|select))\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +114,7 @@ class SyntaxCheck:
             return Verdict(False, "in a string or comment")
         if len(lines) == 1 and not alone and _unfinished(lines[0], state):
             return Verdict(False, "unfinished")
-        broken = not alone and around.cost_without > 0 and not _has_macro(around)
+        broken = not alone and (around.cost_without > 0 or around.left_open) and not _has_macro(around)
         adds, skipped = self._adds(self._window(around, found, broken), found, lines, state, typed, alone)
         if adds and not alone and not broken and around.rewritten(typed[0]):
             adds, skipped = self._adds(self._window(around, found, True), found, lines, state, typed, alone)
@@ -145,10 +135,8 @@ class SyntaxCheck:
         if _errors_with(window, found, lines, state) <= window.errors:
             return False, ""
         if len(lines) == 1 and not alone:
-            ways = COMPLETIONS.get(window.around.language, ())
-            opens = state.code is not None and state.code.own
-            ways = (*ways, ("", ",")) if opens and ways else ways
-            if any(_errors_with(window, found, lines, state, way) <= window.errors for way in ways):
+            going_on = ways(window.around.language, lines[0], state)
+            if any(_errors_with(window, found, lines, state, way) <= window.errors for way in going_on):
                 return False, "unfinished"
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
         limit = _errors_with(window, found, [typed[0]], typed[1])
@@ -185,12 +173,10 @@ def _has_macro(around: Surroundings) -> bool:
     return _MACRO.search("\n".join(around.above[-25:])) is not None
 
 
-def _errors_with(
-    window: _Window, found: "Parser", lines: Sequence[str], state: State, way: tuple[str, str] = ("", "")
-) -> int:
+def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: State, way: Way = ("", "")) -> int:
     """Return the number of errors with lines in the place of the cursor's line.
 
-    :param way: what follows them, in and behind the brackets that they leave open.
+    :param way: what follows them, see :mod:`completions`.
     """
     around = window.around
     closing = _closing(lines[-1], around.state.code, state.code, around.language)
@@ -257,7 +243,7 @@ def _ends(around: Surroundings, below: Sequence[str], state: State) -> bytes:
 
 def _unfinished(line: str, state: State) -> bool:
     """Return whether a line says nothing without the next one."""
-    if line.rstrip().endswith(","):
+    if line.rstrip().endswith(",") and not _NOT_ALONE.match(line):
         # Within brackets that were opened before it a comma ends an item.
         return state.code is None or state.code.mark not in "([{" or state.code.own
     return _NOT_ALONE.match(line) is not None or _GOES_ON.search(line) is not None

@@ -271,12 +271,12 @@ def test_items_of_json_are_parted_by_commas(path: str, text: str, insert: str, e
     ("language", "text", "insert", "expected"),
     [
         ("bash", "f() {\n  ‸\n}\n", "cat <<EOF\nif (\nEOF", "f() {\n  cat <<EOF\nif (\nEOF\n}\n"),
-        ("bash", "f() {\n  ‸\n}\n", "cat <<EOF\nif (", "f() {\n  cat\n}\n"),
+        ("bash", "f() {\n  ‸\n}\n", "cat <<EOF\nif (", "f() {\n  cat <<EOF\nEOF\n}\n"),
         ("bash", "cat <<'EOF'\n‸\nEOF\n", "it's ( \"open", "cat <<'EOF'\nit's ( \"open\nEOF\n"),
         ("bash", "cat <<EOF\n‸\nEOF\n", "EOF", None),
         ("bash", "cat <<EOF\ntext\n‸\n", "EOF", "cat <<EOF\ntext\nEOF\n"),
         ("bash", "cat <<EOF\n  if (\nEOF\n‸\n", "run a", "cat <<EOF\n  if (\nEOF\nrun a\n"),
-        ("bash", "‸\nrun\n", "cat > a <<-EOF", "cat > a\nrun\n"),
+        ("bash", "‸\nrun\n", "cat > a <<-EOF", "cat > a <<-EOF\nEOF\nrun\n"),
         ("ruby", "def f\n  ‸\nend\n", "x = <<~SQL\n    do (\n  SQL", "def f\n  x = <<~SQL\n    do (\n  SQL\nend\n"),
         ("ruby", "x = <<~SQL\n  ‸\nSQL\n", "select (", "x = <<~SQL\n  select (\nSQL\n"),
         ("ruby", "class A\n  ‸\nend\n", "class << self\n    x\n  end", "class A\n  class << self\n    x\n  end\nend\n"),
@@ -284,3 +284,59 @@ def test_items_of_json_are_parted_by_commas(path: str, text: str, insert: str, e
 )
 def test_heredocs_keep_their_ends(language: str, text: str, insert: str, expected: str | None) -> None:
     assert fit(language, text, insert) == expected
+
+
+RIGHT_LINES = [
+    # language, document, an author's own line
+    ("c", "‸\nint f(void);\n", "typedef struct {"),
+    ("c", "void f(int a)\n{\n    ‸\n}\n", "char *s = a ? b"),
+    ("c", "int f(int a)\n{\n  if (a &&\n      b)\n  {\n    g();\n  ‸\n  return 1;\n}\n", "} else {"),
+    ("c", "void f(int a)\n{\n  switch (a) {\n    ‸\nvoid g(void)\n{\n  h();\n}\n", "case A:"),
+    ("java", "class A {\n    void f()\n        ‸\n    int b;\n    void g() throws B {\n    }\n}\n", "throws B {"),
+    ("go", "package a\n\nfunc f() {\n\tswitch a {\n\t‸\n// g\nfunc g() {\n}\n", "case b, c,"),
+    ("rust", "fn f() {\n    if a\n        && b\n    {\n        g();\n    ‸\n}\n", "} else {"),
+    ("kotlin", "fun f(a: Int) =\n  when (a) {\n    -1 -> 2\n    ‸\n  }\n", "else -> 3"),
+    ("typescript", "‸\nfoo();\n", "export * from"),
+    ("tsx", "function F() {\n  return (\n    ‸\n  )\n}\n", "<div>"),
+    ("systemverilog", "module m;\n  ‸\nendmodule\n", "typedef enum logic [1:0] {"),
+    ("systemverilog", "module m;\n  always_comb begin\n    ‸\n  end\nendmodule\n", "unique case (a)"),
+    ("systemverilog", "`define A(b) \\\n  logic c; \\\n  ‸\nmodule m;\n  logic c;\nendmodule\n", "logic c; \\"),
+    ("systemverilog", "module m;\n  if (a) begin\n    if (b) begin\n      c;\n    ‸\nendmodule\n", "end"),
+    ("vhdl", "architecture tb ‸\n", "of tb_e is"),
+    ("vhdl", "architecture r of e is\nbegin\n  ‸\nend architecture;\n", "process (a)"),
+    ("vhdl", "package body p is\n  procedure f(a : b; c : d) is\n  begin\n  ‸\nend package body;\n", "end;"),
+    ("vhdl", "package body p is\n  function f (\n    a : b)\n    return c is\n  begin\n  ‸\nend;\n", "end;"),
+    ("bash", "f() {\n  ‸\n}\n", "local a=${b:-${c:-${d}}}"),
+    ("html", "<body>\n  ‸\n</body>\n", '<div class="a"'),
+    ("css", "a {\n  ‸\n}\n", "color:"),
+    ("json", "{\n  ‸\n}\n", '"a":'),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "line"), RIGHT_LINES)
+def test_an_authors_own_line_is_kept(language: str, text: str, line: str) -> None:
+    assert fit(language, text, line) == text.replace("‸", line)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "line", "end"),
+    [
+        ("python", "x = 1\n‸\ny = 2\n", 'x = """\\', '"""'),
+        ("bash", "‸\nrun\n", 'A="-b \\', '"'),
+        ("ruby", "‸\nrun\n", "x = <<~EOS", "EOS"),
+    ],
+)
+def test_a_string_that_goes_on_below_comes_with_its_end(language: str, text: str, line: str, end: str) -> None:
+    assert fit(language, text, line) == text.replace("‸", f"{line}\n{end}")
+
+
+def test_names_below_are_free_where_those_above_stand_there_too() -> None:
+    text = "package p;\n  parameter int A = 1;\n  parameter int B = 2;\n  ‸\n  w;\n  x;\n  y;\n  z;\n{}  parameter int C = 3;\nendpackage\n"
+    moved = text.format("  parameter int A = 1;\n  parameter int B = 2;\n")
+    assert fit("systemverilog", moved, "parameter int C = 3;") == moved.replace("‸", "parameter int C = 3;")
+    assert fit("systemverilog", text.format(""), "parameter int C = 3;") is None
+
+
+def test_a_while_without_if_has_no_else_though_its_bracket_stands_alone() -> None:
+    text = "int f(int a)\n{\n  while (a &&\n         b)\n  {\n    g();\n  ‸\n  return 1;\n}\n"
+    assert fit("c", text, "} else {") is None
