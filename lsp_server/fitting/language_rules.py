@@ -128,7 +128,7 @@ _HASH: Final = r"(?:^|(?<=\s))#.*"
 _C: Final = LanguageRules(
     strings=(
         _CHARACTER,
-        r"(?<=\d)'(?=\d)",
+        r"\b\d\w*(?:'\w+)+",
         r'R"(\w*)\(.*?\)(?P=raw)"'.replace(r"(\w*)", r"(?P<raw>\w*)"),
         r"^\s*#\s*(?:define\b.*(?<!\\)$|(?:include|error|warning|pragma|import)\b.*)",
     ),
@@ -138,7 +138,7 @@ _C: Final = LanguageRules(
 )
 _SCRIPT: Final = LanguageRules(
     strings=(
-        r"(?<=[(,=:\[!&|?{};])\s*/(?![*/])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[])+/[a-z]*",
+        r"(?<=[(,=:\[!&|?{};])\s*/(?![*/>])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[])+/[a-z]*",
         r"`(?:[^`\\$]|\\.|\$(?!\{)|\$\{[^{}`]*\})*`",
     ),
     spans=(_BLOCK_COMMENT, ("`", r"(?<!\\)`")),
@@ -215,7 +215,8 @@ _RUBY: Final = LanguageRules(
     strings=(
         r'"(?:[^"\\#]|\\.|#\{(?:[^{}"]|"[^"]*"|\{[^{}]*\})*\}|#(?!\{))*"',
         r"(?<=[(,=\s~|&!])/(?![\s=])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[])+/[a-z]*",
-        r"%[wWiIqQ]?(?:\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\})",
+        r"%[wWiIqQr]?(?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\]|\{(?:[^{}]|\{[^{}]*\})*\})",
+        r"%[wWiIqQr](?P<edge>[!|/~@,])(?:\\.|(?!(?P=edge)).)*(?P=edge)",
         r"(?<=[\s(,\[])\?[\"'(\[{)\]}](?!\w)",
         r"\bdef\s+[\w.?!]+(?:\([^()]*\))?\s+=\s",
     ),
@@ -246,7 +247,7 @@ _SHELL: Final = LanguageRules(
         r"\$\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\$\{[^}]*\}",
         r"\$[#?!*@$-]",
         r"'[^']*'",
-        r"^\s*[\w*.|?\"$\[\]-]+\)(?=\s|$)",
+        r"^\s*[^\s()#;&`{}<>]+(?:\s*\|\s*[^\s()#;&`{}<>]+)*\)(?=\s|$)",
         r'"(?:[^"\\$]|\\.|\$\((?:[^()"]|"[^"]*"|\([^()]*\))*\)|\$(?!\())*"',
     ),
     spans=(('"', r'(?<!\\)"'), ("'", "'")),
@@ -298,6 +299,12 @@ RULES: Final[dict[str, LanguageRules]] = {
         spans=(_BLOCK_COMMENT, ('"""', '"""')),
         middles=_SWITCH,
     ),
+    "csharp": LanguageRules(
+        strings=(_CHARACTER, r'\$?@\$?"(?:[^"]|"")*"', r'"""(?:[^"]|"(?!""))*"""'),
+        spans=(_BLOCK_COMMENT, ('"""', '"""')),
+        directives=(r"^\s*#\s*if\b", r"^\s*#\s*(?:else|elif)\b", r"^\s*#\s*endif\b"),
+        middles=_SWITCH,
+    ),
     "javascript": _SCRIPT,
     "typescript": _SCRIPT,
     "tsx": _SCRIPT,
@@ -312,7 +319,7 @@ RULES: Final[dict[str, LanguageRules]] = {
     "vhdl": _VHDL,
     "make": LanguageRules(
         comments=(_HASH,),
-        strings=(r"\$\$.", r"\\."),
+        strings=(r"\$\$[^({]", r"\\."),
         spans=(),
         quotes="",
         phrases={r"^\s*ifn?(?:eq|def)\b": ("endif",), r"^ *(?:override\s+)?define\b": ("endef",)},

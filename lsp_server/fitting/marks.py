@@ -278,6 +278,19 @@ def _name(text: str) -> str:
     return text.strip(" \t;&").split()[0].lower()
 
 
+def _closed(code: Open | None, demand: Demand, *, exact: bool) -> tuple[Open | None, int]:
+    """Return the innermost block that a mark closes, and how many it passes over.
+
+    :param exact: whether it must be indented like the mark, where both are known.
+    """
+    skipped = 0
+    while code is not None:
+        if demand.mark in code.closers and (not exact or demand.indent < 0 or code.indent in (demand.indent, -1)):
+            return code, skipped
+        code, skipped = code.below, skipped + 1
+    return None, skipped
+
+
 def disagreement(state: State, demands: list[Demand], complete: bool, from_start: bool = True) -> int:
     """Return how badly the text that follows closes what is open: marks of another kind or depth, and missing ones.
 
@@ -289,16 +302,15 @@ def disagreement(state: State, demands: list[Demand], complete: bool, from_start
         if demand.mark == "#endif":
             cost, conditions = (cost, conditions.below) if conditions is not None else (cost + 1, None)
             continue
-        found, skipped = code, 0
-        while found is not None and demand.mark not in found.closers:
-            found, skipped = found.below, skipped + 1
+        found, skipped = _closed(code, demand, exact=True)
         if found is None:
-            cost += from_start or code is not None
-        elif skipped > SKIPPED:
-            cost += SKIPPED + 1  # more than passing over fewer marks, so that closing one of them makes it better
+            found, skipped = _closed(code, demand, exact=False)
+            skipped = min(skipped, SKIPPED) + 1 if found is not None else 0
+            # Where more are passed over, that block is not the one: closing one of them makes it better.
+            code = code if skipped > SKIPPED or found is None else found.below
+            cost += skipped or (from_start or code is not None)
         else:
-            cost += skipped + (demand.indent >= 0 and found.indent not in (demand.indent, -1))
-            code = found.below
+            cost, code = cost + skipped, found.below
     if complete:
         while code is not None:
             cost, code = cost + 1, code.below

@@ -96,7 +96,8 @@ _JAVA: Final = NameRules(
         _VARIABLE,
         _FUNCTION,
         _IMPORT_LINE,
-    )
+    ),
+    ends=r"\s*#\s*(?:if|el|endif)",
 )
 _SCRIPT: Final = NameRules(
     (

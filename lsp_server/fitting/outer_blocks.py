@@ -27,11 +27,16 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
     """
     depth = next((_indent(line) for line in lines if line.strip() and not _NO_HEAD.match(line.lstrip())), 0)
     heads: list[str] = []
+    bracket = ""
     reader = LineReader(rules, [])
     for blanks, body in _lines_up(text) if depth else ():
         indent = len(blanks.expandtabs(4))
         if indent >= depth or _NO_HEAD.match(body):
             continue
+        if body.rstrip() == "{":  # its statement stands on the line before
+            bracket, depth = " {", indent + 1
+            continue
+        body, bracket = body.rstrip() + bracket, ""
         state = reader.read(blanks + body, START)
         if state.code is not None:
             heads.append(blanks + body)

@@ -14,6 +14,7 @@ from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
 from lsp_server.fitting.outer_blocks import outer_state
 from lsp_server.fitting.rewriting import gone_lines, is_of
+from lsp_server.fitting.spans import begins_within, open_span
 from lsp_server.types import Document
 
 LINES_ABOVE: Final = 100
@@ -21,9 +22,6 @@ LINES_ABOVE: Final = 100
 
 LINES_BELOW: Final = 150
 """Lines below the cursor that are read, at most; reading ends where a block at the left margin is closed."""
-
-READ_TWICE: Final = 60
-"""Lines below that are read to find out whether they begin within a string."""
 
 REPLACED: Final = 3
 """Blocks that the old lines just below may close, ``REPLACED_LINES`` lines, and that the new lines close as well."""
@@ -101,29 +99,15 @@ class Surroundings:
             return True  # the next line belongs to it in any case
         begin, end = self.reader.rules.span_ends[span]
         if begin.pattern == end.pattern.removeprefix(r"(?<!\\)"):
-            return self._begins_within(span)
+            first = next((line.strip() for line in self.below if line.strip()), "")
+            if re.fullmatch(rf"{begin.pattern}[\s,;)\]}}.]*", first):
+                return True  # a mark that ends something, and no more
+            return begins_within(span, self.below, self.reader.rules)
         for line in self.below:
             ends, begins = end.search(line), begin.search(line)
             if ends or begins:
                 return ends is not None and (begins is None or ends.start() <= begins.start())
         return False
-
-    def _begins_within(self, span: int) -> bool:
-        """Return whether the lines below begin within a string whose beginning and end look alike.
-
-        They are read both ways. The right one finds fewer strings without an end, and fewer lines within strings; where
-        both ways are alike, an odd number of marks tells.
-        """
-        marks = sum(len(self.reader.rules.span_ends[span][1].findall(line)) for line in self.below)
-        read = []
-        for state in (replace(START, span=span), START):
-            faults = inside = 0
-            reader = LineReader(self.reader.rules, [])
-            for line in self.below[:READ_TWICE]:
-                state = reader.read(line, state)
-                faults, inside = state.faults, inside + (state.span >= 0)
-            read.append((faults, inside if marks > 1 else 0))
-        return read[0] < read[1] if read[0] != read[1] else marks % 2 == 1
 
     @cached_property
     def cost_without(self) -> int:
@@ -240,7 +224,7 @@ class SurroundingsCache:
         known_first, lines, states, begin = self._states.get(document.uri, (-1, [], [], START))
         same = 0
         if known_first != first:
-            begin = outer_state(over, above, rules)
+            begin = replace(outer_state(over, above, rules), span=open_span(over, above, rules))
         else:
             limit = min(len(lines), len(above))
             same = limit if lines[:limit] == above[:limit] else next(n for n in range(limit) if lines[n] != above[n])

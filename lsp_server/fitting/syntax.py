@@ -15,6 +15,7 @@ from indexer.languages.grammars import parser
 from lsp_server.fitting.behind import with_comma
 from lsp_server.fitting.completions import Way, ways
 from lsp_server.fitting.marks import Open, State, keeps, without_own
+from lsp_server.fitting.names import head_of
 from lsp_server.fitting.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -46,9 +47,16 @@ UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "
 repositories stand in an error, but 3 % in C and HTML. Any text is Markdown."""
 
 _NOT_ALONE = re.compile(
-    r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$|case\b.*,$)"
+    r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$"
+    r"|(?:case\b|template\s*<[^>]*).*,$)"
 )
 _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
+_PREPROCESSED: Final = frozenset({"c", "cpp", "objc"})
+_ATTRIBUTE = re.compile(r"\s*(?:[A-Z][A-Z\d_]{3,}\s+)+(?=\w)")
+"""Names of macros before a declaration, which may stand for nothing (``EXPORT_API int f(void);``)."""
+_BLOCK_MACRO = re.compile(r"\s*[A-Z][A-Z\d_]{3,}\s*\(.*\)\s*\{?\s*$")
+"""A macro that begins a block, as frameworks for tests have it."""
+
 _GOES_WITH = re.compile(r"[})\]]|end\b|else\b|elsif\b|elif\b")
 _GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else|select))\s*$")
 
@@ -114,6 +122,8 @@ class SyntaxCheck:
             return Verdict(False, "in a string or comment")
         if len(lines) == 1 and not alone and _unfinished(lines[0], state):
             return Verdict(False, "unfinished")
+        if language in _PREPROCESSED and _BLOCK_MACRO.match(lines[0]):
+            return Verdict(False, "macro")
         broken = not alone and (around.cost_without > 0 or around.left_open) and not _has_macro(around)
         adds, skipped = self._adds(self._window(around, found, broken), found, lines, state, typed, alone)
         if adds and not alone and not broken and around.rewritten(typed[0]):
@@ -132,12 +142,17 @@ class SyntaxCheck:
         """Return whether the lines add an error to a window, and why that was not judged."""
         if window.skipped or window.tree is None:
             return False, window.skipped
+        language = window.around.language
         if _errors_with(window, found, lines, state) <= window.errors:
             return False, ""
         if len(lines) == 1 and not alone:
-            going_on = ways(window.around.language, lines[0], state)
+            going_on = ways(language, lines[0], state)
             if any(_errors_with(window, found, lines, state, way) <= window.errors for way in going_on):
                 return False, "unfinished"
+        if language in _PREPROCESSED and (macro := _ATTRIBUTE.match(lines[0])):
+            plain = [lines[0][macro.end() :], *lines[1:]]
+            if _errors_with(window, found, plain, state) <= window.errors:
+                return False, ""
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
         limit = _errors_with(window, found, [typed[0]], typed[1])
         return _errors_with(window, found, lines, state) > limit, ""
@@ -225,7 +240,8 @@ def _lines(around: Surroundings, up: int, down: int) -> tuple[list[str], list[st
     heads: list[str] = []
     for node in _opened(outer):
         # A line that goes on with a block (} else {) does not begin one by itself; one line may open several.
-        head = " " * node.indent + (node.mark if _GOES_WITH.match(node.head) else node.head)
+        head = " " * node.indent
+        head += node.mark if _GOES_WITH.match(node.head) else head_of(node, around.above[: first + start])
         if head != (heads or [""])[-1]:
             heads.append(head)
     return heads[::-1], above[start:], below

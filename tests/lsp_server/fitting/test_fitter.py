@@ -307,6 +307,18 @@ RIGHT_LINES = [
     ("vhdl", "package body p is\n  procedure f(a : b; c : d) is\n  begin\n  ‸\nend package body;\n", "end;"),
     ("vhdl", "package body p is\n  function f (\n    a : b)\n    return c is\n  begin\n  ‸\nend;\n", "end;"),
     ("bash", "f() {\n  ‸\n}\n", "local a=${b:-${c:-${d}}}"),
+    ("bash", "f() {\n  ‸\n}\n", "x=$(run | sed 's/a/b/')"),
+    ("make", "a:\n\t‸\n", "@for m in $$($(GO) list); do echo $$m; done"),
+    ("cpp", "‸\n", 'TEST_CASE_METHOD( F, "a" ) {'),
+    ("cpp", "struct A {\n  ‸\n};\n", "template <typename A,"),
+    ("cpp", "void f() {\n  ‸\n}\n", "g(0xdead'beef, 1'000);"),
+    ("c", "int a;\n‸\n", "EXPORT_API int f(void);"),
+    ("csharp", "class A {\n#if X\n  int b = 1;\n#else\n  ‸\n#endif\n}\n", "int b = 2;"),
+    ("csharp", "class A\n{\n" + "    int b() => 1;\n\n" * 120 + "    ‸\n}\n", "class C(D<E> f) : G"),
+    ("ruby", "def f\n  ‸\nend\n", "x.gsub(%r{(?<!&)\\[#(\\d+)}) do |a|"),
+    ("ruby", "def f\n  ‸\nend\n", "a = %r!^(?:\\[?)(\\d{1,2})[\\(/]!"),
+    ("tsx", "f(() => {\n  ‸\n})\n", "expect((<A b={0} />).toString()).toBe('<span>0</span>')"),
+    ("go", "package a\n\nvar x = []b{\n\t{\n\t\t‸\n`,\n\t},\n}\n", "c: `d"),
     ("html", "<body>\n  ‸\n</body>\n", '<div class="a"'),
     ("css", "a {\n  ‸\n}\n", "color:"),
     ("json", "{\n  ‸\n}\n", '"a":'),
@@ -340,3 +352,8 @@ def test_names_below_are_free_where_those_above_stand_there_too() -> None:
 def test_a_while_without_if_has_no_else_though_its_bracket_stands_alone() -> None:
     text = "int f(int a)\n{\n  while (a &&\n         b)\n  {\n    g();\n  ‸\n  return 1;\n}\n"
     assert fit("c", text, "} else {") is None
+
+
+def test_a_string_that_begins_far_above_is_known() -> None:
+    head = "package a\n\nvar x = `\n" + "a: it's\n" * 250
+    assert fit("go", head + "‸\nb: c\n`\n", 'a: "(') == head + 'a: "(\nb: c\n`\n'

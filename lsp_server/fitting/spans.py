@@ -1,0 +1,46 @@
+"""Finds out whether text stands within a string whose beginning and end look alike, as in Go, TypeScript and Python."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from lsp_server.fitting.language_rules import LanguageRules
+from lsp_server.fitting.marks import START, LineReader
+
+READ_TWICE: Final = 60
+"""Lines that are read to find out whether they begin within a string."""
+
+_ALIKE: Final = ('"""', "'''", "`")
+
+
+def begins_within(span: int, lines: Sequence[str], rules: LanguageRules, known: bool | None = None) -> bool:
+    """Return whether lines begin within a string.
+
+    They are read both ways. The right one finds fewer strings without an end, and fewer lines within strings.
+
+    :param span: the string's number. :param known: the answer where both ways are alike; None: an odd number of marks
+        in the lines tells.
+    """
+    marks = sum(len(rules.span_ends[span][1].findall(line)) for line in lines)
+    read = []
+    for state in (replace(START, span=span), START):
+        faults = inside = 0
+        reader = LineReader(rules, [])
+        for line in lines[:READ_TWICE]:
+            state = reader.read(line, state)
+            faults, inside = state.faults, inside + (state.span >= 0)
+        read.append((faults, inside if marks > 1 else 0))
+    if read[0] != read[1]:
+        return read[0] < read[1]
+    return marks % 2 == 1 if known is None else known
+
+
+def open_span(text: str, lines: Sequence[str], rules: LanguageRules) -> int:
+    """Return the number of the string that is open between a text and the lines that follow it, -1 for none.
+
+    An odd number of marks in the text is not enough, since one may stand in a comment: the lines must agree.
+    """
+    for span, (begin, _) in enumerate(rules.span_ends):
+        if begin.pattern in _ALIKE and text.count(begin.pattern) % 2 and begins_within(span, lines, rules, True):
+            return span
+    return -1
