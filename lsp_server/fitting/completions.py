@@ -23,7 +23,7 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     "go": ((" x", ""), ("", "{}"), (" x", " {}"), ("", " x:")),
     "ruby": ((" x", ""), ("", " : x")),
     **dict.fromkeys(("systemverilog", "verilog"), (*_HARDWARE, (" logic x;", " x;"), (" x", " x;"))),
-    "vhdl": (*_HARDWARE, ("", " is end;")),
+    "vhdl": (*_HARDWARE, ("", " is end;"), ("", " then end if;"), ("", " loop end loop;"), ("", " x;"), (" x", " x;")),
     **dict.fromkeys(("html", "xml"), ((">", ""), ("", ">"), ("", "/>"))),
     "css": (("", ";"), ("", " x;"), ("", " {}")),
     "json": (("", " 1"), ("", ": 1")),

@@ -51,6 +51,9 @@ _NOT_ALONE = re.compile(
     r"|(?:case\b|template\s*<[^>]*).*,$)"
 )
 _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
+_WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "vhdl"})
+"""Languages without conditions and loops whose body is the next line."""
+
 _PREPROCESSED: Final = frozenset({"c", "cpp", "objc"})
 _ATTRIBUTE = re.compile(r"\s*(?:[A-Z][A-Z\d_]{3,}\s+)+(?=\w)")
 """Names of macros before a declaration, which may stand for nothing (``EXPORT_API int f(void);``)."""
@@ -120,7 +123,7 @@ class SyntaxCheck:
             return Verdict(False, "no grammar")
         if around.state.span >= 0 or state.span >= 0 or around.state.heredoc or state.heredoc:
             return Verdict(False, "in a string or comment")
-        if len(lines) == 1 and not alone and _unfinished(lines[0], state):
+        if len(lines) == 1 and not alone and _unfinished(lines[0], state, language):
             return Verdict(False, "unfinished")
         if language in _PREPROCESSED and _BLOCK_MACRO.match(lines[0]):
             return Verdict(False, "macro")
@@ -257,12 +260,14 @@ def _ends(around: Surroundings, below: Sequence[str], state: State) -> bytes:
     return "".join(_closer(node) + "\n" for node in _opened(state.code)).encode()
 
 
-def _unfinished(line: str, state: State) -> bool:
+def _unfinished(line: str, state: State, language: str) -> bool:
     """Return whether a line says nothing without the next one."""
     if line.rstrip().endswith(",") and not _NOT_ALONE.match(line):
         # Within brackets that were opened before it a comma ends an item.
         return state.code is None or state.code.mark not in "([{" or state.code.own
-    return _NOT_ALONE.match(line) is not None or _GOES_ON.search(line) is not None
+    if _GOES_ON.search(line) is not None:
+        return True
+    return language not in _WHOLE_HEADS and _NOT_ALONE.match(line) is not None
 
 
 def _limited(lines: Sequence[str], size: int) -> list[str]:
