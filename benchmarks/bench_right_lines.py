@@ -3,8 +3,8 @@
     python benchmarks/bench_right_lines.py --clones DIR [--only NAME ...] [--cases N] [--show FILE]
 
 This is the column *right lines lost* of ``bench_sound.py`` alone: the same repositories (role ``sound``), documents and
-rule, without an index and an engine, so that many more cursors are judged in the same time. Each line is fitted as if it
-was requested. Text that stands for a masked secret is left out, since it is never offered.
+rule, without an index and an engine, so that many more cursors are judged in the same time. Each line is fitted as if
+it was requested. Text that stands for a masked secret is left out, since it is never offered.
 
 Results go to ``results/right_lines.json`` after each repository. They hold figures and no code; ``--show`` writes the
 lines that are lost to a file, as JSON lines.
