@@ -6,7 +6,8 @@
 ``repositories.json`` lists the repositories of role ``edits``: nothing was fitted on them, and no idea was compared on
 them. ``--speed`` times over the real protocol, in the corpus of ``bench_index.py`` (a million lines of this machine's
 Python): from the end of an edit to the offer in a document of 10,000 lines, the same where the offer is in another file
-of the repository, and keys with and without next edits.
+of the repository, and keys with and without next edits. Each time stands beside the processor time that the server
+spent for it, which depends less on what else the machine does.
 
 Results go to ``results/edits.json`` after each run, so an interrupted run can go on, and as tables into
 ``docs/next-edits.md``. They hold figures and no code.
@@ -22,12 +23,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench_index import make_corpus
 from bench_server import quantiles, source_files, text_of
-from clones import copy_at, find
+from clones import environment, evaluated, find
 
 from finetune.evaluation.machine import machine
 from lsp_server.commands.lsp_client import Client, edit
@@ -59,26 +61,11 @@ COLUMNS = {
 
 def replayed(ondol: Path, repository: dict[str, str], clone: Path, commits: int) -> dict[str, Any]:
     """Return the figures of one repository at the named commit."""
-    with tempfile.TemporaryDirectory(prefix="edits-") as work:
-        copy = copy_at(clone, repository["commit"], Path(work) / repository["name"].replace("/", "-"))
-        amounts = {"commits": commits, "windows": WINDOWS, "seed": SEED, "cases": 0}
-        options = [part for name, value in amounts.items() for part in (f"--{name}", str(value))]
-        done = subprocess.run(
-            [ondol, "eval", copy, "--edits", "--json", "--data-dir", f"{work}/data", *options],
-            stdout=subprocess.PIPE,
-            env=_environment(),
-            check=False,
-        )
-    if done.returncode:
-        raise SystemExit(f"ondol eval failed on {repository['name']}")
-    report: dict[str, Any] = json.loads(done.stdout)
+    options = {"edits": True, "commits": commits, "windows": WINDOWS, "seed": SEED, "cases": 0}
+    report = evaluated(ondol, repository, clone, options)
     overall = {order: one["overall"] for order, one in report["edits"].items()}
     languages = list(report["edits"]["in_order"]["languages"])
     return {"orders": overall, "languages": languages, "machine": report["machine"]}
-
-
-def _environment(**more: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")} | more
 
 
 def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
@@ -88,20 +75,38 @@ def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
     )
     found = {"lines": json.loads(done.stdout)["lines"], "load_before": os.getloadavg()}
     command = [str(ondol), "serve", "--stdio", "--data-dir", str(data)]
-    with Client(command, env=_environment()) as client:
+    with Client(command, env=environment()) as client:
         client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
         client.wait_state("ready", 300)
         found["document"] = _in_document(client, corpus)
         found["repository"] = _in_repository(client, corpus)
-    keys: dict[str, list[float]] = {"with": [], "without": []}
+    keys = {"with": _Times(), "without": _Times()}
     for name in ("with", "without") * 2:
         given = "true" if name == "with" else "false"
-        with Client(command, env=_environment(ONDOL_NEXT_EDITS=given)) as client:
+        with Client(command, env=environment({"ONDOL_NEXT_EDITS": given})) as client:
             client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
             client.wait_state("ready", 300)
-            keys[name] += _keys(client, corpus)
-    found["keys"] = {name: quantiles(spent) for name, spent in keys.items()}
+            _keys(client, corpus, keys[name])
+    found["keys"] = {name: times.as_dict() for name, times in keys.items()}
     return {**found, "load_after": os.getloadavg(), "machine": machine(), "commit": _head()}
+
+
+def processor_time(pid: int) -> float:
+    """Return the seconds of processor time of a process, to the nanosecond (Linux)."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+@dataclass
+class _Times:
+    """Seconds to each answer, and the processor time that the server spent for it."""
+
+    spent: list[float] = field(default_factory=list)
+    used: list[float] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return quantiles of both in milliseconds."""
+        return {"ms": quantiles(self.spent), "processor_ms": quantiles(self.used)}
 
 
 class _Document:
@@ -117,13 +122,15 @@ class _Document:
         self.client.change(self.uri, self.version, edit(line, 0, new, end=(line, len(self.lines[line]))))
         self.lines[line] = new
 
-    def timed(self, line: int) -> tuple[float, list[dict[str, Any]]]:
-        """Ask for the next edit behind an edit of a line; return the seconds and the offers."""
+    def timed(self, line: int, times: "_Times") -> list[dict[str, Any]]:
+        """Ask for the next edit behind an edit of a line; return the offers."""
         document = {"uri": self.uri, "version": self.version}
-        began = time.perf_counter()
+        began, used = time.perf_counter(), processor_time(self.client.process.pid)
         place = {"textDocument": document, "position": {"line": line, "character": 0}}
         offers = self.client.request("textDocument/copilotInlineEdit", place)["edits"]
-        return time.perf_counter() - began, offers
+        times.spent.append(time.perf_counter() - began)
+        times.used.append(processor_time(self.client.process.pid) - used)
+        return offers
 
     def close(self) -> None:
         """Close it again."""
@@ -141,7 +148,7 @@ def _calls(lines: list[str]) -> dict[str, list[int]]:
 
 def _in_document(client: Client, corpus: Path) -> dict[str, Any]:
     """Two calls of a function get another argument, in documents of 10,000 lines; then the third is asked for."""
-    spent, offered = [], 0
+    times, offered = _Times(), 0
     lines = [
         line for path in source_files(corpus, 200, SEED) if path.suffix == ".py" for line in text_of(path).split("\n")
     ]
@@ -150,11 +157,9 @@ def _in_document(client: Client, corpus: Path) -> dict[str, Any]:
     for name in names[:ROUNDS]:
         for line in _calls(document.lines)[name][:2]:
             document.put(line, f"{document.lines[line][:-1]}, more=0)")
-        seconds, offers = document.timed(line)
-        spent.append(seconds)
-        offered += bool(offers)
+        offered += bool(document.timed(line, times))
     document.close()
-    return {**quantiles(spent), "offered": offered}
+    return {**times.as_dict(), "offered": offered}
 
 
 def _in_repository(client: Client, corpus: Path) -> dict[str, Any]:
@@ -162,42 +167,40 @@ def _in_repository(client: Client, corpus: Path) -> dict[str, Any]:
     files = [path for path in source_files(corpus, 4_000, SEED) if path.suffix == ".py"]
     calls = {path: _calls(text_of(path).split("\n")) for path in files}
     used = Counter(name for one in calls.values() for name in one)
-    spent, offered = [], 0
+    times, offered = _Times(), 0
     for path, one in calls.items():
         names = [name for name, places in one.items() if 2 <= len(places) <= 4 and 1 < used[name] <= 20]
-        if len(spent) == ROUNDS or not names:
+        if len(times.spent) == ROUNDS or not names:
             continue
         document = _Document(client, path.as_uri(), text_of(path).split("\n"))
         for line in one[names[0]]:
             document.put(line, f"{document.lines[line][:-1]}, more=0)")
-        seconds, offers = document.timed(line)
-        spent.append(seconds)
+        offers = document.timed(line, times)
         offered += bool(offers) and offers[0]["textDocument"]["uri"] != document.uri
         document.close()
-    return {**quantiles(spent), "offered_in_another_file": offered}
+    return {**times.as_dict(), "offered_in_another_file": offered}
 
 
-def _keys(client: Client, corpus: Path) -> list[float]:
-    """Type keys in bursts, with pauses in which the server looks for a next edit; return seconds to each answer."""
+def _keys(client: Client, corpus: Path, times: _Times) -> None:
+    """Type keys in bursts, with pauses in which the server looks for a next edit, and time each answer."""
     path = next(
         path for path in source_files(corpus, 200, SEED) if path.suffix == ".py" and path.stat().st_size > 50_000
     )
     document = _Document(client, path.as_uri(), text_of(path).split("\n"))
     rows = [n for n, line in enumerate(document.lines) if BURST + 10 < len(line) < 90 and line.isascii()]
-    spent: list[float] = []
     for row in rows[:: max(1, len(rows) * BURST // KEYS)]:
         line = document.lines[row]
         document.put(row, line[:10])
         time.sleep(PAUSE_S)
         for key in line[10 : 10 + BURST]:
             column = len(document.lines[row])
-            began = time.perf_counter()
+            began, used = time.perf_counter(), processor_time(client.process.pid)
             document.version += 1
             client.change(document.uri, document.version, edit(row, column, key))
             document.lines[row] += key
             client.wait(client.ask(document.uri, row, column + 1, automatic=True))
-            spent.append(time.perf_counter() - began)
-    return spent
+            times.spent.append(time.perf_counter() - began)
+            times.used.append(processor_time(client.process.pid) - used)
 
 
 def table(runs: list[dict[str, Any]]) -> str:

@@ -18,14 +18,12 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from clones import copy_at, find
+from clones import evaluated, find
 
 from finetune.evaluation.systems import systems_of
 
@@ -45,43 +43,16 @@ MEASURES = ("exact_start", "exact_within", "among_three", "similarity", "coverag
 ROLES = ("target", "unseen")
 
 
-def replay(repository: dict[str, str], clone: Path, work: Path, cases: int, *options: str) -> dict[str, Any]:
+def replay(
+    repository: dict[str, str], clone: Path, cases: int, more: dict[str, object] | None = None
+) -> dict[str, Any]:
     """Return the report of ``ondol eval`` on one repository at the named commit."""
-    copy = copy_at(clone, repository["commit"], work / repository["name"].replace("/", "-"))
-    done = subprocess.run(
-        [
-            ONDOL,
-            "eval",
-            copy,
-            "--json",
-            "--commits",
-            str(COMMITS),
-            "--windows",
-            str(WINDOWS),
-            "--cases",
-            str(cases),
-            "--seed",
-            str(SEED),
-            "--data-dir",
-            work / "data",
-            *options,
-        ],
-        stdout=subprocess.PIPE,
-        env=_environment(),
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"ondol eval failed on {repository['name']}")
-    report: dict[str, Any] = json.loads(done.stdout)
+    amounts = {"commits": COMMITS, "windows": WINDOWS, "cases": cases, "seed": SEED}
+    report = evaluated(ONDOL, repository, clone, amounts | (more or {}))
     report.update(repository=repository["name"], role=repository["role"], load_average=round(os.getloadavg()[0], 1))
     for system in report["systems"].values():
         del system["groups"]["directory"], system["curve"]  # only the HTML page needs them
     return report
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment without settings of Ondol, so that defaults are measured."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
 
 
 def row(report: dict[str, Any]) -> dict[str, Any]:
@@ -167,11 +138,8 @@ def compare(repository: dict[str, str], clone: Path, cases: int) -> dict[str, An
     """Evaluate both systems at the same cursors: in lines that were written, and in all added lines."""
     found: dict[str, Any] = {}
     keys = ("exact_start", "exact_within")
-    for lines, options in (("written", ()), ("every", ("--every-line",))):
-        with tempfile.TemporaryDirectory(prefix="replay-") as work:
-            report = replay(
-                repository, clone, Path(work), cases, "--system", "retrieval", "--system", "ngram", *options
-            )
+    for lines, more in (("written", {}), ("every", {"every-line": True})):
+        report = replay(repository, clone, cases, {"system": ("retrieval", "ngram"), **more})
         found[lines] = {
             "cases": report["cases"],
             "machine": report["machine"],
@@ -240,8 +208,7 @@ def main() -> None:
                 put_into(PAGE, baseline_table(found), BEGIN_BASELINE)
                 print(f"[{number}/{len(wanted)}] {name}: {time.monotonic() - started:.0f} s", flush=True)
             continue
-        with tempfile.TemporaryDirectory(prefix="replay-") as work:
-            reports[name] = replay(repository, clone, Path(work), options.cases)
+        reports[name] = replay(repository, clone, options.cases)
         if options.cases == CASES:
             save(reports)
         one = row(reports[name])

@@ -13,15 +13,13 @@ many texts it shows for it, at every precision that was typed with each gate in 
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from clones import copy_at, find
+from clones import evaluated, find
 
 from finetune.evaluation.svg_plots import line_plot
 
@@ -49,20 +47,8 @@ COLUMNS = {
 
 def typed(ondol: Path, repository: dict[str, str], clone: Path, precision: float) -> dict[str, Any]:
     """Return the typing figures of one repository at the named commit."""
-    with tempfile.TemporaryDirectory(prefix="typing-") as work:
-        copy = copy_at(clone, repository["commit"], Path(work) / repository["name"].replace("/", "-"))
-        amounts = {"commits": COMMITS, "windows": WINDOWS, "hunks": HUNKS, "seed": SEED, "cases": 0}
-        options = [part for name, value in amounts.items() for part in (f"--{name}", str(value))]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")}
-        done = subprocess.run(
-            [ondol, "eval", copy, "--typing", "--json", "--data-dir", f"{work}/data", *options],
-            stdout=subprocess.PIPE,
-            env={**kept, "ONDOL_PRECISION": str(precision)},
-            check=False,
-        )
-    if done.returncode:
-        raise SystemExit(f"ondol eval failed on {repository['name']}")
-    report: dict[str, Any] = json.loads(done.stdout)
+    options = {"typing": True, "commits": COMMITS, "windows": WINDOWS, "hunks": HUNKS, "seed": SEED, "cases": 0}
+    report = evaluated(ondol, repository, clone, options, {"ONDOL_PRECISION": str(precision)})
     return {"overall": report["typing"]["systems"]["retrieval"]["overall"], "machine": report["machine"]}
 
 

@@ -1,7 +1,12 @@
-"""Finds and copies the local clones of public repositories for the benchmarks; it downloads nothing."""
+"""Finds, copies and evaluates the local clones of public repositories for the benchmarks; it downloads nothing."""
 
+import json
+import os
 import subprocess
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def find(clones: Path, name: str) -> Path | None:
@@ -19,3 +24,43 @@ def copy_at(clone: Path, commit: str, target: Path) -> Path:
     subprocess.run(["git", "-C", target, "update-ref", "refs/heads/replayed", commit], check=True)
     subprocess.run(["git", "-C", target, "symbolic-ref", "HEAD", "refs/heads/replayed"], check=True)
     return target
+
+
+def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment with these settings of Ondol and no others, so that defaults are measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ONDOL_")} | dict(settings or {})
+
+
+def evaluated(
+    ondol: Path,
+    repository: Mapping[str, str],
+    clone: Path,
+    options: Mapping[str, object],
+    settings: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the report of ``ondol eval`` on the history of a repository up to the commit that is named for it.
+
+    :param repository: its ``name`` and ``commit``.
+    :param options: of the command, by name; True for a flag, a tuple for an option that is given several times.
+    :param settings: ``ONDOL_*`` variables.
+    :raises SystemExit: the command failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="replay-") as work:
+        copy = copy_at(clone, repository["commit"], Path(work) / repository["name"].replace("/", "-"))
+        given = [part for name, value in options.items() for part in _option(name, value)]
+        done = subprocess.run(
+            [ondol, "eval", copy, "--json", "--data-dir", f"{work}/data", *given],
+            stdout=subprocess.PIPE,
+            env=environment(settings),
+            check=False,
+        )
+    if done.returncode:
+        raise SystemExit(f"ondol eval failed on {repository['name']}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def _option(name: str, value: object) -> list[str]:
+    if value is True:
+        return [f"--{name}"]
+    return [part for one in (value if isinstance(value, tuple) else (value,)) for part in (f"--{name}", str(one))]

@@ -16,6 +16,7 @@ from indexer.storage.reader import Index
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE
 from lsp_server.edits.history import PastEdit
+from lsp_server.edits.line_index import LineIndex
 from lsp_server.edits.offers import Search
 from lsp_server.edits.probability import Judge, shipped
 from lsp_server.edits.proposals import proposals
@@ -64,6 +65,7 @@ class CommitReplay:
         self._lines = [list(lines) for lines in commit.texts]
         self._moved: list[list[tuple[int, int]]] = [[] for _ in commit.paths]
         self._open: dict[int, View] = {}
+        self._changed: set[int] = set()
 
     @property
     def step(self) -> Step:
@@ -151,7 +153,7 @@ class CommitReplay:
         log.apply(log.begin(name, start, last, step.old), start, last, step.new)
         log.settle(name)
         self._lines[step.file][start : last + 1] = step.new
-        self._open.pop(step.file, None)
+        self._changed.add(step.file)
         self.known += step.judged
         if len(step.new) != len(step.old):
             self._moved[step.file].append((step.start, len(step.new) - len(step.old)))
@@ -160,8 +162,10 @@ class CommitReplay:
         name = self.commit.paths[file]
         edited = self.state.log.lines(name)
         known = self._open.get(file)
-        if known is None or known.edited != edited:
-            known = self._open[file] = View(name, "\n".join(self._lines[file]), edited)
+        if known is None or known.edited != edited or file in self._changed:
+            kept = known.kept if known is not None else LineIndex()
+            known = self._open[file] = View(name, "\n".join(self._lines[file]), edited, kept)
+            self._changed.discard(file)
         return known
 
 

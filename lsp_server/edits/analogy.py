@@ -9,28 +9,34 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from lsp_server.edits.names import changes_alike, hole_table, with_parts
-from lsp_server.edits.rules import Region, differences, spacing, spliced
-from lsp_server.edits.token_lines import TokenLine, is_name, kind_of, shifted
+from lsp_server.edits.rules import Region, spacing, spliced
+from lsp_server.edits.token_lines import TokenLine, is_name, shifted
 
 MAX_HOLES: Final = 6
 LEAST_LIKENESS: Final = 0.5
 """Share of tokens that both lines must have in common, by kind."""
 
 
-def carried_over(old: TokenLine, new: TokenLine, line: TokenLine) -> tuple[str, int] | None:
-    """Return the line after the edit that made ``new`` of ``old``, and the number of holes; None where it fits not."""
+Changes = tuple[list[tuple[int, int, int, int]], bool]
+"""What :func:`rules.differences` returns."""
+
+
+def carried_over(old: TokenLine, new: TokenLine, changes: Changes, line: TokenLine) -> tuple[str, int] | None:
+    """Return the line after the edit that made ``new`` of ``old``, and the number of holes; None where it fits not.
+
+    :param changes: the differences of ``old`` and ``new``.
+    """
     size = len(old.texts) + len(line.texts)
     if not size or size > 400 or 2 * min(len(old.texts), len(line.texts)) / size < LEAST_LIKENESS:
         return None
-    aligned = _alignment(old, line)
+    regions, columns = changes
+    aligned = _alignment(old, line) if regions else None
     if aligned is None:
         return None
     starts, ends, holes = aligned
     if len(holes) > MAX_HOLES:
         return None
-    regions, columns = differences(old, new)
-    if not regions:
-        return None
+    table = hole_table(holes)
     cuts = []
     for i, j, m, n in regions:
         a, b = ends[i] if i == j else starts[i], ends[j]
@@ -38,7 +44,7 @@ def carried_over(old: TokenLine, new: TokenLine, line: TokenLine) -> tuple[str, 
             return None
         if a is None or b is None or b < a:
             return None
-        come = _filled(old, new, (i, j, m, n), line.texts[a:b], holes)
+        come = _filled(old, new, (i, j, m, n), line.texts[a:b], holes, table)
         if come is None:
             return None
         space, respaced = spacing(old, new, (i, j, m, n))
@@ -55,11 +61,16 @@ def _alignment(old: TokenLine, line: TokenLine) -> tuple[list[int | None], list[
     None where the lines are not alike. A place inside a run of tokens that have no counterpart is None.
     """
     a, b = old.texts, line.texts
-    kinds = SequenceMatcher(None, [kind_of(t) for t in a], [kind_of(t) for t in b], autojunk=False)
-    codes = kinds.get_opcodes()
-    same = sum(j - i for name, i, j, _, _ in codes if name == "equal")
-    if 2 * same < 2 * LEAST_LIKENESS * max(len(a), len(b)):
+    least = LEAST_LIKENESS * max(len(a), len(b))
+    if old.kinds == line.kinds:
+        codes = [("equal", 0, len(a), 0, len(b))]
+    elif (old.kind_counts & line.kind_counts).total() - 2 < least:
         return None
+    else:
+        found = SequenceMatcher(None, old.kinds[1:-1], line.kinds[1:-1], autojunk=False).get_opcodes()
+        codes = [(str(name), i, j, m, n) for name, i, j, m, n in found]
+        if sum(j - i for name, i, j, _, _ in codes if name == "equal") < least:
+            return None
     starts: list[int | None] = [None] * (len(a) + 1)
     ends: list[int | None] = [None] * (len(a) + 1)
     holes: dict[str, str] = {}
@@ -88,8 +99,12 @@ def _filled(
     region: tuple[int, int, int, int],
     there: Sequence[str],
     holes: dict[str, str],
+    table: dict[str, str],
 ) -> tuple[tuple[str, str], ...] | None:
-    """Return the tokens that come at the other line; None where a hole has no one counterpart."""
+    """Return the tokens that come at the other line; None where a hole has no one counterpart.
+
+    :param table: the parts of names that differ along with the holes.
+    """
     i, j, m, n = region
     gone, come = old.texts[i:j], new.texts[m:n]
     if len(gone) == len(come) == len(there) == 1 and gone[0] != there[0]:
@@ -98,7 +113,6 @@ def _filled(
     differ = any(a != b for a, b in zip(gone, there, strict=False)) and not set(gone) & set(come) & set(holes)
     if differ and len(gone) != len(there):
         return None
-    table = hole_table(holes)
     found = []
     for space, token in zip(new.spaces[m:n], come, strict=True):
         other = holes.get(token)

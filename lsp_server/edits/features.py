@@ -13,9 +13,9 @@ from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.lessons import balance
 from lsp_server.edits.proposals import Evidence, Taught
 from lsp_server.edits.rules import KINDS, Rule
-from lsp_server.edits.token_lines import TokenLine, is_name, parse
+from lsp_server.edits.token_lines import TokenLine, is_name, is_word, parse
 from lsp_server.edits.trials import NAMES as TRIALS
-from lsp_server.edits.trials import trials
+from lsp_server.edits.trials import Trials
 from lsp_server.edits.views import View
 
 _NEVER: Final = 99.0
@@ -117,7 +117,7 @@ class Place:
 class _LineContext:
     """A line and everything that its proposals are compared with.
 
-    :param recent: what was taught, the newest first. :param likeness: of the line and each of these.
+    :param trials: of what was taught. :param likeness: of the line and each changed line, the newest first.
     :param foreseen: see :func:`trials.foreseen`. :param way: see :func:`_way`.
     :param signs: the share of the line's tokens that are neither names nor numbers.
     """
@@ -125,7 +125,7 @@ class _LineContext:
     line: str
     target: TokenLine
     found: dict[str, Evidence]
-    recent: Sequence[Taught]
+    trials: Trials
     likeness: Sequence[float]
     view: View
     place: Place
@@ -134,9 +134,7 @@ class _LineContext:
     signs: float
 
 
-def rows(
-    found: dict[str, Evidence], history: Sequence[Taught], view: View, place: Place, foreseen: float
-) -> list[list[float]]:
+def rows(found: dict[str, Evidence], trials: Trials, view: View, place: Place, foreseen: float) -> list[list[float]]:
     """Return one row of :data:`FEATURES` for each proposal, in the order of ``found``.
 
     The places of the document are not compared yet; see :func:`compare`.
@@ -145,11 +143,11 @@ def rows(
     """
     line = view.lines[place.line]
     target = parse(line)
-    recent = list(reversed(history))
+    recent = trials.recent
     likeness = [_dice(source.lesson.words, target.words) for source in recent]
-    signs = sum(not (text[0].isalnum() or text[0] == "_") for text in target.texts) / max(1, len(target.texts))
+    signs = sum(not is_word(text) for text in target.texts) / max(1, len(target.texts))
     way = _way(recent, view, place)
-    around = _LineContext(line, target, found, recent, likeness, view, place, foreseen, way, signs)
+    around = _LineContext(line, target, found, trials, likeness, view, place, foreseen, way, signs)
     return [_row(text, around) for text in found]
 
 
@@ -165,7 +163,13 @@ def compare(tables: Sequence[list[list[float]]]) -> None:
 
 
 def _row(text: str, around: _LineContext) -> list[float]:
-    line, target, found, recent, likeness = around.line, around.target, around.found, around.recent, around.likeness
+    line, target, found, recent, likeness = (
+        around.line,
+        around.target,
+        around.found,
+        around.trials.recent,
+        around.likeness,
+    )
     view, place = around.view, around.place
     evidence = found[text]
     result = parse("" if text == GONE else text)
@@ -204,8 +208,8 @@ def _row(text: str, around: _LineContext) -> list[float]:
         balance(result) - balance(target),
         min(abs(source.lesson.balance) for source in sources),
         float(any(source.lesson.old.texts == target.texts for source in sources)),
-        float(bool(text.strip()) and f"\n{text}\n" in view.text),
-        sum(token in view.text for token in fresh) / len(fresh) if fresh else -1.0,
+        float(bool(text.strip()) and all(map(view.index.times, text.split("\n")))),
+        sum(map(view.index.knows, fresh)) / len(fresh) if fresh else -1.0,
         max((len("".join(rule.literals)) for rule, _ in evidence.rules), default=0),
         *_placed(text, result, here, around),
         around.signs,
@@ -221,7 +225,7 @@ def _placed(text: str, result: TokenLine, here: Sequence[Taught], around: _LineC
 
     :param here: the edits that propose it and stand in the same document.
     """
-    line, target, found, recent = around.line, around.target, around.found, around.recent
+    line, target, found, recent = around.line, around.target, around.found, around.trials.recent
     view, place, evidence = around.view, around.place, around.found[text]
     return [
         place.sites,
@@ -231,12 +235,12 @@ def _placed(text: str, result: TokenLine, here: Sequence[Taught], around: _LineC
         sum(1 for other, e in found.items() if other != text and 0 in e.edits),
         float(len(result.indent) - len(target.indent)) if text != GONE else 0.0,
         float(text.count("\n")) if text != GONE else -1.0,
-        *trials(evidence, recent),
+        *around.trials.of(evidence),
         around.foreseen,
         *_surroundings(here[:NEWEST], target, view, place),
         *around.way,
         _between(evidence, view, place),
-        float(view.text.count(line)) if len(line) > 2 else 0.0,
+        float(view.index.times(line)),
     ]
 
 

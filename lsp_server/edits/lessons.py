@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Final
 
-from lsp_server.edits.analogy import carried_over
+from lsp_server.edits.analogy import Changes, carried_over
 from lsp_server.edits.calls import CallRule, CallTemplate, call_rule
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.columns import moved_columns, with_columns
 from lsp_server.edits.names import part_table, with_parts
-from lsp_server.edits.rules import Rule, replaced_names, rules_of
+from lsp_server.edits.rules import Rule, differences, replaced_names, rules_of
 from lsp_server.edits.token_lines import TokenLine, is_name, parse, render, shifted
 
 KEPT: Final = 600
@@ -54,13 +54,25 @@ class Lesson:
     parts: dict[str, str]
     call: CallRule | CallTemplate | None
     columns: dict[int, int] | None
-    _effects: dict[str, tuple[Effect, ...]] = field(default_factory=dict)
+    _effects: dict[tuple[str, bool], tuple[Effect, ...]] = field(default_factory=dict)
     _tried: dict[tuple[str, str], tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> frozenset[str]:
         """The tokens before the edit."""
         return frozenset(self.old.texts)
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return differences(self.old, self.new)
+
+    @cached_property
+    def _wider(self) -> tuple[tuple[int, ...], ...]:
+        """For each rule the numbers of earlier ones that apply wherever it does."""
+        return tuple(
+            tuple(other for other in range(number) if rule.implies(self.rules[other]))
+            for number, rule in enumerate(self.rules)
+        )
 
     @cached_property
     def kept_names(self) -> list[str]:
@@ -73,13 +85,17 @@ class Lesson:
         """Brackets that the edit opened and did not close."""
         return balance(self.new) - balance(self.old)
 
-    def effects(self, line: str) -> tuple[Effect, ...]:
-        """Return what the change makes of a line, by each kind of evidence that applies."""
-        found = self._effects.get(line)
+    def effects(self, line: str, far: bool = False) -> tuple[Effect, ...]:
+        """Return what the change makes of a line, by each kind of evidence that applies.
+
+        :param far: leave out the rules of which only signs have to agree. They fit nearly every line, and are right
+            only where the user went by himself: two of three effects on lines elsewhere were theirs.
+        """
+        found = self._effects.get((line, far))
         if found is None:
             if len(self._effects) >= KEPT:
                 self._effects.clear()
-            found = self._effects[line] = tuple(effect for effect in self._made(line) if effect.text != line)
+            found = self._effects[line, far] = tuple(e for e in self._made(line, far) if e.text != line)
         return found
 
     def tried(self, old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -94,14 +110,19 @@ class Lesson:
             found = self._tried[old, new] = right, wrong
         return found
 
-    def _made(self, line: str) -> Iterator[Effect]:
+    def _made(self, line: str, far: bool) -> Iterator[Effect]:
         target = parse(line)
         if self.new_text == GONE:
             yield from self._deleted(target)
             return
         texts: dict[tuple[object, ...], str | None] = {}
-        for rule in self.rules:
-            if rule.kind == "indent":
+        failed: set[int] = set()
+        for number, rule in enumerate(self.rules):
+            if far and not rule.worded:
+                continue
+            if failed and not failed.isdisjoint(self._wider[number]):
+                failed.add(number)
+            elif rule.kind == "indent":
                 indent = shifted(target.indent, *rule.indents)
                 if indent is not None and target.texts:
                     yield Effect(indent + line[len(target.indent) :], "indent", rule)
@@ -111,6 +132,8 @@ class Lesson:
                     texts[change] = rule.made(target, cuts)
                 if (made := texts[change]) is not None:
                     yield Effect(made, rule.kind, rule, len(cuts))
+            else:
+                failed.add(number)
         if self.parts and (text := _with_parts(target, self.parts)) is not None:
             yield Effect(text, "part", None)
         if self.call is not None and (called := self.call.apply(target)) is not None:
@@ -118,7 +141,7 @@ class Lesson:
         if self.columns is not None and (text := with_columns(target, self.columns)) is not None:
             yield Effect(text, "columns", None)
         if self._alike(target):
-            carried = carried_over(self.old, self.new, target)
+            carried = carried_over(self.old, self.new, self._changes, target)
             if carried is not None:
                 yield Effect(carried[0], "analogy", None, 1 if carried[1] else 0, carried[1])
 

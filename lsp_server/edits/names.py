@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from lsp_server.edits.token_lines import common_ends, is_name
@@ -20,6 +21,7 @@ def parts_of(name: str) -> list[str]:
     return _PARTS.findall(name)
 
 
+@lru_cache(8_192)
 def changed_part(old: str, new: str, least: int = SHORT) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Return the words that went and came between the common beginning and end of two names; None without any."""
     a, b = parts_of(old), parts_of(new)
@@ -30,6 +32,7 @@ def changed_part(old: str, new: str, least: int = SHORT) -> tuple[tuple[str, ...
     return gone, come
 
 
+@lru_cache(8_192)
 def spellings(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the words joined in each usual way: camelCase, PascalCase, snake_case, UPPER_CASE, as they are."""
     plain = [word.lower() for word in words if word.strip("_")]

@@ -17,7 +17,7 @@ from lsp_server.edits import places
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, agreed, compare, proven, rows
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, proposals
-from lsp_server.edits.trials import foreseen
+from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import View
 
 ELSEWHERE_HISTORY: Final = 12
@@ -132,7 +132,7 @@ class Search:
         """Return the best offer in the first other document that has one."""
         for view in views:
             best: Offer | None = None
-            for offer in self.all_in(view, OTHER_FILE):
+            for offer in self.all_in(view, OTHER_FILE, STEPS_FOR_FILES):
                 enough = offer.sure and len(offer.steps) >= STEPS_FOR_FILES
                 if enough and (best is None or offer.probability > best.probability):
                     best = offer
@@ -140,9 +140,12 @@ class Search:
                 return best
         return None
 
-    def all_in(self, view: View, where: float = ELSEWHERE) -> Iterator[Offer]:
-        """Yield the best proposal for each line of a document that earlier edits may change, however probable."""
-        found = self.everywhere(view, where)
+    def all_in(self, view: View, where: float = ELSEWHERE, least: int = 1) -> Iterator[Offer]:
+        """Yield the best proposal for each line of a document that earlier edits may change, however probable.
+
+        :param least: edits that have to agree on a line.
+        """
+        found = self.everywhere(view, where, least)
         table = [row for one in found for row in one.rows]
         judged = iter(self.judge.probabilities(table, here=False))
         for one in found:
@@ -150,15 +153,15 @@ class Search:
             if best is not None:
                 yield best
 
-    def everywhere(self, view: View, where: float) -> list["Candidates"]:
+    def everywhere(self, view: View, where: float, least: int = 1) -> list["Candidates"]:
         """Return what may become of lines of a document; nothing if the search was stopped."""
         last = self.last_line(view, 0)
-        lines = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], last)
+        lines = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], last, least)
         found = []
         for line in lines:
             if self.stopped():
                 return []
-            found.append(self.candidates(view, Place(where, line, last, len(lines))))
+            found.append(self.candidates(view, Place(where, line, last, len(lines)), least))
         compare([one.rows for one in found])
         return found
 
@@ -174,16 +177,27 @@ class Search:
     def _foreseen(self) -> float:
         return foreseen(self.history)
 
-    def candidates(self, view: View, place: Place) -> "Candidates":
-        """Return every text that earlier edits make of a line."""
+    @cached_property
+    def _trials(self) -> Trials:
+        return Trials(self.history)
+
+    @cached_property
+    def _trials_elsewhere(self) -> Trials:
+        return Trials(self.history[-ELSEWHERE_HISTORY:])
+
+    def candidates(self, view: View, place: Place, least: int = 1) -> "Candidates":
+        """Return every text that earlier edits make of a line; nothing where fewer than ``least`` of them agree."""
         line = view.lines[place.line]
         if not line.strip() or len(line) > MAX_LINE:
             return Candidates(place, {}, [])
         if place.where == OTHER_FILE and (COVER in line or PLACEHOLDER in line):
             return Candidates(place, {}, [])  # the index does not know the line as it stands in the file
         history = self._told(place)
-        found = proposals(line, history)
-        return Candidates(place, found, rows(found, history, view, place, self._foreseen) if found else [])
+        found = proposals(line, history, far=place.where != HERE)
+        if least > 1 and all(len(_steps(evidence, history)) < least for evidence in found.values()):
+            return Candidates(place, {}, [])
+        trials = self._trials if place.where == HERE else self._trials_elsewhere
+        return Candidates(place, found, rows(found, trials, view, place, self._foreseen) if found else [])
 
     def _told(self, place: Place) -> Sequence[Taught]:
         return self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]

@@ -41,25 +41,26 @@ def searching(rule: Rule) -> bool:
     return longest > (3 if rule.kind in _LOOSE else 2)
 
 
-def in_document(view: View, history: Sequence[Taught], last: int) -> list[int]:
+def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1) -> list[int]:
     """Return lines that earlier edits may change, the nearest to the line ``last`` first.
 
-    :param history: changed lines, the newest last.
+    :param history: changed lines, the newest last. :param least: edits that have to lead to a line.
     """
-    found: set[int] = set()
+    found: dict[int, set[int]] = {}
     for source in history[-RECENT:]:
         wanted = [rule.literals for rule in source.lesson.rules if searching(rule)]
-        wanted += [frozenset((part,)) for part in list(source.lesson.parts)[:3] if len(part) > 3]
         wanted += [frozenset((name,)) for name in source.lesson.kept_names[:KEPT_NAMES]]
-        for literals in wanted:
-            lines = view.sites(literals)
+        groups: list[Sequence[int]] = [view.sites(literals) for literals in wanted]
+        groups += [view.index.with_part(part) for part in list(source.lesson.parts)[:3] if len(part) > 3]
+        for lines in groups:
             if len(lines) <= EVERYWHERE:
-                found.update(lines)
+                for line in lines:
+                    found.setdefault(line, set()).add(source.step)
+    led = {line for line, steps in found.items() if len(steps) >= least}
     if history and history[-1].uri == view.uri:
         near = range(max(0, last - NEAR), min(len(view.lines), last + NEAR + 1))
-        found.update(number for number in near if view.lines[number].strip())
-    found -= view.edited
-    return sorted(found, key=lambda number: abs(number - last))[:TRIED]
+        led.update(number for number in near if view.lines[number].strip())
+    return sorted(led - view.edited, key=lambda number: abs(number - last))[:TRIED]
 
 
 def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str], bool]) -> Iterator[str]:

@@ -49,13 +49,16 @@ class Evidence:
         self.places, self.holes = min(self.places, places), min(self.holes, holes)
 
 
-def proposals(line: str, history: Sequence[Taught]) -> dict[str, Evidence]:
-    """Return every text that an edit of ``history`` (oldest first) makes of a line, with its evidence."""
+def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[str, Evidence]:
+    """Return every text that an edit of ``history`` (oldest first) makes of a line, with its evidence.
+
+    :param far: whether the cursor is on another line; see :meth:`lessons.Lesson.effects`.
+    """
     target = parse(line)
     found: dict[str, Evidence] = {}
     applied: list[tuple[Rule, int]] = []
     for age, source in enumerate(reversed(history)):
-        for effect in source.lesson.effects(line):
+        for effect in source.lesson.effects(line, far):
             evidence = found.setdefault(effect.text, Evidence())
             evidence.add(effect.kind, age, effect.places, effect.holes)
             if effect.rule is not None:

@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Final
 
-from lsp_server.edits.token_lines import BEGIN, END, TokenLine, is_name, render, shifted
+from lsp_server.edits.token_lines import BEGIN, END, TokenLine, is_name, is_word, kind_of, render, shifted
 
 MAX_TOKENS: Final = 80
 """Edits of more tokens teach no rules with context."""
@@ -79,9 +79,26 @@ class Rule:
         return frozenset(found - {BEGIN, END})
 
     @cached_property
+    def worded(self) -> bool:
+        """Whether a word is among the tokens that a line has to hold; the change of an indentation needs none."""
+        return self.kind == "indent" or any(is_word(token) for token in self.literals)
+
+    @cached_property
     def change(self) -> tuple[object, ...]:
         """What the rule makes of a place, without its context."""
         return *((r.gone, r.come, r.after, r.respaced) for r in self.regions), self.indents, self.columns
+
+    def implies(self, wider: "Rule") -> bool:
+        """Whether another rule applies wherever this one does: the same change, with a part of the context."""
+        if len(self.regions) != 1 or len(wider.regions) != 1 or (self.by_kind and not wider.by_kind):
+            return False
+        (mine,), (other,) = self.regions, wider.regions
+        if mine.gone != other.gone or len(mine.left) < len(other.left) or len(mine.right) < len(other.right):
+            return False
+        left, right = mine.left[len(mine.left) - len(other.left) :], mine.right[: len(other.right)]
+        if wider.by_kind and not self.by_kind:
+            left, right = tuple(map(kind_of, left)), tuple(map(kind_of, right))
+        return left == other.left and right == other.right
 
     def apply(self, line: TokenLine) -> tuple[str, int] | None:
         """Return the line after the rule and the number of places that changed; None where it does not apply."""

@@ -5,6 +5,7 @@ the first line, so that an edit fits a place that is indented differently.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -45,6 +46,11 @@ class TokenLine:
         return tuple(map(kind_of, self.padded))
 
     @cached_property
+    def kind_counts(self) -> Counter[str]:
+        """How often each kind of token stands in the line, ``BEGIN`` and ``END`` among them."""
+        return Counter(self.kinds)
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """The tokens, each once."""
         return frozenset(self.texts)
@@ -58,11 +64,17 @@ class TokenLine:
         return found
 
 
+@lru_cache(16_384)
 def kind_of(text: str) -> str:
     """Return ``N`` for a name, ``0`` for a number, else the token."""
     if _NAME.fullmatch(text):
         return "N"
     return "0" if text[0].isdigit() else text
+
+
+def is_word(text: str) -> bool:
+    """Whether a token is a name or a number."""
+    return text[0].isalnum() or text[0] == "_"
 
 
 def is_name(text: str) -> bool:

@@ -1,6 +1,8 @@
 """How well the edits so far foretold each other: the rules behind a proposal, tried on the lines changed before."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from lsp_server.edits.proposals import Evidence, Taught
@@ -16,43 +18,72 @@ FORESEEN: Final = 8
 """Changed lines of which the share that older ones foretold is counted, the newest."""
 
 NAMES: Final = ("held", "failed", "failed_narrow", "held_share", "confirmed", "confirmed_share")
-"""What :func:`trials` counts."""
+"""What :meth:`Trials.of` counts."""
 
 _NARROWNESS: Final = {kind: number for number, kind in enumerate(sorted(KINDS, key=lambda kind: kind[-2:]))}
 
 
-def trials(evidence: Evidence, recent: Sequence[Taught]) -> tuple[float, ...]:
-    """Return how often the rules that agree would have been right and wrong about earlier changed lines.
+class Trials:
+    """The rules of the edits so far, tried on the lines that other edits changed.
 
-    The first two numbers take the rules of an edit together, the third counts wrong texts of its narrowest one, the
-    fourth is the share of right ones. The last two are for the one kind of rule that did best: how often it was
-    right, if it was never wrong, and its share of right ones.
-
-    :param recent: the changed lines, the newest first.
+    :ivar recent: the changed lines, the newest first.
     """
-    held = failed = failed_narrow = 0
-    right_by: dict[str, int] = {}
-    wrong_by: dict[str, int] = {}
-    for age in sorted(evidence.edits)[:TRIED_SOURCES]:
-        source = recent[age]
-        kinds = frozenset(kind for kind, edits in evidence.kinds.items() if age in edits)
+
+    def __init__(self, history: Sequence[Taught]) -> None:
+        self.recent = list(reversed(history))
+        self._known: dict[tuple[int, frozenset[str]], _Trial] = {}
+
+    def of(self, evidence: Evidence) -> tuple[float, ...]:
+        """Return how often the rules that agree would have been right and wrong about earlier changed lines.
+
+        The first two numbers take the rules of an edit together, the third counts wrong texts of its narrowest one,
+        the fourth is the share of right ones. The last two are for the one kind of rule that did best: how often it
+        was right, if it was never wrong, and its share of right ones.
+        """
+        held = failed = failed_narrow = 0
+        right_by: Counter[str] = Counter()
+        wrong_by: Counter[str] = Counter()
+        for age in sorted(evidence.edits)[:TRIED_SOURCES]:
+            kinds = frozenset(kind for kind, edits in evidence.kinds.items() if age in edits)
+            trial = self._known.get((age, kinds))
+            if trial is None:
+                trial = self._known[age, kinds] = self._tried(self.recent[age], kinds)
+            held += trial.held
+            failed += trial.failed
+            failed_narrow += trial.failed_narrow
+            right_by.update(trial.right_by)
+            wrong_by.update(trial.wrong_by)
+        confirmed = max((times for kind, times in right_by.items() if kind not in wrong_by), default=0)
+        share = max((times / (times + wrong_by[kind] + 1) for kind, times in right_by.items()), default=0.0)
+        overall = held / (held + failed) if held + failed else -1.0
+        return float(held), float(failed), float(failed_narrow), overall, float(confirmed), share
+
+    def _tried(self, source: Taught, kinds: frozenset[str]) -> "_Trial":
+        """Try the rules of an edit, of these kinds, on the newest lines."""
         narrow = max(kinds, key=_NARROWNESS.__getitem__)
-        for other in recent[:TRIED_ON]:
+        found = _Trial()
+        for other in self.recent[:TRIED_ON]:
             if other.lesson is source.lesson:
                 continue
             all_right, all_wrong = source.lesson.tried(other.lesson.old_text, other.lesson.new_text)
             right, wrong = all_right & kinds, all_wrong & kinds
-            held += bool(right)
-            failed += bool(wrong) and not right
-            failed_narrow += narrow in wrong
-            for kind in right:
-                right_by[kind] = right_by.get(kind, 0) + 1
-            for kind in wrong - right:
-                wrong_by[kind] = wrong_by.get(kind, 0) + 1
-    confirmed = max((times for kind, times in right_by.items() if kind not in wrong_by), default=0)
-    share = max((times / (times + wrong_by.get(kind, 0) + 1) for kind, times in right_by.items()), default=0.0)
-    overall = held / (held + failed) if held + failed else -1.0
-    return float(held), float(failed), float(failed_narrow), overall, float(confirmed), share
+            found.held += bool(right)
+            found.failed += bool(wrong) and not right
+            found.failed_narrow += narrow in wrong
+            found.right_by.update(right)
+            found.wrong_by.update(wrong - right)
+        return found
+
+
+@dataclass(slots=True)
+class _Trial:
+    """How the rules of one edit did."""
+
+    held: int = 0
+    failed: int = 0
+    failed_narrow: int = 0
+    right_by: Counter[str] = field(default_factory=Counter)
+    wrong_by: Counter[str] = field(default_factory=Counter)
 
 
 def foreseen(history: Sequence[Taught]) -> float:

@@ -1,13 +1,13 @@
 """A document as the search for places sees it."""
 
-from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
 from typing import Final
 
 from indexer.text.lines import unify_line_ends
-from lsp_server.edits.token_lines import parse
+from lsp_server.edits.line_index import LineIndex
+from lsp_server.edits.token_lines import is_word, parse
 
 SITE_LIMIT: Final = 200
 """Places of a rule in a document that are counted."""
@@ -24,32 +24,36 @@ class View:
     """A document as the search for places sees it.
 
     :param edited: lines that were edited, from 0.
+    :param kept: an index of an earlier version of the document, if there is one.
     """
 
     uri: str
     text: str
     edited: frozenset[int] = frozenset()
+    kept: LineIndex = field(default_factory=LineIndex)
     _counted: dict[frozenset[str], tuple[int, ...]] = field(default_factory=dict)
     _untouched: dict[frozenset[str], list[int]] = field(default_factory=dict)
-    _counts: dict[str, int] = field(default_factory=dict)
     _around: dict[int, Around] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, uri: str, text: str, edited: frozenset[int]) -> "View":
+    def of(cls, uri: str, text: str, edited: frozenset[int], kept: LineIndex | None = None) -> "View":
         """Return the view of a text with any line ends."""
-        return cls(uri, unify_line_ends(text), edited)
+        return cls(uri, unify_line_ends(text), edited, kept or LineIndex())
 
     @cached_property
     def lines(self) -> list[str]:
         """The lines without their ends."""
         return self.text.split("\n")
 
-    @cached_property
-    def _starts(self) -> list[int]:
-        return list(accumulate((len(line) + 1 for line in self.lines[:-1]), initial=0))
+    @property
+    def index(self) -> LineIndex:
+        """The lines by their words."""
+        if self.kept.lines is not self.lines:
+            self.kept.update(self.lines)
+        return self.kept
 
     def sites(self, literals: frozenset[str]) -> tuple[int, ...]:
-        """Return the lines that hold all these tokens (as parts of the line), ascending; at most ``SITE_LIMIT``."""
+        """Return the lines that hold all these tokens, ascending; at most ``SITE_LIMIT``."""
         found = self._counted.get(literals)
         if found is None:
             found = self._counted[literals] = self._search(literals) if literals else ()
@@ -85,25 +89,13 @@ class View:
                 return frozenset(parse(self.lines[at]).texts)
         return frozenset()
 
-    def _count(self, word: str) -> int:
-        found = self._counts.get(word)
-        if found is None:
-            found = self._counts[word] = self.text.count(word)
-        return found
-
     def _search(self, literals: frozenset[str]) -> tuple[int, ...]:
-        first, *others = sorted(literals, key=self._count)
-        found: list[int] = []
-        at = self.text.find(first)
-        looked = 0
-        while at >= 0 and len(found) < SITE_LIMIT and looked < 10 * SITE_LIMIT:
-            looked += 1
-            number = bisect_right(self._starts, at) - 1
-            line = self.lines[number]
-            if all(word in line for word in others):
-                found.append(number)
-            at = self.text.find(first, self._starts[number] + len(line))
-        return tuple(found)
+        words = list(filter(is_word, literals))
+        signs = literals.difference(words)
+        lines: Sequence[int] = self.index.with_words(words) if words else range(len(self.lines))
+        for sign in signs:
+            lines = [number for number in lines if sign in self.lines[number]]
+        return tuple(lines[:SITE_LIMIT])
 
 
 def _indent(line: str) -> int:

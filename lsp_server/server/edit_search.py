@@ -20,7 +20,7 @@ from lsp_server.edits.views import View
 from lsp_server.server.documents import OpenDocument, path_of
 from lsp_server.server.session import Session
 
-FILES: Final = 30
+FILES: Final = 20
 """Files of the repository that are searched for one offer."""
 
 LEAST_LISTED: Final = 0.2
@@ -48,7 +48,8 @@ class SessionEdits:
         known = self.views.get(name)
         if known is not None and known[0] is document and known[1] == document.version and known[2].edited == edited:
             return known[2]
-        view = View.of(name, document.buffer.text, edited)
+        same = known is not None and known[0] is document
+        view = View.of(name, document.buffer.text, edited, known[2].kept if known is not None and same else None)
         self.views[name] = (document, document.version, view)
         return view
 
@@ -150,5 +151,5 @@ def without_secrets(asked: Asked) -> Asked:
     views = []
     for view in asked.views:
         text = session.cover.without_secret_lines(view.uri, path(view.uri), view.text)
-        views.append(view if text == view.text else View(view.uri, text, view.edited))
+        views.append(view if text == view.text else View(view.uri, text, view.edited, view.kept))
     return replace(asked, edits=edits, views=tuple(views))

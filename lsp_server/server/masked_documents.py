@@ -5,6 +5,7 @@ cannot be in it. A covered document has the offsets and lines of the document it
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from indexer.secrets.cover import COVER, PLACEHOLDER
@@ -52,6 +53,7 @@ def blank_secret_lines(text: str) -> str:
     return "\n".join("" if COVER in line or PLACEHOLDER in line else line for line in text.split("\n"))
 
 
+@lru_cache(1_000)
 def holds_secret(lines: tuple[str, ...], path: str) -> bool:
     """Return whether some lines hold a secret, or the placeholder of one."""
     text = "\n".join(lines)
