@@ -23,13 +23,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench_index import make_corpus
 from bench_server import quantiles, source_files, text_of
-from clones import environment, evaluated, find
+from clones import environment, evaluated, find, put_into
 
 from finetune.evaluation.machine import machine
 from lsp_server.commands.lsp_client import Client, edit
@@ -38,7 +39,8 @@ HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "edits.json"
 PAGE = HERE.parent / "docs" / "next-edits.md"
-BEGIN, END = "<!-- table: benchmarks/bench_edits.py -->", "<!-- end of table -->"
+BEGIN = "<!-- table: benchmarks/bench_edits.py -->"
+BEGIN_SPEED = "<!-- table: benchmarks/bench_edits.py --speed -->"
 ROLE = "edits"
 COMMITS, WINDOWS, SEED = 200, 2, 20261126
 LINES, ROUNDS, KEYS, BURST = 10_000, 40, 300, 15
@@ -80,14 +82,15 @@ def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
         client.wait_state("ready", 300)
         found["document"] = _in_document(client, corpus)
         found["repository"] = _in_repository(client, corpus)
-    keys = {"with": _Times(), "without": _Times()}
-    for name in ("with", "without") * 2:
-        given = "true" if name == "with" else "false"
-        with Client(command, env=environment({"ONDOL_NEXT_EDITS": given})) as client:
+    with ExitStack() as servers:
+        clients = {}
+        for name, given in (("with", "true"), ("without", "false")):
+            client = clients[name] = servers.enter_context(
+                Client(command, env=environment({"ONDOL_NEXT_EDITS": given}))
+            )
             client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
             client.wait_state("ready", 300)
-            _keys(client, corpus, keys[name])
-    found["keys"] = {name: times.as_dict() for name, times in keys.items()}
+        found["keys"] = {name: times.as_dict() for name, times in _keys(clients, corpus).items()}
     return {**found, "load_after": os.getloadavg(), "machine": machine(), "commit": _head()}
 
 
@@ -122,7 +125,7 @@ class _Document:
         self.client.change(self.uri, self.version, edit(line, 0, new, end=(line, len(self.lines[line]))))
         self.lines[line] = new
 
-    def timed(self, line: int, times: "_Times") -> list[dict[str, Any]]:
+    def timed(self, line: int, times: _Times) -> list[dict[str, Any]]:
         """Ask for the next edit behind an edit of a line; return the offers."""
         document = {"uri": self.uri, "version": self.version}
         began, used = time.perf_counter(), processor_time(self.client.process.pid)
@@ -131,6 +134,17 @@ class _Document:
         times.spent.append(time.perf_counter() - began)
         times.used.append(processor_time(self.client.process.pid) - used)
         return offers
+
+    def typed(self, line: int, key: str, times: _Times) -> None:
+        """Type a key at the end of a line, ask for a completion, and wait for the answer."""
+        column = len(self.lines[line])
+        began, used = time.perf_counter(), processor_time(self.client.process.pid)
+        self.version += 1
+        self.client.change(self.uri, self.version, edit(line, column, key))
+        self.lines[line] += key
+        self.client.wait(self.client.ask(self.uri, line, column + 1, automatic=True))
+        times.spent.append(time.perf_counter() - began)
+        times.used.append(processor_time(self.client.process.pid) - used)
 
     def close(self) -> None:
         """Close it again."""
@@ -181,26 +195,25 @@ def _in_repository(client: Client, corpus: Path) -> dict[str, Any]:
     return {**times.as_dict(), "offered_in_another_file": offered}
 
 
-def _keys(client: Client, corpus: Path, times: _Times) -> None:
-    """Type keys in bursts, with pauses in which the server looks for a next edit, and time each answer."""
+def _keys(clients: dict[str, Client], corpus: Path) -> dict[str, _Times]:
+    """Type the same keys with each server in turn, in bursts, and time each answer.
+
+    Before each burst there is a pause in which the server looks for a next edit.
+    """
     path = next(
         path for path in source_files(corpus, 200, SEED) if path.suffix == ".py" and path.stat().st_size > 50_000
     )
-    document = _Document(client, path.as_uri(), text_of(path).split("\n"))
-    rows = [n for n, line in enumerate(document.lines) if BURST + 10 < len(line) < 90 and line.isascii()]
-    for row in rows[:: max(1, len(rows) * BURST // KEYS)]:
-        line = document.lines[row]
-        document.put(row, line[:10])
-        time.sleep(PAUSE_S)
-        for key in line[10 : 10 + BURST]:
-            column = len(document.lines[row])
-            began, used = time.perf_counter(), processor_time(client.process.pid)
-            document.version += 1
-            client.change(document.uri, document.version, edit(row, column, key))
-            document.lines[row] += key
-            client.wait(client.ask(document.uri, row, column + 1, automatic=True))
-            times.spent.append(time.perf_counter() - began)
-            times.used.append(processor_time(client.process.pid) - used)
+    lines = text_of(path).split("\n")
+    documents = {name: _Document(client, path.as_uri(), list(lines)) for name, client in clients.items()}
+    found = {name: _Times() for name in clients}
+    rows = [n for n, line in enumerate(lines) if BURST + 10 < len(line) < 90 and line.isascii()]
+    for number, row in enumerate(rows[:: max(1, len(rows) * BURST // KEYS)]):
+        for name in sorted(clients, reverse=bool(number % 2)):
+            documents[name].put(row, lines[row][:10])
+            time.sleep(PAUSE_S)
+            for key in lines[row][10 : 10 + BURST]:
+                documents[name].typed(row, key, found[name])
+    return found
 
 
 def table(runs: list[dict[str, Any]]) -> str:
@@ -217,6 +230,21 @@ def table(runs: list[dict[str, Any]]) -> str:
         lines.append(f"| {title} | {one['predicted']:,} | {' | '.join(map(_cell, rows[-1].values()))} |")
     mean = [_mean([row[name] for row in rows]) for name in COLUMNS]
     lines.append(f"| **mean of {len(rows)}** | | {' | '.join(map(_cell, mean))} |")
+    return "\n".join(lines)
+
+
+def speed_table(found: dict[str, Any]) -> str:
+    """Return the times as a Markdown table."""
+    rows = {
+        f"offer in a document of {LINES:,} lines": found["document"],
+        f"offer in another file of {found['lines']:,} lines": found["repository"],
+        "a key with next edits": found["keys"]["with"],
+        "a key without": found["keys"]["without"],
+    }
+    lines = ["| milliseconds | times | median | p95 | processor: median | p95 |", "|---" * 6 + "|"]
+    for name, one in rows.items():
+        cells = [one[part][at] for part in ("ms", "processor_ms") for at in ("p50", "p95")]
+        lines.append(f"| {name} | {one['ms']['n']} | {' | '.join(f'{cell:.0f}' for cell in cells)} |")
     return "\n".join(lines)
 
 
@@ -262,6 +290,7 @@ def main() -> None:
             found["speed"] = speed(options.ondol, corpus.resolve(), (options.data or Path(work) / "data").absolute())
         print(json.dumps(found["speed"]))
         save(found)
+        put_into(PAGE, speed_table(found["speed"]), BEGIN_SPEED)
         return
     wanted = [one for one in json.loads(REPOSITORIES.read_text("utf-8")) if one["role"] == ROLE]
     for repository in wanted if options.clones else []:
@@ -277,8 +306,7 @@ def main() -> None:
         found["runs"].append({"repository": name, "figures": figures, "commits": options.commits, "commit": _head()})
         print(name, flush=True)
         save(found)
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table(found['runs'])}\n\n{END}{rest.partition(END)[2]}", "utf-8")
+    put_into(PAGE, table(found["runs"]), BEGIN)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from clones import evaluated, find
+from clones import evaluated, find, put_into
 
 from finetune.evaluation.systems import systems_of
 
@@ -32,7 +32,7 @@ REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "replay.json"
 BASELINE = HERE / "results" / "baseline.json"
 PAGE = HERE.parent / "docs" / "evaluation.md"
-BEGIN, END = "<!-- table: benchmarks/bench_replay.py -->", "<!-- end of table -->"
+BEGIN = "<!-- table: benchmarks/bench_replay.py -->"
 BEGIN_BASELINE = "<!-- table: benchmarks/bench_replay.py --baseline -->"
 ONDOL = Path(sys.executable).with_name("ondol")
 
@@ -170,13 +170,6 @@ def baseline_table(found: dict[str, Any]) -> str:
     return "\n".join(out)
 
 
-def put_into(page: Path, text: str, begin: str = BEGIN) -> None:
-    """Write a table between its two marks in a page."""
-    before, _, rest = page.read_text("utf-8").partition(begin)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}", "utf-8")
-
-
 def main() -> None:
     """Replay the repositories that have a clone."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -222,7 +215,7 @@ def main() -> None:
     rows = [row(reports[one["name"]]) for one in wanted if one["name"] in reports]
     text = table(rows, means(rows))
     if options.cases == CASES:
-        put_into(PAGE, text)
+        put_into(PAGE, text, BEGIN)
     print("\n" + text)
 
 

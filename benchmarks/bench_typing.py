@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from clones import evaluated, find
+from clones import evaluated, find, put_into
 
 from finetune.evaluation.svg_plots import line_plot
 
@@ -31,7 +31,7 @@ PICTURE = HERE.parent / "docs" / "images" / "typing.svg"
 STYLE = """
 svg{background:#fff;font:12px sans-serif}.grid{stroke:#ddd}.curve{fill:none;stroke-width:2}.c0{stroke:#b35900}
 .c1{stroke:#00639b}.mark{fill:#fff;stroke-width:2}text{fill:#333}"""
-BEGIN, END = "<!-- table: benchmarks/bench_typing.py -->", "<!-- end of table -->"
+BEGIN = "<!-- table: benchmarks/bench_typing.py -->"
 ROLE = "typing"
 COMMITS, WINDOWS, HUNKS, SEED = 100, 1, 6, 20261126
 
@@ -145,8 +145,7 @@ def main() -> None:
             save(asked, runs)
     if (drawn := picture(runs)) is not None:
         PICTURE.write_text(drawn + "\n", "utf-8")
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table(runs)}\n\n{END}{rest.partition(END)[2]}", "utf-8")
+    put_into(PAGE, table(runs), BEGIN)
 
 
 if __name__ == "__main__":

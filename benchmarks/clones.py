@@ -1,4 +1,7 @@
-"""Finds, copies and evaluates the local clones of public repositories for the benchmarks; it downloads nothing."""
+"""What the benchmarks share: the local clones of public repositories, their evaluation, tables in pages.
+
+Nothing is downloaded.
+"""
 
 import json
 import os
@@ -6,7 +9,9 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+END: Final = "<!-- end of table -->"
 
 
 def find(clones: Path, name: str) -> Path | None:
@@ -64,3 +69,10 @@ def _option(name: str, value: object) -> list[str]:
     if value is True:
         return [f"--{name}"]
     return [part for one in (value if isinstance(value, tuple) else (value,)) for part in (f"--{name}", str(one))]
+
+
+def put_into(page: Path, text: str, begin: str) -> None:
+    """Write a table into a page, between the mark ``begin`` and the next :data:`END`."""
+    before, _, rest = page.read_text("utf-8").partition(begin)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}", "utf-8")
