@@ -6,7 +6,7 @@
 ``repositories.json`` lists the repositories of role ``edits``: nothing was fitted on them, and no idea was compared on
 them. ``--speed`` times over the real protocol, in the corpus of ``bench_index.py`` (a million lines of this machine's
 Python): from the end of an edit to the offer in a document of 10,000 lines, the same where the offer is in another file
-of the repository, and keys with and without next edits. Each time stands beside the processor time that the server
+of the repository, and keys with and without next edits. Next to each time stands the processor time that the server
 spent for it, which depends less on what else the machine does.
 
 Results go to ``results/edits.json`` after each run, so an interrupted run can go on, and as tables into

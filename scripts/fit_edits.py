@@ -34,10 +34,7 @@ sys.path.insert(0, str(BENCHMARKS))
 from clones import find  # noqa: E402 - the benchmarks are no package
 
 ROLE = "fit-edits"
-COMMITS = 60
-COMMITS_ELSEWHERE = 20
-"""The newest commits, whose changes are looked for elsewhere too; that takes most of the time."""
-
+COMMITS = 40
 LONGEST_FILE = 5_000
 COMMIT = 10_000
 """Groups of one commit have numbers between two multiples of this."""
@@ -100,9 +97,8 @@ def collect(root: Path, number: int) -> dict[str, Cases]:
     """Return the cases at the cursor and those elsewhere of the last commits of a repository."""
     made, judge = {"here": Cases(), "elsewhere": Cases()}, shipped_or_none()
     for window in windows(root, number, 1):
-        commits = list(steps_of(edits(root, window, Settings(), SkipReport()), SkipReport()))
+        commits = steps_of(edits(root, window, Settings(), SkipReport()), SkipReport())
         for place, commit in enumerate(commits):
-            newest = place < COMMITS_ELSEWHERE
             now = CommitReplay(commit, None)
             for group, before in enumerate(now.moments(), 1 + COMMIT * place):
                 kind = kind_of(now, before)
@@ -113,7 +109,7 @@ def collect(root: Path, number: int) -> dict[str, Cases]:
                     _propose(made["here"], group, search, view, search.place_at(view, line), wanted)
                     if (other := now.passed()) is not None:
                         _propose(made["here"], -group, search, view, search.place_at(view, other), wanted)
-                elif kind == "after" and newest and len(view.lines) <= LONGEST_FILE:
+                elif kind == "after" and len(view.lines) <= LONGEST_FILE:
                     made["elsewhere"].chances += now.left() > 0
                     _everywhere(made["elsewhere"], group, search, view, now.wanted(False))
     return made

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from lsp_server.edits.names import changes_alike, hole_table, with_parts
-from lsp_server.edits.rules import Region, spacing, spliced
+from lsp_server.edits.rules import Region, spacing, spliced, there_already
 from lsp_server.edits.token_lines import TokenLine, is_name, shifted
 
 MAX_HOLES: Final = 6
@@ -49,6 +49,8 @@ def carried_over(old: TokenLine, new: TokenLine, changes: Changes, line: TokenLi
             return None
         space, respaced = spacing(old, new, (i, j, m, n))
         cuts.append((a + 1, Region((), line.texts[a:b], come, (), space, respaced)))
+        if there_already(cuts[-1][1], line.padded, a + 1):
+            return None
     indent = shifted(line.indent, old.indent, new.indent)
     if indent is None:
         return None

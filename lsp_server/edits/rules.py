@@ -159,7 +159,19 @@ def find(region: Region, line: TokenLine, by_kind: bool) -> list[int]:
         and padded[at + first : at + last] == region.gone
         and around[at : at + first] == region.left
         and around[at + last : at + size] == region.right
+        and not there_already(region, padded, at + first)
     ]
+
+
+def there_already(region: Region, padded: Sequence[str], at: int) -> bool:
+    """Whether what a region inserts stands at a place already: ``MockHandler<?>`` becomes no ``MockHandler<?><?>``.
+
+    A single sign may stand twice, as brackets do.
+    """
+    come = tuple(text for _, text in region.come)
+    if region.gone or (len(come) < 2 and not any(map(is_word, come))):
+        return False
+    return tuple(padded[max(0, at - len(come)) : at]) == come or tuple(padded[at : at + len(come)]) == come
 
 
 def spliced(line: TokenLine, cuts: list[tuple[int, Region]], indent: str, columns: bool) -> str:

@@ -5,6 +5,7 @@ A search that was stopped says so, and may begin again.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from operator import is_
 from typing import Final
 
 from indexer.text.printable import hidden_in
@@ -70,6 +71,16 @@ class Asked:
     paths: frozenset[str]
     line: int
     at_end: bool
+
+    def same(self, other: "Asked") -> bool:
+        """Whether another search would look at the same texts with the same edits, and find the same."""
+        views = len(self.views) == len(other.views) and all(map(is_, self.views, other.views))
+        return views and self.state is other.state and self.edits == other.edits and self._place == other._place
+
+    @property
+    def _place(self) -> tuple[int, bool] | None:
+        """What counts of the cursor: nothing on a line that was edited, for which there is no offer."""
+        return None if self.line in self.views[0].edited else (self.line, self.at_end)
 
 
 def next_edit(asked: Asked, stopped: Callable[[], bool], judge: Judge | None = None) -> tuple[bool, Offer | None]:

@@ -38,6 +38,9 @@ REMEMBERED: Final = 50
 TRIES: Final = 40
 RETRY_S: Final = 0.03
 
+REUSED_S: Final = 2.0
+"""An editor that hears of a next edit asks for it at once: for so long the answer is the one that was found."""
+
 log = logging.getLogger(__name__)
 
 
@@ -85,6 +88,7 @@ class NextEdits:
         self.feedback = feedback
         self._documents, self._workspace, self._thread, self._traces = documents, workspace, thread, traces
         self._states: dict[int, SessionEdits] = {}
+        self._found: tuple[Asked, float, Offer | None] | None = None
         self._shown: OrderedDict[str, tuple[SessionEdits, Offer]] = OrderedDict()
         self._running: set[Job[Any]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -131,6 +135,7 @@ class NextEdits:
         """Undo refuses: what the user took back is not offered for the same line again."""
         taken, state.log.taken_back = state.log.taken_back, []
         for old, new in taken:
+            self._found = None
             state.refusals.take_back(old, new)
             offers = [(name, offer) for name, (owner, offer) in self._shown.items() if owner is state]
             for name in [name for name, offer in offers if (offer.old, offer.new) == (old, new)][-1:]:
@@ -222,10 +227,13 @@ class NextEdits:
         known = self._shown.pop(identifier, None)
         if known is not None:
             known[0].refusals.add(known[1])
+            self._found = None
             self.feedback.tell(identifier, "dismissed")
 
     async def _search(self, asked: Asked) -> Offer | None:
         """Search on the engine's thread; begin again where something urgent came in between."""
+        if self._found is not None and self._found[0].same(asked) and time.monotonic() - self._found[1] < REUSED_S:
+            return self._found[2]
         for _ in range(TRIES):
             job = self._thread.submit(
                 lambda cancelled: next_edit(asked, lambda: cancelled() or self._thread.urgent_waits), urgent=False
@@ -241,6 +249,7 @@ class NextEdits:
             finally:
                 self._running.discard(job)
             if finished:
+                self._found = asked, time.monotonic(), offer
                 return offer
             await asyncio.sleep(RETRY_S)
         return None

@@ -135,3 +135,29 @@ def test_parse_and_render_are_inverse() -> None:
         )
         line = parse(text)
         assert render(line.indent, line.texts, line.spaces, line.tail) == text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "unwanted"),
+    [
+        ("Handler get();", "Handler<?> get();", "Handler<?> make();", "Handler<?><?> make();"),
+        ("x: int = 1", "x: int | None = 1", "y: int | None = 2", "y: int | None | None = 2"),
+        ("load(path)", "load(ctx, path)", "load(ctx, name)", "load(ctx, ctx, name)"),
+        ("let x = f();", "let mut x = f();", "let mut y = g();", "let mut mut y = g();"),
+    ],
+)
+def test_what_stands_there_already_is_not_inserted_again(old: str, new: str, line: str, unwanted: str) -> None:
+    assert unwanted not in made_of(line, (old, new))
+    assert new in made_of(old, (old, new))
+
+
+def test_a_single_sign_may_be_inserted_where_it_stands() -> None:
+    assert "run(wrap(a(b)));" in made_of("run(a(b));", ("run(c);", "run(wrap(c));"))
+
+
+def test_rules_of_signs_alone_do_not_look_elsewhere() -> None:
+    history = [taught("a", 0, 0, "total = compute(a)", "total = compute(a, 0)")]
+    line = "if ready(b) and done(c):"
+    assert "if ready(b, 0) and done(c, 0):" in proposals(line, history)
+    assert not proposals(line, history, far=True)
+    assert "x = compute(b, 0)" in proposals("x = compute(b)", history, far=True)

@@ -111,6 +111,18 @@ def test_the_third_line_is_offered_after_two_were_changed_so(served: tuple[Clien
     session.client.wait_for(lambda m: m.get("method") == "ondol/nextEditReady" and m["params"] == {"uri": session.uri})
 
 
+def test_what_is_announced_is_what_the_editor_gets(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "omega")
+    session.change(0)
+    session.change(1)
+    session.client.wait_for(lambda m: m.get("method") == "ondol/nextEditReady" and m["params"] == {"uri": session.uri})
+    (offer,) = session.ask(2)
+    assert session.applied(offer)[1] in {session.call(n, ", omega_tax=0") for n in range(2, 6)}
+    session.client.command("ondol.editDismissed", offer["command"]["arguments"][0])
+    again = session.ask(2)
+    assert [session.applied(one) for one in again] != [session.applied(offer)]
+
+
 def test_an_edit_elsewhere_is_offered_and_not_again_after_it_was_refused(fresh: tuple[Client, Path]) -> None:
     session = Session(fresh, "beta", end="\r\n", lead="값.😀_")
     session.change(0)
