@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lsp_server.commands.lsp_client import Client, edit
-from tests.lsp_server.server.edit_sessions import SESSIONS
+from tests.support.edit_sessions import SESSIONS
 from tests.support.lsp_client import real
 
 
