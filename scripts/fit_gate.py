@@ -9,9 +9,12 @@ replay draws them (``typed_hunks``). At keys of a hunk, one in ``EVERY``, the ra
 hunks are typed with nothing below them, since much code is written at the end of a file. Whatever the gate shows, the
 author's text is the same, so any policy can be simulated on the rows.
 
-The shipped gate is fitted further: its trees stay, and new ones correct their log-odds on the examples. Its first trees
-were fitted on examples of seventeen repositories, typed in an earlier form of the replay; with a tenth of the examples
-this is better than fitting from scratch (``docs/log.md``).
+The shipped gate is fitted further: its trees stay, and new ones correct their log-odds on the examples. Its trees
+were fitted on thirty repositories, seventeen of them in an earlier form of the replay. Trees from scratch are better on
+such examples, and worse in small repositories, where few places speak for a text (``docs/log.md``).
+
+What the best options said at earlier keys of a line is among the inputs. One example in ``ALONE`` is fitted without it,
+since a user may click into a line and ask there first.
 
 The ranker must not have been fitted on these repositories: it would be surer of them than of others. LightGBM is needed
 for fitting only.
@@ -31,10 +34,10 @@ from lightgbm_trees import trees_of
 from finetune.commits.typed_hunks import TypedHunk, draw
 from finetune.commits.windows import SkipReport
 from finetune.evaluation.gate_fitting import outcomes
-from lsp_server.retrieval.gate import TREES, shipped_trees
+from lsp_server.retrieval.gate import TREES
 from lsp_server.retrieval.ranker import Ranker, load_trees
 from lsp_server.retrieval.trees import TreeEnsemble, sigmoid
-from lsp_server.retrieval.word_tree import INPUTS, word_tree
+from lsp_server.retrieval.word_tree import INPUTS, NOTHING_SAID, word_tree
 from lsp_server.types import Document
 
 SEED: Final = 20261126
@@ -53,12 +56,14 @@ PARAMETERS: Final = {
     "seed": SEED,
     "deterministic": True,
 }
-ROUNDS: Final = 100
+ROUNDS: Final = 120
+ALONE: Final = 3
 AT_END: Final = 0.15
 """Share of the hunks that are typed with nothing below them."""
 
-EVERY: Final = 5
-"""One key in ``EVERY`` is recorded: neighbouring keys have nearly the same words."""
+EVERY: Final = 4
+"""One key in ``EVERY`` is recorded: neighbouring keys have nearly the same words. The engine is asked at all of them,
+since what it said at earlier keys of a line is among the inputs."""
 
 
 def examples(hunk: TypedHunk, ranker: Ranker, rng: random.Random) -> Iterator[tuple[np.ndarray, list[bool]]]:
@@ -69,16 +74,15 @@ def examples(hunk: TypedHunk, ranker: Ranker, rng: random.Random) -> Iterator[tu
     ranker.update(Document(uri, hunk.path, hunk.language, 0, opened))
     at = len(want) - len(want.lstrip(" \t"))
     while at < len(want):
-        if rng.random() * EVERY < 1:
-            text = hunk.before + want[:at] + ("\n" + after if hunk.after else "")
-            document = Document(uri, hunk.path, hunk.language, at + 1, text)
-            ranker.update(document)
-            ranked = ranker.rank(document, len(hunk.before) + at, lambda: False)
-            if ranked is not None and ranked.options:
-                tree = word_tree(ranked)
-                right = outcomes(tree, want[at:].split("\n", 1)[0])
-                nodes = [node for node in range(1, len(right)) if right[tree.parent[node]]]
-                yield tree.rows[nodes].astype(np.float32), [right[node] for node in nodes]
+        text = hunk.before + want[:at] + ("\n" + after if hunk.after else "")
+        document = Document(uri, hunk.path, hunk.language, at + 1, text)
+        ranker.update(document)
+        ranked = ranker.rank(document, len(hunk.before) + at, lambda: False)
+        if ranked is not None and ranked.options and rng.random() * EVERY < 1:
+            tree = word_tree(ranked)
+            right = outcomes(tree, want[at:].split("\n", 1)[0])
+            nodes = [node for node in range(1, len(right)) if right[tree.parent[node]]]
+            yield tree.rows[nodes].astype(np.float32), [right[node] for node in nodes]
         at += 1
         if want[at - 1] == "\n":
             at += len(re.match(r"[ \t]*", want[at:])[0])  # the editor indents
@@ -112,14 +116,21 @@ def load(work: Path, held_out: list[str], only: bool) -> list[tuple[Any, Any]]:
     return found
 
 
+def log_loss(said: np.ndarray, right: np.ndarray) -> float:
+    """Return the mean log loss of probabilities."""
+    return float(-np.log(np.clip(np.where(right, said, 1 - said), 1e-9, 1)).mean())
+
+
 def scores(trees: TreeEnsemble, rows: np.ndarray) -> np.ndarray:
     """Return the log-odds of rows, a few thousand at a time."""
     return np.concatenate([trees.scores(part.astype(float)) for part in np.array_split(rows, len(rows) // 4000 + 1)])
 
 
-def log_loss(said: np.ndarray, right: np.ndarray) -> float:
-    """Return the mean log loss of probabilities."""
-    return float(-np.log(np.clip(np.where(right, said, 1 - said), 1e-9, 1)).mean())
+def shipped() -> TreeEnsemble:
+    """Return the shipped trees, which may have been fitted for fewer inputs than there are now."""
+    found = TreeEnsemble.load(TREES)
+    column = np.array([INPUTS.index(name) for name in found.names])
+    return replace(found, names=INPUTS, feature=column[found.feature])
 
 
 def joined(one: TreeEnsemble, other: TreeEnsemble) -> TreeEnsemble:
@@ -141,18 +152,20 @@ def fit(work: Path, held_out: list[str]) -> None:
     """Fit the shipped gate further on all repositories but the held-out ones, and print its calibration on those."""
     import lightgbm
 
-    seen, shipped = load(work, held_out, only=False), shipped_trees()
+    seen, before = load(work, held_out, only=False), shipped()
     rows, right = np.concatenate([x for x, _ in seen]), np.concatenate([y for _, y in seen])
-    start = scores(shipped, rows)
+    start = scores(before, rows)
+    alone = np.random.default_rng(SEED).integers(ALONE, size=len(rows)) == 0
+    for name, value in NOTHING_SAID.items():
+        rows[alone, INPUTS.index(f"word_{name}")] = value
     data = lightgbm.Dataset(rows, right.astype(int), feature_name=list(INPUTS), init_score=start)
-    booster = lightgbm.train(PARAMETERS, data, ROUNDS)
-    further = joined(shipped, trees_of(booster, INPUTS))
+    further = joined(before, trees_of(lightgbm.train(PARAMETERS, data, ROUNDS), INPUTS))
     TREES.write_text(further.dumps())
     print(len(seen), "repositories", len(right), "words")
     for words, outcome in load(work, held_out, only=True):
         said = sigmoid(scores(further, words))
-        before = sigmoid(scores(shipped, words))
-        print("log loss", round(log_loss(before, outcome), 4), "before,", round(log_loss(said, outcome), 4), "now")
+        old = sigmoid(scores(before, words))
+        print("log loss", round(log_loss(old, outcome), 4), "before,", round(log_loss(said, outcome), 4), "now")
         for low in np.arange(0, 1, 0.1):
             part = (said >= low) & (said < low + 0.1)
             if part.any():

@@ -31,6 +31,9 @@ WINDOW = 40
 NEAR_TOKENS = 300
 """Tokens before the cursor whose words count as near (half as many after it)."""
 
+ASKED = 12
+"""Earlier keys of a line whose best options are known."""
+
 LOOK_BACK = 30
 """Lines above the cursor among which the last rows of its series are looked for."""
 
@@ -113,6 +116,16 @@ class LineContext:
 
     followers: dict[str, list[str]] = field(default_factory=dict)
     """For words of the document, the words that stand below them; ``series`` fills it."""
+
+    predicted: dict[str, str] = field(default_factory=dict)
+    """The last ``ASKED`` beginnings of the line that were asked about, each with the text of the best option."""
+
+    def predicts(self, prefix: str, text: str) -> None:
+        """Note the best option behind a beginning of the line."""
+        self.predicted.pop(prefix, None)
+        self.predicted[prefix] = text
+        while len(self.predicted) > ASKED:
+            del self.predicted[next(iter(self.predicted))]
 
     def __post_init__(self) -> None:
         gap = np.array([END], np.uint32)

@@ -25,7 +25,7 @@ from lsp_server.retrieval.word_tree import INPUTS, WordTree
 
 TREES: Final = Path(__file__).parents[1] / "data" / "gate.json"
 
-WORTH: Final = 7.0
+WORTH: Final = 8.0
 """Keys that a text has to be expected to save, from which it is shown; a Hangul syllable takes two or three."""
 
 LEAST: Final = 3

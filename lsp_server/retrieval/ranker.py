@@ -175,7 +175,10 @@ class Ranker:
             return None
         rows = retrieved.candidates.rows
         scores = self._trees.scores(rows) if self._trees else -np.arange(len(rows), dtype=np.float64)
-        return _spell(retrieved, scores)
+        ranked = _spell(retrieved, scores)
+        if ranked.options:
+            ranked.cursor.line_context.predicts(ranked.cursor.prefix, ranked.options[0].text)
+        return ranked
 
     def retrieve(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Retrieved | None:
         """Return the candidates at a cursor, not yet ranked; None if there are none, or when cancelled."""

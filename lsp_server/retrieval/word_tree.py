@@ -69,7 +69,14 @@ NODE_FEATURES: Final = (
     "backed_candidates",
     "backed_longest",
     "backed_lead",
+    "said",
+    "said_lately",
+    "asked",
+    "asked_right",
 )
+NOTHING_SAID: Final = {"said": 0.0, "said_lately": -1.0, "asked": 0.0, "asked_right": -1.0}
+"""What these numbers are where the line was not asked about before."""
+
 INPUTS: Final = (*(f"word_{name}" for name in NODE_FEATURES), *FEATURES)
 
 _SHARE: Final = FEATURES.index("share")
@@ -144,6 +151,7 @@ def word_tree(ranked: Ranked) -> WordTree:
     columns = {name: np.array(values) for name, values in zip(NODE_FEATURES, zip(*facts, strict=True), strict=False)}
     depths = columns["number"].astype(np.int64)
     columns |= _words(cursor, tree) | _usage(cursor, tree) | _lines(cursor, tree) | _support(ranked, tree, depths)
+    columns |= _earlier_keys(cursor, tree)
     best = options[0].score
     second = max(-2 * FAR, options[1].score - best) if len(options) > 1 else -2 * FAR
     setting = {
@@ -225,6 +233,35 @@ def _support(ranked: Ranked, tree: WordTree, depths: NDArray[np.int64]) -> dict[
         out["backed_longest"][nodes] = best[at + 1]
         out["backed_lead"][nodes] = best[at + 1] - rival[at]
     return out
+
+
+def _earlier_keys(cursor: CursorContext, tree: WordTree) -> dict[str, Floats]:
+    """Return how well the best options at earlier keys of the line foresaw it, and how many said each word.
+
+    An option that was right so far, and goes on with the words of a node, said the node.
+    """
+    line, size = cursor.prefix, len(tree.text)
+    # The line's text since each key, and what the best option said then.
+    asked = [
+        (line[len(prefix) :], text)
+        for prefix, text in cursor.line_context.predicted.items()
+        if prefix != line and line.startswith(prefix)
+    ]
+    right = [text for since, text in asked if text.startswith(since) or since.startswith(text)]
+    goes_on = [text[len(since) :] for since, text in asked if text.startswith(since)]
+    last = goes_on[-1] if goes_on and asked[-1][1].startswith(asked[-1][0]) else None
+    said = [sum(_says(text, tree, node) for text in goes_on) / max(1, len(asked)) for node in range(size)]
+    return {
+        "said": np.array(said),
+        "said_lately": np.array([-1.0 if last is None else float(_says(last, tree, node)) for node in range(size)]),
+        "asked": np.full(size, float(len(asked))),
+        "asked_right": np.full(size, len(right) / len(asked) if asked else -1.0),
+    }
+
+
+def _says(text: str, tree: WordTree, node: int) -> bool:
+    """Return whether a text goes through a node."""
+    return text == tree.text[node] if tree.ends[node] else text.startswith(tree.text[node])
 
 
 def _kind(word: str) -> float:

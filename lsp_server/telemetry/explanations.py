@@ -52,7 +52,7 @@ def _best(record: dict[str, Any], trace: dict[str, Any]) -> list[str]:
     if isinstance(held, dict) and not record.get("items"):
         lines = [_held(held, trace, asked)]
         if record.get("reason") == Reason.SAVES_LITTLE and isinstance(trace.get("worth"), int | float):
-            lines.append(f"It is expected to save {trace['worth']:.1f} characters.")
+            lines.append(f"It is expected to save {trace['worth']:.1f} keys.")
         if record.get("reason") == Reason.GATE and isinstance(held.get("next_word"), int | float):
             lines.append(f"Its most probable beginning, one word, had a probability of {_percent(held['next_word'])}.")
         sources = [held["from"]] if held.get("from") else []
