@@ -308,7 +308,7 @@ class Session:
             await self._thread.submit(take).future
 
     def _forget_changed(self, drop: Callable[[ChangedFiles], list[str]]) -> None:
-        """Stop searching changed files beside the index; on the engine's thread."""
+        """Stop searching changed files in addition to the index; on the engine's thread."""
         for uri in drop(self._changed) if self._changed is not None else ():
             self.forget(uri)
 
