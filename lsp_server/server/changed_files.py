@@ -21,7 +21,7 @@ from indexer.types import Source
 from lsp_server.types import Document
 
 KEPT: Final = 12
-"""Files that are searched in addition to the index, the newest; of more at once (another branch) the rest waits for it."""
+"""Files that are searched in addition to the index, the newest; of more at once (a branch) the rest waits for it."""
 
 LARGEST: Final = 200_000
 """Bytes of a file; a key compares the words of each with those at the cursor."""

@@ -10,6 +10,7 @@ A look belongs on a background thread: a slow disk must not hold up a keystroke.
 import contextlib
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -50,10 +51,14 @@ class FolderPoll:
 
     :param wanted: whether a file of this name is of interest; a folder is asked about with a name inside it.
     :param git_files: the files of git to check at each look.
+    :param since_ns: when the index was made, in ns: what changed later is reported at the first look at it.
     """
 
-    def __init__(self, root: Path, wanted: Callable[[str], bool], git_files: tuple[Path, ...]) -> None:
+    def __init__(
+        self, root: Path, wanted: Callable[[str], bool], git_files: tuple[Path, ...], since_ns: int = sys.maxsize
+    ) -> None:
         self._root = root
+        self._since_ns = since_ns
         self._wanted = wanted
         self._git_files = git_files
         self._git_stamps = self._git_now()
@@ -125,6 +130,8 @@ class FolderPoll:
         inner = f"{folder}/" if folder else ""
         gone = before.names - items.keys() if before is not None else set()
         new = items.keys() - before.names if before is not None else set()
+        if before is None and status.st_mtime_ns > self._since_ns:
+            new = {name for name in items if inner + name not in self._files and self._is_late(inner + name)}
         for name in new if before is not None else items if folder in self._indexed else ():
             if items[name] and len(self._folders) < FOLDERS_KEPT and self._wanted(f"{inner}{name}/x"):
                 self._folders.setdefault(inner + name, None)
@@ -141,8 +148,15 @@ class FolderPoll:
         self._files[path] = now
         if now is None and before is not None:
             found.gone.append(path)
-        elif before is not None and now != before:
+        elif self._is_late(path) if before is None else now != before:
             found.changed.append(path)
+
+    def _is_late(self, path: str) -> bool:
+        """Whether a file was written, moved or made after the index."""
+        try:
+            return (self._root / path).lstat().st_ctime_ns > self._since_ns
+        except (OSError, ValueError):
+            return False
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from indexer.config import Settings
+from indexer.data_layout import index_directory, index_pointer_file
+from indexer.errors import OndolError
 from indexer.repository.git_folder import changing_files
 from indexer.repository.policy import accepts_path
 from indexer.repository.walk import IGNORE_FILE, Rules
@@ -46,7 +48,9 @@ class RepositoryFiles:
         paths = list(index.documents)
         self._folders = frozenset(_with_parents(path.rpartition("/")[0] for path in paths))
         if self._poll is None:
-            self._poll = FolderPoll(self._root, self.is_wanted, changing_files(self._root))
+            self._poll = FolderPoll(
+                self._root, self.is_wanted, changing_files(self._root), _made_ns(self._root, settings)
+            )
         self._poll.use(paths)
 
     def is_current(self, settings: Settings) -> bool:
@@ -98,6 +102,14 @@ class RepositoryFiles:
             return True
         except (OSError, ValueError):
             return not (self._root / path).parent.is_dir()
+
+
+def _made_ns(root: Path, settings: Settings) -> int:
+    """When the newest generation of the index was made, in ns."""
+    try:
+        return index_pointer_file(index_directory(settings, root)).stat().st_mtime_ns
+    except (OSError, OndolError):
+        return time.time_ns()
 
 
 def is_rule_file(path: str) -> bool:

@@ -244,6 +244,17 @@ def test_what_changed_while_no_server_ran_is_followed_at_the_start(tmp_path: Pat
         eventually(lambda: asked(client, root, "otter"))
 
 
+def test_what_changed_while_no_server_ran_is_followed_before_the_index_is(tmp_path: Path) -> None:
+    root = zoo(tmp_path / "zoo")
+    updated(root, tmp_path / "data")
+    write(root, {"zoo/otter.py": code("otter"), "zoo/heron.py": code("lynx")})
+    with Store(directory(root, tmp_path / "data")).writing(), real(tmp_path) as client:
+        client.initialize([root])
+        client.wait_state("ready")
+        eventually(lambda: asked(client, root, "otter") and asked(client, root, "lynx"))
+        assert asked(client, root, "walrus") and not asked(client, root, "heron")
+
+
 def _ignore_file(root: Path, client: Client) -> None:
     (root / ".ondolignore").write_text("walrus.py\n")
 
