@@ -10,7 +10,6 @@ A look belongs on a background thread: a slow disk must not hold up a keystroke.
 import contextlib
 import os
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -51,14 +50,10 @@ class FolderPoll:
 
     :param wanted: whether a file of this name is of interest; a folder is asked about with a name inside it.
     :param git_files: the files of git to check at each look.
-    :param since_ns: when the index was made, in ns: what changed later is reported at the first look at it.
     """
 
-    def __init__(
-        self, root: Path, wanted: Callable[[str], bool], git_files: tuple[Path, ...], since_ns: int = sys.maxsize
-    ) -> None:
+    def __init__(self, root: Path, wanted: Callable[[str], bool], git_files: tuple[Path, ...]) -> None:
         self._root = root
-        self._since_ns = since_ns
         self._wanted = wanted
         self._git_files = git_files
         self._git_stamps = self._git_now()
@@ -68,17 +63,21 @@ class FolderPoll:
         self._folder_order: list[str] = []
         self._file_order: list[str] = []
         self._folder_at = self._file_at = 0
-        self._next: list[str] | None = None
+        self._next: tuple[list[str], int] | None = None
+        self._since_ns = 0
 
-    def use(self, paths: Iterable[str]) -> None:
-        """Take the indexed files from the next look on; what is known about them already is kept. From any thread."""
-        self._next = list(paths)
+    def use(self, paths: Iterable[str], since_ns: int) -> None:
+        """Take the indexed files from the next look on; what is known about them already is kept. From any thread.
+
+        :param since_ns: when the index was made, in ns: what changed later is reported at the first look at it.
+        """
+        self._next = list(paths), since_ns
 
     def look(self, budget: int) -> Found:
         """Check git's files, and of the folders and files the next ``budget``, folders first."""
         until = time.monotonic() + LOOK_S
         if self._next is not None:
-            files, self._next = self._next, None
+            (files, self._since_ns), self._next = self._next, None
             self._take(files)
         found = Found()
         stamps = self._git_now()

@@ -48,10 +48,8 @@ class RepositoryFiles:
         paths = list(index.documents)
         self._folders = frozenset(_with_parents(path.rpartition("/")[0] for path in paths))
         if self._poll is None:
-            self._poll = FolderPoll(
-                self._root, self.is_wanted, changing_files(self._root), _made_ns(self._root, settings)
-            )
-        self._poll.use(paths)
+            self._poll = FolderPoll(self._root, self.is_wanted, changing_files(self._root))
+        self._poll.use(paths, _made_ns(self._root, settings))
 
     def is_current(self, settings: Settings) -> bool:
         """Whether the rules that were applied last are those of these settings and of the disk."""
