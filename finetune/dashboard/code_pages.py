@@ -65,7 +65,7 @@ class CodePages:
         for hit, defined in hits:
             first = hit.chunk.start_line if defined is None else defined
             lines = hit.chunk.text.split("\n")[first - hit.chunk.start_line :][:HIT_LINES]
-            place = urlencode({"file": hit.chunk.path, "line": first + 1})
+            place = _query(file=hit.chunk.path, line=first + 1)
             notes = () if defined is None else ("It is defined here.",)
             shown = [Line(first + 1 + number, line) for number, line in enumerate(lines)]
             page.listings.append(
@@ -160,7 +160,7 @@ class CodePages:
         ]
 
         def to(new_line: int, new_column: int) -> str:
-            return "/playground?" + urlencode({"file": document.path, "line": new_line, "column": new_column})
+            return "/playground?" + _query(file=document.path, line=new_line, column=new_column)
 
         arrows = (("←", to(line, max(1, at))), ("→", to(line, at + 2)), ("↑", to(line - 1, 0)), ("↓", to(line + 1, 0)))
         first = max(0, line - 1 - AROUND)
@@ -229,6 +229,11 @@ def _record(document: Document, line: int, column: int, answer: Answer) -> dict[
     sources = [f"{one.path}:{one.line}" for one in best.provenance[:3]] if best is not None else []
     place = {"path": document.path, "line": line, "column": column, "automatic": True}
     return {"id": "", **place, "reason": answer.reason, "trace": answer.trace, "provenance": sources, **found}
+
+
+def _query(**values: object) -> str:
+    """The query of an address. A name that is not UTF-8 keeps its bytes."""
+    return urlencode(values, errors="surrogateescape")
 
 
 def _number(text: str, otherwise: int) -> int:

@@ -2,9 +2,10 @@
 
 It listens on a loopback address. The address that is printed holds a token; the first request with it sets a cookie.
 Every request must name this server as its ``Host`` (a page of another site that points its name at this machine does
-not) and, where it has an ``Origin``, come from it. One thing can be changed over it: which adapter is current. That
-takes a POST to ``/models`` with this server as its ``Origin``, the cookie, and a second token that stands only in the
-question on that page. It is answered with a redirect, so that a browser that reloads changes nothing again.
+not) and, where it has an ``Origin`` or a browser says which site made it (``Sec-Fetch-Site``), come from this one. One
+thing can be changed over it: which adapter is current. That takes a POST to ``/models`` with this server as its
+``Origin``, the cookie, and a second token that stands only in the question on that page. It is answered with a
+redirect, so that a browser that reloads changes nothing again.
 """
 
 import hmac
@@ -129,6 +130,8 @@ class Dashboard:
             response = RedirectResponse(self._without_token(request), 303)
             response.set_cookie(self._cookie, self.token, httponly=True, samesite="strict", path="/")
             return response
+        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            return PlainTextResponse("Pages of other sites get nothing here.", 403)
         if not self._is_token(request.cookies.get(self._cookie, "")):
             return PlainTextResponse("Open the address that `ondol dashboard` printed, with its token.", 403)
         return None

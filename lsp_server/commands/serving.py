@@ -108,7 +108,7 @@ def read_document(root: Path, path: Path, settings: "Settings") -> "Document":
     :raises UserError: the policy excludes it, or it is no file. :raises ValueError: it is not in the repository.
     """
     from indexer.languages import grammars
-    from indexer.repository import walk
+    from indexer.repository import policy, walk
     from indexer.repository.encodings import decode
     from lsp_server.server.workspace import private_reasons
     from lsp_server.types import Document
@@ -118,13 +118,13 @@ def read_document(root: Path, path: Path, settings: "Settings") -> "Document":
     if not resolved.is_file():
         raise UserError(f"there is no file {path}", "name an existing one")
     reason = walk.excluded(root, relative, settings)
-    reason = reason if reason in private_reasons() else None
-    data = resolved.read_bytes()
-    if reason is None and len(data) > settings.max_file_bytes:
-        reason = "too large"
+    reason = reason if reason in (*private_reasons(), policy.BAD_PATH) else None
+    if reason is None and resolved.stat().st_size > settings.max_file_bytes:
+        reason = policy.TOO_LARGE
     if reason is not None:
         raise UserError(f"{path} is left out ({reason})", "change the setting that leaves it out, or name another file")
-    return Document(resolved.as_uri(), relative, grammars.language_of(relative), 1, decode(data)[0])
+    text = decode(resolved.read_bytes())[0]
+    return Document(resolved.as_uri(), relative, grammars.language_of(relative), 1, text)
 
 
 def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic: bool) -> "tuple[Answer, float]":
