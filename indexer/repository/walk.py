@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pathspec
 
+from indexer import fsio
 from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.ignore_patterns import compile_lines
@@ -256,7 +257,7 @@ def _reason_of_mode(mode: int) -> str | None:
 def _own_data(root: Path, settings: Settings) -> str | None:
     """Ondol's data directory relative to ``root``, ending in ``/``, if it lies inside (a home folder)."""
     try:
-        inside = settings.data_dir.resolve().relative_to(root.resolve())
+        inside = fsio.real_path(settings.data_dir).relative_to(fsio.real_path(root))
     except (ValueError, OSError):
         return None
     return inside.as_posix() + "/" if inside.parts else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from indexer import fsio
 from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import IndexMissing, UserError
 from indexer.text.printable import printable
@@ -113,7 +114,7 @@ def read_document(root: Path, path: Path, settings: "Settings") -> "Document":
     from lsp_server.server.workspace import private_reasons
     from lsp_server.types import Document
 
-    resolved = path.resolve()
+    resolved = fsio.real_path(path)
     relative = resolved.relative_to(root).as_posix()
     if not resolved.is_file():
         raise UserError(f"there is no file {path}", "name an existing one")
