@@ -9,8 +9,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.finetune.dashboard.test_dashboard import PAGES, Served, serving
+pytest.importorskip("starlette", reason="starlette is not installed: the web page is NOT tested")
+pytest.importorskip("uvicorn", reason="uvicorn is not installed: the web page is NOT tested")
+
 from tests.support import indexes
+from tests.support.dashboard import PAGES, Served, serving
 from tests.support.repositories import git, repository, write
 
 pytestmark = pytest.mark.model

@@ -196,6 +196,12 @@ LOOK_ALIKES = [
     "private_key_bytes = kOtRsa2048PrivateKeyBytes2;",
     "get_exp_token = lc_pkg::ZeroTokenIdx256;",
     "match token { Token::RecursiveZeroOrMore2 => 1 }",
+    "self.map.connect('app1', '/app1url', app=app1)",
+    'TOKEN_RE = re.compile(r"[%s0-9a-zA-Z]+" % (re.escape(SPECIAL)))',
+    'newRequest(t, "GET", "/serve/ok?key=%7Benv.REWRITE_TEST_SECRET%7D")',
+    'pass = form.selectFirst("input[name=pass1]")',
+    'secretArg := regexp.MustCompile("^-{1,2}(user|pass|auth)(=.*)?$")',
+    'token = "a🌍b🗺c🔥d☂️1《👩🏽」"',
     "비밀번호를 입력하세요",
     'msg = "암호가 틀렸습니다"',
 ]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lsp_server.server.test_freshness import asked, code, serving, zoo
 from tests.support.lsp_client import explanation
 from tests.support.repositories import repository
 from tests.support.waiting import eventually
+from tests.support.zoo import asked, code, serving, zoo
 
 pytestmark = pytest.mark.slow
 
