@@ -56,7 +56,7 @@ def ways(language: str, line: str, state: State) -> tuple[Way, ...]:
     found = WAYS.get(language, ())
     opened = state.code if state.code is not None and state.code.head == line.strip() else None
     if opened is not None and language == "vhdl":
-        word = opened.mark.split(None, 1)[0].lower()
+        word = re.split(r"\W", opened.mark, maxsplit=1)[0].lower()
         return (*((_VHDL_BLOCKS[word],) if word in _VHDL_BLOCKS else ()), *found)
     if opened is not None and language in ("systemverilog", "verilog") and _CASE.match(opened.mark):
         return (("\n1: ;", ""), *found)

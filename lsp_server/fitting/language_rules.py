@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Final
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LanguageRules:
-    """The lexical rules of one language.
+    """The lexical rules of one language; two are the same only if they are one object.
 
     :param comments: patterns of comments that end with the line.
     :param strings: patterns of whole strings, and of whatever else holds marks that count for nothing.
@@ -123,6 +123,7 @@ _BRACES: Final = {"else": _IF, **_CATCH}
 _SWITCH: Final = {**_BRACES, "case": _names("switch select")}
 _BLOCK_COMMENT: Final = (r"/\*", r"\*/")
 _CHARACTER: Final = r"'(?:\\.[^'\n]*|[^\\'\n])'"
+_GOES_ON: Final = (r'"(?:[^"\\]|\\.)*\\$', r'(?<!\\)"')
 _HASH: Final = r"(?:^|(?<=\s))#.*"
 
 _C: Final = LanguageRules(
@@ -132,13 +133,13 @@ _C: Final = LanguageRules(
         r'R"(\w*)\(.*?\)(?P=raw)"'.replace(r"(\w*)", r"(?P<raw>\w*)"),
         r"^\s*#\s*(?:define\b.*(?<!\\)$|(?:include|error|warning|pragma|import)\b.*)",
     ),
-    spans=(_BLOCK_COMMENT, (r"^\s*#\s*define\b.*\\$", r"(?:^|[^\\])$"), (r'R"\(', r'\)"')),
+    spans=(_BLOCK_COMMENT, (r"^\s*#\s*define\b.*\\$", r"(?:^|[^\\])$"), (r'R"\(', r'\)"'), _GOES_ON),
     directives=(r"^\s*#\s*if\w*", r"^\s*#\s*(?:else|elif\w*)\b", r"^\s*#\s*endif\b"),
     middles={"else": _names("if constexpr"), **_CATCH, "case": _names("switch")},
 )
 _SCRIPT: Final = LanguageRules(
     strings=(
-        r"(?<=[(,=:\[!&|?{};])\s*/(?![*/>])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[])+/[a-z]*",
+        r"(?:^|(?<=[(,=:\[!&|?{};]))\s*/(?![*/>])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[])+/[a-z]*",
         r"`(?:[^`\\$]|\\.|\$(?!\{)|\$\{[^{}`]*\})*`",
     ),
     spans=(_BLOCK_COMMENT, ("`", r"(?<!\\)`")),
@@ -159,12 +160,12 @@ _PYTHON: Final = LanguageRules(
 _SYSTEMVERILOG: Final = LanguageRules(
     quotes='"',
     strings=(
-        r"(?:\bextern|\bpure|^\s*import|^\s*export|\btypedef\s+(?:interface\s+)?class)\b[^;]*;?",
+        r"(?:\bextern|\bpure|^\s*import|^\s*export|\btypedef\s+(?:interface\s+)?class)\b[^;(]*",
         r"\b(?:assert|assume|cover|restrict|expect)\s+(?:property|sequence)\b",
         r"\b(?:wait|disable)\s+fork\b|\bvirtual\s+interface\b(?!\s+class)|\bwith\s+function\b",
-        r"\bmodport\b.*|`(?:define\b.*(?<!\\)$|(?:include|undef|timescale)\b.*)",
+        r"\bmodport\b[^;]*;|`(?:define\b.*(?<!\\)$|(?:include|undef|timescale)\b.*)",
     ),
-    spans=(_BLOCK_COMMENT, (r"`define\b.*\\$", r"(?:^|[^\\])$")),
+    spans=(_BLOCK_COMMENT, (r"`define\b.*\\$", r"(?:^|[^\\])$"), _GOES_ON),
     words={
         "begin": ("end",),
         "fork": ("join", "join_any", "join_none"),
@@ -189,15 +190,21 @@ _SYSTEMVERILOG: Final = LanguageRules(
 _PARAMETERS: Final = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
 _VHDL: Final = LanguageRules(
     comments=(r"--.*",),
-    strings=(r"'[^']'", r"\b(?:if|case)\b(?=[^;]*\bgenerate\b)", r"\bwait\s+for\b", r"\bnext\s+when\b"),
+    strings=(
+        r"'[^']'|\"[^\"]*\"",
+        r"\b(?:if|case)\b(?=[^;]*\bgenerate\b)|\b(?:elsif|else)\b[^;]*\bgenerate\b|\bend\s+for\b",
+        r"\bwait\s+for\b",
+        r"\bnext\s+when\b",
+    ),
     spans=(),
     quotes='"',
-    words=dict.fromkeys(("if", "process", "record", "units", "protected", "block", "loop", "generate"), ("end",)),
+    words=dict.fromkeys(("if", "record", "units", "protected", "loop", "generate"), ("end",)),
     phrases={
-        r"\bcomponent\b(?![^;]*\bport\s+map\b)(?=[^;]*\bis\b)": ("end",),
+        r"(?<!:)(?<!: )\bcomponent\b(?![^;]*\bport\s+map\b)": ("end",),
         r"\b(?:entity|architecture|package|configuration)\b[^;()]*\bis\b(?!\s+new\b)": ("end",),
         # What is read up to its "is" is whole: the same word on a line of its own ends a head of several lines.
         rf"\b(?:function|procedure)\b[^;()]*(?:{_PARAMETERS}[^;()]*)?\bis\b(?!\s+new\b)": ("end",),
+        rf"\b(?:process|block)\b(?:\s*{_PARAMETERS})?(?:\s*is\b)?": ("end",),
         rf"\bcase\b(?:[^;()]*(?:{_PARAMETERS}[^;()]*)?\bis\b)?": ("end",),
         r"\breturn\s+[\w.]+\s+is\b|(?:^|(?<=\)))\s*is\b(?!\s+new\b)": ("end",),
     },
@@ -218,7 +225,7 @@ _RUBY: Final = LanguageRules(
         r"%[wWiIqQr]?(?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\]|\{(?:[^{}]|\{[^{}]*\})*\})",
         r"%[wWiIqQr](?P<edge>[!|/~@,])(?:\\.|(?!(?P=edge)).)*(?P=edge)",
         r"(?<=[\s(,\[])\?[\"'(\[{)\]}](?!\w)",
-        r"\bdef\s+[\w.?!]+(?:\([^()]*\))?\s+=\s",
+        r"(?:^\s*)?(?<![\w.])def\s+[\w.?!]+(?:\([^()]*\))?\s+=\s",
     ),
     spans=((r"^=begin\b", r"^=end\b"),),
     quotes="\"'`",
@@ -265,12 +272,12 @@ _VOID: Final = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track
 _HTML: Final = LanguageRules(
     comments=(),
     strings=(
-        rf"<(?:{_VOID})\b(?:\"[^\"]*\"|'[^']*'|[^<>\"'])*>?",
+        rf"<(?:{_VOID})\b(?:\"[^\"]*\"|'[^']*'|[^<>\"'])*>",
         r"<!(?!--)\w[^>]*>?",
         r"(?<==)\"[^\"]*\"",
         r"(?<==)'[^']*'",
     ),
-    spans=(("<!--", "-->"), (r"(?<==)\"", '"')),
+    spans=(("<!--", "-->"), (rf"<(?:{_VOID})\b(?=[^<>]*$)", ">"), (r"(?<==)\"", '"')),
     quotes="",
     tags=True,
     brackets=False,
@@ -319,7 +326,7 @@ RULES: Final[dict[str, LanguageRules]] = {
     "vhdl": _VHDL,
     "make": LanguageRules(
         comments=(_HASH,),
-        strings=(r"\$\$[^({]", r"\\."),
+        strings=(r"\$\$[^({]", r"\\.", r"\"(?:[^\"\\]|\\.)*\"|'[^']*'"),
         spans=(),
         quotes="",
         phrases={r"^\s*ifn?(?:eq|def)\b": ("endif",), r"^ *(?:override\s+)?define\b": ("endef",)},

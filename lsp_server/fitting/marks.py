@@ -9,10 +9,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from indexer.text.lines import columns, leading_blanks
 from lsp_server.fitting.language_rules import DEFAULT, RULES, LanguageRules
-
-BRACKETS: Final = {"(": (")",), "[": ("]",), "{": ("}",)}
+from lsp_server.fitting.line_marks import Lexed, Mark, lexed, lexed_within
 
 LONGEST: Final = 2_000
 """Characters of the longest line that is read; longer ones (minified code) count as a line without marks."""
@@ -105,7 +103,10 @@ class LineReader:
             return replace(state, closed=None, heredoc="" if line.strip() == state.heredoc else state.heredoc)
         if len(line) > LONGEST:
             return replace(state, closed=None)
-        return _Line(self, line, state, len(line) if own is None else own).read()
+        found = lexed(self.rules, line) if state.span < 0 else lexed_within(self.rules, line, state.span)
+        if not found.marks and not found.unended and found.span == state.span and state.closed is None:
+            return state
+        return _Line(self, found, state, len(line) if own is None else own).read()
 
 
 def leaves_open(reader: LineReader, prefix: str, text: str) -> bool:
@@ -164,71 +165,39 @@ def holds_own(state: State, before: State) -> bool:
 class _Line:
     """One line while it is read."""
 
-    def __init__(self, reader: LineReader, line: str, state: State, own: int) -> None:
+    def __init__(self, reader: LineReader, lexed: Lexed, state: State, own: int) -> None:
         self._rules, self._demands = reader.rules, reader.demands
-        self._line, self._state, self._own = line, state, own
+        self._lexed, self._own = lexed, own
         self._code, self._conditions = state.code, state.conditions
         self._faults, self._outside = state.faults, state.outside
-        self._indent, self._head = columns(leading_blanks(line)), line.strip()
-        self._first = len(line) - len(line.lstrip())
+        self._indent, self._head, self._first = lexed.indent, lexed.head, lexed.first
         self._closed: Open | None = None
-        self._heredoc = ""
 
     def read(self) -> State:
         """Return the state after the line."""
-        line, at, span = self._line, 0, self._state.span
-        while True:
-            if span >= 0:
-                end = self._rules.span_ends[span][1].search(line, at)
-                if end is None:
-                    return self._end(None, span)
-                at, span = end.end(), -1
-            for match in self._rules.pattern.finditer(line, at):
-                kind = match.lastgroup
-                if kind == "other":
-                    continue
-                if kind in ("string", "quoted"):
-                    self._closed = None
-                elif kind == "span":
-                    span, at = self._span(match), match.end()
-                    break
-                elif kind == "comment":
-                    return self._end(self._closed)
-                elif kind == "quote":
-                    self._faults += not line.endswith("\\")
-                    return self._end(None)
-                elif kind == "heredoc":
-                    self._heredoc = self._heredoc or re.sub(r"\W", "", match[0])
-                else:
-                    self._mark(kind or "", match)
+        lexed, heredoc = self._lexed, ""
+        for mark in lexed.marks:
+            if mark.kind == "string":
+                self._closed = None
+            elif mark.kind == "heredoc":
+                heredoc = heredoc or mark.text
             else:
-                return self._end(self._closed if line.rstrip()[-1:] in "}d" else None)
+                self._mark(mark)
+        faults = self._faults + lexed.unended
+        closed = self._closed if lexed.closes else None
+        return State(self._code, self._conditions, lexed.span, closed, faults, self._outside, heredoc)
 
-    def _end(self, closed: Open | None, span: int = -1) -> State:
-        return State(self._code, self._conditions, span, closed, self._faults, self._outside, self._heredoc)
-
-    def _span(self, match: re.Match[str]) -> int:
-        starts = self._rules.span_ends
-        return next((n for n, (begin, _) in enumerate(starts) if begin.match(match.string, match.start())), 0)
-
-    def _mark(self, kind: str, match: re.Match[str]) -> None:
-        text = match[0]
-        # Where it ends: what it began with may be typed already.
-        at = match.start() + max(len(text.rstrip()), 1) - 1
+    def _mark(self, mark: Mark) -> None:
+        kind, text, start = mark.kind, mark.text, mark.start
         if self._outside and kind not in ("condition", "alternative", "endcondition"):
             return
-        if kind == "open":
-            self._open(text, BRACKETS[text], at)
-        elif kind == "tag":
-            self._open(text, ("</" + text[1:].lower(), "/>"), at)
-        elif kind in ("word", "phrase"):
-            self._open(text.strip(), self._rules.closers(match.string, match.start(), text), at, kind == "phrase")
-        elif kind in ("close", "endtag"):
-            self._close(_tag(text) if kind == "endtag" else text, match.start())
-        elif kind == "endword":
-            self._close(_name(text), match.start() + len(text) - len(text.lstrip(" \t;&")))
+        if kind in ("open", "tag", "word", "phrase"):
+            # Where it ends: what it began with may be typed already.
+            self._open(text, mark.closers, start + len(text) - 1, kind == "phrase")
+        elif kind in ("close", "endtag", "endword"):
+            self._close(text, start)
         else:
-            self._directive(kind, at)
+            self._directive(kind, start + max(len(text.rstrip()), 1) - 1)
 
     def _open(self, mark: str, closers: tuple[str, ...], at: int, phrase: bool = False) -> None:
         hangs = phrase and self._rules.hanging and re.match(self._rules.hanging, self._head)
@@ -266,16 +235,6 @@ class _Line:
                 self._demands.append(Demand("#endif", -1))
         else:
             self._faults += 1
-
-
-def _tag(text: str) -> str:
-    """Return the closing tag as ``Open.closers`` spells it."""
-    return text if text == "/>" else text[:-1].rstrip().lower()
-
-
-def _name(text: str) -> str:
-    """Return the closing word without what stands around it."""
-    return text.strip(" \t;&").split()[0].lower()
 
 
 def _closed(code: Open | None, demand: Demand, *, exact: bool) -> tuple[Open | None, int]:

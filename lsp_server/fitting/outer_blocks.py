@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lsp_server.fitting.language_rules import LanguageRules
-from lsp_server.fitting.marks import START, LineReader, State
+from lsp_server.fitting.marks import START, LineReader, Open, State
 
 CHARACTERS: Final = 400_000
 """Characters above the lines that are read in which their blocks are looked for, ``PART`` at a time."""
@@ -26,8 +26,8 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
     :param text: what stands above the lines that are read. :param lines: these lines.
     """
     depth = next((_indent(line) for line in lines if line.strip() and not _NO_HEAD.match(line.lstrip())), 0)
-    heads: list[str] = []
-    bracket = ""
+    heads: list[tuple[str, bool]] = []
+    bracket, ended = "", False
     reader = LineReader(rules, [])
     for blanks, body in _lines_up(text) if depth else ():
         indent = len(blanks.expandtabs(4))
@@ -37,18 +37,28 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
             bracket, depth = " {", indent + 1
             continue
         body, bracket = body.rstrip() + bracket, ""
-        state = reader.read(blanks + body, START)
-        if state.code is not None:
-            heads.append(blanks + body)
+        opened = reader.read(blanks + body, START).code
+        opened = _without_lists(opened) if ended else opened
+        if opened is not None:
+            heads.append((blanks + body, ended))
         elif body[0] not in ")]" and body[-1] != ":":
             break
-        depth = indent if state.code is not None else indent + 1
+        # The list that a line below ends was begun on this line or further up.
+        ended = body[0] in ")]"
+        depth = indent if opened is not None else indent + 1
         if depth == 0:
             break
     state = START
-    for head in reversed(heads):
+    for head, closed in reversed(heads):
         state = reader.read(head, state)
+        state = State(code=_without_lists(state.code)) if closed else state
     return State(code=state.code)
+
+
+def _without_lists(code: Open | None) -> Open | None:
+    while code is not None and code.mark in "([":
+        code = code.below
+    return code
 
 
 def _lines_up(text: str) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import pytest
 
 from lsp_server.fitting.fitter import Fitted, Fitter, Rejected
+from lsp_server.fitting.marks import START, LineReader, rules_of
 from lsp_server.types import Document
 
 
@@ -357,3 +358,39 @@ def test_a_while_without_if_has_no_else_though_its_bracket_stands_alone() -> Non
 def test_a_string_that_begins_far_above_is_known() -> None:
     head = "package a\n\nvar x = `\n" + "a: it's\n" * 250
     assert fit("go", head + "‸\nb: c\n`\n", 'a: "(') == head + 'a: "(\nb: c\n`\n'
+
+
+def test_the_ports_of_a_module_far_above_are_closed() -> None:
+    head = "module m #(\n  int A = 1\n) (\n  input logic b\n);\n" + "  assign c = d;\n" * 250
+    assert fit("systemverilog", head + "‸\n", "endmodule : m") == head + "endmodule : m\n"
+
+
+WHOLE = [
+    (
+        "vhdl",
+        "architecture r of e is\nbegin\n  p : process (a) is\n  begin\n  end process;\n  g : if x(1) generate\n"
+        "  elsif y generate\n  end generate;\nend architecture;\n",
+    ),
+    (
+        "vhdl",
+        'architecture r of e is\n  component c\n    port (a : in b);\n  end component;\nbegin\n  a <= "/\\";\nend;\n',
+    ),
+    (
+        "systemverilog",
+        'module m;\n  initial $fatal(1, "a \\\n    b (");\n  modport p (\n    input a\n  );\nendmodule\n',
+    ),
+    ("systemverilog", "class a;\n  extern function void f(int b,\n    int c);\nendclass\n"),
+    ("ruby", "class A\n  def post(path, &) = route(:post, path)\nend\n"),
+    ("make", 'a:\n\t@echo "Hint ;)"\n'),
+    ("typescript", "const a = f(\n  /^\\s*(?:[^)]*)=>/,\n);\n"),
+    ("html", '<div>\n  <link rel="a"\n    href="b" />\n</div>\n'),
+    ("c", 'const char *a = "b \\\n  c (";\nint d;\n'),
+]
+
+
+@pytest.mark.parametrize(("language", "text"), WHOLE)
+def test_a_whole_document_leaves_nothing_open(language: str, text: str) -> None:
+    reader, state = LineReader(rules_of(language)), START
+    for line in text.split("\n"):
+        state = reader.read(line, state)
+    assert (state.code, state.span, state.faults) == (None, -1, 0)
