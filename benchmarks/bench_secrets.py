@@ -115,17 +115,8 @@ def doors(plants: list[Plant], some: list[Plant]) -> Iterator[tuple[str, dict[st
         yield "reports", {"plants": len(plants), **reports_door(past, folder, plants)}
 
 
-def main() -> None:
-    """Run everything and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clones", type=Path, help="folder of local clones; without it no repository is looked at")
-    parser.add_argument("--repos", nargs="*", default=REPOSITORIES, help="OWNER/NAME of each")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keys", type=int, default=1000)
-    parser.add_argument("--share", type=float, default=1.0, help="share of the plants that the server's doors get")
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    masking.prepare()
+def planted_secrets(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what came out of the doors, and how long a key's masking takes."""
     plants = planted(random.Random(options.seed))
     some = random.Random(options.seed).sample(plants, int(len(plants) * options.share))
     result: dict[str, Any] = {"machine": machine(), "seed": options.seed, "plants": len(plants)}
@@ -134,6 +125,27 @@ def main() -> None:
     for door, found in doors(plants, some):
         result[door] = found
         print(json.dumps({door: found}, indent=1), flush=True)
+    return result
+
+
+def main() -> None:
+    """Run everything and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clones", type=Path, help="folder of local clones; without it no repository is looked at")
+    parser.add_argument("--repos", nargs="*", default=REPOSITORIES, help="OWNER/NAME of each")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keys", type=int, default=1000)
+    parser.add_argument("--share", type=float, default=1.0, help="share of the plants that the server's doors get")
+    parser.add_argument("--lines-only", action="store_true", help="only count masked lines; keep what --out holds")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    masking.prepare()
+    result: dict[str, Any] = {}
+    if options.lines_only:
+        if options.out and options.out.exists():
+            result = json.loads(options.out.read_text())
+    else:
+        result = planted_secrets(options)
     clones = [(name, find_clone(options.clones, name)) for name in options.repos] if options.clones else []
     result["repositories"] = {name: masked_lines(clone) for name, clone in clones if clone is not None}
     print(json.dumps(result["repositories"], indent=1), flush=True)

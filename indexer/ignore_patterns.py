@@ -14,6 +14,7 @@ from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _STAR = "[^/]*"
+_GROUP = re.compile(r"[(|)]")
 _LONGEST = 500
 _MOST_FOLDER_STARS = 4  # `**/` is still tried at every folder, so its number is limited
 
@@ -24,7 +25,7 @@ class _Pattern(GitIgnoreSpecPattern):
     @classmethod
     def pattern_to_regex(cls, pattern: Any) -> tuple[Any, bool | None]:
         regex, include = super().pattern_to_regex(pattern)
-        return (_final_stars(regex) if isinstance(regex, str) else regex), include
+        return (final_stars(regex) if isinstance(regex, str) else regex), include
 
 
 def compile_lines(lines: Iterable[str]) -> tuple[GitIgnoreSpec, list[int]]:
@@ -54,11 +55,14 @@ def is_usable(line: str) -> bool:
     return True
 
 
-def _final_stars(regex: str) -> str:
-    """Make each star atomic that another one follows in the same part of the path."""
+def final_stars(regex: str) -> str:
+    """Make each star ``[^/]*`` of a regular expression atomic that another one follows in the same part of the path.
+
+    A star next to a group stays as it is.
+    """
     first, *rest = regex.split(_STAR)
     parts = [first]
     for number, text in enumerate(rest, 1):
-        another_follows = number < len(rest) and "/" not in text.replace("[^/]", "") and "(" not in text
+        another_follows = number < len(rest) and "/" not in text.replace("[^/]", "") and not _GROUP.search(text)
         parts.append(f"(?>{_STAR}?{text})" if another_follows else _STAR + text)
     return "".join(parts)

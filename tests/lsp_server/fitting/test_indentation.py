@@ -73,3 +73,20 @@ def test_a_nearer_editorconfig_comes_first_and_a_broken_one_says_nothing(tmp_pat
     assert editorconfig.unit(tmp_path, "b.c") == "\t"
     (tmp_path / "a" / editorconfig.NAME).write_bytes(b"\xff\x00[{[\n=\n[{1..\nindent_size=x")
     assert editorconfig.unit(tmp_path, "a/b.c") == "\t"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*a" * 12 + "b",
+        "**a" * 12 + "b",
+        "*" * 150 + "b",
+        "{" + "*a," * 30 + "}b",
+        "**/" * 30 + "*" + "a*" * 30,
+        "?*" * 60,
+    ],
+)
+def test_a_pattern_with_many_stars_holds_nothing_up(tmp_path: Path, pattern: str) -> None:
+    """Each of these took minutes with every star tried at every length."""
+    (tmp_path / editorconfig.NAME).write_text(f"[{pattern}]\nindent_size = 3\n" * 300 + "[*.none]\n")
+    assert editorconfig.unit(tmp_path, "a/" * 20 + "a" * 60 + ".py") in (None, "   ")
