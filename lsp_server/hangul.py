@@ -18,6 +18,12 @@ _FINALS: Final = ("", *_FINAL_KEYS.split())
 """The letters of each part of a syllable, in Unicode's order; what takes two keys has two letters."""
 
 
+def is_composing(typed: str, wanted: str) -> bool:
+    """Return whether ``typed`` is the beginning of ``wanted`` but for its last character, which is on the way to it."""
+    whole = len(typed) - 1
+    return whole >= 0 and wanted.startswith(typed[:whole]) and is_on_the_way(typed[whole:], wanted[whole:])
+
+
 def is_on_the_way(typed: str, wanted: str) -> bool:
     """Return whether one typed character is a state of the syllables that ``wanted`` begins with, not yet whole."""
     if len(typed) != 1 or not wanted or typed == wanted[0] or not _is_hangul(typed):

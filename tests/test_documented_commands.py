@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 ROOT: Final = Path(__file__).parent.parent
 BASE: Final = ROOT / "tests" / "fixtures" / "small_llama"
 MONITOR: Final = "dv/uvm/core_ibex/common/bus_agent/bus_monitor.sv"
-SERVER: Final = "def open_socket(timeout):\n    return timeout\n\n\n" * 40
+SERVER: Final = "def open_socket(timeout):\n" + "    connect(timeout)\n" * 200
 
 LACKING: Final = {
     "models promote 12": "there is no adapter version 12",

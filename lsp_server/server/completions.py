@@ -191,7 +191,8 @@ class Completions:
             rest = self._memory.rest(request.key[0], document.buffer.text, offset)
             if rest is not None and not is_refused(rest.text, standing.refused, _before(document, offset)):
                 record |= {"reason": Reason.TYPED_THROUGH, "items": [rest.id]}
-                self._refusals.offered(request.key[0], rest.id, rest.text)
+                if rest.start == offset:  # else a syllable is being composed, and nothing is decided about it
+                    self._refusals.offered(request.key[0], rest.id, rest.text)
                 return [rest]
         ended = self._newest[request.key] = asyncio.get_running_loop().create_future()
         running = RunningRequest(

@@ -5,6 +5,7 @@ Neovim asks after every keystroke; without this memory the ghost text would flic
 
 from dataclasses import dataclass, replace
 
+from lsp_server.hangul import is_composing
 from lsp_server.types import Suggestion
 
 
@@ -28,19 +29,26 @@ class _Remembered:
     offset: int
 
     def rest(self, text: str, offset: int) -> Item | None:
-        """The rest of the item after typing its beginning; None where something else was typed."""
+        """The rest of the item after typing its beginning; None where something else was typed.
+
+        While an input method composes a syllable of it, that syllable is part of the rest, which replaces its state.
+        """
         item, before = self.item, self.text
         typed = offset - self.offset
         if typed < 0 or len(text) != len(before) + typed:
             return None
-        done = offset - item.start
-        if done >= len(item.text) or item.text[: self.offset - item.start] != before[item.start : self.offset]:
+        if item.text[: self.offset - item.start] != before[item.start : self.offset]:
             return None
-        if not item.text.startswith(text[self.offset : offset], self.offset - item.start):
+        inserted, wanted = text[self.offset : offset], item.text[self.offset - item.start :]
+        composing = is_composing(inserted, wanted)
+        if not composing and not wanted.startswith(inserted):
             return None
         if text[: self.offset] != before[: self.offset] or text[offset:] != before[self.offset :]:
             return None
-        return replace(item, text=item.text[done:], start=offset, end=item.end + typed)
+        start = offset - composing
+        if start - item.start >= len(item.text):
+            return None
+        return replace(item, text=item.text[start - item.start :], start=start, end=item.end + typed)
 
 
 class ItemMemory:

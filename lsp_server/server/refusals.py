@@ -1,8 +1,7 @@
 """What the user refused on the line of the cursor, so that it is not suggested there again.
 
 Three things are refusals. The user types something else than a ghost text says (a Korean syllable on its way to what
-the text says is nothing else): the text as it was offered and its rest
-from where the typing left it are refused. The user presses Escape: the line gets no automatic suggestion any more.
+the text says is nothing else): the text as it was offered and its rest from where the typing left it are refused. The user presses Escape: the line gets no automatic suggestion any more.
 Accepted text is deleted again: what was deleted is refused, and so is its rest while it is typed again.
 
 A refusal ends when the cursor leaves the line, or when text is deleted from before its place. Texts are compared, not
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lsp_server.hangul import is_on_the_way
+from lsp_server.hangul import is_composing
 from lsp_server.server.line_edits import Edit, body, common, difference, moved, stands, text_from
 
 REFUSALS: Final = 500
@@ -198,7 +197,7 @@ class Refusals:
                 line.ghost = None
             elif ghost.text.startswith(passed):
                 ghost.column, ghost.text = column, ghost.text[len(passed) :]
-            elif not is_on_the_way(passed, ghost.text):
+            elif not is_composing(passed, ghost.text):
                 line.refuse_ghost(common(passed, ghost.text))
         line.column = column
         _notice_deletions(document, line, lines)
@@ -289,7 +288,7 @@ def _follow_ghost(document: _Document, line: _Line, lines: Sequence[str], change
         if old != new:
             line.ghost = None
         return
-    if place + len(removed) == ghost.column and is_on_the_way(inserted, removed + ghost.text):
+    if place + len(removed) == ghost.column and is_composing(inserted, removed + ghost.text):
         ghost.column, ghost.text = place, removed + ghost.text  # a whole syllable took the next consonant for a while
         return
     if place != ghost.column:
@@ -297,7 +296,7 @@ def _follow_ghost(document: _Document, line: _Line, lines: Sequence[str], change
         line.refuse_ghost()
         return
     agreed = common(inserted, ghost.text)
-    if is_on_the_way(inserted[agreed:], ghost.text[agreed:]):
+    if is_composing(inserted[agreed:], ghost.text[agreed:]):
         ghost.column, ghost.text = ghost.column + agreed, ghost.text[agreed:]
         return
     if agreed < len(inserted) and not (agreed and inserted[agreed - 1 :] in PAIRS):

@@ -3,7 +3,9 @@
 import pytest
 
 from lsp_server.hangul import is_on_the_way, keys
+from lsp_server.server.item_memory import Item, ItemMemory
 from lsp_server.server.refusals import Refusals
+from lsp_server.types import Suggestion
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,22 @@ def test_another_syllable_refuses() -> None:
 def test_keys_of_syllables() -> None:
     assert keys("값 = 과일(x)") == "ㄱㅏㅂㅅ = ㄱㅗㅏㅇㅣㄹ(x)"
     assert keys("value") == "value" and keys("ㅋ漢é") == "ㅋ漢é"
+
+
+def test_the_item_on_screen_stays_while_its_syllables_are_composed() -> None:
+    memory = ItemMemory()
+    suggestion = Suggestion("값이 없으면", 2, 2, 0.9, "retrieval")
+    memory.remember("a", Item("1", "값이 없으면", 2, 2, suggestion), "# ", 2)
+    for state, rest, start in (
+        ("ㄱ", "값이 없으면", 2),
+        ("갑", "값이 없으면", 2),
+        ("값", "이 없으면", 3),
+        ("값ㅇ", "이 없으면", 3),
+        ("값이", " 없으면", 4),
+        ("값이 없으며", "면", 7),
+    ):
+        item = memory.rest("a", f"# {state}", 2 + len(state))
+        assert item is not None and (item.id, item.text, item.start) == ("1", rest, start), state
+        assert item.end == 2 + len(state)
+    for state in ("ㄴ", "각", "값ㄴ", "값이 없으면", "값이 없으면ㅇ"):
+        assert memory.rest("a", f"# {state}", 2 + len(state)) is None

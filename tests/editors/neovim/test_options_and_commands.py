@@ -62,6 +62,23 @@ def test_two_folders(edit, log, home, repo):
     assert len(editor.lua("return require('ondol.client').servers()")) == 2
 
 
+def test_the_status_line_says_what_the_server_does_in_words(edit):
+    editor = edit()
+    editor.keys("odef add(")
+    editor.see(TWO_LINES)
+    state = "local s = require('ondol.client').server(vim.api.nvim_get_current_buf()); s.status = %s; "
+    for status, short, long in (
+        ("{state = 'indexing', percent = 42}", "Ondol: indexing 42%%", "indexing, 42 %"),
+        ("{state = 'indexing'}", "Ondol: indexing", "indexing"),
+        ("{state = 'model-loading'}", "Ondol: loading model", "loading the model, meanwhile suggestions"),
+        ("{state = 'problem', message = 'no disk'}", "Ondol !", "no disk"),
+        ("{state = 'ready', documents = 3}", "Ondol", "3 files in the index"),
+    ):
+        assert editor.lua(state % status + "return require('ondol').statusline()") == short
+        described = editor.lua(state % status + "return table.concat(require('ondol.status').long(0), '\\n')")
+        assert long in described and "model-loading" not in described
+
+
 def test_off_sends_no_request(edit, log, repo):
     editor = edit()
     words = [
@@ -190,7 +207,7 @@ def test_commands(edit, log):
 def test_status_line_shows_progress(edit):
     editor = edit(env={"FAKE_STAY_INDEXING": "1"})
     wait(
-        lambda: editor.lua("return vim.api.nvim_eval_statusline(require('ondol').statusline(), {}).str") == "Ondol 42%",
+        lambda: editor.lua("return vim.api.nvim_eval_statusline(require('ondol').statusline(), {}).str") == "Ondol: indexing 42%",
         "42%",
     )
 

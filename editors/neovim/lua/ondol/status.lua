@@ -5,6 +5,9 @@ local scope = require('ondol.scope')
 local session = require('ondol.session')
 local M = {}
 
+--- The states that the server reports, in words; VS Code uses the same ones.
+local WORDS = { ['model-loading'] = 'loading the model, meanwhile suggestions come from the index' }
+
 --- The state in a buffer for the status line; empty if Ondol does not support the buffer.
 ---@param buffer integer
 ---@return string
@@ -25,9 +28,9 @@ function M.short(buffer)
   elseif not server.ready or status.state == 'starting' then
     return 'Ondol …'
   elseif status.state == 'indexing' then
-    return type(status.percent) == 'number' and ('Ondol %d%%%%'):format(status.percent) or 'Ondol indexing'
+    return type(status.percent) == 'number' and ('Ondol: indexing %d%%%%'):format(status.percent) or 'Ondol: indexing'
   elseif status.state == 'model-loading' then
-    return 'Ondol model …'
+    return 'Ondol: loading model'
   elseif status.state == 'off' then
     return 'Ondol off'
   end
@@ -39,7 +42,8 @@ end
 ---@return string
 function M.describe(server)
   local status = server.status
-  local parts = { status.state or (server.gave_up and 'stopped after repeated failures') or 'not running' }
+  local parts =
+    { WORDS[status.state] or status.state or (server.gave_up and 'stopped after repeated failures') or 'not running' }
   if type(status.percent) == 'number' and status.state == 'indexing' then
     parts[#parts + 1] = ('%d %%'):format(status.percent)
   end
