@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 # As many processes as there are cores; each runs whole files, so that fixtures of a file are made once.
 PYTEST = $(BIN)/python -m pytest -q -rs -n auto --dist loadfile
 
-.PHONY: help demo test test-fast test-model test-llamacpp test-real-model test-extras lint lint-editors format benchmarks docs dist clean
+.PHONY: help demo test test-fast test-model test-llamacpp test-real-model test-extras lint lint-editors format benchmarks report docs dist clean
 
 help:  ## What can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -58,6 +58,9 @@ format: $(VENV)/.dev  ## Bring the code into the house style.
 benchmarks: $(VENV)/.test  ## Measure; results go to benchmarks/results/ as JSON.
 	$(BIN)/python benchmarks/bench_index.py
 	$(BIN)/python benchmarks/bench_server.py
+
+report: $(VENV)/.test  ## Every figure of the README with its command, commit, hardware and date; CLONES=DIR measures again first.
+	$(BIN)/python scripts/readme_figures.py $(if $(CLONES),--clones $(CLONES))
 
 docs: $(VENV)/.dev  ## Build the documentation as a site, in build/site/; a broken link is an error.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

@@ -10,6 +10,7 @@ and the median time are written down, with the bytes of the page. ``--keep`` ser
 import argparse
 import http.client
 import json
+import os
 import random
 import re
 import statistics
@@ -194,6 +195,7 @@ def main() -> None:
                 file = next(path for path in files if re.search(r"\.(py|go|c|sv|java)$", path))
                 result = {name: measured(browser, path) for name, path in pages(asked.versions, file).items()}
                 document: dict[str, Any] = {"asked": {"versions": asked.versions, "events": asked.events}, **machine()}
+                document |= {"commit": _commit(), "date": time.strftime("%Y-%m-%d"), "load": os.getloadavg()}
                 document |= {"index": {key: index[key] for key in ("files", "lines") if key in index}, "pages": result}
                 print(json.dumps(document, indent=1))
                 if asked.out:
@@ -203,6 +205,13 @@ def main() -> None:
                     process.wait()
             finally:
                 process.terminate()
+
+
+def _commit() -> str:
+    here = Path(__file__).parent
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=here, check=True
+    ).stdout.strip()
 
 
 def _wait(browser: Browser, process: "subprocess.Popen[str]") -> None:

@@ -80,6 +80,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / path).write_text(text)
     repositories.git(root, "add", "-A")
     repositories.git(root, "commit", "-q", "-m", "More code")
+    for indent in (4, 8):  # commits that change lines, for the replay of edits
+        for path in root.glob("*s.py"):
+            path.write_text(path.read_text().replace(f"indent={indent // 2}", f"indent={indent}"))
+        repositories.git(root, "commit", "-q", "-a", "-m", f"Indent by {indent}")
     assert console.finished(folder, "index", str(root)).returncode == 0
     return folder
 

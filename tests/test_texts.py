@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import re
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import click
 import pytest
 
 from finetune.cli import COMMANDS, main
-from indexer.config import Settings
 from tests.support.texts import PAGES, quoted_commands
 
 ROOT = Path(__file__).parent.parent
@@ -101,22 +99,11 @@ def test_every_promise_of_the_threat_model_names_a_test() -> None:
 
 
 def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
-    def result(name: str) -> Any:
-        return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
-
     readme = (ROOT / "README.md").read_text("utf-8")
-    keys = result("server")["typing"]["engine"]
-    unseen = result("replay")["means"]["unseen"]
-    shares = (unseen[name] for name in ("coverage", "precision", "exact_start", "exact_within"))
-    figures = [*(f"{keys[name]:.1f} ms" for name in ("p50", "p95")), *(f"{100 * share:.1f} %" for share in shares)]
-    runs = [run["figures"]["overall"] for run in result("typing")["runs"] if run_is_shipped(run)]
-    typed = {name: statistics.fmean(run[name]["value"] for run in runs) for name in ("saved", "seen", "right")}
-    figures += [f"{100 * typed['saved']:.1f} %", f"{typed['seen']:.2f} texts", f"{100 * typed['right']:.1f} %"]
-    assert not [figure for figure in figures if figure not in readme]
-
-
-def run_is_shipped(run: dict[str, Any]) -> bool:
-    return run["gate"] == "words" and run["precision"] == Settings().precision
+    found = list(script("readme_figures").figures())
+    assert len(found) >= 13
+    assert not [one for one in found if one.text not in readme]
+    assert all(re.search(r"\d+ cores of .+, \d{4}-\d\d-\d\d$", one.source.about) for one in found)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ("log.md", "CHANGELOG.md")], ids=str)

@@ -7,7 +7,7 @@ import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from indexer.config import Settings
 from indexer.installation import install_command
@@ -59,6 +59,10 @@ def open_base(base: str) -> ModelFolder:
     return open_folder(find_base(base))
 
 
+_TORCH_PACKAGES: Final = ("torch", "safetensors")
+"""What a model on torch needs; bitsandbytes alone brings the first of them."""
+
+
 def load_local(
     settings: Settings, limit: int, report: Callable[[str], None], folder: ModelFolder | None = None
 ) -> Backend:
@@ -78,8 +82,8 @@ def load_local(
         if settings.base_bits != 16:
             report(f"{folder.name}: base_bits is for torch; a GGUF file has bits of its own")
         backend = LlamaCppBackend(folder, limit)
-    elif importlib.util.find_spec("torch") is None:
-        raise BackendProblem("torch is not installed", f"name a GGUF file, or run: {install_command('model')}")
+    elif missing := [name for name in _TORCH_PACKAGES if importlib.util.find_spec(name) is None]:
+        raise BackendProblem(f"{missing[0]} is not installed", f"name a GGUF file, or run: {install_command('model')}")
     else:
         from lsp_server.backends.torch_backend import TorchBackend
 

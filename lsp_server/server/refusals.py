@@ -1,8 +1,9 @@
 """What the user refused on the line of the cursor, so that it is not suggested there again.
 
 Three things are refusals. The user types something else than a ghost text says (a Korean syllable on its way to what
-the text says is nothing else): the text as it was offered and its rest from where the typing left it are refused. The user presses Escape: the line gets no automatic suggestion any more.
-Accepted text is deleted again: what was deleted is refused, and so is its rest while it is typed again.
+the text says is nothing else): the text as it was offered and its rest from where the typing left it are refused. The
+user presses Escape: the line gets no automatic suggestion any more. Accepted text is deleted again: what was deleted is
+refused, and so is its rest while it is typed again.
 
 A refusal ends when the cursor leaves the line, or when text is deleted from before its place. Texts are compared, not
 positions, so the same text does not come back while blanks or a rule of dashes are typed

@@ -207,7 +207,10 @@ def test_commands(edit, log):
 def test_status_line_shows_progress(edit):
     editor = edit(env={"FAKE_STAY_INDEXING": "1"})
     wait(
-        lambda: editor.lua("return vim.api.nvim_eval_statusline(require('ondol').statusline(), {}).str") == "Ondol: indexing 42%",
+        lambda: (
+            editor.lua("return vim.api.nvim_eval_statusline(require('ondol').statusline(), {}).str")
+            == "Ondol: indexing 42%"
+        ),
         "42%",
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import console, indexes, repositories
+from tests.support import console, indexes, repositories, screens
 
 HEAVY = ("numpy", "faiss", "tree_sitter", "tantivy", "tokenizers", "pygls", "lsprotocol", "torch", "rich")
 
@@ -264,6 +265,20 @@ def test_a_definition_comes_before_its_uses(tmp_path, data, path, definition, li
     assert shown[0] == f"{path}:{line}  defined here"
     lines = definition.splitlines()
     assert shown[1 : 1 + len(lines)] == [f"    {text}" for text in lines], "whole, with its tabs"
+
+
+def test_the_answer_fits_a_screen_with_the_best_hit_first(tmp_path, data):
+    long = "def gather_walrus(x):\n" + "".join(f"\ty{n} = '{'한글 ' * 60}'\n" for n in range(30)) + "\treturn x\n"
+    uses = "".join(f"a{n} = gather_walrus({n}) + {'1 + ' * 90}1\n" for n in range(40))
+    root = repositories.repository(tmp_path / "repo", {"lib.py": long, **{f"use{n}.py": uses for n in range(9)}})
+    console.run("index", root, data=data)
+    for words in ("gather_walrus", "gather walrus return"):
+        shown = console.run("search", words, "--repo", root, data=data, env={"COLUMNS": "100"}).stdout
+        assert screens.fits(shown), shown
+        assert len(re.findall(r"^\S+\.py:\d+", shown, re.MULTILINE)) == 5
+        assert shown.count("…") >= 5
+    full = console.run("search", "gather_walrus", "--repo", root, "--full", data=data).stdout
+    assert "한글 " * 60 in full and full.count("\n") > 30
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write all")

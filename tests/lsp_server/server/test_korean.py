@@ -42,7 +42,7 @@ def test_nothing_flickers_while_a_syllable_is_composed(tmp_path: Path) -> None:
         assert all(found), found
         for state, item in zip(STATES, found, strict=True):
             start, end = (item["range"][side]["character"] - len(before) for side in ("start", "end"))
-            assert (state[:start] + item["insertText"] + state[end:])== REST, (state, item)
+            assert (state[:start] + item["insertText"] + state[end:]) == REST, (state, item)
         assert len({item["command"]["arguments"][0]["id"] for item in found}) == 1, "it is one item to the editor"
         other = compose(client, uri, 1, before, ("ㄴ", "나", "나ㅁ"))
         assert not any(item and REST in item["insertText"] for item in other)
