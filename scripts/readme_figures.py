@@ -1,6 +1,6 @@
-"""Prints every figure of the README with the command that measures it, and commit, hardware and date of the result.
+"""Prints every figure of the README with the command that measures it, and the commit, hardware and date of it.
 
-``make report`` prints the table. ``make report CLONES=DIR`` measures all of it again first, which takes hours. DIR holds
+``make report`` prints the table. ``make report CLONES=DIR`` measures all of it again first, for hours. DIR holds
 clones of the repositories that ``benchmarks/repositories.json`` names. Each command writes into
 ``benchmarks/results/``; then the table says which figures of the README are no longer those of the results.
 """

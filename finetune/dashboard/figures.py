@@ -129,7 +129,7 @@ def _last_week(events: Sequence[dict[str, Any]]) -> list[str]:
         return []
     newest = datetime.fromtimestamp(max(one.get("time", 0) for one in events))
     last = f"The last text was shown or taken on {newest:%Y-%m-%d at %H:%M}."
-    week = total(summarize(events, time.time() - WEEK_S, only_all=True))
+    week = total(summarize(events, time.time() - WEEK_S))
     if week is None or not week["shown"]:
         return [f"Nothing was shown in the last 7 days. {last} The page Use has what was before."]
     kept = f", and {week['kept_300']:.0%} of these still stood there after 5 minutes" if week["kept_300"] else ""

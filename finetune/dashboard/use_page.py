@@ -1,6 +1,5 @@
 """The page about the use of suggestions: what was shown, accepted and kept, over time, by language and by engine."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,17 +12,23 @@ from indexer.data_layout import STATS
 from lsp_server.figure_words import legend
 from lsp_server.telemetry import feedback
 from lsp_server.telemetry.edit_feedback import ENGINE as EDITS
-from lsp_server.telemetry.feedback import summarize
+from lsp_server.telemetry.feedback import Tally, group_of, rows_of
 from lsp_server.telemetry.traces import ring_of
 
 DAYS: Final = 21
 WEEKS: Final = 26
 """Up to so many days, a period is a day; up to so many weeks it is a week, and a month beyond."""
 
+QUARTER_S: Final = 900
+"""Seconds of a quarter of an hour: every time zone's day begins with one."""
+
 PERIODS: Final = 120
 """Periods that are shown, the newest ones."""
 
 NOTHING: Final = "Nothing was shown yet: open a file of this repository in an editor that runs Ondol, and type."
+
+Groups = dict[tuple[str, str, str], Tally]
+"""Counts by language, engine and adapter."""
 
 _COLUMNS: Final = {
     "shown": "shown",
@@ -56,46 +61,60 @@ def use_page(events: Sequence[dict[str, Any]], query: Mapping[str, str]) -> Page
 
     :param query: ``language`` and ``engine`` that it is about; empty or ``all`` for every one.
     """
-    wanted = {name: query.get(name, "") for name in ("language", "engine")}
-    wanted = {name: value for name, value in wanted.items() if value and value != _ANY}
-    known = {name: [_ANY, *sorted({str(one.get(name) or "") for one in events} - {""})] for name in _GROUPS}
-    form = Form(
-        (
-            Field("language", "Language", wanted.get("language", _ANY), "choice", known["language"]),
-            Field("engine", "Written by", wanted.get("engine", _ANY), "choice", known["engine"]),
-        ),
-        "Show",
+    kind, periods = by_period(events)
+    wanted = [query.get(name) or _ANY for name in ("language", "engine")]
+    known = [sorted({key[place] for _, groups in periods for key in groups} - {""}) for place in (0, 1)]
+    fields = (
+        Field("language", "Language", wanted[0], "choice", [_ANY, *known[0]]),
+        Field("engine", "Written by", wanted[1], "choice", [_ANY, *known[1]]),
     )
-    page = Page("Use", form if events else None)
-    chosen = [one for one in events if all(str(one.get(name) or "") == value for name, value in wanted.items())]
-    engine = wanted.get("engine", "")
-    kind, periods = by_period(chosen)
-    rows = [(day, row) for day, group in periods if (row := total(summarize(group, only_all=True), engine)) is not None]
+    page = Page("Use", Form(fields, "Show") if events else None)
+    everything: Groups = {}
+    rows = []
+    for day, groups in periods:
+        chosen = {key: tally for key, tally in groups.items() if _is_wanted(wanted, key)}
+        for key, tally in chosen.items():
+            everything.setdefault(key, Tally()).merge(tally)
+        row = total(rows_of(chosen), wanted[1])
+        rows += [(day, row)] if row is not None else []
     if rows:
         page.plots[:] = _plots(kind, rows)
     cells = [(label(kind, day), *_cells(row)) for day, row in reversed(rows)]
     page.tables.append(Table(f"By {kind}", (kind, *_COLUMNS.values()), cells, NOTHING))
     if rows:
-        groups = summarize(chosen)
         heads = (*_GROUPS.values(), *_COLUMNS.values())
-        parts = [(*(str(row[name]) for name in _GROUPS), *_cells(row)) for row in groups]
+        parts = [(*(str(row[name]) for name in _GROUPS), *_cells(row)) for row in rows_of(everything)]
         page.tables.append(Table("By language and engine", heads, parts))
         words = legend(("shown", "accepted", "accepted in part", "kept"))
         page.tables.append(Table("What the words mean", ("word", "meaning"), list(words.items())))
     return page
 
 
-def by_period(events: Sequence[dict[str, Any]]) -> tuple[str, list[tuple[date, list[dict[str, Any]]]]]:
-    """Return what a period is (``day``, ``week``, ``month``), and the events of each by its first day."""
-    days = [datetime.fromtimestamp(one.get("time", 0)).date() for one in events]
-    if not days:
+def _is_wanted(wanted: Sequence[str], key: Sequence[str]) -> bool:
+    return all(one in (_ANY, value) for one, value in zip(wanted, key, strict=False))
+
+
+def by_period(events: Sequence[dict[str, Any]]) -> tuple[str, list[tuple[date, Groups]]]:
+    """Return what a period is (``day``, ``week``, ``month``), and the counts of each by its first day.
+
+    Each event is counted once; everything else is made by merging.
+    """
+    if not events:
         return "day", []
-    span = (max(days) - min(days)).days
+    quarters = [int(one.get("time", 0)) // QUARTER_S for one in events]
+    days = {quarter: datetime.fromtimestamp(quarter * QUARTER_S).date() for quarter in set(quarters)}
+    span = (max(days.values()) - min(days.values())).days
     kind = "day" if span < DAYS else "week" if span < 7 * WEEKS else "month"
-    groups: dict[date, list[dict[str, Any]]] = defaultdict(list)
-    for day, one in zip(days, events, strict=True):
-        groups[_first(kind, day)].append(one)
-    return kind, sorted(groups.items())[-PERIODS:]
+    firsts = {quarter: _first(kind, day) for quarter, day in days.items()}
+    periods: dict[date, Groups] = {}
+    for quarter, one in zip(quarters, events, strict=True):
+        groups = periods.setdefault(firsts[quarter], {})
+        key = group_of(one)
+        tally = groups.get(key)
+        if tally is None:
+            tally = groups[key] = Tally()
+        tally.add(one)
+    return kind, sorted(periods.items())[-PERIODS:]
 
 
 def _first(kind: str, day: date) -> date:

@@ -9,7 +9,7 @@ This module knows no protocol.
 
 import difflib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ AROUND: Final = 2_000
 SHORTEST_PIECE: Final = 3
 EVENTS: Final = ("shown", "accepted", "partial", "dismissed")
 """Events of a text; each counts once for each text, and one that was accepted whole is not accepted in part."""
+
+_AFTER: Final = tuple(f"{name}_{seconds}" for name in ("kept", "similar") for seconds in LOOK_AFTER_S)
 
 LATEST: Final = 1e11
 """Seconds since the epoch beyond which a time is none."""
@@ -168,55 +170,78 @@ def events(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def summarize(records: Iterable[dict[str, Any]], since: float = 0.0, *, only_all: bool = False) -> list[dict[str, Any]]:
+class Tally:
+    """Counts of a group of events."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, set[str]] = {event: set() for event in EVENTS}  # ids of texts: a text counts once
+        self._characters: dict[str, int] = {}
+        self._after: dict[str, list[float]] = {name: [] for name in _AFTER}
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Count an event, as :func:`events` returns it."""
+        event, identifier = record["event"], record["id"]
+        if event in self._ids:
+            self._ids[event].add(identifier)
+        if event == "accepted" or event == "partial":
+            # By suggestion: accepted word by word, the same text is reported several times.
+            taken = self._characters
+            taken[identifier] = max(taken.get(identifier, 0), int(_number(record, "characters")))
+        elif event == "retained" and record.get("after") in LOOK_AFTER_S:
+            self._after[f"kept_{record['after']}"].append(_number(record, "kept"))
+            self._after[f"similar_{record['after']}"].append(_number(record, "similarity"))
+
+    def merge(self, other: "Tally") -> None:
+        """Add the counts of another group."""
+        for event, ids in other._ids.items():
+            self._ids[event] |= ids
+        for identifier, count in other._characters.items():
+            self._characters[identifier] = max(self._characters.get(identifier, 0), count)
+        for name, values in other._after.items():
+            self._after[name] += values
+
+    def row(self) -> dict[str, Any]:
+        """Return counts, rates and mean retention; a mean of nothing is None."""
+        row: dict[str, Any] = {event: len(ids) for event, ids in self._ids.items()}
+        row["partial"] = len(self._ids["partial"] - self._ids["accepted"])
+        row["characters"] = sum(self._characters.values())
+        row["accepted_share"] = round(row["accepted"] / row["shown"], 3) if row["shown"] else None
+        for name, values in self._after.items():
+            row[name] = round(sum(values) / len(values), 3) if values else None
+        return row
+
+
+def group_of(record: dict[str, Any]) -> tuple[str, str, str]:
+    """Return language, engine and adapter of an event."""
+    return str(record.get("language") or ""), str(record.get("engine") or ""), str(record.get("adapter") or "")
+
+
+def summarize(records: Iterable[dict[str, Any]], since: float = 0.0) -> list[dict[str, Any]]:
     """Return one row per language, engine and adapter: counts, rates, mean retention; the rows ``all`` come last.
 
-    Next edits have a row ``all`` of their own.
-
     :param records: as :class:`Feedback` and ``EditFeedback`` wrote them, in this version or an earlier one.
-    :param since: seconds since the epoch. :param only_all: make the rows ``all`` alone.
+    :param since: seconds since the epoch.
     """
-    groups: dict[tuple[str, str, str], dict[str, Any]] = {}
+    groups: dict[tuple[str, str, str], Tally] = {}
     for record in events(records):
-        if record.get("time", 0) < since:
-            continue
-        engine = str(record.get("engine") or "")
-        own = (str(record.get("language") or ""), engine, str(record.get("adapter") or ""))
-        everything = ("all", EDITS if engine == EDITS else "", "")
-        for key in (everything,) if only_all else (own, everything):
-            counts = groups.get(key)
-            if counts is None:
-                counts = groups[key] = _empty()
-            _count(counts, record)
-    rows = []
-    for key, counts in sorted(groups.items(), key=lambda pair: (pair[0][0] == "all", pair[0])):
-        row = dict(zip(("language", "engine", "adapter"), key, strict=True)) | counts
-        row |= {event: len(counts[event]) for event in EVENTS}
-        row["partial"] = len(counts["partial"] - counts["accepted"])
-        row["characters"] = sum(counts["characters"].values())
-        row["accepted_share"] = round(row["accepted"] / row["shown"], 3) if row["shown"] else None
-        for name in ("kept_30", "kept_300", "similar_30", "similar_300"):
-            values = row.pop(name)
-            row[name] = round(sum(values) / len(values), 3) if values else None
-        rows.append(row)
-    return rows
+        if record.get("time", 0) >= since:
+            key = group_of(record)
+            if key not in groups:
+                groups[key] = Tally()
+            groups[key].add(record)
+    return rows_of(groups)
 
 
-def _empty() -> dict[str, Any]:
-    events: dict[str, Any] = {event: set() for event in EVENTS}  # ids of texts: a text counts once
-    return {**events, "characters": {}, "kept_30": [], "kept_300": [], "similar_30": [], "similar_300": []}
+def rows_of(groups: Mapping[tuple[str, str, str], Tally]) -> list[dict[str, Any]]:
+    """Return the rows of groups by language, engine and adapter; the rows ``all`` come last.
 
-
-def _count(counts: dict[str, Any], record: dict[str, Any]) -> None:
-    event, identifier = record["event"], record["id"]
-    if event in EVENTS:
-        counts[event].add(identifier)
-    if event == "accepted" or event == "partial":
-        taken = counts["characters"]  # by suggestion: accepted word by word, the same text is reported several times
-        taken[identifier] = max(taken.get(identifier, 0), int(_number(record, "characters")))
-    if event == "retained" and record.get("after") in LOOK_AFTER_S:
-        counts[f"kept_{record['after']}"].append(_number(record, "kept"))
-        counts[f"similar_{record['after']}"].append(_number(record, "similarity"))
+    Next edits have a row ``all`` of their own.
+    """
+    everything: dict[tuple[str, str, str], Tally] = {}
+    for (_, engine, _), tally in groups.items():
+        everything.setdefault(("all", EDITS if engine == EDITS else "", ""), Tally()).merge(tally)
+    pairs = [*sorted(groups.items(), key=lambda pair: pair[0]), *sorted(everything.items(), key=lambda pair: pair[0])]
+    return [dict(zip(("language", "engine", "adapter"), key, strict=True)) | tally.row() for key, tally in pairs]
 
 
 def _number(record: dict[str, Any], name: str) -> float:
