@@ -139,8 +139,9 @@ class Place:
             self._prefix, self._rest = "", self._rest[:LONGEST]
         self._around: Surroundings = cache.at(document, start, end)
         self._typed = self._read(self._prefix + self._rest)
-        # What the document lacks with the line as it is typed is not the text's fault.
-        self._allowed = self._around.cost(self._typed)
+        # What the document lacks with the line as it is typed, or without it, is not the text's fault. The missing end
+        # of a statement that is typed over several lines is a fault of each of them.
+        self._allowed = max(self._around.cost(self._typed), self._around.cost_without)
 
     @property
     def unit(self) -> str | None:
