@@ -34,6 +34,9 @@ LOOKS: Final = 1_500
 LOOKS_BESIDE_EVENTS: Final = 150
 LEAST_LOOKS: Final = 20
 
+ENDED_S: Final = 2.0
+"""After this time, nothing that a closed folder had begun runs any more."""
+
 IDLE_S: Final = 0.3
 """An edited document is made searchable after this long without an edit, or before another document is completed."""
 
@@ -128,8 +131,13 @@ class Workspace:
             session = self._sessions.pop(root, None)
             if session is not None:
                 session.close()
+                asyncio.get_running_loop().call_later(ENDED_S, self._free_closed)
             self._owners.clear()
             self._host.state_changed()
+
+    def _free_closed(self) -> None:
+        """Free closed sessions, whose parts refer to each other, with their indexes and the threads of these."""
+        self._thread.submit(lambda _: give_back(), urgent=False)
 
     def outside(self) -> Session:
         """The session of documents outside of every repository; made at the first call."""

@@ -79,3 +79,23 @@ def test_the_handles_of_an_index_do_not_grow_with_its_segments(tmp_path: Path) -
     assert "feed_4" in last.text(last.documents["file4.py"])
     handles = len(os.listdir("/proc/self/fd")) - before
     assert handles <= 4 * (len(held) + 1)  # what tantivy holds for each open index
+
+
+@pytest.mark.skipif(not LINUX, reason="reads /proc")
+def test_a_folder_that_is_closed_leaves_nothing_behind(tmp_path: Path) -> None:
+    first, second = (repository(tmp_path / name, {"a.py": f"def {name}():\n    return 1\n"}) for name in ("one", "two"))
+    for root in (first, second):
+        updated(root, tmp_path / "data")
+    with real(tmp_path) as client:
+        client.initialize([first])
+        client.wait_state("ready")
+
+        def maps() -> int:
+            return Path(f"/proc/{client.process.pid}/maps").read_text().count(f"/{second.name}-")
+
+        for _ in range(2):
+            folder = [{"uri": second.as_uri(), "name": "second"}]
+            client.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": folder, "removed": []}})
+            eventually(maps)
+            client.notify("workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": folder}})
+            eventually(lambda: not maps())
