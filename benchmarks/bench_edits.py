@@ -42,7 +42,7 @@ PAGE = HERE.parent / "docs" / "next-edits.md"
 BEGIN = "<!-- table: benchmarks/bench_edits.py -->"
 BEGIN_SPEED = "<!-- table: benchmarks/bench_edits.py --speed -->"
 ROLE = "edits"
-COMMITS, WINDOWS, SEED = 200, 2, 20261126
+COMMITS, WINDOWS, SEED = 200, 1, 20261126
 LINES, ROUNDS, KEYS, BURST = 10_000, 40, 300, 15
 PAUSE_S = 0.6
 """Longer than the pause after which the server looks for a next edit by itself."""
@@ -61,13 +61,16 @@ COLUMNS = {
 }
 
 
-def replayed(ondol: Path, repository: dict[str, str], clone: Path, commits: int) -> dict[str, Any]:
-    """Return the figures of one repository at the named commit."""
+def replayed(
+    ondol: Path, repository: dict[str, str], clone: Path, commits: int, seconds: float | None
+) -> dict[str, Any]:
+    """Return the figures of one repository at the named commit; those of its newest commits if the time is over."""
     options = {"edits": True, "commits": commits, "windows": WINDOWS, "seed": SEED, "cases": 0}
-    report = evaluated(ondol, repository, clone, options)
+    report = evaluated(ondol, repository, clone, options, seconds=seconds)
     overall = {order: one["overall"] for order, one in report["edits"].items()}
     languages = list(report["edits"]["in_order"]["languages"])
-    return {"orders": overall, "languages": languages, "machine": report["machine"]}
+    facts = {"partial": report["partial"], "languages": languages, "machine": report["machine"]}
+    return {"orders": overall, **facts}
 
 
 def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
@@ -219,17 +222,18 @@ def _keys(clients: dict[str, Client], corpus: Path) -> dict[str, _Times]:
 def table(runs: list[dict[str, Any]]) -> str:
     """Return the runs as a Markdown table with their mean: order of the file."""
     lines = [
-        f"| repository | predicted lines | {' | '.join(COLUMNS.values())} |",
-        "|---" * (2 + len(COLUMNS)) + "|",
+        f"| repository | commits with predicted lines | predicted lines | {' | '.join(COLUMNS.values())} |",
+        "|---" * (3 + len(COLUMNS)) + "|",
     ]
     rows = []
     for run in runs:
         one = run["figures"]["orders"]["in_order"]
         rows.append({name: one[name]["value"] for name in COLUMNS})
         title = f"{run['repository']} ({run['figures']['languages'][0]})"
-        lines.append(f"| {title} | {one['predicted']:,} | {' | '.join(map(_cell, rows[-1].values()))} |")
+        cells = " | ".join(map(_cell, rows[-1].values()))
+        lines.append(f"| {title} | {one['commits']} | {one['predicted']:,} | {cells} |")
     mean = [_mean([row[name] for row in rows]) for name in COLUMNS]
-    lines.append(f"| **mean of {len(rows)}** | | {' | '.join(map(_cell, mean))} |")
+    lines.append(f"| **mean of {len(rows)}** | | | {' | '.join(map(_cell, mean))} |")
     return "\n".join(lines)
 
 
@@ -275,6 +279,7 @@ def main() -> None:
     parser.add_argument("--clones", type=Path, help="folder with the clones; without it, only write the table")
     parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
     parser.add_argument("--commits", type=int, default=COMMITS)
+    parser.add_argument("--seconds", type=float, help="stop each repository then, and take what it has by then")
     parser.add_argument("--speed", action="store_true", help="time next edits instead")
     parser.add_argument("--corpus", type=Path, help="keep the corpus in this folder, or use the one that is there")
     parser.add_argument("--data", type=Path, help="keep the index in this folder, or use the one that is there")
@@ -301,7 +306,7 @@ def main() -> None:
             continue
         if options.only and name not in options.only:
             continue
-        figures = replayed(options.ondol, repository, clone, options.commits)
+        figures = replayed(options.ondol, repository, clone, options.commits, options.seconds)
         found["runs"] = [run for run in found["runs"] if run["repository"] != name]
         found["runs"].append({"repository": name, "figures": figures, "commits": options.commits, "commit": _head()})
         print(name, flush=True)

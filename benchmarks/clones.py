@@ -5,6 +5,7 @@ Nothing is downloaded.
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -42,26 +43,29 @@ def evaluated(
     clone: Path,
     options: Mapping[str, object],
     settings: Mapping[str, str] | None = None,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
     """Return the report of ``ondol eval`` on the history of a repository up to the commit that is named for it.
 
     :param repository: its ``name`` and ``commit``.
     :param options: of the command, by name; True for a flag, a tuple for an option that is given several times.
     :param settings: ``ONDOL_*`` variables.
+    :param seconds: after which the command is interrupted; it reports what it has by then, as ``partial``.
     :raises SystemExit: the command failed.
     """
     with tempfile.TemporaryDirectory(prefix="replay-") as work:
         copy = copy_at(clone, repository["commit"], Path(work) / repository["name"].replace("/", "-"))
         given = [part for name, value in options.items() for part in _option(name, value)]
-        done = subprocess.run(
-            [ondol, "eval", copy, "--json", "--data-dir", f"{work}/data", *given],
-            stdout=subprocess.PIPE,
-            env=environment(settings),
-            check=False,
-        )
-    if done.returncode:
+        command = [ondol, "eval", copy, "--json", "--data-dir", f"{work}/data", *given]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(settings)) as process:
+            try:
+                printed, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
+                printed, _ = process.communicate()
+    report: dict[str, Any] = json.loads(printed) if printed.strip() else {}
+    if not report or (process.returncode and not report["partial"]):
         raise SystemExit(f"ondol eval failed on {repository['name']}")
-    report: dict[str, Any] = json.loads(done.stdout)
     return report
 
 

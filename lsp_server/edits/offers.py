@@ -17,6 +17,8 @@ from lsp_server.edits import places
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, agreed, compare, proven, rows
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, proposals
+from lsp_server.edits.rules import Rule
+from lsp_server.edits.token_lines import is_word
 from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import View
 
@@ -145,23 +147,48 @@ class Search:
 
         :param least: edits that have to agree on a line.
         """
-        found = self.everywhere(view, where, least)
+        for _, offer in self._judged(view, self.everywhere(view, where, least)):
+            yield offer
+
+    def _judged(self, view: View, found: Sequence["Candidates"]) -> Iterator[tuple["Candidates", Offer]]:
         table = [row for one in found for row in one.rows]
         judged = iter(self.judge.probabilities(table, here=False))
         for one in found:
             best = self._best(view, one, [next(judged) for _ in one.rows])
             if best is not None:
-                yield best
+                yield one, best
+
+    def all_of_newest(self, view: View, where: float, least: float) -> Iterator[Offer]:
+        """Yield the best proposal for each line that the newest edit may change, for a list of all its places.
+
+        How probable the next edit is says little about the fiftieth place of the same edit, so that a rule which may
+        look for places is enough.
+
+        :param least: the probability from which no such rule is needed.
+        """
+        newest = self.history[-1].step
+        known = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0))
+        lines = {*known, *places.of_newest(view, self.history)}
+        for one, offer in self._judged(view, self._candidates(view, where, sorted(lines), 1)):
+            evidence, told = one.texts[offer.new], self._told(one.place)
+            rules = [rule for rule, source in evidence.rules if source.step == newest]
+            calls = any(told[-1 - age].step == newest for age in evidence.kinds.get("call", ()))
+            likely = offer.probability >= least or calls or any(map(_tells, rules))
+            if likely and newest in offer.steps:
+                yield offer
 
     def everywhere(self, view: View, where: float, least: int = 1) -> list["Candidates"]:
         """Return what may become of lines of a document; nothing if the search was stopped."""
+        lines = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0), least)
+        return self._candidates(view, where, lines, least)
+
+    def _candidates(self, view: View, where: float, lines: Sequence[int], least: int) -> list["Candidates"]:
         last = self.last_line(view, 0)
-        lines = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], last, least)
         found = []
         for line in lines:
             if self.stopped():
                 return []
-            found.append(self.candidates(view, Place(where, line, last, len(lines)), least))
+            found.append(self.candidates(view, Place(where, line, last, min(len(lines), places.TRIED)), least))
         compare([one.rows for one in found])
         return found
 
@@ -220,6 +247,12 @@ class Search:
         steps = frozenset(_steps(best[2], history))
         sure = best[0] >= self.judge.thresholds[int(place.where)][agreed(best[3])]
         return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps, sure)
+
+
+def _tells(rule: Rule) -> bool:
+    """Whether a rule says enough to list a place by it alone: it replaces a word, or needs two of them."""
+    replaces = any(is_word(token) for region in rule.regions for token in region.gone)
+    return places.searching(rule) and (replaces or sum(map(is_word, rule.literals)) > 1)
 
 
 @lru_cache(1_000)

@@ -31,6 +31,9 @@ _LOOSE: Final = frozenset({"c00", "m00", "s00", "c10", "c01"})
 KEPT_NAMES: Final = 2
 """Names that an edit left in its line, the longest first, by which lines like it are found."""
 
+LISTED: Final = 500
+"""Places of a document that are listed where all are asked for."""
+
 FILES: Final = 200
 HITS: Final = 400
 
@@ -61,6 +64,23 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
         near = range(max(0, last - NEAR), min(len(view.lines), last + NEAR + 1))
         led.update(number for number in near if view.lines[number].strip())
     return sorted(led - view.edited, key=lambda number: abs(number - last))[:TRIED]
+
+
+def of_newest(view: View, history: Sequence[Taught]) -> list[int]:
+    """Return all lines that the newest edit may change, however many, ascending; at most ``LISTED``.
+
+    :param history: changed lines, the newest last.
+    """
+    found: set[int] = set()
+    for source in history:
+        if source.step == history[-1].step:
+            for literals in {rule.literals for rule in source.lesson.rules if searching(rule)}:
+                found.update(view.all_sites(literals))
+            for part in source.lesson.parts:
+                found.update(view.index.with_part(part) if len(part) > 3 else ())
+            if len(source.lesson.kept_names) >= KEPT_NAMES:
+                found.update(view.all_sites(frozenset(source.lesson.kept_names[:KEPT_NAMES])))
+    return sorted(found - view.edited)[:LISTED]
 
 
 def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str], bool]) -> Iterator[str]:

@@ -56,8 +56,19 @@ class View:
         """Return the lines that hold all these tokens, ascending; at most ``SITE_LIMIT``."""
         found = self._counted.get(literals)
         if found is None:
-            found = self._counted[literals] = self._search(literals) if literals else ()
+            found = self._counted[literals] = tuple(self.all_sites(literals)[:SITE_LIMIT])
         return found
+
+    def all_sites(self, literals: frozenset[str]) -> Sequence[int]:
+        """Return all lines that hold all these tokens (at least one), ascending."""
+        if not literals:
+            return ()
+        words = list(filter(is_word, literals))
+        signs = literals.difference(words)
+        lines: Sequence[int] = self.index.with_words(words) if words else range(len(self.lines))
+        for sign in signs:
+            lines = [number for number in lines if sign in self.lines[number]]
+        return lines
 
     def untouched(self, literals: frozenset[str]) -> list[int]:
         """Return those of :meth:`sites` that were not edited."""
@@ -88,14 +99,6 @@ class View:
             if self.lines[at].strip() and _indent(self.lines[at]) < indent:
                 return frozenset(parse(self.lines[at]).texts)
         return frozenset()
-
-    def _search(self, literals: frozenset[str]) -> tuple[int, ...]:
-        words = list(filter(is_word, literals))
-        signs = literals.difference(words)
-        lines: Sequence[int] = self.index.with_words(words) if words else range(len(self.lines))
-        for sign in signs:
-            lines = [number for number in lines if sign in self.lines[number]]
-        return tuple(lines[:SITE_LIMIT])
 
 
 def _indent(line: str) -> int:

@@ -12,7 +12,7 @@ from indexer.text.printable import hidden_in
 from lsp_server.edits import places
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.edit_log import EditLog
-from lsp_server.edits.features import OTHER_FILE
+from lsp_server.edits.features import ELSEWHERE, OTHER_FILE
 from lsp_server.edits.history import History, PastEdit
 from lsp_server.edits.learned import Learned
 from lsp_server.edits.offers import Offer, Refusals, Search
@@ -25,7 +25,7 @@ FILES: Final = 20
 """Files of the repository that are searched for one offer."""
 
 LEAST_LISTED: Final = 0.2
-"""Places below this probability are not listed where all places of an edit are asked for."""
+"""Less probable places are listed only by a rule, where all places of an edit are asked for."""
 
 LISTED: Final = 1_000
 
@@ -109,15 +109,13 @@ def _hides(offer: Offer) -> bool:
 def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offer]]:
     """Return the places of the newest edit by document, in the order of their lines."""
     asked = without_secrets(asked)
-    if not asked.edits:
-        return {}
     search = _search(asked, stopped, None)
-    newest = asked.edits[-1].step
+    if not search.history or not asked.edits or search.history[-1].step != asked.edits[-1].step:
+        return {}
     found: dict[str, list[Offer]] = {}
     for number, view in enumerate((asked.views[0], *_others(asked, search, stopped))):
-        offers = search.all_in(view) if number == 0 else search.all_in(view, OTHER_FILE)
-        kept = [offer for offer in offers if newest in offer.steps and offer.probability >= LEAST_LISTED]
-        kept = [offer for offer in kept if not _hides(offer)]
+        offers = search.all_of_newest(view, OTHER_FILE if number else ELSEWHERE, LEAST_LISTED)
+        kept = [offer for offer in offers if not _hides(offer)]
         if kept:
             found[view.uri] = sorted(kept, key=lambda offer: offer.line)
         if sum(map(len, found.values())) >= LISTED:

@@ -150,6 +150,19 @@ def test_all_places_are_listed_for_the_preview(served: tuple[Client, Path]) -> N
     assert all(0 < one["probability"] <= 1 for one in file["edits"])
 
 
+def test_all_places_of_a_long_document_are_listed(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "kappa", lines=400)
+    session.client.notify("textDocument/didClose", {"textDocument": {"uri": session.uri}})
+    session.lines[::2] = [session.call(n) for n in range(0, 400, 2)]
+    session.client.open(session.uri, "\n".join(session.lines))
+    for n in (0, 2):
+        session.put(n, session.call(n, ", kappa_tax=0"))
+    given = {"textDocument": {"uri": session.uri}, "position": {"line": 2, "character": 0}}
+    (file,) = session.client.command("ondol.repeatEdit", given)["files"]
+    became = dict(session.applied(listed, "newText") for listed in file["edits"])
+    assert became == {n: session.call(n, ", kappa_tax=0") for n in range(4, 400, 2)}
+
+
 def test_an_undone_edit_is_refused(fresh: tuple[Client, Path]) -> None:
     session = Session(fresh, "epsilon")
     session.change(0)
