@@ -26,7 +26,14 @@ PERIOD: Final = 12
 _PROSE = re.compile(r"[^\n`]*:\s*\n(?=\s*(?:```|~~~))")
 _FENCE_TAIL = re.compile(r"(?<=[^`\s])```\s*$")
 _BLANK_LINES = re.compile(r"(?<=\S)(?:[ \t]*\n){4,}")
-_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
+_TERMINAL = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]"
+)
+_UNFINISHED = re.compile(r"<(?:[|\uff5c][\w\u2581:/.-]{2,48}[|\uff5c]?|/s|fim[_-]\w*)$")
+"""The beginning of a control string at the end of an answer that was cut off."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _FENCE_START = re.compile(r"\s*(?:```|~~~)[\w+#.-]*[ \t]*\n")
 _FENCE_END = re.compile(r"^[ \t]*(?:```|~~~)[\w+#.-]*[ \t]*$", re.MULTILINE)
@@ -56,8 +63,9 @@ def cleaned(text: str, line: str, language: str, document: str = "") -> tuple[st
         return shorter
 
     text = take("line-ends", unify_line_ends(text))
-    text = take("control-string", _before_control(text, document))
+    # What nobody sees may stand within a control string.
     text = take("characters", visible(text))
+    text = take("control-string", _before_control(text, document))
     if language not in _FENCED:
         text = take("fence", _unfenced(text))
     text = take("repeated-line-start", _without_line_start(text, line))
@@ -70,7 +78,8 @@ def _before_control(text: str, document: str) -> str:
     for found in CONTROL.finditer(text):
         if found[0] not in document:
             return text[: found.start()]
-    return text
+    begun = _UNFINISHED.search(text)
+    return text[: begun.start()] if begun and begun[0] not in document else text
 
 
 def _unfenced(text: str) -> str:

@@ -166,12 +166,15 @@ class Place:
 
     def fit(self, text: str, whole: bool, automatic: bool = False) -> Fitted | Rejected:
         """Return the text as it fits, see :meth:`Fitter.fit`."""
-        text, cut = self._without_masks(visible(unify_line_ends(text)))
+        shown = visible(unify_line_ends(text))
+        hidden = ["characters"] if shown != unify_line_ends(text) else []
+        text, cut = self._without_masks(shown)
         if not text.strip():
             return Rejected("mask" if cut else "blank")
         first, *below = text.split("\n")
         below = in_unit(below, leading_blanks(self._prefix + first), self.unit) if below else below
         whole = whole and not cut
+        cut += hidden
         if whole and self._document.language == "json" and not self._rest.strip():
             strict = (self._document.path or "").endswith(".json")
             first, *below = with_comma([first, *below], self._around.below, strict)
@@ -205,9 +208,13 @@ class Place:
 
     def _without_masks(self, text: str) -> tuple[str, list[str]]:
         """Return the text up to the placeholder of a masked secret, and what was cut."""
-        at = min((at for at in (text.find(PLACEHOLDER), text.find(COVER)) if at >= 0), default=-1)
-        if at < 0:
+        # One may begin before the cursor: the rest of it is no code either.
+        typed = self._prefix[1 - len(PLACEHOLDER) :]
+        places = ((typed + text).find(PLACEHOLDER) - len(typed), text.find(COVER))
+        found = [at for at, none in zip(places, (-1 - len(typed), -1), strict=True) if at > none]
+        if not found:
             return text, []
+        at = max(0, min(found))
         before, _, _ = text[:at].rpartition("\n") if "\n" in text[:at] else (text[:at].rstrip("\"'`([{ "), "", "")
         return before, ["mask"]
 

@@ -13,6 +13,8 @@ from lsp_server.fitting.surroundings import Surroundings, indent_of
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|={7}|\|{7})(?:\s|$)")
 _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|until|unless)\b(?P<rest>.*)$")
 _COMPARES = re.compile(r"[=!]==?|&&|\|\||[<>]=?(?!\w)|\b(?:and|or|in|is|not)\b")
+_RESCUES = re.compile(r"(?:begin|do|def|(?:private|protected|private_class_method|memoize)\s+def)$")
+_WITH_ELSE: Final = frozenset({"def", "if", "when"})
 _COMMENT: Final = ("#", "//", "/*", "*", "--", "@")
 
 
@@ -66,9 +68,19 @@ def _within(opened: Open | None, wanted: frozenset[str], known: bool, above: Seq
         if opened is None:
             return not known
         if _holds(head_of(opened, above), wanted):
-            return True
+            return not _RESCUES.match(opened.mark) or not wanted >= _WITH_ELSE or _rescued(opened, above)
         opened = opened.below
     return False
+
+
+def _rescued(block: Open, above: Sequence[str]) -> bool:
+    """Return whether a block of Ruby has a ``rescue``, without which it has no ``else``."""
+    for line in reversed(above):
+        if line.strip() == block.head:
+            return False
+        if indent_of(line) == block.indent and line.lstrip().startswith("rescue"):
+            return True
+    return True
 
 
 def _holds(head: str, wanted: frozenset[str]) -> bool:

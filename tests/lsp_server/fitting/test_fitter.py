@@ -394,3 +394,42 @@ def test_a_whole_document_leaves_nothing_open(language: str, text: str) -> None:
     for line in text.split("\n"):
         state = reader.read(line, state)
     assert (state.code, state.span, state.faults) == (None, -1, 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "insert", "after"),
+    [
+        ('password = "‸"', 'REDACTED"', None),
+        ('password = "RED‸"', 'ACTED"', None),
+        ("password = ‸", 'f("a", "REDACTED")', 'password = f("a",'),
+        ("password = ‸", 'f("a", "RED\u200bACTED")', 'password = f("a",'),
+        ("password = ‸", "\ufdd0\ufdd0\ufdd0", None),
+        ("status = RE‸", "ADY", "status = READY"),
+    ],
+)
+def test_a_mask_is_no_code_though_it_is_split(typed: str, insert: str, after: str | None) -> None:
+    assert fit("python", typed, insert) == after
+
+
+def test_hidden_characters_of_a_copy_are_named_in_the_trace() -> None:
+    fitted = Fitter().fit(Document("file:///x", "x", "python", 1, "x = "), 4, "a\u202e + b")
+    assert isinstance(fitted, Fitted)
+    assert (fitted.text, fitted.cut) == ("a + b", ("characters",))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("def f(x)\n  if x\n    a\n  end\n‸\n  x\nend\n", False),
+        ("def f(x)\n  a\nrescue A\n  b\n‸\n  x\nend\n", True),
+        ("x.each do |y|\n  a\n‸\n  x\nend\n", False),
+        ("case x\nwhen 1\n  a\n‸\n  x\nend\n", True),
+    ],
+)
+def test_an_else_of_ruby_needs_an_if_or_a_rescue(text: str, kept: bool) -> None:
+    assert (fit("ruby", text, "else") is not None) == kept
+
+
+def test_a_bracket_that_is_closed_below_is_not_closed_behind_it() -> None:
+    text = "package a\n\nfunc f() error {‸\n}\n"
+    assert (fit("go", text, " run() }") or "").count("}") <= 1

@@ -147,3 +147,58 @@ def test_a_masked_secret_is_not_offered(ask: Ask) -> None:
     files = {f"{name}.py": f"import service\n\n{line.format(value='Zk3' + name + '9vQx7Lw2Rt')}" for name in "abc"}
     asked = ask(files, "new.py", 'import service\n\nclient = connect("service", ‸')
     assert not any("REDACTED" in text for text in asked.texts), asked.texts
+
+
+NAMES = ("alpha", "beta", "gamma")
+FIRST = [
+    # path with the name @, text of the other files, what of it is missing, what is inserted first
+    (
+        "@.rb",
+        "def @_find(key)\n  item = store[key]\n  {}\n  item.touch\nend\n",
+        "if item.nil?\n    raise KeyError, key\n  end",
+    ),
+    (
+        "@.sv",
+        "module @_reg (input logic clk_i, input logic d_i, output logic q_o);\n  {}\nendmodule\n",
+        "always_ff @(posedge clk_i) begin\n    q_o <= d_i;\n  end",
+    ),
+    (
+        "@.sh",
+        '@_main() {{\n  local file="$1"\n  {}\n  run_@ "$file"\n}}\n',
+        'if [ ! -f "$file" ]; then\n    echo "missing $file" >&2\n    return 1\n  fi',
+    ),
+    (
+        "@.vhd",
+        "architecture rtl of @_ff is\nbegin\n  p_reg : process (clk)\n  begin\n    {}\n  end process;\n"
+        "end architecture;\n",
+        "if rising_edge(clk) then\n      q <= d;\n    end if;",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "text", "block"), FIRST)
+def test_blocks_of_other_languages_come_with_their_ends(ask: Ask, path: str, text: str, block: str) -> None:
+    def of(name: str, part: str) -> str:
+        return text.replace("@_", f"{name}_").replace("@.", f"{name}.").replace("_@", f"_{name}").format(part)
+
+    files = {path.replace("@", name): of(name, block) for name in NAMES}
+    asked = ask(files, path.replace("@", "delta"), of("delta", "‸"))
+    # The head alone is the beginning of a block; further lines come with the end.
+    assert asked.texts[0] in (block, block.split("\n")[0])
+    assert all(text == block for text in asked.texts if "\n" in text)
+
+
+def test_a_list_of_another_document_is_closed_once(ask: Ask) -> None:
+    text = 'name: {}\non:\n  push:\n    branches: ["{}]\njobs: 3\n'
+    files = {f"{name}.yml": text.format(name, 'main", "stable"') for name in NAMES}
+    asked = ask(files, "delta.yml", text.format("delta", '‸"'))
+    assert asked.accepted[0] == text.format("delta", 'main", "stable"')
+
+
+def test_a_block_behind_a_tab_is_indented_with_tabs(ask: Ask) -> None:
+    text = (
+        "class {}:\n    def read(self, path):\n        with open(path) as handle:\n            return handle.read()\n"
+    )
+    files = {f"{name}.py": text.format(name) for name in NAMES}
+    document = "class New:\n\tdef other(self):\n\t\tpass\n\n\tdef read(self, path):\n\t\t‸\n"
+    assert ask(files, "delta.py", document).texts[0] == "with open(path) as handle:\n\t\t\treturn handle.read()"
