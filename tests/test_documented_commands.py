@@ -3,6 +3,7 @@
 It must end with 0; or, where this repository lacks what the command needs, with 1 and one sentence that says the cure.
 """
 
+import json
 import re
 import shlex
 import subprocess
@@ -23,12 +24,21 @@ BASE: Final = ROOT / "tests" / "fixtures" / "small_llama"
 MONITOR: Final = "dv/uvm/core_ibex/common/bus_agent/bus_monitor.sv"
 SERVER: Final = "def open_socket(timeout):\n" + "    connect(timeout)\n" * 200
 
+MESSAGES: Final = (
+    {"id": 1, "method": "initialize", "params": {"processId": None, "rootUri": None, "capabilities": {}}},
+    {"id": 2, "method": "shutdown"},
+    {"method": "exit"},
+)
+BODIES: Final = [json.dumps({"jsonrpc": "2.0", **message}) for message in MESSAGES]
+SESSION: Final = "".join(f"Content-Length: {len(body)}\r\n\r\n{body}" for body in BODIES)
+"""What an editor sends that starts the server and ends it at once."""
+
 LACKING: Final = {
-    "models promote 12": "there is no adapter version 12",
+    "models promote 12": "no base model is set",
     "models show 12": "there is no adapter version 12",
     "models delete 3": "there is no adapter version 3",
     "models rollback": "nothing to roll back",
-    "models export": "has no current adapter",
+    "models export": "no base model is set",
     "doctor --backend local --base /models/none": "there is no model /models/none",
     "index --data-dir /proc/ondol": "cannot make the folder",
     "index ~/product --adopt ~/old/product": "old/product",
@@ -89,7 +99,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(home: Path, command: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in the repository; one that serves until it is ended gets an empty input, or is ended."""
+    """Run a command in the repository; the server gets the messages of a short session."""
     said = re.sub(r"(?<![\w/])(~|\$HOME|%h)/", f"{home}/", command)
     said = said.replace("/srv/ondol", f"{home}/srv").replace("python benchmarks", "false")
     words = shlex.split(said)
@@ -102,7 +112,7 @@ def run(home: Path, command: str) -> "subprocess.CompletedProcess[str]":
         env=variables,
         capture_output=True,
         text=True,
-        stdin=subprocess.DEVNULL,
+        input=SESSION if words[0] == "serve" else "",
         timeout=600,
         check=False,
     )
@@ -122,6 +132,7 @@ def test_a_documented_command_runs(home: Path, command: str) -> None:
     lacking = max((start for start in LACKING if command.startswith(start)), key=len, default=None)
     assert lacking is not None, (done.returncode, done.stdout, done.stderr)
     assert done.returncode == 1, (done.returncode, done.stderr)
+    assert re.search(r"^ondol: .+\.$|^\S.*: ", done.stderr + done.stdout, re.MULTILINE), "a sentence says why"
     assert LACKING[lacking] in done.stderr + done.stdout, done.stderr
 
 
