@@ -61,7 +61,7 @@ _STAND_IN = re.compile(
     r"|^(?:user|admin|root)\d*$|^(?:true|false|null|none|nil)\W*$"
     r"|://|process\.env|os\.environ|@[~^]?\d+\.\d|\ba-z|A-Z0-9"
     r"|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}$|^[a-z.]+@[a-z-]+$|%[A-Z_]{3,}%|/\d{8}/"
-    r"|a-zA-Z|a-z0-9|0-9a-[fz]|%7B.*%7D|^\w*\[[\w-]+\W?=|^\^.*\$$|[\U0001f300-\U0001faff]|(?-i:^/[a-z]+\d?[a-z]*(?:/[a-z\d-]+)*$)",
+    r"|a-zA-Z|a-z0-9|0-9a-[fz]|%7B.*%7D|^\w*\[[\w-]+\W?=|^\^.*\$$|[\U0001f300-\U0001faff]|^0x[0-9a-f]{1,15}u?l{0,2}$|(?-i:^/[a-z]+\d?[a-z]*(?:/[a-z\d-]+)*$)",
     re.IGNORECASE,
 )
 # Marks of code inside a value; a long random value may hold them by chance.

@@ -202,6 +202,9 @@ LOOK_ALIKES = [
     'pass = form.selectFirst("input[name=pass1]")',
     'secretArg := regexp.MustCompile("^-{1,2}(user|pass|auth)(=.*)?$")',
     'token = "a🌍b🗺c🔥d☂️1《👩🏽」"',
+    'cl_git_pass(git_oid_from_string(&one, "c47800c7266a2be04c571c04d5a6614691ea99bd", GIT_OID_SHA1));',
+    "# define STATUS_LOCAL_USER_SESSION_KEY ((NTSTATUS) 0x40000006L)",
+    "# define STATUS_NULL_LM_PASSWORD ((NTSTATUS) 0x4000000DL)",
     "비밀번호를 입력하세요",
     'msg = "암호가 틀렸습니다"',
 ]
