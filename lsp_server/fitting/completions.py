@@ -22,7 +22,7 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     **dict.fromkeys(("python", "starlark"), ((" x", ""), ("", ": pass"), (" x", ": pass"), (" x", " else x"))),
     "go": ((" x", ""), ("", "{}"), (" x", " {}"), ("", " x:")),
     "ruby": ((" x", ""), ("", " : x")),
-    **dict.fromkeys(("systemverilog", "verilog"), (*_HARDWARE, (" logic x;", " x;"), (" x", " x;"))),
+    **dict.fromkeys(("systemverilog", "verilog"), (*_HARDWARE, (";", ""), (" logic x;", " x;"), (" x", " x;"))),
     "vhdl": (*_HARDWARE, ("", " is end;"), ("", " then end if;"), ("", " loop end loop;"), ("", " x;"), (" x", " x;")),
     **dict.fromkeys(("html", "xml"), ((">", ""), ("", ">"), ("", "/>"))),
     "css": (("", ";"), ("", " x;"), ("", " {}")),

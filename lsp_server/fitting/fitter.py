@@ -141,7 +141,10 @@ class Place:
         self._typed = self._read(self._prefix + self._rest)
         # What the document lacks with the line as it is typed, or without it, is not the text's fault. The missing end
         # of a statement that is typed over several lines is a fault of each of them.
-        self._allowed = max(self._around.cost(self._typed), self._around.cost_without)
+        # A line that opens the block which the lines below close must go on doing so.
+        cost, before = self._around.cost(self._typed), self._around.state
+        opens = self._typed.code is not before.code and keeps(self._typed, before, lists=True)
+        self._allowed = 0 if opens and not cost else max(cost, self._around.cost_without)
 
     @property
     def unit(self) -> str | None:
@@ -342,7 +345,7 @@ class Place:
         if self._replaces(state) and self._faultless(state):
             return True
         # A line that opens a block is how a block is begun: its end is typed, or follows with the block.
-        return self._agrees(without_own(state))
+        return self._agrees(without_own(state)) or self._agrees(state)
 
     def _replaces(self, state: State) -> bool:
         """Return whether a block that is opened takes the place of one that is closed, and the lines below close it."""

@@ -60,6 +60,7 @@ _ATTRIBUTE = re.compile(r"\s*(?:[A-Z][A-Z\d_]{3,}\s+)+(?=\w)")
 _BLOCK_MACRO = re.compile(r"\s*[A-Z][A-Z\d_]{3,}\s*\(.*\)\s*\{?\s*$")
 """A macro that begins a block, as frameworks for tests have it."""
 
+_COMMENTED = re.compile(r"\s(?:#|//|--)\s")
 _GOES_WITH = re.compile(r"[})\]]|end\b|else\b|elsif\b|elif\b")
 _GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else|select))\s*$")
 
@@ -198,7 +199,8 @@ def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: 
     """
     around = window.around
     closing = _closing(lines[-1], around.state.code, state.code, around.language)
-    added = [*lines[:-1], lines[-1] + way[0] + closing + way[1]]
+    # What follows a comment stands on the next line.
+    added = [*lines[:-1], lines[-1] + ("\n" if _COMMENTED.search(lines[-1]) else "") + way[0] + closing + way[1]]
     if closing and around.language == "json":
         added = with_comma(added, around.below, strict=False)
     assert window.tree is not None

@@ -320,6 +320,16 @@ RIGHT_LINES = [
     ("ruby", "def f\n  ‸\nend\n", "a = %r!^(?:\\[?)(\\d{1,2})[\\(/]!"),
     ("tsx", "f(() => {\n  ‸\n})\n", "expect((<A b={0} />).toString()).toBe('<span>0</span>')"),
     ("go", "package a\n\nvar x = []b{\n\t{\n\t\t‸\n`,\n\t},\n}\n", "c: `d"),
+    ("systemverilog", "‸\n", "module m"),
+    ("vhdl", "architecture r of e is\nbegin\n  c : process (‸\n  begin\n  end process;\nend;\n", "a, b) is"),
+    ("python", "def f():\n    ‸\n", "a = g(  # noqa: B023"),
+    ("c", "void f(void)\n{\n    ‸\n}\n", "a = b  // why"),
+    (
+        "rust",
+        "impl A {\n    fn f<R>(r: R)\n    where\n        ‸\n    {\n    }\n\n    fn g<R>(r: R)\n    where\n"
+        "        R: Send,\n    {\n    }\n}\n",
+        "R: Send,",
+    ),
     ("html", "<body>\n  ‸\n</body>\n", '<div class="a"'),
     ("css", "a {\n  ‸\n}\n", "color:"),
     ("json", "{\n  ‸\n}\n", '"a":'),
