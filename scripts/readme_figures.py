@@ -51,9 +51,7 @@ def figures() -> Iterator[Figure]:
     yield Figure(f"{engine['p50']:.1f} ms", "a key press, median", where)
     yield Figure(f"{engine['p95']:.1f} ms", "a key press, 95th percentile", where)
     runs = [run for run in typing["runs"] if run_is_shipped(run)]
-    yield from _typed(runs, "")
-    earlier = [run for run in typing["runs"] if run["gate"] == "words, first fit"]
-    yield from _typed(earlier, ", with the gate before")
+    yield from _typed(runs)
     first = replay["reports"][0]
     about = _about({**first["machine"], "date": first["made"][:10], "commit": f"version {first['ondol']}"})
     where = Source(f"python benchmarks/bench_replay.py --clones {CLONES}", about)
@@ -77,19 +75,18 @@ def run_is_shipped(run: dict[str, Any]) -> bool:
     return bool(run["gate"] == "words" and run["precision"] == Settings().precision)
 
 
-def _typed(runs: list[dict[str, Any]], which: str) -> Iterator[Figure]:
+def _typed(runs: list[dict[str, Any]]) -> Iterator[Figure]:
     overall = [run["figures"]["overall"] for run in runs]
     machine = runs[0]["figures"].get("machine", {})
     where = Source(
         f"python benchmarks/bench_typing.py --clones {CLONES}", _about({**machine, "commit": runs[0]["commit"]})
     )
     mean = {name: statistics.fmean(one[name]["value"] for one in overall) for name in ("saved", "seen", "right")}
-    yield Figure(f"{100 * mean['saved']:.1f} %", f"keys saved{which}", where)
+    yield Figure(f"{100 * mean['saved']:.1f} %", "keys saved", where)
     shares = [one["saved"]["value"] for one in overall]
-    if not which:
-        yield Figure(f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %", "lowest and highest of them", where)
-    yield Figure(f"{mean['seen']:.2f}", f"texts seen per 100 characters{which}", where)
-    yield Figure(f"{100 * mean['right']:.1f} %", f"texts accepted whole{which}", where)
+    yield Figure(f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %", "lowest and highest of them", where)
+    yield Figure(f"{mean['seen']:.2f}", "texts seen per 100 characters", where)
+    yield Figure(f"{100 * mean['right']:.1f} %", "texts accepted whole", where)
 
 
 def _about(machine: dict[str, Any]) -> str:
