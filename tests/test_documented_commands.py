@@ -45,9 +45,10 @@ LACKING: Final = {
     "explain last": "no completion was requested",
     "explain": "no completion was requested",
     "finetune": "base_model",
+    "finetune ~/product --teach-fim": "fills middles already",
     "dashboard": "",
     "eval --append": "",
-    "eval --commits 20 --system base_with_retrieval": "adapter",
+    "eval --commits 20 --system base_with_retrieval": "no base model is set",
     "eval --fit-model": "",
     "eval --fit-gate": "",
 }

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 INVOKED_LIMIT: Final = 3
 
+ORDERING: Final = 0.1
+"""Probability of the best line from which the gate orders options."""
+
 PART_CHECKS: Final = 8
 """Beginnings of a line whose syntax is checked for one key, at most."""
 
@@ -234,7 +237,7 @@ class RetrievalEngine:
                 "text": text,
                 "from": _place(ranked, option),
                 "probability": round(probability, 4),
-                "next_word": round(_surest(tree, words), 4),
+                "next_word": round(float(words[tree.children[0]].max(initial=0.0)), 4),
             }
         texts = tuple(option.text for option, _ in ranking)
         judged = JudgedWords(tree, words, rule, make)
@@ -375,23 +378,19 @@ def _place(ranked: Ranked, option: Option) -> str:
     return f"{source.path}:{source.line}"
 
 
-def _surest(tree: WordTree, words: NDArray[np.float64]) -> float:
-    """The probability of the most probable next word."""
-    return float(words[tree.children[0]].max(initial=0.0))
-
-
 def _by_probability(ranked: Ranked, lines: list[float | None]) -> list[tuple[Option, float]]:
     """Return the options with the probability that the line goes on so, the best first.
 
     At a line's start the gate orders the options, since it sees which words they share: 25.4 instead of 23.4 % of the
-    first ones are right (six repositories). Within a line its order is no better than the ranker's.
+    first ones are right (six repositories). Within a line its order is no better than the ranker's, nor where it finds
+    no option probable: 18.2 % of 209 first lines are right either way, and the best agreement should come first there.
 
     :param lines: the gate's probability of each option; None for those that it has not judged. They come last, with
         less than the others by the ranker's log-odds.
     """
     pairs = list(zip(ranked.options, lines, strict=True))
     found = [(option, one) for option, one in pairs if one is not None]
-    if ranked.cursor.at_start:
+    if ranked.cursor.at_start and any(one >= ORDERING for _, one in found):
         found.sort(key=lambda pair: -pair[1])
     last, least = (found[-1][0], min(one for _, one in found)) if found else (ranked.options[0], 0.5)
     for option in (option for option, one in pairs if one is None):

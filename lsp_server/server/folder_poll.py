@@ -21,6 +21,8 @@ LOOK_S: Final = 0.05
 """A look ends after this time, whatever its budget: a network's file system answers slowly."""
 
 Stamp = tuple[int, ...]
+GONE: Final[Stamp] = ()
+"""Stands for a file that was looked at and is not there."""
 
 
 @dataclass
@@ -107,7 +109,7 @@ class FolderPoll:
         self._folder_order, self._file_order = kept, files
 
     def _git_now(self) -> tuple[Stamp, ...]:
-        return tuple(_stamp(path) or () for path in self._git_files)
+        return tuple(map(_stamp, self._git_files))
 
     def _check_folder(self, folder: str, found: Found) -> None:
         before = self._folders.get(folder)
@@ -145,8 +147,9 @@ class FolderPoll:
     def _check_file(self, path: str, found: Found) -> None:
         now, before = _stamp(self._root / path), self._files[path]
         self._files[path] = now
-        if now is None and before is not None:
-            found.gone.append(path)
+        if now == GONE:
+            # The file may have gone between the making of the index and the first look.
+            found.gone += [path] if before != GONE else []
         elif self._is_late(path) if before is None else now != before:
             found.changed.append(path)
 
@@ -158,10 +161,10 @@ class FolderPoll:
             return False
 
 
-def _stamp(path: Path) -> Stamp | None:
-    """Time, size and inode of a regular file; None where there is none."""
+def _stamp(path: Path) -> Stamp:
+    """Time, size and inode of a regular file; ``GONE`` where there is none."""
     with contextlib.suppress(OSError, ValueError):
         status = path.lstat()
         if stat.S_ISREG(status.st_mode):
             return status.st_mtime_ns, status.st_size, status.st_ino
-    return None
+    return GONE
