@@ -2,8 +2,9 @@
 
     python benchmarks/bench_sound.py --clones DIR [--only NAME ...] [--cases N] [--show FILE]
 
-``repositories.json`` lists the repositories of role ``sound``: nothing was fitted on them, and no rule was made by
-looking at them. ``sound_cases`` makes the documents: a file is typed from its top down. At each cursor the engine is
+``repositories.json`` lists the repositories of role ``sound``: nothing was fitted on them. ``docs/evaluation.md`` says
+at which of them somebody looked before a rule was made. ``sound_cases`` makes the documents: a file is typed from its
+top down. At each cursor the engine is
 asked automatically and manually; the first text is accepted and judged by ``sound_judge``. The author's own rest of
 line is fitted as well: what is rejected or cut of it is a right line lost. (Where it begins a string of several lines,
 the end of the string is added, which loses nothing.) Cost is processor time of the first text that is fitted after a

@@ -17,7 +17,7 @@ from lsp_server.telemetry.traces import ring_of
 
 DAYS: Final = 21
 WEEKS: Final = 26
-"""Up to so many days, a period is a day; up to so many weeks it is a week, and a month beyond."""
+"""Time spans up to which a point of a plot stands for a day, and for a week; beyond them it stands for a month."""
 
 QUARTER_S: Final = 900
 """Seconds of a quarter of an hour: every time zone's day begins with one."""

@@ -23,9 +23,9 @@ from lsp_server.backends.stop_rules import StopRules
 from lsp_server.errors import BackendProblem
 
 BEST = 3
-_ENDED = frozenset({"end", "line", "lines", "block"})  # reasons for which the last line of a text is whole
 """How many of the likeliest next tokens a model reports."""
 
+_ENDED = frozenset({"end", "line", "lines", "block"})  # reasons for which the last line of a text is whole
 _PASS_SECONDS = 0.1  # of a prompt's pass; a cancel during a long prompt waits for one pass at most
 _SMALLEST_PASS, _LARGEST_PASS = 32, 256  # prompt tokens per pass
 
