@@ -117,7 +117,9 @@ def test_every_kind_of_cursor_has_the_token_ids_that_the_server_sends(
     window = divided(repository, commits[:12], 1)[0]
     index, _ = index_of(repository, settings, tmp_path, ProgressReporter())
     found = list(edits(repository, window, settings, SkipReport()))
-    candidates = [*typed(found, 60, 1), *added_spans(found, 1), *older(index, 200, 0, 1, 1, lambda text: True)]
+    candidates = list(typed(found, 60, 1))
+    for seed in range(6):  # one span in twenty is an empty middle, and the commits' ids, new in each run, decide which
+        candidates += [*added_spans(found, seed), *older(index, 200, 0, 1, seed, lambda text: True)]
     random.Random(7).shuffle(candidates)
     prompts = Prompts(base, repository.name, 4096, 0.0, 1)
     prompts.set_index(index)
