@@ -251,25 +251,25 @@ class Place:
     def _closed(self, text: str) -> tuple[list[str], int] | None:
         """Return a line that begins a string or comment of several lines, with the end of that.
 
-        The end can be moved further down while the string is written; without it the lines below would belong to it.
+        The end can be moved further down while the string is written; without it the lines below would belong to it. The
+        word that ends a heredoc, and what follows an escaped line end, stand on a line of their own.
         """
         line = self._prefix + text
         state = self._read(line, len(self._prefix))
         if self._rest.strip() or self._typed.span >= 0 or self._typed.heredoc:
             return None
-        end = (
-            state.heredoc or self._around.reader.rules.end_of_span(state.span)
-            if state.span >= 0 or state.heredoc
-            else ""
-        )
+        rules = self._around.reader.rules
+        end = state.heredoc or (rules.end_of_span(state.span) if state.span >= 0 else "")
         if not end:
             return None
-        if not state.heredoc and not text.endswith("\\"):
+        below = bool(state.heredoc) or rules.ends_on_own_line(state.span) or text.endswith("\\")
+        if not below:
             return self._first_line(f"{text} {end}" if end[-1] in "/>" else text + end, True)
-        # The word that ends a heredoc, and what follows an escaped line end, stand on a line of their own.
-        state = self._around.reader.read(end, state, 0)
-        sound = self._stands(state, "", True) and not self._adds_error([line, end], state)
-        return ([text, end], 0) if sound else None
+        for last in (end, end + ";"):
+            after = self._around.reader.read(last, state, 0)
+            if self._stands(after, "", True) and not self._adds_error([line, last], after):
+                return [text, last], 0
+        return None
 
     def _beginning(self, text: str) -> tuple[list[str], int] | None:
         """Return the longest beginning of a line that closes what it opens and adds no error.

@@ -9,11 +9,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from lsp_server.fitting.language_rules import DEFAULT, RULES, LanguageRules
+from lsp_server.fitting.language_rules import LanguageRules
+from lsp_server.fitting.language_table import DEFAULT, RULES
 from lsp_server.fitting.line_marks import Lexed, Mark, lexed, lexed_within
 
 LONGEST: Final = 2_000
 """Characters of the longest line that is read; longer ones (minified code) count as a line without marks."""
+
+_LAST_WORD = re.compile(r"[A-Za-z]\w*$")
 
 SKIPPED: Final = 3
 """Open marks that a closing mark may pass over to find its own; they then count as not closed."""
@@ -24,6 +27,8 @@ class Open(NamedTuple):
 
     :param mark: the text that opened it. :param closers: what closes it.
     :param indent: columns of the blanks before the line or statement that it stands in, -1 where that is not known.
+    :param column: columns before a block word, under which its end may stand as well (``x = if …`` in Ruby); -1 for
+        other marks.
     :param head: that line.
     :param own: whether the text that is being fitted opened it.
     """
@@ -31,9 +36,14 @@ class Open(NamedTuple):
     mark: str
     closers: tuple[str, ...]
     indent: int
+    column: int
     head: str
     own: bool
     below: "Open | None"
+
+    def ends_at(self, indent: int) -> bool:
+        """Return whether what closes this may be the first mark of a line with so many columns of blanks."""
+        return self.indent < 0 or indent in (self.indent, self.column)
 
 
 class Condition(NamedTuple):
@@ -201,7 +211,10 @@ class _Line:
 
     def _open(self, mark: str, closers: tuple[str, ...], at: int, phrase: bool = False) -> None:
         hangs = phrase and self._rules.hanging and re.match(self._rules.hanging, self._head)
-        self._code = Open(mark, closers, -1 if hangs else self._indent, self._head, at >= self._own, self._code)
+        indent = -1 if hangs else self._indent
+        word = _LAST_WORD.search(mark)
+        column = -1 if word is None else self._lexed.indent + at + 1 - len(word[0]) - self._first
+        self._code = Open(mark, closers, indent, column, self._head, at >= self._own, self._code)
         self._closed = None
 
     def _close(self, name: str, at: int) -> None:
@@ -215,7 +228,7 @@ class _Line:
                 self._faults += 1
             return
         self._faults += skipped
-        if at == self._first and found.indent not in (self._indent, -1) and at >= self._own and not found.own:
+        if at == self._first and not found.ends_at(self._indent) and at >= self._own and not found.own:
             self._faults += 1  # it closes a block of another depth
         if found.mark in "([" and found.head != self._head:
             # What follows belongs to the statement that began on an earlier line.
@@ -244,7 +257,7 @@ def _closed(code: Open | None, demand: Demand, *, exact: bool) -> tuple[Open | N
     """
     skipped = 0
     while code is not None:
-        if demand.mark in code.closers and (not exact or demand.indent < 0 or code.indent in (demand.indent, -1)):
+        if demand.mark in code.closers and (not exact or demand.indent < 0 or code.ends_at(demand.indent)):
             return code, skipped
         code, skipped = code.below, skipped + 1
     return None, skipped

@@ -158,7 +158,7 @@ _SYSTEMVERILOG: Final = NameRules(
 _CPP_LIKE: Final = ("c", "cpp", "objc")
 _RUBY: Final = NameRules(
     (
-        NameRule(r"\s*(?P<kind>def)\s+(?P<name>(?:self\.)?\w+[?!=]?)"),
+        NameRule(r"\s*(?P<kind>def)\s+(?P<name>(?:\w+\.)*\w+[?!=]?)"),
         NameRule(r"\s*when\s+(?P<name>[^,]+?)\s*(?:then\b.*)?$", None, r"\bcase\b"),
         NameRule(r"\s*(?P<name>\w+[?!]?):\s", _BOTH),
         NameRule(rf"\s*(?P<name>(?:{_TEXT})|:\w+)\s*=>", _BOTH),

@@ -95,12 +95,13 @@ class Surroundings:
         """
         if isinstance(span, str):
             return any(line.strip() == span for line in self.below)
-        if not self.reader.rules.end_of_span(span):
+        mark = self.reader.rules.end_of_span(span)
+        if not mark:
             return True  # the next line belongs to it in any case
         begin, end = self.reader.rules.span_ends[span]
-        if begin.pattern == end.pattern.removeprefix(r"(?<!\\)"):
+        if begin.fullmatch(mark):
             first = next((line.strip() for line in self.below if line.strip()), "")
-            if re.fullmatch(rf"{begin.pattern}[\s,;)\]}}.]*", first):
+            if re.fullmatch(rf"{re.escape(mark)}[\s,;)\]}}.]*", first):
                 return True  # a mark that ends something, and no more
             return begins_within(span, self.below, self.reader.rules)
         for line in self.below:

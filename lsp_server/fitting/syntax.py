@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from indexer.languages.grammars import parser
+from indexer.text.lines import leading_blanks
 from lsp_server.fitting.behind import with_comma
 from lsp_server.fitting.completions import Way, ways
 from lsp_server.fitting.marks import Open, State, keeps, without_own
@@ -42,7 +43,7 @@ BROKEN: Final = (25, 8)
 """Lines above the cursor that are parsed alone where the code around it does not parse, the first number that parses;
 what is open there is closed. Often it is a line below that is about to be replaced."""
 
-UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "text"})
+UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "groovy", "text"})
 """Languages whose grammar rejects much sound code, as dialects or templates: 13 to 50 % of the lines of 35 public
 repositories stand in an error, but 3 % in C and HTML. Any text is Markdown."""
 
@@ -199,8 +200,9 @@ def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: 
     """
     around = window.around
     closing = _closing(lines[-1], around.state.code, state.code, around.language)
-    # What follows a comment stands on the next line.
-    added = [*lines[:-1], lines[-1] + ("\n" if _COMMENTED.search(lines[-1]) else "") + way[0] + closing + way[1]]
+    # What follows a comment stands on the next line, as deep as this one: less deep, Python's block would end.
+    below = "\n" + leading_blanks(lines[-1]) if _COMMENTED.search(lines[-1]) else ""
+    added = [*lines[:-1], lines[-1] + below + way[0] + closing + way[1]]
     if closing and around.language == "json":
         added = with_comma(added, around.below, strict=False)
     assert window.tree is not None

@@ -330,6 +330,15 @@ RIGHT_LINES = [
         "        R: Send,\n    {\n    }\n}\n",
         "R: Send,",
     ),
+    ("ruby", "def f\n  a = if b\n        c\n      ‸\nend\n", "end"),
+    ("ruby", "def f\n  a = case b\n      when c then d\n  ‸\nend\n", "end"),
+    ("ruby", "=begin\nrun\n‸\ndef f\nend\n", "=end"),
+    ("ruby", "def f\n  def a.to_s = 1\n  ‸\nend\n", "def a.inspect = 2"),
+    ("perl", "=head1 A\n\nruns\n\n‸\nsub f {\n}\n", "=cut"),
+    ("bash", 'f() {\n  ‸\n    run "$a"\n  )"\n}\n', 'x="$('),
+    ("bash", 'f() {\n  x="a $(run "$b" |\n    ‸\n}\n', 'sort -u)"'),
+    ("groovy", "dependencies {\n  ‸\n}\n", "api projects.retrofit"),
+    ("python", "def f():\n    ‸\n", "a: list[  # b"),
     ("html", "<body>\n  ‸\n</body>\n", '<div class="a"'),
     ("css", "a {\n  ‸\n}\n", "color:"),
     ("json", "{\n  ‸\n}\n", '"a":'),
@@ -347,10 +356,17 @@ def test_an_authors_own_line_is_kept(language: str, text: str, line: str) -> Non
         ("python", "x = 1\n‸\ny = 2\n", 'x = """\\', '"""'),
         ("bash", "‸\nrun\n", 'A="-b \\', '"'),
         ("ruby", "‸\nrun\n", "x = <<~EOS", "EOS"),
+        ("ruby", "‸\nrun\n", "=begin", "=end"),
+        ("rust", "fn f() {\n    ‸\n    g();\n}\n", 'let a = "\\', '";'),
     ],
 )
 def test_a_string_that_goes_on_below_comes_with_its_end(language: str, text: str, line: str, end: str) -> None:
     assert fit(language, text, line) == text.replace("‸", f"{line}\n{end}")
+
+
+def test_the_rest_of_a_condition_follows_its_word() -> None:
+    text = "f() {\n  if‸\n  run\n}\n"
+    assert fit("bash", text, " ! test -f a; then") == text.replace("‸", " ! test -f a; then")
 
 
 def test_names_below_are_free_where_those_above_stand_there_too() -> None:
