@@ -251,8 +251,8 @@ class Place:
     def _closed(self, text: str) -> tuple[list[str], int] | None:
         """Return a line that begins a string or comment of several lines, with the end of that.
 
-        The end can be moved further down while the string is written; without it the lines below would belong to it. The
-        word that ends a heredoc, and what follows an escaped line end, stand on a line of their own.
+        The end can be moved further down while the string is written; without it the lines below would belong to it.
+        The word that ends a heredoc, and what follows an escaped line end, stand on a line of their own.
         """
         line = self._prefix + text
         state = self._read(line, len(self._prefix))

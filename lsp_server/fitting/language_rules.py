@@ -7,7 +7,6 @@ them.
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
 
 
 @dataclass(frozen=True, eq=False)

@@ -251,7 +251,11 @@ RULES: Final[dict[str, LanguageRules]] = {
         inside=True,
     ),
     "elixir": LanguageRules(
-        comments=(_HASH,), spans=(('"""', '"""'), ("'''", "'''")), words={"do": ("end",), "fn": ("end",)}, middles={"else": _names("if with try")}, inside=True
+        comments=(_HASH,),
+        spans=(('"""', '"""'), ("'''", "'''")),
+        words={"do": ("end",), "fn": ("end",)},
+        middles={"else": _names("if with try")},
+        inside=True,
     ),
     "julia": LanguageRules(
         comments=(_HASH,),
