@@ -4,7 +4,7 @@ Tests replace them one by one to fail, or to end the process, at the n-th operat
 they are called as ``fsio.write(...)``, never imported by name. The one writer outside is tantivy, whose files are
 synced and hashed here afterwards.
 
-Files are created with mode 600 and directories with 700, whatever the umask.
+Files are created with mode 600 and directories with 700, whatever the umask, except those that a team shares.
 """
 
 import contextlib
@@ -34,9 +34,9 @@ def real_path(path: Path | str) -> Path:
     return Path(os.path.realpath(path))
 
 
-def create(path: Path) -> int:
+def create(path: Path, mode: int = _FILE_MODE) -> int:
     """Create a new file for writing and return its descriptor; it is an error if the file exists."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, _FILE_MODE)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
 
 
 def write(descriptor: int, data: bytes | memoryview) -> None:
@@ -77,9 +77,9 @@ def unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def mkdir(path: Path) -> None:
-    """Create a directory with mode 700; its parent must exist, the directory must not."""
-    path.mkdir(mode=_DIRECTORY_MODE)
+def mkdir(path: Path, mode: int = _DIRECTORY_MODE) -> None:
+    """Create a directory; its parent must exist, the directory must not."""
+    path.mkdir(mode=mode)
 
 
 def rmdir(path: Path) -> None:
@@ -103,9 +103,9 @@ def write_file(path: Path, data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write_parts(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+def write_parts(path: Path, parts: Iterable[bytes | memoryview], mode: int = _FILE_MODE) -> None:
     """Create a durable file from pieces."""
-    descriptor = create(path)
+    descriptor = create(path, mode)
     try:
         for part in parts:
             write(descriptor, part)
@@ -135,15 +135,15 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
         fsync_dir(path.parent)
 
 
-def make_directories(path: Path) -> None:
-    """Create a directory and its missing parents, all with mode 700."""
+def make_directories(path: Path, mode: int = _DIRECTORY_MODE) -> None:
+    """Create a directory and its missing parents."""
     missing = []
     while not path.is_dir():
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
         with contextlib.suppress(FileExistsError):
-            mkdir(directory)
+            mkdir(directory, mode)
 
 
 def remove_tree(path: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from indexer import fsio
-from indexer.building import worker_pool
+from indexer.building import prepare, worker_pool
 from indexer.building.worker import Limits
 from indexer.building.worker_pool import FileResult, Pool, SuffixFiles
 from indexer.config import Settings
@@ -164,6 +164,7 @@ class _Build:
 
     def run(self) -> None:
         base = self._base()
+        self.same_rules = base is not None and base.settings == self.choice
         self.catalogue = Catalogue(self.target.segments, base)
         self.stat_cache = StatCache(stat_cache_file(self.target.directory), self.shape + self.choice)
         self.progress(BuildProgress("walk", 0, 0, 0))
@@ -354,15 +355,15 @@ class _Build:
         return fresh
 
     def _preparing(self, total_bytes: int) -> _Preparing:
-        embed = segment.has_encoder()
+        options = prepare.PrepareOptions(embed=segment.has_encoder(), same_rules=self.same_rules)
         marker = in_flight_file(self.target.directory)
         if total_bytes <= IN_PROCESS_BYTES and not marker.exists():
             from indexer.building.in_process import InProcess
 
-            return InProcess(self.root, self.settings, marker, embed=embed)
+            return InProcess(self.root, self.settings, marker, options)
         fsio.unlink(marker)
         count = max(1, min(self.settings.workers, total_bytes // IN_PROCESS_BYTES + 1))
-        return Pool(self.root, self.settings, count, self.limits, embed=embed, command=self.command)
+        return Pool(self.root, self.settings, count, self.limits, options=options, command=self.command)
 
     def _count(self, chunks: int, lines: int, size: int, masked: int) -> None:
         self.report.files += 1

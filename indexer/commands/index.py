@@ -16,6 +16,7 @@ from indexer.text.printable import printable
 
 if TYPE_CHECKING:
     from indexer.building.build import BuildProgress, BuildReport
+    from indexer.config import Settings
 
 _REASONS_SHOWN = 5
 
@@ -29,6 +30,18 @@ _REASONS_SHOWN = 5
     metavar="FOLDER",
     help="Use the data of a folder that is gone: this repository's former place.",
 )
+@click.option(
+    "--export",
+    "export_to",
+    metavar="DIR",
+    help="Then copy the index to a folder or a URL of a file share, for others to import.",
+)
+@click.option(
+    "--import",
+    "import_from",
+    metavar="DIR",
+    help="First take the index that was exported to a folder or a URL; then only what differs is indexed.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes to use (default: all cores).")
 @click.option("--skipped", "show_skipped", is_flag=True, help="List every file that is left out, with the reason.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -41,6 +54,8 @@ def index(
     adopt: Path | None,
     workers: int | None,
     data_dir: Path | None,
+    export_to: str | None,
+    import_from: str | None,
     **shown: bool,
 ) -> None:
     """Build or update the index of REPO (default: the repository around the working directory)."""
@@ -50,14 +65,20 @@ def index(
     show_skipped, as_json, quiet, progress_json = (
         shown[name] for name in ("show_skipped", "as_json", "quiet", "progress_json")
     )
+    if full and import_from:
+        raise click.UsageError("--full rebuilds everything from scratch, so it cannot go with --import")
     root = find_root(repo)
     settings = settings_for(root, data_dir, quiet=quiet)
     if workers:
         settings = replace(settings, workers=workers)
     if adopt is not None:
         click.echo(f"ondol: {printable(take_over(settings, root, adopt.expanduser().absolute()))}", err=True)
+    if import_from is not None:
+        _import(settings, root, import_from)
     with _progress(progress_json, quiet or as_json) as progress:
         report = build(root, settings, progress, full=full)
+    if export_to is not None:
+        _export(settings, root, export_to)
     for note in report.notes:
         click.echo(f"ondol: {printable(note)}", err=True)
     if as_json or progress_json:
@@ -67,6 +88,32 @@ def index(
         )
     elif not quiet:
         _summary(report, show_skipped)
+
+
+def _import(settings: "Settings", root: Path, where: str) -> None:
+    from indexer.sharing.importing import import_index
+    from indexer.sharing.places import open_place
+
+    done = import_index(settings, root, open_place(where))
+    commit = f" of commit {done.commit[:12]}" if done.commit else ""
+    taken = f"{done.taken:,} files copied ({done.taken_bytes / 1e6:.1f} MB), {done.had:,} were here already"
+    click.echo(f"ondol: the index{commit} was imported from {printable(done.place)}: {taken}.", err=True)
+
+
+def _export(settings: "Settings", root: Path, where: str) -> None:
+    from indexer.sharing.exporting import export_index
+    from indexer.sharing.places import open_place
+
+    done = export_index(settings, root, open_place(where))
+    size = f"{done.bytes / 1e6:.1f} MB in {done.files:,} files"
+    written = f"{done.written:,} written ({done.written_bytes / 1e6:.1f} MB), {done.removed:,} old ones removed"
+    click.echo(f"ondol: the index was exported to {printable(done.place)}: {size}, {written}.", err=True)
+    if done.uncommitted:
+        click.echo(
+            f"ondol: {done.uncommitted:,} files in it are not as in commit {done.commit[:12]}; export from a clean "
+            "checkout if others should not see them.",
+            err=True,
+        )
 
 
 @contextmanager

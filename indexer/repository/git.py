@@ -110,6 +110,11 @@ def head(root: Path) -> str | None:
     return _optional(root, "rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}")
 
 
+def has_commit(root: Path, commit: str) -> bool:
+    """Whether the repository has this commit, given by its full id."""
+    return _optional(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}") is not None
+
+
 def branch(root: Path) -> str | None:
     """The branch that is checked out, or None where HEAD is detached."""
     return _optional(root, "symbolic-ref", "--short", "--quiet", "HEAD")

@@ -179,7 +179,7 @@ class Store:
             raise IndexDamaged(f"generation {number} of the index has lost its manifest", _REBUILD) from None
         if digest is not None and _sha256(data) != digest:
             raise IndexDamaged(f"the manifest of generation {number} does not match its hash", _REBUILD)
-        return _decode_manifest(data, number)
+        return decode_manifest(data, number)
 
     def _check_files(self, manifest: Manifest, verify: bool) -> None:
         boot = boot_id()
@@ -282,13 +282,20 @@ class Store:
         """A number that no generation has, finished or not."""
         return max([*_numbers(self.generations), 0]) + 1
 
+    def next_segment(self) -> int:
+        """A number that no segment has, finished or not."""
+        return max([*_numbers(self.segments), -1]) + 1
+
     def size(self, manifest: Manifest) -> int:
         """Bytes of all files of one generation."""
         return sum(record.size for record in manifest.files.values())
 
 
-def _decode_manifest(data: bytes, number: int) -> Manifest:
-    """The manifest in ``data``, its checksum, format and paths checked."""
+def decode_manifest(data: bytes, number: int | None) -> Manifest:
+    """The manifest in ``data``, its checksum, format and paths checked.
+
+    :param number: the generation that it has to be of; None for any.
+    """
     damaged = IndexDamaged(f"the manifest of generation {number} cannot be read", _REBUILD)
     try:
         outer = json.loads(data)
@@ -301,7 +308,7 @@ def _decode_manifest(data: bytes, number: int) -> Manifest:
                 f"a later version of Ondol wrote the index (format {fields['format']}, this one reads {FORMAT})",
                 "update Ondol, or rebuild the index with `ondol index --full`",
             )
-        if fields["format"] < FORMAT or fields["generation"] != number:
+        if fields["format"] < FORMAT or number not in (None, fields["generation"]):
             raise damaged
         fields["segments"] = tuple(
             SegmentRecord(**{**segment, "dead": tuple(segment["dead"])}) for segment in fields["segments"]
