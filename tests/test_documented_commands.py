@@ -77,10 +77,35 @@ def lacks_arguments(words: str) -> bool:
 
 COMMANDS: Final = documented()
 
+REPLAYS: Final = ("eval", "demo", "finetune")
+"""Commands that go through the history. They run in a repository with a short one: each line of it costs time."""
+
+MODULE: Final = """import json
+
+
+def save_{name}(path, {name}):
+    with open(path, "w") as target:
+        json.dump({name}, target, indent=2)
+"""
+
+
+def history(root: Path) -> Path:
+    """A repository of three modules in the same words, then one commit that changes a line of each."""
+    repositories.repository(root, {"README.md": "Things that are kept in files.\n"})
+    for name in ("order", "invoice", "parcel"):
+        repositories.place(root, f"{name}s.py", MODULE.format(name=name))
+        repositories.git(root, "add", "-A")
+        repositories.git(root, "commit", "-q", "-m", f"Keep {name}s")
+    for path in root.glob("*s.py"):
+        path.write_text(path.read_text().replace("indent=2", "indent=4"))
+    repositories.git(root, "commit", "-q", "-a", "-m", "Indent by 4")
+    return root
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
+    history(folder / "replays" / "product")
     root = shop(folder / "product", history=True)
     for path, text in (
         (MONITOR, "class bus_monitor extends uvm_monitor;\n  function void build_phase(uvm_phase phase);\n" * 8),
@@ -91,17 +116,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / path).write_text(text)
     repositories.git(root, "add", "-A")
     repositories.git(root, "commit", "-q", "-m", "More code")
-    for indent in (4, 8):  # commits that change lines, for the replay of edits
-        for path in root.glob("*s.py"):
-            path.write_text(path.read_text().replace(f"indent={indent // 2}", f"indent={indent}"))
-        repositories.git(root, "commit", "-q", "-a", "-m", f"Indent by {indent}")
     assert console.finished(folder, "index", str(root)).returncode == 0
     return folder
 
 
 def run(home: Path, command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in the repository; the server gets the messages of a short session."""
-    said = re.sub(r"(?<![\w/])(~|\$HOME|%h)/", f"{home}/", command)
+    place = home / "replays" if command.split()[0] in REPLAYS else home
+    said = re.sub(r"(?<![\w/])(~|\$HOME|%h)/", f"{place}/", command)
     said = said.replace("/srv/ondol", f"{home}/srv").replace("python benchmarks", "false")
     words = shlex.split(said)
     variables = {"HOME": str(home)} | console.environment(home)
@@ -109,7 +131,7 @@ def run(home: Path, command: str) -> "subprocess.CompletedProcess[str]":
         words.append("--help")  # it serves until it is ended: tests/finetune/dashboard opens every page
     return subprocess.run(
         [console.SCRIPT, *words],
-        cwd=home / "product",
+        cwd=place / "product",
         env=variables,
         capture_output=True,
         text=True,
