@@ -1,11 +1,11 @@
 """Measures how long each page of ``ondol dashboard`` takes with many versions, many events and a large index.
 
-    python benchmarks/bench_dashboard.py REPOSITORY [--versions 100] [--events 100000] [--out FILE]
+    python benchmarks/bench_dashboard.py [REPOSITORY] [--versions 100] [--events 100000] [--lines 1000000] [--out FILE]
 
-REPOSITORY is any folder; its index is built in a temporary data folder, to which versions, nightly reports and events
-of half a year are added. The pages come over HTTP from the real command; each is asked for three times, and the first
-and the median time are written down, with the processor time of the first and the bytes of the page. ``--keep`` serves
-them until it is ended.
+REPOSITORY is any folder; without it, the corpus of ``bench_index.py`` is made, with that many lines. Its index is built
+in a temporary data folder, to which versions, nightly reports and events of half a year are added. The pages come over
+HTTP from the real command; each is asked for three times, and the first and the median time are written down, with the
+processor time of the first and the bytes of the page. ``--keep`` serves them until it is ended.
 """
 
 import argparse
@@ -23,11 +23,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench_index import make_corpus
+
 from finetune.evaluation.machine import machine
 from finetune.nightly.promotion import BASE, CANDIDATE, CURRENT
 from indexer.config import Settings
-from indexer.data_layout import STATS, nightly_reports_directory, records_file, registry_directory
+from indexer.data_layout import (
+    STATS,
+    index_directory,
+    nightly_reports_directory,
+    records_file,
+    registry_directory,
+)
 from indexer.repository import git
+from indexer.storage.generations import Store
 from lsp_server.server.index_process import console_script
 
 PORT = 18_642
@@ -170,7 +179,8 @@ def pages(versions: int, file: str) -> dict[str, str]:
 def main() -> None:
     """Build the data, serve it and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("repository", type=Path)
+    parser.add_argument("repository", type=Path, nargs="?")
+    parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--versions", type=int, default=100)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -179,14 +189,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     rng = random.Random(asked.seed)
-    root = git.find_root(asked.repository)
     with tempfile.TemporaryDirectory() as folder:
-        data = (asked.data_dir or Path(folder)).absolute()
+        root = git.find_root(asked.repository or _corpus(Path(folder) / "corpus", asked.lines))
+        data = (asked.data_dir or Path(folder) / "data").absolute()
         settings = Settings(data_dir=data)
-        made = subprocess.run(
-            [*console_script(), "index", root, "--data-dir", data, "--json"], capture_output=True, check=True
-        )
-        index = json.loads(made.stdout)
+        store = Store(index_directory(settings, root))
+        if not (store.directory / "CURRENT").exists():
+            subprocess.run([*console_script(), "index", root, "--data-dir", data, "--quiet"], check=True)
+        counts = store.manifest().counts
         registry = registry_directory(settings, root)
         if not (registry / "versions").exists():
             add_versions(registry, nightly_reports_directory(settings, root), asked.versions, rng)
@@ -200,14 +210,17 @@ def main() -> None:
                 assert found
                 browser = Browser(found[1])
                 _wait(browser, process)
-                files = git.run_git(root, "ls-files").decode().splitlines()
+                files = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
                 file = next(path for path in files if re.search(r"\.(py|go|c|sv|java)$", path))
                 result = {
                     name: measured(browser, path, process.pid) for name, path in pages(asked.versions, file).items()
                 }
                 document: dict[str, Any] = {"asked": {"versions": asked.versions, "events": asked.events}, **machine()}
                 document |= {"commit": _commit(), "date": time.strftime("%Y-%m-%d"), "load": os.getloadavg()}
-                document |= {"index": {key: index[key] for key in ("files", "lines") if key in index}, "pages": result}
+                document |= {
+                    "index": {key: counts[key] for key in ("documents", "lines") if key in counts},
+                    "pages": result,
+                }
                 print(json.dumps(document, indent=1))
                 if asked.out:
                     asked.out.write_text(json.dumps(document, indent=1) + "\n")
@@ -216,6 +229,13 @@ def main() -> None:
                     process.wait()
             finally:
                 process.terminate()
+
+
+def _corpus(target: Path, lines: int) -> Path:
+    """Make the corpus of the benchmark of the index, as a repository."""
+    make_corpus(target, lines)
+    subprocess.run(["git", "init", "-q", target], check=True)
+    return target
 
 
 def _commit() -> str:

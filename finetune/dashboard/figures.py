@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.dashboard.events import Events
 from finetune.dashboard.model_pages import ModelPages
 from finetune.dashboard.page import Page, Table
-from finetune.dashboard.use_page import NOTHING, percent, records, total, use_page
+from finetune.dashboard.use_page import NOTHING, percent, total, use_page
 from finetune.evaluation.summary import MEASURES
 from finetune.evaluation.svg_plots import Dot, time_plot
 from finetune.evaluation.systems import systems_of
@@ -31,7 +32,7 @@ WEEK_S: Final = 7 * 86400
 
 
 class Figures:
-    """Reads the figures of one repository, again for each page.
+    """Reads the figures of one repository; what may change while it runs is looked at again for each page.
 
     :param evaluations: reports of ``ondol eval --json``.
     :ivar models: the page of adapters.
@@ -40,11 +41,12 @@ class Figures:
     def __init__(self, root: Path, settings: Settings, evaluations: tuple[Path, ...] = ()) -> None:
         self.name, self.models = root.name, ModelPages(root, settings)
         self._root, self._settings, self._evaluations = root, settings, evaluations
+        self._events = Events(root, settings)
 
     def overview(self) -> Page:
         """Return whether it is on, what it saved in the last seven days, and which adapter is current."""
         page = Page("Overview")
-        events = records(self._root, self._settings)
+        events = self._events.read()
         page.tiles.append(self._index_tile(page))
         page.tiles.append(("probability from which a text is shown (`precision`)", f"{self._settings.precision:.0%}"))
         page.notes.extend(_last_week(events))
@@ -73,7 +75,7 @@ class Figures:
 
     def use(self, query: Mapping[str, str]) -> Page:
         """Return how suggestions were used: over time, by language, engine and adapter."""
-        return use_page(records(self._root, self._settings), query)
+        return use_page(self._events, query)
 
     def nights(self) -> Page:
         """Return the figures of each nightly run, and its decision."""
@@ -129,7 +131,8 @@ def _last_week(events: Sequence[dict[str, Any]]) -> list[str]:
         return []
     newest = datetime.fromtimestamp(max(one.get("time", 0) for one in events))
     last = f"The last text was shown or taken on {newest:%Y-%m-%d at %H:%M}."
-    week = total(summarize(events, time.time() - WEEK_S))
+    since = time.time() - WEEK_S
+    week = total(summarize(one for one in events if one.get("time", 0) >= since))
     if week is None or not week["shown"]:
         return [f"Nothing was shown in the last 7 days. {last} The page Use has what was before."]
     kept = f", and {week['kept_300']:.0%} of these still stood there after 5 minutes" if week["kept_300"] else ""

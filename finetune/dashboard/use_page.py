@@ -1,34 +1,17 @@
 """The page about the use of suggestions: what was shown, accepted and kept, over time, by language and by engine."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import date
 from typing import Any, Final
 
+from finetune.dashboard.events import Events, Groups
 from finetune.dashboard.page import Field, Form, Page, Table
 from finetune.evaluation.svg_plots import Dot, time_plot
-from indexer.config import Settings
-from indexer.data_layout import STATS
 from lsp_server.figure_words import legend
-from lsp_server.telemetry import feedback
 from lsp_server.telemetry.edit_feedback import ENGINE as EDITS
-from lsp_server.telemetry.feedback import Tally, group_of, rows_of
-from lsp_server.telemetry.traces import ring_of
-
-DAYS: Final = 21
-WEEKS: Final = 26
-"""Time spans up to which a point of a plot stands for a day, and for a week; beyond them it stands for a month."""
-
-QUARTER_S: Final = 900
-"""Seconds of a quarter of an hour: every time zone's day begins with one."""
-
-PERIODS: Final = 120
-"""Periods that are shown, the newest ones."""
+from lsp_server.telemetry.feedback import Tally, rows_of
 
 NOTHING: Final = "Nothing was shown yet: open a file of this repository in an editor that runs Ondol, and type."
-
-Groups = dict[tuple[str, str, str], Tally]
-"""Counts by language, engine and adapter."""
 
 _COLUMNS: Final = {
     "shown": "shown",
@@ -44,31 +27,25 @@ _SHARES: Final = {"accepted_share": "accepted", "kept_30": "kept after 30 s", "k
 _ANY: Final = "all"
 
 
-def records(root: Path, settings: Settings) -> list[dict[str, Any]]:
-    """Return the events of a repository's suggestions, the oldest first."""
-    ring = ring_of(settings, root, STATS, 0)
-    return feedback.events(ring.read()) if ring is not None else []
-
-
 def total(rows: Sequence[dict[str, Any]], engine: str = "") -> dict[str, Any] | None:
     """Return the row of all languages: of ghost text, or of next edits if ``engine`` is theirs."""
     wanted = EDITS if engine == EDITS else ""
     return next((row for row in rows if row["language"] == "all" and row["engine"] == wanted), None)
 
 
-def use_page(events: Sequence[dict[str, Any]], query: Mapping[str, str]) -> Page:
+def use_page(events: Events, query: Mapping[str, str]) -> Page:
     """Return the page.
 
     :param query: ``language`` and ``engine`` that it is about; empty or ``all`` for every one.
     """
-    kind, periods = by_period(events)
+    kind, periods = events.periods()
     wanted = [query.get(name) or _ANY for name in ("language", "engine")]
     known = [sorted({key[place] for _, groups in periods for key in groups} - {""}) for place in (0, 1)]
     fields = (
         Field("language", "Language", wanted[0], "choice", [_ANY, *known[0]]),
         Field("engine", "Written by", wanted[1], "choice", [_ANY, *known[1]]),
     )
-    page = Page("Use", Form(fields, "Show") if events else None)
+    page = Page("Use", Form(fields, "Show") if periods else None)
     everything: Groups = {}
     rows = []
     for day, groups in periods:
@@ -92,36 +69,6 @@ def use_page(events: Sequence[dict[str, Any]], query: Mapping[str, str]) -> Page
 
 def _is_wanted(wanted: Sequence[str], key: Sequence[str]) -> bool:
     return all(one in (_ANY, value) for one, value in zip(wanted, key, strict=False))
-
-
-def by_period(events: Sequence[dict[str, Any]]) -> tuple[str, list[tuple[date, Groups]]]:
-    """Return what a period is (``day``, ``week``, ``month``), and the counts of each by its first day.
-
-    Each event is counted once; everything else is made by merging.
-    """
-    if not events:
-        return "day", []
-    quarters = [int(one.get("time", 0)) // QUARTER_S for one in events]
-    days = {quarter: datetime.fromtimestamp(quarter * QUARTER_S).date() for quarter in set(quarters)}
-    span = (max(days.values()) - min(days.values())).days
-    kind = "day" if span < DAYS else "week" if span < 7 * WEEKS else "month"
-    firsts = {quarter: _first(kind, day) for quarter, day in days.items()}
-    periods: dict[date, Groups] = {}
-    for quarter, one in zip(quarters, events, strict=True):
-        groups = periods.setdefault(firsts[quarter], {})
-        key = group_of(one)
-        tally = groups.get(key)
-        if tally is None:
-            tally = groups[key] = Tally()
-        tally.add(one)
-    return kind, sorted(periods.items())[-PERIODS:]
-
-
-def _first(kind: str, day: date) -> date:
-    """Return the first day of the period of a day."""
-    if kind == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if kind == "month" else day
 
 
 def label(kind: str, first: date) -> str:

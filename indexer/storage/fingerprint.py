@@ -44,6 +44,7 @@ _SHAPING_MODULES: Final = (
     "secrets/structures",
     "storage/segment",
     "text/lines",
+    "text/particles",
     "text/terms",
     "text/tokens",
 )

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from indexer.text.particles import joined
+
 _WORD = re.compile(r"\w")
 _CLOSERS = re.compile(r"[)\]}>'\"`;:,\s]+$")
 _ITEM_ENDS = re.compile(r"(?:[\]}\"'\w])$")
@@ -38,7 +40,7 @@ def continuation(text: str, prefix: str, partial: str) -> str | None:
             return None
         return text[len(partial) :]
     if _WORD.match(text) and _WORD.match(prefix[-1:]):
-        return None
+        return joined(prefix, text)  # a particle alone stands behind a word
     return text.lstrip() if not prefix or prefix[-1:].isspace() else text
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.text.lines import columns, leading_blanks, lines_of
-from indexer.text.tokens import BLANK_LINE, END, NEWLINE, TOKEN, Lexed, lex, token_id, token_ids
+from indexer.text.tokens import BLANK_LINE, END, NEWLINE, TOKEN, Lexed, lex, token_id
 from lsp_server.retrieval.columns import LINES, LONGEST, Columns
 from lsp_server.types import Document
 
@@ -287,11 +287,13 @@ class CursorContexts:
         behind = end + 2 if text[end : end + 2] == "\r\n" else end + 1
         context = self._line_context(document.uri, text[:start], text[behind:])
         prefix, rest = text[start:offset], text[offset:end]
-        typed = token_ids(prefix)
+        tokens = TOKEN.findall(prefix)
+        typed = [token_id(token) for token in tokens]
         readings = [Reading("", tuple(typed))]
         word = _WORD_AT_END.search(prefix)
         if word:
-            readings.append(Reading(word[0], tuple(typed[:-1])))
+            # A particle behind a word is the unfinished token: 에 may become 에서.
+            readings.append(Reading(min(word[0], tokens[-1], key=len), tuple(typed[:-1])))
         indent = columns(leading_blanks(prefix))
         line = len(context.before.lexed.counts)
         return CursorContext(document, offset, context, prefix, rest, line, indent, tuple(readings))

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from indexer.text.particles import fitting, split
 from indexer.text.terms import IDENTIFIER_PART, identifier_parts
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.cursor import CursorContext
@@ -169,13 +170,21 @@ def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
     def replace(match: re.Match[str]) -> str:
         nonlocal changed
         word = match[0]
-        new = names.get(word) or IDENTIFIER_PART.sub(
-            lambda part: _recase(part[0], names.get(f"\0{part[0].lower()}")), word
+        new = (
+            names.get(word)
+            or _with_particle(word, names)
+            or IDENTIFIER_PART.sub(lambda part: _recase(part[0], names.get(f"\0{part[0].lower()}")), word)
         )
         changed += new != word
         return new
 
     return _WORD.sub(replace, text), changed
+
+
+def _with_particle(word: str, names: dict[str, str]) -> str | None:
+    """Return a renamed word with its Korean particle, which fits the new name; None if it is not such a word."""
+    stem, particle = split(word) or ("", "")
+    return names[stem] + fitting(names[stem], particle) if stem in names else None
 
 
 def _recase(part: str, new: str | None) -> str:

@@ -73,6 +73,17 @@ class Ring:
             records += _records(data.decode("utf-8", "replace"))
         return records
 
+    def state(self) -> tuple[tuple[int, int, int], ...]:
+        """Return inode, size and time of the files that are there: what is equal was not written meanwhile."""
+        found = []
+        for path in (self._older(), self.path):
+            try:
+                at = path.stat()
+            except OSError:
+                continue
+            found.append((at.st_ino, at.st_size, at.st_mtime_ns))
+        return tuple(found)
+
     def _older(self) -> Path:
         return self.path.with_name(self.path.name + ".1")
 
