@@ -17,7 +17,9 @@ CHARACTERS: Final = 400_000
 PART: Final = 20_000
 
 _LINE = re.compile(r"^([ \t]*)([^\s].*)$", re.MULTILINE)
-_NO_HEAD = re.compile(r"//|/?\*|--|#(?!\[)|@|`")
+_ASIDE = re.compile(r"//|/?\*|--|#(?!\[)|`")
+"""A line whose indentation says nothing: a comment or a directive."""
+_NO_HEAD = re.compile(rf"{_ASIDE.pattern}|@")
 
 
 def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
@@ -25,7 +27,7 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
 
     :param text: what stands above the lines that are read. :param lines: these lines.
     """
-    depth = next((_indent(line) for line in lines if line.strip() and not _NO_HEAD.match(line.lstrip())), 0)
+    depth = next((_indent(line) for line in lines if line.strip() and not _ASIDE.match(line.lstrip())), 0)
     heads: list[tuple[str, bool]] = []
     bracket, ended = "", False
     reader = LineReader(rules, [])

@@ -369,6 +369,11 @@ def test_the_rest_of_a_condition_follows_its_word() -> None:
     assert fit("bash", text, " ! test -f a; then") == text.replace("‸", " ! test -f a; then")
 
 
+def test_a_method_that_begins_far_above_is_closed() -> None:
+    text = "class A\n  def f\n" + "    @a = 1\n" * 250 + "  ‸\n\n  def g\n  end\nend\n"
+    assert fit("ruby", text, "end") == text.replace("‸", "end")
+
+
 def test_names_below_are_free_where_those_above_stand_there_too() -> None:
     text = "package p;\n  parameter int A = 1;\n  parameter int B = 2;\n  ‸\n  w;\n  x;\n  y;\n  z;\n{}  parameter int C = 3;\nendpackage\n"
     moved = text.format("  parameter int A = 1;\n  parameter int B = 2;\n")
