@@ -28,7 +28,8 @@ from finetune.evaluation.machine import machine
 from finetune.evaluation.replay import documents_of, request_of
 from indexer.config import Settings
 from indexer.secrets.cover import PLACEHOLDER
-from lsp_server.fitting.fitter import Fitted, Fitter
+from lsp_server.fitting.fitter import Fitter
+from lsp_server.fitting.place import Fitted
 
 HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"

@@ -35,7 +35,8 @@ from finetune.commits.windows import SkipReport, windows
 from finetune.evaluation.machine import machine
 from finetune.evaluation.replay import documents_of, request_of
 from indexer.config import Settings
-from lsp_server.fitting.fitter import Fitted, Fitter
+from lsp_server.fitting.fitter import Fitter
+from lsp_server.fitting.place import Fitted
 from lsp_server.retrieval.engine import RetrievalEngine
 
 HERE = Path(__file__).parent

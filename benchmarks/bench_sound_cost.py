@@ -20,7 +20,8 @@ from pathlib import Path
 from clones import find
 
 from finetune.evaluation.machine import machine
-from lsp_server.fitting.fitter import Fitted, Fitter
+from lsp_server.fitting.fitter import Fitter
+from lsp_server.fitting.place import Fitted
 from lsp_server.types import Document
 
 HERE = Path(__file__).parent

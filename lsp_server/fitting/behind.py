@@ -12,6 +12,7 @@ from indexer.text.particles import joined
 
 _WORD = re.compile(r"\w")
 _CLOSERS = re.compile(r"[)\]}>'\"`;:,\s]+$")
+_FIRST_CLOSERS = re.compile(r"\s*(?P<mark>[)\]}>'\"`])[)\]}>'\"`;:,\s]*")
 _ITEM_ENDS = re.compile(r"(?:[\]}\"'\w])$")
 _ITEM_BEGINS = re.compile(r"[\"'{\[\w-]")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -61,6 +62,12 @@ def placements(text: str, behind: str) -> Iterator[tuple[str, int]]:
         at = text.find(rest)
         if at > 0:  # within the line: only what comes before the text behind
             yield text[:at], 0
+        marks = _FIRST_CLOSERS.match(rest)
+        for length in range(marks.end() if marks else 0, 0, -1):
+            if text.endswith(rest[:length]):
+                yield text, length
+        if marks:
+            yield from ((text[:at], 0) for at in range(len(text) - 1, 0, -1) if text.startswith(marks["mark"], at))
         return
     for length in range(len(rest) - 1, 0, -1):
         if text.endswith(rest[:length]):

@@ -9,6 +9,9 @@ NO_END: Final = re.compile(
     r"(?:[.,(\[{=+*/%&|^~<!?:@#$\\-](?<!\*/)(?<!\+\+)(?<!--)|(?:^|[\s=(])['\"`]"
     r"|\b(?:and|or|not|in|is|as|extends|implements|new|instanceof))\s*$"
 )
+COMMENT: Final = re.compile(r"(?:^|\s)(?:#|//|--|/\*)\s|^\s*\*\s")
+"""The beginning of a comment, in which any mark may be the last one."""
+
 _UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
 
 _QUOTE = re.compile(r"[\"'`]")

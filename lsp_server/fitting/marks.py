@@ -119,20 +119,21 @@ class LineReader:
         return _Line(self, found, state, len(line) if own is None else own).read()
 
 
-def leaves_open(reader: LineReader, prefix: str, text: str) -> bool:
+def leaves_open(reader: LineReader, state: State, prefix: str, text: str) -> bool:
     """Return whether a text that ends within its line leaves a bracket or a string open that it has opened.
 
     Block words do not count: the user is still writing the line that they stand in.
 
-    :param prefix: the line before the text.
+    :param state: what is open before the line. :param prefix: the line before the text.
     """
-    before, after = reader.read(prefix, State()), reader.read(prefix + text, State(), own=len(prefix))
+    before, after = reader.read(prefix, state), reader.read(prefix + text, state, own=len(prefix))
     opened = after.code
     while opened is not None:
         if opened.own and not opened.mark[:1].isalpha():
             return True
         opened = opened.below
-    return after.span != before.span or after.heredoc != before.heredoc or after.faults > before.faults
+    string = after.span >= 0 and after.span != before.span
+    return string or after.heredoc not in ("", before.heredoc) or after.faults > before.faults
 
 
 def without_own(state: State) -> State:

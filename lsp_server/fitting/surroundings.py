@@ -94,7 +94,7 @@ class Surroundings:
         :param span: its number, or the word that ends a heredoc.
         """
         if isinstance(span, str):
-            return any(line.strip() == span for line in self.below)
+            return self._ends_heredoc(span)
         mark = self.reader.rules.end_of_span(span)
         if not mark:
             return True  # the next line belongs to it in any case
@@ -108,6 +108,15 @@ class Surroundings:
             ends, begins = end.search(line), begin.search(line)
             if ends or begins:
                 return ends is not None and (begins is None or ends.start() <= begins.start())
+        return False
+
+    def _ends_heredoc(self, word: str) -> bool:
+        """Return whether the first line below that is such a word ends no heredoc which begins below as well."""
+        for line in self.below:
+            if line.strip() == word:
+                return True
+            if word in line and self.reader.read(line, START).heredoc == word:
+                return False
         return False
 
     @cached_property

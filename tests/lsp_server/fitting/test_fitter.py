@@ -2,8 +2,9 @@
 
 import pytest
 
-from lsp_server.fitting.fitter import Fitted, Fitter, Rejected
+from lsp_server.fitting.fitter import Fitter
 from lsp_server.fitting.marks import START, LineReader, rules_of
+from lsp_server.fitting.place import Fitted, Rejected
 from lsp_server.types import Document
 
 
@@ -278,6 +279,7 @@ def test_items_of_json_are_parted_by_commas(path: str, text: str, insert: str, e
         ("bash", "cat <<EOF\ntext\n‸\n", "EOF", "cat <<EOF\ntext\nEOF\n"),
         ("bash", "cat <<EOF\n  if (\nEOF\n‸\n", "run a", "cat <<EOF\n  if (\nEOF\nrun a\n"),
         ("bash", "‸\nrun\n", "cat > a <<-EOF", "cat > a <<-EOF\nEOF\nrun\n"),
+        ("bash", "cat <<EOF\na\n‸\ncat <<EOF\nb\nEOF\n", "EOF", "cat <<EOF\na\nEOF\ncat <<EOF\nb\nEOF\n"),
         ("ruby", "def f\n  ‸\nend\n", "x = <<~SQL\n    do (\n  SQL", "def f\n  x = <<~SQL\n    do (\n  SQL\nend\n"),
         ("ruby", "x = <<~SQL\n  ‸\nSQL\n", "select (", "x = <<~SQL\n  select (\nSQL\n"),
         ("ruby", "class A\n  ‸\nend\n", "class << self\n    x\n  end", "class A\n  class << self\n    x\n  end\nend\n"),
@@ -367,6 +369,60 @@ def test_a_string_that_goes_on_below_comes_with_its_end(language: str, text: str
 def test_the_rest_of_a_condition_follows_its_word() -> None:
     text = "f() {\n  if‸\n  run\n}\n"
     assert fit("bash", text, " ! test -f a; then") == text.replace("‸", " ! test -f a; then")
+
+
+AUTOMATIC = (
+    # language, document, a whole line that nobody asked for
+    ("systemverilog", "class A;\n  function int f();\n    return 1;\n  ‸\nendclass\n", "endfunction : f"),
+    ("systemverilog", "module m;\n  a = 1;\n‸\n", "endmodule"),
+    ("vhdl", "architecture a of b is\nbegin\n  process\n  begin\n  ‸\nend a;\n", "end process;"),
+    ("ruby", "describe a do\n  it b do\n    c\n  ‸\n\n  it d do\n  end\nend\n", "end"),
+    ("typescript", "a(() => {\n  b(() => {\n    c();\n  ‸\n\n  d(() => {\n  });\n});\n", "});"),
+    ("bash", "while read x; do\n  a\n‸\n", "done < file"),
+    ("make", "ifdef A\nB = 1\n‸\na:\n", "endif"),
+    ("html", "<div>\n  <p>a\n  ‸\n</div>\n", "</p>"),
+    ("c", "#ifdef A\nint a;\n‸\n", "#endif /* A */"),
+    ("python", 'def f():\n    """Retur‸\n    return 1\n', 'n one."""'),
+    ("python", 'def f():\n    """Return.\n\n    It doesn\'t ‸\n    """\n', "work."),
+    ("go", "package a\n\n// f doesn't ‸\nfunc f() {\n}\n", "work."),
+    ("java", "class A {\n  void f() {\n    try {\n      g();\n    ‸\n  }\n}\n", "} catch (B e) {\n      h();\n    }"),
+    (
+        "systemverilog",
+        "module m;\n  always begin\n    if (a) begin\n      b;\n    ‸\n  end\nendmodule\n",
+        "end else begin\n      c;\n    end",
+    ),
+)
+
+
+@pytest.mark.parametrize(("language", "text", "insert"), AUTOMATIC)
+def test_the_ends_of_blocks_strings_and_sentences_are_shown_automatically(
+    language: str, text: str, insert: str
+) -> None:
+    document = Document("file:///a", None, language, 1, text.replace("‸", ""))
+    fitted = Fitter().fit(document, text.index("‸"), insert, automatic=True)
+    assert isinstance(fitted, Fitted) and fitted.text == insert
+
+
+BEHIND = (
+    # language, document, text, what is inserted
+    ("java", 'f("‸", 1);\n', 'a", 2);', "a"),
+    ("java", 'f("‸", 1);\n', 'a")', "a"),
+    ("typescript", "f({ a: ‸ }, b);\n", "1 }", "1 }"),
+    ("html", '<a href="‸">x</a>\n', 'b" class="c">', 'b" class="c">'),
+    (
+        "python",
+        "class A:\n    @property\n    ‸\n",
+        "def b(self):\n        return 1\n\n",
+        "def b(self):\n        return 1",
+    ),
+)
+
+
+@pytest.mark.parametrize(("language", "text", "insert", "expected"), BEHIND)
+def test_a_text_goes_on_to_what_stands_behind_it(language: str, text: str, insert: str, expected: str) -> None:
+    document = Document("file:///a", None, language, 1, text.replace("‸", ""))
+    fitted = Fitter().fit(document, text.index("‸"), insert)
+    assert isinstance(fitted, Fitted) and fitted.text == expected
 
 
 def test_a_method_that_begins_far_above_is_closed() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lsp_server.fitting.fitter import Fitted, Fitter, Rejected
+from lsp_server.fitting.fitter import Fitter
+from lsp_server.fitting.place import Fitted, Rejected
 from lsp_server.types import Document
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from indexer.languages.grammars import parser
 from lsp_server.fitting import syntax
-from lsp_server.fitting.fitter import Fitted, Fitter
+from lsp_server.fitting.fitter import Fitter
+from lsp_server.fitting.place import Fitted
 from lsp_server.types import Document
 
 CASES = int(os.environ.get("ONDOL_RANDOM_CASES", "2000"))
