@@ -1,6 +1,7 @@
 """The command ``ondol dashboard``: serves web pages with figures, to this user's browser only."""
 
 import importlib.util
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
     click.echo(shown.address)
     if browse:
         webbrowser.open(shown.address)
+    threading.Thread(target=code.prepare, name="index", daemon=True).start()
     try:
         serve(shown, port)
     finally:
