@@ -47,7 +47,12 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
     click.echo(shown.address)
     if browse:
         webbrowser.open(shown.address)
-    threading.Thread(target=code.prepare, name="index", daemon=True).start()
+
+    def prepare() -> None:
+        figures.prepare()  # the first page needs the events
+        code.prepare()
+
+    threading.Thread(target=prepare, name="prepare", daemon=True).start()
     try:
         serve(shown, port)
     finally:

@@ -43,6 +43,10 @@ class Figures:
         self._root, self._settings, self._evaluations = root, settings, evaluations
         self._events = Events(root, settings)
 
+    def prepare(self) -> None:
+        """Read the events before the first page asks for them."""
+        self._events.read()
+
     def overview(self) -> Page:
         """Return whether it is on, what it saved in the last seven days, and which adapter is current."""
         page = Page("Overview")
