@@ -4,9 +4,9 @@
 
 REPOSITORY is a git repository with Python files. Ondol is cloned into a new home folder, so that there are no settings,
 no index and no caches of pip and npm, and installed by the commands that stand in the README. Then a clone of
-REPOSITORY is opened in Neovim with the plugin of the clone, and with ``--vscode`` in VS Code with the extension that was
-packaged; the beginning of a line is typed until grey text is there. Nothing is indexed before. Each step is written
-down with its seconds, and with the processor time of the programs that ended in it, which depends little on other load.
+REPOSITORY is opened in Neovim with the plugin of the clone, and with ``--vscode`` in VS Code with the packaged
+extension; the beginning of a line is typed until grey text is there. Each step is written down with its seconds, and
+with the processor time of the programs that ended in it, which depends little on other load.
 
 ``--root`` names the root of a file system with Python, pipx and git alone, as ``debootstrap --include`` makes it; all
 but the driver of Neovim then runs in there. It needs root's rights. The editors are those of ``tests/editors``, whose
@@ -121,9 +121,9 @@ def found(pattern: str) -> str:
 
 
 def install_commands() -> list[str]:
-    """The commands of the README that install Ondol and check it; the index is left to the editor."""
+    """The commands of the README that install Ondol, index a repository and check both."""
     lines = [line.split("#")[0].strip() for line in found(r"(?s)## Install.*?```sh\n(.*?)```").splitlines()]
-    return [line for line in lines if line and not line.startswith("ondol index")]
+    return [line for line in lines if line]
 
 
 def beginning(product: Path) -> str:

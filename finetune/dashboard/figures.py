@@ -52,7 +52,9 @@ class Figures:
         page = Page("Overview")
         events = self._events.read()
         page.tiles.append(self._index_tile(page))
-        page.tiles.append(("probability from which a text is shown (`precision`)", f"{self._settings.precision:.0%}"))
+        page.tiles.append(
+            ("probability from which a text is shown (`precision`)", f"{100 * self._settings.precision:.0f} %")
+        )
         page.notes.extend(_last_week(events))
         if not events:
             page.problems.append(NOTHING)
@@ -96,9 +98,7 @@ class Figures:
         title = "Exact rest of line on commits that were not used for training, by nightly run"
         ends = [(0.0, _day(reports[0]))] + ([(1.0, _day(reports[-1]))] if len(reports) > 1 else []) if reports else []
         plots = [(title, time_plot(series, ends, title=title, up="share exact"))] if series else []
-        rows = [
-            (str(r.get("made", "")), str(r.get("status", "")), str(r.get("summary") or "")) for r in reversed(reports)
-        ]
+        rows = [(_minute(r), str(r.get("status", "")), str(r.get("summary") or "")) for r in reversed(reports)]
         table = _table("Nightly runs", ("run", "result", "summary"), rows, "No run yet: `ondol finetune` makes one.")
         return Page("Nights", plots=plots, tables=[table])
 
@@ -139,12 +139,18 @@ def _last_week(events: Sequence[dict[str, Any]]) -> list[str]:
     week = total(summarize(one for one in events if one.get("time", 0) >= since))
     if week is None or not week["shown"]:
         return [f"Nothing was shown in the last 7 days. {last} The page Use has what was before."]
-    kept = f", and {week['kept_300']:.0%} of these still stood there after 5 minutes" if week["kept_300"] else ""
+    kept = (
+        f", and {100 * week['kept_300']:.0f} % of these still stood there after 5 minutes" if week["kept_300"] else ""
+    )
     return [
         f"In the last 7 days, {week['shown']:,} texts were shown and {week['accepted']:,} of them accepted "
         f"({percent(week['accepted_share'])}). {week['characters']:,} characters were not typed{kept}.",
         last,
     ]
+
+
+def _minute(report: Mapping[str, Any]) -> str:
+    return str(report.get("made", ""))[:16].replace("T", " ")
 
 
 def _day(report: Mapping[str, Any]) -> str:

@@ -27,7 +27,18 @@ ROLL_BACK: Final = "rollback"
 ROWS: Final = 200
 """Versions in the table and on the time line, the newest ones."""
 
-_HEADS: Final = ("version", "", "made", "base", "commits", "samples", "exact", "over the base", "remarks", "")
+_HEADS: Final = (
+    "version",
+    "",
+    "made",
+    "base",
+    "commits",
+    "samples",
+    "exact",
+    "points over the base (95 % interval)",
+    "remarks",
+    "",
+)
 
 
 class ModelPages:
@@ -123,6 +134,12 @@ class ModelPages:
         return Question(text, f"Promote version {wanted.number}", named, "/models")
 
 
+def _in_brackets(gain: str) -> str:
+    """Return a gain with its interval in the form whose head says what is in the brackets."""
+    value, _, interval = gain.partition(", 95 % interval ")
+    return f"{value} ({interval})" if interval else value
+
+
 def _row(row: Mapping[str, Any]) -> tuple[str | Link, ...]:
     number = str(row["version"])
     promote = Link("make it current …", f"/models?ask={PROMOTE}&version={number}")
@@ -135,7 +152,7 @@ def _row(row: Mapping[str, Any]) -> tuple[str | Link, ...]:
         _count(row["commits"]),
         _count(row["samples"]),
         percent(row["exact"]),
-        row["gain"] or "",
+        _in_brackets(row["gain"] or ""),
         "; ".join(filter(None, (row["verdict"], row["mark"], row["problem"]))),
         "" if row["problem"] else change,
     )

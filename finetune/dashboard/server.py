@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -71,6 +72,7 @@ class Dashboard:
             "/replay": lambda _: figures.replay(),
         }
         environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
+        environment.filters["marked"] = _marked
         self._template = environment.get_template("page.html")
         report = Path(__file__).parents[1] / "evaluation" / "templates" / "report.css"
         self._style = report.read_text("utf-8") + (_TEMPLATES / "page.css").read_text("utf-8")
@@ -159,6 +161,16 @@ class Dashboard:
             page=page, repository=self._figures.name, pages=names, here=path, token=self._answer_token
         )
         return Response(printable(text, "\n\t").encode("utf-8", "replace"), media_type="text/html; charset=utf-8")
+
+
+def _marked(text: str) -> Markup:
+    """Return a sentence as HTML; what stands between two backticks is set as code."""
+    plain, *rest = text.split("`")
+    html = escape(plain)
+    while len(rest) > 1:
+        code, plain, *rest = rest
+        html += Markup("<code>{}</code>{}").format(code, plain)
+    return html + "".join("`" + one for one in rest)
 
 
 def serve(dashboard: Dashboard, port: int) -> None:

@@ -36,7 +36,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_an_empty_page_says_what_to_run(empty: Served, path: str) -> None:
     text = empty.page(path)
     assert "<h1>repo: " in text
-    assert re.search(r"`ondol [a-z]+|open a file of this repository", text)
+    assert re.search(r"<code>ondol [a-z]+|open a file of this repository", text)
 
 
 def test_the_token_opens_the_pages_and_nothing_else_does(empty: Served) -> None:
