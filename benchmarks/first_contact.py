@@ -1,11 +1,11 @@
-"""Measures the way from a machine without Ondol to the first grey text, by the commands of the README alone.
+"""Measures the way from a machine without Ondol to the first ghost text, by the commands of the README alone.
 
     ~/.cache/ondol-editors/neovim/venv/bin/python benchmarks/first_contact.py REPOSITORY [--root FOLDER | --vscode]
 
 REPOSITORY is a git repository with Python files. Ondol is cloned into a new home folder, so that there are no settings,
 no index and no caches of pip and npm, and installed by the commands that stand in the README. Then a clone of
 REPOSITORY is opened in Neovim with the plugin of the clone, and with ``--vscode`` in VS Code with the packaged
-extension; the beginning of a line is typed until grey text is there. Each step is written down with its seconds, and
+extension; the beginning of a line is typed until ghost text is there. Each step is written down with its seconds, and
 with the processor time of the programs that ended in it, which depends little on other load.
 
 ``--root`` names the root of a file system with Python, pipx and git alone, as ``debootstrap --include`` makes it; all
@@ -150,19 +150,19 @@ class Fresh(Editor):
 
 
 def neovim(machine: Machine, product: Path) -> str:
-    """Open a new file of the repository in Neovim and type until grey text is there."""
+    """Open a new file of the repository in Neovim and type until ghost text is there."""
     editor = Fresh(machine, product, found(r"`(require\(\"ondol\"\)[^`]+)`"))
     try:
         editor.open(machine.home / product.name / EXAMPLE)
         editor.keys("i")
         editor.type(beginning(product))
-        return wait(editor.ghost, "grey text", lambda: "\n".join(editor.log()), PATIENCE_S)
+        return wait(editor.ghost, "ghost text", lambda: "\n".join(editor.log()), PATIENCE_S)
     finally:
         editor.close()
 
 
 def vscode(machine: Machine, product: Path) -> str:
-    """Open a new file of the repository in VS Code with the packaged extension; type until grey text is there."""
+    """Open a new file of the repository in VS Code with the packaged extension; type until ghost text is there."""
     script = Path(__file__).with_name("first_contact_vscode.mjs")
     (product / EXAMPLE).write_text("\n", "utf-8")
     variables = {
@@ -195,11 +195,11 @@ def main() -> None:
         steps.take("git clone", lambda: machine.run(f"git clone -q {machine.home}/source.git ondol"))
         for command in install_commands():
             steps.take(command, lambda command=command: machine.run(command, "ondol"))
-        steps.take("Neovim, from its start to grey text", lambda: print(neovim(machine, product)))
+        steps.take("Neovim, from its start to ghost text", lambda: print(neovim(machine, product)))
         if asked.vscode:
             command = found(r"`(cd editors/vscode && [^`]+)`")
             steps.take(command, lambda: machine.run(command, "ondol"))
-            steps.take("VS Code, from its start to grey text", lambda: print(vscode(machine, product)))
+            steps.take("VS Code, from its start to ghost text", lambda: print(vscode(machine, product)))
         total = round(sum(one["seconds"] for one in steps.done), 1)
         cpu = round(sum(one["cpu_s"] for one in steps.done), 1)
         result = {"root": bool(asked.root), "seconds": total, "cpu_s": cpu, "steps": steps.done}

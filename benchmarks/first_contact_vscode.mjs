@@ -1,5 +1,5 @@
 // VS Code with the packaged extension on a machine whose home folder holds nothing but Ondol: types the beginning of a
-// line until grey text is there, and prints it. first_contact.py starts it: REPOSITORY FILE TEXT.
+// line until ghost text is there, and prints it. first_contact.py starts it: REPOSITORY FILE TEXT.
 import { Workbench } from '../tests/editors/vscode/e2e/harness.mjs';
 
 const [repository, file, text] = process.argv.slice(2);
