@@ -130,7 +130,7 @@ def beginning(product: Path) -> str:
     """The beginning of an import that stands in many files of the repository."""
     counts: Counter[str] = Counter()
     for path in product.rglob("*.py"):
-        counts.update(set(re.findall(r"(?m)^from \S+ import \w{4,}.*$", path.read_text("utf-8", "replace"))))
+        counts.update(set(re.findall(r"(?m)^from (?!__)\S+ import \w{14,}.*$", path.read_text("utf-8", "replace"))))
     if not counts:
         raise SystemExit(f"{product} has no line of Python to type again")
     line = counts.most_common(1)[0][0]
@@ -155,7 +155,9 @@ def neovim(machine: Machine, product: Path) -> str:
     try:
         editor.open(machine.home / product.name / EXAMPLE)
         editor.keys("i")
-        editor.type(beginning(product))
+        for character in beginning(product):
+            editor.type(character)
+            time.sleep(0.1)
         return wait(editor.ghost, "ghost text", lambda: "\n".join(editor.log()), PATIENCE_S)
     finally:
         editor.close()
