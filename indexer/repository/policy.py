@@ -137,19 +137,15 @@ _SCRIPT_LINE_LENGTH_MEANT_BY_PEOPLE = 250
 
 def accepts_path(path: str, settings: Settings) -> str | None:
     """Why a file of this name is left out, or None."""
-    if bad_path(path):
+    folder, slash, name = path.rpartition("/")
+    above = _reason_of_folder(folder, settings.include_vendored) if slash else None
+    if above == BAD_PATH or bad_path(name):
         return BAD_PATH
     if settings.exclude and _excluder(settings.exclude).match_file(path):
         return EXCLUDED
-    lowered = path.lower()
-    *folders, name = lowered.split("/")
-    for folder in folders:
-        if folder in _VERSION_CONTROL_FOLDERS:
-            return VERSION_CONTROL
-        if folder in VENDORED_FOLDERS and not settings.include_vendored:
-            return VENDORED
-        if folder in _CACHE_FOLDERS:
-            return GENERATED
+    if above is not None:
+        return above
+    name = name.lower()
     if is_key_file(name):
         return KEY_FILE
     if name in _LOCK_FILES:
@@ -163,6 +159,21 @@ def accepts_path(path: str, settings: Settings) -> str | None:
         return MINIFIED
     if not settings.include_generated and _GENERATED_NAMES.search(name):
         return GENERATED
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _reason_of_folder(folder: str, include_vendored: bool) -> str | None:
+    """Why all files in a folder are left out, or None. Kept, since the kernel has 79,000 files in 5,000 folders."""
+    if bad_path(folder):
+        return BAD_PATH
+    for part in folder.lower().split("/"):
+        if part in _VERSION_CONTROL_FOLDERS:
+            return VERSION_CONTROL
+        if part in VENDORED_FOLDERS and not include_vendored:
+            return VENDORED
+        if part in _CACHE_FOLDERS:
+            return GENERATED
     return None
 
 
