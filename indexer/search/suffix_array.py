@@ -11,8 +11,7 @@ last anchor, and the tokens after the matches are compared with the rest. This h
 must stay below twice the size of the source) and loses matches only inside prose.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from mmap import mmap
 from typing import Final
 
@@ -29,27 +28,10 @@ DEPTH: Final = 32
 PROSE_WORDS: Final = 3
 """Words in a row after which the next word counts as prose."""
 
-BEHIND_LIMIT: Final = 12
-"""Maximum number of tokens between the last anchor and the cursor."""
-
-SCAN_LIMIT: Final = 8_000
-"""Maximum number of anchors whose next tokens are compared for one match length; 8,000 take about 0.3 ms."""
+LINE_STEP: Final = 64
+"""Lines of which the first one's place is kept in memory."""
 
 FILES: Final = ("stream.u24", "order.u32", "documents.u32", "counts.u16", "indents.u8")
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """Positions where a context occurs, the longest match first.
-
-    :param positions: uint32 ``(matches,)``; the next token's number in the segment.
-    :param lengths: uint8 ``(matches,)``; matching tokens of context, at most ``DEPTH``.
-    :param populations: uint32 ``(matches,)``; number of positions with a match of this length; these are a sample.
-    """
-
-    positions: NDArray[np.uint32]
-    lengths: NDArray[np.uint8]
-    populations: NDArray[np.uint32]
 
 
 def build_suffixes(documents: Sequence[Lexed]) -> dict[str, bytes]:
@@ -151,11 +133,14 @@ class SuffixIndex:
         self._stream = files["stream.u24"]
         self._tokens = np.frombuffer(self._stream, np.uint8).reshape(-1, WIDTH)
         self._low_bytes = self._tokens[:, WIDTH - 1]
-        self._order = np.frombuffer(files["order.u32"], "<u4")
+        self.order = np.frombuffer(files["order.u32"], "<u4")
         table = np.frombuffer(files["documents.u32"], "<u4").reshape(2, -1)
         self._starts, self._first_lines = table[0], table[1]
-        self._line_starts = np.concatenate(([0], np.cumsum(np.frombuffer(files["counts.u16"], "<u2"), dtype=np.int64)))
-        self._line_starts = self._line_starts.astype(np.uint32)
+        self._counts = np.frombuffer(files["counts.u16"], "<u2")
+        # Every 64th start: all of them would take 127 MB of memory for the kernel.
+        lines = np.arange(0, len(self._counts), LINE_STEP)
+        sums = np.add.reduceat(self._counts, lines, dtype=np.int64) if len(lines) else np.zeros(0, np.int64)
+        self._every = np.concatenate((np.zeros(1, np.int64), np.cumsum(sums)))
         self.indents = np.frombuffer(files["indents.u8"], np.uint8)
         self.size = len(self._tokens)
 
@@ -185,8 +170,8 @@ class SuffixIndex:
         """For each position its document, its source line (from 0) and its token number within that line."""
         documents = np.searchsorted(self._starts, positions, side="right") - 1
         plain = positions.astype(np.int64) - documents
-        lines = np.searchsorted(self._line_starts, plain, side="right") - 1
-        return documents, lines - self._first_lines[documents], plain - self._line_starts[lines]
+        lines, tokens = self._lines(plain)
+        return documents, lines - self._first_lines[documents], tokens
 
     def document_start(self, document: int) -> int:
         """The position of a document's first token."""
@@ -196,7 +181,22 @@ class SuffixIndex:
         """The positions of the tokens of lines ``[first, last)`` of a document, as a half-open range."""
         row = int(self._first_lines[document])
         end = min(row + last, int(self._first_lines[document + 1]))
-        return int(self._line_starts[row + first]) + document, int(self._line_starts[end]) + document
+        return self._line_start(row + first) + document, self._line_start(end) + document
+
+    def _line_start(self, line: int) -> int:
+        """How many tokens stand before a line of the segment."""
+        block = line // LINE_STEP
+        return int(self._every[block]) + int(self._counts[block * LINE_STEP : line].sum(dtype=np.int64))
+
+    def _lines(self, tokens: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The lines that hold the tokens of given numbers, and the tokens' numbers within them."""
+        blocks = np.minimum(np.searchsorted(self._every, tokens, side="right"), len(self._every) - 1) - 1
+        rows = blocks[:, None] * LINE_STEP + np.arange(LINE_STEP)
+        inside = rows < len(self._counts)
+        counts = np.where(inside, self._counts[np.where(inside, rows, 0)], np.uint16(0)).astype(np.int64)
+        starts = np.cumsum(counts, axis=1) - counts + self._every[blocks][:, None]
+        column = ((starts <= tokens[:, None]) & inside).sum(axis=1) - 1
+        return blocks * LINE_STEP + column, tokens - starts[np.arange(len(tokens)), column]
 
     def indent(self, documents: NDArray[np.int64], lines: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Columns of leading blanks of the given lines; ``BLANK_LINE`` for blank ones and lines that are not there."""
@@ -204,37 +204,7 @@ class SuffixIndex:
         inside = (lines >= 0) & (rows < self._first_lines[documents + 1])
         return np.where(inside, self.indents[np.where(inside, rows, 0)], BLANK_LINE).astype(np.uint8)
 
-    def find(self, context: Sequence[int], limit: int, wanted: NDArray[np.uint32] | None = None) -> Matches:
-        """Find the positions where the longest ends of the context occur.
-
-        :param context: token ids, the one next to the cursor last.
-        :param limit: how many places at most; a longer agreement comes first, and of more places with the same
-            agreement than there is room for, evenly spread ones are taken.
-        :param wanted: ids that the next token has to be one of, as ``words`` gives them; None for any.
-        """
-        if wanted is not None and not len(wanted):
-            return _matches([])
-        behind = _tokens_behind_anchor(context)
-        tail = list(context[len(context) - behind :])
-        query = np.array(context[: len(context) - behind][::-1][: DEPTH - behind], np.uint32)
-        found: list[tuple[NDArray[np.uint32], int, int]] = []
-        left = limit
-        for low, high, taken, length in self._widening(pack(query)):
-            if left <= 0 or (length == 0 and not tail):
-                break
-            fresh = np.concatenate((self._order[low : taken[0]], self._order[taken[1] : high]))
-            thinned = len(fresh) // SCAN_LIMIT + 1 if tail or wanted is not None else 1
-            fresh = self._followed_by(fresh[::thinned], tail)
-            if wanted is not None:
-                fresh = fresh[among(self.next_token(fresh + np.uint32(behind)), wanted)]
-            population = len(fresh)
-            if population:
-                fresh = fresh[_spread(population, left)]
-                found.append((fresh + np.uint32(behind), length + behind, population))
-                left -= len(fresh)
-        return _matches(found)
-
-    def _followed_by(self, positions: NDArray[np.uint32], tail: list[int]) -> NDArray[np.uint32]:
+    def followed_by(self, positions: NDArray[np.uint32], tail: list[int]) -> NDArray[np.uint32]:
         """The positions whose next tokens are those of the tail.
 
         The lowest byte is compared first: one look at memory drops all but one in 256 of the others.
@@ -249,28 +219,12 @@ class SuffixIndex:
                 break
         return positions
 
-    def _widening(self, query: bytes) -> Iterator[tuple[int, int, tuple[int, int], int]]:
-        """Ranges of the order that agree with ever less of the query: (low, high, the range before, tokens)."""
-        place = self._bound(query, 0, len(self._order), after=False)
-        low = high = place
-        while True:
-            above = self._agreement(low - 1, query) if low > 0 else -1
-            below = self._agreement(high, query) if high < len(self._order) else -1
-            length = max(above, below)
-            if length < 0:
-                return
-            taken = (low, high)
-            prefix = query[: length * WIDTH]
-            low = self._bound(prefix, 0, low, after=False) if above == length else low
-            high = self._bound(prefix, high, len(self._order), after=True) if below == length else high
-            yield low, high, taken, length
-
     def _context(self, row: int, size: int) -> bytes:
         """``size`` bytes of the backward context of an entry of the order."""
-        start = (self.size - int(self._order[row])) * WIDTH
+        start = (self.size - int(self.order[row])) * WIDTH
         return bytes(self._stream[start : start + size])
 
-    def _bound(self, prefix: bytes, low: int, high: int, *, after: bool) -> int:
+    def bound(self, prefix: bytes, low: int, high: int, *, after: bool) -> int:
         """The first row whose context is not below the prefix, or (``after``) is above all that start with it."""
         size = len(prefix)
         while low < high:
@@ -282,56 +236,12 @@ class SuffixIndex:
                 high = middle
         return low
 
-    def _agreement(self, row: int, query: bytes) -> int:
-        """Tokens in which the context of a row agrees with the query."""
+    def agreement(self, row: int, query: bytes) -> int:
+        """Tokens in which the context of a row agrees with the query; -1 where there is no such row."""
+        if not 0 <= row < len(self.order):
+            return -1
         context = self._context(row, len(query))
         if context == query:
             return len(query) // WIDTH
         differing = next((i for i, (a, b) in enumerate(zip(context, query, strict=False)) if a != b), len(context))
         return differing // WIDTH
-
-
-def among(ids: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Which ids are among the wanted ones, which are sorted."""
-    if not len(wanted):
-        return np.zeros(len(ids), bool)
-    same: NDArray[np.bool_] = wanted[np.minimum(np.searchsorted(wanted, ids), len(wanted) - 1)] == ids
-    return same
-
-
-def _tokens_behind_anchor(context: Sequence[int]) -> int:
-    """How many of the last tokens to take back until the next token is an anchor; 0 at the start of a line.
-
-    :returns: 0 too where there is no anchor within ``BEHIND_LIMIT`` tokens.
-    """
-    size = len(context)
-    for behind in range(min(size, BEHIND_LIMIT) + 1):
-        place = size - behind
-        if place == 0 or context[place - 1] == NEWLINE:
-            return behind
-        if behind and context[place] & WORD and not _words_before(context, place):
-            return behind
-    return 0
-
-
-def _words_before(context: Sequence[int], place: int) -> bool:
-    """Whether ``PROSE_WORDS`` words in a row end right before a place."""
-    return place >= PROSE_WORDS and all(token & WORD for token in context[place - PROSE_WORDS : place])
-
-
-def _spread(population: int, room: int) -> NDArray[np.int64]:
-    """Indices of at most ``room`` of ``population`` things, evenly spread."""
-    if population <= room:
-        return np.arange(population)
-    return np.linspace(0, population - 1, room).astype(np.int64)
-
-
-def _matches(found: list[tuple[NDArray[np.uint32], int, int]]) -> Matches:
-    if not found:
-        return Matches(np.zeros(0, np.uint32), np.zeros(0, np.uint8), np.zeros(0, np.uint32))
-    sizes = [len(positions) for positions, _, _ in found]
-    return Matches(
-        np.concatenate([positions for positions, _, _ in found]),
-        np.repeat([length for _, length, _ in found], sizes).astype(np.uint8),
-        np.repeat([population for _, _, population in found], sizes).astype(np.uint32),
-    )

@@ -45,15 +45,24 @@ class Words:
     """
 
     def __init__(self, files: Mapping[str, bytes | memoryview]) -> None:
-        self._words = zlib.decompress(files["words.z"]).split(b"\n")
+        self._words = zlib.decompress(files["words.z"])
+        # As a list of words the kernel's would take 400 MB.
+        ends = np.flatnonzero(np.frombuffer(self._words, np.uint8) == ord("\n")).astype(np.uint32)
+        self._starts = np.concatenate((np.zeros(1, np.uint32), ends + np.uint32(1)))
         self._ids = unpack(np.frombuffer(files["words.u24"], np.uint8).reshape(-1, WIDTH))
 
     def beginning(self, letters: str) -> NDArray[np.uint32]:
         """The token ids, sorted, of the words that begin with these letters and are longer."""
         start = _bytes(letters)
-        first = bisect_left(self._words, start + b"\0")
-        last = bisect_left(self._words, start + b"\xff", first)
+        places = range(len(self._ids))
+        first = bisect_left(places, start + b"\0", key=self._word)
+        last = bisect_left(places, start + b"\xff", first, key=self._word)
         return np.sort(self._ids[first:last])
+
+    def _word(self, place: int) -> bytes:
+        start = int(self._starts[place])
+        end = self._words.find(b"\n", start)
+        return self._words[start:end] if end >= 0 else self._words[start:]
 
 
 def _bytes(word: str) -> bytes:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from indexer.search.suffix_search import find
 from indexer.text.tokens import token_ids
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
@@ -116,7 +117,7 @@ def _holding(index: "Index", ids: Sequence[int]) -> set[str]:
     """The paths of live documents that hold tokens; none where too many places do."""
     found: set[str] = set()
     for segment in index.segments.values():
-        matches = segment.suffix.find(list(ids), HITS)
+        matches = find(segment.suffix, list(ids), HITS)
         whole = matches.lengths == min(len(ids), 255)
         if whole.any() and int(matches.populations[whole].max()) < HITS:
             documents, _, _ = segment.suffix.locate(matches.positions[whole] - np.uint32(1))

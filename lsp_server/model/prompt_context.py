@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from indexer.prompt.renderer import ContextPiece, PromptInput
+from indexer.search.suffix_search import find
 from indexer.secrets.cover import shortened
 from indexer.text.lines import lines_of
 from indexer.types import Chunk, Hit
@@ -87,7 +88,7 @@ class IndexSource:
         """See :class:`ContextSource`."""
         found = []
         for segment in self._index.segments.values():
-            matches = segment.suffix.find(ids, _LOOKED_AT)
+            matches = find(segment.suffix, ids, _LOOKED_AT)
             documents, lines, _ = segment.suffix.locate(matches.positions)
             rows = zip(documents.tolist(), lines.tolist(), matches.lengths.tolist(), strict=True)
             for document, line, length in rows:

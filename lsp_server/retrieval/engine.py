@@ -199,6 +199,7 @@ class RetrievalEngine:
             "longest": int(ranked.matches.length.max()),
             "probability": round(decision.probability, 4),
             "threshold": round(precision, 4),
+            **({"thinned": True} if ranked.thinned else {}),
         }
         if decision.part is not None:
             trace["worth"] = round(decision.part.worth, 1)

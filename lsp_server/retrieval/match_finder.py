@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.search.suffix_array import DEPTH, among
+from indexer.search.suffix_array import DEPTH
+from indexer.search.suffix_search import SCAN_LIMIT, Search, among, widen_longest_first
 from indexer.text.tokens import END, WORD
 from lsp_server.retrieval.cursor import WINDOW, CursorContext, Ids
 from lsp_server.retrieval.matches import NO_SEARCH_RANK, Ints, Matches, MatchSource, SourceText, SourceTexts, joined
@@ -40,6 +41,10 @@ INDEXED: Final = (MatchSource.REPOSITORY, MatchSource.SEARCH)
 
 OPEN_LIMIT: Final = 60
 SPELLINGS_KEPT: Final = 50_000
+
+FULL_SCANS: Final = 16
+"""Segments whose anchors are all scanned up to ``SCAN_LIMIT``; of more segments each gets its share, so that a key does
+not cost more the larger the repository is. Six million lines have 16 segments."""
 
 
 def agreements(ids: Ids, context: Sequence[int]) -> tuple[Ints, Ints]:
@@ -139,6 +144,7 @@ class MatchFinder:
     :param others: paths and texts of other open documents.
     :param hidden: paths of open documents; their indexed form does not count.
     :ivar texts: the texts that the matches stand in.
+    :ivar thinned: whether some places were left out because the repository has so many segments.
     """
 
     def __init__(
@@ -157,6 +163,7 @@ class MatchFinder:
         self._hidden = hidden
         self._spellings = memory.spellings
         self._removed = removed
+        self.thinned = False
         self._word_ids: dict[tuple[int, str], Ids] = {}
         self.texts = SourceTexts(cursor, index, memory.texts)
         self._others = [(self.texts.add(path, text), text) for path, text in others]
@@ -263,10 +270,20 @@ class MatchFinder:
         """Return the matches of the whole repository with the longest agreement, however many segments it has."""
         limit = UNFINISHED_LIMIT if query.partial else REPOSITORY_LIMIT
         segments = list(index.segments.values())
-        found = [
-            segment.suffix.find(query.context, limit, self._words(segment, query.partial) if query.partial else None)
+        scan_limit = SCAN_LIMIT * FULL_SCANS // max(FULL_SCANS, len(segments))
+        searches = [
+            Search(
+                segment.suffix,
+                query.context,
+                limit,
+                self._words(segment, query.partial) if query.partial else None,
+                scan_limit,
+            )
             for segment in segments
         ]
+        widen_longest_first(searches, limit)
+        self.thinned |= len(segments) > FULL_SCANS and any(search.thinned for search in searches)
+        found = [search.matches() for search in searches]
         lengths = np.concatenate([one.lengths for one in found]) if found else np.zeros(0, np.uint8)
         # Of a length of which only a part fits, every segment keeps the same share.
         counts = np.bincount(lengths, minlength=DEPTH + 1)

@@ -63,6 +63,7 @@ class Retrieved:
     """The candidates at a cursor, not yet ranked.
 
     :param rests: for derived matches, by number: the text behind the token before them.
+    :param thinned: as in ``MatchFinder``.
     """
 
     cursor: CursorContext
@@ -70,6 +71,7 @@ class Retrieved:
     rests: dict[int, str]
     candidates: Candidates
     texts: SourceTexts
+    thinned: bool = False
 
     def text(self, candidate: int) -> str | None:
         """Return what of a candidate is still to be written; None if it does not continue the line here."""
@@ -89,6 +91,7 @@ class Ranked:
 
     :param ends: the score of the line ending at the cursor, or None if nothing suggests that.
     :param scores: the ranker's score of each candidate.
+    :param thinned: whether some places of the index were left out because it is so large.
     """
 
     cursor: CursorContext
@@ -98,6 +101,7 @@ class Ranked:
     candidates: Candidates
     texts: SourceTexts
     scores: NDArray[np.float64]
+    thinned: bool = False
 
     def source(self, match: int) -> tuple[SourceText, int]:
         """Return the text that a match stands in, and its line there."""
@@ -203,7 +207,7 @@ class Ranker:
         if matches is None:
             return None
         candidates = candidates_of(cursor, matches, finder.texts, hits.pairs)
-        return Retrieved(cursor, matches, rests, candidates, finder.texts)
+        return Retrieved(cursor, matches, rests, candidates, finder.texts, finder.thinned)
 
     def _others(self, document: Document) -> list[tuple[str, LexedText]]:
         """Return path and text of the other open documents that were changed last, and of files newer than the index.
@@ -269,4 +273,13 @@ def _spell(retrieved: Retrieved, scores: NDArray[np.float64]) -> Ranked:
             options.append(Option(text, score, candidates.rows[number], number, int(candidates.best[number])))
             if len(options) == TEXTS:
                 break
-    return Ranked(retrieved.cursor, tuple(options), ends, retrieved.matches, candidates, retrieved.texts, scores)
+    return Ranked(
+        retrieved.cursor,
+        tuple(options),
+        ends,
+        retrieved.matches,
+        candidates,
+        retrieved.texts,
+        scores,
+        retrieved.thinned,
+    )

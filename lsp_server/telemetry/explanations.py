@@ -101,7 +101,10 @@ def _considered(trace: dict[str, Any]) -> list[str]:
     texts = "1 text was" if compared == 1 else f"{compared:,} texts were"
     longest = trace.get("longest")
     most = f", the longest in {longest} words and signs" if isinstance(longest, int) else ""
-    return [f"Considered: {places} with what stands before the cursor{most}; {texts} compared."]
+    considered = f"Considered: {places} with what stands before the cursor{most}; {texts} compared."
+    if trace.get("thinned") is True:
+        considered += " The repository is so large that only a part of the places with short agreement was looked at."
+    return [considered]
 
 
 def _model(trace: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from indexer.search import suffix_array
+from indexer.search import suffix_array, suffix_search
 from indexer.text.lines import lines_of
 from indexer.text.tokens import BLANK_LINE, END, NEWLINE, lex, token_ids
 
@@ -49,26 +49,26 @@ def test_the_longest_agreements_are_found_first_wherever_they_stand() -> None:
         context = ids[place - rng.randrange(3, 30) : place].tolist()
         if END in context:
             continue
-        found = index.find(context, 10_000)
+        found = suffix_search.find(index, context, 10_000)
         lengths = dict(zip(found.positions.tolist(), found.lengths.tolist(), strict=True))
         assert len(lengths) == len(found.positions), "no place twice"
         for position, length in lengths.items():
             assert agreement(ids, position, context) >= length
         # Only what stands behind an anchor is in the order: a context too short to show that it is prose finds less.
-        behind = suffix_array._tokens_behind_anchor(context)
+        behind = suffix_search._tokens_behind_anchor(context)
         anchored = (p for p in range(max(1, behind), len(ids)) if anchors[p - behind])
         best = max((length for p in anchored if (length := agreement(ids, p, context)) >= max(1, behind)), default=0)
         assert max(lengths.values(), default=0) == min(best, suffix_array.DEPTH)
         wanted = np.array(sorted(rng.sample(range(2**24), 5) + ids[rng.choices(range(len(ids)), k=3)].tolist()))
         goes_on = {position: length for position, length in lengths.items() if ids[position] in wanted}
-        few = index.find(context, 3, wanted.astype(np.uint32))
+        few = suffix_search.find(index, context, 3, wanted.astype(np.uint32))
         assert sorted(few.lengths.tolist()) == sorted(sorted(goes_on.values())[-3:])
         assert all(goes_on[position] == length for position, length in zip(few.positions, few.lengths, strict=True))
 
 
 def test_a_limit_keeps_the_longest_and_says_how_many_there_were() -> None:
     texts = ["a = f ( x )\n" * 30 + "b = g ( a = f (\n"]
-    found = open_index(texts).find(token_ids("a = f ("), 5)
+    found = suffix_search.find(open_index(texts), token_ids("a = f ("), 5)
     assert len(found.positions) == 5
     assert found.populations[-1] >= 25
     assert (np.diff(found.lengths.astype(int)) <= 0).all()
@@ -96,7 +96,7 @@ def test_positions_are_located_in_documents_lines_and_tokens() -> None:
 @pytest.mark.parametrize("texts", [[], [""], ["\n"], ["x"]])
 def test_small_and_empty_documents_make_an_index(texts: list[str]) -> None:
     index = open_index(texts)
-    assert len(index.find(token_ids("x ="), 10).positions) == 0
+    assert len(suffix_search.find(index, token_ids("x ="), 10).positions) == 0
 
 
 def test_the_same_documents_give_the_same_bytes() -> None:
@@ -108,5 +108,67 @@ def test_the_same_documents_give_the_same_bytes() -> None:
 def test_the_inside_of_prose_is_left_out_and_its_line_starts_are_not() -> None:
     text = "one two three four five six seven\n" * 3
     index = open_index([text])
-    assert index.find(token_ids("\n"), 99).positions.tolist() == [8, 16]
-    assert not len(index.find(token_ids("three four five six"), 99).positions)
+    assert suffix_search.find(index, token_ids("\n"), 99).positions.tolist() == [8, 16]
+    assert not len(suffix_search.find(index, token_ids("three four five six"), 99).positions)
+
+
+def test_many_segments_together_give_the_longest_that_each_gives_alone() -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    groups = [[random_code(rng, 60) for _ in range(rng.randrange(1, 4))] for _ in range(5)]
+    indexes, ids = [open_index(texts) for texts in groups], stream(groups[0])
+    saved = 0
+    for _ in range(200):
+        place = rng.randrange(40, len(ids))
+        context = ids[place - rng.randrange(3, 30) : place].tolist()
+        wanted = np.unique(rng.choices(ids.tolist(), k=6)).astype(np.uint32) if rng.random() < 0.5 else None
+        limit = rng.choice((1, 5, 40, 10_000))
+        alone = [suffix_search.find(index, context, limit, wanted) for index in indexes]
+        searches = [suffix_search.Search(index, context, limit, wanted) for index in indexes]
+        suffix_search.widen_longest_first(searches, limit)
+        lengths = np.concatenate([one.lengths for one in alone])
+        # The least length of which any place is kept.
+        least = next((one for one in sorted(set(lengths.tolist())) if (lengths > one).sum() < limit), 0)
+        for search, one in zip(searches, alone, strict=True):
+            found, kept = search.matches(), one.lengths >= least
+            assert found.positions.tolist() == one.positions[kept].tolist()
+            assert found.lengths.tolist() == one.lengths[kept].tolist()
+            assert found.populations.tolist() == one.populations[kept].tolist()
+            saved += len(one.lengths) - len(found.lengths)
+    assert saved > 0
+
+
+def test_places_in_many_lines_are_located() -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    texts = [random_code(rng, rng.choice((1, 63, 64, 65, 300))) for _ in range(6)]
+    index = open_index(texts)
+    expected = [
+        (number, line, token)
+        for number, text in enumerate(texts)
+        for line, count in enumerate(lex(text).counts.tolist())
+        for token in range(count)
+    ]
+    ids = stream(texts)
+    positions = np.flatnonzero(ids != END).astype(np.uint32)
+    found = np.stack(index.locate(positions), axis=1).tolist()
+    assert [tuple(row) for row in found] == expected
+    for _ in range(50):
+        document = rng.randrange(len(texts))
+        first = rng.randrange(len(lines_of(texts[document])))
+        low, high = index.line_range(document, first, first + 1)
+        here = [place for place, row in enumerate(expected) if row[:2] == (document, first)]
+        assert index.run(low, high).tolist() == ids[positions[here]].tolist()
+
+
+def test_a_scan_of_fewer_anchors_says_so() -> None:
+    index = open_index(["a = f ( x )\n" * 300])
+    context, wanted = token_ids("a = f ("), np.array(token_ids("x"), np.uint32)
+    whole = suffix_search.Search(index, context, 5, wanted)
+    part = suffix_search.Search(index, context, 5, wanted, scan_limit=50)
+    for search in (whole, part):
+        search.widen()
+    assert (whole.thinned, part.thinned) == (False, True)
+    assert 0 < part.found[0][2] <= 51 < whole.found[0][2]
