@@ -26,7 +26,7 @@ from indexer.storage import adoption, fingerprint
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store, explained
 
 _ATTEMPTS: Final = 3
-"""How often an import begins anew because an export replaced what it was reading."""
+"""How often an import begins again because an export replaced what it was reading."""
 
 _AGAIN: Final = "export the index again, or copy the folder again"
 
