@@ -5,7 +5,7 @@ same lines with the same edits.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -17,8 +17,14 @@ from lsp_server.edits.names import part_table, with_parts
 from lsp_server.edits.rules import Rule, differences, replaced_names, rules_of
 from lsp_server.edits.token_lines import TokenLine, is_name, parse, render, shifted
 
-KEPT: Final = 600
-"""Changes that are kept, and lines whose effects are kept for each."""
+KEPT: Final = 256
+"""Changes that are kept, a few more than propose something."""
+
+EFFECTS: Final = 32_768
+"""Effects on lines that are kept, of all changes together; about 300 bytes each."""
+
+TRIED: Final = 8_192
+"""Results of trying a change on another one that are kept, of all changes together."""
 
 _IN_BLOCKS: Final = frozenset({"c22", "c33"})
 """Rules of inserted lines; with less context they would insert everywhere."""
@@ -54,8 +60,6 @@ class Lesson:
     parts: dict[str, str]
     call: CallRule | CallTemplate | None
     columns: dict[int, int] | None
-    _effects: dict[tuple[str, bool], tuple[Effect, ...]] = field(default_factory=dict)
-    _tried: dict[tuple[str, str], tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -91,26 +95,14 @@ class Lesson:
         :param far: leave out the rules of which only signs have to agree. They fit nearly every line, and are right
             only where the user went by himself: two of three effects on lines elsewhere were theirs.
         """
-        found = self._effects.get((line, far))
-        if found is None:
-            if len(self._effects) >= KEPT:
-                self._effects.clear()
-            found = self._effects[line, far] = tuple(e for e in self._made(line, far) if e.text != line)
-        return found
+        return _effects(self, line, far)
 
     def tried(self, old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the kinds of evidence that make ``new`` of another line, and those that make something else of it."""
-        found = self._tried.get((old, new))
-        if found is None:
-            if len(self._tried) >= KEPT:
-                self._tried.clear()
-            effects = self.effects(old)
-            right = frozenset(effect.kind for effect in effects if effect.text == new)
-            wrong = frozenset(effect.kind for effect in effects if effect.text != new)
-            found = self._tried[old, new] = right, wrong
-        return found
+        return _tried(self, old, new)
 
-    def _made(self, line: str, far: bool) -> Iterator[Effect]:
+    def made(self, line: str, far: bool) -> Iterator[Effect]:
+        """Yield what :meth:`effects` returns, computed anew; also what leaves the line as it is."""
         target = parse(line)
         if self.new_text == GONE:
             yield from self._deleted(target)
@@ -156,6 +148,19 @@ class Lesson:
         """Whether the changed line and another one share enough tokens to be compared."""
         words = target.words
         return 5 * len(self.words & words) >= 2 * max(1, min(len(self.words), len(words)))
+
+
+@lru_cache(EFFECTS)
+def _effects(taught: Lesson, line: str, far: bool) -> tuple[Effect, ...]:
+    return tuple(effect for effect in taught.made(line, far) if effect.text != line)
+
+
+@lru_cache(TRIED)
+def _tried(taught: Lesson, old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
+    effects = taught.effects(old)
+    right = frozenset(effect.kind for effect in effects if effect.text == new)
+    wrong = frozenset(effect.kind for effect in effects if effect.text != new)
+    return right, wrong
 
 
 @lru_cache(KEPT)

@@ -35,7 +35,11 @@ class LineIndex:
         gone, come = slice(head, len(self.lines) - tail), lines[head : len(lines) - tail]
         for name, line in zip(self._names[gone], self.lines[gone], strict=True):
             for word in set(_WORD.findall(line)):
-                self._holding[word].discard(name)
+                holding = self._holding[word]
+                holding.discard(name)
+                if not holding:  # a word that was typed key by key leaves none of its beginnings
+                    del self._holding[word]
+                    self._words = None
             self._times[line] -= 1
             if not self._times[line]:
                 del self._times[line]

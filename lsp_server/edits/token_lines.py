@@ -15,6 +15,9 @@ BEGIN: Final = "\x02"
 END: Final = "\x03"
 """Stand before the first and behind the last token, so that the ends of a line can be context."""
 
+PARSED: Final = 2_048
+"""Lines whose tokens are kept, 1 to 6 KB each, by what was asked of them."""
+
 _TOKEN: Final = re.compile(r"([^\S\n]*)(\n|\w+|[^\w\s])")
 _BLANKS: Final = re.compile(r"[^\S\n]*")
 _NAME: Final = re.compile(r"[^\W\d]\w*")
@@ -82,7 +85,7 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-@lru_cache(8_192)
+@lru_cache(PARSED)
 def parse(text: str) -> TokenLine:
     """Cut a text without a line end at its end into tokens."""
     found = _BLANKS.match(text)

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from indexer.text.printable import printable
 from lsp_server.edits.history import USED, PastEdit
@@ -87,7 +88,7 @@ class NextEdits:
         self.errors = 0
         self.feedback = feedback
         self._documents, self._workspace, self._thread, self._traces = documents, workspace, thread, traces
-        self._states: dict[int, SessionEdits] = {}
+        self._states: WeakKeyDictionary[Session, SessionEdits] = WeakKeyDictionary()
         self._found: tuple[Asked, float, Offer | None] | None = None
         self._shown: OrderedDict[str, tuple[SessionEdits, Offer]] = OrderedDict()
         self._running: set[Job[Any]] = set()
@@ -276,7 +277,7 @@ class NextEdits:
         owner = self._workspace.owner(document)
         if owner.excluded is not None or not owner.session.settings.next_edits:
             return None
-        return self._states.setdefault(id(owner.session), SessionEdits())
+        return self._states.setdefault(owner.session, SessionEdits())
 
     def new_form(self, document: OpenDocument) -> Callable[[str], str | None] | None:
         """Return what makes the new form of a line, by the edits so far; None where there are too few."""
