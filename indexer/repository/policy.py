@@ -85,6 +85,13 @@ VENDORED_FOLDERS = _words(
     """node_modules bower_components jspm_packages vendor vendored third_party third-party thirdparty 3rdparty
     site-packages dist-packages godeps pods carthage .venv venv .tox .nox .eggs .yarn .pnpm-store"""
 )
+# What git opens in an editor; with `git init --separate-git-dir` its folder has any name.
+_GIT_MESSAGES = frozenset(
+    {
+        *("commit_editmsg", "merge_msg", "squash_msg", "tag_editmsg", "notes_editmsg", "edit_description"),
+        *("git-rebase-todo", "addp-hunk-edit.diff", "add_edit.patch"),
+    }
+)
 _VERSION_CONTROL_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj", "cvs"})
 _CACHE_FOLDERS = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".gradle"})
 
@@ -129,7 +136,10 @@ _SNIFF = 65_536
 # Control characters that do not occur in text; tab, line feed, vertical tab, form feed, return and escape it may.
 _CONTROL = bytes(code for code in range(32) if code not in (9, 10, 11, 12, 13, 27)) + b"\x7f"
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer has less than 1,024 bytes.
-_LFS_START = b"version https://git-lfs.github.com/spec/"
+# Earlier versions wrote other addresses, and editors add a byte order mark.
+_LFS_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?version https?://(?:(?:git-lfs|hawser)\.github\.com/spec/|git-media\.io/v/)", re.ASCII
+)
 _LFS_LIMIT = 1024
 _LINE_LENGTH_MEANT_BY_PEOPLE = 1000
 _SCRIPT_LINE_LENGTH_MEANT_BY_PEOPLE = 250
@@ -146,6 +156,8 @@ def accepts_path(path: str, settings: Settings) -> str | None:
     if above is not None:
         return above
     name = name.lower()
+    if name in _GIT_MESSAGES:
+        return VERSION_CONTROL
     if is_key_file(name):
         return KEY_FILE
     if name in _LOCK_FILES:
@@ -175,6 +187,12 @@ def _reason_of_folder(folder: str, include_vendored: bool) -> str | None:
         if part in _CACHE_FOLDERS:
             return GENERATED
     return None
+
+
+def is_version_control(path: str) -> bool:
+    """Whether a path, relative or not, is of version control's own data: commit messages that are being written too."""
+    *folders, name = path.lower().replace("\\", "/").split("/")
+    return name == ".git" or name in _GIT_MESSAGES or not _VERSION_CONTROL_FOLDERS.isdisjoint(folders)
 
 
 def is_key_file(name: str) -> bool:
@@ -277,7 +295,7 @@ def _judge(path: str, data: bytes, settings: Settings) -> Source | Skip:
     """The checks of a file's bytes, cheapest first."""
     if _is_binary(data):
         return Skip(path, BINARY)
-    if len(data) < _LFS_LIMIT and data.startswith(_LFS_START):
+    if len(data) < _LFS_LIMIT and _LFS_START.match(data):
         return Skip(path, LFS_POINTER)
     text, encoding = decode(data)
     if "\0" in text:

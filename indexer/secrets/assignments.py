@@ -49,19 +49,25 @@ _DEFINES = re.compile(
     r"|%define|\bconst"
     r"|\bset_property|\bARG|\bENV)[ \t]*(?:-\w+[ \t]+)?[(:\"'$]*\Z"
 )
-_DEFINED = re.compile(rf"[\"'`]?(?:\([^()\n]{{0,40}}\))?[ \t,]{{1,40}}[LuUR@(]{{0,2}}{_LITERAL}")
+_DEFINED = re.compile(rf"[\"'`]?(?:\([^()\n]{{0,40}}\))?(?:[ \t,]|\\\r?\n){{1,40}}[LuUR@(]{{0,2}}{_LITERAL}")
 # In a file of settings the value goes on to the next space.
+# What stands between the sign and the value: blanks, a line that goes on, an anchor or a tag of YAML.
+_GAP = r"(?:[ \t]|\\\r?\n){0,30}(?:[&!]{1,2}[\w/]{1,60}[ \t]{1,20}){0,2}"
 _SETTING = re.compile(
-    r"[\"']?[ \t]{0,20}(?:(?P<sign>[:=]|=>)"
-    r"|[ \t])[ \t]{0,20}(?:&\w+[ \t]+)?(?P<bare>[^\s\"'`]{5,511}[^\s\"'`,;])[,;]?(?!\S)"
+    rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t]){_GAP}(?P<bare>[^\s\"'`]{{5,511}}[^\s\"'`,;])[,;]?(?!\S)"
 )
 _BEGINS_LINE = re.compile(r"(?:^|\n)[ \t]*(?:(?:export|setenv|set|env|arg|-|--)[ \t]+)*[\"']?\Z", re.IGNORECASE)
-_SETTING_TEXT = re.compile(rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t])[ \t]{{0,20}}(?:&\w+[ \t]+)?{_LITERAL}")
+_SETTING_TEXT = re.compile(rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t]){_GAP}{_LITERAL}")
 _BELOW = re.compile(r"[\"']?[ \t]*:[ \t]*(?:[|>][+-]?\d?)?[ \t]*(?:#[^\n]*)?\r?\n")
 _BELOW_LINE = re.compile(
     r"(?P<blanks>[ \t]+)(?P<item>-[ \t]+)?(?P<key>[\w.-]{1,60}:[ \t]+)?"
     r"[\"']?(?P<value>[^\s\"'#][^\s\"']{5,511})[\"']?[ \t]*(?=\r?\n|\Z)"
 )
+_HEREDOC = re.compile(
+    r"[\"'`]?\]?[ \t]*(?:\{[ \t]*\n(?:[^\n}]*\n){0,6}?[ \t]*(?:default|value|secret_string)[ \t]*)?"
+    r"(?:=>|:=|[:=])?[ \t]*(?:\$\(cat[ \t]+)?<<[-~<]?[ \t]*[\"'`]?(?P<end>\w+)[^\n]{0,40}\n"
+)
+_HEREDOC_LINE = re.compile(r"[ \t]*(?P<value>\S{6,512})[ \t]*(?=\r?\n|\Z)")
 _XML = re.compile(r"[ \t]*[^<>\n]{0,80}>\s{0,20}(?:<!\[CDATA\[)?(?P<bare>[^\s<>]{6,512})\s{0,20}(?:\]\]>)?\s{0,20}</")
 _XML_VALUE = re.compile(r"[\"']\s*/?>\s*<(?:\w+:)?(?:value|string)>\s*(?P<bare>[^\s<>]{6,512})\s*</")
 _XML_TEXT = re.compile(r"[\"'][^<>\n]{0,80}>\s*(?P<bare>[^\s<>]{6,512})\s*</")
@@ -69,7 +75,7 @@ _PLIST = re.compile(r"[ \t]*</key>\s*<string>\s*(?P<bare>[^\s<>]{6,512})\s*</")
 _PAIR = re.compile(
     r"[\"'`]?\s{0,40}[,;]?\s{0,40}(?:\w+=[\"']?\w{0,20}[\"']?[ \t]+)?[\"'`]?(?:\b(?i:value|stringvalue|val"
     r"|default)\b|值)[\"'`]?"
-    rf"\s{{0,20}}(?:[:=]|=>)\s{{0,20}}(?:{_LITERAL}|(?P<bare>[^\s\"'`,;&(){{}}\[\]<>=]{{6,512}}+={{0,2}})(?!\S))"
+    rf"\s{{0,20}}(?:[:=]|=>)\s{{0,20}}(?:{_LITERAL}|(?P<bare>[^\s\"'`,;&(){{}}\[\]<>=]{{6,512}}+={{0,2}})(?![^\s,}}\]]))"
 )
 _BLOCK = re.compile(
     r"[\"']?[ \t]*(?:\{|:)[ \t]*\n(?:[^\n}]*\n){0,6}?[ \t]*[\"']?(?i:default|value|initial_value"
@@ -153,7 +159,8 @@ def _values(text: str, start: int, end: int, kind: str, settings: bool, yaml: bo
         return
     before = end
     below = _below(text, start, end, kind) if yaml else ()
-    for found in (_numbers(text, end, kind), _strings(text, end, kind), below, nearby(text, start, end, kind)):
+    lists = _numbers(text, end, kind), _strings(text, end, kind), _heredoc(text, end, kind)
+    for found in (*lists, below, nearby(text, start, end, kind)):
         for one in found:
             before = one[1]
             yield one
@@ -228,6 +235,19 @@ def _below(text: str, start: int, end: int, kind: str) -> Iterator[Span]:
         if judge(match["value"], kind) and not re.match(r"[\w.-]+:", match["value"]):
             yield match.span("value")
         position = match.end() + (2 if text.startswith("\r\n", match.end()) else 1)
+
+
+def _heredoc(text: str, end: int, kind: str) -> Iterator[Span]:
+    """Yield the lines of a heredoc that has this name, where they are nothing but a value."""
+    opens = _HEREDOC.match(text, end)
+    position = opens.end() if opens else len(text)
+    for _ in range(30):
+        match = _HEREDOC_LINE.match(text, position)
+        if match is None or opens is None or match["value"] == opens["end"]:
+            return
+        if rules.is_secret_value(match["value"], kind):
+            yield match.span("value")
+        position = text.find("\n", match.end()) + 1 or len(text)
 
 
 def _strings(text: str, end: int, kind: str) -> Iterator[Span]:

@@ -266,6 +266,7 @@ ROWS: Final[tuple[Row, ...]] = (
 _RESIDENT = re.compile(r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(-?)[1-8]\d{6}")
 _DIGIT_BYTES: Final = bytes(code if chr(code) in "0123456789-." else 0x20 for code in range(256))
 _RESIDENT_WORDS = re.compile(r"주민|외국인등록|(?i:rrn|jumin|resident|ssn|reg_?no|birth|등록번호)")
+_RESIDENT_NAMES = re.compile(r"주민|외국인등록|(?i:\brrn\b|jumin)")
 _WEIGHTS: Final = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 
 _PGPASS = re.compile(r"^(?!#)[^:\n]*:[^:\n]*:[^:\n]*:[^:\n]*:(?P<secret>[^\n]{3,256})$", re.MULTILINE)
@@ -313,17 +314,22 @@ def _lines_with(lowered: str, anchors: tuple[str, ...], around: int) -> Iterator
 def _resident_numbers(text: str) -> list[Span]:
     """Return Korean resident registration numbers: a date, a sex, and a check digit that is right.
 
-    Without a hyphen the words before must name them, because one number of 13 digits in 300 has this form.
+    Without a hyphen the words before must name them, because one number of 13 digits in 300 has this form. Numbers of
+    people born since October 2020 have no check digit: with a hyphen and their name before them they count as well.
     """
     spans: list[Span] = []
     words = set(text.encode("utf-8", "replace").translate(_DIGIT_BYTES).split())
     for word in (word.decode() for word in words if len(word) in (13, 14)):
         match = _RESIDENT.fullmatch(word)
-        if match is None or not _checks([int(digit) for digit in word if digit.isdigit()]):
+        if match is None:
             continue
+        checked = _checks([int(digit) for digit in word if digit.isdigit()])
+        names = _RESIDENT_WORDS if checked else _RESIDENT_NAMES
         position = text.find(word)
         while position >= 0:
-            if match[1] or _RESIDENT_WORDS.search(text, max(0, position - 60), position):
+            if (match[1] and checked) or (
+                (match[1] or checked) and names.search(text, max(0, position - 60), position)
+            ):
                 spans.append((position, position + len(word)))
             position = text.find(word, position + 1)
     return spans

@@ -7,9 +7,12 @@ of what shows them; what only the whole document shows (``find_far``) is looked 
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from indexer.secrets.cover import Span, covered, merged
+from indexer.secrets.key_blocks import LITERALS, key_signs
 from indexer.secrets.masking import find_far, find_near, may_show_far, spread, values_of
 
 REACH: Final = 16
@@ -17,6 +20,8 @@ REACH: Final = 16
 
 REACH_CHARS: Final = 4_000
 """Characters that these lines have, at most; lines of a document are seldom longer than 250."""
+
+_LONGEST: Final = max(map(len, LITERALS))
 
 KEPT: Final = 60
 """Documents whose secrets are remembered."""
@@ -34,8 +39,8 @@ class DocumentMasker:
         self._masked = ""
         self._near: list[Span] = []
         self._far: list[Span] = []
-        self._places: list[Span] = []
-        self._values: set[str] = set()
+        self._signs: list[int] = []
+        self._places: dict[str, list[Span]] = {}  # of each value that is long enough to be looked for everywhere
         self._typed = 0  # where the last change began
 
     def mask(self, text: str) -> str:
@@ -45,16 +50,19 @@ class DocumentMasker:
             return self._masked
         self._text = text
         if old is None:
-            self._near, self._far = merged(find_near(text, self.path)), find_far(text, self.path)
-            self._values = values_of(text, [*self._near, *self._far])
-            self._places = list(spread(text, self._values))
+            self._signs = key_signs(text)
+            self._near, self._far = merged(find_near(text, self.path)), find_far(text, self.path, self._signs)
+            self._places = {value: list(spread(text, [value])) for value in self._values(text)}
             self._masked = covered(text, self._spans())
         else:
             self._update(old, text)
         return self._masked
 
+    def _values(self, text: str) -> set[str]:
+        return values_of(text, [*self._near, *self._far])
+
     def _spans(self) -> list[Span]:
-        return merged([*self._near, *self._far, *self._places])
+        return merged([*self._near, *self._far, *chain.from_iterable(self._places.values())])
 
     def _update(self, old: str, new: str) -> None:
         """Search near the change, and take everything else over."""
@@ -64,18 +72,40 @@ class DocumentMasker:
         start, end = _back(new, same), _forward(new, len(new) - same_end)
         first, last = _back(new, start), _forward(new, end)
         found = [(left + first, right + first) for left, right in find_near(new[first:last], self.path)]
-        self._near = merged(
-            [*self._outside(self._near, start, end, moved), *(span for span in found if start <= span[0] < end)]
-        )
+        before, kept = self._near, self._outside(self._near, start, end, moved)
+        self._near = merged([*kept, *(span for span in found if start <= span[0] < end)])
+        changed = _differing(before, self._near, end, moved)
+        changed += self._find_far(old, new, start, end, moved)
+        changed += self._find_places(new, start, end, moved)
+        start = max(0, min([start, *(left for left, _ in changed)]))
+        end = min(len(new), max([end, *(right for _, right in changed)]))
+        self._masked = self._patched(new, start, end, moved)
+
+    def _find_far(self, old: str, new: str, start: int, end: int, moved: int) -> list[Span]:
+        """Find what only the whole document shows; yield where, in the new text, that changed."""
+        near = max(0, start - _LONGEST), min(len(new), end + _LONGEST)
+        above, below = (one for one in self._signs if one < near[0]), (one for one in self._signs if one + moved >= end)
+        inside = (one for one in key_signs(new, *near) if one < end)
+        self._signs = [*above, *inside, *(one + moved for one in below)]
         whole = may_show_far(self.path, old, (start, end - moved)) or may_show_far(self.path, new, (start, end))
         whole = whole or any(left < end - moved and start < right for left, right in self._far)
-        self._far = find_far(new, self.path) if whole else _moved(self._far, end, moved)
-        values = values_of(new, [*self._near, *self._far])
-        if values == self._values:
-            self._places = [*self._outside(self._places, start, end, moved), *spread(new, values, start, end)]
-        else:
-            self._places, self._values, whole = list(spread(new, values)), values, True
-        self._masked = covered(new, self._spans()) if whole else self._patched(new, start, end, moved)
+        before = self._far
+        self._far = find_far(new, self.path, self._signs) if whole else _moved(before, end, moved)
+        return _differing(before, self._far, end, moved) if whole else []
+
+    def _find_places(self, new: str, start: int, end: int, moved: int) -> Iterator[Span]:
+        """Find the values of secrets wherever they stand; yield the places of those that came or went."""
+        values, known = self._values(new), self._places
+        self._places = {}
+        for value in values:
+            before = known.get(value)
+            if before is None:
+                self._places[value] = list(spread(new, [value]))
+                yield from self._places[value]
+            else:
+                self._places[value] = [*self._outside(before, start, end, moved), *spread(new, [value], start, end)]
+        for value in known.keys() - values:
+            yield from _differing(known[value], [], end, moved)
 
     def _patched(self, new: str, start: int, end: int, moved: int) -> str:
         """Return the masked text with a new part from ``start`` to ``end``."""
@@ -83,13 +113,20 @@ class DocumentMasker:
         start = min([start, *(left for left, right in spans if left < start < right)])
         end = max([end, *(right for left, right in spans if left < end < right)])
         inside = [(left - start, right - start) for left, right in spans if start <= left and right <= end]
-        return self._masked[:start] + covered(new[start:end], inside) + self._masked[end - moved :]
+        return "".join((self._masked[:start], covered(new[start:end], inside), self._masked[end - moved :]))
 
     def _outside(self, spans: list[Span], start: int, end: int, moved: int) -> list[Span]:
         """Return the spans that begin outside a part of the new text, where they are now."""
         return [span for span in spans if span[0] < start] + [
             (left + moved, right + moved) for left, right in spans if left + moved >= end
         ]
+
+
+def _differing(before: list[Span], now: list[Span], end: int, moved: int) -> list[Span]:
+    """Return the spans of two versions that are not the same, in the new text; of old ones perhaps a little more."""
+    old = set(_moved(before, end, moved))
+    gone = ((left - max(0, -moved), right + max(0, moved)) for left, right in old.difference(now))
+    return [*gone, *set(now).difference(old)]
 
 
 def _moved(spans: list[Span], end: int, moved: int) -> list[Span]:

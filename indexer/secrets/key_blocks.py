@@ -5,7 +5,7 @@ that are joined over lines. Code that only mentions the armour has no body and s
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from indexer.secrets.cover import Span
@@ -27,6 +27,11 @@ LITERALS: Final = ("PRIVATE KEY", "Private-Lines:", "OpenVPN Static key", "PKCS1
 """A text without any of these holds no key."""
 
 _LIMIT: Final = 20_000
+"""Characters of a key, at most."""
+
+_REACH: Final = _LIMIT + 200
+"""Nothing that is further from a sign belongs to its key, or to the armour of one."""
+
 _NAME = r"(?:[A-Za-z0-9]+ )*(?:PRIVATE KEY(?: BLOCK)?|OpenVPN Static key V\d|PKCS12)"
 _BEGIN = re.compile(rf" ?BEGIN {_NAME} ?(?:-{{2,5}}|$)", re.MULTILINE)
 _END = re.compile(rf" ?END {_NAME}")
@@ -42,8 +47,44 @@ _WORDS_ONLY = re.compile(r"[^A-Za-z]*[a-z]{1,15}[^A-Za-z0-9]*\n?")
 _PUTTY = re.compile(r"Private-Lines: ?\d+\r?\n((?:[^\n]{0,12}[A-Za-z0-9+/=]+[^\n]{0,12}\n?){1,100})")
 
 
-def key_blocks(text: str) -> list[Span]:
-    """Return the spans of the bodies of private keys."""
+def key_signs(text: str, start: int = 0, end: int | None = None) -> list[int]:
+    """Return where :data:`LITERALS` stand in a part of a text, ascending; without any, it holds no key."""
+    stop = len(text) if end is None else end
+    found: list[int] = []
+    for literal in LITERALS:
+        position = text.find(literal, start, stop)
+        while position >= 0:
+            found.append(position)
+            position = text.find(literal, position + 1, stop)
+    return sorted(found)
+
+
+def key_blocks(text: str, signs: Iterable[int] | None = None) -> list[Span]:
+    """Return the spans of the bodies of private keys.
+
+    :param signs: the result of :func:`key_signs`, where it is known. Only what stands near them is read.
+    """
+    spans: list[Span] = []
+    for first, last in _near(text, key_signs(text) if signs is None else signs):
+        spans += ((start + first, end + first) for start, end in _blocks(text[first:last]))
+    return spans
+
+
+def _near(text: str, signs: Iterable[int]) -> list[Span]:
+    """Return the parts of a text, in whole lines, that decide what the signs belong to."""
+    parts: list[Span] = []
+    for sign in signs:
+        if parts and sign + _REACH <= parts[-1][1]:
+            continue
+        first, last = _line_start(text, sign - _REACH), text.find("\n", sign + _REACH) + 1 or len(text)
+        if parts and first <= parts[-1][1]:
+            parts[-1] = parts[-1][0], max(last, parts[-1][1])
+        else:
+            parts.append((first, last))
+    return parts
+
+
+def _blocks(text: str) -> list[Span]:
     spans: list[Span] = []
     if any(literal in text for literal in LITERALS[:4]):
         spans += _armoured(text)

@@ -18,6 +18,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,9 +84,12 @@ def find_near(text: str, path: str) -> list[Span]:
     return spans
 
 
-def find_far(text: str, path: str) -> list[Span]:
-    """The secrets that only the whole document shows, unsorted; cheap where there are none."""
-    spans = key_blocks(text)
+def find_far(text: str, path: str, signs: Iterable[int] | None = None) -> list[Span]:
+    """The secrets that only the whole document shows, unsorted; cheap where there are none.
+
+    :param signs: what :func:`key_blocks.key_signs` returns for the text, where it is known.
+    """
+    spans = key_blocks(text, signs)
     name = path.lower()
     if name.endswith(_TABLES) and "|" in text:
         spans += table_cells(text)
@@ -164,6 +168,7 @@ def _announced(words: bytes) -> set[str]:
     return values
 
 
+@lru_cache(2_048)
 def _hides_secret(word: str) -> bool:
     """Whether base64 text decodes to ASCII that holds a known format, or a name with a secret value."""
     try:

@@ -102,7 +102,7 @@ class Lesson:
         return _tried(self, old, new)
 
     def made(self, line: str, far: bool) -> Iterator[Effect]:
-        """Yield what :meth:`effects` returns, computed anew; also what leaves the line as it is."""
+        """Yield what :meth:`effects` returns, also what leaves the line as it is; nothing is kept."""
         target = parse(line)
         if self.new_text == GONE:
             yield from self._deleted(target)

@@ -67,7 +67,7 @@ class TokenLine:
         return found
 
 
-@lru_cache(16_384)
+@lru_cache(8_192)
 def kind_of(text: str) -> str:
     """Return ``N`` for a name, ``0`` for a number, else the token."""
     if _NAME.fullmatch(text):

@@ -14,7 +14,7 @@ from lsp_server.fitting.language_rules import LanguageRules
 BRACKETS: Final = {"(": (")",), "[": ("]",), "{": ("}",)}
 
 KEPT: Final = 1 << 12
-"""Lines whose marks are kept, about 600 bytes each: those around a dozen cursors. More of them fill memory for hours."""
+"""Lines whose marks are kept, about 600 bytes each: those around a dozen cursors. More of them grow for hours."""
 
 
 class Mark(NamedTuple):

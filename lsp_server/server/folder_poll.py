@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Final
 
 FOLDERS_KEPT: Final = 20_000
-LOOK_S: Final = 0.05
-"""A look ends after this time, whatever its budget: a network's file system answers slowly."""
 
 Stamp = tuple[int, ...]
 GONE: Final[Stamp] = ()
@@ -75,9 +73,13 @@ class FolderPoll:
         """
         self._next = list(paths), since_ns
 
-    def look(self, budget: int) -> Found:
-        """Check git's files, and of the folders and files the next ``budget``, folders first."""
-        until = time.monotonic() + LOOK_S
+    def look(self, budget: int, seconds: float) -> Found:
+        """Check git's files, and of the folders and files the next ``budget``, folders first.
+
+        :param seconds: it ends after this time on the clock, whatever its budget: a network's file system answers
+            slowly. Processors that other work uses make it last longer as well; the time must allow for that.
+        """
+        until = time.monotonic() + seconds
         if self._next is not None:
             (files, self._since_ns), self._next = self._next, None
             self._take(files)
@@ -89,13 +91,15 @@ class FolderPoll:
         for _ in range(folders):
             if time.monotonic() > until:
                 return found
+            folder = self._folder_order[self._folder_at % len(self._folder_order)]
             self._folder_at = (self._folder_at + 1) % len(self._folder_order)
-            self._check_folder(self._folder_order[self._folder_at], found)
+            self._check_folder(folder, found)
         for _ in range(min(len(self._file_order), budget - folders)):
             if time.monotonic() > until:
                 return found
+            path = self._file_order[self._file_at % len(self._file_order)]
             self._file_at = (self._file_at + 1) % len(self._file_order)
-            self._check_file(self._file_order[self._file_at], found)
+            self._check_file(path, found)
         return found
 
     def _take(self, files: list[str]) -> None:
@@ -114,12 +118,12 @@ class FolderPoll:
     def _check_folder(self, folder: str, found: Found) -> None:
         before = self._folders.get(folder)
         try:
-            status = (self._root / folder).lstat()
+            status = os.lstat(f"{self._root}/{folder}")
             if before is not None and status.st_mtime_ns == before.time_ns:
                 return
             if not stat.S_ISDIR(status.st_mode):
                 raise NotADirectoryError
-            with os.scandir(self._root / folder) as listing:
+            with os.scandir(f"{self._root}/{folder}") as listing:
                 items = {item.name: item.is_dir(follow_symlinks=False) for item in listing}
         except OSError:
             if folder and folder in self._folders:
@@ -140,12 +144,12 @@ class FolderPoll:
             self._folder_order = list(self._folders)
         for name in (*gone, *new):
             if inner + name in self._files:
-                self._files[inner + name] = _stamp(self._root / inner / name)
+                self._files[inner + name] = _stamp(f"{self._root}/{inner}{name}")
         found.gone += [inner + name for name in gone]
         found.changed += [inner + name for name in new]
 
     def _check_file(self, path: str, found: Found) -> None:
-        now, before = _stamp(self._root / path), self._files[path]
+        now, before = _stamp(f"{self._root}/{path}"), self._files[path]
         self._files[path] = now
         if now == GONE:
             # The file may have gone between the making of the index and the first look.
@@ -156,15 +160,15 @@ class FolderPoll:
     def _is_late(self, path: str) -> bool:
         """Whether a file was written, moved or made after the index."""
         try:
-            return (self._root / path).lstat().st_ctime_ns > self._since_ns
+            return os.lstat(f"{self._root}/{path}").st_ctime_ns > self._since_ns
         except (OSError, ValueError):
             return False
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: str | Path) -> Stamp:
     """Time, size and inode of a regular file; ``GONE`` where there is none."""
     with contextlib.suppress(OSError, ValueError):
-        status = path.lstat()
+        status = os.lstat(path)
         if stat.S_ISREG(status.st_mode):
             return status.st_mtime_ns, status.st_size, status.st_ino
     return GONE

@@ -89,9 +89,9 @@ class RepositoryFiles:
         """Whether a file of this name could be indexed."""
         return accepts_path(path, self._settings) is None
 
-    def look(self, budget: int) -> Found:
+    def look(self, budget: int, seconds: float) -> Found:
         """What changed on disk since the last look; on one background thread at a time."""
-        return self._poll.look(budget) if self._poll is not None else Found()
+        return self._poll.look(budget, seconds) if self._poll is not None else Found()
 
     def _missing(self, path: str) -> bool:
         try:

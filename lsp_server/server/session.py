@@ -242,11 +242,11 @@ class Session:
 
     # Files on disk
 
-    def look(self, budget: int) -> tuple[Found, tuple[int, ...]]:
-        """Look for changes on disk, ``budget`` files at most, and for a new index; on a background thread."""
+    def look(self, budget: int, seconds: float) -> tuple[Found, tuple[int, ...]]:
+        """Look for changes on disk, at ``budget`` files at most, and for a new index; on a background thread."""
         if self._files is None or self._index is None or self._index.opened is None:
             return Found(), self._index.current_stamp() if self._index is not None else ()
-        return self._files.look(budget), self._index.current_stamp()
+        return self._files.look(budget, seconds), self._index.current_stamp()
 
     def take(self, found: Found, stamp: tuple[int, ...], is_open: Callable[[str], bool]) -> bool:
         """Act on the result of :meth:`look`; see :meth:`files_changed`."""

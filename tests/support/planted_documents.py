@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tests.support.planted_by_people import CHOSEN_DOCUMENTS
 from tests.support.planted_elsewhere import OTHER_DOCUMENTS
+from tests.support.planted_in_formats import FORMAT_DOCUMENTS
 from tests.support.planted_secrets import ALNUM, B64, DIGITS, TOKENS, _b64, _of, _password, key_block
 from tests.support.secret_makers import alnum, hex_digits, key_bytes
 
@@ -235,7 +236,8 @@ class Plant:
 def planted(rng: random.Random) -> list[Plant]:
     """One document for each row, each kind of key in two of its ways, and each token of a service."""
     plants = []
-    for number, (kind, path, template, make) in enumerate((*DOCUMENTS, *OTHER_DOCUMENTS, *CHOSEN_DOCUMENTS)):
+    rows = (*DOCUMENTS, *OTHER_DOCUMENTS, *CHOSEN_DOCUMENTS, *FORMAT_DOCUMENTS)
+    for number, (kind, path, template, make) in enumerate(rows):
         value = make(rng)
         plants.append(Plant(kind, f"d{number}/{path}", template % value, (value,)))
     for number, title in enumerate(KEY_KINDS):

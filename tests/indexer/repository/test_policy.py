@@ -33,6 +33,8 @@ def notebook() -> str:
 
 
 # path -> (content, the reason why it is left out or None)
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 12345\n"
+
 ZOO: dict[str, tuple[str | bytes, str | None]] = {
     "plain.py": (CODE, READ),
     "empty.py": (b"", READ),
@@ -110,6 +112,15 @@ ZOO: dict[str, tuple[str | bytes, str | None]] = {
     "lib/python3.11/site-packages/a.py": (CODE, policy.VENDORED),
     "__pycache__/a.py": (CODE, policy.GENERATED),
     "a/.svn/entries": ("12\n", policy.VERSION_CONTROL),
+    "meta/COMMIT_EDITMSG": ("Feed the walrus\n", policy.VERSION_CONTROL),
+    "meta/rebase-merge/git-rebase-todo": ("pick 1a2b3c4 Feed\n", policy.VERSION_CONTROL),
+    "a.cfg": (POINTER, policy.LFS_POINTER),
+    "crlf.cfg": (POINTER.replace("\n", "\r\n"), policy.LFS_POINTER),
+    "marked.cfg": ("\ufeff" + POINTER, policy.LFS_POINTER),
+    "old.cfg": (POINTER.replace("git-lfs.github.com", "hawser.github.com"), policy.LFS_POINTER),
+    "older.cfg": ("version http://git-media.io/v/2\noid sha256:00\nsize 1\n", policy.LFS_POINTER),
+    "more.cfg": (POINTER.replace("oid", "ext-0-foo sha256:11\noid"), policy.LFS_POINTER),
+    "about_pointers.md": ("A pointer begins with this:\n" + POINTER, READ),
     "package-lock.json": ("{}\n", policy.LOCK_FILE),
     "sub/Cargo.lock": ("[[package]]\n", policy.LOCK_FILE),
     "go.sum": ("a v1 h1:x=\n", policy.LOCK_FILE),
