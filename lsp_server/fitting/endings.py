@@ -14,6 +14,8 @@ COMMENT: Final = re.compile(r"(?:^|\s)(?:#|//|--|/\*)\s|^\s*\*\s")
 
 _UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
 
+_HEAD = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|def|class|with|try|except|finally)\b")
+
 _QUOTE = re.compile(r"[\"'`]")
 
 
@@ -25,6 +27,15 @@ def begins_block(line: str, state: State) -> bool:
     if state.code is not None and state.code.own:
         return state.code.mark not in "(["
     return line.rstrip().endswith(":")
+
+
+def lacks_colon(line: str, state: State) -> bool:
+    """Return whether a line of Python ends in the head of a block without the colon that must follow.
+
+    :param state: behind the line.
+    """
+    within = state.span >= 0 or (state.code is not None and state.code.mark in "([{")
+    return not within and ":" not in line and not line.endswith("\\") and _HEAD.match(line) is not None
 
 
 def goes_on(line: str, state: State) -> bool:

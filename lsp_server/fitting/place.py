@@ -16,7 +16,7 @@ from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma
-from lsp_server.fitting.endings import COMMENT, NO_END, begins_block, goes_on, reopens_string
+from lsp_server.fitting.endings import COMMENT, NO_END, begins_block, goes_on, lacks_colon, reopens_string
 from lsp_server.fitting.indentation import in_unit, unit_of
 from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
 from lsp_server.fitting.names import defined_twice
@@ -101,6 +101,12 @@ class Place:
             return False
         return not self._adds_error([line], without_own(state), alone=True)
 
+    def _ends(self, text: str, behind: str) -> bool:
+        """Return whether a whole line may end with a text though no next line follows it."""
+        line = self._prefix + text + behind
+        indented = self._around.reader.rules.indented
+        return self._may_end(text, behind) and not (indented and lacks_colon(line, self._read(line)))
+
     def defined_twice(self, text: str) -> bool:
         """See :meth:`Fitter.defined_twice`."""
         return defined_twice(self._prefix + text, self._around, strict=True)
@@ -184,7 +190,7 @@ class Place:
                 continue
             if not self._stands(state, behind, whole) or (whole and self._adds_error([line], state)):
                 continue
-            if not (whole and automatic) or begins_block(line, state) or self._may_end(candidate, behind):
+            if not (whole and automatic) or begins_block(line, state) or self._ends(candidate, behind):
                 return [candidate], replaced
         return None
 

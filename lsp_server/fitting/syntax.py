@@ -158,10 +158,6 @@ class SyntaxCheck:
             plain = [lines[0][macro.end() :], *lines[1:]]
             if _errors_with(window, found, plain, state) <= window.errors:
                 return False, ""
-        if alone:
-            begun = (_errors_with(window, found, [typed[0]], typed[1], way) for way in ways(language, *typed))
-            if any(errors <= window.errors for errors in begun):
-                return True, ""  # the line was well begun, and nothing follows the text that could end it
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
         limit = _errors_with(window, found, [typed[0]], typed[1])
         return _errors_with(window, found, lines, state) > limit, ""

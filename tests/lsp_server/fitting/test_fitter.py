@@ -403,6 +403,29 @@ def test_the_ends_of_blocks_strings_and_sentences_are_shown_automatically(
     assert isinstance(fitted, Fitted) and fitted.text == insert
 
 
+def test_a_head_without_its_colon_is_not_shown_automatically() -> None:
+    for text, insert in (
+        ("def f(self):\n    ‸\n    return 1\n", "if self.a"),
+        ("def f(self):\n    if self.‸\n    return 1\n", "a"),
+    ):
+        document = Document("file:///a", None, "python", 1, text.replace("‸", ""))
+        assert isinstance(Fitter().fit(document, text.index("‸"), insert, automatic=True), Rejected)
+        part = Fitter().fit(document, text.index("‸"), insert, automatic=True, whole=False)
+        assert isinstance(part, Fitted)  # its user goes on to write
+
+
+def test_the_first_line_of_a_statement_of_several_is_shown_automatically() -> None:
+    for language, text, insert in (
+        ("csharp", "class A {\n    void F() {\n        var b = ‸\n    }\n}\n", "Assert"),
+        ("java", "class A {\n    void f() {\n        return ‸\n    }\n}\n", "builder"),
+        ("cpp", "void f() {\n    auto a = ‸\n}\n", "builder"),
+    ):
+        document = Document("file:///a", None, language, 1, text.replace("‸", ""))
+        for whole in (False, True):
+            fitted = Fitter().fit(document, text.index("‸"), insert, automatic=True, whole=whole)
+            assert isinstance(fitted, Fitted) and fitted.text == insert, (language, whole)
+
+
 BEHIND = (
     # language, document, text, what is inserted
     ("java", 'f("‸", 1);\n', 'a", 2);', "a"),
