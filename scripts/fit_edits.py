@@ -2,13 +2,13 @@
 
     python scripts/fit_edits.py collect --work DIR --clones DIR [--role ROLE] [--only NAME ...]    one .npz a repository
     python scripts/fit_edits.py cross --work DIR       each repository judged by trees that were fitted on the others
-    python scripts/fit_edits.py fit --work DIR         lsp_server/data/edits.json
+    python scripts/fit_edits.py fit --work DIR         puts the trees into lsp_server/data/edits.json
 
 Fitted is on the repositories of role ``fit-edits`` in benchmarks/repositories.json. The changes of each commit are
 replayed in the order of its files, as ``ondol eval --edits`` does. *Here* the cursor stands on the next changed line.
 *Elsewhere* the best other line of the document is offered behind each change; what is offered after a file's last
-change counts as wrong. The thresholds are those at which the cross-fitted probabilities are right as often as
-``RIGHT`` asks. LightGBM is needed for fitting only.
+change counts as wrong. These are the first probabilities; ``scripts/fit_second_look.py`` fits what is made of them, and
+the thresholds. LightGBM is needed for fitting only.
 """
 
 import argparse
@@ -39,8 +39,8 @@ LONGEST_FILE = 5_000
 COMMIT = 10_000
 """Groups of one commit have numbers between two multiples of this."""
 
-RIGHT = {"here": 0.895, "elsewhere": 0.855, "file": 0.92}
-"""Wanted share of right ones among the offers. In another file the one for elsewhere is used, at a higher share."""
+RIGHT = {"here": 0.895, "elsewhere": 0.855}
+"""Wanted share of right ones among the offers, for the figures."""
 
 PARAMETERS = {
     "objective": "binary",
@@ -253,18 +253,14 @@ def main() -> None:
             print(name, flush=True)
         return
     sets = {path.stem: dict(np.load(path)) for path in sorted(given.work.glob("*.npz"))}
-    judged = show(sets)
+    kinds = show(sets)
     if given.step == "fit":
         from lightgbm_trees import trees_of
 
-        trees = {kind: json.loads(trees_of(fit(list(sets.values()), kind), FEATURES).dumps()) for kind in judged}
-        thresholds = [
-            levels_for(judged["here"], RIGHT["here"]),
-            levels_for(judged["elsewhere"], RIGHT["elsewhere"]),
-            levels_for(judged["elsewhere"], RIGHT["file"], agreed_from=None),
-        ]
-        FILE.write_text(json.dumps({**trees, "thresholds": thresholds}, separators=(",", ":")) + "\n", "utf-8")
-        print("thresholds", thresholds)
+        trees = {kind: json.loads(trees_of(fit(list(sets.values()), kind), FEATURES).dumps()) for kind in kinds}
+        known = json.loads(FILE.read_text("utf-8"))
+        FILE.write_text(json.dumps({**known, **trees}, separators=(",", ":")) + "\n", "utf-8")
+        print("now fit the second look again: scripts/fit_second_look.py")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Final
 
 from lsp_server.edits.names import changes_alike, hole_table, with_parts
 from lsp_server.edits.rules import Region, spacing, spliced, there_already
-from lsp_server.edits.token_lines import TokenLine, is_name, shifted
+from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, shifted
 
 MAX_HOLES: Final = 6
 LEAST_LIKENESS: Final = 0.5
@@ -69,8 +69,7 @@ def _alignment(old: TokenLine, line: TokenLine) -> tuple[list[int | None], list[
     elif (old.kind_counts & line.kind_counts).total() - 2 < least:
         return None
     else:
-        found = SequenceMatcher(None, old.kinds[1:-1], line.kinds[1:-1], autojunk=False).get_opcodes()
-        codes = [(str(name), i, j, m, n) for name, i, j, m, n in found]
+        codes = _codes(old.kinds[1:-1], line.kinds[1:-1])
         if sum(j - i for name, i, j, _, _ in codes if name == "equal") < least:
             return None
     starts: list[int | None] = [None] * (len(a) + 1)
@@ -93,6 +92,22 @@ def _alignment(old: TokenLine, line: TokenLine) -> tuple[list[int | None], list[
         if ends[at] is None and starts[at] is not None:
             ends[at] = starts[at]
     return starts, ends, holes
+
+
+def _codes(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
+    """Return difflib's operations that make ``b`` of ``a``; common ends are equal, which spares most of the search."""
+    head, tail = common_ends(a, b)
+    last_a, last_b = len(a) - tail, len(b) - tail
+    codes: list[tuple[str, int, int, int, int]] = [("equal", 0, head, 0, head)] if head else []
+    if head in (last_a, last_b):
+        if last_a > head or last_b > head:
+            codes.append(("delete" if last_a > head else "insert", head, last_a, head, last_b))
+    else:
+        matcher = SequenceMatcher(None, a[head:last_a], b[head:last_b], autojunk=False)
+        codes += [(str(name), head + i, head + j, head + m, head + n) for name, i, j, m, n in matcher.get_opcodes()]
+    if tail:
+        codes.append(("equal", last_a, len(a), last_b, len(b)))
+    return codes
 
 
 def _filled(

@@ -14,10 +14,14 @@ from typing import Final
 from indexer.secrets.cover import COVER, PLACEHOLDER
 from indexer.secrets.masking import mask
 from lsp_server.edits import places
+from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.fates import Fates
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, agreed, compare, proven, rows
+from lsp_server.edits.lessons import Lesson
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, proposals
 from lsp_server.edits.rules import Rule
+from lsp_server.edits.second_look import LOOKED_AT, TEXTS, TEXTS_HERE, Looked, looked, rows_elsewhere, rows_here
 from lsp_server.edits.token_lines import is_word
 from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import View
@@ -116,31 +120,60 @@ class Search:
         if not self.history or line >= len(view.lines) or line in view.edited:
             return None
         found = self.candidates(view, self.place_at(view, line))
-        best = self._best(view, found, self.judge.probabilities(found.rows, here=True))
-        return best if best is not None and best.sure else None
+        return next(iter(self._sure(view, [found])), None)
 
     def elsewhere(self, view: View, but: int = -1) -> Offer | None:
         """Return the best offer for another line of a document.
 
         :param but: a line that is left out, from 0.
         """
-        best: Offer | None = None
-        for offer in self.all_in(view):
-            if offer.sure and offer.line != but and (best is None or offer.probability > best.probability):
-                best = offer
-        return best
+        offers = self._sure(view, self.everywhere(view, ELSEWHERE))
+        return next((offer for offer in offers if offer.line != but), None)
 
     def other_file(self, views: Iterable[View]) -> Offer | None:
         """Return the best offer in the first other document that has one."""
         for view in views:
-            best: Offer | None = None
-            for offer in self.all_in(view, OTHER_FILE, STEPS_FOR_FILES):
-                enough = offer.sure and len(offer.steps) >= STEPS_FOR_FILES
-                if enough and (best is None or offer.probability > best.probability):
-                    best = offer
-            if best is not None:
-                return best
+            for offer in self._sure(view, self.everywhere(view, OTHER_FILE, STEPS_FOR_FILES)):
+                if len(offer.steps) >= STEPS_FOR_FILES:
+                    return offer
         return None
+
+    def looked_again(self, view: View, found: Sequence["Candidates"]) -> tuple[list[Looked], list[list[float]]]:
+        """Return the proposals that are worth a second look, and a row of ``second_look.FEATURES`` for each."""
+        here = _at_cursor(found)
+        judged = iter(self.judge.probabilities([row for one in found for row in one.rows], here=here))
+        proposed: list[Looked] = []
+        for number, one in enumerate(found):
+            texts = [(text, next(judged), row) for text, row in zip(one.texts, one.rows, strict=True)]
+            if here:
+                texts = sorted(texts, key=lambda text: -text[1])[:TEXTS_HERE]
+            proposed += looked(number, view.lines[one.place.line], texts, TEXTS_HERE if here else TEXTS)
+        proposed = sorted(proposed, key=lambda one: -one.probability)[:LOOKED_AT]
+        if here:
+            lines = self._lines
+            return proposed, rows_here(proposed, Fates(lines), len(lines))
+        fates = Fates([source.lesson for source in reversed(self.history)])
+        return proposed, rows_elsewhere(proposed, fates, len(self.history), len(found))
+
+    @cached_property
+    def _lines(self) -> list[Lesson]:
+        """What lines taught that became another line, the newest first: blocks say little about a single line."""
+        lessons = [source.lesson for source in reversed(self.history)]
+        return [one for one in lessons if one.new_text != GONE and "\n" not in one.new_text]
+
+    def _sure(self, view: View, found: Sequence["Candidates"]) -> list[Offer]:
+        """Return the offers that are sure after a second look, the most probable first."""
+        proposed, table = self.looked_again(view, found)
+        best: dict[int, dict[str, float]] = {}
+        for one, probability in zip(proposed, self.judge.again(table, here=_at_cursor(found)), strict=True):
+            best.setdefault(one.place, {})[one.text] = probability
+        offers = []
+        for number, texts in best.items():
+            judged = [texts.get(text, 0.0) for text in found[number].texts]
+            offer = self._best(view, found[number], judged)
+            if offer is not None and offer.sure:
+                offers.append(offer)
+        return sorted(offers, key=lambda offer: -offer.probability)
 
     def all_in(self, view: View, where: float = ELSEWHERE, least: int = 1) -> Iterator[Offer]:
         """Yield the best proposal for each line of a document that earlier edits may change, however probable.
@@ -247,6 +280,10 @@ class Search:
         steps = frozenset(_steps(best[2], history))
         sure = best[0] >= self.judge.thresholds[int(place.where)][agreed(best[3])]
         return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps, sure)
+
+
+def _at_cursor(found: Sequence[Candidates]) -> bool:
+    return any(one.place.where == HERE for one in found)
 
 
 def _tells(rule: Rule) -> bool:

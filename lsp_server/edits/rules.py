@@ -19,6 +19,9 @@ MAX_TOKENS: Final = 80
 
 MAX_REGIONS: Final = 5
 
+AS_GONE: Final = "\x00"
+"""Blanks of a token behind others that go: those that stood before the first of these at the place."""
+
 ONE: Final = ("c00", "c10", "c01", "c11", "c20", "c02", "c22", "c33", "k11", "k22", "k33")
 MANY: Final = ("m00", "m11", "m22", "mk11")
 SINGLE: Final = ("s00", "s11", "s22", "sk22")
@@ -36,7 +39,7 @@ class Region:
 
     :param left: tokens before it that must agree. :param gone: tokens that go, literally.
     :param come: tokens that come, each with the blanks before it.
-    :param after: blanks before the next token, where the edit changed these; else None.
+    :param after: blanks before the next token, where the edit changed these, or ``AS_GONE``; else None.
     :param respaced: the blanks before the first token that comes are the edit's; else those of the place.
     :param raw: the pattern as it stood in the edited line.
     """
@@ -183,7 +186,7 @@ def spliced(line: TokenLine, cuts: list[tuple[int, Region]], indent: str, column
         if come and not region.respaced and at < len(spaces):
             come[0] = (spaces[at], come[0][1])
         if region.after is not None and at + size < len(spaces):
-            spaces[at + size] = region.after
+            spaces[at + size] = spaces[at] if region.after == AS_GONE else region.after
         texts[at : at + size] = [text for _, text in come]
         spaces[at : at + size] = [space for space, _ in come]
         kept[at : at + size] = [-1] * len(come)
@@ -294,6 +297,8 @@ def _rule(
 def spacing(old: TokenLine, new: TokenLine, region: tuple[int, int, int, int]) -> tuple[str | None, bool]:
     """Return ``after`` and ``respaced`` of a changed region; see :class:`Region`."""
     i, j, m, n = region
+    if m == n < len(new.spaces) and i < j < len(old.spaces) and new.spaces[n] == old.spaces[i]:
+        return AS_GONE, False
     takes = _takes_over(old, new, region)
     after = None
     if j < len(old.spaces) and n < len(new.spaces) and old.spaces[j] != new.spaces[n]:

@@ -20,6 +20,9 @@ FORESEEN: Final = 8
 NAMES: Final = ("held", "failed", "failed_narrow", "held_share", "confirmed", "confirmed_share")
 """What :meth:`Trials.of` counts."""
 
+_Source = tuple[int, frozenset[str]]
+"""An edit by its age, and the kinds of its rules that agree."""
+
 _NARROWNESS: Final = {kind: number for number, kind in enumerate(sorted(KINDS, key=lambda kind: kind[-2:]))}
 
 
@@ -31,7 +34,8 @@ class Trials:
 
     def __init__(self, history: Sequence[Taught]) -> None:
         self.recent = list(reversed(history))
-        self._known: dict[tuple[int, frozenset[str]], _Trial] = {}
+        self._known: dict[_Source, _Trial] = {}
+        self._of: dict[tuple[_Source, ...], tuple[float, ...]] = {}
 
     def of(self, evidence: Evidence) -> tuple[float, ...]:
         """Return how often the rules that agree would have been right and wrong about earlier changed lines.
@@ -40,11 +44,20 @@ class Trials:
         the fourth is the share of right ones. The last two are for the one kind of rule that did best: how often it
         was right, if it was never wrong, and its share of right ones.
         """
+        sources = tuple(
+            (age, frozenset(kind for kind, edits in evidence.kinds.items() if age in edits))
+            for age in sorted(evidence.edits)[:TRIED_SOURCES]
+        )
+        found = self._of.get(sources)
+        if found is None:
+            found = self._of[sources] = self._together(sources)
+        return found
+
+    def _together(self, sources: Sequence["_Source"]) -> tuple[float, ...]:
         held = failed = failed_narrow = 0
         right_by: Counter[str] = Counter()
         wrong_by: Counter[str] = Counter()
-        for age in sorted(evidence.edits)[:TRIED_SOURCES]:
-            kinds = frozenset(kind for kind, edits in evidence.kinds.items() if age in edits)
+        for age, kinds in sources:
             trial = self._known.get((age, kinds))
             if trial is None:
                 trial = self._known[age, kinds] = self._tried(self.recent[age], kinds)

@@ -95,7 +95,7 @@ def next_edit(asked: Asked, stopped: Callable[[], bool], judge: Judge | None = N
     if offer is not None and asked.at_end and offer.new.startswith(offer.old.rstrip()) and "\n" not in offer.new:
         offer = None  # text behind the cursor is the completion's
     offer = offer or search.elsewhere(view, asked.line)
-    offer = offer or search.other_file(_others(asked, search, stopped))
+    offer = offer or search.other_file(other_views(asked, search, stopped))
     if offer is not None and _hides(offer):
         offer = None  # nobody would see what is accepted
     return not stopped() or offer is not None, offer
@@ -113,7 +113,7 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
     if not search.history or not asked.edits or search.history[-1].step != asked.edits[-1].step:
         return {}
     found: dict[str, list[Offer]] = {}
-    for number, view in enumerate((asked.views[0], *_others(asked, search, stopped))):
+    for number, view in enumerate((asked.views[0], *other_views(asked, search, stopped))):
         offers = search.all_of_newest(view, OTHER_FILE if number else ELSEWHERE, LEAST_LISTED)
         kept = [offer for offer in offers if not _hides(offer)]
         if kept:
@@ -127,7 +127,7 @@ def _search(asked: Asked, stopped: Callable[[], bool], judge: Judge | None) -> S
     return Search(judge or shipped(), asked.state.history.lines(asked.edits), asked.state.refusals, stopped)
 
 
-def _others(asked: Asked, search: Search, stopped: Callable[[], bool]) -> Iterator[View]:
+def other_views(asked: Asked, search: Search, stopped: Callable[[], bool]) -> Iterator[View]:
     """Yield the other open documents, then files of the repository that hold what the newest edits changed."""
     yield from asked.views[1:]
     from lsp_server.server.masked_documents import blank_secret_lines

@@ -31,6 +31,10 @@ def made_of(line: str, *edits: tuple[str, str]) -> set[str]:
         # names that differ between the lines, also where the edit repeats them
         ("self.a = a", "self._a = a", "self.b = b", "self._b = b"),
         (".x20_in(),", ".x20_in(regs_i[20]),", ".x21_in(),", ".x21_in(regs_i[21]),"),
+        # what stood before the tokens that go stands before those behind them, blanks or none
+        ("y = fu.data.a;", "y = a;", "  {8{|fu.data.a[7]}},", "  {8{|a[7]}},"),
+        ("f((fu.data.a));", "f((a));", "y = b >> fu.data.a;", "y = b >> a;"),
+        ("s = find((const char*) path);", "s = find((char*) path);", "t = (int) const char(x);", "t = (int) char(x);"),
         # the begin and the end of a line
         ("  go(1);", "  await go(1);", "  stop(now, 2);", "  await stop(now, 2);"),
         # the next indentation

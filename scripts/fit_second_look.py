@@ -1,0 +1,275 @@
+"""Fits the second look at next edits on the commit histories of public repositories that the first trees have not seen.
+
+    python scripts/fit_second_look.py collect --work DIR --clones DIR [--role ROLE] [--only NAME ...] [--seconds N]
+                                                          [--files]
+    python scripts/fit_second_look.py cross --work DIR    each repository judged by trees that were fitted on the others
+    python scripts/fit_second_look.py judge --work DIR    the shipped trees and thresholds, on repositories of any role
+    python scripts/fit_second_look.py fit --work DIR      puts trees and thresholds into lsp_server/data/edits.json
+
+Fitted is on the repositories of role ``fit-second-look`` in benchmarks/repositories.json, with the shipped first trees
+(``scripts/fit_edits.py``). The changes of each commit are replayed in the order of its files, as ``ondol eval --edits``
+does; of a commit with many changes ``MOMENTS`` are drawn. *Here* the cursor stands on the next changed line.
+*Elsewhere* the best other line of the document is offered behind each change; what is offered after a file's last
+change counts as wrong. With ``--files`` other files are searched behind the last change of each file, in an index from
+before the commits. The thresholds are those from which the cross-fitted probabilities are right as often as ``RIGHT``
+asks. LightGBM is needed for fitting only.
+"""
+
+import argparse
+import json
+import pickle
+import random
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fit_edits import repositories
+from lightgbm_trees import trees_of
+
+from finetune.commits.edit_steps import CommitSteps, steps_of
+from finetune.commits.stages import indexed_windows
+from finetune.commits.windows import SkipReport, edits, windows
+from finetune.evaluation.edit_replay import CommitReplay, kind_of
+from indexer.config import Settings
+from indexer.storage.reader import Index
+from lsp_server.edits.features import ELSEWHERE, OTHER_FILE, agreed
+from lsp_server.edits.offers import STEPS_FOR_FILES, Candidates, Search
+from lsp_server.edits.probability import FILE, first_trees, shipped
+from lsp_server.edits.second_look import ELSEWHERE as SECOND_ELSEWHERE
+from lsp_server.edits.second_look import HERE as SECOND_HERE
+from lsp_server.edits.views import View
+from lsp_server.server.edit_search import other_views
+
+ROLE = "fit-second-look"
+COMMITS = 200
+MOMENTS = 60
+NAMES = {"here": SECOND_HERE, "elsewhere": SECOND_ELSEWHERE}
+LONGEST_FILE = 5_000
+KINDS = ("here", "elsewhere", "file")
+RIGHT = {"here": 0.91, "elsewhere": 0.85, "file": 0.85}
+"""Wanted share of right ones among the offers."""
+
+FEWEST = 30
+"""Fewer offers say nothing about a threshold."""
+
+PARAMETERS = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "verbose": -1,
+    "num_threads": 1,
+    "seed": 1,
+    "deterministic": True,
+}
+SIZES = {"here": (300, 12), "elsewhere": (200, 8)}
+"""Number of trees and leaves."""
+
+AGREED_FROM = {"here": 0.2, "elsewhere": 0.5, "file": 0.99}
+"""The thresholds where two edits foretell each other: who made a change twice expects the third."""
+
+Best = tuple[float, bool, bool]
+"""The most probable proposal of a moment: its probability, whether it is right, whether edits agree on it."""
+
+
+@dataclass
+class Cases:
+    """Rows of features with their moments; ``chances`` counts the moments at which something could be right.
+
+    :ivar agreed: whether edits agree on the proposal of each row (``features.agreed``).
+    """
+
+    moments: list[int] = field(default_factory=list)
+    agreed: list[bool] = field(default_factory=list)
+    rows: list[list[float]] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
+    chances: int = 0
+
+
+@dataclass(frozen=True)
+class _Moment:
+    number: int
+    search: Search
+
+
+def collect(root: Path, seconds: float, files: bool) -> dict[str, Cases]:
+    """Return the cases of the last commits of a repository.
+
+    :param seconds: after which no further moment begins. :param files: search other files too.
+    """
+    made = {kind: Cases() for kind in KINDS}
+    with tempfile.TemporaryDirectory(prefix="second-look-") as folder:
+        for window, index in _windows(root, Path(folder) if files else None):
+            end = time.monotonic() + seconds
+            for number, commit in enumerate(steps_of(edits(root, window, Settings(), SkipReport()), SkipReport())):
+                if time.monotonic() > end:
+                    break
+                _commit(made, commit, number, index, end)
+    return made
+
+
+def _windows(root: Path, folder: Path | None) -> Iterable[tuple[Any, Index | None]]:
+    found = windows(root, COMMITS, 1)
+    return indexed_windows(root, found, Settings(), folder) if folder else ((one, None) for one in found)
+
+
+def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Index | None, end: float) -> None:
+    judge, now = first_trees(), CommitReplay(commit, index)
+    judged = [at for at, step in enumerate(commit.steps) if step.judged]
+    drawn = set(random.Random(commit.commit).sample(judged, min(len(judged), MOMENTS)))
+    for at, before in enumerate(now.moments()):
+        kind = kind_of(now, before)
+        if now.number not in drawn or kind not in ("here", "after") or time.monotonic() > end:
+            continue
+        moment, view = _Moment(10_000 * number + at, now.search(judge)), now.view()
+        if kind == "here":
+            place = moment.search.place_at(view, now.line(now.step, now.step.start))
+            made["here"].chances += 1
+            _add(made["here"], moment, view, [moment.search.candidates(view, place)], now.wanted(True))
+        elif len(view.lines) <= LONGEST_FILE:
+            made["elsewhere"].chances += now.left() > 0
+            _add(made["elsewhere"], moment, view, moment.search.everywhere(view, ELSEWHERE), now.wanted(False))
+            if index is not None and not now.left():
+                made["file"].chances += 1
+                _in_files(made["file"], moment, now)
+
+
+def _in_files(cases: Cases, moment: _Moment, now: CommitReplay) -> None:
+    for view in other_views(now.asked(now.step.start), moment.search, lambda: False):
+        found = moment.search.everywhere(view, OTHER_FILE, STEPS_FOR_FILES)
+        want = now.elsewhere(view.uri)
+        lines = {
+            one.place.line: want[view.lines[one.place.line]] for one in found if view.lines[one.place.line] in want
+        }
+        _add(cases, moment, view, found, lines)
+
+
+def _add(cases: Cases, moment: _Moment, view: View, found: list[Candidates], want: dict[int, str]) -> None:
+    proposed, table = moment.search.looked_again(view, found)
+    cases.rows += table
+    cases.right += [want.get(found[one.place].place.line) == one.text for one in proposed]
+    cases.moments += [moment.number] * len(table)
+    cases.agreed += [agreed(one.row) for one in proposed]
+
+
+def fit(sets: Iterable[Cases], kind: str) -> Any:
+    """Fit trees to the cases of several repositories."""
+    import lightgbm
+
+    kept = [one for one in sets if one.rows]
+    rows, right = np.concatenate([one.rows for one in kept]), np.concatenate([one.right for one in kept])
+    rounds, leaves = SIZES["here" if kind == "here" else "elsewhere"]
+    return lightgbm.train({**PARAMETERS, "num_leaves": leaves}, lightgbm.Dataset(rows, right.astype(int)), rounds)
+
+
+def best_of(cases: Cases, judged: Iterable[float]) -> list[Best]:
+    """Return the most probable proposal of each moment."""
+    best: dict[int, Best] = {}
+    for moment, agree, right, probability in zip(cases.moments, cases.agreed, cases.right, judged, strict=True):
+        if moment not in best or probability > best[moment][0]:
+            best[moment] = float(probability), right, agree
+    return list(best.values())
+
+
+def cross(sets: dict[str, dict[str, Cases]], kind: str) -> dict[str, list[Best]]:
+    """Return the best proposals of each repository, judged by trees that were fitted on the others."""
+    found = {}
+    for name, one in sets.items():
+        if one[kind].rows:
+            trees = fit((other[part] for key, other in sets.items() if key != name for part in _taught_by(kind)), kind)
+            found[name] = best_of(one[kind], trees.predict(np.array(one[kind].rows)))
+    return found
+
+
+def _taught_by(kind: str) -> tuple[str, ...]:
+    return ("here",) if kind == "here" else ("elsewhere", "file")
+
+
+def levels_for(best: list[Best], right: float, agreed_from: float) -> tuple[float, float]:
+    """Return the lowest thresholds from which offers are, all together, right as often as asked.
+
+    :param agreed_from: where edits agree, offers are made from there on.
+    """
+    level = 0.99
+    for percent in range(98, 29, -1):
+        offered = [hit for p, hit, agree in best if p >= (agreed_from if agree else percent / 100)]
+        if len(offered) >= FEWEST and sum(offered) >= right * len(offered):
+            level = percent / 100
+    return level, agreed_from
+
+
+def show(sets: dict[str, dict[str, Cases]]) -> dict[str, tuple[float, float]]:
+    """Print offered, right and reached shares of each repository, and return the thresholds of each kind."""
+    levels = {}
+    for kind in KINDS:
+        judged = cross(sets, kind)
+        every = [one for best in judged.values() for one in best]
+        levels[kind] = levels_for(every, RIGHT[kind], AGREED_FROM[kind])
+        told(sets, kind, judged, levels[kind])
+    return levels
+
+
+def judge(sets: dict[str, dict[str, Cases]]) -> None:
+    """Print the figures of the shipped trees and thresholds."""
+    ours = shipped()
+    for kind, levels in zip(KINDS, ours.thresholds, strict=True):
+        judged = {
+            name: best_of(one[kind], ours.again(one[kind].rows, here=kind == "here")) for name, one in sets.items()
+        }
+        told(sets, kind, judged, levels)
+
+
+def told(
+    sets: dict[str, dict[str, Cases]], kind: str, judged: dict[str, list[Best]], levels: tuple[float, float]
+) -> None:
+    """Print how many moments get an offer, how many offers are right, and both together."""
+    print(kind, "thresholds", levels, "chances, offered/right/reached")
+    chances = {name: sets[name][kind].chances for name in judged}
+    every = [one for best in judged.values() for one in best]
+    for name, best in (*judged.items(), ("together", every)):
+        offered = [hit for p, hit, agree in best if p >= levels[agree]]
+        count = chances.get(name, sum(chances.values())) or 1
+        shares = len(offered) / count, sum(offered) / max(1, len(offered)), sum(offered) / count
+        print(f"  {name:32} {count:5}", "{:.2f}/{:.2f}/{:.2f}".format(*shares))
+
+
+def main() -> None:
+    """Run one of the steps."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("step", choices=["collect", "cross", "judge", "fit"])
+    options.add_argument("--work", type=Path, required=True)
+    options.add_argument("--clones", type=Path)
+    options.add_argument("--role", default=ROLE)
+    options.add_argument("--only", nargs="*", default=[])
+    options.add_argument("--seconds", type=float, default=600.0)
+    options.add_argument("--files", action="store_true")
+    given = options.parse_args()
+    if given.step == "collect":
+        for name, clone in repositories(given.role, given.clones, given.only):
+            made = collect(clone, given.seconds, given.files)
+            (given.work / f"{name.replace('/', '+')}.pickle").write_bytes(pickle.dumps(made))
+            print(name, {kind: (one.chances, len(one.rows)) for kind, one in made.items()}, flush=True)
+        return
+    sets = {path.stem: pickle.loads(path.read_bytes()) for path in sorted(given.work.glob("*.pickle"))}
+    if given.step == "judge":
+        judge(sets)
+        return
+    levels = show(sets)
+    if given.step == "fit":
+        data = json.loads(FILE.read_text("utf-8"))
+        for kind in ("here", "elsewhere"):
+            trees = fit((one[part] for one in sets.values() for part in _taught_by(kind)), kind)
+            data[f"{kind}_again"] = json.loads(trees_of(trees, NAMES[kind]).dumps())
+        data["thresholds"] = [levels[kind] for kind in KINDS]
+        FILE.write_text(json.dumps(data, separators=(",", ":")) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
