@@ -53,7 +53,7 @@ class Reason(StrEnum):
     GATE = (
         "gate",
         "There was a suggestion, but it was not likely enough to be right to be shown automatically; "
-        "request it manually (Invoked), or lower the setting `precision`.",
+        "request it by hand, or lower the setting `precision`.",
     )
     NO_MATCH = "no-match", "Nothing in the repository or in the open files continues the code at this cursor."
     EMPTY = "empty", "There was nothing to suggest."
