@@ -101,12 +101,12 @@ class Machine:
             raise SystemExit(f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
     def neovim(self) -> str:
-        """The path of Neovim; it is copied into another root."""
+        """The path of Neovim; it is copied to the same place in another root, because it holds that path."""
         program = Path(EDITORS["0.12"])
-        if self._root is None:
-            return str(program)
-        shutil.copytree(program.parent, self._root / "opt" / "neovim", dirs_exist_ok=True, symlinks=True)
-        return f"/opt/neovim/{program.name}"
+        if self._root is not None:
+            place = self._root / program.parent.relative_to("/")
+            shutil.copytree(program.parent, place, dirs_exist_ok=True, symlinks=True)
+        return str(program)
 
 
 def found(pattern: str) -> str:
