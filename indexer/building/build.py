@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from indexer import fsio
-from indexer.building import prepare, worker_pool
+from indexer.building import worker_pool
 from indexer.building.worker import Limits
 from indexer.building.worker_pool import FileResult, Pool, SuffixFiles
 from indexer.config import Settings
@@ -133,9 +133,8 @@ def build(
     """
     started = time.monotonic()
     repository_directory(settings, root)
-    notes = adoption.adopt(settings, root)
     target = Store(index_directory(settings, root))
-    report = BuildReport(str(root), str(target.directory), full=full, notes=notes)
+    report = BuildReport(str(root), str(target.directory), full=full, notes=adoption.adopt(settings, root))
     with target.writing():
         _Build(root, settings, target, report, progress or (lambda _: None), limits or Limits(), command).run()
         adoption.remember(settings, root)
@@ -158,8 +157,7 @@ class _Build:
     ) -> None:
         self.root, self.settings, self.target, self.report = root, settings, target, report
         self.progress, self.limits, self.command = progress, limits, command
-        self.shape = fingerprint.shape()
-        self.choice = fingerprint.settings(settings)
+        self.shape, self.choice = fingerprint.shape(), fingerprint.settings(settings)
         self.now = fsio.now_ns() // 1_000_000_000
 
     def run(self) -> None:
@@ -214,6 +212,8 @@ class _Build:
         todo = []
         for entry in entries:
             known = self.stat_cache.lookup(entry)
+            if known is None and self.same_rules and (known := self.catalogue.as_it_stands(self.root, entry)):
+                self.stat_cache.record(entry, known)
             if isinstance(known, Skip):
                 self.report.skips.append(known)
             elif known is None or (document := self.catalogue.find(entry.path, known)) is None:
@@ -355,15 +355,15 @@ class _Build:
         return fresh
 
     def _preparing(self, total_bytes: int) -> _Preparing:
-        options = prepare.PrepareOptions(embed=segment.has_encoder(), same_rules=self.same_rules)
+        embed = segment.has_encoder()
         marker = in_flight_file(self.target.directory)
         if total_bytes <= IN_PROCESS_BYTES and not marker.exists():
             from indexer.building.in_process import InProcess
 
-            return InProcess(self.root, self.settings, marker, options)
+            return InProcess(self.root, self.settings, marker, embed=embed)
         fsio.unlink(marker)
         count = max(1, min(self.settings.workers, total_bytes // IN_PROCESS_BYTES + 1))
-        return Pool(self.root, self.settings, count, self.limits, options=options, command=self.command)
+        return Pool(self.root, self.settings, count, self.limits, embed=embed, command=self.command)
 
     def _count(self, chunks: int, lines: int, size: int, masked: int) -> None:
         self.report.files += 1

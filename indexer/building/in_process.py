@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from indexer import fsio
-from indexer.building.prepare import CRASH, PrepareOptions, Preparer
+from indexer.building.prepare import CRASH, Preparer
 from indexer.building.worker_pool import FileResult, SuffixFiles
 from indexer.config import Settings
 from indexer.storage.segment import suffix_files
@@ -22,8 +22,8 @@ class InProcess:
     :param marker: a file that exists while work is in progress.
     """
 
-    def __init__(self, root: Path, settings: Settings, marker: Path, options: PrepareOptions) -> None:
-        self._preparer = Preparer(root, settings, options)
+    def __init__(self, root: Path, settings: Settings, marker: Path, *, embed: bool) -> None:
+        self._preparer = Preparer(root, settings, embed=embed)
         self._marker = marker
         self._entries: deque[tuple[Entry, list[str]]] = deque()
         self._suffixes: deque[tuple[int, Sequence[Lexed]]] = deque()

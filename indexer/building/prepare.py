@@ -5,7 +5,6 @@ This runs in worker processes, or in the building process for a few files. The r
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,7 @@ import numpy as np
 
 from indexer.config import Settings
 from indexer.languages.chunking import chunk, chunk_terms
-from indexer.repository.git import blob_id
-from indexer.repository.policy import read_bytes, read_source
+from indexer.repository.policy import read_source
 from indexer.search.word_prefixes import words_of
 from indexer.storage.segment import Prepared, pack_text
 from indexer.text.tokens import lex
@@ -29,35 +27,21 @@ CRASH = "crash"
 """Reasons for leaving a file out: it exceeded a limit, or the process ended at it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrepareOptions:
-    """How the files of one build are prepared.
+class Preparer:
+    """Prepares files of one repository; the encoder is loaded for the first document.
 
     :param embed: False for an index without vectors.
-    :param same_rules: the index was made with the same settings, so that a file that it has as it stands here needs
-        no check but that of its hash.
     """
 
-    embed: bool = True
-    same_rules: bool = False
-
-
-class Preparer:
-    """Prepares files of one repository; the encoder is loaded for the first document."""
-
-    def __init__(self, root: Path, settings: Settings, options: PrepareOptions) -> None:
+    def __init__(self, root: Path, settings: Settings, *, embed: bool = True) -> None:
         self._root = root
         self._settings = settings
-        self._options = options
+        self._embed = embed
         self._encoder: Encoder | None = None
 
     def prepare(self, entry: Entry, known: Collection[str]) -> Prepared | Skip | str:
         """The document of a file, the reason why it is left out, or its blob id if that is one of ``known``."""
         try:
-            if known and self._options.same_rules:
-                data = read_bytes(self._root, entry.path, self._settings.max_file_bytes)
-                if isinstance(data, bytes) and (blob := blob_id(data)) in known:
-                    return blob
             source = read_source(self._root, entry, self._settings)
             if isinstance(source, Skip):
                 return source
@@ -87,7 +71,7 @@ class Preparer:
         )
 
     def _vectors(self, chunks: list[Chunk]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
-        if not self._options.embed:
+        if not self._embed:
             return np.empty((len(chunks), 0), np.float32)
         if self._encoder is None:
             from indexer.search.embedding import Encoder

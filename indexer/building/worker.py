@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from indexer.building.prepare import PrepareOptions, Preparer
+from indexer.building.prepare import Preparer
 from indexer.config import TABLES, Settings
 from indexer.storage.segment import Prepared, suffix_files
 from indexer.text.tokens import Lexed
@@ -52,7 +52,7 @@ def main() -> None:
         return
     header, _ = message
     limits = Limits(**header["limits"])
-    preparer = Preparer(Path(header["root"]), _settings(header["settings"]), PrepareOptions(**header["options"]))
+    preparer = Preparer(Path(header["root"]), _settings(header["settings"]), embed=header["embed"])
     send(results, {"ready": True})
     while (message := receive(jobs)) is not None:
         header, blobs = message
@@ -109,7 +109,7 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], list[memoryview]] | None
     return header, blobs
 
 
-def start_message(root: Path, settings: Settings, limits: Limits, options: PrepareOptions) -> dict[str, Any]:
+def start_message(root: Path, settings: Settings, limits: Limits, *, embed: bool) -> dict[str, Any]:
     """The first message to a worker."""
     left_out = {"data_dir", *TABLES}
     fields = {
@@ -121,7 +121,7 @@ def start_message(root: Path, settings: Settings, limits: Limits, options: Prepa
         "root": str(root),
         "settings": {**fields, "data_dir": str(settings.data_dir)},
         "limits": dataclasses.asdict(limits),
-        "options": dataclasses.asdict(options),
+        "embed": embed,
     }
 
 

@@ -98,11 +98,11 @@ class Pool:
         count: int,
         limits: Limits | None = None,
         *,
-        options: prepare.PrepareOptions | None = None,
+        embed: bool = True,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._limits = limits or Limits()
-        self._start = worker.start_message(root, settings, self._limits, options or prepare.PrepareOptions())
+        self._start = worker.start_message(root, settings, self._limits, embed=embed)
         self._command = list(command)
         self._jobs: queue.PriorityQueue[tuple[int, int, _Batch | _Suffix | None]] = queue.PriorityQueue()
         self._results: queue.Queue[FileResult | SuffixFiles | BaseException] = queue.Queue()

@@ -8,8 +8,11 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
+from indexer.repository.git import blob_id
+from indexer.repository.policy import read_bytes
 from indexer.storage.generations import Manifest, SegmentRecord
 from indexer.storage.segment import IndexedDocument, Segment
+from indexer.types import Entry
 
 
 class Catalogue:
@@ -35,6 +38,16 @@ class Catalogue:
     def blobs(self, path: str) -> list[str]:
         """The blob ids that the index has for a path."""
         return list(self._by_path.get(path, ()))
+
+    def as_it_stands(self, root: Path, entry: Entry) -> str | None:
+        """The blob id of a file that has a document for its content of now, live or deleted; else None.
+
+        Where the settings are those of the index, such a file needs no other check.
+        """
+        known = self._by_path.get(entry.path)
+        data = read_bytes(root, entry.path, entry.size) if known else ""
+        blob = blob_id(data) if isinstance(data, bytes) else ""
+        return blob if known and blob in known else None
 
     def live(self) -> list[IndexedDocument]:
         """The live documents of the manifest."""
