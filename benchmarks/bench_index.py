@@ -1,4 +1,4 @@
-"""Measures the index at a million lines: build, memory, size, update, opening, search.
+"""Measures the index at a million lines: build, memory, size, update, opening, search, export and import.
 
     python benchmarks/bench_index.py --out benchmarks/results/index.json
 
@@ -118,6 +118,17 @@ def ondol(data: Path, *args: str) -> tuple[str, dict[str, float]]:
     return output, {"seconds": round(seconds, 3), "cpu_seconds": round(cpu, 3), "peak_bytes": memory.peak}
 
 
+def measure_sharing(corpus: Path, data: Path, scratch: Path) -> dict[str, Any]:
+    """Exports the index, and makes it ready in another data folder, which knows nothing of the corpus, by an import."""
+    share, second = str(scratch / "share"), scratch / "second"
+    exported = ondol(data, "index", str(corpus), "--export", share, "--json")[1]
+    output, imported = ondol(second, "index", str(corpus), "--import", share, "--json")
+    report = json.loads(output)
+    figures = {name: report[name] for name in ("files", "lines", "index_bytes", "added", "removed")}
+    again = ondol(second, "index", str(corpus), "--import", share, "--json")[1]
+    return {"export": exported, "import": {**imported, **figures}, "import_again": again}
+
+
 def measure_update(corpus: Path, data: Path, rounds: int) -> list[dict[str, Any]]:
     """Appends a line with a new name to a file, updates, opens the index and finds the name, in fresh processes."""
     files = [path for path in sorted(corpus.rglob("*.py")) if 5_000 < path.stat().st_size < 30_000]
@@ -234,6 +245,7 @@ def main() -> None:
         results["components"] = files_by_component(Path(report["directory"]))
         results["nothing_changed"] = ondol(data, "index", str(corpus), "--json")[1]
         results["update_one_file"] = measure_update(corpus, data, options.updates)
+        results["sharing"] = measure_sharing(corpus, data, Path(scratch))
         results["read"] = measure_reading(data, corpus)
         results["machine"]["load_after"] = os.getloadavg()
     text = json.dumps(results, indent=1)
