@@ -56,7 +56,9 @@ _WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "
 """Languages without conditions and loops whose body is the next line."""
 
 _PREPROCESSED: Final = frozenset({"c", "cpp", "objc"})
-_ATTRIBUTE = re.compile(r"\s*(?:[A-Z][A-Z\d_]{3,}\s+)+(?=\w)")
+_OPERATOR = re.compile(r"(?<=,)\s*(?:[=!<>]=|[<>])(?=\s*,)")
+"""An operator that a macro takes as an argument, as in frameworks for tests (``check(a, ==, b);``)."""
+_ATTRIBUTE = re.compile(r"^\s*(?:[A-Z][A-Z\d_]{3,}\s+)+(?=\w)")
 """Names of macros before a declaration, which may stand for nothing (``EXPORT_API int f(void);``)."""
 _BLOCK_MACRO = re.compile(r"\s*[A-Z][A-Z\d_]{3,}\s*\(.*\)\s*\{?\s*$")
 """A macro that begins a block, as frameworks for tests have it."""
@@ -154,9 +156,9 @@ class SyntaxCheck:
             going_on = ways(language, lines[0], state)
             if any(_errors_with(window, found, lines, state, way) <= window.errors for way in going_on):
                 return False, "unfinished"
-        if language in _PREPROCESSED and (macro := _ATTRIBUTE.match(lines[0])):
-            plain = [lines[0][macro.end() :], *lines[1:]]
-            if _errors_with(window, found, plain, state) <= window.errors:
+        if language in _PREPROCESSED:
+            plain = [_OPERATOR.sub(" 0", line) for line in (_ATTRIBUTE.sub("", lines[0], count=1), *lines[1:])]
+            if plain != [*lines] and _errors_with(window, found, plain, state) <= window.errors:
                 return False, ""
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
         limit = _errors_with(window, found, [typed[0]], typed[1])
