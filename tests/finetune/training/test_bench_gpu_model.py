@@ -21,7 +21,10 @@ def bench(*options: str | Path) -> "subprocess.CompletedProcess[str]":
 
 def test_every_part_gives_figures_and_a_second_call_keeps_them(tmp_path: Path) -> None:
     out = tmp_path / "gpu.json"
-    done = bench("--out", out, "--work", tmp_path / "work")
+    for _ in range(4):  # a part has no more than a few minutes, and the next call goes on where they were too few
+        done = bench("--out", out, "--work", tmp_path / "work")
+        if done.returncode == 0 or "took more than" not in done.stdout:
+            break
     assert done.returncode == 0, done.stdout + done.stderr
     parts = json.loads(out.read_text())["parts"]
     assert set(parts) == {"decode_1b", "prompt", "drafts", "training", "bits", "decode_8b"}
