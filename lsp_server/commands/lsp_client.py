@@ -1,4 +1,4 @@
-"""A small client of the protocol over stdio, for `ondol demo`, the benchmarks and the tests.
+"""A small client of the protocol over stdio, for the benchmarks and the tests.
 
 It does not use pygls or the server's modules, so that it cannot share their mistakes.
 """
