@@ -42,7 +42,7 @@ class Open(NamedTuple):
     below: "Open | None"
 
     def ends_at(self, indent: int) -> bool:
-        """Return whether what closes this may be the first mark of a line with so many columns of blanks."""
+        """Return whether what closes this may be the first mark of a line that is indented by ``indent`` columns."""
         return self.indent < 0 or indent in (self.indent, self.column)
 
 

@@ -144,7 +144,7 @@ class MatchFinder:
     :param others: paths and texts of other open documents.
     :param hidden: paths of open documents; their indexed form does not count.
     :ivar texts: the texts that the matches stand in.
-    :ivar thinned: whether some places were left out because the repository has so many segments.
+    :ivar thinned: whether some places were left out because the repository has 17 segments or more.
     """
 
     def __init__(

@@ -143,7 +143,7 @@ FORMAT_DOCUMENTS: tuple[tuple[str, str, str, Maker], ...] = (
     ("README.md 2", "README.md", "비밀번호는 `%s` 입니다.\n", mixed),
     ("README.md 3", "README.md", "Log in with password: `%s`\n", mixed),
     (".npmrc 1", ".npmrc", "registry=https://r/\n//r/:_password=%s\n", mixed),
-    ("pip.conf 1", "pip.conf", "[global]\nindex-url = https://me:%s@pypi.corp.example/simple\n", A40),
+    ("pip.conf 1", "pip.conf", "[global]\nindex-url = https://me:%s@packages.corp.example/simple\n", A40),
     ("x.env.sample.sh 1", "x.env.sample.sh", "export  SECRET_KEY=$'%s'\n", mixed),
     ("x.fish 1", "x.fish", "set -x DB_PASSWORD '%s'\n", mixed),
     ("cron 1", "cron", "0 1 * * * root curl -u me:%s https://x\n", mixed),
