@@ -63,7 +63,8 @@ class Looked:
 def looked(place: int, line: str, texts: Sequence[tuple[str, float, Sequence[float]]], most: int) -> list[Looked]:
     """Return the most probable proposals of one line.
 
-    :param texts: all its texts, each with its first probability and its row of features. :param most: number of texts that are judged, at most.
+    :param texts: all its texts, each with its first probability and its row of features.
+    :param most: number of texts that are judged, at most.
     """
     order = sorted(range(len(texts)), key=lambda number: -texts[number][1])
     found = []
