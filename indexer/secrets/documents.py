@@ -59,7 +59,7 @@ class DocumentMasker:
         return self._masked
 
     def _values(self, text: str) -> set[str]:
-        return values_of(text, [*self._near, *self._far])
+        return values_of(text, merged([*self._near, *self._far]))  # a line within a key is no value by itself
 
     def _spans(self) -> list[Span]:
         return merged([*self._near, *self._far, *chain.from_iterable(self._places.values())])
