@@ -9,9 +9,6 @@ NO_END: Final = re.compile(
     r"(?:[.,(\[{=+*/%&|^~<!?:@#$\\-](?<!\*/)(?<!\+\+)(?<!--)|(?:^|[\s=(])['\"`]"
     r"|\b(?:and|or|not|in|is|as|extends|implements|new|instanceof))\s*$"
 )
-COMMENT: Final = re.compile(r"(?:^|\s)(?:#|//|--|/\*)\s|^\s*\*\s")
-"""The beginning of a comment, in which any mark may be the last one."""
-
 _UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
 
 _HEAD = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|def|class|with|try|except|finally)\b")

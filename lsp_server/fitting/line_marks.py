@@ -37,6 +37,7 @@ class Lexed(NamedTuple):
     :param indent: columns of its leading blanks; ``first`` is their number, ``head`` the rest of the line.
     :param span: number of the string or comment that goes on behind it, -1 for none.
     :param unended: whether a string has no end. :param closes: whether it ends with what may close a block.
+    :param comment: whether it ends in a comment that ends with the line.
     """
 
     indent: int
@@ -46,6 +47,7 @@ class Lexed(NamedTuple):
     span: int = -1
     unended: bool = False
     closes: bool = False
+    comment: bool = False
 
 
 @lru_cache(maxsize=KEPT)
@@ -73,7 +75,7 @@ def _lexed(rules: LanguageRules, line: str, at: int) -> Lexed:
                 span, at = _span(rules, match), match.end()
                 break
             if kind == "comment":
-                return Lexed(*blank, tuple(marks), closes=True)
+                return Lexed(*blank, tuple(marks), closes=True, comment=True)
             if kind == "quote":
                 return Lexed(*blank, tuple(marks), unended=not line.endswith("\\"))
             marks.append(_mark(rules, kind, match))

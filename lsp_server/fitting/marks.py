@@ -103,6 +103,10 @@ class LineReader:
         self.rules = rules
         self.demands = demands
 
+    def ends_in_comment(self, line: str) -> bool:
+        """Return whether a line that begins in code ends in a comment that ends with it."""
+        return lexed(self.rules, line).comment
+
     def read(self, line: str, state: State, own: int | None = None) -> State:
         """Return the state after a line.
 

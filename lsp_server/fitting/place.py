@@ -16,7 +16,7 @@ from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma
-from lsp_server.fitting.endings import COMMENT, NO_END, begins_block, goes_on, lacks_colon, reopens_string
+from lsp_server.fitting.endings import NO_END, begins_block, goes_on, lacks_colon, reopens_string
 from lsp_server.fitting.indentation import in_unit, unit_of
 from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
 from lsp_server.fitting.names import defined_twice
@@ -97,7 +97,8 @@ class Place:
             return False
         line = self._prefix + text + behind
         state = self._read(line, len(self._prefix))
-        if not behind.strip() and state.span < 0 and not COMMENT.search(line) and NO_END.search(line):
+        prose = state.span >= 0 or self._around.reader.ends_in_comment(line)
+        if not prose and not behind.strip() and NO_END.search(line):
             return False
         return not self._adds_error([line], without_own(state), alone=True)
 

@@ -63,7 +63,6 @@ _ATTRIBUTE = re.compile(r"^\s*(?:[A-Z][A-Z\d_]{3,}\s+)+(?=\w)")
 _BLOCK_MACRO = re.compile(r"\s*[A-Z][A-Z\d_]{3,}\s*\(.*\)\s*\{?\s*$")
 """A macro that begins a block, as frameworks for tests have it."""
 
-_COMMENTED = re.compile(r"\s(?:#|//|--)\s")
 _GOES_WITH = re.compile(r"[})\]]|end\b|else\b|elsif\b|elif\b")
 _GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else|select))\s*$")
 
@@ -203,7 +202,7 @@ def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: 
     around = window.around
     closing = _closing(lines[-1], around.state.code, state.code, around.language)
     # What follows a comment stands on the next line, as deep as this one: less deep, Python's block would end.
-    below = "\n" + leading_blanks(lines[-1]) if _COMMENTED.search(lines[-1]) else ""
+    below = "\n" + leading_blanks(lines[-1]) if around.reader.ends_in_comment(lines[-1]) else ""
     added = [*lines[:-1], lines[-1] + below + way[0] + closing + way[1]]
     if closing and around.language == "json":
         added = with_comma(added, around.below, strict=False)

@@ -8,11 +8,11 @@ from lsp_server.fitting.place import Fitted, Rejected
 from lsp_server.types import Document
 
 
-def fit(language: str, text: str, insert: str, *, whole: bool = True) -> str | None:
+def fit(language: str, text: str, insert: str, *, whole: bool = True, automatic: bool = False) -> str | None:
     """The document after the accept of a text at the mark ‸; None where it is rejected."""
     offset = text.index("‸")
     document = Document("file:///x", "x", language, 1, text.replace("‸", ""))
-    fitted = Fitter().fit(document, offset, insert, whole=whole)
+    fitted = Fitter().fit(document, offset, insert, whole=whole, automatic=automatic)
     if isinstance(fitted, Rejected):
         return None
     assert isinstance(fitted, Fitted)
@@ -401,9 +401,12 @@ AUTOMATIC = (
 def test_the_ends_of_blocks_strings_and_sentences_are_shown_automatically(
     language: str, text: str, insert: str
 ) -> None:
-    document = Document("file:///a", None, language, 1, text.replace("‸", ""))
-    fitted = Fitter().fit(document, text.index("‸"), insert, automatic=True)
-    assert isinstance(fitted, Fitted) and fitted.text == insert
+    assert fit(language, text, insert, automatic=True) == text.replace("‸", insert)
+
+
+def test_a_mark_of_another_languages_comment_does_not_let_a_line_end_in_an_operator() -> None:
+    text, insert = "def f(a, b):\n    ‸\n    return a\n", "a = a // b +"
+    assert fit("python", text, insert, automatic=True) != text.replace("‸", insert)
 
 
 def test_a_head_without_its_colon_is_not_shown_automatically() -> None:
@@ -411,10 +414,9 @@ def test_a_head_without_its_colon_is_not_shown_automatically() -> None:
         ("def f(self):\n    ‸\n    return 1\n", "if self.a"),
         ("def f(self):\n    if self.‸\n    return 1\n", "a"),
     ):
-        document = Document("file:///a", None, "python", 1, text.replace("‸", ""))
-        assert isinstance(Fitter().fit(document, text.index("‸"), insert, automatic=True), Rejected)
-        part = Fitter().fit(document, text.index("‸"), insert, automatic=True, whole=False)
-        assert isinstance(part, Fitted)  # its user goes on to write
+        assert fit("python", text, insert, automatic=True) is None
+        # The user of a part goes on to write.
+        assert fit("python", text, insert, automatic=True, whole=False) == text.replace("‸", insert)
 
 
 def test_the_first_line_of_a_statement_of_several_is_shown_automatically() -> None:
@@ -423,10 +425,8 @@ def test_the_first_line_of_a_statement_of_several_is_shown_automatically() -> No
         ("java", "class A {\n    void f() {\n        return ‸\n    }\n}\n", "builder"),
         ("cpp", "void f() {\n    auto a = ‸\n}\n", "builder"),
     ):
-        document = Document("file:///a", None, language, 1, text.replace("‸", ""))
         for whole in (False, True):
-            fitted = Fitter().fit(document, text.index("‸"), insert, automatic=True, whole=whole)
-            assert isinstance(fitted, Fitted) and fitted.text == insert, (language, whole)
+            assert fit(language, text, insert, automatic=True, whole=whole) == text.replace("‸", insert), language
 
 
 BEHIND = (
