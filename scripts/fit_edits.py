@@ -42,13 +42,9 @@ COMMIT = 10_000
 RIGHT = {"here": 0.895, "elsewhere": 0.855}
 """Wanted share of right ones among the offers, for the figures."""
 
-PARAMETERS = {
+COMMON = {
     "objective": "binary",
-    "learning_rate": 0.05,
-    "num_leaves": 15,
-    "max_depth": 6,
     "min_data_in_leaf": 40,
-    "feature_fraction": 0.5,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
@@ -57,6 +53,9 @@ PARAMETERS = {
     "seed": 1,
     "deterministic": True,
 }
+"""Parameters of the first and of the second trees (``fit_second_look.py``)."""
+
+PARAMETERS = {**COMMON, "learning_rate": 0.05, "num_leaves": 15, "max_depth": 6, "feature_fraction": 0.5}
 ROUNDS = {"here": 250, "elsewhere": 300}
 FOLDS = 5
 LEAST_THRESHOLD = 0.3

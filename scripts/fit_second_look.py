@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fit_edits import repositories
+from fit_edits import COMMON, repositories
 from lightgbm_trees import trees_of
 
 from finetune.commits.edit_steps import CommitSteps, steps_of
@@ -56,19 +56,7 @@ RIGHT = {"here": 0.905, "elsewhere": 0.85, "file": 0.85}
 FEWEST = 30
 """Fewer offers say nothing about a threshold."""
 
-PARAMETERS = {
-    "objective": "binary",
-    "learning_rate": 0.03,
-    "min_data_in_leaf": 40,
-    "feature_fraction": 0.6,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "lambda_l2": 5.0,
-    "verbose": -1,
-    "num_threads": 1,
-    "seed": 1,
-    "deterministic": True,
-}
+PARAMETERS = {**COMMON, "learning_rate": 0.03, "feature_fraction": 0.6}
 SIZES = {"here": (300, 12), "elsewhere": (200, 8)}
 """Number of trees and leaves."""
 
