@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from bench_index import make_corpus
+from made_on import made_on
 
-from finetune.evaluation.machine import machine
 from finetune.nightly.promotion import BASE, CANDIDATE, CURRENT
 from indexer.config import Settings
 from indexer.data_layout import (
@@ -215,8 +215,7 @@ def main() -> None:
                 result = {
                     name: measured(browser, path, process.pid) for name, path in pages(asked.versions, file).items()
                 }
-                document: dict[str, Any] = {"asked": {"versions": asked.versions, "events": asked.events}, **machine()}
-                document |= {"commit": _commit(), "date": time.strftime("%Y-%m-%d"), "load": os.getloadavg()}
+                document: dict[str, Any] = {"asked": {"versions": asked.versions, "events": asked.events}, **made_on()}
                 document |= {
                     "index": {key: counts[key] for key in ("documents", "lines") if key in counts},
                     "pages": result,
@@ -236,13 +235,6 @@ def _corpus(target: Path, lines: int) -> Path:
     make_corpus(target, lines)
     subprocess.run(["git", "init", "-q", target], check=True)
     return target
-
-
-def _commit() -> str:
-    here = Path(__file__).parent
-    return subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=here, check=True
-    ).stdout.strip()
 
 
 def _wait(browser: Browser, process: "subprocess.Popen[str]") -> None:

@@ -15,7 +15,6 @@ Results go to ``results/edits.json`` after each run, so an interrupted run can g
 
 import argparse
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -31,8 +30,8 @@ from typing import Any
 from bench_index import make_corpus
 from bench_server import quantiles, source_files, text_of
 from clones import environment, evaluated, find, put_into
+from made_on import load, made_on
 
-from finetune.evaluation.machine import machine
 from lsp_server.commands.lsp_client import Client, edit
 
 HERE = Path(__file__).parent
@@ -69,7 +68,7 @@ def replayed(
     report = evaluated(ondol, repository, clone, options, seconds=seconds)
     overall = {order: one["overall"] for order, one in report["edits"].items()}
     languages = list(report["edits"]["in_order"]["languages"])
-    facts = {"partial": report["partial"], "languages": languages, "machine": report["machine"]}
+    facts = {"partial": report["partial"], "languages": languages, "machine": made_on()}
     return {"orders": overall, **facts}
 
 
@@ -78,7 +77,7 @@ def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
     done = subprocess.run(
         [ondol, "index", corpus, "--json", "--data-dir", data], capture_output=True, text=True, check=True
     )
-    found = {"lines": json.loads(done.stdout)["lines"], "load_before": os.getloadavg()}
+    found = {"lines": json.loads(done.stdout)["lines"], "load_before": load()}
     command = [str(ondol), "serve", "--stdio", "--data-dir", str(data)]
     with Client(command, env=environment()) as client:
         client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
@@ -94,7 +93,7 @@ def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
             client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
             client.wait_state("ready", 300)
         found["keys"] = {name: times.as_dict() for name, times in _keys(clients, corpus).items()}
-    return {**found, "load_after": os.getloadavg(), "machine": machine(), "commit": _head()}
+    return {**found, "load_after": load(), "machine": made_on()}
 
 
 def processor_time(pid: int) -> float:
@@ -252,11 +251,6 @@ def speed_table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _head() -> str:
-    done = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
@@ -308,7 +302,7 @@ def main() -> None:
             continue
         figures = replayed(options.ondol, repository, clone, options.commits, options.seconds)
         found["runs"] = [run for run in found["runs"] if run["repository"] != name]
-        found["runs"].append({"repository": name, "figures": figures, "commits": options.commits, "commit": _head()})
+        found["runs"].append({"repository": name, "figures": figures, "commits": options.commits})
         print(name, flush=True)
         save(found)
     put_into(PAGE, table(found["runs"]), BEGIN)

@@ -11,16 +11,14 @@ process, from their second step on, in wall clock and in processor time; only th
 import argparse
 import json
 import os
-import platform
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from made_on import load, made_on
 
 from finetune.dataset.build import Manifest, build
 from finetune.dataset.commit_range import DatasetOptions
@@ -176,21 +174,6 @@ def measure_processes(base: Path, dataset: Path, out: Path, options: TrainingOpt
     return {"one": found[1], "two": found[2]}
 
 
-def machine() -> dict[str, Any]:
-    """Describe the machine and the commit."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
-    model = next((row.split(":")[1].strip() for row in lines if "model name" in row), platform.processor())
-    return {
-        "commit": commit,
-        "processor": model,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
-        "load": [round(one, 1) for one in os.getloadavg()],
-    }
-
-
 def main() -> None:
     """Run the benchmarks and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -205,7 +188,7 @@ def main() -> None:
     settings = TrainingOptions(tokens_per_step=8192, max_length=1024, threads=options.threads)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        before = machine()
+        before = made_on(*PACKAGES)
         made = measure_dataset(options.repository, options.base, folder / "set", options.samples, options.since)
         print(json.dumps(made, indent=1), flush=True)
         speed = measure_speed(options.base, folder / "set", folder, settings, options.steps)
@@ -215,7 +198,7 @@ def main() -> None:
         print(json.dumps(processes, indent=1), flush=True)
     result = {
         "machine": before,
-        "load_after": [round(one, 1) for one in os.getloadavg()],
+        "load_after": load(),
         "repository": options.repository.resolve().name,
         "base": options.base.name,
         "dataset": made,

@@ -13,7 +13,6 @@ the result, and so is an update alone (``update_alone``), on the clock and of pr
 import argparse
 import contextlib
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -24,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench_index import machine
+from made_on import load, made_on
 from soak import git
 
 from lsp_server.commands.lsp_client import Client
@@ -186,16 +185,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     result: dict[str, Any] = {
-        "machine": machine(),
+        "machine": made_on(),
         "repository": options.repo.parent.name,
         "load_processes": options.load,
     }
-    result["load_before"] = os.getloadavg()
+    result["load_before"] = load()
     with loaded(options.load):
         for kind in options.kinds:
             result[kind] = one_kind(kind, options.repo.resolve(), options.repeats)
             print(json.dumps({kind: result[kind]}, indent=1), flush=True)
-    result["load_after"] = os.getloadavg()
+    result["load_after"] = load()
     if options.out:
         options.out.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from bench_index import machine
 from clones import copy_at, find
+from made_on import made_on
 
 from finetune.commits.cases import Case
 from finetune.commits.stages import ProgressReporter, ReplayPlan, commit_stages
@@ -126,7 +126,7 @@ def main() -> None:
         every = summary([row for found in rows.values() for row in found])
         by_name = {name: summary(found) for name, found in rows.items()}
         print(one["name"], json.dumps(by_name[one["name"]]), flush=True)
-        result = {"asked": asked, "all": every, "repositories": by_name, "rows": rows, **machine()}
+        result = {"asked": asked, "all": every, "repositories": by_name, "rows": rows, **made_on()}
         given.out.write_text(json.dumps(result) + "\n", "utf-8")
     if rows:
         result.pop("rows")

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from made_on import head
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "gpu.json"
 TOKENIZER = ROOT / "tests" / "fixtures" / "small_llama"
@@ -350,8 +352,7 @@ def machine(dry: bool) -> dict[str, Any]:
     """Describe the device and the commit."""
     import torch
 
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
-    about: dict[str, Any] = {"commit": commit, "torch": torch.__version__, "dry": dry}
+    about: dict[str, Any] = {"commit": head(ROOT), "torch": torch.__version__, "dry": dry}
     if dry:
         return {**about, "device": "cpu"}
     if not torch.cuda.is_available():

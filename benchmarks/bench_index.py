@@ -11,7 +11,6 @@ before and after.
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -19,9 +18,10 @@ import sysconfig
 import tempfile
 import threading
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from made_on import load, made_on
 
 SUFFIXES = {".py", ".pyi", ".c", ".h", ".cpp", ".hpp", ".js", ".ts", ".css", ".toml", ".sh"}
 SKIPPED_FOLDERS = {"__pycache__", "site-packages", "dist-packages", ".git"}
@@ -199,24 +199,6 @@ def files_by_component(directory: Path) -> dict[str, int]:
     return sizes
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent)
-    model = next(
-        (row.split(":")[1].strip() for row in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in row),
-        platform.processor(),
-    )
-    return {
-        "commit": commit.stdout.strip(),
-        "processor": model,
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
-        "load": os.getloadavg(),
-    }
-
-
 def main() -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -231,7 +213,7 @@ def main() -> None:
         data = Path(scratch) / "data"
         if not corpus.exists():
             make_corpus(corpus, options.lines)
-        results: dict[str, Any] = {"machine": machine()}
+        results: dict[str, Any] = {"machine": made_on(*PACKAGES)}
         parse = results["parse_once"] = parse_once(corpus)
         output, build = ondol(data, "index", str(corpus), "--workers", str(options.workers), "--json")
         report = json.loads(output)
@@ -247,7 +229,7 @@ def main() -> None:
         results["update_one_file"] = measure_update(corpus, data, options.updates)
         results["sharing"] = measure_sharing(corpus, data, Path(scratch))
         results["read"] = measure_reading(data, corpus)
-        results["machine"]["load_after"] = os.getloadavg()
+        results["machine"]["load_after"] = load()
     text = json.dumps(results, indent=1)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_index import machine
 from bench_server import processor_time
+from made_on import made_on
 from model_table import tabulate
 
 from finetune.commits.stages import ProgressReporter, ReplayPlan, Stage, commit_stages
@@ -402,7 +402,7 @@ def main() -> None:
     options = parser.parse_args()
     found = QUESTIONS[options.question](options.repo.resolve(), options)
     kept = json.loads(options.out.read_text()) if options.out.is_file() else {}
-    about = {"machine": machine(), "repository": options.repo.name, "dtype": options.dtype}
+    about = {"machine": made_on(), "repository": options.repo.name, "dtype": options.dtype}
     name = options.question + (f" {options.label}" if options.label else "")
     kept[name] = {**about, **found}
     print(json.dumps(kept[name], indent=1))

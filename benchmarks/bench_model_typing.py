@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from bench_index import machine
+from made_on import made_on
 
 from finetune.commits.typed_hunks import TypedHunk, draw
 from finetune.commits.windows import SkipReport, edits, windows
@@ -265,7 +265,7 @@ def main() -> None:
     figures = measure(options.repo.resolve(), options.base, options.seconds, options.commits)
     kept = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
     name = options.label or f"{options.base.name}, {options.repo.resolve().parent.name}"
-    kept[name] = {"machine": machine(), **figures}
+    kept[name] = {"machine": made_on(), **figures}
     print(json.dumps(kept[name], indent=1))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from clones import find
+from made_on import made_on
 
 from finetune.evaluation.systems import systems_of
 
@@ -112,7 +113,6 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     known = {one["name"]: one for one in json.loads((HERE / "repositories.json").read_text())}
-    commit = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     for name in chosen.only or list(REPOSITORIES)[:2]:
         clone = find(chosen.clones, name)
         if clone is None:
@@ -120,8 +120,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory(prefix="ondol-night-") as passing:
             work = (chosen.work or Path(passing)).absolute()
-            found = {**nightly_run(known[name], clone, chosen.base.absolute(), work), "ondol_commit": commit}
-        found["load_average"] = round(os.getloadavg()[0], 1)
+            found = {**nightly_run(known[name], clone, chosen.base.absolute(), work), "measured_on": made_on()}
         before = json.loads(RESULTS.read_text())["nights"] if RESULTS.exists() else []
         nights = [*(one for one in before if one["repository"] != name), found]
         RESULTS.write_text(json.dumps({"nights": nights}, indent=1) + "\n")

@@ -12,19 +12,18 @@ lines that are lost to a file, as JSON lines.
 
 import argparse
 import json
-import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from clones import copy_at, find
+from made_on import made_on
 from sound_cases import from_top
 
 from finetune.commits.cases import choose
 from finetune.commits.stages import ReplayPlan
 from finetune.commits.windows import SkipReport, edits, windows
-from finetune.evaluation.machine import machine
 from finetune.evaluation.replay import documents_of, request_of
 from indexer.config import Settings
 from indexer.secrets.cover import PLACEHOLDER
@@ -75,7 +74,6 @@ def main() -> None:
     options = parser.parse_args()
     known = json.loads(RESULTS.read_text("utf-8"))["rows"] if RESULTS.exists() else []
     rows: dict[str, dict[str, Any]] = {row["repository"]: row for row in known}
-    commit = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     for repository in json.loads(REPOSITORIES.read_text("utf-8")):
         if repository["role"] != ROLE or (options.only and repository["name"] not in options.only):
             continue
@@ -85,11 +83,11 @@ def main() -> None:
             continue
         with options.show.open("a", encoding="utf-8") as show:
             counts = measured(clone, repository["commit"], options.cases, show)
-        row = {"repository": repository["name"], **counts, "commit": commit.stdout.strip()}
+        row = {"repository": repository["name"], **counts, "machine": made_on()}
         rows[repository["name"]] = row
         print(json.dumps(row), flush=True)
         cases, lost = (sum(one[name] for one in rows.values()) for name in ("cases", "lost"))
-        about = {"commits": COMMITS, "seed": SEED, "machine": machine(), "cases": cases, "lost": lost}
+        about = {"commits": COMMITS, "seed": SEED, "cases": cases, "lost": lost}
         lines = ",\n".join(map(json.dumps, rows.values()))
         RESULTS.write_text(f'{json.dumps(about)[:-1]},\n "rows": [\n{lines}\n]}}\n', "utf-8")
 

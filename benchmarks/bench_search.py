@@ -18,11 +18,8 @@ BM25 alone, vectors alone and the fused search answer the same queries. Times ar
 
 import argparse
 import json
-import os
-import platform
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from made_on import head, made_on
 
 from indexer.building.build import build
 from indexer.config import Settings
@@ -194,27 +192,6 @@ def ceiling(index: Index, tasks: list[tuple[str, Chunk, set[tuple[str, int]]]]) 
     return round(sum(bool(places[line] - {path}) for line, path in wanted) / max(1, len(wanted)), 3)
 
 
-def commit_of(path: Path) -> str:
-    """The commit that is checked out in a folder, or nothing."""
-    done = subprocess.run(["git", "-C", str(path), "rev-parse", "HEAD"], capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def hardware() -> dict[str, object]:
-    """What the times were taken on."""
-    model = ""
-    if sys.platform == "linux":
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "machine": platform.machine(),
-        "processor": model,
-        "cores": os.cpu_count(),
-        "load": [round(value, 1) for value in os.getloadavg()],
-        "python": platform.python_version(),
-    }
-
-
 def run(root: Path, count: int, seed: int) -> dict[str, object]:
     """Index one repository, ask, and tell."""
     with tempfile.TemporaryDirectory() as folder:
@@ -237,7 +214,7 @@ def run(root: Path, count: int, seed: int) -> dict[str, object]:
             by(retriever)("warm up", "")
         return {
             "repository": root.name,
-            "repository_commit": commit_of(root),
+            "repository_commit": head(root),
             "files": report.files,
             "chunks": report.chunks,
             "build_seconds": round(seconds, 1),
@@ -262,8 +239,7 @@ def main() -> None:
         name: {key: round(sum(one[name][key] for one in found) / len(found), 3) for key in found[0][name]}  # type: ignore[index, attr-defined]
         for name in RETRIEVERS
     }
-    commit = commit_of(Path(__file__).parent)
-    result = {"commit": commit, "hardware": hardware(), "mean": mean, "repositories": found}
+    result = {"machine": made_on(), "mean": mean, "repositories": found}
     text = json.dumps(result, indent=1)
     print(text)
     if args.out:

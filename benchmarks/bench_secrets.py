@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench_index import machine
 from bench_server import quantiles
 from clones import find as find_clone
+from made_on import made_on
 from secret_doors import data_set_door, history, index_door, offers_door, prompts_door, reports_door
 
 from indexer.config import Settings
@@ -119,7 +119,7 @@ def planted_secrets(options: argparse.Namespace) -> dict[str, Any]:
     """Return what came out of the doors, and how long a key's masking takes."""
     plants = planted(random.Random(options.seed))
     some = random.Random(options.seed).sample(plants, int(len(plants) * options.share))
-    result: dict[str, Any] = {"machine": machine(), "seed": options.seed, "plants": len(plants)}
+    result: dict[str, Any] = {"machine": made_on(), "seed": options.seed, "plants": len(plants)}
     result |= {"kinds": len({plant.kind for plant in plants}), "key_ms": key_time(options.keys, options.seed)}
     print(json.dumps(result, indent=1), flush=True)
     for door, found in doors(plants, some):

@@ -21,7 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench_index import machine, make_corpus
+from bench_index import PACKAGES, make_corpus
+from made_on import load, made_on
 
 from lsp_server.commands.lsp_client import Client, edit
 
@@ -203,13 +204,13 @@ def main() -> None:
         )
         index = json.loads(done.stdout)
         result = {
-            "machine": machine(),
+            "machine": made_on(*PACKAGES),
             "command": "bench_server.py",
             "index": {key: index[key] for key in ("files", "lines", "text_bytes", "index_bytes")},
             "start": measure_start(repo, data, options.rounds),
             "typing": measure_typing(repo, data, options.keys, options.seed),
             "long_documents": measure_long_document(Path(scratch) / "empty", 300),
-            "load_after": os.getloadavg(),
+            "load_after": load(),
         }
     text = json.dumps(result, indent=1)
     print(text)

@@ -16,7 +16,6 @@ and no code; ``--show`` writes the texts that add an error to a file, as JSON li
 
 import argparse
 import json
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -26,13 +25,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from clones import copy_at, find
+from made_on import made_on
 from sound_cases import from_top
 from sound_judge import judge
 
 from finetune.commits.cases import Case
 from finetune.commits.stages import ReplayPlan, commit_stages
 from finetune.commits.windows import SkipReport, windows
-from finetune.evaluation.machine import machine
 from finetune.evaluation.replay import documents_of, request_of
 from indexer.config import Settings
 from lsp_server.fitting.fitter import Fitter
@@ -147,7 +146,6 @@ def main() -> None:
     options = parser.parse_args()
     known = json.loads(RESULTS.read_text("utf-8"))["rows"] if RESULTS.exists() else []
     rows: dict[str, dict[str, Any]] = {row["repository"]: row for row in known}
-    commit = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     every = json.loads(REPOSITORIES.read_text("utf-8"))
     wanted = [one for one in every if (one["name"] in options.only if options.only else one["role"] == ROLE)]
     for repository in wanted if options.clones else []:
@@ -157,13 +155,13 @@ def main() -> None:
             continue
         with (options.show or Path("/dev/null")).open("a", encoding="utf-8") as show:
             counts = measured(clone, repository["commit"], options.cases, show)
-        row = {"repository": repository["name"], **counts, "commit": commit.stdout.strip()}
+        row = {"repository": repository["name"], **counts, "machine": made_on()}
         print(json.dumps(row), flush=True)
         if repository["role"] == ROLE:
             rows[repository["name"]] = row
             lines = ",\n".join(json.dumps(one) for one in rows.values())
             asked = {"commits": COMMITS, "windows": WINDOWS, "cases": options.cases, "seed": SEED}
-            about = {"asked": asked, "machine": machine()}
+            about = {"asked": asked}
             RESULTS.write_text(f'{json.dumps(about)[:-1]},\n "rows": [\n{lines}\n]}}\n', "utf-8")
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n\n{table(list(rows.values()))}\n\n{END}{rest.partition(END)[2]}", "utf-8")

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clones import find
+from made_on import made_on
 
-from finetune.evaluation.machine import machine
 from lsp_server.fitting.fitter import Fitter
 from lsp_server.fitting.place import Fitted
 from lsp_server.types import Document
@@ -103,8 +103,7 @@ def main() -> None:
         row = {"language": language, "repository": name, **measured(language, document(clone, endings))}
         print(json.dumps(row), flush=True)
         rows.append(json.dumps(row))
-    commit = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    about = {"seed": SEED, "commit": commit.stdout.strip(), "machine": machine()}
+    about = {"seed": SEED, "machine": made_on()}
     body = ",\n".join(rows)
     RESULTS.write_text(f'{json.dumps(about)[:-1]},\n "rows": [\n{body}\n]}}\n', "utf-8")
 

@@ -14,12 +14,12 @@ many texts it shows for it, at every precision that was typed with each gate in 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from clones import evaluated, find, put_into
+from made_on import made_on
 
 from finetune.evaluation.svg_plots import line_plot
 
@@ -49,7 +49,7 @@ def typed(ondol: Path, repository: dict[str, str], clone: Path, precision: float
     """Return the typing figures of one repository at the named commit."""
     options = {"typing": True, "commits": COMMITS, "windows": WINDOWS, "hunks": HUNKS, "seed": SEED, "cases": 0}
     report = evaluated(ondol, repository, clone, options, {"ONDOL_PRECISION": str(precision)})
-    return {"overall": report["typing"]["systems"]["retrieval"]["overall"], "machine": report["machine"]}
+    return {"overall": report["typing"]["systems"]["retrieval"]["overall"], "machine": made_on()}
 
 
 def row(run: dict[str, Any]) -> dict[str, float | None]:
@@ -99,11 +99,6 @@ def picture(runs: list[dict[str, Any]]) -> str | None:
     )
 
 
-def _head() -> str:
-    done = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
@@ -139,7 +134,9 @@ def main() -> None:
             key = {"gate": options.gate, "precision": precision, "repository": name}
             figures = typed(options.ondol, repository, clone, precision)
             runs = [one for one in runs if any(one[part] != value for part, value in key.items())]
-            runs.append({**key, "figures": figures, "commit": options.commit or _head()})
+            if options.commit:
+                figures["machine"]["commit"] = options.commit
+            runs.append({**key, "figures": figures})
             print(name, precision, row(runs[-1]), flush=True)
             asked = {"commits": COMMITS, "windows": WINDOWS, "hunks": HUNKS, "seed": SEED}
             save(asked, runs)

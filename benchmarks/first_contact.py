@@ -32,6 +32,7 @@ CHECKOUT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT / "tests" / "editors" / "neovim"))
 
 import pynvim  # noqa: E402  (of the environment of the tests of the plugin)
+from made_on import made_on  # noqa: E402  (after the path)
 
 from editor import EDITORS, Editor, wait  # noqa: E402  (these tests are no package)
 
@@ -205,18 +206,12 @@ def main() -> None:
         total = round(sum(one["seconds"] for one in steps.done), 1)
         cpu = round(sum(one["cpu_s"] for one in steps.done), 1)
         result = {"root": bool(asked.root), "seconds": total, "cpu_s": cpu, "steps": steps.done}
-        result |= {"load": os.getloadavg(), "date": time.strftime("%Y-%m-%d"), "commit": commit()}
+        result["machine"] = made_on()
         print(json.dumps(result, indent=1))
         if asked.out:
             asked.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     finally:
         shutil.rmtree(machine.folder, ignore_errors=True)
-
-
-def commit() -> str:
-    """The commit that is installed."""
-    words = ["git", "rev-parse", "HEAD"]
-    return subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":

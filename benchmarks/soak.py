@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_index import machine
 from bench_server import resident, server, source_files
+from made_on import made_on
 
 from lsp_server.commands.lsp_client import Client, edit
 
@@ -261,7 +261,7 @@ def main() -> None:
         "seed": given.seed,
         **found,
         "wrong": wrong,
-        **machine(),
+        **made_on(),
     }
     if given.out:
         given.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")

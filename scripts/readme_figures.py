@@ -77,10 +77,7 @@ def run_is_shipped(run: dict[str, Any]) -> bool:
 
 def _typed(runs: list[dict[str, Any]]) -> Iterator[Figure]:
     overall = [run["figures"]["overall"] for run in runs]
-    machine = runs[0]["figures"].get("machine", {})
-    where = Source(
-        f"python benchmarks/bench_typing.py --clones {CLONES}", _about({**machine, "commit": runs[0]["commit"]})
-    )
+    where = Source(f"python benchmarks/bench_typing.py --clones {CLONES}", _about(runs[0]["figures"]["machine"]))
     mean = {name: statistics.fmean(one[name]["value"] for one in overall) for name in ("saved", "seen", "right")}
     yield Figure(f"{100 * mean['saved']:.1f} %", "keys saved", where)
     shares = [one["saved"]["value"] for one in overall]
@@ -90,17 +87,8 @@ def _typed(runs: list[dict[str, Any]]) -> Iterator[Figure]:
 
 
 def _about(machine: dict[str, Any]) -> str:
-    commit = str(machine.get("commit", ""))
-    known = len(commit) == 40
-    date = machine.get("date") or (_date(commit) if known else "")
-    hardware = f"{machine.get('cores', '?')} cores of {machine.get('processor', '?')}"
-    return ", ".join(filter(None, (commit[:12] if known else commit, hardware, date)))
-
-
-def _date(commit: str) -> str:
-    """Return the day of a commit; nothing where this clone does not hold it."""
-    asked = ["git", "-C", ROOT, "show", "-s", "--format=%cs", commit]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    hardware = f"{machine['cores']} cores of {machine['processor']}"
+    return ", ".join((machine["commit"], hardware, machine["date"]))
 
 
 def main() -> int:

@@ -1,0 +1,32 @@
+"""What a result was measured on: machine, packages, commit, day and load."""
+
+import os
+import subprocess
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from finetune.evaluation.machine import machine
+
+HERE: Final = Path(__file__).resolve().parent
+
+
+def made_on(*packages: str) -> dict[str, Any]:
+    """Return the machine, the commit, today's date, the load and the versions of ``packages``.
+
+    The date is part of the result: a clone of the project need not hold the commit that was measured.
+    """
+    found = {**machine(), "commit": head(HERE), "date": time.strftime("%Y-%m-%d"), "load": load()}
+    return {**found, "packages": {name: metadata.version(name) for name in packages}} if packages else found
+
+
+def load() -> list[float]:
+    """Return the load averages of one, five and fifteen minutes."""
+    return [round(one, 1) for one in os.getloadavg()]
+
+
+def head(repository: Path) -> str:
+    """Return the commit that a repository stands at; nothing outside of one."""
+    asked = ["git", "-C", str(repository), "rev-parse", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
