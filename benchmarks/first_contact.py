@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CHECKOUT / "tests" / "editors" / "neovim"))
+sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests" / "editors" / "neovim")]
 
 import pynvim  # noqa: E402  (of the environment of the tests of the plugin)
 from made_on import made_on  # noqa: E402  (after the path)
