@@ -5,8 +5,8 @@
 REPOSITORY is a git repository with Python files. Ondol is cloned into a new home folder, so that there are no settings,
 no index and no caches of pip and npm, and installed by the commands that stand in the README. Then a clone of
 REPOSITORY is opened in Neovim with the plugin of the clone, and with ``--vscode`` in VS Code with the packaged
-extension; the beginning of a line is typed until ghost text is there. Each step is written down with its seconds, and
-with the processor time of the programs that ended in it, which depends little on other load.
+extension; lines that many files share are typed until ghost text is there. Each step is written down with its
+seconds, and with the processor time of the programs that ended in it, which depends little on other load.
 
 ``--root`` names the root of a file system with Python, pipx and git alone, as ``debootstrap --include`` makes it; all
 but the driver of Neovim then runs in there. It needs root's rights. The editors are those of ``tests/editors``, whose
@@ -34,11 +34,12 @@ sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests" / "editors" / "neovim")]
 import pynvim  # noqa: E402  (of the environment of the tests of the plugin)
 from made_on import made_on  # noqa: E402  (after the path)
 
-from editor import EDITORS, Editor, wait  # noqa: E402  (these tests are no package)
+from editor import EDITORS, Editor  # noqa: E402  (these tests are no package)
 
 README: Final = (CHECKOUT / "README.md").read_text("utf-8")
 EXAMPLE: Final = "first_contact_example.py"
-PATIENCE_S: Final = 600
+TYPED_LINES: Final = 40
+KEY_S: Final = 0.15
 KEPT: Final = ("SSL_CERT_FILE", "PIP_CERT", "PIP_INDEX_URL", "NODE_EXTRA_CA_CERTS", "npm_config_registry", "LANG")
 """Variables that say how this machine reaches its package registries."""
 
@@ -127,15 +128,17 @@ def install_commands() -> list[str]:
     return [line for line in lines if line]
 
 
-def beginning(product: Path) -> str:
-    """The beginning of an import that stands in many files of the repository."""
+def common_lines(product: Path) -> list[str]:
+    """The lines that most files of the repository share, of those that are worth completing.
+
+    :raises SystemExit: there is none.
+    """
     counts: Counter[str] = Counter()
     for path in product.rglob("*.py"):
-        counts.update(set(re.findall(r"(?m)^from (?!__)\S+ import \w{14,}.*$", path.read_text("utf-8", "replace"))))
+        counts.update(set(re.findall(r"(?m)^\w.{30,}$", path.read_text("utf-8", "replace"))))
     if not counts:
         raise SystemExit(f"{product} has no line of Python to type again")
-    line = counts.most_common(1)[0][0]
-    return line[: line.index(" import ") + 4]
+    return [line for line, _ in counts.most_common(TYPED_LINES)]
 
 
 class Fresh(Editor):
@@ -156,10 +159,12 @@ def neovim(machine: Machine, product: Path) -> str:
     try:
         editor.open(machine.home / product.name / EXAMPLE)
         editor.keys("i")
-        for character in beginning(product):
+        for character in "\n".join(common_lines(product)):
             editor.type(character)
-            time.sleep(0.1)
-        return wait(editor.ghost, "ghost text", lambda: "\n".join(editor.log()), PATIENCE_S)
+            time.sleep(KEY_S)
+            if text := editor.ghost():
+                return text
+        raise SystemExit("\n".join(["no ghost text", *editor.log()]))
     finally:
         editor.close()
 
@@ -172,9 +177,9 @@ def vscode(machine: Machine, product: Path) -> str:
         "ONDOL_VSIX": str(machine.clone / "editors" / "vscode" / "ondol.vsix"),
         "FRESH_HOME": str(machine.home),
         "FRESH_PATH": machine.environment["PATH"],
-        "PATIENCE_MS": str(1000 * PATIENCE_S),
+        "KEY_MS": str(1000 * KEY_S),
     }
-    words = ["node", str(script), str(product), EXAMPLE, beginning(product)]
+    words = ["node", str(script), str(product), EXAMPLE, "\n".join(common_lines(product))]
     done = subprocess.run(words, env=dict(os.environ) | variables, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])

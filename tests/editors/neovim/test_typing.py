@@ -76,6 +76,31 @@ def test_typing_the_suggestion_keeps_it_and_sends_no_request(edit, log):
     assert editor.lines()[1:] == ["def add(a, b):", "    return a + b"]
 
 
+def test_a_request_does_not_wait_for_the_module_of_neovim(edit, log):
+    """The module waits for a pause of 200 ms; whoever types faster would see nothing."""
+    editor = edit()
+    editor.keys("o")
+    editor.type("x = long")
+    editor.see("_name(first, second)\n    third = fourth")
+    editor.keys("<Esc>o")
+    editor.lua("""
+        local group = 'nvim.lsp.inline_completion:' .. vim.api.nvim_get_current_buf()
+        pcall(vim.api.nvim_clear_autocmds, { group = group, event = { 'CursorMovedI', 'TextChangedP' } })
+    """)
+    editor.type("def add(")
+    editor.see(TWO_LINES)
+    assert requested(log)[-1] == "def add("
+
+
+def test_a_text_is_requested_once(edit, log):
+    editor = edit()
+    editor.keys("o")
+    editor.type("nothing known")
+    wait(lambda: requested(log)[-1:] == ["nothing known"], "the request")
+    time.sleep(0.4)  # longer than the module of Neovim waits
+    assert requested(log).count("nothing known") == 1
+
+
 def test_another_character_removes_it_at_once(edit):
     editor = edit()
     editor.keys("o")

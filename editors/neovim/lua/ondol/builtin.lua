@@ -1,10 +1,12 @@
 --- Shows suggestions with Neovim's own vim.lsp.inline_completion (0.12 and newer).
 ---
---- The module sends a request 200 ms after each key and draws every answer. In 0.12 it has these faults: it does not
---- cancel a replaced request and does not discard a late answer; it keeps drawing a suggestion that no longer agrees
---- with the typed text; on acceptance it replaces the range from the time of the request; it draws tabs, and text
---- before the rest of a line, wrongly. This module therefore intercepts its requests and passes it only items that are
---- correct at the moment, with an empty range at the cursor. ondol.ghost_text draws what the module cannot draw.
+--- The module sends a request 200 ms after each key, so never while keys follow each other faster, and draws every
+--- answer. ondol.session therefore requests after `debounce_ms`; the module's request for the same text is not sent.
+--- In 0.12 the module has these faults: it does not cancel a replaced request and does not discard a late answer; it
+--- keeps drawing a suggestion that no longer agrees with the typed text; on acceptance it replaces the range from the
+--- time of the request; it draws tabs, and text before the rest of a line, wrongly. So this module intercepts its
+--- requests and passes it only items that are correct at the moment, with an empty range at the cursor.
+--- ondol.ghost_text draws what the module cannot draw.
 local ghost_text = require('ondol.ghost_text')
 local suggestion = require('ondol.suggestion')
 local text = require('ondol.text')

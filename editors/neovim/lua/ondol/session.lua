@@ -228,7 +228,7 @@ local function sender(client, own)
   return senders[client]
 end
 
-local function watch(buffer, own)
+local function watch(buffer)
   local group = api.nvim_create_augroup('ondol_buffer_' .. buffer, { clear = true })
   local function on(events, callback)
     api.nvim_create_autocmd(events, { group = group, buffer = buffer, callback = callback })
@@ -238,7 +238,9 @@ local function watch(buffer, own)
       sessions[buffer].changed_at = vim.uv.now()
     end
     M.refresh(buffer)
-    if own then
+    -- Neovim's module requests only after a pause of 200 ms, which fluent typing lacks. Before its first request it
+    -- can neither show nor accept an answer, so that one is waited for.
+    if sessions[buffer] and (sessions[buffer].own or sessions[buffer].display.sink) then
       request_soon(buffer)
     end
   end)
@@ -312,7 +314,7 @@ function M.attach(buffer, client)
   else
     builtin.enable(buffer)
   end
-  watch(buffer, own)
+  watch(buffer)
   -- The user may already be typing when the server becomes ready.
   if own then
     request_soon(buffer)
