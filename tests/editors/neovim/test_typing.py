@@ -80,9 +80,6 @@ def test_a_request_does_not_wait_for_the_module_of_neovim(edit, log):
     """The module waits for a pause of 200 ms; whoever types faster would see nothing."""
     editor = edit()
     editor.keys("o")
-    editor.type("x = long")
-    editor.see("_name(first, second)\n    third = fourth")
-    editor.keys("<Esc>o")
     editor.lua("""
         local group = 'nvim.lsp.inline_completion:' .. vim.api.nvim_get_current_buf()
         pcall(vim.api.nvim_clear_autocmds, { group = group, event = { 'CursorMovedI', 'TextChangedP' } })

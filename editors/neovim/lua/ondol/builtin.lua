@@ -46,12 +46,17 @@ function M.enable(buffer)
   end
 end
 
---- Makes the module send a request soon, as after a key press. The module attaches to a buffer later than this plugin,
---- and its `get()` can accept a suggestion only after its first request.
+--- Makes the module send a request now. The module attaches to a buffer later than this plugin, and its `get()` can
+--- accept a suggestion only after its first request. Its 200 ms would begin again with each key.
 ---@param buffer integer
 function M.trigger_request(buffer)
   local group = 'nvim.lsp.inline_completion:' .. buffer
+  local defer = vim.defer_fn
+  vim.defer_fn = function(callback)
+    return defer(callback, 0)
+  end
   pcall(vim.api.nvim_exec_autocmds, 'InsertEnter', { group = group, buffer = buffer, modeline = false })
+  vim.defer_fn = defer
 end
 
 --- Whether the module can draw this.
