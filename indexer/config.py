@@ -128,6 +128,11 @@ class Settings:
     workers: int = setting(
         _default_workers, "Processes that index.", narrow=min, check=positive, shown="number of CPU cores"
     )
+    share_engine: bool = setting(
+        False,
+        "Let all windows of this user share one engine, so that index and model are in memory once. Read when the "
+        "server starts: from the user's file, the environment or `ondol serve --share`, not from an editor's options.",
+    )
     debounce_ms: int = setting(
         0, "Wait this long after a keystroke before answering, in milliseconds.", check=not_negative
     )

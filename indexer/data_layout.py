@@ -3,6 +3,7 @@
     DATA_DIR/
       eval-*/, demo-*/                work folders of a running command, removed at its end
       loose/                          traces and statistics of documents outside any repository
+      engine.log                      the log of the engine that several windows share
       repositories/NAME-HASH/         one folder per repository, mode 700
         index/                        the index (``storage.generations``)
           CURRENT, LOCK               pointer to the current generation; the writer's lock
@@ -38,6 +39,12 @@ import platformdirs
 from indexer import fsio
 from indexer.config import Settings
 from indexer.errors import UserError
+
+
+def engine_log_file(settings: Settings) -> Path:
+    """The log of the engine that several windows share."""
+    return settings.data_dir / "engine.log"
+
 
 # One repository
 

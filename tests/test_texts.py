@@ -118,7 +118,7 @@ def test_every_quoted_command_exists_with_its_options(page: Path) -> None:
             wrong.append(quoted)
             continue
         shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
-        known = {option for parameter in shown for option in parameter.opts} | {"--help"}
+        known = {option for one in shown for option in (*one.opts, *one.secondary_opts)} | {"--help"}
         wrong += [quoted for option in re.findall(r"(?<=\s)--[a-z][a-z-]+", quoted) if option not in known]
     assert not wrong
 

@@ -91,7 +91,7 @@ class TypingEditor:
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._thread = EngineThread()
-        self._session = Session(None, {}, self._thread, _Silent(), Factories(), asyncio.Semaphore())
+        self._session = Session(None, {}, self._thread, _Silent(), Factories())
         # A pause before each request would only make the replay slow: here no key overtakes a request.
         self._session.settings, self._session.engine = replace(settings, debounce_ms=0), engine
         self._documents = Documents(encoding=ENCODING, limit=settings.max_file_bytes)

@@ -5,6 +5,7 @@ generations are committed and older ones are removed; open the index again to se
 of an open index, for example because their files were deleted. Several threads may use it.
 """
 
+import copy
 import shutil
 import tempfile
 import threading
@@ -61,9 +62,9 @@ class Index:
         }
         self._by_id = {document.id: document for document in live}
         self._live = set(self._by_id)
-        if settings is not None and fingerprint.settings(settings) != manifest.settings:
-            most = settings.max_file_bytes
-            self.leave_out(lambda one: one.size > most or accepts_path(one.path, settings) is not None)
+        self._origin: Index | None = None
+        if settings is not None:
+            self._narrow(settings)
         self.bm25 = _open_bm25(store.generations / f"{manifest.generation:08d}" / "bm25")
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._chunks: OrderedDict[int, list[Chunk]] = OrderedDict()
@@ -84,6 +85,24 @@ class Index:
             except FileNotFoundError:
                 continue  # A writer removed this generation between the check and the mapping; there is a newer one.
         raise IndexMissing(f"the index in {directory} vanished while it was opened", "run `ondol index` again")
+
+    def view(self, settings: Settings) -> "Index":
+        """The same generation for another reader, which leaves out documents of its own; memory is shared.
+
+        :param settings: documents that these leave out are hidden. The texts that were read are kept once for all.
+        """
+        for segment in self.segments.values():
+            _ = segment.suffix, segment.words  # read once, before the copies are made
+        other = copy.copy(self)
+        other.segments = {number: _view_of(segment) for number, segment in self.segments.items()}
+        other._origin = self._origin or self
+        other._narrow(settings)
+        return other
+
+    def _narrow(self, settings: Settings) -> None:
+        if fingerprint.settings(settings) != self.manifest.settings:
+            most = settings.max_file_bytes
+            self.leave_out(lambda one: one.size > most or accepts_path(one.path, settings) is not None)
 
     def leave_out(self, unwanted: Callable[[IndexedDocument], bool]) -> int:
         """Stop using every live document that ``unwanted`` chooses, in this reader alone; return how many there were.
@@ -176,21 +195,29 @@ class Index:
     def vector_search(self, vector: NDArray[np.float32], limit: int) -> list[tuple[int, float]]:
         """The live chunks whose vectors are nearest to a unit vector: keys and inner products."""
         found: list[tuple[float, int]] = []
-        for segment, vectors in self._vectors:
+        for number, vectors in self._vectors.items():
+            segment = self.segments[number]
             live = None if segment.live.all() else np.repeat(segment.live, segment.chunk_counts)
             rows, scores = vectors.search(vector, limit, live)
             found += zip((-scores).tolist(), segment.chunk_keys(rows).tolist(), strict=True)
         return [(key, -score) for score, key in sorted(found)[:limit] if key >= 0]
 
     @cached_property
-    def _vectors(self) -> "list[tuple[Segment, Vectors]]":
+    def _vectors(self) -> "dict[int, Vectors]":
+        """The vectors of each segment that has some, by the segment's number."""
+        if self._origin is not None:
+            return self._origin._vectors
         from indexer.search.vectors import Vectors
 
-        return [
-            (segment, Vectors.load(segment.vector_data))
-            for segment in self.segments.values()
-            if segment.vector_data is not None
-        ]
+        found = {number: segment.vector_data for number, segment in self.segments.items()}
+        return {number: Vectors.load(data) for number, data in found.items() if data is not None}
+
+
+def _view_of(segment: Segment) -> Segment:
+    """A segment for another reader, which hides documents of its own; files and tables are shared."""
+    other = copy.copy(segment)
+    other.live, other.documents = segment.live.copy(), list(segment.documents)
+    return other
 
 
 def _open_bm25(directory: Path) -> "Bm25":

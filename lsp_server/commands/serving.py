@@ -19,7 +19,7 @@ from indexer.errors import IndexMissing, UserError
 from indexer.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from indexer.config import Settings
     from lsp_server.model.hybrid_engine import HybridEngine
@@ -32,26 +32,56 @@ _BACKENDS = click.Choice(["retrieval", "local", "remote"])
 @click.option("--stdio", is_flag=True, help="Use standard input and output (the default, and the only way).")
 @click.option("--backend", type=_BACKENDS, help="What writes suggestions; overrides the settings.")
 @click.option("--base", metavar="PATH", help="The base model, a GGUF file or a folder; overrides the settings.")
+@click.option("--share/--no-share", default=None, help="Share one engine with the user's other windows, or do not.")
+@click.option("--engine", type=click.Path(path_type=Path), hidden=True)
 @data_dir_option
-def serve(stdio: bool, backend: str | None, base: str | None, data_dir: Path | None) -> None:
+def serve(
+    stdio: bool, backend: str | None, base: str | None, share: bool | None, engine: Path | None, data_dir: Path | None
+) -> None:
     """Run the language server for an editor."""
+    given = {"backend": backend, "base_model": _base(base) if base is not None else None}
+    given["data_dir"] = str(data_dir.expanduser().absolute()) if data_dir is not None else None
+    overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if engine is None and sys.stdin.isatty():
+        click.echo("ondol: this is a language server on standard input; editors start it automatically.", err=True)
+    alone = _attached(overrides, share) if engine is None else ""
     import gc
 
     gc.disable()  # most of the start makes the protocol's 900 classes, none of which is ever freed
+    if engine is not None:
+        from lsp_server.relay.shared_engine import run_engine
+
+        gc.freeze()
+        gc.enable()
+        run_engine(engine, overrides)
     from lsp_server.server.main import serve as run
 
     gc.freeze()
     gc.enable()
-    if sys.stdin.isatty():
-        click.echo("ondol: this is a language server on standard input; editors start it automatically.", err=True)
-    overrides: dict[str, Any] = {}
-    if backend is not None:
-        overrides["backend"] = backend
-    if base is not None:
-        overrides["base_model"] = _base(base)
-    if data_dir is not None:
-        overrides["data_dir"] = str(data_dir.expanduser().absolute())
-    run(overrides)
+    run(overrides, note=alone)
+
+
+def _attached(overrides: "Mapping[str, Any]", share: bool | None) -> str:
+    """Serve the editor through the engine that its user's windows share; returns only where the process serves alone.
+
+    :param share: the option of the command line; None for the setting.
+    :returns: why no engine could be shared, for the user; nothing where none was wanted.
+    """
+    from indexer import config
+
+    if not (config.load(None, init_options=overrides)[0].share_engine if share is None else share):
+        return ""
+    from lsp_server.relay import meeting, window
+
+    names = {"backend": "--backend", "base_model": "--base", "data_dir": "--data-dir"}
+    arguments = [part for name, value in overrides.items() for part in (names[name], str(value))]
+    try:
+        place = meeting.meeting(overrides)
+        first = window.attach(place, arguments)
+    except UserError as error:
+        return f"Ondol: {error}"
+    window.serve_window(first, lambda: window.attach(place, arguments))
+    return ""
 
 
 @click.command(epilog="Example: ondol complete src/server.py:120:9")

@@ -21,7 +21,7 @@ from lsp_server.reasons import Reason
 from lsp_server.server import editor_process
 from lsp_server.server.completions import Completions
 from lsp_server.server.documents import Change, Documents, OpenDocument, path_of
-from lsp_server.server.engine_thread import EngineThread, call_on
+from lsp_server.server.engine_thread import EngineThread, Worker, call_on
 from lsp_server.server.factories import Factories
 from lsp_server.server.file_events import FileEvents
 from lsp_server.server.index_process import IndexProgress
@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 ERROR_EVERY_S: Final = 600.0
 LOOK_EVERY_S: Final = 1.0
 STATUS_EVERY_S: Final = 0.2
+RECORDS_S: Final = 0.5
+"""How long the end waits for the last records to be written."""
+
 FIRST_INDEX_S: Final = 0.5
 """Repositories that are indexed for the first time within this time are named in one message."""
 
@@ -48,11 +51,18 @@ class Server(LanguageServer):
     """One editor's server. Lives on the loop.
 
     :param overrides: settings given on the command line; they win over the editor's.
+    :param worker: the engine's thread where several editors share one process, which then does not end with one.
     """
 
     protocol: OndolProtocol
 
-    def __init__(self, transport: Transport, overrides: Mapping[str, Any], factories: Factories) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        overrides: Mapping[str, Any],
+        factories: Factories,
+        worker: Worker | None = None,
+    ) -> None:
         cells = types.NotebookDocumentSyncOptions(
             notebook_selector=[types.NotebookDocumentFilterWithNotebook(notebook="*")], save=False
         )
@@ -62,8 +72,10 @@ class Server(LanguageServer):
         self.transport = transport
         self.documents = Documents()
         self.fallback = False
+        self.note = ""
         self._overrides, self._options = dict(overrides), dict(overrides)
-        self._thread = EngineThread()
+        self._shared = worker is not None
+        self._thread = EngineThread(worker)
         self._recorder = Recorder()
         self.traces = Traces(self._recorder)
         self.feedback = Feedback(self._recorder, asyncio.get_running_loop().call_later)
@@ -97,7 +109,8 @@ class Server(LanguageServer):
     def prepare(self, params: types.InitializeParams) -> None:
         """Take the parameters of ``initialize``; starts no work but to wait for the end of the editor."""
         loop = asyncio.get_running_loop()
-        editor_process.watch(params.process_id, lambda: call_on(loop, lambda: self.transport.stop(1)))
+        if not self._shared:
+            editor_process.watch(params.process_id, lambda: call_on(loop, lambda: self.transport.stop(1)))
         given = params.initialization_options
         if isinstance(given, dict):
             inner = given.get("ondol")
@@ -124,6 +137,8 @@ class Server(LanguageServer):
         if self._started:
             return
         self._started = True
+        if self.note:
+            self.show_message(self.note, problem=True)
         for folder in self._first_folders:
             self.repositories.add_folder(folder)
         if not self._first_folders:
@@ -141,10 +156,12 @@ class Server(LanguageServer):
         self.repositories.configure(self._options)
 
     def close(self) -> None:
-        """End children and threads; at most a second."""
+        """End children, threads and timers; at most a second, and at once where the process goes on."""
+        self._tasks.cancel()
+        self.next_edits.close()
         self._thread.close()
-        self.repositories.close()
-        self._recorder.close()
+        self.repositories.close(wait=not self._shared)
+        self._recorder.close(0 if self._shared else RECORDS_S)
 
     def watch_files(self) -> None:
         """Ask the editor to watch the folders that are open now."""

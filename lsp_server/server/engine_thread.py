@@ -66,7 +66,7 @@ class Job(Generic[T]):
         call_on(self._loop, settle)
 
 
-class EngineThread:
+class Worker:
     """The thread and its two queues. The first job starts it; as a daemon it never delays the exit."""
 
     def __init__(self) -> None:
@@ -76,28 +76,24 @@ class EngineThread:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def submit(self, work: Callable[[Callable[[], bool]], T], *, urgent: bool = True) -> Job[T]:
-        """Queue work after equally urgent work; call from the loop."""
-        job: Job[T] = Job(work, asyncio.get_running_loop())
+    @property
+    def urgent_waits(self) -> bool:
+        """Whether urgent work waits for the running job."""
+        return bool(self._urgent)
+
+    def put(self, job: Job[Any], *, urgent: bool) -> None:
+        """Queue a job after equally urgent ones."""
         with self._wake:
             (self._urgent if urgent else self._later).append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
                 self._thread.start()
             self._wake.notify()
-        return job
-
-    @property
-    def urgent_waits(self) -> bool:
-        """Whether urgent work waits for the running job, which may be long and had better end."""
-        return bool(self._urgent)
 
     def close(self) -> None:
-        """Take no more work and drop the waiting jobs; the running job sees its flag."""
+        """End the thread after the running job."""
         with self._wake:
             self._closed = True
-            for job in (*self._urgent, *self._later):
-                job.cancel()
             self._wake.notify()
 
     def _run(self) -> None:
@@ -113,6 +109,44 @@ class EngineThread:
             except Exception as error:
                 log.error("a job of the engine's thread failed: %s", describe(error))
             del job
+
+
+class EngineThread:
+    """The work of one editor on the engine's thread.
+
+    :param worker: the thread; several editors may share it. None for a thread of this editor alone.
+    """
+
+    def __init__(self, worker: Worker | None = None) -> None:
+        self._worker = worker or Worker()
+        self._shared = worker is not None
+        self._jobs: set[Job[Any]] = set()
+        self._closed = False
+
+    def submit(self, work: Callable[[Callable[[], bool]], T], *, urgent: bool = True) -> Job[T]:
+        """Queue work after equally urgent work; call from the loop. A closed one skips the work."""
+        job: Job[T] = Job(work, asyncio.get_running_loop())
+        if self._closed:
+            job.cancel()
+            job.future.cancel()
+            return job
+        self._jobs.add(job)
+        job.future.add_done_callback(lambda _: self._jobs.discard(job))
+        self._worker.put(job, urgent=urgent)
+        return job
+
+    @property
+    def urgent_waits(self) -> bool:
+        """Whether urgent work waits for the running job, which may be long and had better end."""
+        return self._worker.urgent_waits
+
+    def close(self) -> None:
+        """Take no more work and skip the waiting jobs; the running job sees its flag."""
+        self._closed = True
+        for job in self._jobs:
+            job.cancel()
+        if not self._shared:
+            self._worker.close()
 
 
 def background(work: Callable[[], T], name: str) -> asyncio.Future[T]:

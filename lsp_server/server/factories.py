@@ -3,15 +3,21 @@
 Heavy modules are imported when a factory is called. Tests replace any of the factories. Knows no protocol.
 """
 
+import asyncio
+import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from indexer.config import Settings
-from indexer.data_layout import index_directory, repository_directory
+from indexer.data_layout import index_directory, index_pointer_file, repository_directory
 from lsp_server.server.index_process import IndexProcess
 from lsp_server.types import Engine
+
+INDEX_PROCESSES: Final = 2
+"""Processes that build or update indexes at the same time, however many folders and editors are open."""
 
 
 def make_engine(settings: Settings, index: Any) -> Engine:
@@ -59,6 +65,37 @@ def open_index(settings: Settings, root: Path) -> Any:
     return Index.open(index_directory(settings, root), settings)
 
 
+class SharedIndexes:
+    """Opens an index once for all sessions of a process that use it; each leaves out documents of its own."""
+
+    def __init__(self) -> None:
+        self._opened: weakref.WeakValueDictionary[tuple[Path, bytes], Any] = weakref.WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    def __call__(self, settings: Settings, root: Path) -> Any:
+        """Open the index of a repository, as :func:`open_index`; on a background thread."""
+        from indexer.storage.reader import Index
+
+        repository_directory(settings, root)
+        directory = index_directory(settings, root)
+        with self._lock:
+            named = _named(directory)
+            whole = self._opened.get((directory, named))
+            if whole is None:
+                whole = Index.open(directory)
+                if whole.problem is None and named and named == _named(directory):
+                    self._opened[directory, named] = whole
+            return whole.view(settings)
+
+
+def _named(index: Path) -> bytes:
+    """What the pointer file of an index says, with the hash of the generation; nothing where there is none."""
+    try:
+        return index_pointer_file(index).read_bytes()
+    except OSError:
+        return b""
+
+
 @dataclass(frozen=True, slots=True)
 class Factories:
     """The factories of a session; tests replace them."""
@@ -68,3 +105,4 @@ class Factories:
     index_directory: Callable[[Settings, Path], Path] = index_directory
     index_process: Callable[..., IndexProcess] = IndexProcess
     add_model: Callable[..., Engine] = field(default_factory=ModelFactory)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(INDEX_PROCESSES))

@@ -22,9 +22,10 @@ SWITCH_INTERVAL_S: Final = 0.001
 """How soon the engine's thread gives up the interpreter to the loop; Python's own value is 5 ms."""
 
 
-async def _run(descriptors: tuple[int, int], overrides: Mapping[str, Any], factories: Factories) -> int:
+async def _run(descriptors: tuple[int, int], overrides: Mapping[str, Any], factories: Factories, note: str) -> int:
     transport = Transport(*descriptors)
     server = Server(transport, overrides, factories)
+    server.note = note
     edit_handlers.register(server, handlers.register(server))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,18 +37,19 @@ async def _run(descriptors: tuple[int, int], overrides: Mapping[str, Any], facto
         server.close()
 
 
-def serve(overrides: Mapping[str, Any], factories: Factories | None = None) -> None:
+def serve(overrides: Mapping[str, Any], factories: Factories | None = None, note: str = "") -> None:
     """Serve an editor on stdin and stdout until it closes them, then end the process.
 
     :param overrides: settings from the command line.
     :param factories: replaced by tests.
+    :param note: shown to the user at the start.
     """
     descriptors = take_stdio()
     few_arenas()
     set_up_logs()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
-        code = asyncio.run(_run(descriptors, overrides, factories or Factories()))
+        code = asyncio.run(_run(descriptors, overrides, factories or Factories(), note))
     except Exception as error:
         log.error("the server failed: %s", describe(error))
         code = 3

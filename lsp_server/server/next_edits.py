@@ -97,6 +97,12 @@ class NextEdits:
         self._numbers = itertools.count(1)
         self._prefix = secrets.token_hex(4)
 
+    def close(self) -> None:
+        """Stop the timers; call before the server ends."""
+        for key in list(self._timers):
+            self._stop_timer(key)
+        self._tasks.cancel()
+
     # Events of the editor
 
     def change(self, document: OpenDocument, changes: Sequence[Change], apply: Callable[[Change], object]) -> None:

@@ -69,13 +69,10 @@ class IndexUser(Protocol):
 class RepositoryIndex:
     """The index of the repository at ``root``. Lives on the loop."""
 
-    def __init__(
-        self, root: Path, user: IndexUser, host: Host, factories: Factories, tasks: Tasks, slots: asyncio.Semaphore
-    ) -> None:
+    def __init__(self, root: Path, user: IndexUser, host: Host, factories: Factories, tasks: Tasks) -> None:
         self.opened: Any = None
         self._root, self._name = root, root.name
         self._user, self._host, self._factories, self._tasks = user, host, factories, tasks
-        self._slots = slots
         self._process: IndexProcess | None = None
         self._running = False
         self._again: bool | None = None  # whether another run is due, and whether from nothing
@@ -95,13 +92,16 @@ class RepositoryIndex:
         if self.opened is not None:
             self._schedule(AFTER_START_S)
 
-    def close(self) -> None:
-        """Stop the child and the timer; call before the process ends."""
+    def close(self, *, wait: bool) -> None:
+        """Stop the child and the timer.
+
+        :param wait: end the child before this returns, because the process ends.
+        """
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         if self._process is not None:
-            self._process.kill()
+            (self._process.kill if wait else self._process.stop)()
 
     def check(self, stamp: tuple[int, ...]) -> None:
         """Open the index again where another process has made a new generation.
@@ -165,7 +165,7 @@ class RepositoryIndex:
         """Run the child as soon as one of the few places for children is free, and open what it made."""
         token = f"ondol-index-{id(self):x}"
         try:
-            async with self._slots:
+            async with self._factories.slots:
                 self._outdated, began = False, time.monotonic()
                 self._process = self._factories.index_process(
                     self._root, self._user.settings, lambda p: self._show(p, token, first), full=full

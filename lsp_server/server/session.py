@@ -42,7 +42,6 @@ class Session:
 
     :param root: the repository; None for documents outside of every repository, which have no index.
     :param options: the editor's settings.
-    :param slots: places for processes that build indexes.
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class Session:
         thread: EngineThread,
         host: Host,
         factories: Factories,
-        slots: asyncio.Semaphore,
     ) -> None:
         self.root = root
         self.settings = Settings()
@@ -65,7 +63,7 @@ class Session:
         self._cover: SecretCover | None = None
         self._files = RepositoryFiles(root) if root is not None else None
         self._changed = ChangedFiles(root) if root is not None else None
-        self._index = RepositoryIndex(root, self, host, factories, self._tasks, slots) if root is not None else None
+        self._index = RepositoryIndex(root, self, host, factories, self._tasks) if root is not None else None
         self._load_settings(options)
 
     # Starting and stopping
@@ -94,12 +92,15 @@ class Session:
             return
         await self._index.start()
 
-    def close(self) -> None:
-        """Stop the model, the child and the timers; call before the process ends."""
+    def close(self, *, wait: bool) -> None:
+        """Stop the model, the child and the timers.
+
+        :param wait: end the child before this returns, because the process ends.
+        """
         if self.engine is not None:
             self.engine.stop()
         if self._index is not None:
-            self._index.close()
+            self._index.close(wait=wait)
         self._tasks.cancel()
 
     # Settings and the engine

@@ -25,9 +25,6 @@ from lsp_server.server.memory import give_back
 from lsp_server.server.session import Session
 from lsp_server.types import Document
 
-INDEX_PROCESSES: Final = 2
-"""Processes that build or update indexes at the same time, however many folders are open."""
-
 LOOKS: Final = 1_500
 """Files and folders that are looked at every second where the editor does not report changes: 5 ms of a core."""
 
@@ -105,7 +102,6 @@ class Workspace:
         self.options = options
         self._documents = documents
         self._thread, self._host, self._factories = thread, host, factories
-        self._slots = asyncio.Semaphore(INDEX_PROCESSES)
         self._sessions: dict[Path, Session] = {}
         self._outside: Session | None = None
         self._folders: dict[str, Path] = {}
@@ -134,7 +130,7 @@ class Workspace:
         if root is not None and root not in self._folders.values():
             session = self._sessions.pop(root, None)
             if session is not None:
-                session.close()
+                session.close(wait=False)
                 asyncio.get_running_loop().call_later(ENDED_S, self._free_closed)
             self._owners.clear()
             self._host.state_changed()
@@ -162,12 +158,15 @@ class Workspace:
         self._host.withdraw()
         self._forget_excluded()
 
-    def close(self) -> None:
-        """End every session."""
+    def close(self, *, wait: bool = True) -> None:
+        """End every session.
+
+        :param wait: end the children before this returns, because the process ends.
+        """
         if self._timer is not None:
             self._timer.cancel()
         for session in self.sessions():
-            session.close()
+            session.close(wait=wait)
 
     def state(self) -> SessionState:
         """The most urgent state of the sessions."""
@@ -182,7 +181,7 @@ class Workspace:
         return self._sessions[root]
 
     def _start(self, root: Path | None) -> Session:
-        session = Session(root, self.options, self._thread, self._host, self._factories, self._slots)
+        session = Session(root, self.options, self._thread, self._host, self._factories)
         session.start()
         return session
 
