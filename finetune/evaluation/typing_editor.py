@@ -5,7 +5,6 @@ Edits go through :class:`lsp_server.server.documents.Documents`, requests throug
 engine thread. Only the transport is left out. Positions are code points.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
