@@ -107,6 +107,9 @@ _STRINGS = re.compile(
 _STRING = re.compile(rf"{_LITERAL}\s{{0,20}},?\s{{0,40}}")
 
 
+# What follows the name of a person: nulltoken <nulltoken@example.com>, as git and lists of authors write it.
+_ADDRESS = re.compile(r"[ \t]*<[\w.+-]+@[\w.-]+>")
+
 # A function or macro that says whether the call in it passes, as in tests: cl_git_pass(git_oid_from_string(...)).
 _CHECKS = re.compile(r"\(\s*!?\w+(?:(?:\.|->|::)\w+)*\(")
 
@@ -132,7 +135,7 @@ def named(text: str, path: str) -> list[Span]:
             head = _HEAD.search(text, max(0, position - 60), position)
             start = head.start() if head else position
             kind = rules.kind_of_name(text[start:end])
-            if kind is not None:
+            if kind is not None and not _ADDRESS.match(text, end):
                 found = list(_values(text, start, end, kind, settings, yaml))
                 if found:
                     spans += found
@@ -171,7 +174,7 @@ def _values(text: str, start: int, end: int, kind: str, settings: bool, yaml: bo
 def _assigned(text: str, start: int, end: int, kind: str, settings: bool) -> Span | None:
     match = _ASSIGNED.match(text, end)
     if match is not None and match["quoted"] is not None:
-        if match["comma"] and not (match["mark"] and start > 0 and text[start - 1] in "\"'`"):
+        if match["comma"] and (text[end - 1] == "." or not (match["mark"] and start and text[start - 1] in "\"'`")):
             return None  # f(password, "value"): the second argument is not the first one's value
         if rules.is_key_bytes_text(match["quoted"]) or rules.is_secret_value(match["quoted"], kind):
             return match.span("quoted")

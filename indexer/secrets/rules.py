@@ -60,7 +60,7 @@ _STAND_IN = re.compile(
     r"|undefined|^\w{0,6}(?:password|passwd|secret)\d{0,4}!?$|^test\w{0,4}$|^(?:my|foo|bar)[a-z_-]*\d{0,4}$"
     r"|^(?:user|admin|root)\d*$|^(?:true|false|null|none|nil)\W*$"
     r"|://|process\.env|os\.environ|@[~^]?\d+\.\d|\ba-z|A-Z0-9"
-    r"|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}$|^[a-z.]+@[a-z-]+$|%[A-Z_]{3,}%|/\d{8}/"
+    r"|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}\.?$|^[a-z.]+@[a-z-]+$|%[A-Z_]{3,}%|/\d{8}/"
     r"|a-zA-Z|a-z0-9|0-9a-[fz]|%7B.*%7D|^\w*\[[\w-]+\W?=|^\^.*\$$|[\U0001f300-\U0001faff]|^0x[0-9a-f]{1,15}u?l{0,2}$|(?-i:^/[a-z]+\d?[a-z]*(?:/[a-z\d-]+)*$)",
     re.IGNORECASE,
 )
@@ -93,6 +93,9 @@ _SIGNS = re.compile(r"[#!%@^*?~]")
 _SYLLABLES = re.compile(r"[a-z]{4}|[A-Z]{5}")
 _DIGITS = re.compile(r"\d+")
 _VARIABLE = re.compile(r"\$?\{[^{}]*\}|\{\{.*\}\}|<[^<>]*>|%\w+%|\[[\w .-]*\]|__\w+__|@\w+@|\$\(.*\)|\$\w+")
+_QUOTED_VARIABLE = re.compile(r"(\\?[\"'])\$(?:[a-z_]+|[A-Z_]+)\1")
+# A reference inside of a longer value. A dollar sign alone is none: passwords hold it.
+_REFERRED = re.compile(r"[$#]\{[\w.]*\}|\$\(\w+\)|\{\{[ \w.]*\}\}")
 _ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}")
 _CLASS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^a-zA-Z0-9]+")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
@@ -223,8 +226,11 @@ def _is_random_hex(digits: str, least: int) -> bool:
 
 def is_stand_in(value: str) -> bool:
     """Whether ``value`` holds a placeholder that does not stand there by chance."""
-    if _VARIABLE.fullmatch(value):
+    if _VARIABLE.fullmatch(value) or _QUOTED_VARIABLE.fullmatch(value):
         return True
+    written, references = _REFERRED.subn("", value)
+    if references and sum(map(str.isalnum, written)) < 6:
+        return True  # ${DIRECTORY}/id_${KIND}: what is written there is too little for a secret
     return any(not _is_by_chance(match.group(0), value) for match in _STAND_IN.finditer(value))
 
 

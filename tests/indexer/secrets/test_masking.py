@@ -83,6 +83,18 @@ def test_planted_secrets_are_masked(rng: random.Random) -> None:
     assert not [case for case in missed if case[0] in CLOUD]
 
 
+@pytest.mark.parametrize(
+    "line", ['PASSWORD="${DB_PASSWORD:-hunter2Xq9}"', r'password = "\"$ecr3tWord\""', 'password = "Pa$sw0rd9!x"']
+)
+def test_a_value_written_beside_a_reference_is_masked(line: str) -> None:
+    assert mask(line, "deploy.sh")[1] == 1
+
+
+def test_references_and_nothing_else_of_weight_are_no_secret() -> None:
+    line = "  HostKey ${DAEMON_FOLDER}/id_${REMOTE_SSH_KEYTYPE}\n"
+    assert mask(line, "deploy.sh") == (line, 0)
+
+
 def test_a_random_value_that_spells_a_stand_in_by_chance_is_masked() -> None:
     kept = "your-key-goes-here", "changeMePlease123", "YOUR_SECRET_9", "Example4Secret", "<API_KEY_HERE_123>"
     text = "".join(f'secret_key = "{value}"\n' for value in kept)
@@ -203,6 +215,11 @@ LOOK_ALIKES = [
     'secretArg := regexp.MustCompile("^-{1,2}(user|pass|auth)(=.*)?$")',
     'token = "a🌍b🗺c🔥d☂️1《👩🏽」"',
     'cl_git_pass(git_oid_from_string(&one, "c47800c7266a2be04c571c04d5a6614691ea99bd", GIT_OID_SHA1));',
+    'api_token = "${var.token_prefix}-${local.env}"',
+    r'$last_update_token = "\"$last_update_token\"";',
+    'assert_name_and_email("nulltoken.", "nulltoken@mail.example.net.");',
+    "4d6558b8fa764baeb0f19c1e857df91e0eda5a0f nulltoken <n@example.net> 13802 +0200 reset: "
+    "moving to b240c0fb88c5a629e00ebc1275fa1f33e364a705",
     "# define STATUS_LOCAL_USER_SESSION_KEY ((NTSTATUS) 0x40000006L)",
     "# define STATUS_NULL_LM_PASSWORD ((NTSTATUS) 0x4000000DL)",
     "비밀번호를 입력하세요",
