@@ -86,8 +86,10 @@ def asked(client: Client, root: Path, plants: Sequence[Plant], *, again: bool) -
 
 def next_edits(client: Client, uri: str, other: str, text: str, typed: str) -> Any:
     """Change the name before a secret in one document, and ask for the next edit in one that lacks the change."""
-    first = text.split("\n", 1)[0]
-    changed = text.replace(first, first.replace("=", ":=", 1) + " ", 1)
+    first, _, rest = text.partition("\n")
+    # up to the secret, which may hold the sign too: a secret that was changed is another text, and not looked for
+    head = typed if "\n" not in typed else first
+    changed = f"{head.replace('=', ':=', 1)}{first[len(head) :]} \n{rest}"
     client.change(uri, 2, {"text": changed})
     line = typed.count("\n")
     where = {"textDocument": {"uri": other, "version": 1}, "position": {"line": line, "character": 0}}
