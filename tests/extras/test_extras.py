@@ -20,12 +20,9 @@ import pytest
 from tests.support import console
 from tests.support.shop import shop
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        "ONDOL_EXTRAS" not in os.environ, reason="ONDOL_EXTRAS is not set: optional parts are NOT tested"
-    ),
-]
+asked_for = pytest.mark.skipif(
+    "ONDOL_EXTRAS" not in os.environ, reason="ONDOL_EXTRAS is not set: optional parts are NOT tested"
+)
 ROOT: Final = Path(__file__).parents[2]
 BASE: Final = ROOT / "tests" / "fixtures" / "small_llama"
 PARTS: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
@@ -117,6 +114,8 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path, wheel: Path) -> Iterato
     subprocess.run(["rm", "-r", tmp_path / "env"], check=True)  # the next one needs the room
 
 
+@pytest.mark.slow
+@asked_for
 @pytest.mark.parametrize("copy", [""], indirect=True, ids=["no part"])
 def test_without_any_part_everything_runs_that_needs_none(copy: Copy) -> None:
     assert "built" in copy.said("ondol", "index")
@@ -165,6 +164,12 @@ def cpu_model(copy: Copy) -> None:
     assert copy.names("model", copy.run(*copy.complete(BASE)).stderr)
 
 
+def share(copy: Copy) -> None:
+    address = (copy.root.parent / "share").as_uri().replace("file:", "local:")  # a store of fsspec, not a folder
+    assert copy.said("ondol", "index", "--export", address)
+    assert copy.said("ondol", "index", "--import", address)
+
+
 def imports(*names: str) -> Callable[[Copy], None]:
     return lambda copy: [copy.said("python", "-c", f"import {name}") for name in names] and None
 
@@ -174,6 +179,7 @@ COMMANDS: Final[dict[str, Callable[[Copy], None]]] = {
     "model": model,
     "quantized": quantized,
     "cpu-model": cpu_model,
+    "share": share,
     "fit": imports("lightgbm"),
     "train-embedding": imports("sentence_transformers", "datasets"),
     "test": lambda copy: copy.said("pytest", "--version") and None,
@@ -182,9 +188,14 @@ COMMANDS: Final[dict[str, Callable[[Copy], None]]] = {
 }
 
 
+def test_each_part_has_a_command() -> None:
+    assert set(COMMANDS) == set(PARTS)
+
+
+@pytest.mark.slow
+@asked_for
 @pytest.mark.parametrize("copy", sorted(PARTS), indirect=True)
 def test_a_part_alone_installs_and_its_command_runs(copy: Copy, request: pytest.FixtureRequest) -> None:
     part = request.node.callspec.params["copy"]
-    assert set(COMMANDS) == set(PARTS), "a new part has a command here"
     copy.said("ondol", "index", "--quiet")
     COMMANDS[part](copy)
