@@ -133,6 +133,25 @@ class Settings:
         "Let all windows of this user share one engine, so that index and model are in memory once. Read when the "
         "server starts: from the user's file, the environment or `ondol serve --share`, not from an editor's options.",
     )
+    max_index_mb: int = setting(
+        20_000,
+        "Ceiling for an index on disk, in MB. Over it duplicates are left out, then generated and vendored files, then "
+        "the files that were changed the longest ago.",
+        narrow=min,
+        check=positive,
+    )
+    max_index_memory_mb: int = setting(
+        4_000,
+        "Ceiling for the memory of all processes that index, in MB. Under a low one fewer of them run.",
+        narrow=min,
+        check=positive,
+    )
+    max_index_minutes: int = setting(
+        240,
+        "Ceiling for one run of `ondol index`, in minutes; what is not done is left for the next one.",
+        narrow=min,
+        check=positive,
+    )
     debounce_ms: int = setting(
         0, "Wait this long after a keystroke before answering, in milliseconds.", check=not_negative
     )

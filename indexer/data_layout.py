@@ -8,6 +8,7 @@
         index/                        the index (``storage.generations``)
           CURRENT, LOCK               pointer to the current generation; the writer's lock
           hints, report, verified     caches: stat cache, report of the last build, hashes checked since the boot
+          digests                     cache: which files are the same, where the index reaches its disk ceiling
           inflight                    the file that is being prepared in this process
         registry/                     adapters (``weights.adapter_registry``), with a cache of stale-data marks
         origin                        the repository's path and first commit (``storage.adoption``)
@@ -171,6 +172,11 @@ def verified_cache_file(index: Path) -> Path:
 def stat_cache_file(index: Path) -> Path:
     """What each file of the repository held when it was last read."""
     return index / "hints"
+
+
+def digests_cache_file(index: Path) -> Path:
+    """What each file holds but for white space, where the index reaches its disk ceiling."""
+    return index / "digests"
 
 
 def build_report_file(index: Path) -> Path:

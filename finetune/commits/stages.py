@@ -11,7 +11,8 @@ from finetune.commits import typed_hunks
 from finetune.commits.cases import KINDS, Case, choose
 from finetune.commits.typed_hunks import TypedHunk
 from finetune.commits.windows import Edit, SkipReport, Tree, Window, beyond, edits, of_unknown_language
-from indexer.building.build import BuildProgress, build
+from indexer.building.build import build
+from indexer.building.report import BuildProgress
 from indexer.config import Settings
 from indexer.data_layout import index_directory, settings_inside
 from indexer.repository.policy import accepts_path

@@ -9,14 +9,13 @@ the index as it was. This module orders the work; ``segment`` and ``generations`
 
 import dataclasses
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from indexer import fsio
-from indexer.building import worker_pool
+from indexer.building import budget, worker_pool
+from indexer.building.report import BuildProgress, BuildReport
 from indexer.building.worker import Limits
 from indexer.building.worker_pool import FileResult, Pool, SuffixFiles
 from indexer.config import Settings
@@ -44,64 +43,11 @@ IN_PROCESS_BYTES = 600_000
 
 _BATCH_BYTES = 400_000
 _NOTES = 5
-_PASSING = frozenset({"vanished", "unreadable"})
+_PASSING = frozenset({"vanished", "unreadable", budget.TIME})
 """Reasons that say nothing about a file's content."""
 
 _FORBIDDEN = frozenset({policy.EXCLUDED, policy.ONDOLIGNORED, policy.KEY_FILE, policy.OWN_DATA})
 """Reasons for which text that is in the index already must leave the disk at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuildProgress:
-    """The progress of a build.
-
-    :param phase: ``walk``, ``read``, ``compact`` or ``done``.
-    :param done, total: files; segments in the phase ``compact``.
-    """
-
-    phase: str
-    done: int
-    total: int
-    percent: int
-
-
-@dataclass(slots=True)
-class BuildReport:
-    """The result of a build and the figures of the index after it.
-
-    :param changed: False if everything was up to date and no generation was committed.
-    :param skips: every file that was left out, and why; ``skipped`` counts them by reason.
-    :param notes: sentences for the user, for example that a damaged index was rebuilt.
-    :param text_bytes: indexed text, UTF-8. :param index_bytes: the generation on disk.
-    """
-
-    root: str
-    directory: str
-    generation: int = 0
-    full: bool = False
-    changed: bool = False
-    files: int = 0
-    chunks: int = 0
-    lines: int = 0
-    text_bytes: int = 0
-    index_bytes: int = 0
-    masked: int = 0
-    added: int = 0
-    removed: int = 0
-    revived: int = 0
-    seconds: float = 0.0
-    skips: list[Skip] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def skipped(self) -> dict[str, int]:
-        """Files left out, counted by reason, the most frequent first."""
-        return dict(Counter(skip.reason for skip in self.skips).most_common())
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report for ``--json``, with counts by reason instead of the list of files."""
-        fields = {name: getattr(self, name) for name in self.__slots__ if name != "skips"}
-        return {**fields, "seconds": round(self.seconds, 3), "skipped": self.skipped}
 
 
 class _Preparing(Protocol):
@@ -109,6 +55,7 @@ class _Preparing(Protocol):
 
     def prepare(self, entries: Sequence[Entry], known: dict[str, list[str]]) -> None: ...
     def suffix(self, key: int, documents: Sequence[Lexed]) -> None: ...
+    def leave(self, reason: str) -> None: ...
     def results(self) -> Iterator[FileResult | SuffixFiles]: ...
     def __enter__(self) -> "_Preparing": ...
     def __exit__(self, *_: object) -> None: ...
@@ -159,6 +106,8 @@ class _Build:
         self.progress, self.limits, self.command = progress, limits, command
         self.shape, self.choice = fingerprint.shape(), fingerprint.settings(settings)
         self.now = fsio.now_ns() // 1_000_000_000
+        self.workers = 0
+        self.deadline = time.monotonic() + 60 * settings.max_index_minutes
 
     def run(self) -> None:
         base = self._base()
@@ -167,7 +116,9 @@ class _Build:
         self.stat_cache = StatCache(stat_cache_file(self.target.directory), self.shape + self.choice)
         self.progress(BuildProgress("walk", 0, 0, 0))
         entries, skips = walk(self.root, self.settings)
-        self.report.skips += skips
+        entries, over = budget.within_disk(self.root, entries, self.settings, self.target.directory)
+        self.report.skips += [*skips, *over]
+        self.report.notes += budget.notes(over, self.settings)
         self.bm25 = Bm25Update(self.target, base)
         self.new_records: list[SegmentRecord] = []
         self.new_files: dict[str, FileRecord] = {}
@@ -177,6 +128,7 @@ class _Build:
         groups = compaction.divide([entry.size for entry in todo])
         if todo:
             self._prepare(todo, groups, first_id, first_segment)
+        self.report.notes += budget.time_note(self.report.skips, self.settings)
         self.report.skips.sort(key=lambda skip: (skip.path, skip.reason))
         manifest = self._commit(base, first_id + len(todo), first_segment + len(groups))
         self.stat_cache.save()
@@ -234,6 +186,8 @@ class _Build:
             for batch in _batches(todo):
                 preparing.prepare(batch, {entry.path: self.catalogue.blobs(entry.path) for entry in batch})
             for result in preparing.results():
+                if time.monotonic() > self.deadline:
+                    preparing.leave(budget.TIME)
                 if isinstance(result, SuffixFiles):
                     self._write(first_segment + result.key, sorted_for.pop(result.key), result.files)
                     continue
@@ -362,8 +316,8 @@ class _Build:
 
             return InProcess(self.root, self.settings, marker, embed=embed)
         fsio.unlink(marker)
-        count = max(1, min(self.settings.workers, total_bytes // IN_PROCESS_BYTES + 1))
-        return Pool(self.root, self.settings, count, self.limits, embed=embed, command=self.command)
+        self.workers, limits = budget.within_memory(total_bytes // IN_PROCESS_BYTES + 1, self.settings, self.limits)
+        return Pool(self.root, self.settings, self.workers, limits, embed=embed, command=self.command)
 
     def _count(self, chunks: int, lines: int, size: int, masked: int) -> None:
         self.report.files += 1
@@ -375,6 +329,7 @@ class _Build:
     def _describe(self, manifest: Manifest) -> None:
         """Completes the report and keeps it for ``ondol doctor``."""
         self.report.generation = manifest.generation
+        self.report.memory_bytes = budget.memory_used(self.workers)
         self.report.index_bytes = self.target.size(manifest)
         skips = [[skip.path, skip.reason] for skip in self.report.skips]
         generations.write_cache(

@@ -27,6 +27,7 @@ class InProcess:
         self._marker = marker
         self._entries: deque[tuple[Entry, list[str]]] = deque()
         self._suffixes: deque[tuple[int, Sequence[Lexed]]] = deque()
+        self._left: deque[FileResult] = deque()
 
     def __enter__(self) -> "InProcess":
         fsio.replace_file(self._marker, b"", durable=False)
@@ -43,10 +44,17 @@ class InProcess:
         """Queue a suffix index."""
         self._suffixes.append((key, documents))
 
+    def leave(self, reason: str) -> None:
+        """Leave out every file that is still queued, with this reason."""
+        self._left.extend(FileResult(entry, Skip(entry.path, reason)) for entry, _ in self._entries)
+        self._entries.clear()
+
     def results(self) -> Iterator[FileResult | SuffixFiles]:
         """Yield the results of all jobs, including jobs that are queued meanwhile."""
-        while self._suffixes or self._entries:
-            if self._suffixes:
+        while self._suffixes or self._entries or self._left:
+            if self._left:
+                yield self._left.popleft()
+            elif self._suffixes:
                 key, documents = self._suffixes.popleft()
                 yield SuffixFiles(key, suffix_files(documents))
             else:

@@ -134,6 +134,20 @@ class Pool:
         self._pending += len(entries)
         self._put(1, _Batch(deque(entries), known))
 
+    def leave(self, reason: str) -> None:
+        """Leave out every file whose batch has not begun, with this reason."""
+        kept = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                job = self._jobs.get_nowait()
+                if isinstance(job[2], _Batch):
+                    for entry in job[2].entries:
+                        self._results.put(FileResult(entry, Skip(entry.path, reason)))
+                else:
+                    kept.append(job)
+        for job in kept:
+            self._jobs.put(job)
+
     def suffix(self, key: int, documents: Sequence[Lexed]) -> None:
         """Queue a suffix index. It is built before further files are prepared, because that frees memory."""
         self._pending += 1

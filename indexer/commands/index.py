@@ -15,7 +15,7 @@ from indexer.repository.git import find_root
 from indexer.text.printable import printable
 
 if TYPE_CHECKING:
-    from indexer.building.build import BuildProgress, BuildReport
+    from indexer.building.report import BuildProgress, BuildReport
     from indexer.config import Settings
 
 _REASONS_SHOWN = 5

@@ -64,6 +64,16 @@ class Change:
         return sum(hunk.new_count for hunk in self.hunks)
 
 
+def changed_lately(root: Path, commits: int) -> list[str]:
+    """The files that the newest commits changed, the one changed last first; of merges, nothing.
+
+    :param commits: how many commits are asked.
+    """
+    asked = ("log", f"--max-count={commits}", "--no-merges", "--format=", "--name-only", "-z")
+    names = [name.strip(b"\n") for name in run_git(root, *asked).split(b"\0")]
+    return list(dict.fromkeys(name.decode("utf-8", "surrogateescape") for name in names if name))
+
+
 def commits(
     root: Path,
     revisions: str = "HEAD",

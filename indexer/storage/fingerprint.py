@@ -48,7 +48,14 @@ _SHAPING_MODULES: Final = (
     "text/terms",
     "text/tokens",
 )
-_CHOOSING_SETTINGS: Final = ("exclude", "include_vendored", "include_generated", "max_file_bytes", "max_line_chars")
+_CHOOSING_SETTINGS: Final = (
+    "exclude",
+    "include_vendored",
+    "include_generated",
+    "max_file_bytes",
+    "max_line_chars",
+    "max_index_mb",
+)
 
 
 @cache

@@ -174,6 +174,12 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
         "bytes": target.size(manifest),
         "verified": "every file" if verify else "since the machine started",
         "skipped": last.get("skipped", {}),
+        "ceilings": {
+            "disk_mb": [round(target.size(manifest) / 1e6, 1), settings.max_index_mb],
+            "memory_mb": [round(last.get("memory_bytes", 0) / 1e6), settings.max_index_memory_mb],
+            "minutes": [round(last.get("seconds", 0.0) / 60, 1), settings.max_index_minutes],
+            "processes": settings.workers,
+        },
         "last_run": last.get("when"),
     }
 

@@ -91,6 +91,16 @@ def _repository(repository: dict[str, Any]) -> str:
     return f"{printable(repository['root'])}  {printable(state)}"
 
 
+def _ceilings(used: dict[str, Any]) -> str:
+    """What the index and its last build used, of the ceilings in the settings."""
+    (disk, most_disk), (memory, most_memory), (minutes, most_minutes) = (
+        used[name] for name in ("disk_mb", "memory_mb", "minutes")
+    )
+    remembered = f"memory {memory:,} of {most_memory:,} MB" if memory else f"memory at most {most_memory:,} MB"
+    spent = f"last run {minutes:,} of {most_minutes:,} minutes"
+    return f"disk {disk:,} of {most_disk:,} MB; {remembered}; {spent}; {used['processes']} processes"
+
+
 def _index(index: dict[str, Any], full: bool) -> Iterator[str]:
     if index["generation"] is None:
         yield _row("index", f"none  {index['directory']}")
@@ -100,6 +110,7 @@ def _index(index: dict[str, Any], full: bool) -> Iterator[str]:
     yield _row("index", f"generation {index['generation']}: {figures}, {index['bytes'] / 1e6:.1f} MB on disk")
     yield _row("", index["directory"])
     yield _row("", f"hashes checked: {index['verified']}")
+    yield _row("ceilings", _ceilings(index["ceilings"]))
     reasons = sorted(index["skipped"].items(), key=lambda item: -item[1])
     shown = reasons if full else reasons[:_REASONS]
     for reason, count in shown:
