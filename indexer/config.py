@@ -133,6 +133,11 @@ class Settings:
         "Let all windows of this user share one engine, so that index and model are in memory once. Read when the "
         "server starts: from the user's file, the environment or `ondol serve --share`, not from an editor's options.",
     )
+    also_search: tuple[str, ...] = setting(
+        (),
+        "Other repositories whose indexes are searched too: paths of their folders, or names of their folders below "
+        "repositories/ in the data folder.",
+    )
     max_index_mb: int = setting(
         20_000,
         "Ceiling for an index on disk, in MB. Over it duplicates are left out, then generated and vendored files, then "

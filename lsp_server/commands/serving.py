@@ -161,6 +161,7 @@ def read_document(root: Path, path: Path, settings: "Settings") -> "Document":
 def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic: bool) -> "tuple[Answer, float]":
     from lsp_server.server.factories import make_engine, open_index
     from lsp_server.server.masked_documents import SecretCover
+    from lsp_server.server.other_repositories import guests, joined
     from lsp_server.types import Request, settled
 
     try:
@@ -168,6 +169,10 @@ def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic
     except IndexMissing as error:
         click.echo(f"ondol: {printable(error.what)}, so only this file is used; {error.cure}.", err=True)
         index = None
+    found, problems = guests(settings, root, open_index)
+    for problem in problems:
+        click.echo(f"ondol: {printable(problem)}", err=True)
+    index = joined(index, found)
     engine = make_engine(settings, index)
     if settings.backend != "retrieval":
         engine = _with_model(settings, root, engine, index)

@@ -248,7 +248,7 @@ class Window:
     def _to_engine(self, message: dict[str, Any]) -> None:
         body = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass")
         if len(body) > MAX_BODY:
-            log.warning("a document is too large to be told again; open it again to get completions there")
+            log.warning("a document is too large to be sent again; open it again to get completions there")
             return
         self._pass_on(body)
 

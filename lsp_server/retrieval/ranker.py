@@ -38,6 +38,11 @@ OPEN_DOCUMENTS: Final = 6
 TEXTS: Final = 8
 """Options with distinct texts, at most."""
 
+OTHER_REPOSITORY: Final = "other repository"
+"""The kind of a provenance whose path leads out of the repository."""
+
+_ELSEWHERE: Final = ("../", "/")
+
 SPELLED: Final = 40
 """Candidates whose texts are looked at for them."""
 
@@ -111,6 +116,8 @@ class Ranked:
         """Return where an option's text comes from."""
         text, line = self.source(option.match)
         kind = MatchSource(int(self.matches.source[option.match])).label
+        if text.path.startswith(_ELSEWHERE):
+            kind = OTHER_REPOSITORY
         return Provenance(text.path, text.first + line + 1, kind)
 
     def indentation(self, option: Option) -> int:

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from lsp_server.server.factories import Factories
 from lsp_server.server.folder_poll import Found
 from lsp_server.server.host import Host, SessionState
 from lsp_server.server.logs import describe
+from lsp_server.server.other_repositories import guests, joined
 from lsp_server.server.repository_files import RepositoryFiles, is_rule_file
 from lsp_server.server.repository_index import RepositoryIndex
 from lsp_server.server.tasks import Tasks
@@ -32,6 +34,7 @@ from lsp_server.telemetry.traces import STATS_BYTES, TRACE_BYTES, Ring, ring_of
 from lsp_server.types import Answer, Document, Engine, ModelPhase, Request
 
 if TYPE_CHECKING:
+    from indexer.storage.joined import Guest
     from lsp_server.server.masked_documents import SecretCover
 
 log = logging.getLogger(__name__)
@@ -61,6 +64,7 @@ class Session:
         self._thread, self._host, self._factories = thread, host, factories
         self._tasks = Tasks()
         self._cover: SecretCover | None = None
+        self._guests: list[Guest] = []
         self._files = RepositoryFiles(root) if root is not None else None
         self._changed = ChangedFiles(root) if root is not None else None
         self._index = RepositoryIndex(root, self, host, factories, self._tasks) if root is not None else None
@@ -113,6 +117,7 @@ class Session:
         before = self.settings
         self._load_settings(options)
         if self.settings != before:
+            self._guests = []  # what they exclude may have changed; they are opened again with the index
             self._rebuild(moved=self.settings.data_dir != before.data_dir)
         elif self._files is not None:
             self._narrow()
@@ -145,6 +150,7 @@ class Session:
 
     def _make_engine(self, index: Any) -> Engine:
         """Make the engine that the settings name; on the engine's thread."""
+        index = joined(index, self._guests)
         engine = self._factories.engine(self.settings, index)
         if self.settings.backend == "retrieval":
             return engine
@@ -227,12 +233,16 @@ class Session:
     def use_index(self, index: Any) -> None:
         """Give the engine an index that was opened, or that has fewer documents now; from any thread."""
         if self.engine is not None:
-            self.engine.set_index(index)
+            self.engine.set_index(joined(index, self._guests))
 
     def prepare_index(self, index: Any) -> None:
-        """Leave out of an index that was opened what is gone or excluded; on a background thread."""
+        """Leave out of an opened index what is gone or excluded, and open the guests; on a background thread."""
         if self._files is not None:
             self._files.prepare(index, self.settings)
+        if self.root is not None:
+            self._guests, problems = guests(self.settings, self.root, self._factories.open_index)
+            for problem in problems:
+                self._on_loop(partial(self._host.show_message, f"Ondol: {problem}", problem=True))
 
     def take_index(self, index: Any) -> None:
         """Use an index that was opened and prepared, under the rules that hold by now."""
