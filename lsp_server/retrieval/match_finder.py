@@ -20,7 +20,7 @@ from indexer.search.suffix_search import SCAN_LIMIT, Search, among, widen_longes
 from indexer.text.tokens import END, WORD
 from lsp_server.retrieval.cursor import WINDOW, CursorContext, Ids
 from lsp_server.retrieval.matches import NO_SEARCH_RANK, Ints, Matches, MatchSource, SourceText, SourceTexts, joined
-from lsp_server.retrieval.search_hits import FoundChunk, SearchHits
+from lsp_server.retrieval.search_hits import FoundChunks, SearchHits
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
@@ -191,7 +191,7 @@ class MatchFinder:
             found.append(self._in_removed(query, self._removed))
         if self._index is not None:
             found += self._in_segments(query, self._index)
-            found += [self._in_chunk(query, rank, chunk) for rank, chunk in enumerate(self._hits.chunks)]
+            found += [self._in_chunks(query, chunks) for chunks in self._hits.chunks]
         yield from (columns for columns in found if columns is not None)
 
     def _continues(self, partial: str, matches: Matches) -> NDArray[np.bool_]:
@@ -300,7 +300,7 @@ class MatchFinder:
             if keep.any():
                 length = length[keep]
                 weight = one.populations[keep] / np.bincount(length)[length]
-                columns.append(self._in_index(segment, one.positions[keep], length, weight, NO_SEARCH_RANK))
+                columns.append(self._in_index(segment, one.positions[keep], length, weight, None))
         return columns
 
     def _words(self, segment: "Segment", partial: str) -> Ids:
@@ -310,22 +310,25 @@ class MatchFinder:
             self._word_ids[key] = segment.words.beginning(partial)
         return self._word_ids[key]
 
-    def _in_chunk(self, query: MatchQuery, rank: int, chunk: FoundChunk) -> FoundColumns | None:
-        positions, lengths = agreements(chunk.ids, query.context)
-        keep = positions >= chunk.first - chunk.start
+    def _in_chunks(self, query: MatchQuery, chunks: FoundChunks) -> FoundColumns | None:
+        """Return the matches in the chunks that search found in one segment."""
+        positions, lengths = agreements(chunks.ids, query.context)
+        keep = chunks.inside[positions]
         if query.partial:
-            keep &= among(chunk.ids[positions], self._words(chunk.segment, query.partial))
+            keep &= among(chunks.ids[positions], self._words(chunks.segment, query.partial))
         if not keep.any():
             return None
-        found: Ids = (positions[keep] + chunk.start).astype(np.uint32)
-        return self._in_index(chunk.segment, found, lengths[keep], np.ones(len(found)), rank)
+        positions = positions[keep]
+        places: Ids = chunks.places[positions].astype(np.uint32)
+        weight = np.ones(len(positions))
+        return self._in_index(chunks.segment, places, lengths[keep], weight, chunks.ranks[positions])
 
     def _in_index(
-        self, segment: "Segment", positions: Ids, lengths: Ints, weight: NDArray[np.float64], rank: int
+        self, segment: "Segment", positions: Ids, lengths: Ints, weight: NDArray[np.float64], ranks: Ints | None
     ) -> FoundColumns | None:
         """Return matches of the index, without those in hidden documents.
 
-        :param rank: of the chunk that search found, or ``NO_SEARCH_RANK``.
+        :param ranks: of the chunk of each that search found; None where the whole segment was searched.
         """
         suffix = segment.suffix
         documents, line, token = suffix.locate(positions)
@@ -342,13 +345,13 @@ class MatchFinder:
         previous = suffix.indent(documents, line - 1).astype(np.int64)
         second = suffix.indent(documents, line - 2).astype(np.int64)
         return FoundColumns(
-            source=MatchSource.REPOSITORY if rank == NO_SEARCH_RANK else MatchSource.SEARCH,
+            source=MatchSource.REPOSITORY if ranks is None else MatchSource.SEARCH,
             length=lengths[keep],
             weight=weight[keep],
             text=text[keep],
             line=line,
             token=token[keep],
-            hit=rank,
+            hit=NO_SEARCH_RANK if ranks is None else ranks[keep],
             indent=suffix.indent(documents, line).astype(np.int64),
             previous=np.where(previous == 255, np.where(second == 255, 0, second), previous),
             window=suffix.tokens(positions[keep], WINDOW),

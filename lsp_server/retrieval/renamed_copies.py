@@ -10,6 +10,7 @@ This module does not judge the result; the ranker does.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -40,6 +41,9 @@ LIMIT: Final = 40
 
 READ_LIMIT: Final = 12
 """Texts of the index that are read for it, at most, if no earlier request has read them; each takes about 0.1 ms."""
+
+LINE_KEPT: Final = 300
+"""Characters of a line whose tokens are kept, at most."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -119,18 +123,28 @@ def _tokens_before_cursor(cursor: CursorContext, typed: Sequence[int]) -> list[s
 
 def _tokens_before(text: SourceText, line: int, token: int) -> list[str]:
     """Return the tokens before a match, the nearest first."""
-    tokens = TOKEN.findall(text.lines[line])[:token][::-1]
+    tokens = list(_tokens(text.lines[line])[:token][::-1])
     return _with_lines_before(tokens, text.lines, line)
 
 
 def _with_lines_before(tokens: list[str], lines: Sequence[str], line: int) -> list[str]:
     while len(tokens) < FORM_DEPTH and line > 0:
         line -= 1
-        before = TOKEN.findall(lines[line])
+        before = _tokens(lines[line])
         if before:
             tokens.append("\n")
             tokens += before[::-1]
     return tokens[:FORM_DEPTH]
+
+
+def _tokens(line: str) -> Sequence[str]:
+    return _kept_tokens(line) if len(line) <= LINE_KEPT else TOKEN.findall(line)
+
+
+@lru_cache(maxsize=2_000)
+def _kept_tokens(line: str) -> tuple[str, ...]:
+    """Return the tokens of a line; at the next key the same lines are asked for."""
+    return tuple(TOKEN.findall(line))
 
 
 def _renaming(source: list[str], target: list[str]) -> tuple[int, dict[str, str]]:
@@ -154,6 +168,7 @@ def _renaming(source: list[str], target: list[str]) -> tuple[int, dict[str, str]
     return form, {**{f"\0{a}": b for a, b in parts.items()}, **names}
 
 
+@lru_cache(maxsize=2_000)
 def changed_parts(one: str, other: str) -> list[tuple[str, str]]:
     """Return the parts in which two words differ, in lower case, if they have equally many parts and share one."""
     a, b = identifier_parts(one), identifier_parts(other)

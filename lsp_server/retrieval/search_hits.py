@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from indexer.search.suffix_array import DEPTH
 from indexer.text.terms import terms
+from indexer.text.tokens import END
 from lsp_server.retrieval.cursor import CursorContext, Ids, pairs
 
 if TYPE_CHECKING:
@@ -23,25 +24,26 @@ LINES_AFTER: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
-class FoundChunk:
-    """A chunk that search found.
+class FoundChunks:
+    """The chunks that search found in one segment, in one run of tokens, so that all are looked through at once.
 
-    :param first, last: its positions in the segment's tokens, ``last`` excluded.
-    :param start: the position of ``ids[0]``, at most ``DEPTH`` before ``first``. :param ids: tokens up to ``last``.
+    :param ids: the tokens of each chunk, up to ``DEPTH`` tokens before it, and ``END`` behind it.
+    :param places: the position of each in the segment's tokens. :param ranks: the number of its chunk among all.
+    :param inside: whether it belongs to a chunk, and not to what stands before or behind one.
     """
 
     segment: "Segment"
-    first: int
-    last: int
-    start: int
     ids: Ids
+    places: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+    inside: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class SearchHits:
     """The best chunks for the lines around a cursor, and the distinct pairs of neighbouring tokens in them."""
 
-    chunks: list[FoundChunk]
+    chunks: list[FoundChunks]
     pairs: NDArray[np.uint64]
 
 
@@ -58,7 +60,8 @@ def search_around(cursor: CursorContext, index: "Index", hidden: frozenset[str])
     query = terms("\n".join(line[:300] for line in lines))
     if not query:
         return NO_HITS
-    chunks: list[FoundChunk] = []
+    parts: dict[int, list[FoundChunks]] = {}
+    seen: list[NDArray[np.uint64]] = []
     for key, _ in index.bm25_search(query, CHUNKS + 8):
         document, first_line, last_line = index.span(key)
         if document.path in hidden:
@@ -66,10 +69,29 @@ def search_around(cursor: CursorContext, index: "Index", hidden: frozenset[str])
         segment = index.segments[document.segment]
         first, last = segment.suffix.line_range(document.local, first_line, last_line)
         start = max(segment.suffix.document_start(document.local), first - DEPTH)
-        chunks.append(FoundChunk(segment, first, last, start, segment.suffix.run(start, last)))
-        if len(chunks) == CHUNKS:
+        ids = segment.suffix.run(start, last)
+        places = np.arange(start, last + 1)
+        part = FoundChunks(
+            segment,
+            np.append(ids, np.uint32(END)),
+            places,
+            np.full(len(places), len(seen)),
+            (places >= first) & (places < last),
+        )
+        parts.setdefault(document.segment, []).append(part)
+        seen.append(pairs(ids[first - start :]))
+        if len(seen) == CHUNKS:
             break
-    if not chunks:
+    if not seen:
         return NO_HITS
-    seen = [pairs(chunk.ids[chunk.first - chunk.start :]) for chunk in chunks]
-    return SearchHits(chunks, np.unique(np.concatenate(seen)))
+    return SearchHits([_joined(found) for found in parts.values()], np.unique(np.concatenate(seen)))
+
+
+def _joined(parts: list[FoundChunks]) -> FoundChunks:
+    return FoundChunks(
+        parts[0].segment,
+        np.concatenate([one.ids for one in parts]),
+        np.concatenate([one.places for one in parts]),
+        np.concatenate([one.ranks for one in parts]),
+        np.concatenate([one.inside for one in parts]),
+    )
