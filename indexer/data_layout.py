@@ -14,6 +14,7 @@
         origin                        the repository's path and first commit (``storage.adoption``)
         gate.json                     the gate fitted on this repository
         night/, nights/, night.lock   nightly run: work folder, reports, lock
+        replays/                      reports of the last replays
         traces.jsonl, stats.jsonl     what the server recorded (``telemetry``)
 
     the platform's cache folder for ``ondol``
@@ -115,6 +116,11 @@ def own_fusion_file(settings: Settings, root: Path) -> Path:
 def nightly_reports_directory(settings: Settings, root: Path) -> Path:
     """The reports of the nightly runs, Markdown and JSON."""
     return repository_path(settings, root) / "nights"
+
+
+def replay_reports_directory(settings: Settings, root: Path) -> Path:
+    """The reports of the last replays (``ondol eval``), JSON without any code."""
+    return repository_path(settings, root) / "replays"
 
 
 def nightly_work_directory(settings: Settings, root: Path) -> Path:

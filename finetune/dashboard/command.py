@@ -20,7 +20,7 @@ from indexer.installation import install_command
     "evaluations",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Report of `ondol eval --json` to show as well; repeatable.",
+    help="Another report of `ondol eval --json` to show; repeatable.",
 )
 @click.option("--open", "browse", is_flag=True, help="Open a browser.")
 @data_dir_option

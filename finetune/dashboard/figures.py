@@ -1,6 +1,6 @@
 """The figures that the pages of ``ondol dashboard`` show: tiles, tables and plots made of what is stored.
 
-It reads the reports of nightly runs, the registry, the statistics and given replay reports. It writes nothing; what may
+It reads the reports of nightly runs and of replays, the registry and the statistics. It writes nothing; what may
 change the registry is ``model_pages``.
 """
 
@@ -14,13 +14,13 @@ from typing import Any, Final
 from finetune.dashboard.events import Events
 from finetune.dashboard.model_pages import ModelPages
 from finetune.dashboard.page import Page, Table
+from finetune.dashboard.replay_page import replay_page
 from finetune.dashboard.use_page import NOTHING, percent, total, use_page
-from finetune.evaluation.summary import MEASURES
 from finetune.evaluation.svg_plots import Dot, time_plot
 from finetune.evaluation.systems import systems_of
 from finetune.nightly.promotion import titled
 from indexer.config import Settings
-from indexer.data_layout import index_directory, nightly_reports_directory
+from indexer.data_layout import index_directory, nightly_reports_directory, replay_reports_directory
 from indexer.errors import OndolError
 from indexer.storage.generations import Store
 from lsp_server.telemetry.feedback import summarize
@@ -103,17 +103,8 @@ class Figures:
         return Page("Nights", plots=plots, tables=[table])
 
     def replay(self) -> Page:
-        """Return the given reports of ``ondol eval --json``."""
-        page = Page("Replay")
-        for path in self._evaluations:
-            try:
-                page.tables.append(_evaluation(path))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
-                page.problems.append(f"{path} is not a report of `ondol eval --json`.")
-        if not self._evaluations:
-            hint = "No report was given: `ondol eval --json > report.json`, then `ondol dashboard --eval report.json`."
-            page.tables.append(Table("Reports", (), [], hint))
-        return page
+        """Return the given and the last reports of ``ondol eval``."""
+        return replay_page(replay_reports_directory(self._settings, self._root), self._evaluations)
 
 
 def nightly_reports(folder: Path) -> list[dict[str, Any]]:
@@ -163,20 +154,6 @@ def _systems(report: dict[str, Any]) -> dict[str, Any]:
         return {name: one for name, one in found.items() if one["overall"]["exact"]["value"] is not None}
     except (KeyError, TypeError, AttributeError):
         return {}
-
-
-def _evaluation(path: Path) -> Table:
-    report = json.loads(path.read_text("utf-8"))
-    systems = systems_of(report)
-    rows = [
-        (measure.label, *(percent(one["overall"][key]["value"]) for one in systems.values()))
-        for key, measure in MEASURES.items()
-        if all(key in one["overall"] for one in systems.values())
-    ]
-    heads = ("figure", *(name.replace("_", " ") for name in systems))
-    return _table(
-        f"{path.name}: {report['repository']}, {report['cases']:,} cursors", heads, rows, "It has no figures."
-    )
 
 
 def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], empty: str) -> Table:

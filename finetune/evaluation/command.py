@@ -17,7 +17,7 @@ import click
 from finetune.evaluation import results
 from finetune.evaluation.progress_bars import progress_bars
 from indexer.cli_options import data_dir_option, settings_for
-from indexer.data_layout import work_directory
+from indexer.data_layout import replay_reports_directory, work_directory
 from indexer.errors import UserError
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def evaluate(
     except Stopped as stop:
         click.echo(f"ondol: {stop} before the first cursor was replayed; there is nothing to report", err=True)
         sys.exit(stop.exit_code)
+    results.keep(report, replay_reports_directory(settings, root))
     results.give(report, result, html, out, as_json=as_json, full=full)
     if result.stopped is not None:
         sys.exit(result.stopped.exit_code)

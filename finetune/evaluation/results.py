@@ -1,17 +1,23 @@
 """Gives the results of ``ondol eval``: printed, as JSON, as a page, and as files with every case."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from indexer import fsio
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from finetune.evaluation.gate_fitting import Refit
     from finetune.evaluation.replay import ReplayResult
+
+KEPT: Final = 10
+"""Reports that are kept for the dashboard."""
 
 SCREEN: Final = 100
 """Columns of the first screen where the output is no terminal."""
@@ -43,6 +49,19 @@ def give(
         every_figure.show(report, _console(WIDE, soft_wrap=True))
     for target in filter(None, (html, out)):
         click.echo(f"written: {target}")
+
+
+def keep(report: dict[str, Any], folder: Path) -> None:
+    """Keep a report for the dashboard, with the last :data:`KEPT` before it; say so where that is not possible."""
+    try:
+        fsio.make_directories(folder)
+        name = re.sub(r"[^\dT]", "", report["made"].partition("+")[0])
+        fsio.replace_file(folder / f"{name}.json", json.dumps(report).encode(), durable=False)
+        for old in sorted(folder.glob("*.json"))[:-KEPT]:
+            fsio.unlink(old)
+    except OSError as error:
+        why = error.strerror or error
+        click.echo(f"ondol: the report is not kept for the dashboard ({why}: {folder})", err=True)
 
 
 def give_gate(done: "Refit", precision: float) -> None:

@@ -52,6 +52,18 @@ def show(report: dict[str, Any], console: Console, *, hint: bool = True) -> None
 
 def table(report: dict[str, Any]) -> Table:
     """Return the one table: of systems if there are several, else of languages."""
+    heads, rows = figures(report)
+    found = Table(box=None, pad_edge=False)
+    found.add_column(heads[0], max_width=22, no_wrap=True)
+    for head in heads[1:]:
+        found.add_column(head, justify="right", no_wrap=True)
+    for name, *cells in rows:
+        found.add_row(Text(name), *cells)
+    return found
+
+
+def figures(report: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the heads and the rows of that table, as text."""
     if "typing" in report:
         systems = report["typing"]["systems"]
         first = next(iter(systems.values()))
@@ -74,13 +86,7 @@ def _listed(systems: dict[str, Any], languages: dict[str, Any]) -> dict[str, Any
 
 def _rows(
     counted: str, columns: dict[str, str], listed: dict[str, Any], text: Callable[[str, dict[str, Any]], str]
-) -> Table:
-    found = Table(box=None, pad_edge=False)
-    found.add_column("", max_width=22, no_wrap=True)
-    found.add_column(counted, justify="right", no_wrap=True)
-    for head in columns.values():
-        found.add_column(head, justify="right", no_wrap=True)
-    for name, one in listed.items():
-        count = one["cases" if counted == "cursors" else counted]
-        found.add_row(Text(printable(name)), f"{count:,}", *(text(key, one[key]) for key in columns))
-    return found
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    key = "cases" if counted == "cursors" else counted
+    rows = [(printable(name), f"{one[key]:,}", *(text(at, one[at]) for at in columns)) for name, one in listed.items()]
+    return ("", counted, *columns.values()), rows

@@ -1,5 +1,6 @@
 """The pages show the stored figures, over HTTP, to the browser that was given the token, and to nothing else."""
 
+import html
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 pytest.importorskip("starlette", reason="starlette is not installed: the web page is NOT tested")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed: the web page is NOT tested")
 
+from finetune.evaluation import results
 from finetune.nightly.promotion import BASE, CANDIDATE
 from indexer.data_layout import registry_directory, repository_directory
 from lsp_server.weights import adapter_registry, adapter_registry_writer
@@ -92,7 +94,7 @@ def test_only_this_machine_reaches_it(empty: Served) -> None:
 
 
 @pytest.mark.parametrize("key", ["systems", "arms"], ids=["present", "version before"])
-def test_nightly_runs_versions_statistics_and_a_replay(tmp_path: Path, base: Any, key: str) -> None:
+def test_nightly_runs_versions_and_statistics(tmp_path: Path, base: Any, key: str) -> None:
     root, data = repositories.repository(tmp_path / "repo\u202e"), tmp_path / "data"
     settings = indexes.settings(data)
     folder = repository_directory(settings, root)
@@ -110,9 +112,7 @@ def test_nightly_runs_versions_statistics_and_a_replay(tmp_path: Path, base: Any
     (folder / "nights" / "2.json").write_text("{")
     shown = {"time": time.time(), "event": "shown", "id": "a", "language": "python", "engine": "copy"}
     (folder / "stats.jsonl").write_text(json.dumps(shown) + "\n" + json.dumps({**shown, "event": "accepted"}) + "\n")
-    (tmp_path / "eval.json").write_text(json.dumps({"repository": "repo", "cases": 7, key: figures}))
-    (tmp_path / "other.json").write_text("[]")
-    with serving(root, data, "--eval", tmp_path / "eval.json", "--eval", tmp_path / "other.json") as served:
+    with serving(root, data) as served:
         overview = served.page("/")
         for said in ("version 1", "25.0 %", "+3.1", "95 % interval 1.2 to 5.0"):
             assert said in overview
@@ -123,8 +123,6 @@ def test_nightly_runs_versions_statistics_and_a_replay(tmp_path: Path, base: Any
         models = served.page("/models")
         assert "promoted" in models and "accepted_share" not in served.page("/use")
         assert "<td>100.0 %</td>" in served.page("/use")
-        replay = served.page("/replay")
-        assert "20.0 %" in replay and "other.json is not a report" in replay
 
 
 @dataclass
@@ -251,6 +249,29 @@ def test_use_over_time_by_language_and_engine(tmp_path: Path) -> None:
         assert "Nothing was shown yet" in served.page("/use?language=%3Cscript%3E")
         overview = served.page("/")
         assert "In the last 7 days, 4 texts were shown and 2 of them accepted (50.0 %)." in overview
+
+
+def test_the_last_replays_stand_on_their_page_in_the_words_of_the_command(tmp_path: Path) -> None:
+    root, data = commit_histories.growing(tmp_path / "shop\u202e", 10), tmp_path / "data"
+    said = [
+        console.run("eval", root, "--commits", "4", *options, data=data).stdout
+        for options in (("--cases", "10"), ("--cases", "0", "--typing", "--hunks", "2"))
+    ]
+    (tmp_path / "other.json").write_text("[]")
+    with serving(root, data, "--eval", tmp_path / "other.json") as served:
+        page = served.page("/replay")
+    assert page.index("typed key by key") < page.index("single cursors")
+    assert "other.json is not a report" in page and "\u202e" not in page
+    words = " ".join(html.unescape(page).split())
+    for sentence in (" ".join(one.split()).partition(". ")[0] for one in said):
+        assert sentence.startswith("Ondol would have saved") and sentence in words
+
+
+def test_the_oldest_reports_of_replays_go(tmp_path: Path) -> None:
+    folder = tmp_path / "replays"
+    for day in range(1, 15):
+        results.keep({"made": f"2026-11-{day:02}T10:00:00+00:00"}, folder)
+    assert [path.name[:8] for path in sorted(folder.iterdir())] == [f"202611{day:02}" for day in range(5, 15)]
 
 
 @pytest.fixture(scope="module")
