@@ -202,7 +202,7 @@ def opened(client: Client, root: Path) -> list[float]:
 _SOURCES: Final = frozenset((".py", ".go", ".c", ".h", ".ts", ".js", ".rs", ".java", ".sv", ".v", ".cc", ".cpp", ".rb"))
 
 
-def _hunks(repo: Path, commits: int, folder: Path) -> tuple[Path, list[TypedHunk]]:
+def checked_out(repo: Path, commits: int, folder: Path) -> tuple[Path, list[TypedHunk]]:
     """Check the tree from before the last commits out, and return it with hunks of these commits."""
     (window,) = windows(repo, commits, 1)
     hunks = draw(list(edits(repo, window, Settings(), SkipReport())), 200, SEED, SkipReport())
@@ -213,7 +213,8 @@ def _hunks(repo: Path, commits: int, folder: Path) -> tuple[Path, list[TypedHunk
 
 
 @contextmanager
-def _editor(root: Path, data: Path, *arguments: str) -> Iterator[Editor]:
+def editor_of(root: Path, data: Path, *arguments: str) -> Iterator[Editor]:
+    """Open the repository in an editor, with its data in ``data``; wait until its index is open."""
     environment = {**os.environ, "ONDOL_DATA_DIR": str(data), "HF_HUB_OFFLINE": "1"}
     with Client([*console_script(), "serve", "--stdio", *arguments], env=environment) as client:
         client.initialize([root], options={"completionReady": True})
@@ -225,18 +226,18 @@ def measure(repo: Path, base: Path, seconds: float, commits: int) -> dict[str, A
     """Type with the model, then the same keys without."""
     with tempfile.TemporaryDirectory(prefix="model-typing-") as work:
         folder = Path(work)
-        root, hunks = _hunks(repo, commits, folder)
+        root, hunks = checked_out(repo, commits, folder)
         indexed = folder / "indexed"
         command = [*console_script(), "index", str(root), "--data-dir", str(indexed)]
         subprocess.run(command, check=True, capture_output=True)
         found: dict[str, Any] = {}
-        with _editor(root, indexed, "--backend", "local", "--base", str(base.resolve())) as editor:
+        with editor_of(root, indexed, "--backend", "local", "--base", str(base.resolve())) as editor:
             found["seconds_from_opening_to_the_model"] = [round(one, 2) for one in opened(editor.client, root)]
             typed = _type(editor, hunks, KEY_S, time.monotonic() + seconds)
         found["with_model"] = judged(editor, traces(indexed))
         for file in indexed.rglob("traces.jsonl*"):
             file.unlink()
-        with _editor(root, indexed) as editor:
+        with editor_of(root, indexed) as editor:
             _type(editor, hunks[:typed], FAST_KEY_S, time.monotonic() + seconds / 2)
         found["without_model"] = judged(editor, traces(indexed))
     return found
