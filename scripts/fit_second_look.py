@@ -2,13 +2,14 @@
 
     python scripts/fit_second_look.py collect --work DIR --clones DIR [--role ROLE] [--only NAME ...] [--seconds N]
                                                           [--files]
-    python scripts/fit_second_look.py cross --work DIR    each repository judged by trees that were fitted on the others
+    python scripts/fit_second_look.py cross --work DIR    each fifth of them judged by trees that were fitted on the others
     python scripts/fit_second_look.py judge --work DIR    the shipped trees and thresholds, on repositories of any role
     python scripts/fit_second_look.py fit --work DIR      puts trees and thresholds into lsp_server/data/edits.json
 
 Fitted is on the repositories of role ``fit-second-look`` in benchmarks/repositories.json, with the shipped first trees
 (``scripts/fit_edits.py``). The changes of each commit are replayed in the order of its files, as ``ondol eval --edits``
-does; of a commit with many changes ``MOMENTS`` are drawn. *Here* the cursor stands on the next changed line.
+does; of a commit with many changes ``MOMENTS`` are drawn, and the commits come in random order until the processor time
+is over. *Here* the cursor stands on the next changed line.
 *Elsewhere* the best other line of the document is offered behind each change; what is offered after a file's last
 change counts as wrong. With ``--files`` other files are searched behind the last change of each file, in an index from
 before the commits. The thresholds are those from which the cross-fitted probabilities are right as often as ``RIGHT``
@@ -22,7 +23,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +47,27 @@ from lsp_server.server.edit_search import other_views
 
 ROLE = "fit-second-look"
 COMMITS = 200
+DRAWN = 60
+"""Commits of these that are replayed."""
+
 MOMENTS = 60
 NAMES = {"here": SECOND_HERE, "elsewhere": SECOND_ELSEWHERE}
 LONGEST_FILE = 5_000
 KINDS = ("here", "elsewhere", "file")
-RIGHT = {"here": 0.905, "elsewhere": 0.85, "file": 0.85}
+RIGHT = {"here": 0.92, "elsewhere": 0.86, "file": 0.85}
 """Wanted share of right ones among the offers."""
+
+FOLDS = 5
+"""Parts of the repositories; each is judged by trees of the others."""
 
 FEWEST = 30
 """Fewer offers say nothing about a threshold."""
 
-PARAMETERS = {**COMMON, "learning_rate": 0.03, "feature_fraction": 0.6}
-SIZES = {"here": (300, 12), "elsewhere": (200, 8)}
+PARAMETERS = {**COMMON, "learning_rate": 0.02, "feature_fraction": 0.4}
+SIZES = {"here": (500, 16), "elsewhere": (400, 10)}
 """Number of trees and leaves."""
 
-AGREED_FROM = {"here": 0.2, "elsewhere": 0.5, "file": 0.99}
+AGREED_FROM = {"here": 0.3, "elsewhere": 0.5, "file": 0.99}
 """The thresholds where two edits foretell each other: who made a change twice expects the third."""
 
 Best = tuple[float, bool, bool]
@@ -90,14 +97,16 @@ class _Moment:
 def collect(root: Path, seconds: float, files: bool) -> dict[str, Cases]:
     """Return the cases of the last commits of a repository.
 
-    :param seconds: after which no further moment begins. :param files: search other files too.
+    :param seconds: of processor time, after which no further moment begins. :param files: search other files too.
     """
     made = {kind: Cases() for kind in KINDS}
     with tempfile.TemporaryDirectory(prefix="second-look-") as folder:
         for window, index in _windows(root, Path(folder) if files else None):
-            end = time.monotonic() + seconds
-            for number, commit in enumerate(steps_of(edits(root, window, Settings(), SkipReport()), SkipReport())):
-                if time.monotonic() > end:
+            drawn = random.Random(root.as_posix()).sample(list(window.commits), min(DRAWN, len(window.commits)))
+            found = edits(root, replace(window, commits=tuple(drawn)), Settings(), SkipReport())
+            end = time.process_time() + seconds
+            for number, commit in enumerate(steps_of(found, SkipReport())):
+                if time.process_time() > end:
                     break
                 _commit(made, commit, number, index, end)
     return made
@@ -114,7 +123,7 @@ def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Ind
     drawn = set(random.Random(commit.commit).sample(judged, min(len(judged), MOMENTS)))
     for at, before in enumerate(now.moments()):
         kind = kind_of(now, before)
-        if now.number not in drawn or kind not in ("here", "after") or time.monotonic() > end:
+        if now.number not in drawn or kind not in ("here", "after") or time.process_time() > end:
             continue
         moment, view = _Moment(10_000 * number + at, now.search(judge)), now.view()
         if kind == "here":
@@ -167,12 +176,14 @@ def best_of(cases: Cases, judged: Iterable[float]) -> list[Best]:
 
 
 def cross(sets: dict[str, dict[str, Cases]], kind: str) -> dict[str, list[Best]]:
-    """Return the best proposals of each repository, judged by trees that were fitted on the others."""
+    """Return the best proposals of each repository, judged by trees that were fitted on other repositories."""
     found = {}
-    for name, one in sets.items():
-        if one[kind].rows:
-            trees = fit((other[part] for key, other in sets.items() if key != name for part in _taught_by(kind)), kind)
-            found[name] = best_of(one[kind], trees.predict(np.array(one[kind].rows)))
+    for part in range(FOLDS):
+        held = {name: one for number, (name, one) in enumerate(sets.items()) if number % FOLDS == part}
+        judged = {name: one[kind] for name, one in held.items() if one[kind].rows}
+        if judged:
+            trees = fit((other[of] for name, other in sets.items() if name not in held for of in _taught_by(kind)), kind)
+            found |= {name: best_of(one, trees.predict(np.array(one.rows))) for name, one in judged.items()}
     return found
 
 

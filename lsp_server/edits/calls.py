@@ -80,6 +80,11 @@ class CallRule:
     arguments: tuple[int | Piece, ...]
     appended: bool
 
+    @property
+    def phrase(self) -> str:
+        """A text of each place."""
+        return f"{self.name}("
+
     def apply(self, line: TokenLine) -> tuple[str, int] | None:
         """Return the line after the rule and the number of calls that changed; None where there is no such call."""
         if self.name not in line.places:
@@ -137,6 +142,11 @@ class CallTemplate:
     count: int
     pieces: tuple[tuple[str, int | str], ...]
 
+    @property
+    def phrase(self) -> str:
+        """A text of each place."""
+        return f"{self.name}("
+
     def apply(self, line: TokenLine) -> tuple[str, int] | None:
         """Return the line after the rule and the number of calls that changed; None where there is no such call."""
         if self.name not in line.places:
@@ -152,7 +162,7 @@ class CallTemplate:
                 if isinstance(piece, int):
                     start, end = (first, call.name - 1) if piece == self.count else call.arguments[piece]
                     inner = list(zip(line.spaces[start:end], line.texts[start:end], strict=True))
-                    flat += [(space, inner[0][1]), *inner[1:]]
+                    flat += [(space, text) for _, text in inner[:1]] + inner[1:]
                 else:
                     flat.append((space, piece))
             texts[first : call.end + 1] = [text for _, text in flat]

@@ -15,6 +15,7 @@ from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.columns import moved_columns, with_columns
 from lsp_server.edits.names import part_table, with_parts
 from lsp_server.edits.rules import Rule, differences, replaced_names, rules_of
+from lsp_server.edits.templates import Template, template
 from lsp_server.edits.token_lines import TokenLine, is_name, parse, render, shifted
 
 KEPT: Final = 256
@@ -58,7 +59,7 @@ class Lesson:
     rules: tuple[Rule, ...]
     names: tuple[tuple[str, str], ...]
     parts: dict[str, str]
-    call: CallRule | CallTemplate | None
+    call: CallRule | CallTemplate | Template | None
     columns: dict[int, int] | None
 
     @cached_property
@@ -180,7 +181,8 @@ def lesson(old: str, new: str) -> Lesson:
     parts: dict[str, str] = {}
     for name in names:
         parts = part_table(*name) | parts
-    return Lesson(before, after, old, new, rules, names, parts, call_rule(before, after), moved_columns(before, after))
+    call = call_rule(before, after) or template(before, after)
+    return Lesson(before, after, old, new, rules, names, parts, call, moved_columns(before, after))
 
 
 def balance(line: TokenLine) -> int:

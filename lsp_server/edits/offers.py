@@ -15,13 +15,22 @@ from indexer.secrets.cover import COVER, PLACEHOLDER
 from indexer.secrets.masking import mask
 from lsp_server.edits import places
 from lsp_server.edits.changed_lines import GONE
-from lsp_server.edits.fates import Fates
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, agreed, compare, proven, rows
 from lsp_server.edits.lessons import Lesson
 from lsp_server.edits.probability import Judge
-from lsp_server.edits.proposals import Evidence, Taught, proposals
+from lsp_server.edits.proposals import Evidence, Taught, align, proposals
 from lsp_server.edits.rules import Rule
-from lsp_server.edits.second_look import LOOKED_AT, TEXTS, TEXTS_HERE, Looked, looked, rows_elsewhere, rows_here
+from lsp_server.edits.second_look import (
+    LOOKED_AT,
+    TEXTS,
+    TEXTS_HERE,
+    Looked,
+    SoFar,
+    beside,
+    looked,
+    rows_elsewhere,
+    rows_here,
+)
 from lsp_server.edits.token_lines import is_word
 from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import View
@@ -139,7 +148,7 @@ class Search:
         return None
 
     def looked_again(self, view: View, found: Sequence["Candidates"]) -> tuple[list[Looked], list[list[float]]]:
-        """Return the proposals that are worth a second look, and a row of ``second_look.FEATURES`` for each."""
+        """Return the proposals that are worth a second look, and a row of features for each."""
         here = _at_cursor(found)
         judged = iter(self.judge.probabilities([row for one in found for row in one.rows], here=here))
         proposed: list[Looked] = []
@@ -147,19 +156,27 @@ class Search:
             texts = [(text, next(judged), row) for text, row in zip(one.texts, one.rows, strict=True)]
             if here:
                 texts = sorted(texts, key=lambda text: -text[1])[:TEXTS_HERE]
-            proposed += looked(number, view.lines[one.place.line], texts, TEXTS_HERE if here else TEXTS)
+            most, line = TEXTS_HERE if here else TEXTS, one.place.line
+            proposed += looked(number, view.lines[line], texts, most, beside(line, view.edited))
         proposed = sorted(proposed, key=lambda one: -one.probability)[:LOOKED_AT]
         if here:
-            lines = self._lines
-            return proposed, rows_here(proposed, Fates(lines), len(lines))
-        fates = Fates([source.lesson for source in reversed(self.history)])
-        return proposed, rows_elsewhere(proposed, fates, len(self.history), len(found))
+            return proposed, rows_here(proposed, self._so_far_here)
+        return proposed, rows_elsewhere(proposed, self._so_far, len(found))
 
     @cached_property
-    def _lines(self) -> list[Lesson]:
-        """What lines taught that became another line, the newest first: blocks say little about a single line."""
-        lessons = [source.lesson for source in reversed(self.history)]
-        return [one for one in lessons if one.new_text != GONE and "\n" not in one.new_text]
+    def _so_far(self) -> SoFar:
+        return SoFar.of(self._lessons, self._lessons)
+
+    @cached_property
+    def _so_far_here(self) -> SoFar:
+        """The same for the line under the cursor: blocks say little about the tokens of a single line."""
+        lines = [one for one in self._lessons if one.new_text != GONE and "\n" not in one.new_text]
+        return SoFar.of(lines, self._lessons)
+
+    @cached_property
+    def _lessons(self) -> list[Lesson]:
+        """What the changed lines taught, the newest first."""
+        return [source.lesson for source in reversed(self.history)]
 
     def _sure(self, view: View, found: Sequence["Candidates"]) -> list[Offer]:
         """Return the offers that are sure after a second look, the most probable first."""
@@ -254,10 +271,21 @@ class Search:
             return Candidates(place, {}, [])  # the index does not know the line as it stands in the file
         history = self._told(place)
         found = proposals(line, history, far=place.where != HERE)
+        if found and place.where != OTHER_FILE and (row := self._row_beside(view, place.line)) is not None:
+            align(found, line, row)
         if least > 1 and all(len(_steps(evidence, history)) < least for evidence in found.values()):
             return Candidates(place, {}, [])
         trials = self._trials if place.where == HERE else self._trials_elsewhere
         return Candidates(place, found, rows(found, trials, view, place, self._foreseen) if found else [])
+
+    def _row_beside(self, view: View, line: int) -> Lesson | None:
+        """What the edit of the next line above taught, or of the next one below."""
+        for other in (line - 1, line + 1):
+            if other in view.edited:
+                for source in reversed(self.history[-ELSEWHERE_HISTORY:]):
+                    if source.line == other and source.uri == view.uri:
+                        return source.lesson
+        return None
 
     def _told(self, place: Place) -> Sequence[Taught]:
         return self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]

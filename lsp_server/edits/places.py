@@ -109,8 +109,8 @@ def _phrases(source: Taught) -> Iterator[str]:
         if searching(rule) and not rule.by_kind and len(rule.regions) == 1 and rule.regions[0].raw:
             yield rule.regions[0].raw
     yield from (name for name, _ in source.lesson.names if len(name) > 3)
-    if source.lesson.call is not None and len(source.lesson.call.name) > 2:
-        yield source.lesson.call.name + "("
+    if source.lesson.call is not None and len(source.lesson.call.phrase) > 3:
+        yield source.lesson.call.phrase
 
 
 def _holding(index: "Index", ids: Sequence[int]) -> set[str]:

@@ -1,12 +1,18 @@
 """Proposals for one line: every text that an earlier edit makes of it, with the evidence that speaks for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.columns import aligned
 from lsp_server.edits.lessons import Lesson, lesson
+from lsp_server.edits.names import SHORT, with_parts
 from lsp_server.edits.rules import Rule
-from lsp_server.edits.token_lines import TokenLine, parse, render
+from lsp_server.edits.token_lines import TokenLine, is_name, parse, render
+
+PARTS_OF: Final = 24
+"""Changed lines of which the parts of names are changed together, the newest."""
 
 _JOINED: Final = ("c11", "c22", "k22", "s11", "s22", "sk22")
 
@@ -65,16 +71,37 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
                 evidence.rules.append((effect.rule, source))
                 if len(effect.rule.regions) == 1 and effect.kind in _JOINED and "\n" not in effect.text:
                     applied.append((effect.rule, age))
-    for kind, text, age in _together(line, target, history, applied):
+    for kind, text, age in _together(line, target, history, applied, far):
         if text != line:
             found.setdefault(text, Evidence()).add(kind, age)
     return found
 
 
+def align(found: dict[str, Evidence], line: str, beside: Lesson) -> None:
+    """Add each text once more with its tokens in the columns of the row beside the line.
+
+    :param beside: what the edit of that row taught.
+    """
+    target, row = parse(line), (beside.old, beside.new)
+    if GONE in (beside.old_text, beside.new_text) or "\n" in beside.new_text:
+        return
+    for text, evidence in list(found.items()):
+        if text != GONE and "\n" not in text:
+            again = aligned(target, parse(text), row)
+            if again is not None and again != line:
+                more = found.setdefault(again, Evidence())
+                for edit in evidence.edits:
+                    more.add("columns", edit, evidence.places, evidence.holes)
+                more.rules += evidence.rules
+
+
 def _together(
-    line: str, target: TokenLine, history: Sequence[Taught], applied: Sequence[tuple[Rule, int]]
+    line: str, target: TokenLine, history: Sequence[Taught], applied: Sequence[tuple[Rule, int]], far: bool
 ) -> list[tuple[str, str, int]]:
-    """Return what several edits make of a line together: all renames, and rules of different edits in turn."""
+    """Return what several edits make of a line together: renames, and rules of different edits in turn.
+
+    At the cursor renames change parts of other names too.
+    """
     made: list[tuple[str, str, int]] = []
     table: dict[str, str] = {}
     newest = len(history)
@@ -86,6 +113,8 @@ def _together(
     if len(table) > 1:
         texts = [table.get(token, token) for token in target.texts]
         made.append(("renames", render(target.indent, texts, target.spaces, target.tail), newest))
+    if not far:
+        made += _with_parts(target, history, table)
     text = line
     ages: list[int] = []
     for rule, age in sorted(applied, key=lambda item: len(item[0].literals), reverse=True):
@@ -96,3 +125,22 @@ def _together(
     if 1 < len(ages) <= 6:
         made.append(("union", text, min(ages)))
     return made
+
+
+def _with_parts(target: TokenLine, history: Sequence[Taught], table: dict[str, str]) -> Iterator[tuple[str, str, int]]:
+    """Yield the line after all renames, and after the parts of names that they change; only with two names or more."""
+    parts: dict[str, str] = {}
+    newest = len(history)
+    for age, source in enumerate(reversed(history[-PARTS_OF:])):
+        if source.lesson.parts:
+            newest = min(newest, age)
+            parts = source.lesson.parts | parts
+    if not parts:
+        return
+    texts = [
+        table.get(token) or (with_parts(token, parts) if len(token) > SHORT and is_name(token) else token)
+        for token in target.texts
+    ]
+    changed = {old for old, new in zip(target.texts, texts, strict=True) if old != new}
+    if len(changed) > 1 and not changed <= table.keys():
+        yield "renames", render(target.indent, texts, target.spaces, target.tail), newest

@@ -6,7 +6,7 @@ as they are or by kind only. Which rules hold is not decided here: each is a kin
 a proposal is estimated from all kinds that agree on it (:mod:`lsp_server.edits.probability`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -262,6 +262,7 @@ def rules_of(old: TokenLine, new: TokenLine) -> list[Rule]:
             if rule is not None:
                 found.append(rule)
     if 2 <= len(regions) <= MAX_REGIONS:
+        found += _repeated(regions, old, new, columns)
         for kind in MANY:
             rule = _rule(kind, regions, old, new, columns)
             if rule is not None:
@@ -272,6 +273,19 @@ def rules_of(old: TokenLine, new: TokenLine) -> list[Rule]:
                 if rule is not None:
                     found.append(rule)
     return found
+
+
+def _repeated(
+    regions: list[tuple[int, int, int, int]], old: TokenLine, new: TokenLine, columns: bool
+) -> Iterator[Rule]:
+    """Yield the rules of tokens that were inserted several times in front of one token, or behind one."""
+    if len({(old.texts[i:j], new.texts[m:n]) for i, j, m, n in regions}) > 1 or regions[0][0] < regions[0][1]:
+        return
+    for kind, shift in (("c01", 1), ("c10", 0)):
+        if len({old.padded[i + shift] for i, _, _, _ in regions}) == 1:
+            rule = _rule(kind, regions[-1:], old, new, columns)
+            if rule is not None:
+                yield rule
 
 
 def _rule(

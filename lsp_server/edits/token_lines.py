@@ -101,12 +101,13 @@ def parse(text: str) -> TokenLine:
 
 
 def render(indent: str, texts: Sequence[str], spaces: Sequence[str], tail: str) -> str:
-    """Return the text of tokens; the inverse of :func:`parse`."""
+    """Return the text of tokens; the inverse of :func:`parse`. Two words without a blank between them get one."""
     parts = [indent]
     for number, (space, text) in enumerate(zip(spaces, texts, strict=True)):
-        if number and texts[number - 1] == "\n" and text != "\n":
+        before = texts[number - 1] if number else ""
+        if before == "\n" and text != "\n":
             parts.append(indent)
-        parts += (space, text)
+        parts += (space or " " if before and is_word(before) and is_word(text) else space, text)
     return "".join((*parts, tail))
 
 

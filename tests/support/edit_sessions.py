@@ -697,4 +697,127 @@ SESSIONS: dict[str, tuple[str, str, str]] = {
         const c = options.c ?? [];
         """,
     ),
+    "type wrapped": (
+        "cs",
+        """
+        public User Load(int id)
+        {
+        }
+        public Team LoadTeam(int id, bool deep)
+        {
+        }
+        public List<Mail> LoadMail(string key)
+        """,
+        """
+        public async Task<User> Load(int id)
+        public async Task<Team> LoadTeam(int id, bool deep)
+        public async Task<List<Mail>> LoadMail(string key)
+        """,
+    ),
+    "optional fields": (
+        "rs",
+        """
+            name: String,
+            size: u32,
+            tags: Vec<String>,
+            code: u8,
+            mails: HashMap<String, u32>,
+        """,
+        """
+            name: Option<String>,
+            tags: Option<Vec<String>>,
+            mails: Option<HashMap<String, u32>>,
+        """,
+    ),
+    "promise of a type": (
+        "ts",
+        """
+        export function load(id: number): User {
+          read();
+        }
+        export function loadTeams(deep: boolean, id: number): Team[] {
+          read();
+        }
+        export function loadMail(): Map<string, Mail> {
+        """,
+        """
+        export function load(id: number): Promise<User> {
+        export function loadTeams(deep: boolean, id: number): Promise<Team[]> {
+        export function loadMail(): Promise<Map<string, Mail>> {
+        """,
+    ),
+    "list comprehension": (
+        "py",
+        """
+        names = list(map(lambda user: user.name, users))
+        run()
+        mails = list(map(lambda user: user.mail.lower(), users))
+        run()
+        sizes = list(map(lambda file: file.size + 1, files.of(root)))
+        """,
+        """
+        names = [user.name for user in users]
+        mails = [user.mail.lower() for user in users]
+        sizes = [file.size + 1 for file in files.of(root)]
+        """,
+    ),
+    "import instead of a call": (
+        "js",
+        """
+        const path = require('path');
+        const load = require('./load');
+        const { a, b } = read();
+        const tools = require('../common/tools.js');
+        """,
+        """
+        import path from 'path';
+        import load from './load';
+        import tools from '../common/tools.js';
+        """,
+    ),
+    "keys of a hash": (
+        "rb",
+        """
+        validates :name, :presence => true
+        check
+        validates :mail, :length => 3
+        check
+        belongs_to :team, :class_name => 'Group', :optional => true
+        """,
+        """
+        validates :name, presence: true
+        validates :mail, length: 3
+        belongs_to :team, class_name: 'Group', optional: true
+        """,
+    ),
+    "owned pointer": (
+        "cpp",
+        """
+        Frame *frame = new Frame(size);
+        run(frame);
+        Window *window = new Window();
+        run(window);
+        Font *font = new Font(name, 12);
+        """,
+        """
+        auto frame = std::make_unique<Frame>(size);
+        auto window = std::make_unique<Window>();
+        auto font = std::make_unique<Font>(name, 12);
+        """,
+    ),
+    "method becomes an index": (
+        "php",
+        """
+        $name = $row->get('name');
+        run();
+        $mail = $this->row->get('mail');
+        run();
+        $size = $rows[0]->get('size');
+        """,
+        """
+        $name = $row['name'];
+        $mail = $this->row['mail'];
+        $size = $rows[0]['size'];
+        """,
+    ),
 }
