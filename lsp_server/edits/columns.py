@@ -32,14 +32,14 @@ def with_columns(line: TokenLine, moved: dict[int, int]) -> str | None:
     return render(line.indent, line.texts, spaces, line.tail) if found else None
 
 
-def aligned(line: TokenLine, made: TokenLine, beside: tuple[TokenLine, TokenLine]) -> str | None:
-    """Return what is made of a line with its tokens in the columns of the row beside it; None where nothing differs.
+def aligned(line: TokenLine, made: TokenLine, neighbour: tuple[TokenLine, TokenLine]) -> str | None:
+    """Return what is made of a line with its tokens in the columns of the row next to it; None where nothing differs.
 
     Tokens that stood in one column with those of the row before it was edited stand there again.
 
-    :param beside: the row before and after its edit.
+    :param neighbour: the row before and after its edit.
     """
-    old, new = beside
+    old, new = neighbour
     padded = any(len(space) > 1 for row in (line, old, new) for space in row.spaces[1:])
     if not padded or line.indent != old.indent or made.indent != new.indent:
         return None

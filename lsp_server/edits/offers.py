@@ -26,7 +26,7 @@ from lsp_server.edits.second_look import (
     TEXTS_HERE,
     Looked,
     SoFar,
-    beside,
+    edited_around,
     looked,
     rows_elsewhere,
     rows_here,
@@ -157,7 +157,7 @@ class Search:
             if here:
                 texts = sorted(texts, key=lambda text: -text[1])[:TEXTS_HERE]
             most, line = TEXTS_HERE if here else TEXTS, one.place.line
-            proposed += looked(number, view.lines[line], texts, most, beside(line, view.edited))
+            proposed += looked(number, view.lines[line], texts, most, edited_around(line, view.edited))
         proposed = sorted(proposed, key=lambda one: -one.probability)[:LOOKED_AT]
         if here:
             return proposed, rows_here(proposed, self._so_far_here)
@@ -271,14 +271,14 @@ class Search:
             return Candidates(place, {}, [])  # the index does not know the line as it stands in the file
         history = self._told(place)
         found = proposals(line, history, far=place.where != HERE)
-        if found and place.where != OTHER_FILE and (row := self._row_beside(view, place.line)) is not None:
+        if found and place.where != OTHER_FILE and (row := self._row_next_to(view, place.line)) is not None:
             align(found, line, row)
         if least > 1 and all(len(_steps(evidence, history)) < least for evidence in found.values()):
             return Candidates(place, {}, [])
         trials = self._trials if place.where == HERE else self._trials_elsewhere
         return Candidates(place, found, rows(found, trials, view, place, self._foreseen) if found else [])
 
-    def _row_beside(self, view: View, line: int) -> Lesson | None:
+    def _row_next_to(self, view: View, line: int) -> Lesson | None:
         """What the edit of the next line above taught, or of the next one below."""
         for other in (line - 1, line + 1):
             if other in view.edited:

@@ -77,13 +77,13 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
     return found
 
 
-def align(found: dict[str, Evidence], line: str, beside: Lesson) -> None:
-    """Add each text once more with its tokens in the columns of the row beside the line.
+def align(found: dict[str, Evidence], line: str, neighbour: Lesson) -> None:
+    """Add each text once more with its tokens in the columns of the row next to the line.
 
-    :param beside: what the edit of that row taught.
+    :param neighbour: what the edit of that row taught.
     """
-    target, row = parse(line), (beside.old, beside.new)
-    if GONE in (beside.old_text, beside.new_text) or "\n" in beside.new_text:
+    target, row = parse(line), (neighbour.old, neighbour.new)
+    if GONE in (neighbour.old_text, neighbour.new_text) or "\n" in neighbour.new_text:
         return
     for text, evidence in list(found.items()):
         if text != GONE and "\n" not in text:

@@ -46,7 +46,7 @@ HERE: Final = (*_ALL, *(f"is_{kind}" for kind in KINDS), "kinds")
 ELSEWHERE: Final = (*_ALL, *_PLACES)
 """Features at the cursor and elsewhere."""
 
-BESIDE: Final = 3
+NEIGHBOURS: Final = 3
 """Lines above and below of which those that were edited are counted."""
 
 
@@ -77,7 +77,7 @@ class Looked:
     :param place: number of its line among the candidates of the moment. :param probability: the first one.
     :param rank: among the texts of its line, 0 is the most probable. :param rival: the best other text's probability.
     :param texts: how many there are of its line. :param row: its row of first features.
-    :param beside: lines above and below that were edited.
+    :param neighbours: lines above and below that were edited.
     """
 
     place: int
@@ -88,7 +88,7 @@ class Looked:
     rival: float
     texts: int
     row: Sequence[float]
-    beside: tuple[int, int]
+    neighbours: tuple[int, int]
 
 
 def looked(
@@ -96,27 +96,27 @@ def looked(
     line: str,
     texts: Sequence[tuple[str, float, Sequence[float]]],
     most: int,
-    beside: tuple[int, int] = (0, 0),
+    neighbours: tuple[int, int] = (0, 0),
 ) -> list[Looked]:
     """Return the most probable proposals of one line.
 
     :param texts: all its texts, each with its first probability and its row of features.
-    :param most: number of texts that are judged, at most. :param beside: lines above and below that were edited.
+    :param most: number of texts that are judged, at most. :param neighbours: lines above and below that were edited.
     """
     order = sorted(range(len(texts)), key=lambda number: -texts[number][1])
     found = []
     for rank, number in enumerate(order[:most]):
         text, probability, row = texts[number]
         rival = texts[order[1 if rank == 0 else 0]][1] if len(order) > 1 else 0.0
-        found.append(Looked(place, line, text, probability, rank, rival, len(texts), row, beside))
+        found.append(Looked(place, line, text, probability, rank, rival, len(texts), row, neighbours))
     return found
 
 
-def beside(line: int, edited: Collection[int]) -> tuple[int, int]:
+def edited_around(line: int, edited: Collection[int]) -> tuple[int, int]:
     """Return how many of the lines above and below a line were edited."""
     return (
-        sum(line - away in edited for away in range(1, BESIDE + 1)),
-        sum(line + away in edited for away in range(1, BESIDE + 1)),
+        sum(line - away in edited for away in range(1, NEIGHBOURS + 1)),
+        sum(line + away in edited for away in range(1, NEIGHBOURS + 1)),
     )
 
 
@@ -151,7 +151,7 @@ def rows_elsewhere(proposals: Sequence[Looked], so_far: SoFar, sites: int) -> li
 def _by_itself(one: Looked, so_far: SoFar) -> list[float]:
     kinds = [kind for kind, at in zip(KINDS, _BY_KIND, strict=True) if one.row[at] > 0]
     records = so_far.records.of(one.line, one.text, kinds)
-    return [*_of_line(one, so_far.history), *_fates(one, so_far.fates), *records, *map(float, one.beside), *one.row]
+    return [*_of_line(one, so_far.history), *_fates(one, so_far.fates), *records, *map(float, one.neighbours), *one.row]
 
 
 def _of_line(one: Looked, history: int) -> tuple[float, ...]:
