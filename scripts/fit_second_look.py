@@ -182,7 +182,9 @@ def cross(sets: dict[str, dict[str, Cases]], kind: str) -> dict[str, list[Best]]
         held = {name: one for number, (name, one) in enumerate(sets.items()) if number % FOLDS == part}
         judged = {name: one[kind] for name, one in held.items() if one[kind].rows}
         if judged:
-            trees = fit((other[of] for name, other in sets.items() if name not in held for of in _taught_by(kind)), kind)
+            trees = fit(
+                (other[of] for name, other in sets.items() if name not in held for of in _taught_by(kind)), kind
+            )
             found |= {name: best_of(one, trees.predict(np.array(one.rows))) for name, one in judged.items()}
     return found
 
