@@ -2,7 +2,7 @@
 
     python scripts/fit_second_look.py collect --work DIR --clones DIR [--role ROLE] [--only NAME ...] [--seconds N]
                                                           [--files]
-    python scripts/fit_second_look.py cross --work DIR    each fifth of them judged by trees that were fitted on the others
+    python scripts/fit_second_look.py cross --work DIR    each repository judged by trees fitted on others
     python scripts/fit_second_look.py judge --work DIR    the shipped trees and thresholds, on repositories of any role
     python scripts/fit_second_look.py fit --work DIR      puts trees and thresholds into lsp_server/data/edits.json
 
