@@ -39,7 +39,8 @@ _FENCE_START = re.compile(r"\s*(?:```|~~~)[\w+#.-]*[ \t]*\n")
 _FENCE_END = re.compile(r"^[ \t]*(?:```|~~~)[\w+#.-]*[ \t]*$", re.MULTILINE)
 _TAIL = re.compile(r"(?P<unit>[^\n]*?[A-Za-z]{3}[^\n]*?)(?P=unit){3,}[^\n]{0,8}$", re.MULTILINE)
 _SHORT_TAIL = re.compile(r"(?P<unit>[^\n]{0,16}?\w[^\n]{0,16}?)(?P=unit){15,}[^\n]{0,16}$", re.MULTILINE)
-_FENCED: Final = frozenset({"markdown", "rst"})
+FENCED: Final = frozenset({"markdown", "mdx", "rst", "asciidoc", "text", "plaintext"})
+"""Languages whose documents may hold fences of code."""
 
 
 def visible(text: str) -> str:
@@ -66,7 +67,7 @@ def cleaned(text: str, line: str, language: str, document: str = "") -> tuple[st
     # What nobody sees may stand within a control string.
     text = take("characters", visible(text))
     text = take("control-string", _before_control(text, document))
-    if language not in _FENCED:
+    if language not in FENCED:
         text = take("fence", _unfenced(text))
     text = take("repeated-line-start", _without_line_start(text, line))
     text = take("length", _limited(text))

@@ -5,12 +5,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from lsp_server.fitting.answers import FENCED
 from lsp_server.fitting.indentation import tabbed
 from lsp_server.fitting.marks import Open, State, rules_of
 from lsp_server.fitting.names import defined_twice, head_of
 from lsp_server.fitting.surroundings import Surroundings, indent_of
 
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|={7}|\|{7})(?:\s|$)")
+_FENCE = re.compile(r"`{3}|~{3}")
 _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|until|unless)\b(?P<rest>.*)$")
 _COMPARES = re.compile(r"[=!]==?|&&|\|\||[<>]=?(?!\w)|\b(?:and|or|in|is|not)\b")
 _RESCUES = re.compile(r"(?:begin|do|def|(?:private|protected|private_class_method|memoize)\s+def)$")
@@ -27,6 +29,8 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
         return True
     if around.state.span >= 0 or around.state.heredoc:
         return False
+    if _FENCE.match(text) and not prefix.strip() and around.language not in FENCED:
+        return True  # copied out of a document that shows code
     return (
         (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))
         or (text.lstrip()[:1] == "," and _after_condition(prefix, around.language))

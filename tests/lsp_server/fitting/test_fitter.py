@@ -101,6 +101,8 @@ MISPLACED = [
     ("systemverilog", "module m;\n  logic a;\n  ‸\nendmodule\n", "end else begin"),
     ("bash", "f() {\n  a\n  ‸\n}\n", "else"),
     ("c", "int a;\n‸\n", "<<<<<<< HEAD"),
+    ("cpp", "int a;\n‸\n", "```cpp"),
+    ("swift", "‸\nlet a = 1\n", "```"),
 ]
 
 
