@@ -72,15 +72,17 @@ def _attached(overrides: "Mapping[str, Any]", share: bool | None) -> str:
     if not (config.load(None, init_options=overrides)[0].share_engine if share is None else share):
         return ""
     from lsp_server.relay import meeting, window
+    from lsp_server.server.index_process import console_script
 
     names = {"backend": "--backend", "base_model": "--base", "data_dir": "--data-dir"}
     arguments = [part for name, value in overrides.items() for part in (names[name], str(value))]
     try:
         place = meeting.meeting(overrides)
-        first = window.attach(place, arguments)
+        command = [*console_script(), "serve", *arguments, "--engine", str(place.socket)]
+        first = window.attach(place, command)
     except UserError as error:
         return f"Ondol: {error}"
-    window.serve_window(first, lambda: window.attach(place, arguments))
+    window.become_window(first, place, command)
     return ""
 
 

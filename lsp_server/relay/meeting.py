@@ -2,24 +2,21 @@
 
 Windows share an engine only where it would behave the same for each: equal settings of the process, one data folder,
 one view of the file system. All of that is hashed into the socket's name. The greeting refuses another version.
+A window imports this module; what only the start needs is imported there.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import socket
 import stat
 import struct
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from indexer import config
 from indexer.errors import UserError
 
 LONGEST_PATH: Final = 100
@@ -35,10 +32,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """The files of one shared engine, in a folder that only the user can open."""
+    """The files of one shared engine, in a folder that only the user can open.
+
+    :param version: of the window's installation; the engine has to be of the same.
+    """
 
     folder: Path
     name: str
+    version: str
 
     @property
     def socket(self) -> Path:
@@ -58,6 +59,10 @@ def meeting(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = No
     :param environ: None for this process's.
     :raises UserError: this system has no such sockets, or the folder is not the user's alone.
     """
+    import hashlib
+
+    from indexer import config
+
     environ = os.environ if environ is None else environ
     if os.name != "posix" or not hasattr(socket, "AF_UNIX"):
         raise UserError("this system has no Unix sockets", "each window has an engine of its own")
@@ -70,7 +75,7 @@ def meeting(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = No
         "files": _file_system(),
     }
     name = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16]
-    found = Meeting(_folder(environ), name)
+    found = Meeting(_folder(environ), name, version_here())
     if len(os.fsencode(found.socket)) > LONGEST_PATH:
         raise UserError(f"the path {found.socket} is too long for a socket", "set XDG_RUNTIME_DIR to a shorter one")
     return found
@@ -82,6 +87,8 @@ def _folder(environ: Mapping[str, str]) -> Path:
     if runtime.is_absolute() and runtime.is_dir():
         folder = runtime / "ondol"
     else:
+        import tempfile
+
         folder = Path(tempfile.gettempdir()) / f"ondol-{os.geteuid()}"
     try:
         with contextlib.suppress(FileExistsError):
@@ -106,6 +113,8 @@ def _file_system() -> str:
 
 def version_here() -> str:
     """The version of this installation, and where it is."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         number = version("ondol")
     except PackageNotFoundError:
@@ -127,9 +136,9 @@ def connect(place: Meeting) -> socket.socket:
         made.connect(str(place.socket))
         if not is_same_user(made):
             raise OSError("the socket is not of this user")
-        made.sendall(json.dumps({"version": version_here()}).encode() + b"\n")
+        made.sendall(json.dumps({"version": place.version}).encode() + b"\n")
         answer = _line(made)
-        if answer.get("version") != version_here():
+        if answer.get("version") != place.version:
             raise Refused(str(answer.get("version", "")))
         made.settimeout(None)
         return made
