@@ -32,6 +32,9 @@ START_S: Final = 30.0
 """An engine that does not answer this long after it was started is given up."""
 
 LOOK_S: Final = 0.05
+FAILED_STARTS: Final = 3
+"""An engine may be ended while it starts; one that fails so often in a row does not start here."""
+
 STARTS: Final = 5
 STARTS_WITHIN_S: Final = 60.0
 """A window whose engine ended so often within this time ends itself: something in it ends every engine."""
@@ -55,7 +58,7 @@ def attach(place: Meeting, command: list[str]) -> socket.socket:
     :param command: starts an engine that listens on the socket of ``place``.
     :raises NoEngine: another version runs, or none can be started.
     """
-    end, started = time.monotonic() + START_S, None
+    end, started, failed = time.monotonic() + START_S, None, 0
     while True:
         try:
             return meeting.connect(place)
@@ -71,7 +74,8 @@ def attach(place: Meeting, command: list[str]) -> socket.socket:
                     "see engine.log in the data folder",
                 ) from error
         if started is None or started.poll() is not None:
-            if started is not None and started.returncode not in (0, None):
+            failed += started is not None and started.returncode != 0
+            if failed == FAILED_STARTS:
                 raise NoEngine("the shared engine did not start", "see engine.log in the data folder")
             started = _start(command)
         time.sleep(LOOK_S)
@@ -273,7 +277,7 @@ def _key(identifier: Any) -> str:
 
 
 def become_window(first: socket.socket, place: Meeting, command: list[str]) -> None:
-    """Turn this process into a window, without anything that only the start needed: it has 12 MB of its own instead of 17.
+    """Turn this process into a window without what only the start needed: 12 MB of its own instead of 17.
 
     :param first: a connection to the engine. :param command: starts another engine when that has ended.
     """

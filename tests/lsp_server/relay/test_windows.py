@@ -262,6 +262,22 @@ def test_windows_with_other_settings_of_the_process_do_not_share(tmp_path: Path,
         assert third.stop() == 0
 
 
+def test_where_no_engine_starts_the_window_serves_alone_and_says_so_once(tmp_path: Path, windows: Windows) -> None:
+    root = shop(tmp_path / "shop")
+    uri = (root / "new.py").as_uri()
+    with windows.open() as first:
+        first.initialize([])
+        (path,) = (windows.runtime / "ondol").glob("*.sock")
+    eventually(lambda: not windows.engines() and not path.exists(), 60)
+    path.mkdir()  # no engine can listen there
+    with windows.open() as second:
+        ready(second, root)
+        assert len(messages(second, "the shared engine did not start")) == 1
+        second.open(uri, LOAD)
+        assert answer(second, uri).startswith(ANSWER)
+    assert "the engine failed" in windows.log()
+
+
 def test_noise_on_the_socket_does_not_disturb_the_windows(tmp_path: Path, windows: Windows) -> None:
     root = shop(tmp_path / "shop")
     uri = (root / "new.py").as_uri()
