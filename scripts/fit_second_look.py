@@ -34,7 +34,7 @@ from lightgbm_trees import trees_of
 from finetune.commits.edit_steps import CommitSteps, steps_of
 from finetune.commits.stages import indexed_windows
 from finetune.commits.windows import SkipReport, edits, windows
-from finetune.evaluation.edit_replay import CommitReplay, kind_of
+from finetune.evaluation.edit_replay import CommitReplay, in_series, kind_of
 from indexer.config import Settings
 from indexer.storage.reader import Index
 from lsp_server.edits.features import ELSEWHERE, OTHER_FILE, agreed
@@ -79,6 +79,7 @@ class Cases:
     """Rows of features with their moments; ``chances`` counts the moments at which something could be right.
 
     :ivar agreed: whether edits agree on the proposal of each row (``features.agreed``).
+    :ivar series: moments whose line is the third of its kind or a later one (``edit_replay.in_series``).
     """
 
     moments: list[int] = field(default_factory=list)
@@ -86,6 +87,7 @@ class Cases:
     rows: list[list[float]] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
     chances: int = 0
+    series: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Ind
         if kind == "here":
             place = moment.search.place_at(view, now.line(now.step, now.step.start))
             made["here"].chances += 1
+            if in_series(now, place.line, judge):
+                made["here"].series.add(moment.number)
             _add(made["here"], moment, view, [moment.search.candidates(view, place)], now.wanted(True))
         elif len(view.lines) <= LONGEST_FILE:
             made["elsewhere"].chances += now.left() > 0
@@ -220,11 +224,25 @@ def show(sets: dict[str, dict[str, Cases]]) -> dict[str, tuple[float, float]]:
 def judge(sets: dict[str, dict[str, Cases]]) -> None:
     """Print the figures of the shipped trees and thresholds."""
     ours = shipped()
-    for kind, levels in zip(KINDS, ours.thresholds, strict=True):
-        judged = {
-            name: best_of(one[kind], ours.again(one[kind].rows, here=kind == "here")) for name, one in sets.items()
-        }
-        told(sets, kind, judged, levels)
+    series = {name: {"here": in_a_series(one["here"])} for name, one in sets.items()}
+    more = [("all", kind, sets) for kind in KINDS[1:]]
+    for title, kind, part in (("all", "here", sets), ("third of its kind or later", "here", series), *more):
+        judged = {n: best_of(one[kind], ours.again(one[kind].rows, here=kind == "here")) for n, one in part.items()}
+        print(f"{title}:")
+        told(part, kind, judged, ours.thresholds[KINDS.index(kind)])
+
+
+def in_a_series(cases: Cases) -> Cases:
+    """Return the cases of lines that are the third of their kind or later."""
+    kept = [at for at, moment in enumerate(cases.moments) if moment in cases.series]
+    return Cases(
+        [cases.moments[at] for at in kept],
+        [cases.agreed[at] for at in kept],
+        [cases.rows[at] for at in kept],
+        [cases.right[at] for at in kept],
+        len(cases.series),
+        cases.series,
+    )
 
 
 def told(

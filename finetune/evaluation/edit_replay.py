@@ -236,7 +236,7 @@ def _outcome(now: CommitReplay, kind: str, line: int, judge: Judge) -> Outcome:
     if offer is not None and kind != "after" and offer.where != HERE:
         offer = None  # what is offered elsewhere is judged behind the changes
     commit, language = now.commit.commit, now.commit.languages[now.step.file]
-    series = kind == "here" and _in_series(now, line, judge)
+    series = kind == "here" and in_series(now, line, judge)
     more = now.left() > 0
     if offer is None:
         change = (commit, now.step.old[0], now.step.new[0] if now.step.new else GONE)
@@ -249,7 +249,11 @@ def _outcome(now: CommitReplay, kind: str, line: int, judge: Judge) -> Outcome:
     return Outcome(commit, language, kind, series, more, _WHERE[offer.where], right, offer.probability, spent, change)
 
 
-def _in_series(now: CommitReplay, line: int, judge: Judge) -> bool:
+def in_series(now: CommitReplay, line: int, judge: Judge) -> bool:
+    """Whether two earlier edits make of a line exactly what it becomes, so that it is the third of its kind or later.
+
+    :param line: of the document as it is now.
+    """
     history = now.search(judge).history
     evidence = proposals(now.view().lines[line], history).get(now.step.new[0])
     return evidence is not None and len({history[-1 - age].step for age in evidence.edits}) >= SERIES

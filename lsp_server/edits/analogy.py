@@ -36,14 +36,15 @@ def carried_over(old: TokenLine, new: TokenLine, changes: Changes, line: TokenLi
     starts, ends, holes = aligned
     if len(holes) > MAX_HOLES:
         return None
+    places = []
+    for i, j, _, _ in regions:
+        a, b = ends[i] if i == j else starts[i], ends[j]
+        if a is None or b is None or b < a or (i == j and starts[i] != ends[i]):
+            return None
+        places.append((a, b))
     table = hole_table(holes)
     cuts = []
-    for i, j, m, n in regions:
-        a, b = ends[i] if i == j else starts[i], ends[j]
-        if i == j and starts[i] != ends[i]:
-            return None
-        if a is None or b is None or b < a:
-            return None
+    for (i, j, m, n), (a, b) in zip(regions, places, strict=True):
         come = _filled(old, new, (i, j, m, n), line.texts[a:b], holes, table)
         if come is None:
             return None

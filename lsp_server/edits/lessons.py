@@ -80,6 +80,10 @@ class Lesson:
         )
 
     @cached_property
+    def _worded(self) -> list[tuple[int, Rule]]:
+        return [(number, rule) for number, rule in enumerate(self.rules) if rule.worded]
+
+    @cached_property
     def kept_names(self) -> list[str]:
         """Names of more than two letters that the edit left in the line, or deleted with it; the longest first."""
         stays = self.words if self.new_text == GONE else self.words.intersection(self.new.texts)
@@ -110,9 +114,9 @@ class Lesson:
             return
         texts: dict[tuple[object, ...], str | None] = {}
         failed: set[int] = set()
-        for number, rule in enumerate(self.rules):
-            if far and not rule.worded:
-                continue
+        for number, rule in self._worded if far else enumerate(self.rules):
+            if not rule.literals <= target.words:
+                continue  # nor does a narrower rule apply, which needs these tokens too
             if failed and not failed.isdisjoint(self._wider[number]):
                 failed.add(number)
             elif rule.kind == "indent":
