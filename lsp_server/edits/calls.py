@@ -110,7 +110,11 @@ class CallRule:
         return render(line.indent, texts, spaces, line.tail), done
 
     def _fits(self, call: Call) -> bool:
-        return len(call.arguments) >= 1 if self.appended else len(call.arguments) == self.count
+        count = len(call.arguments)
+        if not self.appended:
+            return count == self.count
+        again = [argument for argument in self.arguments[self.count :] if isinstance(argument, int)]
+        return count >= 1 and all(argument < count for argument in again)
 
     def _order(self, call: Call) -> list[int | Piece]:
         if not self.appended:

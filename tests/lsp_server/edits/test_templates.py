@@ -65,6 +65,13 @@ def test_an_argument_that_is_missing_is_left_out() -> None:
     assert change.call.apply(parse("equal(a,)")) is not None
 
 
+def test_an_argument_that_is_repeated_needs_to_be_there() -> None:
+    change = lesson("f(a, b)", "f(a, b, b)")
+    assert change.call is not None
+    assert change.call.apply(parse("f(x)")) is None
+    assert change.call.apply(parse("f(x, y)")) == ("f(x, y, y)", 1)
+
+
 def test_two_words_do_not_become_one() -> None:
     texts = {effect.text for effect in lesson("return;", "return null;").effects("\treturn ;")}
     assert not any("returnnull" in text for text in texts)
