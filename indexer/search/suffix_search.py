@@ -77,6 +77,7 @@ class Search:
         self.found: list[tuple[NDArray[np.uint32], int, int]] = []
         self.thinned = False
         self.length = 0
+        self._agreed = -1, -1  # tokens in which the rows next to the found ones agree
         if wanted is None or len(wanted):
             self._low = self._high = index.bound(self._query, 0, len(index.order), after=False)
             self._look()
@@ -85,10 +86,10 @@ class Search:
         """Collect the matches of the longest agreement that is left; return how many they are."""
         index, prefix = self._index, self._query[: (self.length - self._behind) * WIDTH]
         low, high = self._low, self._high
-        if index.agreement(low - 1, prefix) * WIDTH == len(prefix):
-            self._low = index.bound(prefix, 0, low, after=False)
-        if index.agreement(high, prefix) * WIDTH == len(prefix):
-            self._high = index.bound(prefix, high, len(index.order), after=True)
+        if self._agreed[0] + self._behind == self.length:
+            self._low = index.run_of(prefix, low - 1, -1)
+        if self._agreed[1] + self._behind == self.length:
+            self._high = index.run_of(prefix, high, 1)
         fresh = np.concatenate((index.order[self._low : low], index.order[high : self._high]))
         if self._tail or self._wanted is not None:
             step = len(fresh) // self._scan_limit + 1
@@ -111,7 +112,8 @@ class Search:
     def _look(self) -> None:
         """Look how long the next agreement is; without tokens behind an anchor, it must be one token at least."""
         index = self._index
-        agreed = max(index.agreement(self._low - 1, self._query), index.agreement(self._high, self._query))
+        self._agreed = index.agreement(self._low - 1, self._query), index.agreement(self._high, self._query)
+        agreed = max(self._agreed)
         ends = self._left <= 0 or agreed < 0 or agreed + self._behind == 0
         self.length = 0 if ends else agreed + self._behind
 
