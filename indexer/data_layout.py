@@ -63,11 +63,15 @@ def repository_directory(settings: Settings, root: Path) -> Path:
         if os.name == "posix" and stat.S_IMODE(directory.stat().st_mode) != 0o700:
             directory.chmod(0o700)
     except OSError as error:
-        raise UserError(
-            f"cannot make the folder {directory} ({error.strerror or error})",
-            "make it writable or set ONDOL_DATA_DIR to a folder that is",
-        ) from error
+        raise _not_writable(f"the folder {directory}", error) from error
     return directory
+
+
+def _not_writable(folder: str, error: OSError) -> UserError:
+    return UserError(
+        f"cannot make {folder} ({error.strerror or error})",
+        "make it writable or set ONDOL_DATA_DIR to a folder that is",
+    )
 
 
 def repository_path(settings: Settings, root: Path) -> Path:
@@ -230,9 +234,13 @@ def work_directory(settings: Settings, command: str) -> Iterator[Path]:
     """A new folder below the data directory for the time of the ``with`` block, mode 700.
 
     :param command: the command that works there, the beginning of the folder's name.
+    :raises UserError: the data directory cannot be written.
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{command}-", dir=settings.data_dir))
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{command}-", dir=settings.data_dir))
+    except OSError as error:
+        raise _not_writable(f"a folder in {settings.data_dir}", error) from error
     try:
         yield folder
     finally:

@@ -4,7 +4,6 @@ It reads the reports of nightly runs and of replays, the registry and the statis
 change the registry is ``model_pages``.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +13,7 @@ from typing import Any, Final
 from finetune.dashboard.events import Events
 from finetune.dashboard.model_pages import ModelPages
 from finetune.dashboard.page import Page, Table
-from finetune.dashboard.replay_page import replay_page
+from finetune.dashboard.replay_page import replay_page, report_in
 from finetune.dashboard.use_page import NOTHING, percent, total, use_page
 from finetune.evaluation.svg_plots import Dot, time_plot
 from finetune.evaluation.systems import systems_of
@@ -112,11 +111,9 @@ def nightly_reports(folder: Path) -> list[dict[str, Any]]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            report = json.loads(path.read_text("utf-8"))
+            found.append(report_in(path))
         except (OSError, ValueError):
-            report = None
-        unreadable = {"made": path.stem, "status": "unreadable", "summary": path.name}
-        found.append(report if isinstance(report, dict) else unreadable)
+            found.append({"made": path.stem, "status": "unreadable", "summary": path.name})
     return found
 
 

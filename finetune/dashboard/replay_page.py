@@ -9,6 +9,9 @@ from finetune.dashboard.page import Page, Table
 from finetune.evaluation import screen
 from finetune.evaluation.verdict import verdict
 
+LARGEST: Final = 20_000_000
+"""Bytes of a report, at most; one with all systems and languages has some 100,000."""
+
 NONE: Final = "No replay yet: `ondol eval --typing` types your last commits again, and its figures stand here then."
 
 
@@ -20,7 +23,7 @@ def replay_page(kept: Path, given: Sequence[Path]) -> Page:
     page = Page("Replay")
     for path in (*given, *sorted(kept.glob("*.json"), reverse=True)):
         try:
-            report = json.loads(path.read_text("utf-8"))
+            report = report_in(path)
             sentences, (heads, rows) = verdict(report), screen.figures(report)
             title = _title(report)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
@@ -36,5 +39,21 @@ def replay_page(kept: Path, given: Sequence[Path]) -> Page:
 
 def _title(report: dict[str, Any]) -> str:
     kind = "typed key by key" if "typing" in report else "single cursors" if "systems" in report else "next edits"
-    made = str(report["made"])[:16].replace("T", " ")
+    made = str(report["made"])[:19].replace("T", " ")
     return f"{report['repository']}, {kind}, {made} UTC"
+
+
+def report_in(path: Path) -> dict[str, Any]:
+    """Return the report in a file.
+
+    :raises ValueError: it is no report, or no plain file, from which reading might wait for ever.
+    """
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        raise ValueError(f"{path} is no report")
+    try:
+        report = json.loads(path.read_text("utf-8"))
+    except RecursionError:
+        raise ValueError(f"{path} is no report") from None
+    if not isinstance(report, dict):
+        raise ValueError(f"{path} is no report")
+    return report

@@ -197,7 +197,7 @@ def _replay(
     options = replace(options, systems=tuple(names))
     adapter = _adapter(options)
     with _stages(root, settings, options, passed, quiet) as (stages, reporter, until):
-        models = _models(settings, root, until, names)
+        models = _models(settings, root, until, names, passed)
         systems = [make_system(name, settings, root, until, adapter, models) for name in names]
         typing = TypingPlan(settings, Habits(**options.habits), options.seed) if options.hunks else None
         planned = EditPlan(options.seed, passed) if options.edits else None
@@ -246,15 +246,26 @@ def _note(passed: "SkipReport", options: Options, result: "ReplayResult", typed:
         passed.note("Lines without letters or digits and moved lines are included.")
 
 
-def _models(settings: "Settings", root: Path, until: str | None, names: Iterable[str]) -> Any:
-    """Return the models that the systems share; None if none of them asks a model."""
+def _models(settings: "Settings", root: Path, until: str | None, names: Iterable[str], passed: "SkipReport") -> Any:
+    """Return the models that the systems share; None if none of them asks a model.
+
+    Their prompts are as long as a server on this machine could read.
+    """
     from finetune.evaluation.systems import MODEL_SYSTEMS
 
     if not set(MODEL_SYSTEMS).intersection(names):
         return None
+    from finetune.evaluation import model_speed
     from finetune.evaluation.model_systems import SharedModels
+    from lsp_server.model.factory import PROMPT_TOKENS
 
-    return SharedModels(settings, root, until)
+    if settings.backend == "remote":
+        return SharedModels(settings, root, until)
+    prefill, _ = model_speed.serving_speed(settings)
+    tokens = model_speed.prompt_limit(prefill)
+    if tokens < PROMPT_TOKENS:
+        passed.note(f"Prompts have at most {tokens:,} tokens: this machine reads {prefill:,.0f} in a second.")
+    return SharedModels(settings, root, until, tokens)
 
 
 def _adapter(options: Options) -> int | Path | None:

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 from indexer.text.printable import printable
 
+FEW: Final = 5
+"""So few shown texts decide nothing, whatever their share."""
+
 WIDE: Final = 0.3
 """An interval of the saved share that is wider than this decides nothing."""
 
@@ -47,7 +50,8 @@ def advice(report: dict[str, Any]) -> str:
     typed = next(iter(report["typing"]["systems"].values())) if "typing" in report else None
     cursors = next(iter(report["systems"].values())) if "systems" in report else None
     saved = (typed or cursors or {})["overall"]["saved"]
-    if saved["value"] is None or saved["high"] - saved["low"] > WIDE:
+    texts = typed["overall"]["texts"] if typed else (cursors or {})["overall"]["precision"]["count"]
+    if saved["value"] is None or saved["high"] - saved["low"] > WIDE or 0 < texts < FEW:
         more = f"--commits {4 * report['asked']['commits']}"
         return f"This is too little to decide by: replay more, for example with `{more}`."
     if saved["high"] < NOTHING:

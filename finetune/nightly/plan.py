@@ -7,6 +7,7 @@ themselves, so a plan that was too hopeful makes a smaller set, a shorter traini
 from dataclasses import dataclass
 from typing import Final
 
+from finetune.evaluation.model_speed import prompt_limit
 from lsp_server.backends.base import RESERVE
 from lsp_server.model.factory import PROMPT_TOKENS
 
@@ -22,15 +23,9 @@ STEPS: Final = 32
 LEAST_STEP: Final = 2048
 """A limited run takes ``STEPS`` optimizer steps or more, as long as each has ``LEAST_STEP`` tokens."""
 
-SHORTEST_PROMPT: Final = 512
-PROMPT_SECONDS: Final = 2.0
-"""On a slow machine prompts are as long as the model reads in this time, since a server could not wait for longer ones
-either; but at least ``SHORTEST_PROMPT`` tokens."""
-
 _FILLED: Final = 0.8  # share of a sample's tokens that are used on average
 _WRITTEN: Final = 16  # tokens that a system writes at a cursor
 _ALONE: Final = 0.6  # length of a prompt without context, against one with context
-_GRAIN: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +97,8 @@ def plan_run(speeds: Speeds, wish: Wish, limit: float | None, spent: float, ends
     :param limit: seconds from the start to the end of the run; None for no limit.
     :param spent: seconds since the start. :param ends: the time of day at which the limit is reached.
     """
-    whole = PROMPT_TOKENS if limit is None else round(speeds.prefill * PROMPT_SECONDS / _GRAIN) * _GRAIN
-    prompt = min(PROMPT_TOKENS, max(SHORTEST_PROMPT, whole), max(64, wish.max_tokens - RESERVE))
+    longest_prompt = PROMPT_TOKENS if limit is None else prompt_limit(speeds.prefill)
+    prompt = min(longest_prompt, max(64, wish.max_tokens - RESERVE))
     longest = min(wish.max_tokens, prompt + RESERVE)
     training = wish.samples * wish.epochs * longest * _FILLED / speeds.training
     replay = wish.cases * _case_seconds(speeds, prompt, wish.adapters, alone=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from indexer import config
 from indexer.config import Settings, describe, load
-from indexer.data_layout import repository_directory
+from indexer.data_layout import repository_directory, work_directory
 from indexer.errors import UserError
 from indexer.finetune_settings import FinetuneSettings
 
@@ -222,5 +222,8 @@ def test_repository_directory(tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(UserError, match="cannot make the folder .*; make it writable or set ONDOL_DATA_DIR"):
             repository_directory(Settings(data_dir=tmp_path / "file"), root)
+        refused = pytest.raises(UserError, match="cannot make a folder in .*file .*; make it writable")
+        with refused, work_directory(Settings(data_dir=tmp_path / "file"), "eval"):
+            pass
     finally:
         os.umask(old)

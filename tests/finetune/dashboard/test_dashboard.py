@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -258,10 +259,17 @@ def test_the_last_replays_stand_on_their_page_in_the_words_of_the_command(tmp_pa
         for options in (("--cases", "10"), ("--cases", "0", "--typing", "--hunks", "2"))
     ]
     (tmp_path / "other.json").write_text("[]")
+    folder = repository_directory(indexes.settings(data), root)
+    (folder / "replays" / "9.json").write_text("[" * 200_000)
+    os.mkfifo(folder / "replays" / "8.json")
+    (folder / "nights").mkdir()
+    os.mkfifo(folder / "nights" / "1.json")
     with serving(root, data, "--eval", tmp_path / "other.json") as served:
         page = served.page("/replay")
+        assert "unreadable" in served.page("/nights")
     assert page.index("typed key by key") < page.index("single cursors")
-    assert "other.json is not a report" in page and "\u202e" not in page
+    assert all(f"{name}.json is not a report" in page for name in ("other", "8", "9"))
+    assert "\u202e" not in page
     words = " ".join(html.unescape(page).split())
     for sentence in (" ".join(one.split()).partition(". ")[0] for one in said):
         assert sentence.startswith("Ondol would have saved") and sentence in words

@@ -77,6 +77,7 @@ def test_the_typing_replay_speaks_of_keys() -> None:
     [
         (report(overall=cursors(width=0.5)), "--commits 400"),
         (report(overall=cursors(saved=None)), "too little"),
+        (report(overall=cursors(right=1.0, count=1)), "too little"),
         (report(overall=cursors(saved=0.0, width=0.01)), "leave it off"),
         (report(overall=cursors(right=0.5)), "ondol eval --fit-gate"),
         (
