@@ -12,17 +12,18 @@ from typing import Final
 from indexer.secrets import rules
 from indexer.secrets.cover import Span
 from indexer.secrets.nearby import nearby, taken
+from indexer.secrets.prose import in_prose, is_document
 
 _SETTINGS_NAMES = re.compile(
-    r"(?:^|/)(?:dockerfile[^/]*|containerfile|\.env[^/]*|\.netrc|_netrc|\.npmrc|\.yarnrc[^/]*|\.pypirc|\.my\.cnf"
+    r"(?:^|/)(?:dockerfile[^/]*|containerfile|(?:gnu)?makefile[^/]*|\.env[^/]*|\.netrc|_netrc|\.npmrc|\.yarnrc[^/]*|\.pypirc|\.my\.cnf"
     r"|\.pgpass"
     r"|\.s3cfg|\.boto|credentials|kubeconfig|vault[^/.]*|[^/]*\.(?:ya?ml|ini|cfg|cnf|conf|config|properties|toml"
     r"|env|envrc"
-    r"|sh|bash|zsh|fish|ksh|csh|tcsh|tf|tfvars|hcl|nomad|dockerfile|service|plist|reg|rc|inventory|http|rest|hurl)(?:\.(?:j2|tmpl|tpl"
+    r"|sh|bash|zsh|fish|ksh|csh|tcsh|tf|tfvars|hcl|nomad|dockerfile|service|plist|reg|rc|inventory|http|rest|hurl|ldif|sls|mk|mak)(?:\.(?:j2|tmpl|tpl"
     r"|erb|example"
     r"|sample|dist|template|bak|orig))?)$"
 )
-_YAML = re.compile(r"\.ya?ml(?:\.\w+)?$|(?:^|/)vault[^/.]*$")
+_YAML = re.compile(r"\.(?:ya?ml|sls)(?:\.\w+)?$|(?:^|/)vault[^/.]*$")
 
 _HEAD = re.compile(r"[\w$.-]{0,60}\Z")
 _REST = re.compile(r"[\w$.-]{0,40}")
@@ -54,7 +55,8 @@ _DEFINED = re.compile(rf"[\"'`]?(?:\([^()\n]{{0,40}}\))?(?:[ \t,]|\\\r?\n){{1,40
 # What stands between the sign and the value: blanks, a line that goes on, an anchor or a tag of YAML.
 _GAP = r"(?:[ \t]|\\\r?\n){0,30}(?:[&!]{1,2}[\w/]{1,60}[ \t]{1,20}){0,2}"
 _SETTING = re.compile(
-    rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t]){_GAP}(?P<bare>[^\s\"'`]{{5,511}}[^\s\"'`,;])[,;]?(?!\S)"
+    rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>::?=|[?+]=|::(?=[ \t])|[:=]|=>)|[ \t]){_GAP}"
+    r"(?P<bare>[^\s\"'`]{5,511}[^\s\"'`,;])[,;]?(?!\S)"
 )
 _BEGINS_LINE = re.compile(r"(?:^|\n)[ \t]*(?:(?:export|setenv|set|env|arg|-|--)[ \t]+)*[\"']?\Z", re.IGNORECASE)
 _SETTING_TEXT = re.compile(rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t]){_GAP}{_LITERAL}")
@@ -124,7 +126,7 @@ def named(text: str, path: str) -> list[Span]:
     if len(lowered) != len(text):  # a few letters grow when lowered, and offsets must agree
         lowered = "".join(c.lower() if c < "\x80" else c for c in text)
     name = path.lower()
-    settings = bool(_SETTINGS_NAMES.search(name))
+    settings, document = bool(_SETTINGS_NAMES.search(name)), is_document(name)
     yaml = settings and bool(_YAML.search(name))
     for stem in rules.NAME_STEMS:
         position = lowered.find(stem)
@@ -137,6 +139,8 @@ def named(text: str, path: str) -> list[Span]:
             kind = rules.kind_of_name(text[start:end])
             if kind is not None and not _ADDRESS.match(text, end):
                 found = list(_values(text, start, end, kind, settings, yaml))
+                if not found and kind != rules.BYTES and (noted := in_prose(text, start, end, kind, document)):
+                    found = [noted]
                 if found:
                     spans += found
                     after = max(after, found[-1][1]) if found[0][0] >= after else after

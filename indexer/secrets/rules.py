@@ -13,7 +13,7 @@ from itertools import pairwise
 
 # Parts of names, in lower case, by which names of secrets are found.
 _STEMS = (
-    "pass pw secret token key auth cred psk salt 비밀번호 암호 비번 패스워드 인증키 비밀키 개인키"
+    "pass pw secret token key auth cred psk salt 비밀번호 암호 비번 패스워드 인증키 비밀키 개인키 토큰"
     " パスワード 暗証 秘密鍵 密码 密碼 口令 密钥 密鑰 пароль contrase clave senha kennwort wachtwoord haslo hasło"
     " heslo jelszo jelszó lösenord losenord salasana şifre sifre"
 )
@@ -30,13 +30,13 @@ _PASSWORD_NAME = re.compile(
     r"|[a-z](?:Pass|Pwd|Pw)$"
 )
 _STRICT_NAME = re.compile(
-    r"secret|token|credential|(?:^|[_.-])_?auth$|authori[sz]ation|인증키|비밀키|개인키"
+    r"secret|token|credential|(?:^|[_.-])_?auth$|authori[sz]ation|인증키|비밀키|개인키|토큰$"
     r"|密钥|密鑰|秘密鍵|clave_(?:api|secreta|privada|de_api)|(?:auth|logged_?in|nonce|cookie|password|secret|hash)_?salt$"
     r"|(?:api|app|access|account|auth|service|client|consumer|private|priv|signing|sign|encrypt(?:ion)?|crypto|cipher"
     r"|master|shared|storage|admin|root|db|database|jwt|session|bearer|hmac|ssh|deploy|license|licence|subscription"
     r"|webhook|cookie|salt|aes|aes128|aes192|aes256|rsa|ecc|ecdsa|ed25519|des|3des|kms|vault|functions?|host|registration"
     r"|integration|project|write|read|otp|efuse|fuse|boot|unlock|debug|wifi|network|device|firmware|fw|chacha|chacha20|hkdf|mac"
-    r"|secure|attestation|root_of_trust|hmac256|hmac512|wrapping|wrap|symmetric|secretbox|fernet)[_.-]?(?:pass)?key"
+    r"|secure|security|attestation|root_of_trust|hmac256|hmac512|wrapping|wrap|symmetric|secretbox|fernet)[_.-]?(?:pass)?key"
 )
 # A list of bytes with such a name is a key.
 _BYTES_NAME = re.compile(
@@ -90,9 +90,16 @@ _REFERENCE = re.compile(
 _SPELT = re.compile(r"[A-Za-z]\d[a-z]+\d|[a-z]\$\d")
 # Signs that are frequent in passwords and rare between the operands of an expression.
 _SIGNS = re.compile(r"[#!%@^*?~]")
+# A password of people: a word, four digits or more, a letter or two. Methods of cryptography end so as well.
+_WORD_AND_YEAR = re.compile(r"[A-Z]?[a-z]{3,12}\d{4,8}[A-Za-z]{0,2}")
+_NUMBERED_METHOD = re.compile(r"curve|windows|chacha|poly|salsa|version|latin|issue|rfc|iso|port|secp", re.IGNORECASE)
 _SYLLABLES = re.compile(r"[a-z]{4}|[A-Z]{5}")
 _DIGITS = re.compile(r"\d+")
 _VARIABLE = re.compile(r"\$?\{[^{}]*\}|\{\{.*\}\}|<[^<>]*>|%\w+%|\[[\w .-]*\]|__\w+__|@\w+@|\$\(.*\)|\$\w+")
+# A member of something indexed, as in Terraform: random_password.db[0].result. The value may be cut off.
+_INDEXED = re.compile(
+    r"(?=[^\[]*\[)[A-Za-z_][\w-]*(?:\[[\w.*-]*\])*(?:\.(?:[A-Za-z_][\w-]*|\*)?(?:\[[\w.*-]*\])*)+(?:\[[\w.*-]*)?"
+)
 _QUOTED_VARIABLE = re.compile(r"(\\?[\"'])\$(?:[a-z_]+|[A-Z_]+)\1")
 # A reference inside of a longer value. A dollar sign alone is none: passwords hold it.
 _REFERRED = re.compile(r"[$#]\{[\w.]*\}|\$\(\w+\)|\{\{[ \w.]*\}\}")
@@ -173,6 +180,27 @@ def is_long_key(value: str) -> bool:
     return 32 <= len(value) <= 128 and _is_no_name(value) and _is_mixed(value) and is_sure_secret(value, "strict")
 
 
+def is_noted_secret(value: str, kind: str, sign: bool = True) -> bool:
+    """Whether one word behind a name in a comment or in prose is a secret: w8Jm2nQz, Summer2024x, qwer1234!.
+
+    :param sign: whether a colon or an equals sign stands before it; else only a value with special signs counts.
+    """
+    numbers = len(_DIGITS.findall(value))
+    if len(value) < 8 or not numbers or not any(map(str.isalpha, value)) or not value.isascii():
+        return False
+    if not is_secret_value(value, kind) or _CODE_SIGNS.search(value) or _REFERENCE.search(value):
+        return False
+    if kind != "password" or (is_sure_secret(value, kind) and is_unquoted_sure(value)):
+        return is_sure_secret(value, kind)
+    if re.search(r"[#!@%^*?~$]", value) and not re.match(r"[$@%*]", value):
+        return True
+    if not sign or not value.isalnum():
+        return False
+    if numbers >= 2 and _is_mixed(value):
+        return looks_random(value, 8) or not _SYLLABLES.search(value)
+    return numbers == 1 and bool(_WORD_AND_YEAR.fullmatch(value)) and not _NUMBERED_METHOD.match(value)
+
+
 def is_unquoted_sure(value: str) -> bool:
     """Whether text without quotes that may be a secret is none of the code around it."""
     return not _EXPRESSION.fullmatch(value) or _is_no_name(value) or bool(_SPELT.search(value))
@@ -226,7 +254,7 @@ def _is_random_hex(digits: str, least: int) -> bool:
 
 def is_stand_in(value: str) -> bool:
     """Whether ``value`` holds a placeholder that does not stand there by chance."""
-    if _VARIABLE.fullmatch(value) or _QUOTED_VARIABLE.fullmatch(value):
+    if _VARIABLE.fullmatch(value) or _QUOTED_VARIABLE.fullmatch(value) or _INDEXED.fullmatch(value):
         return True
     written, references = _REFERRED.subn("", value)
     if references and sum(map(str.isalnum, written)) < 6:

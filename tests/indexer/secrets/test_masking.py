@@ -232,6 +232,83 @@ def test_look_alikes_stay(line: str) -> None:
     assert mask(line + "\n", "a.py") == (line + "\n", 0)
 
 
+NOTED = [
+    ("a.py", "# password: {}"),
+    ("a.c", "// password = {}"),
+    ("a.c", "/* password: {} */"),
+    ("a.c", " * db password: {}"),
+    ("a.sql", "-- password: {}, user admin"),
+    ("a.py", "x = 1  # user admin, password: {}"),
+    ("a.py", "# 비밀번호: {}"),
+    ("a.py", "# 비밀번호={}"),
+    ("a.js", "// 비번: {}"),
+    ("notes.txt", "password: {}"),
+    ("README.md", "- **Password**: {}"),
+    ("users.ldif", "userPassword: {}"),
+    ("pillar/a.sls", "mysql:\n  root_pw: {}"),
+    ("Makefile", "DB_PW := {}"),
+    ("rules.mk", "export DB_PASSWORD ?= {}"),
+]
+
+
+@pytest.mark.parametrize(("path", "template"), NOTED)
+def test_an_unquoted_password_behind_its_name_is_masked(path: str, template: str) -> None:
+    for value in ("w8Jm2nQz", "Zk82mmQlp0", "Summer2024x", "qwer1234!@"):
+        assert mask(template.format(value) + "\n", path) == (template.format(PLACEHOLDER) + "\n", 1), value
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("# 토큰: {}", "9f8e7d6c5b4a39281706f5e4d3c2b1a0"),
+        ("// 인증키 {}", "9f8e7d6c5b4a39281706f5e4d3c2"),
+        ("# 비밀번호(운영): {}", "qwer1234!@"),
+        ("# 계정 admin, 암호 {}", "qwer1234!"),
+    ],
+)
+def test_secrets_in_korean_comments_are_masked(line: str, value: str) -> None:
+    assert mask(line.format(value) + "\n", "a.py") == (line.format(PLACEHOLDER) + "\n", 1)
+
+
+def test_a_password_of_ldif_in_base64_is_masked() -> None:
+    value = base64.b64encode(b"Zk82mmQlp0").decode()
+    assert mask(f"userPassword:: {value}\n", "users.ldif")[0] == f"userPassword:: {PLACEHOLDER}\n"
+
+
+UNQUOTED_LOOK_ALIKES = [
+    ("a.tf", "  password = random_password.db[0].result"),
+    ("a.tf", "  password = module.db[0].password"),
+    ("a.tf", "  password = data.vault_generic_secret.db[0].data"),
+    ("a.tf", "  password = aws_db.main2[count.index].password"),
+    ("a.tf", "  token = data.x.y[each.key].token1"),
+    ("a.ts", "    password: string2"),
+    ("a.go", "  pass: int64"),
+    ("a.js", "key: value1"),
+    ("a.js", "    password: newPassword2"),
+    ("a.sql", "  password: VARCHAR255"),
+    ("a.txt", "passwd: utf8mb4"),
+    ("a.md", "password: the user's"),
+    ("a.py", "# password: sha256sum"),
+    ("a.py", "# password: get_password1()"),
+    ("a.py", "# password: config.password1"),
+    ("a.py", "# password: user_password2"),
+    ("a.py", "# password: ./path/to1"),
+    ("a.py", "# password: see RFC2617"),
+    ("a.java", "// password: PBKDF2WithHmacSHA256"),
+    ("a.c", "// token: uint32_t"),
+    ("a.py", "# token: Token2Type"),
+    ("a.py", "# 비밀번호: 8자 이상"),
+    ("a.py", "# 암호 알고리즘 SHA512/256"),
+    ("Makefile", "SECRET_KEY := $(shell cat key1.pem)"),
+    ("Makefile", "TOKEN_FILE := build/token1.txt"),
+]
+
+
+@pytest.mark.parametrize(("path", "line"), UNQUOTED_LOOK_ALIKES)
+def test_unquoted_look_alikes_stay(path: str, line: str) -> None:
+    assert mask(line + "\n", path) == (line + "\n", 0)
+
+
 def test_generated_look_alikes_stay(rng: random.Random) -> None:
     nouns = ["user", "order", "buffer", "token", "stream", "cache", "key", "index", "pass", "auth", "secret", "state"]
     touched = 0
