@@ -135,8 +135,8 @@ class Settings:
     )
     also_search: tuple[str, ...] = setting(
         (),
-        "Other repositories whose indexes are searched too: paths of their folders, or names of their folders below "
-        "repositories/ in the data folder.",
+        "Other repositories whose indexes are searched too: paths of their folders, in full or with ~, or names of "
+        "their folders below repositories/ in the data folder.",
     )
     max_index_mb: int = setting(
         20_000,

@@ -90,6 +90,7 @@ def examine(root: Path, settings: Settings, *, verify: bool = False) -> dict[str
         ],
         "repository": _repository(root),
         "index": _index(root, settings, problems, verify),
+        "also_search": _also_search(root, settings, problems),
         "problems": problems,
     }
 
@@ -182,6 +183,32 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
         },
         "last_run": last.get("when"),
     }
+
+
+def _also_search(root: Path, settings: Settings, problems: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The other repositories that are searched too, each with its lines, or why it is not searched."""
+    if not settings.also_search:
+        return []
+    from indexer.storage.joined import MOST
+    from lsp_server.server.factories import open_index
+    from lsp_server.server.other_repositories import entries, shown
+
+    rows: list[dict[str, Any]] = []
+    for number, entry in enumerate(entries(settings, root, open_index)):
+        row: dict[str, Any] = {"named": entry.named, "root": str(entry.root) if entry.root else None}
+        if entry.error is not None:
+            row["state"] = "not searched"
+            what, cure = getattr(entry.error, "what", str(entry.error)), getattr(entry.error, "cure", "report it")
+            problems.append((f"also_search: {shown(entry.named)} is not searched: {what}", cure))
+        elif number >= MOST:
+            row["state"] = "not searched"
+            problems.append((f"also_search: only the first {MOST} entries are searched", "take others out"))
+        elif entry.index is None:
+            row["state"] = "is searched anyway"
+        else:
+            row |= {"state": "indexed", **entry.index.manifest.counts}
+        rows.append(row)
+    return rows
 
 
 def _add_model(found: dict[str, Any], root: Path, settings: Settings) -> None:

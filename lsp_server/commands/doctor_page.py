@@ -1,5 +1,6 @@
 """The page of ``ondol doctor``: what is wrong and the cure first, then the facts, one line each."""
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -37,6 +38,10 @@ def page(found: dict[str, Any], *, full: bool) -> Iterator[str]:
         yield _row("orphan", f"{size}; `ondol doctor --remove-orphans` deletes it")
     yield _row("repository", _repository(found["repository"]))
     yield from _index(found["index"], full)
+    for number, one in enumerate(found["also_search"]):
+        lines = f", {one['lines']:,} lines" if "lines" in one else ""
+        where = printable(one["root"] or json.dumps(one["named"]))
+        yield _row("" if number else "also search", f"{where}  {one['state']}{lines}")
     for number, (key, value) in enumerate(found.get("model", {}).items()):
         yield _row("" if number else "model", f"{key}: {printable(str(value))}")
     if "egress" in found:

@@ -61,15 +61,17 @@ def meeting(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = No
     """
     import hashlib
 
-    from indexer import config
+    from indexer import config, fsio
 
     environ = os.environ if environ is None else environ
+    settings, _ = config.load(None, environ, init_options=overrides)
     if os.name != "posix" or not hasattr(socket, "AF_UNIX"):
         raise UserError("this system has no Unix sockets", "each window has an engine of its own")
     same = {
         "overrides": {key: str(value) for key, value in overrides.items()},
         "environment": {key: value for key, value in environ.items() if key.startswith(config.ENVIRONMENT_PREFIX)},
         "settings": str(config.user_config_file()),
+        "data": str(fsio.real_path(settings.data_dir)),
         "home": str(Path.home()),
         "path": environ.get("PATH", ""),
         "files": _file_system(),

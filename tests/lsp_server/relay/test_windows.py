@@ -1,5 +1,6 @@
 """Several windows share one engine: it is one process, each window has its own documents, and it hands over."""
 
+import contextlib
 import json
 import os
 import random
@@ -298,3 +299,15 @@ def test_noise_on_the_socket_does_not_disturb_the_windows(tmp_path: Path, window
                 stranger.sendall(noise)
         client.open(uri, LOAD)
         assert answer(client, uri).startswith(ANSWER)
+
+
+def test_windows_with_two_data_folders_have_two_engines(tmp_path: Path, windows: Windows) -> None:
+    root = shop(tmp_path / "shop")
+    folders = [tmp_path / name for name in ("a", "b")]
+    with contextlib.ExitStack() as stack:
+        for folder in folders:
+            client = windows.open(ONDOL_DATA_DIR="", XDG_DATA_HOME=str(folder))
+            ready(stack.enter_context(client), root)
+        assert len(windows.engines()) == 2
+        for folder in folders:
+            assert list((folder / "ondol/repositories").glob("shop-*"))

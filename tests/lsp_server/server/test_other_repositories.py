@@ -1,6 +1,7 @@
 """Other repositories' indexes are searched where the user says so, with their place, and nowhere else."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,10 @@ def test_the_command_searches_a_sister_by_path_and_by_name(tmp_path: Path, roots
     [
         ("/does/not/exist", "there is no folder"),
         ("unknown-name", "there is no index"),
-        ("..", "there is no index"),
+        ("..", "a relative path would depend on where the editor was started"),
+        ("../../../../../../etc", "a relative path would depend on where the editor was started"),
+        ("/", "there is no index of /"),
+        ("~", "there is no "),
         ("~nobody-of-this-name/x", "there is no folder"),
     ],
 )
@@ -103,10 +107,12 @@ def test_what_cannot_be_searched_is_said_and_the_rest_works(
     own, sister = roots
     (own / "new.py").write_text(TYPED)
     both = f"{named},{sister}"
+    before = sorted((tmp_path / "data/repositories").iterdir())
     done = finished(tmp_path, "complete", "new.py:2:19", cwd=own, ONDOL_ALSO_SEARCH=both)
     assert f"also_search: {named} is not searched" in done.stderr
     assert said in done.stderr
     assert ANSWER in done.stdout
+    assert sorted((tmp_path / "data/repositories").iterdir()) == before
 
 
 def test_the_own_repository_named_as_its_sister_is_searched_once(tmp_path: Path, roots: tuple[Path, Path]) -> None:
@@ -117,3 +123,47 @@ def test_the_own_repository_named_as_its_sister_is_searched_once(tmp_path: Path,
     done = finished(tmp_path, "complete", "new.py:2:19", "--json", cwd=own, ONDOL_ALSO_SEARCH=str(own))
     places = [(one["path"], one["line"]) for one in json.loads(done.stdout)["suggestions"][0]["provenance"]]
     assert places == [("a.py", 2)]
+
+
+@pytest.mark.parametrize(("named", "said"), [("\0", "no path has a null character"), ("", "it is empty")])
+def test_an_entry_that_no_path_can_have_is_said_and_the_own_index_is_used(
+    tmp_path: Path, roots: tuple[Path, Path], named: str, said: str
+) -> None:
+    own, sister = roots
+    with real(tmp_path) as client:
+        client.initialize([own], options={"alsoSearch": [named, str(sister)]})
+        client.wait_state("ready")
+        client.open((own / "new.py").as_uri(), TYPED)
+        assert answer(client, own) == ANSWER
+        eventually(lambda: messages(client, f"also_search: {json.dumps(named)} is not searched: {said}"))
+
+
+def test_a_sister_that_is_gone_or_has_no_index_is_said_by_the_command_and_by_doctor(
+    tmp_path: Path, roots: tuple[Path, Path]
+) -> None:
+    own, sister = roots
+    (own / "new.py").write_text(TYPED)
+    (name,) = [folder.name for folder in (tmp_path / "data/repositories").iterdir() if folder.name.startswith("sister")]
+    (tmp_path / "empty").mkdir()
+
+    def said(named: str) -> str:
+        done = finished(tmp_path, "complete", "new.py:2:19", cwd=own, ONDOL_ALSO_SEARCH=named)
+        found = json.loads(finished(tmp_path, "doctor", "--json", cwd=own, ONDOL_ALSO_SEARCH=named).stdout)
+        (row,) = found["also_search"]
+        if row["state"] == "indexed":
+            assert row["lines"] == 3
+            assert not [what for what, _ in found["problems"] if "also_search" in what]
+        else:
+            ((what, cure),) = [problem for problem in found["problems"] if "also_search" in problem[0]]
+            assert f"{what}; {cure}." in done.stderr
+        return done.stderr
+
+    assert "also_search" not in said(name)
+    assert "there is no index of" in said(str(tmp_path / "empty"))
+    sister.rename(tmp_path / "moved")
+    assert "is gone" in said(name)
+    assert "there is no folder" in said(str(sister))
+    sister.mkdir()
+    assert "is still there" in said(name)
+    shutil.rmtree(tmp_path / "data/repositories" / name)
+    assert "there is no index" in said(name)
