@@ -14,15 +14,19 @@ from indexer.secrets.cover import Span
 from indexer.secrets.nearby import nearby, taken
 from indexer.secrets.prose import in_prose, is_document
 
+Forms = tuple[tuple["re.Pattern[str]", str], ...]
+"""Patterns for a value in files of settings, each with the name of the value's group."""
+
 _SETTINGS_NAMES = re.compile(
-    r"(?:^|/)(?:dockerfile[^/]*|containerfile|(?:gnu)?makefile[^/]*|\.env[^/]*|\.netrc|_netrc|\.npmrc|\.yarnrc[^/]*|\.pypirc|\.my\.cnf"
+    r"(?:^|/)(?:dockerfile[^/]*|containerfile|\.env[^/]*|\.netrc|_netrc|\.npmrc|\.yarnrc[^/]*|\.pypirc|\.my\.cnf"
     r"|\.pgpass"
     r"|\.s3cfg|\.boto|credentials|kubeconfig|vault[^/.]*|[^/]*\.(?:ya?ml|ini|cfg|cnf|conf|config|properties|toml"
     r"|env|envrc"
-    r"|sh|bash|zsh|fish|ksh|csh|tcsh|tf|tfvars|hcl|nomad|dockerfile|service|plist|reg|rc|inventory|http|rest|hurl|ldif|sls|mk|mak)(?:\.(?:j2|tmpl|tpl"
+    r"|sh|bash|zsh|fish|ksh|csh|tcsh|tf|tfvars|hcl|nomad|dockerfile|service|plist|reg|rc|inventory|http|rest|hurl|ldif|sls)(?:\.(?:j2|tmpl|tpl"
     r"|erb|example"
     r"|sample|dist|template|bak|orig))?)$"
 )
+_MAKE_NAMES = re.compile(r"(?:^|/)(?:(?:gnu)?makefile[^/]*|[^/]*\.(?:mk|mak))$")
 _YAML = re.compile(r"\.(?:ya?ml|sls)(?:\.\w+)?$|(?:^|/)vault[^/.]*$")
 
 _HEAD = re.compile(r"[\w$.-]{0,60}\Z")
@@ -55,11 +59,16 @@ _DEFINED = re.compile(rf"[\"'`]?(?:\([^()\n]{{0,40}}\))?(?:[ \t,]|\\\r?\n){{1,40
 # What stands between the sign and the value: blanks, a line that goes on, an anchor or a tag of YAML.
 _GAP = r"(?:[ \t]|\\\r?\n){0,30}(?:[&!]{1,2}[\w/]{1,60}[ \t]{1,20}){0,2}"
 _SETTING = re.compile(
-    rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>::?=|[?+]=|::(?=[ \t])|[:=]|=>)|[ \t]){_GAP}"
+    rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>::(?=[ \t])|[:=]|=>)|[ \t]){_GAP}"
     r"(?P<bare>[^\s\"'`]{5,511}[^\s\"'`,;])[,;]?(?!\S)"
 )
 _BEGINS_LINE = re.compile(r"(?:^|\n)[ \t]*(?:(?:export|setenv|set|env|arg|-|--)[ \t]+)*[\"']?\Z", re.IGNORECASE)
 _SETTING_TEXT = re.compile(rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t]){_GAP}{_LITERAL}")
+_SETTINGS: Final[Forms] = ((_SETTING_TEXT, "quoted"), (_SETTING, "bare"))
+# In a Makefile a colon alone begins a rule.
+_MAKE: Final[Forms] = (
+    (re.compile(r"(?P<sign>[ \t]{0,20}(?:[?+]|:{0,3})=)[ \t]{0,30}(?P<bare>[^\s\"'`]{6,512})(?!\S)"), "bare"),
+)
 _BELOW = re.compile(r"[\"']?[ \t]*:[ \t]*(?:[|>][+-]?\d?)?[ \t]*(?:#[^\n]*)?\r?\n")
 _BELOW_LINE = re.compile(
     r"(?P<blanks>[ \t]+)(?P<item>-[ \t]+)?(?P<key>[\w.-]{1,60}:[ \t]+)?"
@@ -83,6 +92,22 @@ _BLOCK = re.compile(
     r"[\"']?[ \t]*(?:\{|:)[ \t]*\n(?:[^\n}]*\n){0,6}?[ \t]*[\"']?(?i:default|value|initial_value"
     r"|secret_string|example|const)[\"']?[ \t]*[:=]"
     rf"[ \t]*(?:{_LITERAL}|(?P<bare>[^\s\"'`{{}}\[\]]{{6,512}})(?=[ \t]*\n))"
+)
+# passwd = [[value]] of Lua.
+_LONG_BRACKET = re.compile(r"[ \t]*=[ \t]*\[(?P<level>=*)\[(?P<bare>[^\s\[\]]{6,512})\](?P=level)\]")
+# ${NAME}    value of Robot Framework, where the line begins with the name.
+_ROBOT = re.compile(r"\}(?:[ \t]?=)?(?: {2,40}|\t{1,10})(?P<bare>[^\s\"'`]{6,512})[ \t]*(?=\r?\n|\Z)")
+# config NAME of Kconfig, with its default on a line below.
+_KCONFIG = re.compile(r"[ \t]*\r?\n(?:[ \t]+(?!default)[^\n]*\n){0,6}?[ \t]+default[ \t]+\"(?P<bare>[^\s\"]{6,512})\"")
+_WRITTEN_OTHERWISE = (
+    (re.compile(r""), _LONG_BRACKET),
+    (re.compile(r"(?:^|\n)\$\{\Z"), _ROBOT),
+    (re.compile(r"(?:^|\n)[ \t]*(?:menu)?config[ \t]+\Z"), _KCONFIG),
+)
+# char pwd[] = {'a', 'b'} of C and Java.
+_CHARACTERS = re.compile(
+    r"[ \t]*(?:\[\w*\])?[ \t]*=\s*(?:new[ \t]+char[ \t]*\[\w*\][ \t]*)?\{\s*"
+    r"(?P<bare>'[^'\\\n]'(?:\s{0,20},\s{0,20}'[^'\\\n]'){5,127})"
 )
 _NUMBER = re.compile(
     r"[\"'`]?\]?[ \t]{0,20}(?:\[[\w ()*+:.-]{0,40}\][ \t]{0,4}){0,3}(?::[ \t]*[\w() \t-]{1,60}:=|[:=]{1,2}|<="
@@ -126,8 +151,8 @@ def named(text: str, path: str) -> list[Span]:
     if len(lowered) != len(text):  # a few letters grow when lowered, and offsets must agree
         lowered = "".join(c.lower() if c < "\x80" else c for c in text)
     name = path.lower()
-    settings, document = bool(_SETTINGS_NAMES.search(name)), is_document(name)
-    yaml = settings and bool(_YAML.search(name))
+    settings = _MAKE if _MAKE_NAMES.search(name) else _SETTINGS if _SETTINGS_NAMES.search(name) else ()
+    yaml, document = bool(settings) and bool(_YAML.search(name)), is_document(name)
     for stem in rules.NAME_STEMS:
         position = lowered.find(stem)
         while position >= 0:
@@ -148,7 +173,7 @@ def named(text: str, path: str) -> list[Span]:
     return spans + list(taken(text, lowered))
 
 
-def _values(text: str, start: int, end: int, kind: str, settings: bool, yaml: bool) -> Iterator[Span]:
+def _values(text: str, start: int, end: int, kind: str, settings: Forms, yaml: bool) -> Iterator[Span]:
     """Yield the secrets that are given to the name at ``[start, end)``; the first way of writing that fits counts."""
     if text[start:end].lower().endswith("pass") and _CHECKS.match(text, end):
         return
@@ -161,6 +186,7 @@ def _values(text: str, start: int, end: int, kind: str, settings: bool, yaml: bo
     span = _assigned(text, start, end, kind, settings)
     if span is None:
         span = _defined(text, start, end, kind) or _in_markup(text, end, kind) or _in_pair(text, start, end, kind)
+        span = span or _otherwise(text, start, end, kind)
     if span is not None:
         yield span
         return
@@ -175,7 +201,7 @@ def _values(text: str, start: int, end: int, kind: str, settings: bool, yaml: bo
             return
 
 
-def _assigned(text: str, start: int, end: int, kind: str, settings: bool) -> Span | None:
+def _assigned(text: str, start: int, end: int, kind: str, settings: Forms) -> Span | None:
     match = _ASSIGNED.match(text, end)
     if match is not None and match["quoted"] is not None:
         if match["comma"] and (text[end - 1] == "." or not (match["mark"] and start and text[start - 1] in "\"'`")):
@@ -183,11 +209,10 @@ def _assigned(text: str, start: int, end: int, kind: str, settings: bool) -> Spa
         if rules.is_key_bytes_text(match["quoted"]) or rules.is_secret_value(match["quoted"], kind):
             return match.span("quoted")
         return None
-    if settings:
-        for pattern, group in ((_SETTING_TEXT, "quoted"), (_SETTING, "bare")):
-            line = pattern.match(text, end)
-            if line is not None and (line["sign"] or _BEGINS_LINE.search(text, max(0, start - 60), start)):
-                return line.span(group) if rules.is_secret_value(line[group], kind) else None
+    for pattern, group in settings:
+        line = pattern.match(text, end)
+        if line is not None and (line["sign"] or _BEGINS_LINE.search(text, max(0, start - 60), start)):
+            return line.span(group) if rules.is_secret_value(line[group], kind) else None
     if match is not None and match["sign"]:
         first = match.start("prefix")
         value = text[first : match.end("bare")]
@@ -202,6 +227,18 @@ def _defined(text: str, start: int, end: int, kind: str) -> Span | None:
     if match is None or not _DEFINES.search(text, max(0, start - 40), start):
         return None
     return match.span("quoted") if rules.is_secret_value(match["quoted"], kind) else None
+
+
+def _otherwise(text: str, start: int, end: int, kind: str) -> Span | None:
+    """Return the value that Lua, Robot Framework or Kconfig write in their own way, or that C writes by characters."""
+    for before, pattern in _WRITTEN_OTHERWISE:
+        match = pattern.match(text, end)
+        if match is not None and before.search(text, max(0, start - 40), start):
+            return match.span("bare") if rules.is_secret_value(match["bare"], kind) else None
+    match = _CHARACTERS.match(text, end)
+    if match is not None and rules.is_secret_value("".join(re.findall(r"'(.)'", match["bare"])), kind):
+        return match.span("bare")
+    return None
 
 
 def _in_markup(text: str, end: int, kind: str) -> Span | None:

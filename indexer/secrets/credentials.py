@@ -69,7 +69,7 @@ class Row(NamedTuple):
 
 _LONG_OPTION = (
     r"--(?:[a-z]+-)*(?:password|passwd|passphrase|pass|token|secret|api-?key|access-?key|secret-?key"
-    r"|client-?secret|auth-?token"
+    r"|client-?secret|auth-?token|pwd"
     r"|private-?key|psk)"
 )
 
@@ -179,6 +179,30 @@ ROWS: Final[tuple[Row, ...]] = (
         ),
         _sure_random,
     ),
+    Row(
+        ("keypass", "storepass", "useradd", "usermod", "mysqladmin", "unlock-keychain", "influx"),
+        re.compile(
+            r"(?:\s-(?:src|dest|new)?(?:key|store)pass(?:word)?\s+|\b(?:useradd|usermod)\b[^\n|;&]{0,120}?\s-p\s*"
+            r"|\bmysqladmin\b[^\n|;&]{0,120}?\spassword\s+|\bunlock-keychain\b[^\n|;&]{0,80}?\s-p\s*"
+            r"|\binflux\b[^\n|;&]{0,120}?\s-password\s+)"
+            r"(?P<q>[\"']?)(?P<secret>[^\s\"'`$<{-][^\s\"'`$]{3,127})(?P=q)(?=[\s|;&]|$)",
+            re.M,
+        ),
+        _likely,
+    ),
+    Row(
+        ("conn",),
+        re.compile(r"^\s*(?i:connect|conn)\s+[\w.$-]{1,64}/(?P<q>\"?)(?P<secret>[^\s\"'`$<{@/]{4,64})(?P=q)@\w", re.M),
+        _likely,
+    ),
+    Row(
+        ('"jwt', '"token', '"bearer'),
+        re.compile(
+            r"\"(?i:jwt|tokens?|bearer)\w{0,20}\"\s*:\s*\{[^{}]{0,400}?\"(?i:key)\"\s*:\s*\"(?P<secret>[^\s\"]{16,256})\""
+        ),
+        _likely,
+        450,
+    ),
     Row(("otpauth://",), re.compile(r"[?&]secret=(?P<secret>[A-Za-z2-7]{16,128})"), _always),
     Row(
         ("sshpass", "--stdin", "chpasswd", "sudo -s"),
@@ -203,7 +227,7 @@ ROWS: Final[tuple[Row, ...]] = (
         ("--",),
         re.compile(
             rf"(?:^|[\s\"'\[(,`]){_LONG_OPTION}(?:=|[ \t]+"
-            rf"|{_Q},\s*{_Q})(?P<q>[\"']?)(?P<secret>[^\s\"'`$<{{=-][^\s\"'`]{{3,255}})",
+            rf"|{_Q},\s*{_Q})(?P<q>[\"']?)(?!\.\.?/|~/)(?P<secret>[^\s\"'`$<{{=-][^\s\"'`]{{3,255}})",
             re.M,
         ),
         _likely,

@@ -275,6 +275,40 @@ def test_a_password_of_ldif_in_base64_is_masked() -> None:
     assert mask(f"userPassword:: {value}\n", "users.ldif")[0] == f"userPassword:: {PLACEHOLDER}\n"
 
 
+TOOLS = [
+    ("a.sh", "keytool -genkey -keypass {} -alias a"),
+    ("a.sh", "keytool -list -storepass '{}'"),
+    ("a.sh", "useradd -m -p {} admin"),
+    ("a.sh", "mysqladmin -u root password {}"),
+    ("a.sh", "security unlock-keychain -p {} login.keychain"),
+    ("a.sh", "influx -username admin -password {}"),
+    ("a.sh", "tool --pwd {}"),
+    ("a.lua", "passwd = [[{}]]"),
+    ("a.lua", "passwd = [==[{}]==]"),
+    ("a.sql", "CONNECT scott/{}@db"),
+    ("appsettings.json", '{{"Jwt": {{"Issuer": "a", "Key": "{0}{0}"}}}}'),
+    ("appsettings.json", '{{"SecurityKey": "{0}{0}"}}'),
+    ("Kconfig", 'config WIFI_PASSWORD\n    string "Wi-Fi password"\n    default "{}"'),
+    ("a.robot", "*** Variables ***\n${{PASSWORD}}    {}"),
+]
+
+
+@pytest.mark.parametrize(("path", "template"), TOOLS)
+def test_passwords_of_tools_and_of_other_languages_are_masked(path: str, template: str) -> None:
+    for value in ("Zk82mmQlp0", "w8Jm2nQz4T"):
+        masked, count = mask(template.format(value) + "\n", path)
+        assert count == 1
+        assert value not in masked
+        assert masked.count("\n") == template.count("\n") + 1
+
+
+@pytest.mark.parametrize("template", ["char pwd[] = {%s};", "char[] pwd = new char[]{%s};"])
+def test_a_password_of_single_characters_is_masked(template: str) -> None:
+    for value, masked in (("Zk82mmQlp0", 1), ("password", 0)):
+        line = template % ", ".join(f"'{character}'" for character in value)
+        assert mask(line + "\n", "a.c")[1] == masked
+
+
 UNQUOTED_LOOK_ALIKES = [
     ("a.tf", "  password = random_password.db[0].result"),
     ("a.tf", "  password = module.db[0].password"),
@@ -301,6 +335,15 @@ UNQUOTED_LOOK_ALIKES = [
     ("a.py", "# 암호 알고리즘 SHA512/256"),
     ("Makefile", "SECRET_KEY := $(shell cat key1.pem)"),
     ("Makefile", "TOKEN_FILE := build/token1.txt"),
+    ("Makefile", "secret: tests2run"),
+    ("a.sh", "keytool -storepass $PW1x -keypass ${KP2}"),
+    ("a.sh", "tool --pwd ./build2"),
+    ("a.sql", "CONNECT scott/tiger@db"),
+    ("a.lua", "passwd = [[your password]]"),
+    ("a.robot", "${PASSWORD}    ${VALUE1}"),
+    ("a.robot", "${PASSWORD}    Get Text    id1"),
+    ("Kconfig", 'config WIFI_PASSWORD\n    string "Wi-Fi password"\n    default "mypassword"'),
+    ("appsettings.json", '{"Jwt": {"Key": "Authentication:Key"}}'),
 ]
 
 
