@@ -25,7 +25,7 @@ import platformdirs
 
 from indexer.finetune_settings import FinetuneSettings
 from indexer.ignore_patterns import is_usable
-from indexer.setting_fields import Trust, not_negative, one_of, positive, setting, share
+from indexer.setting_fields import Trust, at_least, not_negative, one_of, positive, setting, share
 
 REPOSITORY_FILE = ".ondol.toml"
 USER_FILE = "ondol.toml"
@@ -147,9 +147,9 @@ class Settings:
     )
     max_index_memory_mb: int = setting(
         4_000,
-        "Ceiling for the memory of all processes that index, in MB. Under a low one fewer of them run.",
+        "Ceiling for the memory of all processes that index, in MB, 256 at least. Under a low one fewer of them run.",
         narrow=min,
-        check=positive,
+        check=at_least(256),
     )
     max_index_minutes: int = setting(
         240,

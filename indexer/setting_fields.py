@@ -46,6 +46,11 @@ def share(value: Any) -> str | None:
     return None if 0.0 <= value <= 1.0 else "must lie between 0 and 1"
 
 
+def at_least(low: int) -> Check:
+    """Return a check that a number is not below a bound."""
+    return lambda value: None if value >= low else f"must be at least {low}"
+
+
 def between(low: int, high: int) -> Check:
     """Return a check that a number lies between two bounds, both included."""
     return lambda value: None if low <= value <= high else f"must lie between {low} and {high}"

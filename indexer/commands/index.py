@@ -73,6 +73,8 @@ def index(
         settings = replace(settings, workers=workers)
     if adopt is not None:
         click.echo(f"ondol: {printable(take_over(settings, root, adopt.expanduser().absolute()))}", err=True)
+    if export_to is not None:  # before the work is done
+        _check_export(settings, root, export_to)
     if import_from is not None:
         _import(settings, root, import_from)
     with _progress(progress_json, quiet or as_json) as progress:
@@ -98,6 +100,13 @@ def _import(settings: "Settings", root: Path, where: str) -> None:
     commit = f" of commit {done.commit[:12]}" if done.commit else ""
     taken = f"{done.taken:,} files copied ({done.taken_bytes / 1e6:.1f} MB), {done.had:,} were here already"
     click.echo(f"ondol: the index{commit} was imported from {printable(done.place)}: {taken}.", err=True)
+
+
+def _check_export(settings: "Settings", root: Path, where: str) -> None:
+    from indexer.sharing.exporting import check_place
+    from indexer.sharing.places import open_place
+
+    check_place(settings, root, open_place(where))
 
 
 def _export(settings: "Settings", root: Path, where: str) -> None:

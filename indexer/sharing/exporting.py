@@ -17,7 +17,7 @@ from indexer.data_layout import index_directory
 from indexer.errors import IndexDamaged, UserError
 from indexer.repository import git
 from indexer.sharing.manifest import ExportManifest, read_manifest
-from indexer.sharing.places import Place
+from indexer.sharing.places import Folder, Place
 from indexer.storage import adoption
 from indexer.storage.catalogue import Catalogue
 from indexer.storage.generations import Store
@@ -42,12 +42,35 @@ class ExportReport:
     removed: int
 
 
+def check_place(settings: Settings, root: Path, place: Place) -> None:
+    """Refuse a folder in which an export would be among files of another kind.
+
+    :raises UserError: it lies in the data folder, in the repository, or in another one.
+    """
+    if not isinstance(place, Folder):
+        return
+    folder = fsio.real_path(place.folder)
+    cure = "name a folder of its own"
+    if folder.is_relative_to(fsio.real_path(settings.data_dir)):
+        raise UserError(f"{folder} lies in the data folder, where Ondol keeps its own index", cure)
+    if folder.is_relative_to(fsio.real_path(root)):
+        raise UserError(f"{folder} lies in the repository itself, whose index would hold the export", cure)
+    there = folder
+    while not there.is_dir() and there != there.parent:
+        there = there.parent
+    other = git.find_root(there)
+    # Some keep their home folder in git; a share in it is no part of what they work on.
+    if git.is_repository(other) and other != fsio.real_path(Path.home()):
+        raise UserError(f"{folder} lies in the repository {other}, whose index would hold the export", cure)
+
+
 def export_index(settings: Settings, root: Path, place: Place) -> ExportReport:
     """Export the index of ``root`` as it is; build or update it first.
 
-    :raises UserError: there is no whole index, or the place cannot be written. :raises Locked: another process writes
+    :raises UserError: there is no whole index, or the place cannot be used. :raises Locked: another process writes
         the index or exports to the place.
     """
+    check_place(settings, root, place)
     source = Store(index_directory(settings, root))
     with source.writing(), place.writing():
         index = source.open().manifest

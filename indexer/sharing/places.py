@@ -58,32 +58,37 @@ class Place(Protocol):
 def open_place(where: str) -> Place:
     """The place of a path or a URL; nothing is read yet.
 
-    :raises UserError: the package for such a URL is missing.
+    :raises UserError: it is empty, or the package for such a URL is missing.
     """
+    if not where.strip():
+        raise UserError("an empty name is no place for an export", "name a folder or a URL")
     if where.startswith("file://"):
         where = urlsplit(where).path
     return Store(where) if _URL.match(where) else Folder(Path(where).expanduser().absolute())
 
 
 class Folder:
-    """A plain folder, for example on a file server."""
+    """A plain folder, for example on a file server.
+
+    :ivar folder: where it is.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.name = str(folder)
-        self._folder = folder
+        self.folder = folder
 
     def manifest(self, limit: int) -> bytes:
         """The manifest, at most ``limit`` bytes and one more. :raises FileNotFoundError: there is none."""
-        with self._explained(), os.fdopen(_opened(self._folder / MANIFEST), "rb") as stream:
+        with self._explained(), os.fdopen(_opened(self.folder / MANIFEST), "rb") as stream:
             return stream.read(limit + 1)
 
     def replace_manifest(self, data: bytes) -> None:
         """Replace the manifest in one step."""
-        self._write(self._folder / MANIFEST, (data,))
+        self._write(self.folder / MANIFEST, (data,))
 
     def sizes(self) -> dict[str, int]:
         """Names and sizes in bytes of the other files; links and folders count as missing."""
-        with self._explained(), contextlib.suppress(FileNotFoundError), os.scandir(self._folder / FILES) as listing:
+        with self._explained(), contextlib.suppress(FileNotFoundError), os.scandir(self.folder / FILES) as listing:
             return {
                 item.name: item.stat(follow_symlinks=False).st_size
                 for item in listing
@@ -93,18 +98,18 @@ class Folder:
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The content of one file. :raises FileNotFoundError: there is no such file."""
-        with self._explained(), os.fdopen(_opened(self._folder / FILES / name), "rb") as stream:
+        with self._explained(), os.fdopen(_opened(self.folder / FILES / name), "rb") as stream:
             while piece := stream.read(_PIECE):
                 yield piece
 
     def add(self, name: str, content: Iterable[bytes]) -> None:
         """Write one file: next to its place, then renamed."""
-        self._write(self._folder / FILES / name, content)
+        self._write(self.folder / FILES / name, content)
 
     def remove(self, name: str) -> None:
         """Remove one file."""
         with self._explained():
-            fsio.unlink(self._folder / FILES / name)
+            fsio.unlink(self.folder / FILES / name)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -113,12 +118,15 @@ class Folder:
         :raises Locked: another export is running.
         """
         with self._explained():
-            for folder in (self._folder, self._folder / FILES):
+            for folder in (self.folder, self.folder / FILES):
                 if folder.name == FILES and folder.is_symlink():
                     raise UserError(f"{folder} is a link", "remove it, or export to another folder")
-                fsio.make_directories(folder, _DIRECTORY_MODE)
-        with lock.hold(self._folder / _LOCK, f"exporting to {self._folder}"):
-            for folder in (self._folder, self._folder / FILES):
+                try:
+                    fsio.make_directories(folder, _DIRECTORY_MODE)
+                except FileNotFoundError as error:  # some file systems say so, such as /proc
+                    raise UserError(f"{folder} cannot be created", "name a folder that you may write") from error
+        with lock.hold(self.folder / _LOCK, f"exporting to {self.folder}"):
+            for folder in (self.folder, self.folder / FILES):
                 for leftover in sorted(folder.glob("*.tmp")):
                     fsio.unlink(leftover)
             yield

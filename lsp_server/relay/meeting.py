@@ -79,7 +79,10 @@ def meeting(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = No
     name = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16]
     found = Meeting(_folder(environ), name, version_here())
     if len(os.fsencode(found.socket)) > LONGEST_PATH:
-        raise UserError(f"the path {found.socket} is too long for a socket", "set XDG_RUNTIME_DIR to a shorter one")
+        raise UserError(
+            f"the path {found.socket} is too long for a socket, so this window has an engine of its own",
+            "set XDG_RUNTIME_DIR to a shorter one",
+        )
     return found
 
 
@@ -98,10 +101,20 @@ def _folder(environ: Mapping[str, str]) -> Path:
         found = folder.lstat()
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be made ({error.strerror})", "set XDG_RUNTIME_DIR to a folder of yours"
+            f"{folder} cannot be made ({error.strerror}), so this window has an engine of its own",
+            "set XDG_RUNTIME_DIR to a folder of yours",
         ) from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise UserError(f"{folder} is not a folder that only you can open", "remove it, or give it mode 700")
+    wrong, cure = "", "remove it"
+    if stat.S_ISLNK(found.st_mode):
+        wrong = "is a link"
+    elif not stat.S_ISDIR(found.st_mode):
+        wrong = "is not a folder"
+    elif found.st_uid != os.geteuid():
+        wrong, cure = "belongs to another user", "set XDG_RUNTIME_DIR to a folder of yours"
+    elif stat.S_IMODE(found.st_mode) & 0o077:
+        wrong, cure = "can be opened by others", f"run `chmod 700 {folder}`"
+    if wrong:
+        raise UserError(f"{folder} {wrong}, so this window has an engine of its own", cure)
     return folder
 
 

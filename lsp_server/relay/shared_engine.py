@@ -38,6 +38,9 @@ IDLE_S: Final = 10.0
 TAKE_OVER_S: Final = 5.0
 """How long a new engine waits for the end of one that is ending."""
 
+REACHABLE_S: Final = 1.0
+"""How often the engine looks whether its socket is still there; cleaners of temporary folders remove such files."""
+
 CLOSE_S: Final = 1.0
 LOG_BYTES: Final = 4_000_000
 LOG_LOOK_S: Final = 60.0
@@ -53,19 +56,59 @@ class SharedEngine:
         self._windows: dict[Transport, Server] = {}
         self._greeted: set[asyncio.Task[None]] = set()
         self._idle: asyncio.TimerHandle | None = None
+        self._listening: socket.socket | None = None
         self._end = asyncio.get_running_loop().create_future()
 
-    async def run(self, listening: socket.socket) -> None:
-        """Serve windows until none has come for a while, or :meth:`stop`."""
+    async def run(self, path: Path) -> None:
+        """Serve windows at the socket ``path`` until none has come for a while, or :meth:`stop`."""
         loop = asyncio.get_running_loop()
-        loop.add_reader(listening.fileno(), self._accept, listening)
+        self._listen(path)
+        reachable = loop.create_task(self._stay_reachable(path))
         self._wait_for_windows()
         try:
             await self._end
         finally:
-            loop.remove_reader(listening.fileno())
+            reachable.cancel()
+            self._stop_listening()
+            path.unlink(missing_ok=True)
             for server in self._windows.values():
                 server.close()
+
+    def _listen(self, path: Path) -> None:
+        """Listen at ``path``, in place of what was there. :raises OSError: that is impossible."""
+        path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            listening.bind(str(path))
+            listening.listen(BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+        finally:
+            os.umask(before)
+        listening.setblocking(False)
+        self._stop_listening()
+        self._listening = listening
+        asyncio.get_running_loop().add_reader(listening.fileno(), self._accept, listening)
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening.fileno())
+            self._listening.close()
+            self._listening = None
+
+    async def _stay_reachable(self, path: Path) -> None:
+        """Listen again where the socket was removed; without its lock another engine may have taken the place."""
+        while True:
+            await asyncio.sleep(REACHABLE_S)
+            if path.exists() or not path.with_suffix(".lock").exists():
+                continue
+            log.warning("the socket was removed; listening again")
+            try:
+                self._listen(path)
+            except OSError as error:
+                log.warning("listening again failed: %s", describe(error))
 
     def stop(self) -> None:
         """End :meth:`run`."""
@@ -161,22 +204,12 @@ async def _run(path: Path, overrides: Mapping[str, Any], factories: Factories) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, engine.stop)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-        path.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            listening.bind(str(path))
-        finally:
-            os.umask(before)
-        listening.listen(BACKLOG)
-        listening.setblocking(False)
-        shortening = loop.create_task(_keep_log_short())
-        log.info("serving windows (%s)", meeting.version_here())
-        try:
-            await engine.run(listening)
-        finally:
-            shortening.cancel()
-            path.unlink(missing_ok=True)
+    shortening = loop.create_task(_keep_log_short())
+    log.info("serving windows (%s)", meeting.version_here())
+    try:
+        await engine.run(path)
+    finally:
+        shortening.cancel()
     log.info("ended")
 
 

@@ -32,6 +32,12 @@ START_S: Final = 30.0
 """An engine that does not answer this long after it was started is given up."""
 
 LOOK_S: Final = 0.05
+ASK_S: Final = 5.0
+"""An engine that owes an answer and said nothing for this long is asked whether it lives, and has as long to say it."""
+
+SHUTDOWN_S: Final = 1.5
+"""An engine that does not answer ``shutdown`` for this long does not keep the editor from ending."""
+
 FAILED_STARTS: Final = 3
 """An engine may be ended while it starts; one that fails so often in a row does not start here."""
 
@@ -52,10 +58,11 @@ class NoEngine(UserError):
     """No engine can be shared; the window has to do without."""
 
 
-def attach(place: Meeting, command: list[str]) -> socket.socket:
+def attach(place: Meeting, command: list[str], *, patient: bool = False) -> socket.socket:
     """Connect to the engine of this user, and start it if none runs.
 
     :param command: starts an engine that listens on the socket of ``place``.
+    :param patient: wait for an engine that does not answer, as a window that cannot serve alone any more.
     :raises NoEngine: another version runs, or none can be started.
     """
     end, started, failed = time.monotonic() + START_S, None, 0
@@ -68,7 +75,9 @@ def attach(place: Meeting, command: list[str]) -> socket.socket:
                 "restart the other windows to share one",
             ) from None
         except OSError as error:
-            if time.monotonic() > end:
+            # A started engine that ended well waited 5 s for the lock of one that cannot be reached.
+            unreachable = isinstance(error, TimeoutError) or (started is not None and started.poll() == 0)
+            if time.monotonic() > end or (unreachable and not patient):
                 raise NoEngine(
                     f"the shared engine does not answer ({type(error).__name__}), so this window has one of its own",
                     "see engine.log in the data folder",
@@ -104,15 +113,21 @@ class Window:
         self._bars: set[str] = set()
         self._ends: deque[float] = deque(maxlen=STARTS)
         self._ending = False
+        self._heard = 0.0
+        self._asked_whether_alive: float | None = None
+        self._silent = False
+        self._given_up: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, first: socket.socket) -> int:
         """Carry messages until the editor ends; returns the exit code."""
         self._use(first)
+        watching = asyncio.get_running_loop().create_task(self._watch())
         try:
             return await self._editor.run(self._from_editor, lambda: 0 if self._told.shut_down else 1)
         finally:
             self._ending = True
+            watching.cancel()
             if self._engine is not None:
                 self._engine.stop(0)
 
@@ -124,6 +139,36 @@ class Window:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._engine = transport
+        self._hear()
+
+    def _hear(self) -> None:
+        """Note that the engine lives."""
+        self._heard, self._asked_whether_alive, self._silent = time.monotonic(), None, False
+
+    async def _watch(self) -> None:
+        """Answer in place of an engine that does nothing, for example because its process was stopped.
+
+        One that works for long on a request still answers the question whether it lives.
+        """
+        while True:
+            await asyncio.sleep(1.0)
+            now = time.monotonic()
+            if self._engine is None or self._silent or not self._asked or now - self._heard < ASK_S:
+                continue
+            if self._asked_whether_alive is None:
+                self._asked_whether_alive = now
+                self._to_engine({"jsonrpc": "2.0", "id": conversation.AGAIN, "method": "ondol/alive", "params": {}})
+            elif now - self._asked_whether_alive >= ASK_S:
+                log.warning("the engine does not answer; until it does, this window answers that there is nothing")
+                self._silent = True
+                for request in list(self._asked.values()):
+                    self._give_up(request)
+
+    def _give_up(self, request: dict[str, Any]) -> None:
+        """Answer a request in place of the engine, if it has not done so; what it says later is not passed on."""
+        if _key(request["id"]) in self._asked:
+            self._given_up.add(_key(request["id"]))
+            self._answer_empty(request)
 
     async def _follow(self, transport: Transport, connection: socket.socket) -> None:
         """Take the engine's messages until it ends, then find another one."""
@@ -176,7 +221,7 @@ class Window:
         if method in _EMPTY:
             self._to_editor({"id": request["id"], "result": _EMPTY[method]})
         else:
-            error = {"code": _CANCELLED, "message": "the engine ended while it worked on this; another one is starting"}
+            error = {"code": _CANCELLED, "message": "the engine ended or stopped while it worked on this; ask again"}
             self._to_editor({"id": request["id"], "error": error})
 
     # Messages
@@ -197,7 +242,7 @@ class Window:
                 self._pass_on(body)
         elif self._engine is not None:
             if asks:
-                self._asked[_key(message["id"])] = message
+                self._ask(message)
             self._pass_on(body)
             if method == "exit":
                 self._editor.stop(0 if self._told.shut_down else 1)
@@ -209,13 +254,27 @@ class Window:
             self._asked[_key(message["id"])] = message
             self._waiting.append(message)
 
+    def _ask(self, message: dict[str, Any]) -> None:
+        """Note a request that goes to the engine."""
+        if not self._asked and not self._silent:
+            self._heard = time.monotonic()
+        self._asked[_key(message["id"])] = message
+        if self._silent:
+            self._give_up(message)
+        elif message.get("method") == "shutdown":
+            asyncio.get_running_loop().call_later(SHUTDOWN_S, self._give_up, message)
+
     def _from_engine(self, body: bytes) -> None:
         message = _parsed(body)
         if message is None:
             return
+        self._hear()
         method, asks = message.get("method"), "id" in message
         if method is None and asks:
             key = _key(message["id"])
+            if key in self._given_up:
+                self._given_up.discard(key)
+                return
             if message["id"] == self._told.initialize_id:
                 self._told.initialized_with(message)
             if message["id"] == conversation.INITIALIZE and self._asked.pop(_key(self._told.initialize_id), None):
@@ -296,7 +355,7 @@ def main() -> None:
     set_up_logs()
 
     async def run() -> int:
-        return await Window(Transport(*descriptors), lambda: attach(place, command)).run(first)
+        return await Window(Transport(*descriptors), lambda: attach(place, command, patient=True)).run(first)
 
     try:
         code = asyncio.run(run())

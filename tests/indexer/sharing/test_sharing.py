@@ -199,6 +199,30 @@ def test_the_commands_say_what_they_did(shared, tmp_path):
     assert console.run("index", root, "--full", "--import", share, data=tmp_path / "third").returncode == 2
 
 
+@pytest.mark.slow
+def test_an_export_among_files_of_another_kind_is_refused_and_writes_nothing(shared, tmp_path):
+    root, _ = shared
+    other, data = repositories.repository(tmp_path / "other"), tmp_path / "data"
+    (index,) = data.glob("repositories/*/index")
+    refusals = {
+        "": "an empty name is no place",
+        root: "lies in the repository itself",
+        root / "out/index": "lies in the repository itself",
+        other: "lies in the repository",
+        other / "new": "lies in the repository",
+        data: "lies in the data folder",
+        index: "lies in the data folder",
+        **({"/proc/x": "cannot be created"} if Path("/proc/self").exists() else {}),
+    }
+    for place, said in refusals.items():
+        there = {path for folder in (root, other, data) for path in folder.rglob("*ondol-index*")}
+        done = console.run("index", root, "--export", place, data=data, cwd=tmp_path)
+        assert done.returncode == 1 and said in done.stderr, (place, done.stderr)
+        assert {path for folder in (root, other, data) for path in folder.rglob("*ondol-index*")} == there
+        assert not (root / "out").exists() and not (other / "new").exists()
+    assert not (tmp_path / "ondol-index.json").exists()
+
+
 def test_a_share_that_is_half_copied_is_refused_and_nothing_changes(shared, tmp_path):
     root, share = shared
     own = own_index(root, tmp_path / "second")

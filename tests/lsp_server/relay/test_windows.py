@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -228,8 +229,15 @@ def test_another_version_is_refused_and_said_once(tmp_path: Path, windows: Windo
         os.kill(windows.engine(), 18)
 
 
-@pytest.mark.parametrize("unsafe", ["open", "link", "file"])
-def test_a_folder_that_others_can_open_is_not_used(tmp_path: Path, windows: Windows, unsafe: str) -> None:
+@pytest.mark.parametrize(
+    ("unsafe", "said"),
+    [
+        ("open", "can be opened by others, so this window has an engine of its own; run `chmod 700"),
+        ("link", "is a link, so this window has an engine of its own; remove it"),
+        ("file", "is not a folder, so this window has an engine of its own; remove it"),
+    ],
+)
+def test_a_folder_that_others_can_open_is_not_used(tmp_path: Path, windows: Windows, unsafe: str, said: str) -> None:
     folder = windows.runtime / "ondol"
     if unsafe == "open":
         folder.mkdir()
@@ -242,7 +250,7 @@ def test_a_folder_that_others_can_open_is_not_used(tmp_path: Path, windows: Wind
     root = repository(tmp_path / "repo", {"a.py": "x = 1\n"})
     with windows.open() as client:
         ready(client, root)
-        assert len(messages(client, "not a folder that only you can open")) == 1
+        assert len(messages(client, said)) == 1
         assert not windows.engines()
 
 
@@ -311,3 +319,39 @@ def test_windows_with_two_data_folders_have_two_engines(tmp_path: Path, windows:
         assert len(windows.engines()) == 2
         for folder in folders:
             assert list((folder / "ondol/repositories").glob("shop-*"))
+
+
+def test_a_stopped_engine_keeps_no_window_waiting_and_goes_on_later(tmp_path: Path, windows: Windows) -> None:
+    root = shop(tmp_path / "shop")
+    uri = (root / "new.py").as_uri()
+    with windows.open() as first, windows.open() as ending:
+        for client in (first, ending):
+            ready(client, root)
+        first.open(uri, LOAD)
+        assert answer(first, uri).startswith(ANSWER)
+        engine = windows.engine()
+        os.kill(engine, signal.SIGSTOP)
+        try:
+            assert answer(first, uri) == ""  # by the window, since the engine does nothing
+            assert answer(first, uri) == ""
+            assert ending.stop() == 0
+            with windows.open() as alone:
+                ready(alone, root)
+                assert len(messages(alone, "the shared engine does not answer")) == 1
+        finally:
+            os.kill(engine, signal.SIGCONT)
+        eventually(lambda: answer(first, uri).startswith(ANSWER))
+        assert windows.engine() == engine
+
+
+def test_a_removed_socket_is_made_again(tmp_path: Path, windows: Windows) -> None:
+    with windows.open() as first:
+        first.initialize([])
+        engine = windows.engine()
+        (path,) = (windows.runtime / "ondol").glob("*.sock")
+        path.unlink()
+        with windows.open() as second:
+            second.initialize([])
+            assert windows.engine() == engine
+            assert not messages(second, "engine of its own")
+            assert path.stat().st_mode & 0o777 == 0o600
