@@ -13,7 +13,7 @@ from indexer.secrets.cover import Span
 
 _DOCUMENT_NAMES = re.compile(r"\.(?:txt|text|md|markdown|rst|adoc|asciidoc|org|wiki)$")
 _COMMENT: Final = re.compile(
-    r"(?:^|[ \t])(?:#+(?![{\w]*[{(])|//+|--+|/\*+|<!--|;+|%+|(?i:rem\b))[!*]{0,2}[^\n]*\Z|^[ \t]*\*+[ \t][^\n]*\Z"
+    r"(?:^|[ \t])(?:#+(?![{\w]*[{(])|//+|--+|/\*+|<!--|;+|%+|(?i:rem\b))[!*]{0,2}[^\n]*\Z|^[ \t]*(?:\*+|')[ \t][^\n]*\Z"
 )
 _DOCUMENT_LINE = re.compile(r"^[ \t>]*(?:[-*+•][ \t]+)?[*_]{0,2}(?:[^\W\d_]+[ \t]+){0,3}\Z")
 _GIVEN = re.compile(

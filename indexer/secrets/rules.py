@@ -98,7 +98,8 @@ _DIGITS = re.compile(r"\d+")
 _VARIABLE = re.compile(r"\$?\{[^{}]*\}|\{\{.*\}\}|<[^<>]*>|%\w+%|\[[\w .-]*\]|__\w+__|@\w+@|\$\(.*\)|\$\w+")
 # A member of something indexed, as in Terraform: random_password.db[0].result. The value may be cut off.
 _INDEXED = re.compile(
-    r"(?=[^\[]*\[)[A-Za-z_][\w-]*(?:\[[\w.*-]*\])*(?:\.(?:[A-Za-z_][\w-]*|\*)?(?:\[[\w.*-]*\])*)+(?:\[[\w.*-]*)?"
+    r"(?=[^\[]*\[)(?:\w{2,20}\(){0,2}[A-Za-z_][\w-]*(?:\[[\w.*-]*\])*(?:\.(?:[A-Za-z_][\w-]*|\*)?(?:\[[\w.*-]*\])*)+"
+    r"(?:\[[\w.*-]*|\){1,2})?"
 )
 _QUOTED_VARIABLE = re.compile(r"(\\?[\"'])\$(?:[a-z_]+|[A-Z_]+)\1")
 # A reference inside of a longer value. A dollar sign alone is none: passwords hold it.
