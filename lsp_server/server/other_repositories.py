@@ -94,7 +94,7 @@ def _opened(settings: Settings, place: Path, open_index: Callable[[Settings, Pat
         raise UserError(f"its folder {place} is gone", "take it out of the setting, or name the folder's new place")
     theirs = replace(config.load(place)[0], data_dir=settings.data_dir)
     if not index_pointer_file(index_directory(theirs, place)).is_file():  # opening would create its folder
-        raise IndexMissing(f"there is no index of {place}", f"run `ondol index {place}`")
+        raise IndexMissing(f"there is no index of {place}", f"if it is a repository, run `ondol index {place}`")
     index = open_index(theirs, place)
     RepositoryFiles(place).prepare(index, theirs)
     if not index.documents:

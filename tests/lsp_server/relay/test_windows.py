@@ -234,6 +234,11 @@ def test_another_version_is_refused_and_said_once(tmp_path: Path, windows: Windo
     [
         ("open", "can be opened by others, so this window has an engine of its own; run `chmod 700"),
         ("link", "is a link, so this window has an engine of its own; remove it"),
+        pytest.param(
+            "foreign",
+            "belongs to another user, so this window has an engine of its own; set XDG_RUNTIME_DIR",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away"),
+        ),
         ("file", "is not a folder, so this window has an engine of its own; remove it"),
     ],
 )
@@ -242,6 +247,9 @@ def test_a_folder_that_others_can_open_is_not_used(tmp_path: Path, windows: Wind
     if unsafe == "open":
         folder.mkdir()
         folder.chmod(0o755)
+    elif unsafe == "foreign":
+        folder.mkdir(mode=0o700)
+        os.chown(folder, 12345, 12345)
     elif unsafe == "link":
         (windows.runtime / "elsewhere").mkdir(mode=0o700)
         folder.symlink_to(windows.runtime / "elsewhere")
