@@ -147,9 +147,9 @@ class Settings:
     )
     max_index_memory_mb: int = setting(
         4_000,
-        "Ceiling for the memory of all processes that index, in MB, 256 at least. Under a low one fewer of them run.",
+        "Ceiling for the memory of all processes that index, in MB, 1,000 at least. Under a low one fewer of them run.",
         narrow=min,
-        check=at_least(256),
+        check=at_least(1000),
     )
     max_index_minutes: int = setting(
         240,

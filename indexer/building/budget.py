@@ -37,7 +37,9 @@ PARENT_BYTES: Final = 600 << 20
 WORKER_BYTES: Final = 200 << 20
 """Memory of the building process and of an idle worker, of a million lines and more; a file's own comes on top."""
 
-LEAST_FILE_BYTES: Final = 64 << 20
+LEAST_FILE_BYTES: Final = 256 << 20
+"""Address space that a worker gets for a file at least: with 64 MB the libraries for matrices cannot start."""
+
 COMMITS: Final = 5_000
 """The newest commits are asked which files they changed; files that none of them changed are the oldest."""
 

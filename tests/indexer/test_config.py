@@ -130,7 +130,7 @@ def test_a_repository_may_not_redirect(tmp_path: Path) -> None:
         ({"precision": "high"}, 'precision must be a number, not "high"; 0.66 is used.'),
         ({"maxLines": True}, "max_lines must be a whole number, not true; 12 is used."),
         ({"maxLines": 0}, "max_lines must be more than 0, not 0; 12 is used."),
-        ({"maxIndexMemoryMb": 1}, "max_index_memory_mb must be at least 256, not 1; 4000 is used."),
+        ({"maxIndexMemoryMb": 1}, "max_index_memory_mb must be at least 1000, not 1; 4000 is used."),
         ({"maxLines": 2.5}, "max_lines must be a whole number, not 2.5; 12 is used."),
         ({"multiLine": "yes"}, 'multi_line must be true or false, not "yes"; true is used.'),
         ({"backend": "llama"}, 'backend must be one of retrieval, local, remote, not "llama"; "retrieval" is used.'),
