@@ -12,9 +12,13 @@ try {
   for (const character of lines) {
     await window.type(character, Number(KEY_MS));
     text = await window.ghost();
-    if (text) break;
+    if (text) {
+      break;
+    }
   }
-  if (!text) throw new Error('no ghost text');
+  if (!text) {
+    throw new Error('no ghost text');
+  }
   console.log(text);
 } finally {
   await bench.stop();
