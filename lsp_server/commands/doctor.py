@@ -163,7 +163,7 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
         problems.append((opened.problem.rstrip("."), "run `ondol index`"))
     if manifest.shape != fingerprint.shape():
         problems.append(("another version of Ondol made the index", "run `ondol index`"))
-    if manifest.settings != fingerprint.settings(settings):
+    elif manifest.settings != fingerprint.settings(settings):
         problems.append(("the index was made under other settings", "run `ondol index`"))
     last = generations.read_cache(build_report_file(directory))
     return {

@@ -1,5 +1,6 @@
 """An index survives a process that ends at any point, failing and full disks, damage, lost power, two writers."""
 
+import contextlib
 import json
 import os
 import random
@@ -280,6 +281,15 @@ def test_killed_at_random_moments_it_is_always_whole(tmp_path):
         )
 
 
+def _children(folder: Path) -> dict[str, tuple[int, bool]]:
+    """Return what is in a folder; a thread of tantivy may still remove its passing files there."""
+    found = {}
+    for child in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found[child.name] = (child.stat().st_ino, child.is_dir())
+    return found
+
+
 class Power:
     """Remembers what of a directory would survive a loss of power, from the calls that made it durable.
 
@@ -297,17 +307,14 @@ class Power:
     def _keep(self, path: Path) -> None:
         inode = path.stat().st_ino
         if path.is_dir():
-            self.names[inode] = {child.name: (child.stat().st_ino, child.is_dir()) for child in path.iterdir()}
+            self.names[inode] = _children(path)
         else:
             self.contents[inode] = path.read_bytes()
 
     def _present_names(self):
         """A kinder disk, which keeps names at once: whatever it holds, contents still need their ``fsync``."""
         folders = [path for path in [self.top, *self.top.rglob("*")] if path.is_dir()]
-        return {
-            folder.stat().st_ino: {child.name: (child.stat().st_ino, child.is_dir()) for child in folder.iterdir()}
-            for folder in folders
-        }
+        return {folder.stat().st_ino: _children(folder) for folder in folders}
 
     def _wrapped(self, name, operation):
         def recorded(*args):
