@@ -98,7 +98,9 @@ _LONG_BRACKET = re.compile(r"[ \t]*=[ \t]*\[(?P<level>=*)\[(?P<bare>[^\s\[\]]{6,
 # ${NAME}    value of Robot Framework, where the line begins with the name.
 _ROBOT = re.compile(r"\}(?:[ \t]?=)?(?: {2,40}|\t{1,10})(?P<bare>[^\s\"'`]{6,512})[ \t]*(?=\r?\n|\Z)")
 # config NAME of Kconfig, with its default on a line below.
-_KCONFIG = re.compile(r"[ \t]*\r?\n(?:[ \t]+(?!default)[^\n]*\n){0,6}?[ \t]+default[ \t]+\"(?P<bare>[^\s\"]{6,512})\"")
+_KCONFIG = re.compile(
+    r"[ \t]*\r?\n(?:[ \t]++(?!default)[^\n]*+\n){0,6}?[ \t]++default[ \t]+\"(?P<bare>[^\s\"]{6,512})\""
+)
 _WRITTEN_OTHERWISE = (
     (re.compile(r""), _LONG_BRACKET),
     (re.compile(r"(?:^|\n)\$\{\Z"), _ROBOT),
