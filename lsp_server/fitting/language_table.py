@@ -20,8 +20,10 @@ _BLOCK_COMMENT: Final = (r"/\*", r"\*/")
 _CHARACTER: Final = r"'(?:\\.[^'\n]*|[^\\'\n])'"
 _GOES_ON: Final = (r'"(?:[^"\\]|\\.)*\\$', r'(?<!\\)"')
 _HASH: Final = r"(?:^|(?<=\s))#.*"
+_PLAIN: Final = r"[^\s\"'`/()\[\]{}]+"
 
 _C: Final = LanguageRules(
+    plain=r"[^\s\"'/()\[\]{}#\dR]+",
     strings=(
         _CHARACTER,
         r"\b\d\w*(?:'\w+)+",
@@ -33,6 +35,7 @@ _C: Final = LanguageRules(
     middles={"else": _names("if constexpr"), **_CATCH, "case": _names("switch")},
 )
 _SCRIPT: Final = LanguageRules(
+    plain=_PLAIN,
     strings=(
         r"(?:^|(?<=[(,=:\[!&|?{};]))\s*/(?![*/>])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[])+/[a-z]*",
         r"`(?:[^`\\$]|\\.|\$(?!\{)|\$\{[^{}`]*\})*`",
@@ -41,6 +44,7 @@ _SCRIPT: Final = LanguageRules(
     middles=_SWITCH,
 )
 _PYTHON: Final = LanguageRules(
+    plain=r"[^\s#\"'()\[\]{}]+",
     comments=(r"#.*",),
     strings=(r'"""(?:[^"\\]|\\.|"(?!""))*"""', r"'''(?:[^'\\]|\\.|'(?!''))*'''"),
     spans=(('"""', r'(?<!\\)"""'), ("'''", r"(?<!\\)'''")),
@@ -53,6 +57,9 @@ _PYTHON: Final = LanguageRules(
     },
 )
 _SYSTEMVERILOG: Final = LanguageRules(
+    plain=r"\b(?!(?:extern|pure|import|export|typedef|assert|assume|cover|restrict|expect|wait|disable|virtual|with"
+    r"|modport|end|join|begin|fork|macromodule|case|randcase|module|interface|package|program|class|function|task|generate"
+    r"|property|sequence|clocking|checker|specify))\w+|[=;,.:<>+*&|]+",
     quotes='"',
     strings=(
         r"(?:\bextern|\bpure|^\s*import|^\s*export|\btypedef\s+(?:interface\s+)?class)\b[^;(]*",
@@ -191,6 +198,7 @@ RULES: Final[dict[str, LanguageRules]] = {
     "python": _PYTHON,
     "starlark": _PYTHON,
     "go": LanguageRules(
+        plain=_PLAIN,
         strings=(_CHARACTER, "`[^`]*`"),
         spans=(_BLOCK_COMMENT, ("`", "`")),
         quotes='"',
@@ -201,6 +209,7 @@ RULES: Final[dict[str, LanguageRules]] = {
     "cpp": _C,
     "objc": _C,
     "java": LanguageRules(
+        plain=_PLAIN,
         strings=(_CHARACTER, r'"""(?:[^"\\]|\\.|"(?!""))*"""'),
         spans=(_BLOCK_COMMENT, ('"""', '"""')),
         middles=_SWITCH,
@@ -215,6 +224,7 @@ RULES: Final[dict[str, LanguageRules]] = {
     "typescript": _SCRIPT,
     "tsx": _SCRIPT,
     "rust": LanguageRules(
+        plain=r"[^\s\"'/()\[\]{}r]+",
         strings=(_CHARACTER, r"'(?:static|[a-z_]\w*)(?!')", r'r#"(?:[^"]|"(?!#))*"#', r'"(?:[^"\\]|\\.)*"'),
         spans=(_BLOCK_COMMENT, ('r#"', '"#'), ('"', r'(?<!\\)"')),
         quotes="",

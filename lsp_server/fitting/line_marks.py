@@ -1,17 +1,21 @@
 """Finds the marks of one line: brackets, block words, tags and directives outside strings and comments.
 
 What a line holds does not depend on where it stands, unless it begins within a string. So it is found once and kept:
-after a jump of the cursor 350 lines are read, which costs 5 ms where their marks have to be found and 1 ms else.
+after a jump of the cursor some 170 lines are read, which costs 1.5 ms where their marks have to be found and 0.4 ms
+else.
 """
 
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from indexer.text.lines import columns, leading_blanks
+from indexer.text.lines import columns
 from lsp_server.fitting.language_rules import LanguageRules
 
 BRACKETS: Final = {"(": (")",), "[": ("]",), "{": ("}",)}
+
+_OPENING: Final = frozenset({"open", "tag", "word", "phrase"})
+_CLOSING: Final = frozenset({"close", "endtag", "endword"})
 
 KEPT: Final = 1 << 12
 """Lines whose marks are kept, about 600 bytes each: those around a dozen cursors. More of them grow for hours."""
@@ -38,6 +42,7 @@ class Lexed(NamedTuple):
     :param span: number of the string or comment that goes on behind it, -1 for none.
     :param unended: whether a string has no end. :param closes: whether it ends with what may close a block.
     :param comment: whether it ends in a comment that ends with the line.
+    :param neutral: whether it closes all that it opens and nothing else, and not at its end: nothing changes behind it.
     """
 
     indent: int
@@ -48,6 +53,7 @@ class Lexed(NamedTuple):
     unended: bool = False
     closes: bool = False
     comment: bool = False
+    neutral: bool = False
 
 
 @lru_cache(maxsize=KEPT)
@@ -59,32 +65,51 @@ def lexed(rules: LanguageRules, line: str) -> Lexed:
 def lexed_within(rules: LanguageRules, line: str, span: int) -> Lexed:
     """Return the marks of a line that begins within a string or comment, given by its number."""
     end = rules.span_ends[span][1].search(line)
-    return Lexed(0, 0, "", (), span) if end is None else _lexed(rules, line, end.end())
+    return Lexed(0, 0, "", (), span, neutral=True) if end is None else _lexed(rules, line, end.end())
 
 
 def _lexed(rules: LanguageRules, line: str, at: int) -> Lexed:
     marks: list[Mark] = []
-    head = line.strip()
-    blank = (columns(leading_blanks(line)), len(line) - len(line.lstrip()), head)
-    while True:
-        for match in rules.pattern.finditer(line, at):
+    span, unended, comment = -1, False, False
+    while at >= 0:
+        start, at = at, -1
+        for match in rules.pattern.finditer(line, start):
             kind = match.lastgroup or ""
-            if kind == "other":
+            if kind == "plain" or kind == "other":
                 continue
             if kind == "span":
-                span, at = _span(rules, match), match.end()
+                span = _span(rules, match)
+                end = rules.span_ends[span][1].search(line, match.end())
+                span, at = (span, -1) if end is None else (-1, end.end())
                 break
-            if kind == "comment":
-                return Lexed(*blank, tuple(marks), closes=True, comment=True)
-            if kind == "quote":
-                return Lexed(*blank, tuple(marks), unended=not line.endswith("\\"))
+            if kind == "comment" or kind == "quote":
+                comment, unended = kind == "comment", kind == "quote" and not line.endswith("\\")
+                break
             marks.append(_mark(rules, kind, match))
-        else:
-            return Lexed(*blank, tuple(marks), closes=head[-1:] in ("}", "d"))
-        end = rules.span_ends[span][1].search(line, at)
-        if end is None:
-            return Lexed(*blank, tuple(marks), span)
-        at = end.end()
+    body = line.lstrip()
+    head = body.rstrip()
+    closes = comment or (span < 0 and not unended and head[-1:] in ("}", "d"))
+    blanks = len(line) - len(body)
+    indent = columns(line[:blanks]) if blanks else 0
+    return Lexed(
+        indent, blanks, head, tuple(marks), span, unended, closes, comment, not marks or _neutral(marks, closes)
+    )
+
+
+def _neutral(marks: list[Mark], closes: bool) -> bool:
+    if closes and marks[-1].kind in _CLOSING:
+        return False
+    opened: list[Mark] = []
+    for mark in marks:
+        kind = mark.kind
+        if kind in _OPENING:
+            opened.append(mark)
+        elif kind in _CLOSING:
+            if not opened or mark.text not in opened.pop().closers:
+                return False
+        elif kind != "string":
+            return False
+    return not opened
 
 
 def _span(rules: LanguageRules, match: re.Match[str]) -> int:

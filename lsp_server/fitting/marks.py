@@ -118,8 +118,11 @@ class LineReader:
         if len(line) > LONGEST:
             return replace(state, closed=None)
         found = lexed(self.rules, line) if state.span < 0 else lexed_within(self.rules, line, state.span)
-        if not found.marks and not found.unended and found.span == state.span and state.closed is None:
-            return state
+        if found.neutral:
+            if not found.unended and found.span == state.span and state.closed is None:
+                return state
+            faults = state.faults + found.unended
+            return State(state.code, state.conditions, found.span, None, faults, state.outside)
         return _Line(self, found, state, len(line) if own is None else own).read()
 
 

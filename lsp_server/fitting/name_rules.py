@@ -167,7 +167,9 @@ _RUBY: Final = NameRules(
 )
 _VHDL: Final = NameRules(
     (
-        NameRule(r"(?i:\s*(?P<kind>entity|component|signal|constant|type|subtype|variable|alias)\s+(?P<name>\w+))"),
+        NameRule(r"(?i:\s*(?P<kind>entity|component|signal|constant|type|subtype|variable)\s+(?P<name>\w+))"),
+        # Aliases of subprograms differ by the types that follow the name.
+        NameRule(r"(?i:\s*alias\s+(?P<name>\w[^;]*))"),
         NameRule(r"(?i:\s*architecture\s+(?P<name>\w+\s+of\s+\w+))"),
         NameRule(r"(?i:\s*(?P<name>\w+)\s*:\s*(?:in|out|inout|buffer)\b)", _LIST),
         NameRule(r"\s*(?P<name>\w+)\s*=>", _LIST),

@@ -126,7 +126,7 @@ def _siblings(
 
     def under() -> Iterator[str]:
         # Behind the cursor's line the same blocks are open as before it, where the line opens none.
-        others = enumerate(zip(below, around.states_below, ["", *below], strict=False))
+        others = enumerate(zip(below, around.states_below(), ["", *below], strict=False))
         yield from _of_scope(line, rules, state, (one for n, one in others if strict or not 0 < n < REWRITTEN))
 
     return over, under()

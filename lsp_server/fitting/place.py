@@ -18,6 +18,7 @@ from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma
 from lsp_server.fitting.endings import NO_END, begins_block, goes_on, lacks_colon, reopens_string
 from lsp_server.fitting.indentation import in_unit, unit_of
+from lsp_server.fitting.levels import ends_in_parentheses
 from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
 from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.starts import continues_nothing, misplaced
@@ -131,7 +132,9 @@ class Place:
         found = self._with_lines(first, below) if whole and below and not self._rest.strip() else None
         if found is None:
             found = self._first_line(first, whole, automatic)
-            found = found or (self._closed(first) if whole and not automatic else None) or self._beginning(first)
+            if whole and not automatic and (found is None or found[0][0] != first):
+                found = self._closed(first) or found
+            found = found or self._beginning(first)
             if found is None:
                 return Rejected("unsound")
         lines, replaced = found
@@ -189,7 +192,7 @@ class Place:
             state = self._read(line, len(self._prefix))
             if behind.strip() and (self._opens_string(candidate, state) or self._leaves_quote(behind, state)):
                 continue
-            if not self._stands(state, behind, whole) or (whole and self._adds_error([line], state)):
+            if not self._stands(line, state, behind, whole) or (whole and self._adds_error([line], state)):
                 continue
             if not (whole and automatic) or begins_block(line, state) or self._ends(candidate, behind):
                 return [candidate], replaced
@@ -203,7 +206,7 @@ class Place:
         """
         line = self._prefix + text
         state = self._read(line, len(self._prefix))
-        if self._rest.strip() or self._typed.span >= 0 or self._typed.heredoc:
+        if self._rest.strip() or self._typed.heredoc or (self._typed.span >= 0 and not state.heredoc):
             return None
         rules = self._around.reader.rules
         end = state.heredoc or (rules.end_of_span(state.span) if state.span >= 0 else "")
@@ -214,7 +217,7 @@ class Place:
             return self._first_line(f"{text} {end}" if end[-1] in "/>" else text + end, True)
         for last in (end, end + ";"):
             after = self._around.reader.read(last, state, 0)
-            if self._stands(after, "", True) and not self._adds_error([line, last], after):
+            if self._stands(last, after, "", True) and not self._adds_error([line, last], after):
                 return [text, last], 0
         return None
 
@@ -232,7 +235,7 @@ class Place:
         for part in islice((part for part in balanced if not NO_END.search(part)), BEGINNINGS):
             line = self._prefix + part
             state = self._read(line, len(self._prefix))
-            if self._stands(state, "", True) and not self._adds_error([line], state, alone=True):
+            if self._stands(line, state, "", True) and not self._adds_error([line], state, alone=True):
                 return [part], 0
         return None
 
@@ -255,7 +258,7 @@ class Place:
         if self._long:
             self._skipped = "long line"
             return False
-        if not alone and len(lines) == 1 and self._mends(state):
+        if not alone and len(lines) == 1 and (self._mends(state) or self._around.restores(lines[0])):
             return False
         typed = (self._prefix + self._rest, self._typed)
         if self._replaces(state):
@@ -268,10 +271,10 @@ class Place:
         """Return whether a line closes what was open, so that the lines below agree better than without it."""
         return not keeps(state, self._around.state) and self._around.cost(state) < self._allowed
 
-    def _stands(self, state: State, behind: str, whole: bool) -> bool:
-        """Return whether the line can be followed by the lines below.
+    def _stands(self, line: str, state: State, behind: str, whole: bool) -> bool:
+        """Return whether a line can be followed by the lines below.
 
-        :param state: behind the line. :param behind: what of the line stands behind the text.
+        :param state: behind it. :param behind: what of the line stands behind the text.
         """
         if state.span != self._typed.span:
             ended = state.span < 0
@@ -286,6 +289,10 @@ class Place:
             state = replace(without_own(state), faults=max(self._typed.faults, state.faults - 1))
         if behind.strip() or not whole:
             return self._agrees(state)
+        if ends_in_parentheses(line, state, self._around.language):
+            return False
+        if self._around.restores(line):
+            return True
         opened = state.code is not None and state.code.own
         if opened and self._rest.strip() and in_call(self._prefix):
             return False

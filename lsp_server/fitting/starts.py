@@ -7,6 +7,7 @@ from typing import Final
 
 from lsp_server.fitting.answers import FENCED
 from lsp_server.fitting.indentation import tabbed
+from lsp_server.fitting.levels import on_wrong_level
 from lsp_server.fitting.marks import Open, State, rules_of
 from lsp_server.fitting.names import defined_twice, head_of
 from lsp_server.fitting.surroundings import Surroundings, indent_of
@@ -33,6 +34,7 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
         return True  # copied out of a document that shows code
     return (
         (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))
+        or (not prefix.strip() and on_wrong_level(prefix + text, around))
         or (text.lstrip()[:1] == "," and _after_condition(prefix, around.language))
         or defined_twice(prefix + text, around)
     )

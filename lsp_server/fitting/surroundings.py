@@ -5,6 +5,7 @@ one line, a new line that of one more.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -13,16 +14,17 @@ import numpy as np
 
 from indexer.text.lines import columns, leading_blanks, lines_of, unify_line_ends
 from lsp_server.fitting.indentation import unit_of
+from lsp_server.fitting.line_marks import lexed
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
 from lsp_server.fitting.outer_blocks import outer_state
-from lsp_server.fitting.rewriting import gone_lines, is_of
+from lsp_server.fitting.rewriting import gone_lines, is_of, repeats_below
 from lsp_server.fitting.spans import begins_within, open_span
 from lsp_server.types import Document
 
-LINES_ABOVE: Final = 100
+LINES_ABOVE: Final = 60
 """Lines above the cursor that are read, at least; up to twice as many, so that the first one seldom changes."""
 
-LINES_BELOW: Final = 150
+LINES_BELOW: Final = 75
 """Lines below the cursor that are read, at most; reading ends where a block at the left margin is closed."""
 
 REPLACED: Final = 3
@@ -63,15 +65,33 @@ class Surroundings:
     before: str | None = None
 
     @cached_property
-    def _gone(self) -> list[str]:
-        return [] if self.before is None else gone_lines(lines_of(self.before), self.above, self.below)
+    def _gone(self) -> tuple[list[str], list[str]]:
+        if self.before is None:
+            return [], []
+        return gone_lines(lines_of(self.before), self.above, self.below, self.from_start)
 
     def rewritten(self, typed: str) -> bool:
         """Return whether lines are being replaced here and old ones still stand below, see :mod:`rewriting`.
 
         :param typed: the cursor's line. One line that is gone may be this line, which is only being changed.
         """
-        return len(self._gone) > 1 or any(not is_of(line, typed) for line in self._gone)
+        gone = self._gone[0]
+        return len(gone) > 1 or any(not is_of(line, typed) or repeats_below(line, typed, self.below) for line in gone)
+
+    def restores(self, line: str) -> bool:
+        """Return whether a line opens and closes what a line did that is gone from here, and no new line does so yet.
+
+        Its effect on the document is one that the document had, whatever stands around these lines.
+        """
+        gone, new = self._gone
+        marks = self._effect(line)
+        if not gone or not marks:
+            return False
+        return sum(self._effect(one) == marks for one in gone) > sum(self._effect(one) == marks for one in new)
+
+    def _effect(self, line: str) -> tuple[tuple[str, str], ...]:
+        found = lexed(self.reader.rules, line)
+        return () if found.neutral else tuple((mark.kind, mark.text) for mark in found.marks)
 
     @cached_property
     def reader(self) -> LineReader:
@@ -148,12 +168,19 @@ class Surroundings:
         return not self.demand_rows or self.demand_rows[0] > row
 
     @cached_property
-    def states_below(self) -> list[State]:
-        """What is open before each line of ``below`` if the cursor's line changes nothing of it."""
-        states = [self.state]
-        for line in self.below[:-1]:
-            states.append(self.reader.read(line, states[-1]))
-        return states
+    def _known_below(self) -> list[State]:
+        return [self.state]
+
+    def states_below(self) -> Iterator[State]:
+        """Yield what is open before each line of ``below`` if the cursor's line changes nothing of it.
+
+        Few of these lines are asked for at most places, so they are read when they are.
+        """
+        known = self._known_below
+        for number in range(len(self.below)):
+            if number == len(known):
+                known.append(self.reader.read(self.below[number - 1], known[-1]))
+            yield known[number]
 
     @cached_property
     def unit(self) -> str | None:

@@ -9,12 +9,14 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from indexer.languages.grammars import parser
 from indexer.text.lines import leading_blanks
 from lsp_server.fitting.behind import with_comma
 from lsp_server.fitting.completions import Way, ways
+from lsp_server.fitting.macros import PREPROCESSED, with_plain_arguments, without_macros
 from lsp_server.fitting.marks import Open, State, keeps, without_own
 from lsp_server.fitting.names import head_of
 from lsp_server.fitting.surroundings import Surroundings
@@ -22,10 +24,10 @@ from lsp_server.fitting.surroundings import Surroundings
 if TYPE_CHECKING:
     from tree_sitter import Parser, Tree
 
-BUDGET_SECONDS: Final = 0.003
+BUDGET_SECONDS: Final = 0.002
 """Time that the first parse of a window may take; the check is left out where it took longer."""
 
-LINES: Final = 100
+LINES: Final = 50
 """Lines on either side of the cursor that are parsed, at most; ``SHORTEST`` at least."""
 
 SHORTEST: Final = 25
@@ -55,11 +57,6 @@ _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*
 _WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "vhdl"})
 """Languages without conditions and loops whose body is the next line."""
 
-_PREPROCESSED: Final = frozenset({"c", "cpp", "objc"})
-_OPERATOR = re.compile(r"(?<=,)\s*(?:[=!<>]=|[<>])(?=\s*,)")
-"""An operator that a macro takes as an argument, as in frameworks for tests (``check(a, ==, b);``)."""
-_ATTRIBUTE = re.compile(r"^\s*(?:[A-Z][A-Z\d_]{3,}\s+)+(?=\w)")
-"""Names of macros before a declaration, which may stand for nothing (``EXPORT_API int f(void);``)."""
 _BLOCK_MACRO = re.compile(r"\s*[A-Z][A-Z\d_]{3,}\s*\(.*\)\s*\{?\s*$")
 """A macro that begins a block, as frameworks for tests have it."""
 
@@ -128,7 +125,7 @@ class SyntaxCheck:
             return Verdict(False, "in a string or comment")
         if len(lines) == 1 and not alone and _unfinished(lines[0], state, language):
             return Verdict(False, "unfinished")
-        if language in _PREPROCESSED and _BLOCK_MACRO.match(lines[0]):
+        if language in PREPROCESSED and _BLOCK_MACRO.match(lines[0]):
             return Verdict(False, "macro")
         broken = not alone and (around.cost_without > 0 or around.left_open) and not _has_macro(around)
         adds, skipped = self._adds(self._window(around, found, broken), found, lines, state, typed, alone)
@@ -155,8 +152,8 @@ class SyntaxCheck:
             going_on = ways(language, lines[0], state)
             if any(_errors_with(window, found, lines, state, way) <= window.errors for way in going_on):
                 return False, "unfinished"
-        if language in _PREPROCESSED:
-            plain = [_OPERATOR.sub(" 0", line) for line in (_ATTRIBUTE.sub("", lines[0], count=1), *lines[1:])]
+        if language in PREPROCESSED:
+            plain = [with_plain_arguments(line) for line in lines]
             if plain != [*lines] and _errors_with(window, found, plain, state) <= window.errors:
                 return False, ""
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
@@ -207,6 +204,7 @@ def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: 
     if closing and around.language == "json":
         added = with_comma(added, around.below, strict=False)
     assert window.tree is not None
+    added = without_macros(around.language, added)
     text, at, row = ("\n".join(added) + "\n").encode("utf-8", "replace"), window.at, window.row
     source, tree = window.source, window.tree.copy()
     if window.ends is not None and not keeps(state, around.state, lists=True):
@@ -222,8 +220,8 @@ def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: 
 def _parsed(around: Surroundings, found: "Parser", up: int, down: int) -> _Window:
     """Return a window with its tree; it is skipped where the code near the cursor does not parse."""
     head, above, below = _lines(around, up, down)
-    before = "".join(line + "\n" for line in (*head, *above)).encode("utf-8", "replace")
-    after = "".join(line + "\n" for line in below).encode("utf-8", "replace")
+    before = _source([*head, *without_macros(around.language, above)])
+    after = _source(without_macros(around.language, below))
     window = _Window(around, before + after, len(before), len(head) + len(above), below)
     if len(below) < len(around.below) or not around.complete:
         window.ends = len(window.source)
@@ -242,8 +240,13 @@ def _lines(around: Surroundings, up: int, down: int) -> tuple[list[str], list[st
     """Return the heads of the blocks around a window, and its lines above and below the cursor."""
     above, below = _limited(around.above[::-1], up)[::-1], _limited(around.below, down)
     first = len(around.above) - len(above)
-    # A window begins at the beginning of a paragraph, where there is one.
-    start = next((n + 1 for n, line in enumerate(above[: len(above) // 2]) if not line.strip()), 0)
+    # A window begins at the beginning of a paragraph of code, where there is one, and ends in code.
+    states = [None, *around.states][first:]
+    begins = [n for n in range(len(above)) if _in_code(states[n])]
+    start = next((n for n in begins if n and n <= len(above) // 2 and not above[n - 1].strip()), (begins or [0])[0])
+    behind = list(islice(around.states_below(), len(below)))
+    while below and len(below) < len(around.below) and not _in_code(behind[len(below) - 1]):
+        below.pop()
     outer = around.states[first + start - 1].code if first + start > 0 else None
     heads: list[str] = []
     for node in _opened(outer):
@@ -253,6 +256,14 @@ def _lines(around: Surroundings, up: int, down: int) -> tuple[list[str], list[st
         if head != (heads or [""])[-1]:
             heads.append(head)
     return heads[::-1], above[start:], below
+
+
+def _in_code(state: State | None) -> bool:
+    return state is None or (state.span < 0 and not state.heredoc)
+
+
+def _source(lines: Sequence[str]) -> bytes:
+    return "".join(line + "\n" for line in lines).encode("utf-8", "replace")
 
 
 def _ends(around: Surroundings, below: Sequence[str], state: State) -> bytes:

@@ -1,0 +1,61 @@
+"""Takes macros out of code before it is parsed: their names and arguments are no part of the grammar.
+
+Whoever reads ``EXPORT_API int f(void);`` knows by its capitals that the first word may stand for nothing. tree-sitter
+does not, and one such line makes the lines around it an error, so that no text near it could be checked.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+PREPROCESSED: Final = frozenset({"c", "cpp", "objc"})
+"""Languages with a preprocessor whose macros are written in capitals."""
+
+_NAME: Final = r"[A-Z][A-Z\d_]{3,}"
+_WORD = re.compile(rf"\b{_NAME}\b|::template\b")
+_OPERATOR = re.compile(r"(?<=,)\s*(?:[=!<>]=|[<>])(?=\s*,)")
+"""An operator that a macro takes as an argument, as in frameworks for tests (``check(a, ==, b);``)."""
+_BEFORE = re.compile(
+    rf"^(\s*(?:template\s*<[^;{{}}]*>\s*|static\s+|inline\s+)*)(?:{_NAME}\s+)+(?=[A-Za-z_][\w:<>, ]*[\s*&>]+[A-Za-z_])"
+)
+"""Names of macros before a declaration; what follows still has a type and a name."""
+_BEHIND = re.compile(rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME})+(?=\s*(?:[;{{:]|$))")
+_ALONE = re.compile(rf"^\s*{_NAME}\s*;?\s*$")
+_BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
+"""A macro that begins a function at the left margin, as frameworks for tests have it (``TEST_CASE("a") {``)."""
+
+_HARDWARE: Final = re.compile(
+    r"^\s*`(?!if|els|end|inc|def|und|tim)\w+(?:\s*\([^()]*(?:\([^()]*\)[^()]*)*\))?\s*;?\s*(?://.*)?$"
+)
+"""A macro that stands alone on a line, for statements or declarations."""
+
+
+def without_macros(language: str, lines: Sequence[str]) -> list[str]:
+    """Return lines without the macros that stand for nothing in the grammar; as many lines as there were.
+
+    Where no macro is found the lines are returned as they are.
+    """
+    if language in ("systemverilog", "verilog"):
+        return ["" if "`" in line and _HARDWARE.match(line) else line for line in lines]
+    if language not in PREPROCESSED:
+        return list(lines)
+    return [
+        _plain(line, lines[n + 1] if n + 1 < len(lines) else "") if _WORD.search(line) else line
+        for n, line in enumerate(lines)
+    ]
+
+
+def with_plain_arguments(line: str) -> str:
+    """Return a line whose macros take no operators as arguments."""
+    return _OPERATOR.sub(" 0", line)
+
+
+def _plain(line: str, below: str) -> str:
+    if line.lstrip().startswith("#"):
+        return line
+    if _ALONE.match(line):
+        return ""
+    line = line.replace("::template ", "::")
+    if _BLOCK.match(line) and (line.rstrip().endswith("{") or below.strip() == "{"):
+        return _BLOCK.sub("void f() ", line)
+    return _BEHIND.sub(r"\1", _BEFORE.sub(r"\1", line))
