@@ -144,11 +144,14 @@ class SuffixIndex:
         self.indents = np.frombuffer(files["indents.u8"], np.uint8)
         self.size = len(self._tokens)
 
-    def tokens(self, positions: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
-        """The ``count`` tokens from each position on, shape ``(positions, count)``; ``END`` beyond the end."""
-        places = self.size - 1 - (positions.astype(np.int64)[:, None] + np.arange(count))
-        ids = unpack(self._tokens[np.maximum(places, 0)])
-        ids[places < 0] = END
+    def around(self, positions: NDArray[np.uint32], before: int, count: int) -> NDArray[np.uint32]:
+        """The tokens around each position, shape ``(positions, before + count)``; ``END`` beyond both ends.
+
+        :param before: tokens before the position, the nearest last. :param count: tokens from the position on.
+        """
+        places = self.size - 1 - (positions.astype(np.int64)[:, None] + np.arange(-before, count))
+        ids = unpack(self._tokens.take(places, axis=0, mode="clip"))
+        ids[(places < 0) | (places >= self.size)] = END
         return ids
 
     def next_token(self, positions: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -158,13 +161,6 @@ class SuffixIndex:
     def run(self, first: int, last: int) -> NDArray[np.uint32]:
         """The tokens at positions ``[first, last)``."""
         return unpack(self._tokens[self.size - last : self.size - first][::-1])
-
-    def tokens_before(self, positions: NDArray[np.uint32], count: int) -> NDArray[np.uint32]:
-        """The ``count`` tokens before each position, the nearest last; ``END`` before the segment's begin."""
-        places = self.size - 1 - (positions.astype(np.int64)[:, None] - np.arange(count, 0, -1))
-        ids = unpack(self._tokens[np.minimum(places, self.size - 1)])
-        ids[places >= self.size] = END
-        return ids
 
     def locate(self, positions: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """For each position its document, its source line (from 0) and its token number within that line."""
@@ -192,11 +188,15 @@ class SuffixIndex:
         """The lines that hold the tokens of given numbers, and the tokens' numbers within them."""
         blocks = np.minimum(np.searchsorted(self._every, tokens, side="right"), len(self._every) - 1) - 1
         rows = blocks[:, None] * LINE_STEP + np.arange(LINE_STEP)
-        inside = rows < len(self._counts)
-        counts = np.where(inside, self._counts[np.where(inside, rows, 0)], np.uint16(0)).astype(np.int64)
-        starts = np.cumsum(counts, axis=1) - counts + self._every[blocks][:, None]
-        column = ((starts <= tokens[:, None]) & inside).sum(axis=1) - 1
-        return blocks * LINE_STEP + column, tokens - starts[np.arange(len(tokens)), column]
+        counts = self._counts.take(rows, mode="clip")
+        if len(rows) and rows[:, -1].max() >= len(self._counts):
+            counts[rows >= len(self._counts)] = 0
+        ends = np.cumsum(counts, axis=1, dtype=np.int32)
+        inside = (tokens - self._every[blocks]).astype(np.int32)
+        # Lines without tokens have no token: the line is behind all that end at or before it.
+        column = (ends <= inside[:, None]).sum(axis=1)
+        numbers = np.arange(len(tokens))
+        return blocks * LINE_STEP + column, (inside - ends[numbers, column] + counts[numbers, column]).astype(np.int64)
 
     def indent(self, documents: NDArray[np.int64], lines: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Columns of leading blanks of the given lines; ``BLANK_LINE`` for blank ones and lines that are not there."""
@@ -204,19 +204,21 @@ class SuffixIndex:
         inside = (lines >= 0) & (rows < self._first_lines[documents + 1])
         return np.where(inside, self.indents[np.where(inside, rows, 0)], BLANK_LINE).astype(np.uint8)
 
-    def followed_by(self, positions: NDArray[np.uint32], tail: list[int]) -> NDArray[np.uint32]:
+    def followed_by(self, positions: NDArray[np.uint32], tail: Sequence[int], first: int = 0) -> NDArray[np.uint32]:
         """The positions whose next tokens are those of the tail.
 
         The lowest byte is compared first: one look at memory drops all but one in 256 of the others.
+
+        :param first: number of the first token of the tail that is compared.
         """
-        for ahead, token in enumerate(tail):
+        for ahead, token in enumerate(tail[first:], first):
+            if not len(positions):
+                break
             places = np.subtract(self.size - 1 - ahead, positions, dtype=np.int64)
             np.maximum(places, 0, out=places)
             same = np.flatnonzero(self._low_bytes[places] == token & 0xFF)  # take() would copy every third byte
             positions = positions[same]
             positions = positions[unpack(self._tokens[places[same]]) == token]
-            if not len(positions):
-                break
         return positions
 
     def _context(self, row: int, size: int) -> bytes:

@@ -1,11 +1,14 @@
 """Searches token suffix indexes for the places where the longest ends of a context occur.
 
 A search of one segment goes from the longest agreement to ever shorter ones, one at a time, so that of many segments
-only those are looked at further that have something to add. How the index is built is in ``suffix_array``.
+only those are looked at further that have something to add. What it finds is kept for the searches that follow: while
+one types a word, the tokens before it stay the same. How the index is built is in ``suffix_array``.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heapify, heappop, heapreplace
 from typing import Final
 
@@ -18,8 +21,11 @@ from indexer.text.tokens import NEWLINE, WIDTH, WORD, pack
 BEHIND_LIMIT: Final = 12
 """Maximum number of tokens between the last anchor and the cursor."""
 
-SCAN_LIMIT: Final = 8_000
+SCAN_LIMIT: Final = 1_000
 """Maximum number of anchors whose next tokens are compared for one match length; 8,000 take about 0.3 ms."""
+
+QUERIES_KEPT: Final = 6
+"""Queries whose agreements are kept: those of the last anchors of a line, and of the line that is looked ahead at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,153 @@ def find(index: SuffixIndex, context: Sequence[int], limit: int, wanted: NDArray
         agreement than there is room for, evenly spread ones are taken.
     :param wanted: ids that the next token has to be one of, as ``words`` gives them; None for any.
     """
-    search = Search(index, context, limit, wanted)
+    anchored = Anchored.of(context, word_follows=wanted is not None and bool((wanted & WORD).all()))
+    search = Search(Agreements(index, anchored.query), anchored, limit, wanted)
     while search.length > 0:
         search.widen()
     return search.matches()
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """A context as it is searched: from its last anchor, with the tokens behind that.
+
+    :param query: the tokens before the anchor, the nearest first, packed.
+    :param tail: the tokens between the anchor and the cursor.
+    """
+
+    query: bytes
+    tail: tuple[int, ...]
+
+    @classmethod
+    def of(cls, context: Sequence[int], *, word_follows: bool) -> "Anchored":
+        """Cut a context at its last anchor.
+
+        :param word_follows: whether only places before a word are looked for; outside prose they are anchors.
+        """
+        size = len(context)
+        behind = 0 if word_follows and not _words_before(context, size) else _tokens_behind_anchor(context)
+        query = np.array(context[: size - behind][::-1][:DEPTH], np.uint32)
+        return cls(pack(query), tuple(context[size - behind :]))
+
+
+class Sample:
+    """Places of a segment and what follows them.
+
+    :ivar places: uint32 ``(places,)``.
+    """
+
+    def __init__(self, index: SuffixIndex, places: NDArray[np.uint32]) -> None:
+        self._index, self.places = index, places
+
+    @cached_property
+    def _next(self) -> NDArray[np.uint32]:
+        return self._index.next_token(self.places)
+
+    @cached_property
+    def _distinct(self) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+        return np.unique(self._next, return_inverse=True)
+
+    def followed_by(self, tail: Sequence[int], wanted: NDArray[np.uint32] | None) -> NDArray[np.uint32]:
+        """The places that are followed by the tokens of the tail, and then by one of the wanted ones."""
+        if not tail:
+            if wanted is None:
+                return self.places
+            distinct, numbers = self._distinct
+            return self.places[among(distinct, wanted)[numbers]]
+        places = self.places[self._next == tail[0]]
+        places = self._index.followed_by(places, tail, first=1)
+        if wanted is None or not len(places):
+            return places
+        return places[among(self._index.next_token(places + np.uint32(len(tail))), wanted)]
+
+
+class Step:
+    """The places of one segment whose contexts agree with a query in one number of tokens.
+
+    :ivar agreed: that number. :ivar population: how many places they are.
+    """
+
+    def __init__(self, index: SuffixIndex, agreed: int, above: range, below: range) -> None:
+        self._index, self._above, self._below = index, above, below
+        self._sample: tuple[int, Sample] | None = None
+        self.agreed = agreed
+        self.population = len(above) + len(below)
+
+    def places(self, numbers: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """The places of the given numbers, in the order of the index."""
+        rows = numbers + self._above.start
+        rows[numbers >= len(self._above)] += self._below.start - self._above.stop
+        places: NDArray[np.uint32] = self._index.order[rows]
+        return places
+
+    def sample(self, limit: int) -> Sample:
+        """Every place or, of more than ``limit``, evenly spread ones."""
+        step = self.population // limit + 1
+        if self._sample is None or self._sample[0] != step:
+            self._sample = step, Sample(self._index, self.places(np.arange(0, self.population, step)))
+        return self._sample[1]
+
+
+class Agreements:
+    """The places of one segment by their agreement with a query, from the longest to ever shorter ones.
+
+    Each step is found when it is first asked for, and kept.
+
+    :param query: as in :class:`Anchored`.
+    """
+
+    def __init__(self, index: SuffixIndex, query: bytes) -> None:
+        self._index, self._query = index, query
+        self._low = self._high = index.bound(query, 0, len(index.order), after=False)
+        self._steps: list[Step] = []
+        self._look()
+
+    def agreed(self, number: int) -> int:
+        """In how many tokens the places of a step agree; -1 where there is no such step.
+
+        :param number: of a step that was asked for, or the next one.
+        """
+        return self._steps[number].agreed if number < len(self._steps) else max(self._agreed)
+
+    def step(self, number: int) -> Step:
+        """The step of a number, which has to be there; steps are asked for in their order."""
+        if number == len(self._steps):
+            self._steps.append(self._widen())
+        return self._steps[number]
+
+    def _widen(self) -> Step:
+        agreed, low, high = max(self._agreed), self._low, self._high
+        prefix = self._query[: agreed * WIDTH]
+        if self._agreed[0] == agreed:
+            self._low = self._index.run_of(prefix, low - 1, -1)
+        if self._agreed[1] == agreed:
+            self._high = self._index.run_of(prefix, high, 1)
+        self._look()
+        return Step(self._index, agreed, range(self._low, low), range(high, self._high))
+
+    def _look(self) -> None:
+        """Look in how many tokens the rows next to the found ones agree."""
+        agreement = self._index.agreement
+        self._agreed = agreement(self._low - 1, self._query), agreement(self._high, self._query)
+
+
+class AgreementsKept:
+    """The agreements of all segments with the last queries."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, dict[int, Agreements]] = OrderedDict()
+
+    def of(self, number: int, index: SuffixIndex, query: bytes) -> Agreements:
+        """Return the agreements of a segment, which its number names, with a query."""
+        segments = self._kept.setdefault(query, {})
+        self._kept.move_to_end(query)
+        if len(self._kept) > QUERIES_KEPT:
+            self._kept.popitem(last=False)
+        found = segments.get(number)
+        if found is None:
+            found = segments[number] = Agreements(index, query)
+        return found
 
 
 class Search:
@@ -55,7 +204,8 @@ class Search:
 
     A caller with many segments widens those with the longest agreement first and stops when it has enough.
 
-    :param context, limit, wanted: as in :func:`find`.
+    :param agreements: of the segment with ``anchored.query``.
+    :param limit, wanted: as in :func:`find`.
     :param scan_limit: anchors whose next tokens are compared for one match length, at most.
     :ivar length: no match that is still to be found agrees in more tokens; 0 when there are no more.
     :ivar found: positions, length and population of each length so far.
@@ -64,43 +214,36 @@ class Search:
 
     def __init__(
         self,
-        index: SuffixIndex,
-        context: Sequence[int],
+        agreements: Agreements,
+        anchored: Anchored,
         limit: int,
         wanted: NDArray[np.uint32] | None = None,
         scan_limit: int = SCAN_LIMIT,
     ) -> None:
-        self._index, self._left, self._wanted, self._scan_limit = index, limit, wanted, scan_limit
-        self._behind = _tokens_behind_anchor(context)
-        self._tail = list(context[len(context) - self._behind :])
-        self._query = pack(np.array(context[: len(context) - self._behind][::-1][: DEPTH - self._behind], np.uint32))
+        self._agreements, self._tail = agreements, anchored.tail
+        self._left, self._wanted, self._scan_limit = limit, wanted, scan_limit
+        self._number = 0
         self.found: list[tuple[NDArray[np.uint32], int, int]] = []
         self.thinned = False
         self.length = 0
-        self._agreed = -1, -1  # tokens in which the rows next to the found ones agree
         if wanted is None or len(wanted):
-            self._low = self._high = index.bound(self._query, 0, len(index.order), after=False)
             self._look()
 
     def widen(self) -> int:
         """Collect the matches of the longest agreement that is left; return how many they are."""
-        index, prefix = self._index, self._query[: (self.length - self._behind) * WIDTH]
-        low, high = self._low, self._high
-        if self._agreed[0] + self._behind == self.length:
-            self._low = index.run_of(prefix, low - 1, -1)
-        if self._agreed[1] + self._behind == self.length:
-            self._high = index.run_of(prefix, high, 1)
-        fresh = np.concatenate((index.order[self._low : low], index.order[high : self._high]))
+        step = self._agreements.step(self._number)
+        self._number += 1
         if self._tail or self._wanted is not None:
-            step = len(fresh) // self._scan_limit + 1
-            self.thinned |= step > 1
-            fresh = index.followed_by(fresh[::step], self._tail)
-        if self._wanted is not None:
-            fresh = fresh[among(index.next_token(fresh + np.uint32(self._behind)), self._wanted)]
-        population = len(fresh)
-        if population:
+            sample = step.sample(self._scan_limit)
+            self.thinned |= len(sample.places) < step.population
+            fresh = sample.followed_by(self._tail, self._wanted)
+            population = len(fresh)
             fresh = fresh[_spread(population, self._left)]
-            self.found.append((fresh + np.uint32(self._behind), self.length, population))
+        else:
+            population = step.population
+            fresh = step.places(_spread(population, self._left))
+        if population:
+            self.found.append((fresh + np.uint32(len(self._tail)), self.length, population))
             self._left -= len(fresh)
         self._look()
         return len(fresh)
@@ -111,11 +254,9 @@ class Search:
 
     def _look(self) -> None:
         """Look how long the next agreement is; without tokens behind an anchor, it must be one token at least."""
-        index = self._index
-        self._agreed = index.agreement(self._low - 1, self._query), index.agreement(self._high, self._query)
-        agreed = max(self._agreed)
-        ends = self._left <= 0 or agreed < 0 or agreed + self._behind == 0
-        self.length = 0 if ends else agreed + self._behind
+        agreed, behind = self._agreements.agreed(self._number), len(self._tail)
+        ends = self._left <= 0 or agreed < 0 or agreed + behind == 0
+        self.length = 0 if ends else min(agreed + behind, DEPTH)
 
 
 def widen_longest_first(searches: Sequence[Search], limit: int) -> None:

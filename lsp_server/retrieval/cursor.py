@@ -41,9 +41,13 @@ PAIR = np.uint64(24)
 _TRIPLE_A = np.uint64(0x9E3779B97F4A7C15)
 _TRIPLE_B = np.uint64(0xC2B2AE3D27D4EB4F)
 
-OPENING = np.array([token_id(mark) for mark in "([{"], np.uint32)
-CLOSING = np.array([token_id(mark) for mark in ")]}"], np.uint32)
+OPENING = np.array(sorted(token_id(mark) for mark in "([{"), np.uint32)
+CLOSING = np.array(sorted(token_id(mark) for mark in ")]}"), np.uint32)
 
+REACH = 16_000
+"""Characters on either side of the cursor whose words may be the next one of a series."""
+
+_WORDS = re.compile(r"\w+")
 _WORD_AT_END = re.compile(r"[^\W\d]\w*$")
 _EMPTY = np.zeros(0, np.uint32)
 
@@ -199,6 +203,15 @@ class LineContext:
         last = np.maximum.accumulate(np.where(self.indents >= 0, rows, -1))
         last = np.concatenate(([-1], last[:-1]))
         return np.where(last >= 0, self.indents[last], 0)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Distinct words near the cursor, the nearest first."""
+        above, below = self.before.text, self.after.text
+        found = [(len(above) - m.start(), m[0]) for m in _WORDS.finditer(above, max(0, len(above) - REACH))]
+        found += [(m.start(), m[0]) for m in _WORDS.finditer(below, 0, REACH)]
+        found.sort()
+        return list(dict.fromkeys(name for _, name in found))
 
     @cached_property
     def next_line(self) -> list[int]:

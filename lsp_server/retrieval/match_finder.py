@@ -16,10 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.search.suffix_array import DEPTH
-from indexer.search.suffix_search import SCAN_LIMIT, Search, among, widen_longest_first
+from indexer.search.suffix_search import (
+    BEHIND_LIMIT,
+    SCAN_LIMIT,
+    AgreementsKept,
+    Anchored,
+    Search,
+    among,
+    widen_longest_first,
+)
 from indexer.text.tokens import END, WORD
 from lsp_server.retrieval.cursor import WINDOW, CursorContext, Ids
-from lsp_server.retrieval.matches import NO_SEARCH_RANK, Ints, Matches, MatchSource, SourceText, SourceTexts, joined
+from lsp_server.retrieval.matches import NO_SEARCH_RANK, Ints, Matches, MatchSource, SourceText, SourceTexts
 from lsp_server.retrieval.search_hits import FoundChunks, SearchHits
 
 if TYPE_CHECKING:
@@ -33,11 +41,14 @@ FORM: Final = 24
 
 CURRENT_LIMIT: Final = 400
 REPOSITORY_LIMIT: Final = 256
-UNFINISHED_LIMIT: Final = 600
+UNFINISHED_LIMIT: Final = 300
 """Matches of the repository within a word: those that agree least are often the only ones with a rare word."""
 
 INDEXED: Final = (MatchSource.REPOSITORY, MatchSource.SEARCH)
 """Sources whose unfinished words are looked up in the segment."""
+
+_NO_TOKEN: Final = 0xFFFFFFFE
+"""Equals no token, and is no word."""
 
 OPEN_LIMIT: Final = 60
 SPELLINGS_KEPT: Final = 50_000
@@ -67,9 +78,11 @@ class FinderMemory:
     """What finders keep from one request to the next, for one generation of the index.
 
     :ivar spellings: words by their ids. :ivar texts: texts of the index by their documents' ids.
+    :ivar agreements: the places of the index that agree with the last queries.
     """
 
     def __init__(self) -> None:
+        self.agreements = AgreementsKept()
         self.spellings: dict[int, str] = {}
         self.texts: OrderedDict[int, SourceText] = OrderedDict()
 
@@ -86,24 +99,12 @@ class MatchQuery:
     context: list[int]
     partial: str
 
-    def form(self, before: Ids) -> Ints:
-        """Return in how many tokens before each match the form is the cursor's.
-
-        :param before: ``(matches, FORM)``; the tokens before each match, the nearest last.
-        """
-        context = self.context[-FORM:]
-        own = np.array(context, np.uint32)
-        before = before[:, FORM - len(context) :]
-        alike = (before == own) | (((before & own & WORD) == WORD) & (before != END))
-        form: Ints = np.cumprod(alike[:, ::-1], axis=1).sum(axis=1)
-        return form
-
 
 @dataclass(frozen=True, slots=True)
 class FoundColumns:
     """Matches of one source as columns, as in ``Matches``; a single number stands for a whole column.
 
-    :param before: uint32 ``(matches, FORM)``; the tokens before each match.
+    :param before: uint32 ``(matches, FORM)``; the tokens before each match, the nearest last.
     """
 
     source: MatchSource
@@ -117,25 +118,6 @@ class FoundColumns:
     previous: Ints
     window: Ids
     before: Ids
-
-    def as_matches(self, query: MatchQuery) -> Matches:
-        """Return the matches, with their form compared with the query's."""
-        size = len(self.length)
-        return Matches(
-            reading=np.full(size, query.reading),
-            source=np.full(size, int(self.source)),
-            length=self.length,
-            weight=np.broadcast_to(self.weight, size),
-            text=np.broadcast_to(self.text, size),
-            line=self.line,
-            token=self.token,
-            hit=np.broadcast_to(self.hit, size),
-            indent=self.indent,
-            previous=self.previous,
-            form=query.form(self.before),
-            changes=np.zeros(size, np.int64),
-            window=self.window,
-        )
 
 
 class MatchFinder:
@@ -161,7 +143,7 @@ class MatchFinder:
         self._index = index
         self._hits = hits
         self._hidden = hidden
-        self._spellings = memory.spellings
+        self._spellings, self._agreements = memory.spellings, memory.agreements
         self._removed = removed
         self.thinned = False
         self._word_ids: dict[tuple[int, str], Ids] = {}
@@ -171,18 +153,25 @@ class MatchFinder:
 
     def find(self) -> Matches | None:
         """Return all matches for all readings of the cursor; None where there are none."""
-        parts: list[Matches] = []
+        queries: list[MatchQuery] = []
+        found: list[tuple[MatchQuery, FoundColumns]] = []
         for number, reading in enumerate(self._cursor.readings):
-            context = self._cursor.context(reading, DEPTH)
-            if not context:
-                continue
-            query = MatchQuery(number, context, reading.partial)
-            for columns in self._sources(query):
-                matches = columns.as_matches(query)
-                if query.partial and columns.source not in INDEXED:
-                    matches = matches.where(self._continues(query.partial, matches))
-                parts.append(matches)
-        return joined(parts) if any(len(part) for part in parts) else None
+            context = self._cursor.context(reading, DEPTH + BEHIND_LIMIT)
+            if context:
+                queries.append(MatchQuery(number, context, reading.partial))
+                found += [(queries[-1], columns) for columns in self._sources(queries[-1])]
+        if not found:
+            return None
+        matches = _as_matches(found)
+        indexed = np.isin(matches.source, INDEXED)
+        keep = np.ones(len(matches), bool)
+        for query in queries:
+            if query.partial:
+                rows = np.flatnonzero((matches.reading == query.reading) & ~indexed)
+                keep[rows] = self._continues(query.partial, matches, rows)
+        if keep.all():
+            return matches
+        return matches.where(keep) if keep.any() else None
 
     def _sources(self, query: MatchQuery) -> Iterator[FoundColumns]:
         found = [self._in_document(query)]
@@ -194,11 +183,11 @@ class MatchFinder:
             found += [self._in_chunks(query, chunks) for chunks in self._hits.chunks]
         yield from (columns for columns in found if columns is not None)
 
-    def _continues(self, partial: str, matches: Matches) -> NDArray[np.bool_]:
-        """Return which matches of open documents go on with a longer word that begins with the unfinished one."""
-        distinct, first = np.unique(matches.window[:, 0], return_index=True)
+    def _continues(self, partial: str, matches: Matches, rows: Ints) -> NDArray[np.bool_]:
+        """Return which rows, matches of open documents, go on with a longer word that begins with the unfinished one."""
+        distinct, first, which = np.unique(matches.window[rows, 0], return_index=True, return_inverse=True)
         fits = np.zeros(len(distinct), bool)
-        for number, (word, row) in enumerate(zip(distinct.tolist(), first.tolist(), strict=True)):
+        for number, (word, row) in enumerate(zip(distinct.tolist(), rows[first].tolist(), strict=True)):
             if not word & WORD:
                 continue
             spelling = self._spellings.get(word)
@@ -208,7 +197,7 @@ class MatchFinder:
                 text = self.texts[int(matches.text[row])]
                 spelling = self._spellings[word] = text.token(int(matches.line[row]), int(matches.token[row]))
             fits[number] = len(spelling) > len(partial) and spelling.startswith(partial)
-        return fits[np.searchsorted(distinct, matches.window[:, 0])]
+        return fits[which]
 
     def _in_document(self, query: MatchQuery) -> FoundColumns | None:
         context = self._cursor.line_context
@@ -271,10 +260,11 @@ class MatchFinder:
         limit = UNFINISHED_LIMIT if query.partial else REPOSITORY_LIMIT
         segments = list(index.segments.values())
         scan_limit = SCAN_LIMIT * FULL_SCANS // max(FULL_SCANS, len(segments))
+        anchored = Anchored.of(query.context, word_follows=bool(query.partial))
         searches = [
             Search(
-                segment.suffix,
-                query.context,
+                self._agreements.of(segment.number, segment.suffix, anchored.query),
+                anchored,
                 limit,
                 self._words(segment, query.partial) if query.partial else None,
                 scan_limit,
@@ -342,6 +332,7 @@ class MatchFinder:
         if not keep.any():
             return None
         documents, line = documents[keep], line[keep]
+        around = suffix.around(positions[keep], FORM, WINDOW)
         previous = suffix.indent(documents, line - 1).astype(np.int64)
         second = suffix.indent(documents, line - 2).astype(np.int64)
         return FoundColumns(
@@ -354,9 +345,48 @@ class MatchFinder:
             hit=NO_SEARCH_RANK if ranks is None else ranks[keep],
             indent=suffix.indent(documents, line).astype(np.int64),
             previous=np.where(previous == 255, np.where(second == 255, 0, second), previous),
-            window=suffix.tokens(positions[keep], WINDOW),
-            before=suffix.tokens_before(positions[keep], FORM),
+            window=around[:, FORM:],
+            before=around[:, :FORM],
         )
+
+
+def _as_matches(found: "Sequence[tuple[MatchQuery, FoundColumns]]") -> Matches:
+    """Return all columns as matches, with their form compared with that of their queries."""
+    sizes = [len(columns.length) for _, columns in found]
+
+    def column(name: str) -> NDArray[np.generic]:
+        parts = [getattr(columns, name) for _, columns in found]
+        return np.concatenate(
+            [
+                part if isinstance(part, np.ndarray) else np.full(size, part)
+                for part, size in zip(parts, sizes, strict=True)
+            ]
+        )
+
+    reading = np.repeat([query.reading for query, _ in found], sizes)
+    return Matches(
+        reading=reading,
+        source=np.repeat([int(columns.source) for _, columns in found], sizes),
+        form=_form({query.reading: query.context for query, _ in found}, reading, column("before")),
+        changes=np.zeros(len(reading), np.int64),
+        **{name: column(name) for name in ("length", "weight", "text", "line", "token", "hit")},
+        **{name: column(name) for name in ("indent", "previous", "window")},
+    )
+
+
+def _form(contexts: dict[int, list[int]], reading: Ints, before: Ids) -> Ints:
+    """Return in how many tokens before each match the form is that of the tokens before the cursor.
+
+    :param contexts: by the number of their reading. :param before: ``(matches, FORM)``.
+    """
+    own = np.full((max(contexts) + 1, FORM), _NO_TOKEN, np.uint32)
+    for number, context in contexts.items():
+        own[number, FORM - min(FORM, len(context)) :] = context[-FORM:]
+    cursor = own[reading]
+    alike = (before == cursor) | (((before & cursor & WORD) == WORD) & (before != END))
+    unlike = ~alike[:, ::-1]
+    form: Ints = np.where(unlike.any(axis=1), unlike.argmax(axis=1), FORM)
+    return form
 
 
 def _in_text(

@@ -32,7 +32,7 @@ COUNTED_RANK: Final = 40
 
 NO_SEARCH_RANK: Final = 99
 
-TEXTS_KEPT: Final = 64
+TEXTS_KEPT: Final = 128
 
 
 class MatchSource(IntEnum):

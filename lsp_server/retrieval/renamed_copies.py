@@ -39,7 +39,7 @@ FORM_DEPTH: Final = 24
 LIMIT: Final = 40
 """Matches that are renamed, at most; those of the longest common form first."""
 
-READ_LIMIT: Final = 12
+READ_LIMIT: Final = 6
 """Texts of the index that are read for it, at most, if no earlier request has read them; each takes about 0.1 ms."""
 
 LINE_KEPT: Final = 300

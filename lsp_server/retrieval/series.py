@@ -19,7 +19,7 @@ import numpy as np
 from indexer.text.lines import leading_blanks
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.columns import LONGEST
-from lsp_server.retrieval.cursor import WINDOW, CursorContext
+from lsp_server.retrieval.cursor import REACH, WINDOW, CursorContext
 from lsp_server.retrieval.matches import (
     COUNTED_RANK,
     FIRST_NAME_RANK,
@@ -35,9 +35,6 @@ TEMPLATES: Final = 3
 
 NAMES: Final = 5
 """Words of each kind that are tried, at most."""
-
-REACH: Final = 16_000
-"""Characters on either side of the cursor that are searched."""
 
 SEEN: Final = 12
 """Occurrences of a word that are looked at on either side of the cursor, at most."""
@@ -201,16 +198,10 @@ def _behind(template: Template, typed: int) -> str:
     return template.text[end:].rstrip()
 
 
-def _begun(cursor: CursorContext, partial: str) -> list[str]:
+def _begun(cursor: CursorContext, partial: str) -> Iterator[str]:
     """Return names of the document that begin like this, the nearest first."""
-    pattern = re.compile(rf"(?<!\w){re.escape(partial)}\w+")
-    context = cursor.line_context
-    above = [
-        (len(context.before.text) - m.start(), m[0])
-        for m in pattern.finditer(context.before.text, max(0, len(context.before.text) - REACH))
-    ]
-    below = [(m.start(), m[0]) for m in pattern.finditer(context.after.text, 0, REACH)]
-    return list(dict.fromkeys(name for _, name in sorted(above + below)))[:NAMES]
+    longer = (name for name in cursor.line_context.names if name.startswith(partial) and name != partial)
+    return islice(longer, NAMES)
 
 
 def _following(cursor: CursorContext, word: str) -> list[str]:

@@ -20,34 +20,43 @@ def words(
     """Return whether the document, its part near the cursor and the found chunks hold the candidates' words."""
     context = cursor.line_context
     valid = np.arange(WINDOW)[None, :] < sizes[:, None]
-    words = ((line & WORD) == WORD) & valid
-    typed = np.array(cursor.readings[0].typed, np.uint32)
-    written = np.isin(line, typed)
-    known = _within(line, context.known) | written
-    near = _within(line, context.near) | written
-    count = words.sum(axis=1)
-    length = np.maximum(sizes, 1)
-    unknown = (words & ~known).sum(axis=1).astype(np.float64)
+    row = np.repeat(np.arange(len(sizes)), np.minimum(sizes, WINDOW))
     last = [[END, END, *cursor.context(one, 2)][-2:] for one in cursor.readings]
-    before = np.array(last, np.uint32)[reading]
-    one_back = np.concatenate((before[:, 1:], line[:, :-1]), axis=1)
-    two_back = np.concatenate((before, line[:, :-2]), axis=1)
-    pair = pair_keys(one_back, line)
-    balance = np.isin(line, OPENING).sum(axis=1).astype(np.float64) - np.isin(line, CLOSING).sum(axis=1)
-    open_before = int(np.isin(typed, OPENING).sum()) - int(np.isin(typed, CLOSING).sum())
+    wide = np.concatenate((np.array(last, np.uint32)[reading], line), axis=1)
+    # Most of the window is empty: only the cells that hold tokens are looked up.
+    ids, one_back, two_back = line[valid], wide[:, 1:-1][valid], wide[:, :-2][valid]
+    is_word = (ids & WORD) == WORD
+    typed = np.array(cursor.readings[0].typed, np.uint32)
+    written = np.isin(ids, typed)
+    known = _within(ids, context.known) | written
+    near = _within(ids, context.near) | written
+    pair = pair_keys(one_back, ids)
+
+    def count(cells: NDArray[np.bool_]) -> Floats:
+        return np.bincount(row[cells], minlength=len(sizes)).astype(np.float64)
+
+    words, length = count(is_word), np.maximum(sizes, 1)
+    unknown = count(is_word & ~known)
+    balance = count(_within(ids, OPENING)) - count(_within(ids, CLOSING))
+    open_before = int(_within(typed, OPENING).sum()) - int(_within(typed, CLOSING).sum())
+    first = np.cumsum(np.minimum(sizes, WINDOW)) - np.minimum(sizes, WINDOW)
+    any_token = sizes > 0
+    first_is_word, first_known = np.zeros(len(sizes), bool), np.ones(len(sizes), bool)
+    first_is_word[any_token] = is_word[first[any_token]]
+    first_known[any_token] = (known | ~is_word)[first[any_token]]
     return {
         "tokens": sizes.astype(np.float64),
         "tokens_over_mean": sizes - context.mean_line,
         "unknown_words": unknown,
-        "unknown_share": unknown / np.maximum(count, 1),
-        "near_share": (words & near).sum(axis=1) / np.maximum(count, 1),
-        "pairs_known": (_within(pair, context.pairs) & valid).sum(axis=1) / length,
-        "triples_known": (_within(triple_keys(two_back, pair), context.triples) & valid).sum(axis=1) / length,
-        "pairs_found": (_within(pair, found_pairs) & valid).sum(axis=1) / length,
+        "unknown_share": unknown / np.maximum(words, 1),
+        "near_share": count(is_word & near) / np.maximum(words, 1),
+        "pairs_known": count(_within(pair, context.pairs)) / length,
+        "triples_known": count(_within(triple_keys(two_back, pair), context.triples)) / length,
+        "pairs_found": count(_within(pair, found_pairs)) / length,
         "balance": balance,
         "balance_line": balance + open_before,
-        "first_is_word": words[:, 0].astype(np.float64),
-        "first_known": (known[:, 0] | ~words[:, 0]).astype(np.float64),
+        "first_is_word": first_is_word.astype(np.float64),
+        "first_known": first_known.astype(np.float64),
         "line_ends": (sizes == 0).astype(np.float64),
     }
 

@@ -90,7 +90,7 @@ def test_positions_are_located_in_documents_lines_and_tokens() -> None:
     ]
     low, high = index.line_range(0, 2, 3)
     assert index.run(low, high).tolist() == [*token_ids("first line here"), NEWLINE]
-    assert index.tokens_before(np.array([low], np.uint32), 2).tolist() == [[END, END]]
+    assert index.around(np.array([low], np.uint32), 2, 2).tolist() == [[END, END, *token_ids("first line")]]
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["\n"], ["x"]])
