@@ -181,6 +181,10 @@ class Engine(Protocol):
         """Prepare the next answer after a suggestion was accepted, with the cursor now at ``offset``."""
         ...
 
+    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
+        """Do work for the next key, after a request was answered; ``stop`` says whether to end at once."""
+        ...
+
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """Return at most one suggestion for an automatic request, up to three for an invoked one."""
         ...

@@ -80,6 +80,9 @@ class SuffixVote:
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: a replay accepts no suggestion."""
 
+    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
+        """Do nothing: no work is left for later."""
+
     def stop(self) -> None:
         """Do nothing: there is no model to free."""
 

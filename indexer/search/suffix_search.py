@@ -6,7 +6,7 @@ one types a word, the tokens before it stay the same. How the index is built is 
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heapreplace
@@ -96,6 +96,10 @@ class Sample:
     @cached_property
     def _distinct(self) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
         return np.unique(self._next, return_inverse=True)
+
+    def prepare(self) -> None:
+        """Read what follows, so that a later search for words need not."""
+        self._distinct  # noqa: B018 - it is kept
 
     def followed_by(self, tail: Sequence[int], wanted: NDArray[np.uint32] | None) -> NDArray[np.uint32]:
         """The places that are followed by the tokens of the tail, and then by one of the wanted ones."""
@@ -272,6 +276,27 @@ def widen_longest_first(searches: Sequence[Search], limit: int) -> None:
         count += searches[number].widen()
         if searches[number].length:
             heapreplace(waiting, (-searches[number].length, number))
+        else:
+            heappop(waiting)
+
+
+def prepare_longest_first(
+    agreements: Sequence[Agreements], enough: int, scan_limit: int, stop: Callable[[], bool]
+) -> None:
+    """Find the places that a search for unfinished words will look at, and read what follows them.
+
+    :param enough: places after which it ends. :param stop: says whether to end at once; asked about every millisecond.
+    """
+    waiting = [(-one.agreed(0), number, 0) for number, one in enumerate(agreements) if one.agreed(0) > 0]
+    heapify(waiting)
+    count = 0
+    while waiting and count < enough and not stop():
+        _, number, step = waiting[0]
+        sample = agreements[number].step(step).sample(scan_limit)
+        sample.prepare()
+        count += len(sample.places)
+        if (agreed := agreements[number].agreed(step + 1)) > 0:
+            heapreplace(waiting, (-agreed, number, step + 1))
         else:
             heappop(waiting)
 

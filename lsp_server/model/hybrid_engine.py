@@ -23,7 +23,8 @@ from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, Ticket, model_request
 from lsp_server.model.runner import ModelRunner
 from lsp_server.reasons import Reason
-from lsp_server.retrieval.engine import INVOKED_LIMIT, Proposals, RetrievalEngine, allowed_parts, stands_below
+from lsp_server.retrieval.display_rules import stands_below
+from lsp_server.retrieval.engine import INVOKED_LIMIT, Proposals, RetrievalEngine, allowed_parts
 from lsp_server.retrieval.gate import LEAST, MORE_LINES, Choice, decisions, line_probability, may_follow
 from lsp_server.retrieval.suggestions import added
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
@@ -138,6 +139,10 @@ class HybridEngine:
     def accepted(self, document: Document, offset: int) -> None:
         """Begin the next generation after a suggestion was accepted, unless the model is busy."""
         self._runner.ask(model_request(self._settings, Request(document, offset, True)), prefetch=True)
+
+    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
+        """Let retrieval look up what the next key needs if it begins a word."""
+        self._retrieval.prepare(request, stop)
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """Return at most one suggestion for an automatic request, up to three for an invoked one.

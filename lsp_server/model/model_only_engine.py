@@ -73,6 +73,9 @@ class ModelOnlyEngine:
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: a replay accepts no suggestion."""
 
+    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
+        """Do nothing: no work is left for later."""
+
     def stop(self) -> None:
         """End the model's thread."""
         self._runner.close()

@@ -14,7 +14,7 @@ import numpy as np
 from indexer.search.suffix_array import DEPTH
 from indexer.text.lines import lines_of
 from indexer.text.tokens import lex
-from lsp_server.retrieval.match_finder import agreements
+from lsp_server.retrieval.found_columns import agreements
 
 LEAST: Final = 4
 """Tokens that have to agree; with two, as many of the authors' lines are in the context, with six, a tenth fewer."""

@@ -7,7 +7,6 @@ an engine; only ``set_index`` may be called from another.
 
 import logging
 import math
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from indexer.data_layout import own_gate_file
 from indexer.text.lines import leading_blanks, line_end
 from lsp_server.fitting.fitter import Fitter
 from lsp_server.reasons import Reason
+from lsp_server.retrieval.display_rules import rule_after_ranking, rule_before_search
 from lsp_server.retrieval.gate import (
     LEAST,
     MORE_LINES,
@@ -52,13 +52,7 @@ ORDERING: Final = 0.1
 PART_CHECKS: Final = 8
 """Beginnings of a line whose syntax is checked for one key, at most."""
 
-NEXT_LINES: Final = 3
-"""Lines below the cursor whose text is not suggested automatically."""
-
 log = logging.getLogger(__name__)
-
-_NUMBER = re.compile(r"(?<![\w.])\d[\w.]*$")
-_WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +155,11 @@ class RetrievalEngine:
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: retrieval is fast enough to begin with the request."""
 
+    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
+        """Look up what the next key needs if it begins a word."""
+        if not self._pending:
+            self._ranker.prepare(request.document, request.offset, stop)
+
     def stop(self) -> None:
         """Do nothing: there is no model to free."""
 
@@ -174,7 +173,7 @@ class RetrievalEngine:
         started = time.perf_counter()
         while self._pending:
             self._use(self._pending.pop(0))
-        if request.automatic and (reason := _rule_before_search(request)):
+        if request.automatic and (reason := rule_before_search(request)):
             return Proposals(reason)
         ranked = self._ranker.rank(request.document, request.offset, cancelled)
         trace: dict[str, Any] = {"retrieve_ms": round(1e3 * (time.perf_counter() - started), 2)}
@@ -208,7 +207,7 @@ class RetrievalEngine:
             return self._make(request, ranked, choice, trace)
 
         def rule(decision: Decision) -> Reason | None:
-            return _rule_after_ranking(request, ranked, decision)
+            return rule_after_ranking(request, ranked, decision)
 
         def shown() -> Suggestion | Reason:
             first: Reason | None = None
@@ -342,35 +341,6 @@ def _as_edited(ranked: Ranked, new_form: Callable[[str], str | None]) -> Ranked:
         if text:
             found.setdefault(text, replace(option, text=text))
     return replace(ranked, options=tuple(found.values()))
-
-
-def _rule_before_search(request: Request) -> Reason | None:
-    """Return the display rule that keeps an automatic request at this cursor silent, whatever is found."""
-    text, offset = request.document.text, request.offset
-    if _WORD.match(text[offset : offset + 1]) and _WORD.match(text[max(offset - 1, 0) : offset]):
-        return Reason.IN_WORD
-    return Reason.IN_NUMBER if _NUMBER.search(text[max(offset - 40, 0) : offset]) else None
-
-
-def _rule_after_ranking(request: Request, ranked: Ranked, decision: Decision) -> Reason | None:
-    """Return why the probable part of the best option is not shown automatically; None if it is shown."""
-    if decision.part is None:
-        ends = ranked.ends is not None and ranked.ends > ranked.options[0].score
-        return Reason.LINE_ENDS if ends else Reason.GATE
-    if ranked.indentation(ranked.options[decision.part.option]):
-        return Reason.INDENT_FIRST
-    choice = decision.shown
-    if choice is None:
-        return Reason.SAVES_LITTLE
-    return Reason.STANDS_BELOW if stands_below(request, choice.text) else None
-
-
-def stands_below(request: Request, text: str) -> bool:
-    """Return whether one of the next lines begins with the line that a text would make."""
-    before, behind = request.document.text[: request.offset], request.document.text[request.offset :]
-    line = (before.rpartition("\n")[2] + text).strip()
-    below = behind.split("\n", NEXT_LINES + 1)[1 : NEXT_LINES + 1]
-    return len(line) > LEAST and any(one.strip().startswith(line) for one in below)
 
 
 def _place(ranked: Ranked, option: Option) -> str:

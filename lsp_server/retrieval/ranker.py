@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexer.text.lines import lines_of
 from lsp_server.fitting.behind import continuation
 from lsp_server.retrieval.cursor import CursorContext, CursorContexts, LexedText
-from lsp_server.retrieval.match_finder import FinderMemory, MatchFinder
+from lsp_server.retrieval.match_finder import FinderMemory, MatchFinder, prepare
 from lsp_server.retrieval.matches import Matches, MatchSource, SourceText, SourceTexts, joined
 from lsp_server.retrieval.ranker_features import FEATURES, Candidates, candidates_of
 from lsp_server.retrieval.removed_lines import RemovedLines, removed_lines
@@ -215,6 +215,14 @@ class Ranker:
             return None
         candidates = candidates_of(cursor, matches, finder.texts, hits.pairs)
         return Retrieved(cursor, matches, rests, candidates, finder.texts, finder.thinned)
+
+    def prepare(self, document: Document, offset: int, stop: Callable[[], bool]) -> None:
+        """Look up what the next key needs if it begins a word; ``stop`` says whether to end at once."""
+        cursor = self._cursors.at(document, offset)
+        if self._index is not None:
+            prepare(cursor, self._index, self._memory, stop)
+        if not stop():
+            cursor.line_context.names  # noqa: B018 - they are kept
 
     def _others(self, document: Document) -> list[tuple[str, LexedText]]:
         """Return path and text of the other open documents that were changed last, and of files newer than the index.

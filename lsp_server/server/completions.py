@@ -279,6 +279,8 @@ class Completions:
             self._thread.submit(lambda _: context.session.update(updates))
         job = self._thread.submit(lambda cancelled: context.session.complete(asked, cancelled))
         answer = await self._until(running, job, self.patience_s + context.settings.deadline_ms / 1000)
+        if request.automatic and isinstance(answer, Answer):
+            self._thread.submit(lambda _: context.session.prepare(asked, self._urgent_waits), urgent=False)
         if isinstance(answer, Reason) or (later := answer.later) is None:
             return answer
         running.record["trace"] = answer.trace
@@ -289,6 +291,9 @@ class Completions:
         if ended.done():
             return ended.result()
         return await self._until(running, self._thread.submit(lambda _: later.finish(late=late)), self.patience_s)
+
+    def _urgent_waits(self) -> bool:
+        return self._thread.urgent_waits
 
     async def _until(self, running: RunningRequest, job: Job[Answer], seconds: float) -> Answer | Reason:
         """The result of a job of the engine's thread, or why there is none."""

@@ -7,7 +7,7 @@ import pytest
 
 from indexer.search import suffix_array, suffix_search
 from indexer.text.lines import lines_of
-from indexer.text.tokens import BLANK_LINE, END, NEWLINE, lex, token_ids
+from indexer.text.tokens import BLANK_LINE, END, NEWLINE, WORD, lex, token_ids
 
 
 def open_index(texts: list[str]) -> suffix_array.SuffixIndex:
@@ -37,6 +37,20 @@ def agreement(ids: np.ndarray, place: int, context: list[int]) -> int:
     return length
 
 
+def search(
+    index: suffix_array.SuffixIndex,
+    context: list[int],
+    limit: int,
+    wanted: np.ndarray | None,
+    scan_limit: int = suffix_search.SCAN_LIMIT,
+    kept: suffix_search.AgreementsKept | None = None,
+) -> suffix_search.Search:
+    words = wanted is not None and bool((wanted & WORD).all())
+    anchored = suffix_search.Anchored.of(context, word_follows=words)
+    agreements = (kept or suffix_search.AgreementsKept()).of(id(index), index, anchored.query)
+    return suffix_search.Search(agreements, anchored, limit, wanted, scan_limit)
+
+
 def test_the_longest_agreements_are_found_first_wherever_they_stand() -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
@@ -60,7 +74,11 @@ def test_the_longest_agreements_are_found_first_wherever_they_stand() -> None:
         best = max((length for p in anchored if (length := agreement(ids, p, context)) >= max(1, behind)), default=0)
         assert max(lengths.values(), default=0) == min(best, suffix_array.DEPTH)
         wanted = np.array(sorted(rng.sample(range(2**24), 5) + ids[rng.choices(range(len(ids)), k=3)].tolist()))
-        goes_on = {position: length for position, length in lengths.items() if ids[position] in wanted}
+        if (wanted & WORD).all() and not suffix_search._words_before(context, len(context)):
+            before_words = (p for p in range(1, len(ids)) if anchors[p] and ids[p] in wanted)
+            goes_on = {p: length for p in before_words if (length := agreement(ids, p, context))}
+        else:
+            goes_on = {position: length for position, length in lengths.items() if ids[position] in wanted}
         few = suffix_search.find(index, context, 3, wanted.astype(np.uint32))
         assert sorted(few.lengths.tolist()) == sorted(sorted(goes_on.values())[-3:])
         assert all(goes_on[position] == length for position, length in zip(few.positions, few.lengths, strict=True))
@@ -125,13 +143,13 @@ def test_many_segments_together_give_the_longest_that_each_gives_alone() -> None
         wanted = np.unique(rng.choices(ids.tolist(), k=6)).astype(np.uint32) if rng.random() < 0.5 else None
         limit = rng.choice((1, 5, 40, 10_000))
         alone = [suffix_search.find(index, context, limit, wanted) for index in indexes]
-        searches = [suffix_search.Search(index, context, limit, wanted) for index in indexes]
+        searches = [search(index, context, limit, wanted) for index in indexes]
         suffix_search.widen_longest_first(searches, limit)
         lengths = np.concatenate([one.lengths for one in alone])
         # The least length of which any place is kept.
         least = next((one for one in sorted(set(lengths.tolist())) if (lengths > one).sum() < limit), 0)
-        for search, one in zip(searches, alone, strict=True):
-            found, kept = search.matches(), one.lengths >= least
+        for several, one in zip(searches, alone, strict=True):
+            found, kept = several.matches(), one.lengths >= least
             assert found.positions.tolist() == one.positions[kept].tolist()
             assert found.lengths.tolist() == one.lengths[kept].tolist()
             assert found.populations.tolist() == one.populations[kept].tolist()
@@ -166,9 +184,42 @@ def test_places_in_many_lines_are_located() -> None:
 def test_a_scan_of_fewer_anchors_says_so() -> None:
     index = open_index(["a = f ( x )\n" * 300])
     context, wanted = token_ids("a = f ("), np.array(token_ids("x"), np.uint32)
-    whole = suffix_search.Search(index, context, 5, wanted)
-    part = suffix_search.Search(index, context, 5, wanted, scan_limit=50)
-    for search in (whole, part):
-        search.widen()
+    whole = search(index, context, 5, wanted)
+    part = search(index, context, 5, wanted, scan_limit=50)
+    for one in (whole, part):
+        one.widen()
     assert (whole.thinned, part.thinned) == (False, True)
     assert 0 < part.found[0][2] <= 51 < whole.found[0][2]
+
+
+def test_what_was_found_for_one_key_gives_the_next_key_the_same_as_a_search_of_its_own() -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    texts = [random_code(rng, 80) for _ in range(4)]
+    index, ids = open_index(texts), stream(texts)
+    kept = suffix_search.AgreementsKept()
+    words = np.unique(ids[(ids & WORD) == WORD])
+    for _ in range(60):
+        place = rng.randrange(60, len(ids) - 12)
+        for end in range(place, place + 12):
+            context = ids[end - 40 : end].tolist()
+            for wanted in (None, words, words[: rng.randrange(1, len(words) + 1)]):
+                limit = rng.choice((3, 20, 10_000))
+                alone = suffix_search.find(index, context, limit, wanted)
+                shared = search(index, context, limit, wanted, kept=kept)
+                while shared.length:
+                    shared.widen()
+                for name in ("positions", "lengths", "populations"):
+                    assert getattr(alone, name).tolist() == getattr(shared.matches(), name).tolist()
+
+
+def test_places_before_a_word_outside_prose_are_found_without_a_scan() -> None:
+    texts = [f"x = self.name{n % 7} + other{n}\n" for n in range(3_000)]
+    index = open_index(["".join(texts)])
+    wanted = np.array(token_ids("name3"), np.uint32)
+    rare = search(index, token_ids("y = self ."), 500, wanted, scan_limit=10_000)
+    while rare.length:
+        rare.widen()
+    assert len(rare.matches().positions) == len([n for n in range(3_000) if n % 7 == 3])
+    assert not rare.thinned

@@ -15,7 +15,7 @@ from lsp_server.model.imported_definitions import Modules, definitions, imports_
 from lsp_server.model.prompt_context import IndexSource, PromptContextBuilder, focus
 from lsp_server.model.recent_edits import RecentEdits, changed
 from lsp_server.model.similar_context import SimilarLine, similar_lines
-from lsp_server.retrieval.match_finder import agreements
+from lsp_server.retrieval.found_columns import agreements
 from lsp_server.server.masked_documents import SecretCover
 from lsp_server.types import Document
 from tests.support import indexes, repositories

@@ -291,3 +291,27 @@ def test_copies_have_the_changes_of_the_session(engine: RetrievalEngine) -> None
     # A new form that does not go on from what is typed is not forced upon it.
     other = engine.complete(Request(document, offset, False, new_form=lambda line: "changed()"), lambda: False)
     assert texts(other) == texts(before)
+
+
+def test_work_for_the_next_key_changes_no_answer(repository: tuple[Settings, Path]) -> None:
+    settings, root = repository
+    index = Index.open(index_directory(settings, root), settings)
+    prepared, plain = RetrievalEngine(settings, index), RetrievalEngine(settings, index)
+    shown = 0
+    for row, line in enumerate(lines := HANDLERS.split("\n")):
+        for column in range(len(line) + 1):
+            text = "\n".join([*lines[:row], line[:column], *lines[row + 1 :]])
+            offset = len("\n".join([*lines[:row], line[:column]]))
+            document = Document("file:///new.py", "new.py", "python", row * 1000 + column, text)
+            request = Request(document, offset, automatic=True)
+            answers = []
+            for engine in (prepared, plain):
+                engine.update(document)
+                answers.append(engine.complete(request, lambda: False))
+            assert [one.text for one in answers[0].suggestions] == [one.text for one in answers[1].suggestions]
+            assert answers[0].reason is answers[1].reason
+            assert answers[0].trace.get("probability") == answers[1].trace.get("probability")
+            shown += bool(answers[0].suggestions)
+            stopped = column % 3 == 0  # an urgent request may end it at any time
+            prepared.prepare(request, lambda stopped=stopped: stopped)
+    assert shown
