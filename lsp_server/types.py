@@ -181,8 +181,8 @@ class Engine(Protocol):
         """Prepare the next answer after a suggestion was accepted, with the cursor now at ``offset``."""
         ...
 
-    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
-        """Do work for the next key, after a request was answered; ``stop`` says whether to end at once."""
+    def prepare(self, stop: Callable[[], bool]) -> None:
+        """Work ahead for the key that follows the last request; ``stop`` says whether to end at once."""
         ...
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:

@@ -80,7 +80,7 @@ class SuffixVote:
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: a replay accepts no suggestion."""
 
-    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
+    def prepare(self, stop: Callable[[], bool]) -> None:
         """Do nothing: no work is left for later."""
 
     def stop(self) -> None:

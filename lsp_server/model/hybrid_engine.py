@@ -140,9 +140,9 @@ class HybridEngine:
         """Begin the next generation after a suggestion was accepted, unless the model is busy."""
         self._runner.ask(model_request(self._settings, Request(document, offset, True)), prefetch=True)
 
-    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
+    def prepare(self, stop: Callable[[], bool]) -> None:
         """Let retrieval look up what the next key needs if it begins a word."""
-        self._retrieval.prepare(request, stop)
+        self._retrieval.prepare(stop)
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """Return at most one suggestion for an automatic request, up to three for an invoked one.

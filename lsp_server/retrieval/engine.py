@@ -155,10 +155,10 @@ class RetrievalEngine:
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: retrieval is fast enough to begin with the request."""
 
-    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
+    def prepare(self, stop: Callable[[], bool]) -> None:
         """Look up what the next key needs if it begins a word."""
         if not self._pending:
-            self._ranker.prepare(request.document, request.offset, stop)
+            self._ranker.prepare(stop)
 
     def stop(self) -> None:
         """Do nothing: there is no model to free."""

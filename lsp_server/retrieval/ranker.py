@@ -148,6 +148,7 @@ class Ranker:
         self._opened: dict[str, list[str]] = {}
         self._removed: tuple[object, RemovedLines | None] = (None, None)
         self._memory = FinderMemory()
+        self._asked: CursorContext | None = None
         self._index: Index | None = None
         self._hits: tuple[object, SearchHits] = (None, NO_HITS)
 
@@ -170,14 +171,15 @@ class Ranker:
         self._lexed.pop(uri, None)
         self._opened.pop(uri, None)
         self._cursors.forget(uri)
+        self._asked = None
 
     @contextmanager
     def looking_ahead(self, uri: str) -> Iterator[None]:
         """Rank elsewhere in a document for a moment; what is kept for its present line stays as it is."""
-        removed, hits = self._removed, self._hits
+        asked, removed, hits = self._asked, self._removed, self._hits
         with self._cursors.kept(uri):
             yield
-        self._removed, self._hits = removed, hits
+        self._asked, self._removed, self._hits = asked, removed, hits
 
     def rank(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Ranked | None:
         """Return the options at a cursor; None if there are no candidates, or when cancelled."""
@@ -193,7 +195,7 @@ class Ranker:
 
     def retrieve(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Retrieved | None:
         """Return the candidates at a cursor, not yet ranked; None if there are none, or when cancelled."""
-        cursor = self._cursors.at(document, offset)
+        cursor = self._asked = self._cursors.at(document, offset)
         others = self._others(document)
         hidden = frozenset(one.path for one in self._open.values() if one.path) | {document.path or ""}
         if cancelled():
@@ -216,12 +218,12 @@ class Ranker:
         candidates = candidates_of(cursor, matches, finder.texts, hits.pairs)
         return Retrieved(cursor, matches, rests, candidates, finder.texts, finder.thinned)
 
-    def prepare(self, document: Document, offset: int, stop: Callable[[], bool]) -> None:
-        """Look up what the next key needs if it begins a word; ``stop`` says whether to end at once."""
-        cursor = self._cursors.at(document, offset)
-        if self._index is not None:
+    def prepare(self, stop: Callable[[], bool]) -> None:
+        """Look up what the key after the last one needs if it begins a word; ``stop`` says whether to end at once."""
+        cursor = self._asked
+        if cursor is not None and self._index is not None:
             prepare(cursor, self._index, self._memory, stop)
-        if not stop():
+        if cursor is not None and not stop():
             cursor.line_context.names  # noqa: B018 - they are kept
 
     def _others(self, document: Document) -> list[tuple[str, LexedText]]:

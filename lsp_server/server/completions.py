@@ -280,7 +280,7 @@ class Completions:
         job = self._thread.submit(lambda cancelled: context.session.complete(asked, cancelled))
         answer = await self._until(running, job, self.patience_s + context.settings.deadline_ms / 1000)
         if request.automatic and isinstance(answer, Answer):
-            self._thread.submit(lambda _: context.session.prepare(asked, self._urgent_waits), urgent=False)
+            self._thread.submit(lambda _: context.session.prepare(self._urgent_waits), urgent=False)
         if isinstance(answer, Reason) or (later := answer.later) is None:
             return answer
         running.record["trace"] = answer.trace

@@ -369,10 +369,10 @@ class Session:
             return Answer((), Reason.RULES_CHANGED)
         return engine.complete(replace(request, document=self.cover.document(request.document)), cancelled)
 
-    def prepare(self, request: Request, stop: Callable[[], bool]) -> None:
-        """Let the engine work for the next key, after a request was answered; on the engine's thread."""
+    def prepare(self, stop: Callable[[], bool]) -> None:
+        """Let the engine work ahead for the key that follows the last request; on the engine's thread."""
         if self.engine is not None and not stop():
-            self.engine.prepare(replace(request, document=self.cover.document(request.document)), stop)
+            self.engine.prepare(stop)
 
     def update(self, documents: list[Document]) -> None:
         """Give edited documents to the engine, without their secrets; on the engine's thread."""

@@ -313,5 +313,5 @@ def test_work_for_the_next_key_changes_no_answer(repository: tuple[Settings, Pat
             assert answers[0].trace.get("probability") == answers[1].trace.get("probability")
             shown += bool(answers[0].suggestions)
             stopped = column % 3 == 0  # an urgent request may end it at any time
-            prepared.prepare(request, lambda stopped=stopped: stopped)
+            prepared.prepare(lambda stopped=stopped: stopped)
     assert shown
