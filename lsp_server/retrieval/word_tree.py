@@ -218,6 +218,7 @@ def _support(ranked: Ranked, tree: WordTree, depths: NDArray[np.int64]) -> dict[
     likely /= likely.sum()
     out = {name: np.zeros(len(tree.text)) for name in NODE_FEATURES if name.startswith("backed")}
     option_of, deep = np.array(tree.option), np.minimum(depths, WINDOW - 1)
+    windows = windows[:, : deep.max() + 1]  # no node is deeper
     for number, option in enumerate(ranked.options[:SPELLED]):
         same = (windows == windows[option.candidate]) & (readings == readings[option.candidate])[:, None]
         agree = np.concatenate((np.ones((len(same), 1)), np.cumprod(same, axis=1)), axis=1)  # by tokens that agree
