@@ -48,6 +48,7 @@ class Surroundings:
     :param above, below: the lines that were read, nearest last and nearest first.
     :param states: what is open behind each line of ``above``. :param state: the same at the cursor's line.
     :param demands: what the lines below close of it; ``demand_rows`` are the numbers of these lines.
+    :param in_code: whether each line of ``below`` up to the last one that closes something begins in code.
     :param complete: whether nothing more is closed below these.
     :param from_start: whether ``above`` begins with the document.
     :param before: the document when the cursor came to these lines; None where nobody knows it.
@@ -60,6 +61,7 @@ class Surroundings:
     state: State
     demands: list[Demand]
     demand_rows: list[int]
+    in_code: list[bool]
     complete: bool
     from_start: bool
     before: str | None = None
@@ -247,14 +249,15 @@ class SurroundingsCache:
         below, entire = _lines_below(after)
         demands: list[Demand] = []
         reader, found = LineReader(rules, demands), replace(START, span=state.span, heredoc=state.heredoc)
-        complete, rows = entire, list[int]()
+        complete, rows, in_code = entire, list[int](), list[bool]()
         for number, line in enumerate(below):
+            in_code.append(found.span < 0 and not found.heredoc)
             found = reader.read(line, found)
             rows += [number] * (len(demands) - len(rows))
             if demands and demands[-1].indent == 0 and found.code is None:
                 complete = True
                 break
-        return Surroundings(document.language, above, below, states, state, demands, rows, complete, first == 0, begun)
+        return Surroundings(document.language, above, below, states, state, demands, rows, in_code, complete, first == 0, begun)
 
     def _states_of(self, document: Document, first: int, over: str, above: list[str]) -> list[State]:
         """Return the state behind each line, reading only what is new since the last time.

@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from indexer.languages.grammars import parser
@@ -238,14 +237,14 @@ def _parsed(around: Surroundings, found: "Parser", up: int, down: int) -> _Windo
 
 def _lines(around: Surroundings, up: int, down: int) -> tuple[list[str], list[str], list[str]]:
     """Return the heads of the blocks around a window, and its lines above and below the cursor."""
-    above, below = _limited(around.above[::-1], up)[::-1], _limited(around.below, down)
+    # Below the line that ends the outermost block no line matters.
+    above, below = _limited(around.above[::-1], up)[::-1], _limited(around.below[: len(around.in_code)], down)
     first = len(around.above) - len(above)
     # A window begins at the beginning of a paragraph of code, where there is one, and ends in code.
     states = [None, *around.states][first:]
     begins = [n for n in range(len(above)) if _in_code(states[n])]
     start = next((n for n in begins if n and n <= len(above) // 2 and not above[n - 1].strip()), (begins or [0])[0])
-    behind = list(islice(around.states_below(), len(below)))
-    while below and len(below) < len(around.below) and not _in_code(behind[len(below) - 1]):
+    while below and len(below) < len(around.in_code) and not around.in_code[len(below)]:
         below.pop()
     outer = around.states[first + start - 1].code if first + start > 0 else None
     heads: list[str] = []
