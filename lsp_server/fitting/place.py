@@ -258,14 +258,14 @@ class Place:
         if self._long:
             self._skipped = "long line"
             return False
-        if not alone and len(lines) == 1 and (self._mends(state) or self._around.restores(lines[0])):
+        if not alone and len(lines) == 1 and self._mends(state):
             return False
         typed = (self._prefix + self._rest, self._typed)
         if self._replaces(state):
             state = replace(state, code=self._around.state.code)
         verdict = self._syntax.check(self._around, lines, state, typed, alone)
         self._skipped = verdict.skipped
-        return verdict.adds
+        return verdict.adds and (alone or len(lines) > 1 or not self._around.restores(lines[0]))
 
     def _mends(self, state: State) -> bool:
         """Return whether a line closes what was open, so that the lines below agree better than without it."""
@@ -291,8 +291,6 @@ class Place:
             return self._agrees(state)
         if ends_in_parentheses(line, state, self._around.language):
             return False
-        if self._around.restores(line):
-            return True
         opened = state.code is not None and state.code.own
         if opened and self._rest.strip() and in_call(self._prefix):
             return False
@@ -300,7 +298,7 @@ class Place:
         if self._replaces(state) and self._faultless(state):
             return True
         # A line that opens a block is how a block is begun: its end is typed, or follows with the block.
-        return self._agrees(without_own(state)) or self._agrees(state)
+        return self._agrees(without_own(state)) or self._agrees(state) or self._around.restores(line)
 
     def _replaces(self, state: State) -> bool:
         """Return whether a block that is opened takes the place of one that is closed, and the lines below close it."""

@@ -257,7 +257,9 @@ class SurroundingsCache:
             if demands and demands[-1].indent == 0 and found.code is None:
                 complete = True
                 break
-        return Surroundings(document.language, above, below, states, state, demands, rows, in_code, complete, first == 0, begun)
+        return Surroundings(
+            document.language, above, below, states, state, demands, rows, in_code, complete, first == 0, begun
+        )
 
     def _states_of(self, document: Document, first: int, over: str, above: list[str]) -> list[State]:
         """Return the state behind each line, reading only what is new since the last time.
