@@ -5,7 +5,8 @@ apart, since many texts are the beginning of a line or of a block:
 
 - ``strict``: nothing follows the text. The head of a block whose end is still to be typed counts as an error.
 - ``fair``: what the text leaves open is closed behind it, and a beginning of a line is compared with the author's own
-  line, cut after as many tokens. What is wrong in that one as well is not held against the text.
+  line, cut after as many tokens; a text of several lines with as many lines of the author's. What is wrong in those as
+  well (a comment of a new file that has no end yet) is not held against the text.
 """
 
 import re
@@ -84,6 +85,8 @@ def judge(case: Case, suggestion: Suggestion) -> Judgement:
             cut = case.rest[: _prefix_of(case.rest, len(TOKEN.findall(first)))] if author else ""
             limits = [before, errors(text[:offset] + case.rest + text[end:])]
             limits += [errors(text[:offset] + cut + text[end:])] if len(cut) < len(case.rest) else []
+            block = "\n".join([case.rest, *case.following[: added.count("\n")]])
+            limits += [errors(text[:offset] + block + text[end:])] if "\n" in added else []
             fair = min(after, errors(closed)) > max(limits)
     lines = added.count("\n") + 1
     return Judgement(

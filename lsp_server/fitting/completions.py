@@ -15,6 +15,7 @@ _SCRIPT: Final = (
     *(("", "> = x"), ("", ">(x)"), ("", " ? x : x")),
 )
 _HARDWARE: Final = (("", ";"), (" x", ";"))
+_LABELLED: Final = ("", " assert property (x);")
 
 WAYS: Final[dict[str, tuple[Way, ...]]] = {
     **dict.fromkeys(("java", "csharp", "rust", "php", "dart", "kotlin", "swift"), _SEMICOLON),
@@ -22,8 +23,11 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     **dict.fromkeys(("javascript", "typescript", "tsx"), _SCRIPT),
     **dict.fromkeys(("python", "starlark"), ((" x", ""), ("", ": pass"), (" x", ": pass"), (" x", " else x"))),
     "go": ((" x", ""), ("", "{}"), (" x", " {}"), ("", " x:")),
+    "bash": ((" x", ""), ("", " { x; }"), ("", "; then x; fi"), ("", "; do x; done")),
     "ruby": ((" x", ""), ("", " : x")),
-    **dict.fromkeys(("systemverilog", "verilog"), (*_HARDWARE, (";", ""), (" logic x;", " x;"), (" x", " x;"))),
+    **dict.fromkeys(
+        ("systemverilog", "verilog"), (*_HARDWARE, (";", ""), (" logic x;", " x;"), (" x", " x;"), _LABELLED)
+    ),
     "vhdl": (*_HARDWARE, ("", " is end;"), ("", " then end if;"), ("", " loop end loop;"), ("", " x;"), (" x", " x;")),
     **dict.fromkeys(("html", "xml"), ((">", ""), ("", ">"), ("", "/>"))),
     "css": (("", ";"), ("", " x;"), ("", " {}")),

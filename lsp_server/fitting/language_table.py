@@ -153,7 +153,7 @@ _SUBSTITUTION: Final = r"[^\"$\\]*\$\((?=[^()\"]*$)"
 
 _SHELL: Final = LanguageRules(
     comments=(_HASH,),
-    heredoc=r"(?<!<)<<-?\s*(?:[A-Za-z_]\w*|\"[A-Za-z_]\w*\"|'[A-Za-z_]\w*'|\\[A-Za-z_]\w*)",
+    heredoc=r"(?<!<)<<-?\s*(?:[A-Za-z_]\w*|!(?=\s*$)|\"[A-Za-z_]\w*\"|'[A-Za-z_]\w*'|\\[A-Za-z_]\w*)",
     strings=(
         r"\\.",
         r"\$\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\$\{[^}]*\}",

@@ -19,7 +19,12 @@ _ENDED: Final = frozenset({*_C, "java", "csharp", "javascript", "typescript", "t
 _TYPE = re.compile(r"^(?!.*[()=]|.*\{.*\{)(?:.*\s)?(?:class|struct|union|interface|enum|impl|trait|record)\s")
 """The head of a type's body; one with parentheses may be a function's that returns a type."""
 
-_FUNCTION = re.compile(r"\)\s*(?:(?:const|noexcept|override|final|throws\s[\w., ]+|->\s*[\w:<>*& ]+)\s*)*\{$")
+_FUNCTION = re.compile(
+    r"^(?!.*\b(?:new|class|struct|record|enum|namespace|object)\b)"
+    r".*\)\s*(?:(?:const|noexcept|override|final|throws\s[\w., ]+|->\s*[\w:<>*& ]+)\s*)*\{$"
+)
+"""The head of a function's body, and of a loop's or condition's."""
+
 _STATEMENTS: Final = {
     **dict.fromkeys(
         ("cpp", "java", "csharp", "php", "dart"),
@@ -36,6 +41,9 @@ _MEMBERS: Final = {
     "csharp": re.compile(r"\s*(?:namespace\s|(?:public|private|protected|internal)\s)"),
 }
 """Lines that never stand in a function."""
+
+NEAR: Final = 20
+"""Lines above the cursor among which an open parenthesis is believed; farther up it may be closed unseen."""
 
 _ONCE = re.compile(r"\s*#\s*pragma\s+once\b")
 _ASIDE = re.compile(r"\s*(?://|/?\*|#)")
@@ -59,11 +67,14 @@ def on_wrong_level(line: str, around: Surroundings) -> bool:
     return language in _MEMBERS and _MEMBERS[language].match(line) is not None and _FUNCTION.search(head) is not None
 
 
-def ends_in_parentheses(line: str, state: State, language: str) -> bool:
-    """Return whether a line ends a statement though a parenthesis is still open.
+def ends_in_parentheses(line: str, state: State, around: Surroundings) -> bool:
+    """Return whether a line ends a statement though a parenthesis is still open that was opened near it.
 
     :param state: behind the line.
     """
-    if language not in _ENDED or state.code is None or state.code.mark != "(" or state.span >= 0:
+    code = state.code
+    if around.language not in _ENDED or code is None or code.mark != "(" or state.span >= 0 or around.state.faults:
         return False
-    return _SEMICOLON.search(line) is not None and not _LOOP.search(state.code.head)
+    if _SEMICOLON.search(line) is None or _LOOP.search(code.head):
+        return False
+    return code.own or any(above.strip() == code.head for above in around.above[-NEAR:])

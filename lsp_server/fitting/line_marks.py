@@ -121,7 +121,7 @@ def _mark(rules: LanguageRules, kind: str, match: re.Match[str]) -> Mark:
     if kind in ("string", "quoted"):
         return Mark("string", "", start)
     if kind == "heredoc":
-        return Mark(kind, re.sub(r"\W", "", text), start)
+        return Mark(kind, re.sub(r"^<<[~-]?\s*|[\"'\\]", "", text), start)
     if kind == "open":
         return Mark(kind, text, start, BRACKETS[text])
     if kind == "tag":

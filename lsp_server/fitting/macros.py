@@ -19,6 +19,8 @@ _BEFORE = re.compile(
     rf"^(\s*(?:template\s*<[^;{{}}]*>\s*|static\s+|inline\s+)*)(?:{_NAME}\s+)+(?=[A-Za-z_][\w:<>, ]*[\s*&>]+[A-Za-z_])"
 )
 """Names of macros before a declaration; what follows still has a type and a name."""
+_OF_TYPE = re.compile(rf"\b(class|struct|union|enum)\s+{_NAME}(?:\s*\([^()]*\))?\s+(?=[A-Za-z_])")
+"""A macro between the word that begins a type and its name."""
 _BEHIND = re.compile(rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME})+(?=\s*(?:[;{{:]|$))")
 _ALONE = re.compile(rf"^\s*{_NAME}\s*;?\s*$")
 _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
@@ -55,7 +57,7 @@ def _plain(line: str, below: str) -> str:
         return line
     if _ALONE.match(line):
         return ""
-    line = line.replace("::template ", "::")
+    line = _OF_TYPE.sub(r"\1 ", line.replace("::template ", "::"))
     if _BLOCK.match(line) and (line.rstrip().endswith("{") or below.strip() == "{"):
         return _BLOCK.sub("void f() ", line)
     return _BEHIND.sub(r"\1", _BEFORE.sub(r"\1", line))

@@ -163,7 +163,8 @@ _RUBY: Final = NameRules(
         NameRule(r"\s*(?P<name>\w+[?!]?):\s", _BOTH),
         NameRule(rf"\s*(?P<name>(?:{_TEXT})|:\w+)\s*=>", _BOTH),
         NameRule(r"(?P<name>require(?:_relative)?\s+\S+)\s*$"),
-    )
+    ),
+    ends=r"\s*(?:else|elsif|rescue|ensure)\b",
 )
 _VHDL: Final = NameRules(
     (

@@ -229,7 +229,7 @@ class Place:
         if self._rest.strip():
             return None
         ends = [match.end() for match in TOKEN.finditer(text)][:-1]
-        parts = (text[:end] for end in reversed(ends))
+        parts = (text[:end] for end in reversed(ends) if any(map(str.isalnum, text[:end])))  # marks alone say nothing
         before = self._around.state
         balanced = (part for part in parts if not leaves_open(self._around.reader, before, self._prefix, part))
         for part in islice((part for part in balanced if not NO_END.search(part)), BEGINNINGS):
@@ -283,13 +283,14 @@ class Place:
                 return False
         if state.heredoc != self._typed.heredoc:
             ended = not state.heredoc
-            if self._around.closed_below(self._typed.heredoc if ended else state.heredoc) == ended:
+            goes_on = self._around.closed_below(self._typed.heredoc if ended else state.heredoc)
+            if goes_on == ended and not (ended and self._around.rewritten(self._prefix)):
                 return False
         if not whole and not behind.strip():
             state = replace(without_own(state), faults=max(self._typed.faults, state.faults - 1))
         if behind.strip() or not whole:
             return self._agrees(state)
-        if ends_in_parentheses(line, state, self._around.language):
+        if ends_in_parentheses(line, state, self._around):
             return False
         opened = state.code is not None and state.code.own
         if opened and self._rest.strip() and in_call(self._prefix):

@@ -99,7 +99,8 @@ def _follows(indent: int, wanted: frozenset[str], above: Sequence[str]) -> bool:
         body = line.strip()
         if not body or body.startswith(_COMMENT) or indent_of(line) > indent or body[0] in ")]}":
             continue
-        return indent_of(line) == indent and _holds(body, wanted)
+        # What an assertion does else may stand deeper than the assertion.
+        return (indent_of(line) == indent or "assert" in wanted) and _holds(body, wanted)
     return False
 
 

@@ -36,8 +36,21 @@ WRONG = (
     ("csharp", "class A\n{\n    ‸\n\n    void F()\n    {\n    }\n}\n", "return x;"),
     ("systemverilog", "// about\n‸\nmodule m;\nendmodule\n", ".clk_i(clk_i),"),
     ("cpp", "void f() {\n  call(a,\n       ‸\n}\n", "drop_all();"),
+    ("systemverilog", "module m;\n  assign c = d;\n  ‸\nendmodule\n", 'else `uvm_error("a", "b")'),
 )
+SVA = "module m;\n  a_x:\n    assert property (@(posedge clk)\n      a |-> b)\n    ‸\n\n  assign c = d;\nendmodule\n"
 RIGHT = (
+    ("systemverilog", SVA, 'else `uvm_error("a", "b")'),
+    ("systemverilog", "module m;\n  ‸\n\n  assign c = d;\nendmodule\n", "a_no_sleep:"),
+    ("bash", "‸\n", "wait_for_client()"),
+    ("ruby", "module A\n  if x\n    def f?(a)\n    end\n  else\n    ‸\n    end\n  end\nend\n", "def f?(a)"),
+    (
+        "java",
+        "class A {\n    void f() {\n        g(new B() {\n            ‸\n            }\n        });\n    }\n}\n",
+        "public void h() {",
+    ),
+    ("csharp", "class A(int x)\n{\n    int y = x;\n\n    ‸\n}\n", "private int f() => y;"),
+    ("cpp", "‸\n public:\n  void f();\n};\n", 'class CAPABILITY("mutex") Mutex {'),
     ("java", JAVA_CLASS, "int returned;"),
     ("java", JAVA_METHOD, "return;"),
     ("java", "class A {\n    void f() {\n        ‸\n        }\n    }\n}\n", "try (Reader a = open();"),
@@ -64,6 +77,7 @@ MACROS = (
     ("cpp", "  static EXPORT_API std::string name() NO_THROW;", "  static std::string name();"),
     ("cpp", 'TEST_CASE("a", "[b]") {', "void f() {"),
     ("cpp", "BEGIN_NAMESPACE", ""),
+    ("cpp", 'class CAPABILITY("mutex") Mutex {', "class Mutex {"),
     ("cpp", "HANDLE h;", "HANDLE h;"),
     ("cpp", "FILE *f;", "FILE *f;"),
     ("cpp", "#define EXPORT_API int x", "#define EXPORT_API int x"),
@@ -101,6 +115,14 @@ def test_a_neutral_line_changes_nothing_that_is_open(language: str) -> None:
         if lexed(reader.rules, line).neutral:
             after = reader.read(line, opened)
             assert after.code is opened.code and after.faults == opened.faults
+
+
+def test_a_heredoc_may_end_with_a_mark() -> None:
+    assert fit("bash", "f() {\n  ‸\n}\n", "assert_output <<!") == "assert_output <<!\n!"
+
+
+def test_a_part_of_marks_alone_is_not_offered() -> None:
+    assert fit("rust", "fn f() {\n    ‸\n    g();\n}\n", "# (;") is None
 
 
 JOINED = "class Names(\n    first: Int,\n    second: Int = 1,\n) {\n    fun f() {}\n}\n"
