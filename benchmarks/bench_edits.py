@@ -4,10 +4,11 @@
     python benchmarks/bench_edits.py --speed [--corpus DIR] [--data DIR]
 
 ``repositories.json`` lists the repositories of role ``edits``: nothing was fitted on them, and no idea was compared on
-them. ``--speed`` times over the real protocol, in the corpus of ``bench_index.py`` (a million lines of this machine's
-Python): from the end of an edit to the offer in a document of 10,000 lines, the same where the offer is in another file
-of the repository, and keys with and without next edits. Next to each time stands the processor time that the server
-spent for it, which depends less on what else the machine does.
+them. ``--speed`` times over the real protocol: from the end of an edit to the offer, or to none, in a document of
+10,000 lines that is alone in its repository; from the end of an edit whose document has no further place to the end of
+the search of the repository, in the corpus of ``bench_index.py`` (a million lines of this machine's Python); and keys
+with and without next edits. Next to each time stands the processor time that the server spent for it, which depends
+less on what else the machine does.
 
 Results go to ``results/edits.json`` after each run, so an interrupted run can go on, and as tables into
 ``docs/next-edits.md``. They hold figures and no code.
@@ -22,7 +23,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,10 +81,8 @@ def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
     )
     found = {"lines": json.loads(done.stdout)["lines"], "load_before": load()}
     command = [str(ondol), "serve", "--stdio", "--data-dir", str(data)]
-    with Client(command, env=environment()) as client:
-        client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
-        client.wait_state("ready", 300)
-        found["document"] = _in_document(client, corpus)
+    found["document"] = _in_document(ondol, corpus)
+    with _serving(command, corpus) as client:
         found["repository"] = _in_repository(client, corpus)
     with ExitStack() as servers:
         clients = {}
@@ -162,28 +162,45 @@ def _calls(lines: list[str]) -> dict[str, list[int]]:
     return found
 
 
-def _in_document(client: Client, corpus: Path) -> dict[str, Any]:
-    """Two calls of a function get another argument, in documents of 10,000 lines; then the third is asked for."""
+@contextmanager
+def _serving(command: list[str], folder: Path) -> Iterator[Client]:
+    """A server with next edits in a folder whose index is there."""
+    with Client(command, env=environment()) as client:
+        client.initialize([folder], encodings=["utf-32"], options={"nextEdits": True})
+        client.wait_state("ready", 300)
+        yield client
+
+
+def _in_document(ondol: Path, corpus: Path) -> dict[str, Any]:
+    """Two calls of a function get another argument, in a document of 10,000 lines; then the third is asked for."""
     times, offered = _Times(), 0
     lines = [
         line for path in source_files(corpus, 200, SEED) if path.suffix == ".py" for line in text_of(path).split("\n")
     ]
-    document = _Document(client, (corpus / "all.py").as_uri(), lines[:LINES])
-    names = [name for name, places in sorted(_calls(document.lines).items()) if 3 <= len(places) <= 40]
-    for name in names[:ROUNDS]:
-        for line in _calls(document.lines)[name][:2]:
-            document.put(line, f"{document.lines[line][:-1]}, more=0)")
-        offered += bool(document.timed(line, times))
-    document.close()
+    with tempfile.TemporaryDirectory(prefix="edits-") as work:
+        folder, data = Path(work).resolve() / "alone", Path(work) / "data"
+        folder.mkdir()
+        (folder / "all.py").write_text("\n".join(lines[:LINES]), "utf-8")
+        subprocess.run([ondol, "index", folder, "--data-dir", data], capture_output=True, check=True)
+        with _serving([str(ondol), "serve", "--stdio", "--data-dir", str(data)], folder) as client:
+            document = _Document(client, (folder / "all.py").as_uri(), lines[:LINES])
+            names = [name for name, places in sorted(_calls(document.lines).items()) if 3 <= len(places) <= 40]
+            for name in names[:ROUNDS]:
+                for line in _calls(document.lines)[name][:2]:
+                    document.put(line, f"{document.lines[line][:-1]}, more=0)")
+                offered += bool(document.timed(line, times))
     return {**times.as_dict(), "offered": offered}
 
 
 def _in_repository(client: Client, corpus: Path) -> dict[str, Any]:
-    """All calls of a function in a file get another argument; then other files of the repository are searched."""
+    """All calls of a function in a file get another argument; then other files of the repository are searched.
+
+    Times at which the document has an offer of its own do not count.
+    """
     files = [path for path in source_files(corpus, 4_000, SEED) if path.suffix == ".py"]
     calls = {path: _calls(text_of(path).split("\n")) for path in files}
     used = Counter(name for one in calls.values() for name in one)
-    times, offered = _Times(), 0
+    times, offered, of_document = _Times(), 0, 0
     for path, one in calls.items():
         names = [name for name, places in one.items() if 2 <= len(places) <= 4 and 1 < used[name] <= 20]
         if len(times.spent) == ROUNDS or not names:
@@ -192,9 +209,13 @@ def _in_repository(client: Client, corpus: Path) -> dict[str, Any]:
         for line in one[names[0]]:
             document.put(line, f"{document.lines[line][:-1]}, more=0)")
         offers = document.timed(line, times)
+        if offers and offers[0]["textDocument"]["uri"] == document.uri:
+            of_document += 1
+            times.spent.pop()
+            times.used.pop()
         offered += bool(offers) and offers[0]["textDocument"]["uri"] != document.uri
         document.close()
-    return {**times.as_dict(), "offered_in_another_file": offered}
+    return {**times.as_dict(), "offered_in_another_file": offered, "offered_in_the_document": of_document}
 
 
 def _keys(clients: dict[str, Client], corpus: Path) -> dict[str, _Times]:
@@ -239,8 +260,8 @@ def table(runs: list[dict[str, Any]]) -> str:
 def speed_table(found: dict[str, Any]) -> str:
     """Return the times as a Markdown table."""
     rows = {
-        f"offer in a document of {LINES:,} lines": found["document"],
-        f"offer in another file of {found['lines']:,} lines": found["repository"],
+        f"the next place in a document of {LINES:,} lines": found["document"],
+        f"the search of a repository of {found['lines']:,} lines": found["repository"],
         "a key with next edits": found["keys"]["with"],
         "a key without": found["keys"]["without"],
     }

@@ -43,7 +43,7 @@ from lsp_server.edits.probability import FILE, first_trees, shipped
 from lsp_server.edits.second_look import ELSEWHERE as SECOND_ELSEWHERE
 from lsp_server.edits.second_look import HERE as SECOND_HERE
 from lsp_server.edits.views import View
-from lsp_server.server.edit_search import other_views
+from lsp_server.server.edit_search import other_files
 
 ROLE = "fit-second-look"
 COMMITS = 200
@@ -143,7 +143,7 @@ def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Ind
 
 
 def _in_files(cases: Cases, moment: _Moment, now: CommitReplay) -> None:
-    for view in other_views(now.asked(now.step.start), moment.search, lambda: False):
+    for view in (there.view for there in other_files(now.asked(now.step.start), moment.search, lambda: False)):
         found = moment.search.everywhere(view, OTHER_FILE, STEPS_FOR_FILES)
         want = now.elsewhere(view.uri)
         lines = {

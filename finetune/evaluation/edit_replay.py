@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from finetune.commits.edit_steps import CommitSteps, Step
-from indexer.storage.reader import Index
+from indexer.storage.reader import Index, IndexedDocument
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE
 from lsp_server.edits.history import PastEdit
@@ -51,6 +51,23 @@ class _Index:
         return path
 
 
+class _BeforeCommit:
+    """An index whose documents have the text from before a commit where the commit changes them."""
+
+    def __init__(self, index: Index, commit: CommitSteps) -> None:
+        self._index, self.segments = index, index.segments
+        self._texts = dict(zip(commit.paths, commit.texts, strict=True))
+
+    def document(self, path: str) -> IndexedDocument | None:
+        """The document of a path."""
+        return self._index.document(path)
+
+    def text(self, document: IndexedDocument) -> str:
+        """The text of a document."""
+        lines = self._texts.get(document.path)
+        return self._index.text(document) if lines is None else "\n".join(lines)
+
+
 class CommitReplay:
     """One commit while it is made.
 
@@ -61,7 +78,8 @@ class CommitReplay:
         self.commit = commit
         self.state = SessionEdits()
         self.number = self.known = 0
-        self._session = cast(Session, _Index(index))
+        before = cast(Index, _BeforeCommit(index, commit)) if index is not None else None
+        self._session = cast(Session, _Index(before))
         self._lines = [list(lines) for lines in commit.texts]
         self._moved: list[list[tuple[int, int]]] = [[] for _ in commit.paths]
         self._open: dict[int, View] = {}

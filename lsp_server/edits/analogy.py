@@ -4,8 +4,10 @@ The tokens of the edited line (before the edit) are aligned with those of the ot
 one, names and numbers are holes: wherever the edit repeats the name, the other line's name takes its place.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Final
 
 from lsp_server.edits.names import changes_alike, hole_table, with_parts
@@ -17,8 +19,13 @@ LEAST_LIKENESS: Final = 0.5
 """Share of tokens that both lines must have in common, by kind."""
 
 
+SHAPES: Final = 1_024
+"""Pairs of lines by kind whose alignment is kept, 1 to 2 KB each."""
+
 Changes = tuple[list[tuple[int, int, int, int]], bool]
 """What :func:`rules.differences` returns."""
+
+_Places = tuple[int | None, ...]
 
 
 def carried_over(old: TokenLine, new: TokenLine, changes: Changes, line: TokenLine) -> tuple[str, int] | None:
@@ -58,24 +65,48 @@ def carried_over(old: TokenLine, new: TokenLine, changes: Changes, line: TokenLi
     return spliced(line, cuts, indent, columns), len(holes)
 
 
-def _alignment(old: TokenLine, line: TokenLine) -> tuple[list[int | None], list[int | None], dict[str, str]] | None:
+def _alignment(old: TokenLine, line: TokenLine) -> tuple[_Places, _Places, dict[str, str]] | None:
     """Return for each place of ``old`` the one of ``line``, as a start and as an end, and the holes.
 
     None where the lines are not alike. A place inside a run of tokens that have no counterpart is None.
     """
+    aligned = _aligned(old.kinds, line.kinds)
+    if aligned is None:
+        return None
+    starts, ends, counterparts = aligned
     a, b = old.texts, line.texts
+    holes: dict[str, str] = {}
+    for i, m in counterparts:
+        if m < 0:
+            holes.setdefault(a[i], "")
+        elif a[i] != b[m] and holes.setdefault(a[i], b[m]) != b[m]:
+            holes[a[i]] = ""
+    return starts, ends, holes
+
+
+@lru_cache(SHAPES)
+def _aligned(
+    old: tuple[str, ...], line: tuple[str, ...]
+) -> tuple[_Places, _Places, tuple[tuple[int, int], ...]] | None:
+    """Return for the tokens of two lines by kind what :func:`_alignment` returns, and the counterparts of tokens.
+
+    Code repeats the shapes of its lines much more often than the lines. A token for which several stand has -1.
+
+    :param old: with ``BEGIN`` and ``END``, as ``line``.
+    """
+    a, b = old[1:-1], line[1:-1]
     least = LEAST_LIKENESS * max(len(a), len(b))
-    if old.kinds == line.kinds:
+    if a == b:
         codes = [("equal", 0, len(a), 0, len(b))]
-    elif (old.kind_counts & line.kind_counts).total() - 2 < least:
+    elif (Counter(a) & Counter(b)).total() < least:
         return None
     else:
-        codes = _codes(old.kinds[1:-1], line.kinds[1:-1])
+        codes = _codes(a, b)
         if sum(j - i for name, i, j, _, _ in codes if name == "equal") < least:
             return None
     starts: list[int | None] = [None] * (len(a) + 1)
     ends: list[int | None] = [None] * (len(a) + 1)
-    holes: dict[str, str] = {}
+    counterparts: list[tuple[int, int]] = []
     starts[len(a)] = ends[len(a)] = len(b)
     ends[0] = starts[0] = 0
     for name, i, j, m, n in codes:
@@ -83,16 +114,15 @@ def _alignment(old: TokenLine, line: TokenLine) -> tuple[list[int | None], list[
         if name == "equal" or j - i == n - m:
             for at in range(j - i):
                 starts[i + at], ends[i + at + 1] = m + at, m + at + 1
-                if a[i + at] != b[m + at] and holes.setdefault(a[i + at], b[m + at]) != b[m + at]:
-                    holes[a[i + at]] = ""
+                counterparts.append((i + at, m + at))
         elif j - i == 1 and n > m:
-            holes.setdefault(a[i], "")
+            counterparts.append((i, -1))
     for at in range(len(a) + 1):
         if starts[at] is None and ends[at] is not None:
             starts[at] = ends[at]
         if ends[at] is None and starts[at] is not None:
             ends[at] = starts[at]
-    return starts, ends, holes
+    return tuple(starts), tuple(ends), tuple(counterparts)
 
 
 def _codes(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, int, int, int, int]]:

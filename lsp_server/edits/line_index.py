@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from lsp_server.edits.token_lines import common_ends
+from lsp_server.edits.token_lines import RUN, common_ends
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -31,8 +31,20 @@ class LineIndex:
 
     def update(self, lines: Sequence[str]) -> None:
         """Take over another version of the document; the work grows with the lines that changed."""
-        head, tail = common_ends(self.lines, lines)
-        gone, come = slice(head, len(self.lines) - tail), lines[head : len(lines) - tail]
+        if len(lines) == len(self.lines):
+            for start in range(0, len(lines), RUN):
+                part = slice(start, start + RUN)
+                if self.lines[part] != lines[part]:
+                    for at, (old, new) in enumerate(zip(self.lines[part], lines[part], strict=True), start):
+                        if old != new:
+                            self._exchange(slice(at, at + 1), lines[at : at + 1])
+        else:
+            head, tail = common_ends(self.lines, lines)
+            self._exchange(slice(head, len(self.lines) - tail), lines[head : len(lines) - tail])
+        self.lines = lines
+
+    def _exchange(self, gone: slice, come: Sequence[str]) -> None:
+        """Put other lines in the place of some."""
         for name, line in zip(self._names[gone], self.lines[gone], strict=True):
             for word in set(_WORD.findall(line)):
                 holding = self._holding[word]
@@ -52,9 +64,13 @@ class LineIndex:
                     self._words = None
                 self._holding[word].add(name)
             self._times[line] = self._times.get(line, 0) + 1
+        if self._numbers is not None and len(come) == gone.stop - gone.start:
+            for name, new, number in zip(self._names[gone], names, range(gone.start, gone.stop), strict=True):
+                del self._numbers[name]
+                self._numbers[new] = number
+        else:
+            self._numbers = None
         self._names[gone] = names
-        self._numbers = None
-        self.lines = lines
 
     def with_words(self, words: Iterable[str]) -> list[int]:
         """Return the lines that hold all of these words (at least one), ascending."""

@@ -70,13 +70,19 @@ def hole_table(holes: Mapping[str, str]) -> dict[str, str]:
     """
     table: dict[str, str] = {}
     for old, new in holes.items():
-        changed = changed_part(old, new, least=1) if new and is_name(old) and is_name(new) else None
-        if changed is None:
-            continue
-        for gone, come in zip(spellings(changed[0]), spellings(changed[1]), strict=True):
-            if come and (len(gone) > SHORT or gone.isdecimal()):
-                table.setdefault(gone, come)
+        for gone, come in _parts_changed(old, new):
+            table.setdefault(gone, come)
     return table
+
+
+@lru_cache(8_192)
+def _parts_changed(old: str, new: str) -> tuple[tuple[str, str], ...]:
+    """Return which parts of names and which numbers change along with one name."""
+    changed = changed_part(old, new, least=1) if new and is_name(old) and is_name(new) else None
+    if changed is None:
+        return ()
+    pairs = zip(spellings(changed[0]), spellings(changed[1]), strict=True)
+    return tuple((gone, come) for gone, come in pairs if come and (len(gone) > SHORT or gone.isdecimal()))
 
 
 def with_parts(name: str, table: Mapping[str, str]) -> str:

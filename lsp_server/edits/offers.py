@@ -33,7 +33,7 @@ from lsp_server.edits.second_look import (
 )
 from lsp_server.edits.token_lines import is_word
 from lsp_server.edits.trials import Trials, foreseen
-from lsp_server.edits.views import View
+from lsp_server.edits.views import OtherFile, View
 
 ELSEWHERE_HISTORY: Final = 12
 """The newest changed lines that propose something elsewhere."""
@@ -52,6 +52,9 @@ PROVEN: Final = 0.9
 
 STEPS_FOR_FILES: Final = 2
 """So many edits have to agree before another file is offered."""
+
+PLACES_IN_FILES: Final = 64
+"""After so many lines of other files no further file is looked at; about 1 ms each."""
 
 
 @dataclass(frozen=True)
@@ -117,19 +120,21 @@ class Search:
     """One search for the next edit.
 
     :param history: the newest last. :param stopped: whether to give up; asked before each line.
+    :ivar searched: what was tried and what was left out, for the trace.
     """
 
     judge: Judge
     history: Sequence[Taught]
     refusals: Refusals
     stopped: Callable[[], bool] = lambda: False
+    searched: Counter[str] = field(default_factory=Counter)
 
     def here(self, view: View, line: int) -> Offer | None:
         """Return the best offer for the line under the cursor."""
         if not self.history or line >= len(view.lines) or line in view.edited:
             return None
-        found = self.candidates(view, self.place_at(view, line))
-        return next(iter(self._sure(view, [found])), None)
+        found = [self.candidates(view, self.place_at(view, line))]
+        return next(iter(self._sure(view, found)), None)
 
     def elsewhere(self, view: View, but: int = -1) -> Offer | None:
         """Return the best offer for another line of a document.
@@ -139,12 +144,19 @@ class Search:
         offers = self._sure(view, self.everywhere(view, ELSEWHERE))
         return next((offer for offer in offers if offer.line != but), None)
 
-    def other_file(self, views: Iterable[View]) -> Offer | None:
+    def other_file(self, files: Iterable[OtherFile]) -> Offer | None:
         """Return the best offer in the first other document that has one."""
-        for view in views:
-            for offer in self._sure(view, self.everywhere(view, OTHER_FILE, STEPS_FOR_FILES)):
+        tried, left = 0, 0
+        for there in files:
+            found = self.everywhere(there.view, OTHER_FILE, STEPS_FOR_FILES)
+            for offer in self._sure(there.view, found):
                 if len(offer.steps) >= STEPS_FOR_FILES:
                     return offer
+            self.searched["files"] += 1
+            tried, left = tried + len(found), max(0, there.files - there.number - 1)
+            if tried >= PLACES_IN_FILES:
+                break
+        self.searched["files_cut"] += left
         return None
 
     def looked_again(self, view: View, found: Sequence["Candidates"]) -> tuple[list[Looked], list[list[float]]]:
@@ -218,7 +230,7 @@ class Search:
         """
         newest = self.history[-1].step
         known = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0))
-        lines = {*known, *places.of_newest(view, self.history)}
+        lines = {*known.lines, *places.of_newest(view, self.history)}
         for one, offer in self._judged(view, self._candidates(view, where, sorted(lines), 1)):
             evidence, told = one.texts[offer.new], self._told(one.place)
             rules = [rule for rule, source in evidence.rules if source.step == newest]
@@ -229,8 +241,10 @@ class Search:
 
     def everywhere(self, view: View, where: float, least: int = 1) -> list["Candidates"]:
         """Return what may become of lines of a document; nothing if the search was stopped."""
-        lines = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0), least)
-        return self._candidates(view, where, lines, least)
+        told = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0), least)
+        self.searched["places"] += len(told.lines)
+        self.searched["places_cut"] += told.cut
+        return self._candidates(view, where, told.lines, least)
 
     def _candidates(self, view: View, where: float, lines: Sequence[int], least: int) -> list["Candidates"]:
         last = self.last_line(view, 0)

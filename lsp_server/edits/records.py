@@ -47,8 +47,10 @@ class Records:
             for older in known[number : number + TRIED]:
                 if older is not line:
                     right, wrong = older.tried(line.old_text, line.new_text)
-                    self._right.update(right)
-                    self._wrong.update(wrong - right)
+                    for kind in right:
+                        self._right[kind] += 1
+                    for kind in wrong - right:
+                        self._wrong[kind] += 1
 
     def of(self, line: str, text: str, kinds: Collection[str]) -> tuple[float, ...]:
         """Return the numbers of a proposal.

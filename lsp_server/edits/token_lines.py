@@ -5,7 +5,6 @@ the first line, so that an edit fits a place that is indented differently.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -17,6 +16,9 @@ END: Final = "\x03"
 
 PARSED: Final = 2_048
 """Lines whose tokens are kept, 1 to 6 KB each, by what was asked of them."""
+
+RUN: Final = 64
+"""Items that are compared at once."""
 
 _TOKEN: Final = re.compile(r"([^\S\n]*)(\n|\w+|[^\w\s])")
 _BLANKS: Final = re.compile(r"[^\S\n]*")
@@ -49,11 +51,6 @@ class TokenLine:
         return tuple(map(kind_of, self.padded))
 
     @cached_property
-    def kind_counts(self) -> Counter[str]:
-        """How often each kind of token stands in the line, ``BEGIN`` and ``END`` among them."""
-        return Counter(self.kinds)
-
-    @cached_property
     def words(self) -> frozenset[str]:
         """The tokens, each once."""
         return frozenset(self.texts)
@@ -70,7 +67,7 @@ class TokenLine:
 @lru_cache(8_192)
 def kind_of(text: str) -> str:
     """Return ``N`` for a name, ``0`` for a number, else the token."""
-    if _NAME.fullmatch(text):
+    if is_name(text):
         return "N"
     return "0" if text[0].isdigit() else text
 
@@ -82,7 +79,7 @@ def is_word(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether a token is an identifier or a keyword."""
-    return _NAME.fullmatch(text) is not None
+    return text.isidentifier() if text.isascii() else _NAME.fullmatch(text) is not None
 
 
 @lru_cache(PARSED)
@@ -103,11 +100,13 @@ def parse(text: str) -> TokenLine:
 def render(indent: str, texts: Sequence[str], spaces: Sequence[str], tail: str) -> str:
     """Return the text of tokens; the inverse of :func:`parse`. Two words without a blank between them get one."""
     parts = [indent]
-    for number, (space, text) in enumerate(zip(spaces, texts, strict=True)):
-        before = texts[number - 1] if number else ""
+    before = ""
+    for space, text in zip(spaces, texts, strict=True):
         if before == "\n" and text != "\n":
             parts.append(indent)
-        parts += (space or " " if before and is_word(before) and is_word(text) else space, text)
+        parts.append(space or (" " if before and is_word(before) and is_word(text) else ""))
+        parts.append(text)
+        before = text
     return "".join((*parts, tail))
 
 
@@ -126,7 +125,16 @@ def shifted(indent: str, before: str, after: str) -> str | None:
 
 def common_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
     """Return how many items two sequences share at their beginnings, and how many of the others at their ends."""
-    most = min(len(old), len(new))
-    head = next((n for n in range(most) if old[n] != new[n]), most)
-    tail = next((n for n in range(most - head) if old[-1 - n] != new[-1 - n]), most - head)
+    most, head, tail = min(len(old), len(new)), 0, 0
+    while head + RUN <= most and old[head : head + RUN] == new[head : head + RUN]:
+        head += RUN
+    while head < most and old[head] == new[head]:
+        head += 1
+    size, other = len(old), len(new)
+    while tail + RUN <= most - head and (
+        old[size - tail - RUN : size - tail] == new[other - tail - RUN : other - tail]
+    ):
+        tail += RUN
+    while tail < most - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
     return head, tail

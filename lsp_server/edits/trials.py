@@ -83,8 +83,10 @@ class Trials:
             found.held += bool(right)
             found.failed += bool(wrong) and not right
             found.failed_narrow += narrow in wrong
-            found.right_by.update(right)
-            found.wrong_by.update(wrong - right)
+            for kind in right:
+                found.right_by[kind] += 1
+            for kind in wrong - right:
+                found.wrong_by[kind] += 1
         return found
 
 

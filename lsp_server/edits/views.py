@@ -7,6 +7,7 @@ from typing import Final
 
 from indexer.text.lines import unify_line_ends
 from lsp_server.edits.line_index import LineIndex
+from lsp_server.edits.text_search import TextSearch
 from lsp_server.edits.token_lines import is_word, parse
 
 SITE_LIMIT: Final = 200
@@ -24,19 +25,19 @@ class View:
     """A document as the search for places sees it.
 
     :param edited: lines that were edited, from 0.
-    :param kept: an index of an earlier version of the document, if there is one.
+    :param kept: an index of an earlier version of the document; for a file that is searched once, a ``TextSearch``.
     """
 
     uri: str
     text: str
     edited: frozenset[int] = frozenset()
-    kept: LineIndex = field(default_factory=LineIndex)
+    kept: LineIndex | TextSearch = field(default_factory=LineIndex)
     _counted: dict[frozenset[str], tuple[int, ...]] = field(default_factory=dict)
     _untouched: dict[frozenset[str], list[int]] = field(default_factory=dict)
     _around: dict[int, Around] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, uri: str, text: str, edited: frozenset[int], kept: LineIndex | None = None) -> "View":
+    def of(cls, uri: str, text: str, edited: frozenset[int], kept: LineIndex | TextSearch | None = None) -> "View":
         """Return the view of a text with any line ends."""
         return cls(uri, unify_line_ends(text), edited, kept or LineIndex())
 
@@ -46,7 +47,7 @@ class View:
         return self.text.split("\n")
 
     @property
-    def index(self) -> LineIndex:
+    def index(self) -> LineIndex | TextSearch:
         """The lines by their words."""
         if self.kept.lines is not self.lines:
             self.kept.update(self.lines)
@@ -99,6 +100,19 @@ class View:
             if self.lines[at].strip() and _indent(self.lines[at]) < indent:
                 return frozenset(parse(self.lines[at]).texts)
         return frozenset()
+
+
+@dataclass(frozen=True)
+class OtherFile:
+    """Another document in which the newest edits may hold.
+
+    :param number: its place in the order of the search, from 0. :param files: files that hold what was changed; 0 for
+        documents that are open.
+    """
+
+    view: View
+    number: int = 0
+    files: int = 0
 
 
 def _indent(line: str) -> int:

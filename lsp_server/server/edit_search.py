@@ -3,6 +3,7 @@
 A search that was stopped says so, and may begin again.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from operator import is_
@@ -17,7 +18,8 @@ from lsp_server.edits.history import History, PastEdit
 from lsp_server.edits.learned import Learned
 from lsp_server.edits.offers import Offer, Refusals, Search
 from lsp_server.edits.probability import Judge, shipped
-from lsp_server.edits.views import View
+from lsp_server.edits.text_search import TextSearch
+from lsp_server.edits.views import OtherFile, View
 from lsp_server.server.documents import OpenDocument, path_of
 from lsp_server.server.session import Session
 
@@ -62,6 +64,7 @@ class Asked:
     :param views: the open documents of the session, the one with the cursor first.
     :param paths: the paths of these documents in the repository.
     :param line: the cursor's, from 0. :param at_end: whether nothing stands behind the cursor on its line.
+    :ivar searched: how many places and files the search tried, and how many it left out.
     """
 
     state: SessionEdits
@@ -71,6 +74,7 @@ class Asked:
     paths: frozenset[str]
     line: int
     at_end: bool
+    searched: Counter[str] = field(default_factory=Counter, compare=False)
 
     def same(self, other: "Asked") -> bool:
         """Whether another search would look at the same texts with the same edits, and find the same."""
@@ -95,7 +99,7 @@ def next_edit(asked: Asked, stopped: Callable[[], bool], judge: Judge | None = N
     if offer is not None and asked.at_end and offer.new.startswith(offer.old.rstrip()) and "\n" not in offer.new:
         offer = None  # text behind the cursor is the completion's
     offer = offer or search.elsewhere(view, asked.line)
-    offer = offer or search.other_file(other_views(asked, search, stopped))
+    offer = offer or search.other_file(other_files(asked, search, stopped))
     if offer is not None and _hides(offer):
         offer = None  # nobody would see what is accepted
     return not stopped() or offer is not None, offer
@@ -113,7 +117,8 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
     if not search.history or not asked.edits or search.history[-1].step != asked.edits[-1].step:
         return {}
     found: dict[str, list[Offer]] = {}
-    for number, view in enumerate((asked.views[0], *other_views(asked, search, stopped))):
+    others = (there.view for there in other_files(asked, search, stopped))
+    for number, view in enumerate((asked.views[0], *others)):
         offers = search.all_of_newest(view, OTHER_FILE if number else ELSEWHERE, LEAST_LISTED)
         kept = [offer for offer in offers if not _hides(offer)]
         if kept:
@@ -124,23 +129,27 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
 
 
 def _search(asked: Asked, stopped: Callable[[], bool], judge: Judge | None) -> Search:
-    return Search(judge or shipped(), asked.state.history.lines(asked.edits), asked.state.refusals, stopped)
+    asked.searched.clear()
+    history, refusals = asked.state.history.lines(asked.edits), asked.state.refusals
+    return Search(judge or shipped(), history, refusals, stopped, asked.searched)
 
 
-def other_views(asked: Asked, search: Search, stopped: Callable[[], bool]) -> Iterator[View]:
+def other_files(asked: Asked, search: Search, stopped: Callable[[], bool]) -> Iterator[OtherFile]:
     """Yield the other open documents, then files of the repository that hold what the newest edits changed."""
-    yield from asked.views[1:]
+    yield from map(OtherFile, asked.views[1:])
     from lsp_server.server.masked_documents import blank_secret_lines
 
     index = asked.session.index
     if index is None:
         return
-    for number, path in enumerate(places.in_repository(index, search.history, asked.paths.__contains__)):
+    found = places.in_repository(index, search.history, asked.paths.__contains__)
+    for number, path in enumerate(found):
         if stopped() or number >= FILES:
             return
         document = index.document(path)
         if document is not None:
-            yield View.of(path, blank_secret_lines(index.text(document)), frozenset())
+            text = blank_secret_lines(index.text(document))
+            yield OtherFile(View.of(path, text, frozenset(), TextSearch()), number, len(found))
 
 
 def without_secrets(asked: Asked) -> Asked:

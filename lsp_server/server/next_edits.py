@@ -196,7 +196,9 @@ class NextEdits:
         if version is None or version == asked_for:
             asked = self._asked(document, state, line, column)
             try:
-                offer = await self._search(asked) if asked is not None else None
+                if asked is not None:
+                    offer = await self._search(asked)
+                    traced["searched"] = dict(asked.searched)
             except Exception as error:
                 self._failed(error)
                 traced["error"] = describe(error)
@@ -240,6 +242,7 @@ class NextEdits:
     async def _search(self, asked: Asked) -> Offer | None:
         """Search on the engine's thread; begin again where something urgent came in between."""
         if self._found is not None and self._found[0].same(asked) and time.monotonic() - self._found[1] < REUSED_S:
+            asked.searched.update(self._found[0].searched)
             return self._found[2]
         for _ in range(TRIES):
             job = self._thread.submit(

@@ -126,6 +126,13 @@ def _explain_edit(record: dict[str, Any], place: str) -> list[str]:
         lines.append(f"You changed {' and '.join(sources)} so; {record.get('place', '?')} is the next place.")
     if isinstance(record.get("probability"), int | float):
         lines.append(f"The edit was judged {record['probability']:.0%} likely to be wanted there.")
+    searched = record.get("searched", {})
+    if searched.get("places"):
+        cut = f", {searched['places_cut']} less likely ones were left out" if searched.get("places_cut") else ""
+        lines.append(f"Lines that were tried beside the cursor's: {searched['places']}{cut}.")
+    if searched.get("files"):
+        cut = f", {searched['files_cut']} with fewer hits were left out" if searched.get("files_cut") else ""
+        lines.append(f"Other files that were looked at: {searched['files']}{cut}.")
     for name, text in zip(("It replaces", "It puts there"), record.get("text", []), strict=False):
         lines.append(f"{name}: {text}")
     if "ms" in record:
