@@ -126,13 +126,7 @@ def _explain_edit(record: dict[str, Any], place: str) -> list[str]:
         lines.append(f"You changed {' and '.join(sources)} so; {record.get('place', '?')} is the next place.")
     if isinstance(record.get("probability"), int | float):
         lines.append(f"The edit was judged {record['probability']:.0%} likely to be wanted there.")
-    searched = record.get("searched", {})
-    if searched.get("places"):
-        cut = f", {searched['places_cut']} less likely ones were left out" if searched.get("places_cut") else ""
-        lines.append(f"Lines that were tried beside the cursor's: {searched['places']}{cut}.")
-    if searched.get("files"):
-        cut = f", {searched['files_cut']} with fewer hits were left out" if searched.get("files_cut") else ""
-        lines.append(f"Other files that were looked at: {searched['files']}{cut}.")
+    lines += _searched(record.get("searched", {}))
     for name, text in zip(("It replaces", "It puts there"), record.get("text", []), strict=False):
         lines.append(f"{name}: {text}")
     if "ms" in record:
@@ -140,6 +134,18 @@ def _explain_edit(record: dict[str, Any], place: str) -> list[str]:
     if record.get("error"):
         lines.append(f"The fault: {record['error']}.")
     lines.append(f"The record's id is {record.get('id')}.")
+    return lines
+
+
+def _searched(counts: dict[str, int]) -> list[str]:
+    """Return sentences about the lines and the files in which a next edit was looked for."""
+    lines = []
+    if counts.get("places"):
+        cut = f"; {counts['places_cut']:,} that are less likely were left out" if counts.get("places_cut") else ""
+        lines.append(f"Other lines that were tried: {counts['places']:,}{cut}.")
+    if counts.get("files"):
+        cut = f"; {counts['files_cut']:,} that hold less of it were left out" if counts.get("files_cut") else ""
+        lines.append(f"Other files that were looked at: {counts['files']:,}{cut}.")
     return lines
 
 

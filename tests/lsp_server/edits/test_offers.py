@@ -79,3 +79,13 @@ def test_the_index_names_the_files_that_use_what_was_changed(tmp_path: Path) -> 
     best = max(search(history).all_in(view, OTHER_FILE), key=lambda offer: offer.probability)
     assert best.new == call(1, ", tax=0")[4:]
     assert Settings().next_edits
+
+
+def test_of_many_lines_those_are_tried_to_which_most_edits_lead() -> None:
+    edited_lines = [f"value_{n} = compute(items_{n}, rate, tax)" for n in range(2)]
+    near, like = [f"note_{n} = rate" for n in range(25)], [f"x{n} = compute(y{n}, rate)" for n in range(30)]
+    lines = [*edited_lines, *(50 * [""]), *near, *(50 * [""]), *like]
+    history = [taught("a.py", n, n + 1, line.replace(", tax", ""), line) for n, line in enumerate(edited_lines)]
+    found = places.in_document(View("a.py", "\n".join(lines), frozenset({0, 1})), history, 1)
+    assert [lines[line] for line in found.lines] == like[: places.TRIED]
+    assert found.cut == len(near) + len(like) - places.TRIED
