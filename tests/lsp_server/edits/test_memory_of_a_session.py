@@ -37,7 +37,7 @@ def test_lines_of_hours_take_no_more_memory_than_those_of_the_first_half_hour() 
         for line in lines(chance):
             line_marks.lexed(rules, line)
             parsed = token_lines.parse(line)
-            assert parsed.places and parsed.kind_counts and parsed.words
+            assert parsed.places and parsed.kinds and parsed.words
 
     first = blocks_after(read)
     later = blocks_after(lambda: [read() for _ in range(2)] and None)
