@@ -9,7 +9,10 @@ from lsp_server.telemetry.explanations import explain
 @pytest.mark.parametrize(
     ("searched", "said"),
     [
-        ({"places": 16, "places_cut": 1234}, "Other lines that were tried: 16; 1,234 that are less likely were left out."),
+        (
+            {"places": 9, "places_cut": 1234},
+            "Other lines that were tried: 9; 1,234 that are less likely were left out.",
+        ),
         ({"places": 3, "places_cut": 0}, "Other lines that were tried: 3."),
         ({"files": 20, "files_cut": 58}, "Other files that were looked at: 20; 58 that hold less of it were left out."),
         ({"files": 2}, "Other files that were looked at: 2."),
