@@ -1,7 +1,7 @@
 """Repeats the edits of public repositories' commits, as ``ondol eval --edits`` does, and times next edits.
 
     python benchmarks/bench_edits.py --clones DIR [--only NAME ...] [--commits N]
-    python benchmarks/bench_edits.py --speed [--corpus DIR] [--data DIR]
+    python benchmarks/bench_edits.py --speed [--corpus DIR] [--data DIR] [--parts PART ...]
 
 ``repositories.json`` lists the repositories of role ``edits``: nothing was fitted on them, and no idea was compared on
 them. ``--speed`` times over the real protocol: from the end of an edit to the offer, or to none, in a document of
@@ -32,7 +32,7 @@ from typing import Any
 from bench_index import make_corpus
 from bench_server import quantiles, source_files, text_of
 from clones import environment, evaluated, find, put_into
-from made_on import load, made_on
+from made_on import made_on
 
 from lsp_server.commands.lsp_client import Client, edit
 
@@ -45,6 +45,7 @@ BEGIN_SPEED = "<!-- table: benchmarks/bench_edits.py --speed -->"
 ROLE = "edits"
 COMMITS, WINDOWS, SEED = 200, 1, 20261126
 LINES, ROUNDS, KEYS, BURST = 10_000, 40, 300, 15
+PARTS = ["document", "repository", "keys"]
 PAUSE_S = 0.6
 """Longer than the pause after which the server looks for a next edit by itself."""
 
@@ -74,26 +75,26 @@ def replayed(
     return {"orders": overall, **facts}
 
 
-def speed(ondol: Path, corpus: Path, data: Path) -> dict[str, Any]:
+def speed(ondol: Path, corpus: Path, data: Path, parts: list[str]) -> dict[str, Any]:
     """Time next edits in a repository, which is indexed first."""
     done = subprocess.run(
         [ondol, "index", corpus, "--json", "--data-dir", data], capture_output=True, text=True, check=True
     )
-    found = {"lines": json.loads(done.stdout)["lines"], "load_before": load()}
-    command = [str(ondol), "serve", "--stdio", "--data-dir", str(data)]
-    found["document"] = _in_document(ondol, corpus)
-    with _serving(command, corpus) as client:
-        found["repository"] = _in_repository(client, corpus)
-    with ExitStack() as servers:
-        clients = {}
-        for name, given in (("with", "true"), ("without", "false")):
-            client = clients[name] = servers.enter_context(
-                Client(command, env=environment({"ONDOL_NEXT_EDITS": given}))
-            )
-            client.initialize([corpus], encodings=["utf-32"], options={"nextEdits": True})
-            client.wait_state("ready", 300)
-        found["keys"] = {name: times.as_dict() for name, times in _keys(clients, corpus).items()}
-    return {**found, "load_after": load(), "machine": made_on()}
+    lines, command = json.loads(done.stdout)["lines"], [str(ondol), "serve", "--stdio", "--data-dir", str(data)]
+    found: dict[str, Any] = {}
+    if "document" in parts:
+        found["document"] = _in_document(ondol, corpus)
+    if "repository" in parts:
+        with _serving(command, corpus) as client:
+            found["repository"] = _in_repository(client, corpus)
+    if "keys" in parts:
+        with ExitStack() as servers:
+            clients = {}
+            for name, given in (("with", "true"), ("without", "false")):
+                there = {"ONDOL_NEXT_EDITS": given}
+                clients[name] = servers.enter_context(_serving(command, corpus, there))
+            found["keys"] = {name: times.as_dict() for name, times in _keys(clients, corpus).items()}
+    return {name: {**times, "lines": lines, "machine": made_on()} for name, times in found.items()}
 
 
 def processor_time(pid: int) -> float:
@@ -163,9 +164,9 @@ def _calls(lines: list[str]) -> dict[str, list[int]]:
 
 
 @contextmanager
-def _serving(command: list[str], folder: Path) -> Iterator[Client]:
+def _serving(command: list[str], folder: Path, given: dict[str, str] | None = None) -> Iterator[Client]:
     """A server with next edits in a folder whose index is there."""
-    with Client(command, env=environment()) as client:
+    with Client(command, env=environment(given)) as client:
         client.initialize([folder], encodings=["utf-32"], options={"nextEdits": True})
         client.wait_state("ready", 300)
         yield client
@@ -261,7 +262,7 @@ def speed_table(found: dict[str, Any]) -> str:
     """Return the times as a Markdown table."""
     rows = {
         f"the next place in a document of {LINES:,} lines": found["document"],
-        f"the search of a repository of {found['lines']:,} lines": found["repository"],
+        f"the search of a repository of {found['repository']['lines']:,} lines": found["repository"],
         "a key with next edits": found["keys"]["with"],
         "a key without": found["keys"]["without"],
     }
@@ -296,18 +297,21 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=COMMITS)
     parser.add_argument("--seconds", type=float, help="stop each repository then, and take what it has by then")
     parser.add_argument("--speed", action="store_true", help="time next edits instead")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="of the times; others stay")
     parser.add_argument("--corpus", type=Path, help="keep the corpus in this folder, or use the one that is there")
     parser.add_argument("--data", type=Path, help="keep the index in this folder, or use the one that is there")
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the corpus")
     parser.add_argument("--ondol", type=Path, default=Path(sys.executable).with_name("ondol"))
     options = parser.parse_args()
     found: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"runs": []}
+    found.setdefault("speed", {})
     if options.speed:
         with tempfile.TemporaryDirectory(prefix="edits-") as work:
             corpus = options.corpus or Path(work) / "corpus"
             if not corpus.exists():
                 make_corpus(corpus, options.lines)
-            found["speed"] = speed(options.ondol, corpus.resolve(), (options.data or Path(work) / "data").absolute())
+            data = (options.data or Path(work) / "data").absolute()
+            found["speed"] |= speed(options.ondol, corpus.resolve(), data, options.parts)
         print(json.dumps(found["speed"]))
         save(found)
         put_into(PAGE, speed_table(found["speed"]), BEGIN_SPEED)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from finetune.commits.edit_steps import CommitSteps, Step
-from indexer.storage.reader import Index, IndexedDocument
+from indexer.storage.reader import Index
+from indexer.storage.segment import IndexedDocument
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE
 from lsp_server.edits.history import PastEdit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from indexer.search.suffix_array import DEPTH
-from indexer.search.suffix_search import Search
+from indexer.search.suffix_search import Agreements, Anchored, Search
 from indexer.text.tokens import token_ids
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
@@ -46,6 +46,9 @@ LISTED: Final = 500
 
 FILES: Final = 200
 HITS: Final = 400
+
+SCANNED: Final = 8_000
+"""Places of the begin of a text at which its end is looked for."""
 
 
 def searching(rule: Rule) -> bool:
@@ -148,8 +151,9 @@ def _phrases(source: Taught) -> Iterator[str]:
 def _holding(index: "Index", ids: Sequence[int]) -> set[str]:
     """The paths of live documents that hold tokens; none where too many places do."""
     found: set[str] = set()
+    anchored = Anchored.of(ids, word_follows=False)
     for segment in index.segments.values():
-        search = Search(segment.suffix, list(ids), HITS)
+        search = Search(Agreements(segment.suffix, anchored.query), anchored, HITS, scan_limit=SCANNED)
         if search.length < min(len(ids), DEPTH) or not search.widen():
             continue  # shorter agreements are not wanted
         positions, _, population = search.found[0]
