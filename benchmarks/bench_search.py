@@ -17,7 +17,6 @@ BM25 alone, vectors alone and the fused search answer the same queries. Times ar
 """
 
 import argparse
-import json
 import random
 import re
 import sys
@@ -29,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from made_on import head, made_on
+from made_on import head, made_on, publish
 
 from indexer.building.build import build
 from indexer.config import Settings
@@ -240,11 +239,7 @@ def main() -> None:
         for name in RETRIEVERS
     }
     result = {"machine": made_on(), "mean": mean, "repositories": found}
-    text = json.dumps(result, indent=1)
-    print(text)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(text + "\n", encoding="utf-8")
+    publish(result, args.out)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Any
 
 from bench_index import PACKAGES, make_corpus
 from bench_server import SCRIPT, quantiles, source_files, text_of
-from made_on import load, made_on
+from made_on import load, made_on, publish
 
 from lsp_server.commands.lsp_client import Client, edit
 
@@ -145,11 +145,7 @@ def main() -> None:
         many["memory"]["own_bytes"] / result["alone"][0]["memory"]["own_bytes"], 2
     )
     result["p95_shared_against_alone"] = round(many["one_types"]["p95"] / result["alone"][0]["one_types"]["p95"], 2)
-    text = json.dumps(result, indent=1)
-    print(text)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(text + "\n")
+    publish(result, options.out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What a result was measured on: machine, packages, commit, day and load."""
 
+import json
 import os
 import subprocess
 import time
@@ -19,6 +20,15 @@ def made_on(*packages: str) -> dict[str, Any]:
     """
     found = {**machine(), "commit": head(HERE), "date": time.strftime("%Y-%m-%d"), "load": load(), "loop_ms": loop_ms()}
     return {**found, "packages": {name: metadata.version(name) for name in packages}} if packages else found
+
+
+def publish(result: dict[str, Any], out: Path | None) -> None:
+    """Print a result, and write it where ``out`` says."""
+    text = json.dumps(result, indent=1)
+    print(text)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text + "\n", encoding="utf-8")
 
 
 def loop_ms() -> float:

@@ -101,7 +101,7 @@ FEATURES: Final = (
     "series_lines_up",
 )
 
-CANDIDATES: Final = 200
+CANDIDATES: Final = 150
 """Candidates at most, those with the most votes; the right one is rarely further down (under 1 % of cases)."""
 
 VOTE_BASE: Final = 1.7
