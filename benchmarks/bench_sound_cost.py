@@ -5,7 +5,7 @@
 A document is made of the files of one public repository, one behind the other. Random lines are typed key by key: at
 each key the author's own rest of the line and a copied block of three lines are fitted. ``new line`` is the first key
 after a jump to another place, ``key`` any later one on the same line, ``all`` both. Times are processor time of the
-thread, in milliseconds. ``skipped`` counts the texts whose syntax was not checked because that takes too long; the trace
+thread, in milliseconds. ``skipped`` counts the texts whose syntax was not checked since it takes too long; the trace
 then says so. Results go to ``results/sound_cost.json``.
 """
 

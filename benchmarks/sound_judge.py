@@ -10,7 +10,7 @@ apart, since many texts are the beginning of a line or of a block:
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -20,11 +20,11 @@ from finetune.commits.cases import Case
 from indexer.languages.grammars import language_of, parser
 from indexer.text.lines import columns, leading_blanks
 from indexer.text.tokens import TOKEN
-from lsp_server.fitting.indentation import unit_of, width_of
+from lsp_server.fitting.indentation import BEGINS_BLOCK, unit_of, width_of
 from lsp_server.fitting.marks import START, LineReader, Open, rules_of
 from lsp_server.types import Suggestion
 
-_OPENS = re.compile(r"(?:[{:(\[]|\b(?:begin|do|then|is))\s*$")
+_LISTS = re.compile(r"[(\[]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +132,25 @@ def _closing(language: str, typed: str, text: str) -> str:
 
 
 def _other_unit(document: list[str], block: list[str]) -> bool:
-    """Return whether a block's lines are indented with another unit than the document's, behind a line that opens."""
+    """Return whether a block's lines are indented in other steps than the document's.
+
+    Lines behind one that begins a block have to be one unit deeper. Many styles indent lists by more: their first line
+    has to be one unit deeper, or as deep as that of another list of the document.
+    """
     unit = unit_of(document)
     if unit is None:
         return False
-    for above, line in pairwise(block):
-        blanks = leading_blanks(line)
-        step = columns(blanks) - columns(leading_blanks(above))
-        if blanks and (blanks[0] == "\t") != (unit == "\t"):
-            return True
-        if step > 0 and _OPENS.search(above) and step != width_of(unit):
-            return True
-    return False
+    of_lists = {step for above, step in _deeper(document) if _LISTS.search(above)}
+    return any((line[0] == "\t") != (unit == "\t") for line in block[1:] if line[:1] in ("\t", " ")) or any(
+        step != width_of(unit)
+        for above, step in _deeper(block)
+        if BEGINS_BLOCK.search(above) or (_LISTS.search(above) and step not in of_lists)
+    )
+
+
+def _deeper(lines: list[str]) -> Iterator[tuple[str, int]]:
+    """Yield each line behind which the next one is deeper, and by how many columns."""
+    for above, line in pairwise(lines):
+        step = columns(leading_blanks(line)) - columns(leading_blanks(above))
+        if step > 0 and line.strip() and above.strip():
+            yield above, step

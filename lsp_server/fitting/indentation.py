@@ -5,6 +5,7 @@ its language in the repository, else the language's custom.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -22,14 +23,21 @@ SAMPLE: Final = 5
 SAMPLE_BYTES: Final = 60_000
 """Size of the largest of them."""
 
+BEGINS_BLOCK: Final = re.compile(r"(?:[{:]|\b(?:begin|do|then|is|loop))\s*$")
+
 _WIDTHS: Final = range(1, 9)
 _COMMENT: Final = ("*", "//", "#", "--")
 
 
 def unit_of(lines: Sequence[str]) -> str | None:
-    """Return the blanks of one level of some lines: a tab or blanks; None where nothing is indented."""
-    widths: Counter[int] = Counter()
+    """Return the blanks of one level of some lines: a tab or blanks; None where nothing is indented.
+
+    The steps behind lines that begin a block tell it, where there are some: many styles indent blocks by two columns
+    and continued lines by four.
+    """
+    widths, blocks = Counter[int](), Counter[int]()
     tabs = spaces = previous = 0
+    begins = False
     for line in lines:
         body = line.lstrip(" \t")
         if not body or body.startswith(_COMMENT):
@@ -40,9 +48,11 @@ def unit_of(lines: Sequence[str]) -> str | None:
         step = len(blanks) - previous if "\t" not in blanks else 0
         if step > 0:
             widths[step] += 1
-        previous = len(blanks)
+            blocks[step] += begins
+        begins, previous = BEGINS_BLOCK.search(line) is not None, len(blanks)
     if tabs > spaces:
         return "\t"
+    widths = blocks if blocks.total() else widths
     likely = [width for width in _WIDTHS if widths[width] * 3 >= max(widths.values(), default=0) > 0]
     # Continued lines are aligned with what stands above them: a wide step that is rarer tells nothing.
     best = max(likely, key=lambda width: (widths[width], -width), default=None)

@@ -90,3 +90,12 @@ def test_a_pattern_with_many_stars_holds_nothing_up(tmp_path: Path, pattern: str
     """Each of these took minutes with every star tried at every length."""
     (tmp_path / editorconfig.NAME).write_text(f"[{pattern}]\nindent_size = 3\n" * 300 + "[*.none]\n")
     assert editorconfig.unit(tmp_path, "a/" * 20 + "a" * 60 + ".py") in (None, "   ")
+
+
+def test_lines_that_begin_blocks_tell_the_unit_and_continued_lines_do_not() -> None:
+    chained = "class A {\n  void f() {\n    assertThat(x)\n        .isEqualTo(\n            y);\n    g(a,\n        b);\n  }\n}"
+    assert unit_of(chained.split("\n")) == "  "
+    wide = "class A {\n    void f() {\n        g();\n    }\n}"
+    assert unit_of(wide.split("\n")) == "    "
+    hanging = "def f(x):\n    if x:\n        return g(\n            a,\n                b)\n    h(\n            x)"
+    assert unit_of(hanging.split("\n")) == "    "
