@@ -8,7 +8,7 @@ of what shows them; what only the whole document shows (``find_far``) is looked 
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Final
 
 from indexer.secrets.cover import Span, covered, merged
@@ -20,6 +20,12 @@ REACH: Final = 16
 
 REACH_CHARS: Final = 4_000
 """Characters that these lines have, at most; lines of a document are seldom longer than 250."""
+
+REACH_FROM: Final = 4 * REACH
+"""Lines between two changes from which each is searched by itself."""
+
+PLACES: Final = 8
+"""Changes between two versions that are searched by themselves, at most."""
 
 _LONGEST: Final = max(map(len, LITERALS))
 
@@ -55,7 +61,9 @@ class DocumentMasker:
             self._places = {value: list(spread(text, [value])) for value in self._values(text)}
             self._masked = covered(text, self._spans())
         else:
-            self._update(old, text)
+            for version in _versions(old, text, self._typed):
+                self._update(old, version)
+                old = version
         return self._masked
 
     def _values(self, text: str) -> set[str]:
@@ -131,6 +139,29 @@ def _differing(before: list[Span], now: list[Span], end: int, moved: int) -> lis
 
 def _moved(spans: list[Span], end: int, moved: int) -> list[Span]:
     return [(left + moved, right + moved) if left + moved >= end else (left, right) for left, right in spans]
+
+
+def _versions(old: str, new: str, hint: int) -> list[str]:
+    """Return the versions that lead from one text to the next: one for each place, where two or more are far apart.
+
+    What stands between two distant changes need not be searched again. Only lines that stay as many are told apart.
+    """
+    same, same_end = _common(old, new, hint)
+    first, last, most = old.rfind("\n", 0, same) + 1, len(old) - same_end, len(new) - same_end
+    if most - first <= REACH_CHARS:
+        return [new]
+    lines, wanted = old[first:last].split("\n"), new[first:most].split("\n")
+    if len(lines) != len(wanted):
+        return [new]
+    differing = [number for number, (one, other) in enumerate(zip(lines, wanted, strict=True)) if one != other]
+    begins = [number for above, number in pairwise([-REACH_FROM, *differing]) if number - above >= REACH_FROM]
+    if not 1 < len(begins) <= PLACES:
+        return [new]
+    versions = []
+    for begin, end in pairwise([*begins, len(lines)]):
+        lines[begin:end] = wanted[begin:end]
+        versions.append("".join((old[:first], "\n".join(lines), old[last:])))
+    return versions
 
 
 def _common(old: str, new: str, hint: int) -> Span:

@@ -13,6 +13,7 @@ from detect_secrets.plugins.base import RegexBasedDetector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer.secrets import documents as masked_documents
 from indexer.secrets.cover import PLACEHOLDER, covered
 from indexer.secrets.documents import DocumentMasker
 from indexer.secrets.masking import find, mask
@@ -444,6 +445,29 @@ def test_masking_after_each_key_equals_masking_the_whole_document(rng: random.Ra
             assert len(seen) == len(text)
             assert [len(line) for line in seen.split("\n")] == [len(line) for line in text.split("\n")]
             assert seen == covered(text, find(text, path)), path
+
+
+def test_changes_far_apart_are_masked_each_by_itself(rng: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
+    plants = [plant.text.replace("\n", " ") for plant in rng.sample(documents(rng), 8)]
+    lines = [f"line_{number} = call({number}, 'a text of some length')" for number in range(3_000)]
+    masker = DocumentMasker("a.py")
+    masker.mask("\n".join(lines))
+    searched: list[int] = []
+    near = masked_documents.find_near
+    monkeypatch.setattr(
+        masked_documents, "find_near", lambda text, path: searched.append(len(text)) or near(text, path)
+    )
+    for number in range(40):
+        rows = rng.sample(range(len(lines)), rng.choice((1, 2, 3, 12)))
+        for row in rows:
+            lines[row] = rng.choice([*plants, "x = 1", "", f"call({row})"])
+        if number % 5 == 0:
+            lines.insert(rng.randrange(len(lines)), "inserted = 1")
+        searched.clear()
+        text = "\n".join(lines)
+        assert masker.mask(text) == covered(text, find(text, "a.py"))
+        if number % 5 and len(rows) <= 3:
+            assert sum(searched) < 30_000  # of 150,000 characters
 
 
 def test_of_processes_that_start_together_one_compiles_the_rules(tmp_path: Path) -> None:
