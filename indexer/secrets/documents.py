@@ -37,11 +37,12 @@ class DocumentMasker:
     """Masks the versions of one document. Not thread-safe.
 
     :param path: decides which rules hold, as for :func:`indexer.secrets.masking.mask`.
+    :ivar text: the version that was masked last; None before the first.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._text: str | None = None
+        self.text: str | None = None
         self._masked = ""
         self._near: list[Span] = []
         self._far: list[Span] = []
@@ -51,10 +52,10 @@ class DocumentMasker:
 
     def mask(self, text: str) -> str:
         """Return a version of the document with its secrets covered; of the same length."""
-        old = self._text
+        old = self.text
         if text == old:
             return self._masked
-        self._text = text
+        self.text = text
         if old is None:
             self._signs = key_signs(text)
             self._near, self._far = merged(find_near(text, self.path)), find_far(text, self.path, self._signs)
@@ -228,6 +229,11 @@ class MaskedDocuments:
         while len(self._maskers) > KEPT:
             self._maskers.popitem(last=False)
         return masker.mask(text)
+
+    def known(self, uri: str, path: str, text: str) -> str | None:
+        """Return the covered text if it was the last one of a document; else None."""
+        masker = self._maskers.get(uri)
+        return masker.mask(text) if masker is not None and (masker.path, masker.text) == (path, text) else None
 
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""

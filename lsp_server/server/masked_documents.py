@@ -32,7 +32,8 @@ class SecretCover:
 
     def without_secret_lines(self, uri: str, path: str, text: str) -> str:
         r"""Return a text with ``\n`` as line ends in which lines with a secret are empty: nothing is proposed there."""
-        return blank_secret_lines(self._views.mask(uri, path, text))
+        masked = self._documents.known(uri, path, text)  # the document itself, if its line ends are such
+        return blank_secret_lines(self._views.mask(uri, path, text) if masked is None else masked)
 
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
