@@ -37,6 +37,9 @@ INVOKED_ITEMS: Final = 3
 ASKED_AGAIN: Final = 3
 """How often a request is made again because files changed while it was answered, at most."""
 
+AHEAD_S: Final = 0.01
+"""How long after an answer the engine works ahead: the answer goes out first."""
+
 log = logging.getLogger(__name__)
 
 
@@ -280,7 +283,7 @@ class Completions:
         job = self._thread.submit(lambda cancelled: context.session.complete(asked, cancelled))
         answer = await self._until(running, job, self.patience_s + context.settings.deadline_ms / 1000)
         if request.automatic and isinstance(answer, Answer):
-            self._thread.submit(lambda _: context.session.prepare(self._urgent_waits), urgent=False)
+            asyncio.get_running_loop().call_later(AHEAD_S, self._work_ahead, context)
         if isinstance(answer, Reason) or (later := answer.later) is None:
             return answer
         running.record["trace"] = answer.trace
@@ -292,8 +295,9 @@ class Completions:
             return ended.result()
         return await self._until(running, self._thread.submit(lambda _: later.finish(late=late)), self.patience_s)
 
-    def _urgent_waits(self) -> bool:
-        return self._thread.urgent_waits
+    def _work_ahead(self, context: RequestContext) -> None:
+        """Let the engine work for the next key, until that one asks."""
+        self._thread.submit(lambda _: context.session.prepare(lambda: self._thread.urgent_waits), urgent=False)
 
     async def _until(self, running: RunningRequest, job: Job[Answer], seconds: float) -> Answer | Reason:
         """The result of a job of the engine's thread, or why there is none."""
