@@ -145,7 +145,8 @@ def _moved(spans: list[Span], end: int, moved: int) -> list[Span]:
 def _versions(old: str, new: str, hint: int) -> list[str]:
     """Return the versions that lead from one text to the next: one for each place, where two or more are far apart.
 
-    What stands between two distant changes need not be searched again. Only changes that keep the number of lines are separated.
+    What stands between two distant changes need not be searched again. Only changes that keep the number of lines are
+    separated.
     """
     same, same_end = _common(old, new, hint)
     first, last, most = old.rfind("\n", 0, same) + 1, len(old) - same_end, len(new) - same_end
