@@ -216,6 +216,7 @@ class Search:
     :ivar length: no match that is still to be found agrees in more tokens; 0 when there are no more.
     :ivar found: positions, length and population of each length so far.
     :ivar thinned: whether anchors were left out because there were more than ``scan_limit``.
+    :ivar compared: places whose next tokens the last step compared.
     """
 
     def __init__(
@@ -231,6 +232,7 @@ class Search:
         self._number = 0
         self.found: list[tuple[NDArray[np.uint32], int, int]] = []
         self.thinned = False
+        self.compared = 0
         self.length = 0
         if wanted is None or len(wanted):
             self._look()
@@ -239,9 +241,11 @@ class Search:
         """Collect the matches of the longest agreement that is left; return how many they are."""
         step = self._agreements.step(self._number)
         self._number += 1
+        self.compared = 0
         if self._tail or self._wanted is not None:
             sample = step.sample(self._scan_limit)
-            self.thinned |= len(sample.places) < step.population
+            self.compared = len(sample.places)
+            self.thinned |= self.compared < step.population
             fresh = sample.followed_by(self._tail, self._wanted)
             population = len(fresh)
             fresh = fresh[_spread(population, self._left)]
@@ -265,19 +269,28 @@ class Search:
         self.length = 0 if ends else min(agreed + behind, DEPTH)
 
 
-def widen_longest_first(searches: Sequence[Search], limit: int) -> None:
+def widen_longest_first(searches: Sequence[Search], limit: int, places: int | None = None) -> None:
     """Widen searches until they have the ``limit`` matches that agree longest, all of the least agreement included.
 
     Shorter agreements would be dropped, so that segments without a long one are hardly looked at.
+
+    :param searches: of equal agreements the first ones are looked at first.
+    :param places: places whose next tokens are compared, at most; None: as many as there are. What is left out then is
+        said by ``thinned`` of the searches that it was left out of.
     """
     waiting = [(-search.length, number) for number, search in enumerate(searches) if search.length]
     heapify(waiting)
-    count, least = 0, 0
+    count, least, looked = 0, 0, 0
     while waiting and (count < limit or -waiting[0][0] == least):
         least, number = -waiting[0][0], waiting[0][1]
-        count += searches[number].widen()
-        if searches[number].length:
-            heapreplace(waiting, (-searches[number].length, number))
+        search = searches[number]
+        if places is not None and looked >= places:
+            search.thinned = True
+            break
+        count += search.widen()
+        looked += search.compared
+        if search.length:
+            heapreplace(waiting, (-search.length, number))
         else:
             heappop(waiting)
 

@@ -40,6 +40,7 @@ from lsp_server.retrieval.matches import NO_SEARCH_RANK, Ints, Matches, MatchSou
 from lsp_server.retrieval.search_hits import FoundChunks, SearchHits
 
 if TYPE_CHECKING:
+    from indexer.search.suffix_search import Matches as SuffixMatches
     from indexer.storage.reader import Index
     from indexer.storage.segment import Segment
     from lsp_server.retrieval.cursor import LexedText
@@ -64,15 +65,41 @@ FULL_SCANS: Final = 16
 not cost more the larger the repository is. Six million lines have 16 segments."""
 
 
+class NearestSegments:
+    """Orders the segments of an index by how near they are to a document; keeps the order of the last folder."""
+
+    def __init__(self) -> None:
+        self._folder: str | None = None
+        self._order: dict[int, int] = {}
+
+    def first(self, path: str, segments: "list[Segment]") -> "list[Segment]":
+        """Return the segments, those first that hold a file of the nearest folder; then the newest."""
+        folder = path.rpartition("/")[0]
+        if self._folder != folder:
+            above = [f"{folder[:end]}/" for end in range(len(folder), 0, -1) if folder[end : end + 1] in ("/", "")]
+            depths = [self._depth(segment, above) for segment in segments]
+            ranked = sorted(zip(depths, segments, strict=True), key=lambda one: (one[0], -one[1].number))
+            self._folder, self._order = folder, {one.number: rank for rank, (_, one) in enumerate(ranked)}
+        return sorted(segments, key=lambda one: self._order.get(one.number, len(segments)))
+
+    @staticmethod
+    def _depth(segment: "Segment", above: Sequence[str]) -> int:
+        """Return how many folders up the nearest folder is that has a file in the segment."""
+        paths = [document.path for document in segment.documents]
+        return next((up for up, folder in enumerate(above) if any(p.startswith(folder) for p in paths)), len(above))
+
+
 class FinderMemory:
     """What finders keep from one request to the next, for one generation of the index.
 
     :ivar spellings: words by their ids. :ivar texts: texts of the index by their documents' ids.
     :ivar agreements: the places of the index that agree with the last queries.
+    :ivar nearest: the order of the segments for a document.
     """
 
     def __init__(self) -> None:
         self.agreements = AgreementsKept()
+        self.nearest = NearestSegments()
         self.spellings: dict[int, str] = {}
         self.texts: OrderedDict[int, SourceText] = OrderedDict()
 
@@ -92,6 +119,23 @@ def prepare(cursor: CursorContext, index: "Index", memory: FinderMemory, stop: C
     segments = list(index.segments.values())
     found = [memory.agreements.of(one.number, one.suffix, anchored.query) for one in segments]
     prepare_longest_first(found, PREPARED, _scan_limit(len(segments)), stop)
+
+
+def _kept(found: "Sequence[SuffixMatches]", limit: int) -> "list[NDArray[np.bool_]]":
+    """Return which matches of each segment are among the ``limit`` that agree longest.
+
+    Of a length of which only a part fits, every segment keeps the same share. With those of the nearest segments alone,
+    fewer first lines are right in the Linux kernel (1,136 instead of 1,173 at 1,733 keys).
+    """
+    lengths = [one.lengths.astype(np.int64) for one in found]
+    counts = np.bincount(np.concatenate(lengths), minlength=DEPTH + 1) if lengths else np.zeros(DEPTH + 1, np.int64)
+    room = np.maximum(0, limit - (np.cumsum(counts[::-1])[::-1] - counts))
+    share = np.minimum(1.0, room / np.maximum(counts, 1))
+    kept = []
+    for length in lengths:
+        running = np.arange(len(length))
+        kept.append(np.floor((running + 1) * share[length]) > np.floor(running * share[length]))
+    return kept
 
 
 def _scan_limit(segments: int) -> int:
@@ -122,7 +166,7 @@ class MatchFinder:
         self._index = index
         self._hits = hits
         self._hidden = hidden
-        self._spellings, self._agreements = memory.spellings, memory.agreements
+        self._spellings, self._agreements, self._nearest = memory.spellings, memory.agreements, memory.nearest
         self._removed = removed
         self.thinned = False
         self._word_ids: dict[tuple[int, str], Ids] = {}
@@ -238,6 +282,9 @@ class MatchFinder:
         """Return the matches of the whole repository with the longest agreement, however many segments it has."""
         limit = UNFINISHED_LIMIT if query.partial else REPOSITORY_LIMIT
         segments = list(index.segments.values())
+        large = len(segments) > FULL_SCANS
+        if large:
+            segments = self._nearest.first(self.texts.paths[0], segments)
         scan_limit = _scan_limit(len(segments))
         anchored = Anchored.of(query.context, word_follows=bool(query.partial))
         searches = [
@@ -250,24 +297,13 @@ class MatchFinder:
             )
             for segment in segments
         ]
-        widen_longest_first(searches, limit)
-        self.thinned |= len(segments) > FULL_SCANS and any(search.thinned for search in searches)
+        widen_longest_first(searches, limit, FULL_SCANS * SCAN_LIMIT if large else None)
+        self.thinned |= large and any(search.thinned for search in searches)
         found = [search.matches() for search in searches]
-        lengths = np.concatenate([one.lengths for one in found]) if found else np.zeros(0, np.uint8)
-        # Of a length of which only a part fits, every segment keeps the same share.
-        counts = np.bincount(lengths, minlength=DEPTH + 1)
-        room = np.maximum(0, limit - (np.cumsum(counts[::-1])[::-1] - counts))
-        kept_share = np.minimum(1.0, room / np.maximum(counts, 1))
         columns: list[FoundColumns | None] = []
-        for segment, one in zip(segments, found, strict=True):
-            length = one.lengths.astype(np.int64)
-            if not len(length):
-                continue
-            step = kept_share[length]
-            running = np.arange(len(length))
-            keep = np.floor((running + 1) * step) > np.floor(running * step)
+        for segment, one, keep in zip(segments, found, _kept(found, limit), strict=True):
             if keep.any():
-                length = length[keep]
+                length = one.lengths[keep].astype(np.int64)
                 weight = one.populations[keep] / np.bincount(length)[length]
                 columns.append(self._in_index(segment, one.positions[keep], length, weight, None))
         return columns

@@ -223,3 +223,13 @@ def test_places_before_a_word_outside_prose_are_found_without_a_scan() -> None:
         rare.widen()
     assert len(rare.matches().positions) == len([n for n in range(3_000) if n % 7 == 3])
     assert not rare.thinned
+
+
+def test_of_equal_agreements_the_first_segments_come_first_and_the_rest_is_left_out_when_enough_was_compared() -> None:
+    indexes = [open_index([f"x = self.name{n % 7} + other{n}\n" for n in range(200)]) for _ in range(30)]
+    context, wanted = token_ids("y = self ."), np.array(sorted(token_ids("name1 name2 name3")), np.uint32)
+    searches = [search(index, context, 5_000, wanted) for index in indexes]
+    suffix_search.widen_longest_first(searches, 5_000, places=1_000)
+    sizes = [len(one.matches().positions) for one in searches]
+    assert all(sizes[:5]) and not any(sizes[6:])
+    assert any(one.thinned for one in searches)
