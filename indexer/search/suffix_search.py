@@ -22,8 +22,8 @@ BEHIND_LIMIT: Final = 12
 """Maximum number of tokens between the last anchor and the cursor."""
 
 SCAN_LIMIT: Final = 1_000
-"""Maximum number of anchors whose next tokens are compared for one match length; each is a look at memory. With 8,000, no
-more suggestions were right at the 4,431 keys on which this limit was chosen (a million lines of Python)."""
+"""Maximum number of anchors whose next tokens are compared for one match length; each is a look at memory. With 8,000
+no more suggestions were right at the 4,431 keys on which this limit was chosen (a million lines of Python)."""
 
 QUERIES_KEPT: Final = 6
 """Queries whose agreements are kept: those of the last anchors of a line, and of the line that is looked ahead at."""
