@@ -102,7 +102,8 @@ FEATURES: Final = (
 )
 
 CANDIDATES: Final = 150
-"""Candidates at most, those with the most votes; the right one is rarely further down (under 1 % of cases)."""
+"""Candidates at most, those with the most votes. With 200, the right one was further down in under 1 % of cases; 150
+were chosen at 4,431 keys, where as many suggestions were right."""
 
 VOTE_BASE: Final = 1.7
 VOTES: Final = np.array([source.vote for source in MatchSource])
