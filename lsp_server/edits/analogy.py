@@ -49,7 +49,8 @@ def carried_over(old: TokenLine, new: TokenLine, changes: Changes, line: TokenLi
         if a is None or b is None or b < a or (i == j and starts[i] != ends[i]):
             return None
         places.append((a, b))
-    table = hole_table(holes)
+    come_anywhere = (token for _, _, m, n in regions for token in new.texts[m:n] if token not in holes)
+    table = hole_table(holes, come_anywhere) if holes else {}
     cuts = []
     for (i, j, m, n), (a, b) in zip(regions, places, strict=True):
         come = _filled(old, new, (i, j, m, n), line.texts[a:b], holes, table)

@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -63,16 +63,26 @@ def part_table(old: str, new: str) -> dict[str, str]:
     return table
 
 
-def hole_table(holes: Mapping[str, str]) -> dict[str, str]:
+def hole_table(holes: Mapping[str, str], tokens: Iterable[str]) -> dict[str, str]:
     """Return which parts of names and which numbers change along with names that differ between two like lines.
 
     ``x20_in`` next to ``x21_in`` makes ``20`` to ``21``; ``tag_valid`` and ``data_valid`` make ``Tag`` to ``Data``.
+
+    :param tokens: what the table is for; a name that shares no part with any of them is left out.
     """
     table: dict[str, str] = {}
+    text = "\n".join(tokens).lower()
     for old, new in holes.items():
+        if text.isascii() and old.isascii() and not any(part in text for part in _lowered_parts(old)):
+            continue
         for gone, come in _parts_changed(old, new):
             table.setdefault(gone, come)
     return table
+
+
+@lru_cache(8_192)
+def _lowered_parts(name: str) -> tuple[str, ...]:
+    return tuple(part.lower() for part in parts_of(name))
 
 
 @lru_cache(8_192)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -34,6 +35,11 @@ EVERYWHERE: Final = 60
 
 NEAR: Final = 3
 """Lines on each side of the newest edit that are always tried, for rows that differ in every name."""
+
+KEPT: Final = 512
+"""Runs of tokens whose documents are kept for an index."""
+
+_kept: "WeakKeyDictionary[Index, dict[tuple[int, ...], frozenset[str]]]" = WeakKeyDictionary()
 
 _LOOSE: Final = frozenset({"c00", "m00", "s00", "c10", "c01"})
 """Rules with little context; they need a longer word."""
@@ -133,7 +139,7 @@ def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str
                 continue
             tried.add(ids)
             for path in _holding(index, ids):
-                if not skip(path):
+                if not skip(path) and index.document(path) is not None:  # it may have been left out meanwhile
                     hits[path] = hits.get(path, 0) + 1
     return sorted(hits, key=lambda path: (-hits[path], path))[:FILES]
 
@@ -148,8 +154,21 @@ def _phrases(source: Taught) -> Iterator[str]:
         yield source.lesson.call.phrase
 
 
-def _holding(index: "Index", ids: Sequence[int]) -> set[str]:
-    """The paths of live documents that hold tokens; none where too many places do."""
+def _holding(index: "Index", ids: tuple[int, ...]) -> frozenset[str]:
+    """The paths of live documents that hold tokens; none where too many places do.
+
+    They are kept while the index is the same: a search repeats most runs of the one before.
+    """
+    kept = _kept.setdefault(index, {})
+    found = kept.get(ids)
+    if found is None:
+        if len(kept) >= KEPT:
+            kept.clear()
+        found = kept[ids] = _searched(index, ids)
+    return found
+
+
+def _searched(index: "Index", ids: Sequence[int]) -> frozenset[str]:
     found: set[str] = set()
     anchored = Anchored.of(ids, word_follows=False)
     for segment in index.segments.values():
@@ -163,4 +182,4 @@ def _holding(index: "Index", ids: Sequence[int]) -> set[str]:
                 document = segment.documents[number]
                 if document.live:
                     found.add(document.path)
-    return found
+    return frozenset(found)

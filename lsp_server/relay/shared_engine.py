@@ -27,7 +27,7 @@ from lsp_server.server.engine_thread import Job, Worker
 from lsp_server.server.factories import Factories, SharedIndexes
 from lsp_server.server.logs import describe, set_up_logs
 from lsp_server.server.main import SWITCH_INTERVAL_S
-from lsp_server.server.memory import few_arenas, give_back
+from lsp_server.server.memory import collect_in_pauses, few_arenas, give_back
 from lsp_server.server.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -240,6 +240,7 @@ def run_engine(path: Path, overrides: Mapping[str, Any], factories: Factories | 
     """
     _log_to_file(overrides)
     few_arenas()
+    collect_in_pauses()
     set_up_logs()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     code = 0

@@ -26,6 +26,7 @@ from lsp_server.server.factories import Factories
 from lsp_server.server.file_events import FileEvents
 from lsp_server.server.index_process import IndexProgress
 from lsp_server.server.logs import describe
+from lsp_server.server.memory import use_pause
 from lsp_server.server.next_edits import NextEdits
 from lsp_server.server.protocol import OndolProtocol, converter
 from lsp_server.server.tasks import Tasks
@@ -39,6 +40,9 @@ log = logging.getLogger(__name__)
 
 ERROR_EVERY_S: Final = 600.0
 LOOK_EVERY_S: Final = 1.0
+PAUSE_S: Final = 1.0
+"""So long after the last change of a document the typing pauses."""
+
 STATUS_EVERY_S: Final = 0.2
 RECORDS_S: Final = 0.5
 """How long the end waits for the last records to be written."""
@@ -96,6 +100,7 @@ class Server(LanguageServer):
         self._status: dict[str, Any] = {}
         self._status_timer: asyncio.TimerHandle | None = None
         self._progress: dict[str, IndexProgress | None] = {}
+        self._pause: asyncio.TimerHandle | None = None
         self._tasks = Tasks()
         self.protocol.set_writer(transport)
 
@@ -159,6 +164,8 @@ class Server(LanguageServer):
         """End children, threads and timers; at most a second, and at once where the process goes on."""
         self._tasks.cancel()
         self.next_edits.close()
+        if self._pause is not None:
+            self._pause.cancel()
         self._thread.close()
         self.repositories.close(wait=not self._shared)
         self._recorder.close(0 if self._shared else RECORDS_S)
@@ -196,6 +203,14 @@ class Server(LanguageServer):
         document.version = which.version
         self.completions.changed(which.uri, changes)
         self.repositories.changed(document)
+        if self._pause is not None:
+            self._pause.cancel()
+        self._pause = asyncio.get_running_loop().call_later(PAUSE_S, self._paused)
+
+    def _paused(self) -> None:
+        """Use a pause of the typing behind everything else that the engine's thread has to do."""
+        self._pause = None
+        self._thread.submit(lambda _: use_pause(), urgent=False)
 
     def closed(self, uri: str) -> None:
         """Forget a document or a cell that was closed."""

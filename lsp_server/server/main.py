@@ -13,7 +13,7 @@ from lsp_server.server import edit_handlers, handlers
 from lsp_server.server.app import Server
 from lsp_server.server.factories import Factories
 from lsp_server.server.logs import describe, set_up_logs
-from lsp_server.server.memory import few_arenas
+from lsp_server.server.memory import collect_in_pauses, few_arenas
 from lsp_server.server.transport import Transport, take_stdio
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ def serve(overrides: Mapping[str, Any], factories: Factories | None = None, note
     """
     descriptors = take_stdio()
     few_arenas()
+    collect_in_pauses()
     set_up_logs()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
