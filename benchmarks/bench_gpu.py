@@ -193,23 +193,25 @@ def decode_large(bench: Bench) -> dict[str, Any]:
 
 
 def prompt(bench: Bench) -> dict[str, Any]:
-    """A prompt of 2,000 tokens from an empty cache, and 24 tokens after it."""
-    from lsp_server.backends.torch_llama import TorchLlama
+    """A prompt of 2,000 tokens from an empty cache, in the passes of the decode loop, and 24 tokens after it."""
+    from indexer.prompt.renderer import Prompt
+    from lsp_server.backends.torch_backend import TorchBackend
 
     shape = bench.small
-    model = TorchLlama(bench.module(shape), shape.prompt + 256)
+    backend = TorchBackend(bench.folder(), shape.prompt + 256, str(bench.device), bench.dtype)
     ids = _tokens(shape, shape.prompt)
 
     def read() -> None:
-        model.keep(0)
-        for at in range(0, len(ids), 256):
-            model.feed(ids[at : at + 256], 1)
+        backend._decoder.forget()
+        backend.prefill(Prompt(tuple(ids), "", 0, {}, 0, ()))
 
     def read_and_write() -> None:
         read()
         for number in range(shape.written):
-            model.feed([number + 1], 1)
+            backend._model.feed([number + 1], 1)
 
+    backend._decoder.measure()
+    read()
     return {
         "prompt_tokens": shape.prompt,
         "written": shape.written,

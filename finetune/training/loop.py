@@ -16,7 +16,7 @@ from transformers import TrainingArguments, set_seed
 
 from finetune.dataset.shards import TRAIN, VALIDATION, read
 from finetune.training import checkpoints
-from finetune.training.lora_model import Weighted, load, write_adapter
+from finetune.training.lora_model import Weighted, fixed_length, load, write_adapter
 from finetune.training.memory import memory, no_memory
 from finetune.training.options import Progress, TrainingOptions, TrainingResult
 from finetune.training.run import Run
@@ -183,7 +183,7 @@ def validate(model: Weighted, samples: Samples, max_length: int) -> float | None
     if not len(samples):
         return None
     device = next(model.parameters()).device
-    collate, total, weight = Collator(samples), 0.0, 0.0
+    collate, total, weight = Collator(samples, fixed_length(max_length)), 0.0, 0.0
     model.eval()
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=pick_dtype(device) == torch.bfloat16):
         rows: list[Row] = pack(samples, max_length)[:VALIDATION_ROWS]

@@ -34,8 +34,8 @@ OUTPUT: Final = "lm_head.weight"
 
 _ROWS: Final = "new_rows/"
 
-LOGITS_AT_ONCE: Final = 256
-"""Tokens whose logits are in memory at the same time."""
+LOGITS_AT_ONCE: Final = {"cpu": 256, "cuda": 2048}
+"""Tokens whose logits are in memory at the same time; a GPU has no use for small parts."""
 
 ACTIVATIONS: Final = 45
 """Numbers that one layer of a LLaMA with LoRA holds for the backward pass, for each token and unit of width; 35 to 50
@@ -43,6 +43,9 @@ were measured with 135M parameters."""
 
 HELD_BYTES: Final = 10**9
 """Activations on a CPU that take more are computed twice instead: half as fast again, in a third of the memory."""
+
+HELD_SHARE: Final = 0.8
+"""The same on a GPU: the share of its free memory."""
 
 
 class Weighted(torch.nn.Module):
@@ -107,9 +110,14 @@ def weighted_loss(
     if plain and not matrix.requires_grad:  # type: ignore[union-attr]
         total: torch.Tensor = _FrozenHeadLoss.apply(hidden, matrix, targets, weights)
         return total
-    parts = zip(*(one.split(LOGITS_AT_ONCE) for one in (hidden, targets, weights)), strict=True)
+    size = _part(hidden)
+    parts = zip(*(one.split(size) for one in (hidden, targets, weights)), strict=True)
     losses = [checkpoint(_loss_of, head, *part, use_reentrant=False) for part in parts]
     return torch.stack(losses).sum() if losses else hidden.float().sum() * 0.0
+
+
+def _part(hidden: torch.Tensor) -> int:
+    return LOGITS_AT_ONCE.get(hidden.device.type, LOGITS_AT_ONCE["cpu"])
 
 
 def _loss_of(head: torch.nn.Module, hidden: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -126,8 +134,9 @@ class _FrozenHeadLoss(torch.autograd.Function):
     ) -> torch.Tensor:
         gradient = torch.zeros_like(hidden) if ctx.needs_input_grad[0] else None
         total = torch.zeros((), device=hidden.device)
-        for at in range(0, len(hidden), LOGITS_AT_ONCE):
-            part = slice(at, at + LOGITS_AT_ONCE)
+        size = _part(hidden)
+        for at in range(0, len(hidden), size):
+            part = slice(at, at + size)
             chances = torch.log_softmax((hidden[part].to(matrix.dtype) @ matrix.T).float(), dim=-1)
             rows = torch.arange(len(chances), device=hidden.device)
             total -= (chances[rows, targets[part]] * weights[part]).sum()
@@ -184,16 +193,41 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
         model.enable_input_require_grads()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft uses a name of transformers that will change
-        return Weighted(_adapted(model, folder.name, options, start), options.new_tokens)
+        adapted = _adapted(model, folder.name, options, start)
+    if device.type == "cuda" and not options.quantize:
+        _compile_layers(model)
+    return Weighted(adapted, options.new_tokens)
 
 
 def _checkpointing(options: "TrainingOptions", device: torch.device, config: Any) -> bool:
     """Return whether activations are computed again in the backward pass instead of being held."""
-    if options.gradient_checkpointing is not None or device.type != "cpu":
-        return device.type == "cuda" if options.gradient_checkpointing is None else options.gradient_checkpointing
-    width = 2 if pick_dtype(device) == torch.bfloat16 else 4
+    if options.gradient_checkpointing is not None:
+        return options.gradient_checkpointing
+    if device.type not in ("cpu", "cuda"):
+        return False
+    width = 4 if pick_dtype(device) == torch.float32 else 2
     held = config.num_hidden_layers * options.max_length * config.hidden_size * ACTIVATIONS * width
-    return bool(held * options.rows_per_batch > HELD_BYTES)
+    room = HELD_BYTES if device.type == "cpu" else HELD_SHARE * torch.cuda.mem_get_info(device)[0]
+    return bool(held * options.rows_per_batch > room)
+
+
+def fixed_length(max_length: int) -> int | None:
+    """Return the length that all rows are padded to where layers are compiled; None elsewhere."""
+    return max_length if pick_device().type == "cuda" else None
+
+
+def _compile_layers(model: Any) -> None:
+    """Let torch compile the layers of a model, each on its first pass; they share what is compiled.
+
+    On a GPU a layer with LoRA is some 150 small kernels between its large products, and these took most of the time. A
+    layer that cannot be compiled (no C compiler, a kind that torch does not know) runs as it is.
+    """
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    torch._dynamo.config.suppress_errors = True
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.compile()
 
 
 def _adapted(model: Any, name: str, options: "TrainingOptions", start: Path | None) -> Any:

@@ -112,14 +112,17 @@ class Collator:
     """Turns rows into tensors of shape (rows, longest row): ``input_ids``, ``position_ids``, ``targets``, ``weights``.
 
     ``targets[r, i]`` is the token after ``input_ids[r, i]``. Its weight is 0 at the end of a sample and in the padding.
+
+    :param length: of every row, so that compiled layers see one shape; None for the longest row of a batch.
     """
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, length: int | None = None) -> None:
         self._samples = samples
+        self._length = length
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
         """Return the batch of some rows."""
-        length = max(1, *(sum(self._samples.length(number) for number in row) for row in rows))
+        length = self._length or max(1, *(sum(self._samples.length(number) for number in row) for row in rows))
         shape = (len(rows), length)
         ids, positions = np.full(shape, PADDING, np.int64), np.zeros(shape, np.int64)
         targets, weights = np.full(shape, PADDING, np.int64), np.zeros(shape, np.float32)

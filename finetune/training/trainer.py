@@ -13,7 +13,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from finetune.training import checkpoints
-from finetune.training.lora_model import Weighted, adapter_tensors, put_adapter
+from finetune.training.lora_model import Weighted, adapter_tensors, fixed_length, put_adapter
 from finetune.training.memory import memory, no_memory
 from finetune.training.options import Progress
 from finetune.training.run import Run
@@ -31,7 +31,8 @@ class LoraTrainer(Trainer):
     def __init__(self, run: Run, model: Weighted, args: TrainingArguments, callback: TrainerCallback) -> None:
         self._run = run
         self._parts = 1
-        super().__init__(model, args, Collator(run.samples), Rows(run.rows), callbacks=[callback])
+        collate = Collator(run.samples, fixed_length(run.options.max_length))
+        super().__init__(model, args, collate, Rows(run.rows), callbacks=[callback])
         self.remove_callback(PrinterCallback)
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = True

