@@ -1,6 +1,6 @@
 """Finds out whether text stands within a string whose beginning and end look alike, as in Go, TypeScript and Python."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -35,12 +35,16 @@ def begins_within(span: int, lines: Sequence[str], rules: LanguageRules, known: 
     return marks % 2 == 1 if known is None else known
 
 
-def open_span(text: str, lines: Sequence[str], rules: LanguageRules) -> int:
+def open_span(
+    text: str, lines: Sequence[str], rules: LanguageRules, count: Callable[[str, str], int] = str.count
+) -> int:
     """Return the number of the string that is open between a text and the lines that follow it, -1 for none.
 
     An odd number of marks in the text is not enough, since one may stand in a comment: the lines must agree.
+
+    :param count: says how often a text holds a mark.
     """
     for span, (begin, _) in enumerate(rules.span_ends):
-        if begin.pattern in _ALIKE and text.count(begin.pattern) % 2 and begins_within(span, lines, rules, True):
+        if begin.pattern in _ALIKE and count(text, begin.pattern) % 2 and begins_within(span, lines, rules, True):
             return span
     return -1

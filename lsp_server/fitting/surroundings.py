@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
 from indexer.text.lines import columns, leading_blanks, lines_of, unify_line_ends
 from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.line_marks import lexed
+from lsp_server.fitting.mark_counts import MarkCounts
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
 from lsp_server.fitting.outer_blocks import outer_state
 from lsp_server.fitting.rewriting import gone_lines, is_of, repeats_below
@@ -31,8 +30,6 @@ REPLACED: Final = 3
 """Blocks that the old lines just below may close, ``REPLACED_LINES`` lines, and that the new lines close as well."""
 
 REPLACED_LINES: Final = 20
-
-_NEWLINE: Final = ord("\n")
 
 JUMP: Final = 40
 """Lines that the cursor moves at once to come to another place."""
@@ -197,6 +194,7 @@ class SurroundingsCache:
         self._kept: dict[str, tuple[str, str, Surroundings]] = {}
         self._states: dict[str, tuple[int, list[str], list[State], State]] = {}
         self._before: dict[str, str] = {}
+        self._counts: dict[str, MarkCounts] = {}
         self._rows: dict[str, int] = {}
         self._last: tuple[str, str, str, int, Surroundings] | None = None
         self._size = size
@@ -224,19 +222,21 @@ class SurroundingsCache:
             forgotten = next(iter(self._kept))
             del self._kept[forgotten]
             self._states.pop(forgotten, None)
+            self._counts.pop(forgotten, None)
         self._last = (text, document.uri, document.language, start, kept[2])
         return kept[2]
 
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
-        for known in (self._kept, self._states, self._before, self._rows):
+        for known in (self._kept, self._states, self._before, self._counts, self._rows):
             known.pop(uri, None)
         self._last = None
 
     def _made(self, document: Document, before: str, after: str, old: Surroundings | None) -> Surroundings:
         rules = rules_of(document.language)
         before = unify_line_ends(before)
-        first, start, above = _lines_above(before)
+        counts = self._counts.setdefault(document.uri, MarkCounts())
+        first, start, above = _lines_above(before, counts.of(before, "\n"))
         row, last = first + len(above), self._rows.get(document.uri)
         if last is not None and abs(row - last) > JUMP:
             self._before[document.uri] = document.text
@@ -267,10 +267,11 @@ class SurroundingsCache:
         :param over: the text above the lines.
         """
         rules = rules_of(document.language)
+        counts = self._counts[document.uri]
         known_first, lines, states, begin = self._states.get(document.uri, (-1, [], [], START))
         same = 0
         if known_first != first:
-            begin = replace(outer_state(over, above, rules), span=open_span(over, above, rules))
+            begin = replace(outer_state(over, above, rules), span=open_span(over, above, rules, counts.of))
         else:
             limit = min(len(lines), len(above))
             same = limit if lines[:limit] == above[:limit] else next(n for n in range(limit) if lines[n] != above[n])
@@ -285,10 +286,11 @@ class SurroundingsCache:
         return states
 
 
-def _lines_above(before: str) -> tuple[int, int, list[str]]:
-    """Return the number of the first line that is read, the offset where it begins, and the lines from it on."""
-    # Counting in a string takes four times as long: 0.8 ms in 200,000 characters.
-    total = int(np.count_nonzero(np.frombuffer(before.encode("utf-8", "surrogatepass"), np.uint8) == _NEWLINE))
+def _lines_above(before: str, total: int) -> tuple[int, int, list[str]]:
+    """Return the number of the first line that is read, the offset where it begins, and the lines from it on.
+
+    :param total: the number of line ends in the text.
+    """
     first = max(0, (total - LINES_ABOVE) // LINES_ABOVE * LINES_ABOVE)
     at = len(before)
     for _ in range(total - first):
