@@ -82,9 +82,9 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
 	@touch $@
 
-# This version has a wheel for CPUs only; the package itself allows newer ones.
+# This version of torch has a wheel for CPUs only, which brings no Triton; the package itself allows newer ones.
 $(VENV)/.model: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check torch==2.13.0 triton==3.6.0
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,model,quantized,dashboard]' gguf
 	@touch $@
 

@@ -36,7 +36,7 @@ from lsp_server.backends.torch_backend import TorchBackend
 from lsp_server.weights.adapter_registry import read_folder, read_version
 from lsp_server.weights.base_model import open_folder
 from tests.support.adapters import write_version
-from tests.support.models import write_folder
+from tests.support.models import make_model, write_folder
 from tests.support.training_sets import made_set
 
 pytestmark = pytest.mark.model
@@ -113,6 +113,25 @@ def test_a_documents_loss_is_the_same_alone_and_packed(config: str, base: Path, 
     batch["position_ids"] = torch.arange(batch["input_ids"].shape[1])[None]
     with torch.no_grad():
         assert abs(float(model(**batch)) - packed) > 1e-3 * packed
+
+
+def test_rows_of_one_length_give_the_same_loss(base: Path, dataset: Path) -> None:
+    model, samples = lora_model.load(open_folder(base), QUICK, None).eval(), samples_of(dataset)
+    batches = [Collator(samples)([(0, 1), (2,)]), Collator(samples, 900)([(0, 1), (2,)])]
+    assert batches[0]["input_ids"].shape[1] < 900 == batches[1]["input_ids"].shape[1]
+    with torch.no_grad():
+        short, long = (float(model(**batch)) for batch in batches)
+    assert long == pytest.approx(short, rel=1e-5)
+
+
+def test_a_gpu_holds_the_activations_that_its_memory_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_model().config  # 2 layers of width 64: 4 rows of 1,000 tokens hold 46 MB in 16 bits
+    options, card = TrainingOptions(max_length=1000), torch.device("cuda")
+    monkeypatch.setattr(lora_model, "pick_dtype", lambda device: torch.bfloat16)
+    for free, computed_twice in ((80e6, False), (40e6, True)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (int(free), int(80e9)))
+        assert lora_model._checkpointing(options, card, config) is computed_twice
+    assert lora_model._checkpointing(TrainingOptions(gradient_checkpointing=True), card, config)
 
 
 def test_the_loss_counts_the_middle_and_its_end_alone_or_the_rest_too(base: Path, dataset: Path) -> None:
