@@ -194,7 +194,7 @@ def load(folder: ModelFolder, options: "TrainingOptions", start: Path | None) ->
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft uses a name of transformers that will change
         adapted = _adapted(model, folder.name, options, start)
-    if device.type == "cuda" and not options.quantize:
+    if device.type == "cuda" and not options.quantize and not _spread():
         _compile_layers(model)
     return Weighted(adapted, options.new_tokens)
 
@@ -209,6 +209,11 @@ def _checkpointing(options: "TrainingOptions", device: torch.device, config: Any
     held = config.num_hidden_layers * options.max_length * config.hidden_size * ACTIVATIONS * width
     room = HELD_BYTES if device.type == "cpu" else HELD_SHARE * torch.cuda.mem_get_info(device)[0]
     return bool(held * options.rows_per_batch > room)
+
+
+def _spread() -> bool:
+    """Return whether the model is spread over processes (FSDP)."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
 
 
 def fixed_length(max_length: int) -> int | None:
@@ -234,8 +239,7 @@ def _adapted(model: Any, name: str, options: "TrainingOptions", start: Path | No
     """Return the base with an adapter that can be trained."""
     from peft import LoraConfig, PeftModel, get_peft_model
 
-    # FSDP requires one number format in each layer; elsewhere LoRA's matrices are float32 on a bf16 base.
-    precise = os.environ.get("ACCELERATE_USE_FSDP", "").lower() != "true"
+    precise = not _spread()  # FSDP requires one number format in each layer; elsewhere LoRA is float32 on a bf16 base
     if start is None:
         config = LoraConfig(
             r=options.rank,
