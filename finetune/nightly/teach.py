@@ -23,6 +23,7 @@ from finetune.nightly.job import training_base
 from finetune.nightly.options import NightlyOptions
 from finetune.nightly.report import Report
 from finetune.nightly.reported_run import reported_run
+from finetune.teaching.gguf_weights import as_safetensors
 from finetune.teaching.sources import installed_texts, own_texts, spans_of
 from finetune.teaching.taught_base import finished, with_new_tokens
 from finetune.training import train
@@ -30,10 +31,11 @@ from finetune.training.options import NEW_ROWS, Progress, TrainingOptions
 from indexer import fsio
 from indexer.config import Settings
 from indexer.data_layout import nightly_work_directory, taught_base_directory
+from indexer.prompt.formats import LEFT_TO_RIGHT
 from indexer.prompt.renderer import PROMPT_FORMAT, PromptInput
 from indexer.storage.generations import explained
 from lsp_server.backends.base import Limits
-from lsp_server.weights.base_model import open_folder
+from lsp_server.weights.base_model import ModelFolder, open_folder
 
 TAUGHT: Final = "taught"
 NOT_TAUGHT: Final = "kept"
@@ -104,7 +106,7 @@ class _Teaching:
             fsio.remove_tree(self.work)
             fsio.make_directories(self.work)
             grown = self.work / "grown"
-            added = with_new_tokens(self.base, grown)
+            added = with_new_tokens(self._trainable(), grown)
             held_out = self._build(grown)
             self.reporter.phase("writing held-out middles before", 0, 0)
             before = self._skill(grown, held_out)
@@ -187,6 +189,13 @@ class _Teaching:
 
     def _report_step(self, step: Progress) -> None:
         self.reporter.phase(f"training: loss {step.loss:.3f}", step.step, step.steps)
+
+    def _trainable(self) -> ModelFolder:
+        """Return the base as safetensors: itself, or a GGUF file's numbers in a folder."""
+        if self.base.weights or self.base.spec is not LEFT_TO_RIGHT:
+            return self.base
+        self.reporter.phase("reading the GGUF file", 0, 0)
+        return as_safetensors(self.base, self.work / "base")
 
     def _finish(self, grown: Path, added: tuple[int, ...]) -> None:
         from safetensors.torch import load_file

@@ -74,11 +74,13 @@ class GgufFile:
     :param fields: metadata by key; strings as ``str``, numbers, arrays of numbers as numpy arrays, arrays of strings as
         lists.
     :param shapes: tensor -> shape, the outer dimension first, as in safetensors.
+    :param places: tensor -> its type, and the byte at which it begins in its file.
     """
 
     parts: tuple[Path, ...]
     fields: Mapping[str, Any]
     shapes: Mapping[str, tuple[int, ...]]
+    places: Mapping[str, tuple[int, int]]
 
     @property
     def architecture(self) -> str:
@@ -110,9 +112,10 @@ def read_gguf(path: Path) -> GgufFile:
             f"{len(missing)} of the {len(parts)} parts of {path.name} are missing ({', '.join(missing[:3])})",
             "fetch the missing parts into the same folder",
         )
-    fields, shapes = _read(parts[0])
+    fields, shapes, places = _read(parts[0])
     for part in parts[1:]:
-        shapes |= _read(part)[1]
+        _, more, further = _read(part)
+        shapes, places = shapes | more, places | further
     wanted = _whole(fields.get("split.tensors.count"))
     if _whole(fields.get("split.count")) > 1 and len(parts) == 1:
         raise BackendProblem(
@@ -120,7 +123,7 @@ def read_gguf(path: Path) -> GgufFile:
         )
     if len(parts) > 1 and wanted and wanted != len(shapes):
         raise BackendProblem(f"the parts of {path.name} do not belong together", "fetch all parts again")
-    return GgufFile(parts, fields, shapes)
+    return GgufFile(parts, fields, shapes, places)
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
@@ -189,8 +192,11 @@ class _Cursor:
         return values
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
-    """Metadata and shapes of one file; checks that all tensors lie within the file."""
+_Header = tuple[dict[str, Any], dict[str, tuple[int, ...]], dict[str, tuple[int, int]]]
+
+
+def _read(path: Path) -> _Header:
+    """Metadata, shapes and places of one file; checks that all tensors lie within the file."""
     try:
         size = path.stat().st_size
         for length in (_FIRST_READ, _LONGEST_HEADER):
@@ -208,7 +214,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
     raise BackendProblem(f"{path} is half downloaded or damaged: it ends within its header", _FETCH)
 
 
-def _parse(path: Path, data: bytes, size: int) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+def _parse(path: Path, data: bytes, size: int) -> _Header:
     _check_start(path, data)
     cursor = _Cursor(data, 8)
     tensors, pairs = cursor.number("<Q"), cursor.number("<Q")
@@ -217,6 +223,7 @@ def _parse(path: Path, data: bytes, size: int) -> tuple[dict[str, Any], dict[str
         key = cursor.text()
         fields[key] = cursor.value(cursor.number("<I"))
     shapes: dict[str, tuple[int, ...]] = {}
+    places: dict[str, tuple[int, int]] = {}
     end = 0
     for _ in range(tensors):
         name, dimensions = cursor.text(), cursor.number("<I")
@@ -227,13 +234,15 @@ def _parse(path: Path, data: bytes, size: int) -> tuple[dict[str, Any], dict[str
         numbers, block = _BLOCKS.get(kind, (1, 0))
         end = max(end, offset + math.prod(shape) // numbers * block)
         shapes[name] = tuple(reversed(shape))
+        places[name] = (kind, offset)
     alignment = _whole(fields.get("general.alignment"), _ALIGNMENT) or _ALIGNMENT
-    needed = -(-cursor.at // alignment) * alignment + end
+    start = -(-cursor.at // alignment) * alignment
+    needed = start + end
     if tensors and size < needed:
         raise BackendProblem(
             f"{path} is half downloaded: it has {size / 1e6:,.1f} of {needed / 1e6:,.1f} MB", "fetch the rest"
         )
-    return fields, shapes
+    return fields, shapes, {name: (kind, start + offset) for name, (kind, offset) in places.items()}
 
 
 def _check_start(path: Path, data: bytes) -> None:

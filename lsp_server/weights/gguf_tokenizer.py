@@ -24,6 +24,14 @@ def vocabulary_of(fields: Mapping[str, Any], name: str) -> Vocabulary:
     :param name: the model's, for messages.
     :raises BackendProblem: its kind is not known, or it is damaged.
     """
+    return Vocabulary(*tokenizer_of(fields, name))
+
+
+def tokenizer_of(fields: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any], set[int]]:
+    """The contents of ``tokenizer.json`` and of ``tokenizer_config.json``, and the ids of the control tokens.
+
+    :raises BackendProblem: as ``vocabulary_of``.
+    """
     kind, tokens = fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.tokens")
     if not isinstance(tokens, list) or not tokens:
         raise BackendProblem(f"{name} holds no vocabulary", "fetch another conversion of the model")
@@ -43,7 +51,7 @@ def vocabulary_of(fields: Mapping[str, Any], name: str) -> Vocabulary:
     controls = {at for at, kind_of in enumerate(types) if _steers(tokens[at], kind_of)}
     added = [at for at, kind_of in enumerate(types) if at in controls or kind_of == _USER_DEFINED]
     data = model | {"version": "1.0", "added_tokens": [_added(at, tokens[at], at in controls) for at in added]}
-    return Vocabulary(data, _settings(fields, tokens, str(kind), pre), controls)
+    return data, _settings(fields, tokens, str(kind), pre), controls
 
 
 def _steers(text: str, kind: int) -> bool:

@@ -17,6 +17,7 @@ from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import AdapterVersion, broken_numbers
 from lsp_server.weights.base_model import ModelFolder
+from lsp_server.weights.pre_tokenizers import name_of
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
 Array = NDArray[np.float32]
@@ -242,9 +243,19 @@ def _split_name(data: Mapping[str, Any], name: str) -> str:
         return "starcoder"
     if '"ByteLevel"' in text and '"use_regex": true' in text:
         return "gpt-2"
+    named = name_of(_split_patterns(data.get("pre_tokenizer")))
+    if named is not None:
+        return named
     raise BackendProblem(
         f"how the tokenizer of {name} splits text has no name in llama.cpp", "serve it on transformers"
     )
+
+
+def _split_patterns(part: Any) -> tuple[str, ...]:
+    """The patterns of a pre-tokenizer that only splits by patterns; empty for others."""
+    parts = part.get("pretokenizers", []) if isinstance(part, dict) else []
+    splits = [one for one in parts if one.get("type") == "Split" and "Regex" in one.get("pattern", {})]
+    return tuple(one["pattern"]["Regex"] for one in splits) if len(splits) == len(parts) - 1 else ()
 
 
 def _library() -> Any:

@@ -81,3 +81,8 @@ STARTS_WITH_BOS: Final = frozenset(f"{_LLAMA3_NAMES} tekken".split())
 def patterns_of(name: str) -> tuple[str, ...] | None:
     """The patterns of a pre-tokenizer in llama.cpp's name for it; None if it is not known."""
     return _PATTERNS.get(name)
+
+
+def name_of(patterns: tuple[str, ...]) -> str | None:
+    """A name of llama.cpp for these patterns; None if there is none."""
+    return next((name for name, known in _PATTERNS.items() if known == patterns), None)
