@@ -6,7 +6,7 @@ held-out middles end, and at least half of them. Nothing that serves is changed;
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -40,8 +40,11 @@ from lsp_server.weights.base_model import ModelFolder, open_folder
 TAUGHT: Final = "taught"
 NOT_TAUGHT: Final = "kept"
 
-TRAINING_SHARE: Final = 0.75
-"""Share of a limited run that training may take; the rest is for the set and the checks."""
+OWN_UNTIL, FOUND_UNTIL, SET_UNTIL, BEFORE_UNTIL, TRAINING_UNTIL, AFTER_UNTIL = 0.06, 0.12, 0.2, 0.3, 0.75, 0.95
+"""Shares of a limited run at which its parts end: own middles, all middles, the set, first check, training, second."""
+
+LEAST: Final = 64
+"""Middles of each source that are taken however late it is."""
 
 CHECKED: Final = 40
 """Held-out middles that are written before and after."""
@@ -49,6 +52,7 @@ CHECKED: Final = 40
 HELD_OUT_SHARE: Final = 8
 """Of a small set no more than one in this number of middles is held out."""
 
+LEAST_CHECKED: Final = 4
 OWN_SHARE: Final = 0.4
 MAX_TOKENS: Final = 512
 LEARNING_RATE: Final = 1e-3
@@ -109,14 +113,14 @@ class _Teaching:
             added = with_new_tokens(self._trainable(), grown)
             held_out = self._build(grown)
             self.reporter.phase("writing held-out middles before", 0, 0)
-            before = self._skill(grown, held_out)
+            before = self._skill(grown, held_out, BEFORE_UNTIL)
             gc.collect()
             options = self._options(added)
             result = train.train(grown, self.work / "set", self.work / "adapter", options, None, self._report_step)
             gc.collect()
             self._finish(grown, added)
             self.reporter.phase("writing held-out middles after", 0, 0)
-            after = self._skill(self.work / "taught", held_out)
+            after = self._skill(self.work / "taught", held_out[: before.count], AFTER_UNTIL)
             self.report.training(result, options, None)
             better = after.ended >= LEAST_ENDED and after.ended > before.ended
             if better:
@@ -133,20 +137,24 @@ class _Teaching:
         prompts, refuses = Prompts(base, self.root.name, limit, 1.0, seed), Filter(seed).refuses
         shards = Shards(self.work / "set")
         wanted = self.options.dataset.max_samples
-        own = list(islice(spans_of(own_texts(self.root, self.settings, seed), seed), round(wanted * OWN_SHARE)))
-        public = islice(spans_of(installed_texts(self.settings, seed), seed), wanted - len(own))
+        found = self._in_time(spans_of(own_texts(self.root, self.settings, seed), seed), OWN_UNTIL)
+        own = list(islice(found, round(wanted * OWN_SHARE)))
+        found = self._in_time(spans_of(installed_texts(self.settings, seed), seed), FOUND_UNTIL)
+        public = list(islice(found, wanted - len(own)))
+        mixed = _mixed(own, public)
+        held_out_most = min(CHECKED, max(4, min(wanted, len(mixed)) // HELD_OUT_SHARE))
         held_out: list[RawSample] = []
         files = {VALIDATION: set[str](), TRAIN: set[str]()}
         languages: dict[str, int] = {}
         tokens = 0
-        for number, raw in enumerate(_mixed(own, list(public))):
+        for number, raw in enumerate(self._in_time(iter(mixed), SET_UNTIL)):
             self.reporter.phase("writing samples", number, wanted)
             if refuses(raw) is not None:
                 continue
             sample = prompts.sample(raw)
             if isinstance(sample, str):
                 continue
-            fresh = raw.path not in files[TRAIN] and len(held_out) < min(CHECKED, max(4, wanted // HELD_OUT_SHARE))
+            fresh = raw.path not in files[TRAIN] and len(held_out) < min(held_out_most, 4 + number // HELD_OUT_SHARE)
             split = VALIDATION if raw.path in files[VALIDATION] or fresh else TRAIN
             files[split].add(raw.path)
             held_out += [raw] if split == VALIDATION and fresh else []
@@ -173,9 +181,22 @@ class _Teaching:
         self.say(f"{manifest.samples:,} middles in {len(languages)} languages, {len(held_out)} held-out ones")
         return held_out
 
+    def _late(self, share: float) -> bool:
+        """Return whether this share of the run's time is over; never without a limit."""
+        minutes = self.options.max_minutes
+        return minutes is not None and time.monotonic() - self.started > 60 * minutes * share
+
+    def _in_time(self, samples: Iterator[RawSample], share: float) -> Iterator[RawSample]:
+        """Yield samples until a share of the run's time is over, but at least :data:`LEAST`."""
+        for number, sample in enumerate(samples):
+            if number >= LEAST and self._late(share):
+                self.say(f"the time limit ended the search for middles at {number:,}")
+                return
+            yield sample
+
     def _options(self, added: tuple[int, ...]) -> TrainingOptions:
         minutes = self.options.max_minutes
-        left = None if minutes is None else minutes * TRAINING_SHARE - (time.monotonic() - self.started) / 60
+        left = None if minutes is None else minutes * TRAINING_UNTIL - (time.monotonic() - self.started) / 60
         return replace(
             self.options.training,
             max_minutes=None if left is None else max(0.2, left),
@@ -203,14 +224,18 @@ class _Teaching:
         adapter = self.work / "adapter"
         finished(grown, adapter, load_file(adapter / NEW_ROWS), added, self.work / "taught")
 
-    def _skill(self, folder: Path, middles: list[RawSample]) -> Skill:
-        """Write held-out middles with a base."""
+    def _skill(self, folder: Path, middles: list[RawSample], until: float) -> Skill:
+        """Write held-out middles with a base; at least four, and all if ``until`` (a share of the time) is not over."""
         from lsp_server.backends.torch_backend import TorchBackend
 
         backend = TorchBackend(folder, MAX_TOKENS, threads=self.options.training.threads)
-        ended = exact = 0
+        ended = exact = count = 0
         try:
             for raw in middles:
+                if count >= LEAST_CHECKED and self._late(until):
+                    self.say(f"the time limit ended the check after {count} of {len(middles)} held-out middles")
+                    break
+                count += 1
                 wanted = backend.folder.vocabulary.encode(raw.middle)
                 limits = Limits(max_tokens=len(wanted) + 24, single_line=False, max_lines=1000)
                 made = backend.generate(backend.render(PromptInput(raw.path, raw.prefix, raw.suffix)), limits)
@@ -218,8 +243,7 @@ class _Teaching:
                 exact += made.reason == "end" and made.text.rstrip() == raw.middle.rstrip()
         finally:
             backend.close()
-        count = max(1, len(middles))
-        return Skill(round(ended / count, 4), round(exact / count, 4), len(middles))
+        return Skill(round(ended / max(1, count), 4), round(exact / max(1, count), 4), count)
 
     def _conclude(self, before: Skill, after: Skill, target: Path | None) -> None:
         training = self.report.document["training"]
