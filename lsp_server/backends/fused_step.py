@@ -32,7 +32,7 @@ class FusedStep:
     """
 
     def __init__(self, model: Any, width: int, *, early: bool) -> None:
-        self._model, self._width, self._early = model, width, early
+        self._model, self._width = model, width
         self._launch = {"EARLY": early, **({"launch_pdl": True} if early else {})}
         device, dtype = model._device, model._dtype
         self._hidden = model._embed.shape[1]
