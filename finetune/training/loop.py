@@ -6,10 +6,10 @@ Under ``accelerate launch`` it runs in several processes; only the first of them
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from transformers import TrainingArguments, set_seed
@@ -19,15 +19,12 @@ from finetune.training import checkpoints
 from finetune.training.lora_model import Weighted, fixed_length, load, write_adapter
 from finetune.training.memory import memory, no_memory
 from finetune.training.options import Progress, TrainingOptions, TrainingResult
-from finetune.training.run import Run
+from finetune.training.run import Run, Validated
 from finetune.training.sequence_packing import Collator, Row, Samples, pack
 from finetune.training.trainer import CHECKPOINTS, NO_SPACE, LoraTrainer, RunCallback
 from indexer.errors import UserError
 from lsp_server.backends.torch_backend import pick_device, pick_dtype
 from lsp_server.weights.base_model import ModelFolder
-
-VALIDATION_ROWS: Final = 64
-"""Rows of the validation samples that the loss is measured on, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +65,14 @@ def run(job: TrainingJob, progress: Callable[[Progress], None] | None) -> Traini
     if trainer.is_fsdp_enabled:  # a model that is spread over processes has no forward pass outside of training
         validation = Samples.gather([], options.max_length, 0.0)
     if resume is None:
-        current.validation_first = validate(model, validation, options.max_length)
+        current.validation_first = validate(current, model, validation)
         set_seed(options.seed)
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume.path) if resume else None)
     seconds = time.monotonic() - began
     steps = int(trainer.state.global_step)
     bare, tensors = trainer.final()
-    validation_last = validate(bare, validation, options.max_length)
+    validation_last = validate(current, bare, validation)
     if current.main:
         _finish(current, bare, job.base.name, tensors)
     current.state.wait_for_everyone()
@@ -159,6 +156,7 @@ def _resume(run: Run, trainer: LoraTrainer) -> checkpoints.Checkpoint | None:
         run.resumed_at = found.step
         run.losses = list(found.numbers["losses"])
         run.validation_first = found.numbers["validation_first"]
+        run.validated = Validated(*found.numbers.get("validated", astuple(run.validated)))
         run.notes = list(
             dict.fromkeys([*found.numbers["notes"], *run.notes, f"Training continued from step {found.step}."])
         )
@@ -178,22 +176,32 @@ def _finish(run: Run, model: Weighted, base: str, tensors: dict[str, torch.Tenso
     checkpoints.clear(run.out / CHECKPOINTS)
 
 
-def validate(model: Weighted, samples: Samples, max_length: int) -> float | None:
-    """Return the mean loss of samples that are not trained on; None if there are none."""
+def validate(run: Run, model: Weighted, samples: Samples) -> float | None:
+    """Return the mean loss of samples that are not trained on; None if there are none.
+
+    In a run with a time limit the first call ends when a share of the limit is over, and later calls take as many rows.
+    """
     if not len(samples):
         return None
+    options, began, done, first = run.options, time.monotonic(), 0, run.validated.seconds is None
     device = next(model.parameters()).device
-    collate, total, weight = Collator(samples, fixed_length(max_length)), 0.0, 0.0
+    collate, total, weight = Collator(samples, fixed_length(options.max_length)), 0.0, 0.0
     model.eval()
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=pick_dtype(device) == torch.bfloat16):
-        rows: list[Row] = pack(samples, max_length)[:VALIDATION_ROWS]
+        rows: list[Row] = pack(samples, options.max_length)[: run.validated.rows]
         for row in rows:
             batch = {key: value.to(device) for key, value in collate([row]).items()}
             try:
                 total += float(model(**batch))
             except torch.OutOfMemoryError as error:
-                raise no_memory(1, max_length) from error
+                raise no_memory(1, options.max_length) from error
             weight += float(batch["weights"].sum())
+            done += 1
+            if first and done < len(rows) and run.is_validated_long_enough(time.monotonic() - began):
+                run.note(f"The time limit cut the validation samples to {done:,} of {len(rows):,} rows.")
+                break
+    if first:
+        run.validated = Validated(done, time.monotonic() - began)
     return round(total / weight, 5) if weight else None
 
 

@@ -2,12 +2,31 @@
 
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from accelerate import PartialState
 
 from finetune.training.options import TrainingOptions
 from finetune.training.sequence_packing import Samples, pack, schedule
+
+VALIDATION_ROWS: Final = 64
+"""Rows of the validation samples that the loss is measured on, at most."""
+
+VALIDATION_SHARE: Final = 0.05
+"""Share of a limited run that the loss before training may take; the loss after it is measured on the same rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What the loss on validation samples is measured on.
+
+    :param rows: how many, at most. :param seconds: what they took before training; None before they were measured.
+    """
+
+    rows: int = VALIDATION_ROWS
+    seconds: float | None = None
 
 
 class Run:
@@ -43,6 +62,7 @@ class Run:
         self.resumed_at = 0
         self.saved = started
         self.validation_first: float | None = None
+        self.validated = Validated()
 
     @property
     def main(self) -> bool:
@@ -67,6 +87,16 @@ class Run:
         """Return the used share of the time limit; 0 without a limit."""
         minutes = self.options.max_minutes
         return 0.0 if minutes is None else self.elapsed() / max(1e-9, 60 * minutes)
+
+    def is_validated_long_enough(self, seconds: float) -> bool:
+        """Return whether the loss before training has taken its share of the time limit; never without a limit."""
+        minutes = self.options.max_minutes
+        return minutes is not None and seconds > 60 * minutes * VALIDATION_SHARE
+
+    def is_over(self, step_seconds: float) -> bool:
+        """Return whether the limit leaves no time for another step and the loss on validation samples after it."""
+        minutes = self.options.max_minutes
+        return minutes is not None and self.elapsed() + step_seconds + (self.validated.seconds or 0.0) > 60 * minutes
 
     def rate(self, step: int) -> float:
         """Return the share of the peak learning rate: a warm-up, then a cosine to the last step or the time limit."""

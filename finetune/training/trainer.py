@@ -5,7 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,6 +102,7 @@ class LoraTrainer(Trainer):
             "step": step,
             "losses": run.losses,
             "validation_first": run.validation_first,
+            "validated": astuple(run.validated),
             "notes": run.notes,
             "schedule": {name: getattr(schedule, name) for name in ("last_epoch", "_step_count", "_last_lr")},
         }
@@ -181,9 +182,7 @@ class RunCallback(TrainerCallback):
         last = state.global_step >= run.steps
         if not last and now - run.saved >= 60 * run.options.checkpoint_minutes:
             control.should_save = True
-        minutes = run.options.max_minutes
-        over = minutes is not None and run.elapsed() + self._longest > 60 * minutes
-        if minutes is not None and _anywhere(over) and not last:
+        if run.options.max_minutes is not None and _anywhere(run.is_over(self._longest)) and not last:
             control.should_training_stop = True
             run.stopped = "budget"
 

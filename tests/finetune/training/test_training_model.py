@@ -26,7 +26,7 @@ from finetune.training import checkpoints, lora_model, trainer, worker
 from finetune.training.launch import MARK
 from finetune.training.lora_model import Weighted
 from finetune.training.options import Progress, TrainingOptions
-from finetune.training.run import Run
+from finetune.training.run import Run, Validated
 from finetune.training.sequence_packing import Collator, Samples, pack, schedule
 from finetune.training.train import train
 from indexer import fsio
@@ -253,6 +253,26 @@ def test_a_budget_ends_in_time_with_an_adapter(base: Path, dataset: Path, tmp_pa
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"adapter_config.json", WEIGHTS}
     again = train(base, dataset, tmp_path / "more", replace(QUICK, epochs=500.0, max_minutes=0.08))
     assert again.stopped == "budget" and again.seconds < 60
+
+
+def test_the_loss_on_validation_samples_keeps_to_the_time_limit(
+    base: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from finetune.training import loop
+
+    passes: list[int] = []
+    real = loop.validate
+    monkeypatch.setattr(loop, "validate", lambda *given: (real(*given), passes.append(given[0].validated.rows))[0])
+    one_row = replace(QUICK, epochs=500.0, max_length=96)
+    short = train(base, dataset, tmp_path / "short", replace(one_row, max_minutes=0.0001))
+    assert passes == [1, 1]  # both losses are of the same rows
+    assert any("cut the validation samples to 1 of" in note for note in short.notes)
+    passes.clear()
+    whole = train(base, dataset, tmp_path / "whole", replace(one_row, epochs=0.1))
+    assert passes[0] == passes[1] > 1 and not any("validation samples" in note for note in whole.notes)
+    run = Run(replace(QUICK, max_minutes=1.0), samples_of(dataset), "x", tmp_path, time.monotonic() - 40)
+    run.validated = Validated(4, 15.0)
+    assert not run.is_over(2.0) and run.is_over(6.0)  # the second loss takes 15 seconds of the 20 that are left
 
 
 def test_the_rate_falls_to_nothing_by_the_last_step_or_the_end_of_the_budget(dataset: Path, tmp_path: Path) -> None:
