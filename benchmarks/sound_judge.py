@@ -17,12 +17,19 @@ from itertools import pairwise
 from typing import Any
 
 from finetune.commits.cases import Case
-from indexer.languages.grammars import language_of, parser
+from indexer.languages.grammars import language_in, language_of, parser
 from indexer.text.lines import columns, leading_blanks
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.indentation import BEGINS_BLOCK, unit_of, width_of
 from lsp_server.fitting.marks import START, LineReader, Open, rules_of
 from lsp_server.types import Suggestion
+
+_TRY = re.compile(r"\btry\b[^;{}]*\{\s*$")
+_TRY_ENDS = {
+    **dict.fromkeys(("java", "javascript", "typescript", "tsx", "csharp"), " finally {}"),
+    "cpp": " catch (...) {}",
+}
+"""What follows the end of a ``try``, in languages that do not end it with its block."""
 
 _LISTS = re.compile(r"[(\[]\s*$")
 
@@ -66,7 +73,8 @@ def _count(root: Any) -> int:
 
 def judge(case: Case, suggestion: Suggestion) -> Judgement:
     """Judge a suggestion at the cursor of a case."""
-    language, text, offset = language_of(case.path), case.text, case.offset
+    text, offset = case.text, case.offset
+    language = language_in(language_of(case.path), case.path, text)
     start, end = text.rfind("\n", 0, offset) + 1, text.find("\n", offset)
     end = len(text) if end < 0 else end
     typed, behind = text[start:offset], text[suggestion.end : end]
@@ -126,6 +134,7 @@ def _closing(language: str, typed: str, text: str) -> str:
         ("" if one.mark in "([" else "\n") + one.closers[0] + (">" if one.closers[0].startswith("</") else "")
         for one in _open(language, typed + text)
     )
+    closing += _TRY_ENDS.get(language, "") if closing and _TRY.search(typed + text) else ""
     if language in ("python", "starlark") and text.rstrip().endswith(":") and not closing:
         return " pass"
     return closing

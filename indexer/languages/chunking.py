@@ -17,7 +17,7 @@ from itertools import accumulate
 
 from tree_sitter import Node, Parser, TreeCursor
 
-from indexer.languages.grammars import grammar, parser
+from indexer.languages.grammars import grammar, language_in, parser
 from indexer.languages.table import LANGUAGES
 from indexer.text.lines import lines_with_ends
 from indexer.text.terms import terms
@@ -38,9 +38,6 @@ _LONG_LINES = 4
 # A node with more children per line than this is a table of data; its lines are cut without walking its children.
 _DENSE = 8
 
-_CPLUSPLUS = re.compile(
-    r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:)", re.MULTILINE
-)
 _TRAILING_COMMENT = re.compile(r":\s+#.*")
 _LEADING = frozenset({"decorator", "attribute_item", "inner_attribute_item", "attribute_list", "attribute_group"})
 _NO_SCOPE = -1
@@ -117,13 +114,6 @@ def _one_line(text: str) -> str:
 # --- cuts from a syntax tree -----------------------------------------------------------------------------------------
 
 
-def _grammar_for(language: str, path: str, text: str) -> str:
-    """A ``.h`` file with C++ in it is parsed as C++, though it goes by the name of C."""
-    if language == "c" and path.endswith(".h") and _CPLUSPLUS.search(text):
-        return "cpp"
-    return language
-
-
 @cache
 def _kinds(language: str) -> _Kinds:
     found = grammar(language)
@@ -143,7 +133,7 @@ def _kinds(language: str) -> _Kinds:
 
 def _syntax_cuts(text: str, lines: list[str], starts: list[int], language: str, path: str) -> _Cuts | None:
     """Cuts at the nodes of a parse, or None where there is no grammar or no tree in time."""
-    name = _grammar_for(language, path, text)
+    name = language_in(language, path, text)
     maker = parser(name)
     if maker is None:
         return None

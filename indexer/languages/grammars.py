@@ -5,6 +5,7 @@ that is not installed is no error: its files are then cut into windows of lines.
 """
 
 import importlib
+import re
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from tree_sitter import Parser
 
 UNKNOWN = "text"
+
+_CPLUSPLUS = re.compile(
+    r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:)", re.MULTILINE
+)
 
 _BY_EXTENSION = {extension: language.name for language in LANGUAGES.values() for extension in language.extensions}
 _BY_FILE_NAME = {name: language.name for language in LANGUAGES.values() for name in language.file_names}
@@ -47,6 +52,13 @@ def language_of_document(language_id: str, path: str) -> str:
     """
     by_name = language_of(PurePosixPath(path).name) if path else UNKNOWN
     return by_name if by_name != UNKNOWN else _BY_EDITOR_ID.get(language_id.lower(), UNKNOWN)
+
+
+def language_in(language: str, path: str, text: str) -> str:
+    """The language that a text is parsed as: a ``.h`` file with C++ in it goes by the name of C."""
+    if language == "c" and path.endswith(".h") and _CPLUSPLUS.search(text):
+        return "cpp"
+    return language
 
 
 @cache

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from indexer.text.lines import leading_blanks
 from lsp_server.fitting.marks import State
 
 Way = tuple[str, str]
@@ -15,6 +16,7 @@ _SCRIPT: Final = (
     *(("", "> = x"), ("", ">(x)"), ("", " ? x : x")),
 )
 _HARDWARE: Final = (("", ";"), (" x", ";"))
+_DECLARED: Final = (("", " int x;"), ("", " class x {}"), ("", " x() {}"), ("", " int x"), ("", " fun x() {}"))
 _LABELLED: Final = ("", " assert property (x);")
 
 WAYS: Final[dict[str, tuple[Way, ...]]] = {
@@ -49,6 +51,18 @@ _VHDL_BLOCKS: Final = {
 }
 """What a block holds at least, and what follows its ``end``."""
 
+_TRY: Final = re.compile(r"\s*(?:\}\s*)?try\b")
+_FOR: Final = re.compile(r"\s*for\s*\([^()]*(?:\([^()]*\)[^()]*)*;[^;]*$")
+_DO: Final = re.compile(r"\s*do\b")
+_ANNOTATED: Final = re.compile(r"\s*@(?!interface)\w")
+_ANGLES: Final = re.compile(r"(?<![-=])>|(?<=[\w>])<|(?<=template )<|<\s*$")
+_TYPES: Final = (
+    *(("> = x", ""), (">", ";"), (" x>", ";"), (" x>", " x;"), (" x>", " = x"), (" x>", "() {}"), (" x>", " {}")),
+    (" x>", "()"),
+    (" class x> class x;", ""),
+)
+_GENERIC: Final = frozenset(("java", "csharp", "rust", "kotlin", "swift", "dart", "cpp", "typescript", "tsx"))
+_OVERRIDES: Final = re.compile(r"\s*@Override\s*$")
 _CASE: Final = re.compile(r"\b(?:case[xz]?|randcase)\b")
 _ELEMENT: Final = re.compile(r"<([A-Za-z][\w.]*)(?:\s[^<>]*)?>?\s*$")
 
@@ -58,7 +72,12 @@ def ways(language: str, line: str, state: State) -> tuple[Way, ...]:
 
     :param state: what is open behind the line.
     """
-    found = WAYS.get(language, ())
+    head = _of_head(language, line)
+    if language in _GENERIC and _in_types(line):
+        head = (*head, *_TYPES)
+    if _OVERRIDES.match(line):
+        return head  # a method, which stands in no other method
+    found = (*head, *WAYS.get(language, ()))
     opened = state.code if state.code is not None and state.code.head == line.strip() else None
     if opened is not None and language == "vhdl":
         word = re.split(r"\W", opened.mark, maxsplit=1)[0].lower()
@@ -70,3 +89,31 @@ def ways(language: str, line: str, state: State) -> tuple[Way, ...]:
         end = f"</{element[1]}>"
         return (("", end), ("", ">" + end), ("", " />"), *found)
     return (*found, ("", ",")) if opened is not None and found else found
+
+
+def _of_head(language: str, line: str) -> tuple[Way, ...]:
+    """Return what follows the head of a block that does not end with the block, an annotation, or a question."""
+    python, cpp = language in ("python", "starlark"), language in ("cpp", "objc")
+    indent = "\n" + leading_blanks(line)
+    if _TRY.match(line):
+        end = f"{indent}except x: pass" if python else " catch (...) {}" if cpp else " finally {}"
+        return ("", end), ("", " {}" + end)
+    if _DO.match(line) and not python:
+        return ("", " while (x);"), ("", " ; while (x);"), ("", " {} while (x);")
+    if _OVERRIDES.match(line):
+        return (("", " void x() {}"),)
+    if _FOR.match(line):
+        return (" x; x", " {}"), (" x", " {}"), ("", " {}")
+    if line.rstrip().endswith("?"):
+        return (" x : x", ";"), (" x : x", "")
+    if _ANNOTATED.match(line):
+        return (("", f"{indent}def x(): pass"),) if python else _DECLARED
+    return ()
+
+
+def _in_types(line: str) -> bool:
+    """Return whether a line leaves a list of types open, which no bracket counts."""
+    depth = 0
+    for mark in _ANGLES.findall(line):
+        depth += 1 if mark[0] == "<" else -1
+    return depth > 0

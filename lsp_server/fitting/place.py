@@ -235,7 +235,10 @@ class Place:
         for part in islice((part for part in balanced if not NO_END.search(part)), BEGINNINGS):
             line = self._prefix + part
             state = self._read(line, len(self._prefix))
-            if self._stands(line, state, "", True) and not self._adds_error([line], state, alone=True):
+            if not self._stands(line, state, "", True) or self._adds_error([line], state, alone=True):
+                continue
+            # Where the lines below leave a beginning unjudged, those above may judge it, as they judged the line.
+            if not self._skipped or not self._adds_error([line], state):
                 return [part], 0
         return None
 

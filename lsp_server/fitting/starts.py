@@ -14,6 +14,12 @@ from lsp_server.fitting.surroundings import Surroundings, indent_of
 
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|={7}|\|{7})(?:\s|$)")
 _FENCE = re.compile(r"`{3}|~{3}")
+_BLOCK_WORD = re.compile(r"(?:begin|end(?:if|case|module|function|task|class)?|fi|done|esac)(?:\s*(?:#|//).*)?")
+_BRACES: Final = frozenset(
+    ("c", "cpp", "objc", "java", "csharp", "javascript", "typescript", "tsx", "go", "rust", "python")
+)
+"""Languages without block words that end a block."""
+
 _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|until|unless)\b(?P<rest>.*)$")
 _COMPARES = re.compile(r"[=!]==?|&&|\|\||[<>]=?(?!\w)|\b(?:and|or|in|is|not)\b")
 _RESCUES = re.compile(r"(?:begin|do|def|(?:private|protected|private_class_method|memoize)\s+def)$")
@@ -32,6 +38,8 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
         return False
     if _FENCE.match(text) and not prefix.strip() and around.language not in FENCED:
         return True  # copied out of a document that shows code
+    if not prefix.strip() and around.language in _BRACES and _BLOCK_WORD.fullmatch(text.strip()):
+        return True  # copied out of another language
     return (
         (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))
         or (not prefix.strip() and on_wrong_level(prefix + text, around))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+from indexer.languages.grammars import language_in
 from indexer.text.lines import columns, leading_blanks, lines_of, unify_line_ends
 from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.line_marks import lexed
@@ -30,6 +31,9 @@ REPLACED: Final = 3
 """Blocks that the old lines just below may close, ``REPLACED_LINES`` lines, and that the new lines close as well."""
 
 REPLACED_LINES: Final = 20
+
+HEADER_CHARS: Final = 2_000
+"""Characters above the cursor that tell whether a header has become one of C++."""
 
 JUMP: Final = 40
 """Lines that the cursor moves at once to come to another place."""
@@ -196,6 +200,7 @@ class SurroundingsCache:
         self._before: dict[str, str] = {}
         self._counts: dict[str, MarkCounts] = {}
         self._rows: dict[str, int] = {}
+        self._cplusplus: dict[str, bool] = {}
         self._last: tuple[str, str, str, int, Surroundings] | None = None
         self._size = size
 
@@ -208,10 +213,11 @@ class SurroundingsCache:
 
         :param start, end: offsets of the line's start, and of its end without the line end.
         """
-        text = document.text
+        text, called = document.text, document.language
         last = self._last
-        if last is not None and last[0] is text and last[1:4] == (document.uri, document.language, start):
+        if last is not None and last[0] is text and last[1:4] == (document.uri, called, start):
             return last[4]  # one key asks several times
+        document = self._as_written(document, start)
         before, after = text[:start], text[end:]
         kept = self._kept.pop(document.uri, None)
         if kept is None or kept[0] != before or kept[1] != after or kept[2].language != document.language:
@@ -223,14 +229,29 @@ class SurroundingsCache:
             del self._kept[forgotten]
             self._states.pop(forgotten, None)
             self._counts.pop(forgotten, None)
-        self._last = (text, document.uri, document.language, start, kept[2])
+            self._cplusplus.pop(forgotten, None)
+        self._last = (text, document.uri, called, start, kept[2])
         return kept[2]
 
     def forget(self, uri: str) -> None:
         """Forget a document that was closed."""
-        for known in (self._kept, self._states, self._before, self._counts, self._rows):
+        for known in (self._kept, self._states, self._before, self._counts, self._rows, self._cplusplus):
             known.pop(uri, None)
         self._last = None
+
+    def _as_written(self, document: Document, start: int) -> Document:
+        """Return a document with the language that it is written in: the name of a header says C for C++ as well.
+
+        All of its text is looked at once, 4 ms for 10,000 lines, and later what stands just above the cursor.
+        """
+        path = document.path or document.uri
+        if document.language != "c" or not path.endswith(".h"):
+            return document
+        known = self._cplusplus.get(document.uri)
+        if not known:
+            text = document.text if known is None else document.text[max(0, start - HEADER_CHARS) : start]
+            known = self._cplusplus[document.uri] = language_in("c", path, text) == "cpp"
+        return replace(document, language="cpp") if known else document
 
     def _made(self, document: Document, before: str, after: str, old: Surroundings | None) -> Surroundings:
         rules = rules_of(document.language)

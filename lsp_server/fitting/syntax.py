@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from indexer.languages.grammars import parser
 from indexer.text.lines import leading_blanks
 from lsp_server.fitting.behind import with_comma
-from lsp_server.fitting.completions import Way, ways
+from lsp_server.fitting.completions import WAYS, Way, ways
 from lsp_server.fitting.macros import PREPROCESSED, with_plain_arguments, without_macros
 from lsp_server.fitting.marks import Open, State, keeps, without_own
 from lsp_server.fitting.names import head_of
@@ -52,6 +52,9 @@ _NOT_ALONE = re.compile(
     r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$"
     r"|(?:case\b|template\s*<[^>]*).*,$)"
 )
+_NEVER_READ = re.compile(r"^\s*[#`]|\\\s*$")
+"""A directive, or a line that the next one goes on with as if it was one."""
+
 _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
 _WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "vhdl"})
 """Languages without conditions and loops whose body is the next line."""
@@ -122,7 +125,7 @@ class SyntaxCheck:
             return Verdict(False, "no grammar")
         if around.state.span >= 0 or state.span >= 0 or around.state.heredoc or state.heredoc:
             return Verdict(False, "in a string or comment")
-        if len(lines) == 1 and not alone and _unfinished(lines[0], state, language):
+        if len(lines) == 1 and not alone and _unread(lines[0], state, language):
             return Verdict(False, "unfinished")
         if language in PREPROCESSED and _BLOCK_MACRO.match(lines[0]):
             return Verdict(False, "macro")
@@ -145,7 +148,8 @@ class SyntaxCheck:
         if window.skipped or window.tree is None:
             return False, window.skipped
         language = window.around.language
-        if _errors_with(window, found, lines, state) <= window.errors:
+        errors = _errors_with(window, found, lines, state)
+        if errors <= window.errors:
             return False, ""
         if len(lines) == 1 and not alone:
             going_on = ways(language, lines[0], state)
@@ -157,7 +161,10 @@ class SyntaxCheck:
                 return False, ""
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
         limit = _errors_with(window, found, [typed[0]], typed[1])
-        return _errors_with(window, found, lines, state) > limit, ""
+        if not alone and limit > window.errors:
+            going_on = ways(language, typed[0], typed[1])
+            limit = min((limit, *(_errors_with(window, found, [typed[0]], typed[1], way) for way in going_on)))
+        return errors > limit, ""
 
     def _parser(self, language: str) -> "Parser | None":
         if language not in self._parsers:
@@ -273,6 +280,13 @@ def _ends(around: Surroundings, below: Sequence[str], state: State) -> bytes:
     for line in below:
         state = around.reader.read(line, state)
     return "".join(_closer(node) + "\n" for node in _opened(state.code)).encode()
+
+
+def _unread(line: str, state: State, language: str) -> bool:
+    """Return whether a line says nothing without the next one, and nobody knows what that may be."""
+    if not _unfinished(line, state, language):
+        return False
+    return language not in WAYS or _NEVER_READ.search(line) is not None
 
 
 def _unfinished(line: str, state: State, language: str) -> bool:

@@ -1,0 +1,103 @@
+"""Lines that say nothing without the next one are judged by what they may go on with, and not simply let through."""
+
+import pytest
+
+from lsp_server.fitting.fitter import Fitter
+from lsp_server.fitting.place import Fitted
+from lsp_server.types import Document
+
+
+def fit(path: str, language: str, text: str, written: str) -> str | None:
+    """What of a requested text is kept at the mark ‸; None where it is rejected."""
+    document = Document(f"file:///{path}", path, language, 1, text.replace("‸", ""))
+    fitter = Fitter()
+    fitter.update(document)
+    made = fitter.fit(document, text.index("‸"), written)
+    return made.text if isinstance(made, Fitted) else None
+
+
+METHOD = "class T {\n  void run() {\n    int a = 1;\n    ‸\n  }\n}\n"
+CLASS = "class T {\n  int a = 1;\n\n  ‸\n}\n"
+COMMENT = "class T {\n  /**\n   * Runs.\n   ‸\n   */\n  void run() {\n  }\n}\n"
+GO = "package a\n\nfunc run() {\n\tx := 1\n\t‸\n\tuse(x)\n}\n"
+GO_TOP = "package a\n\n‸\n\nfunc run() {\n}\n"
+TYPES = "type A = Pick<B, 'c'>;\n\n‸\n"
+TYPE = "type A = Pick<B, 'c'>;\n\ntype E = Resolve<A, Set<'s', 'd'>‸\n\ntype F = A;\n"
+GENERATE = "module m;\n  if (E) begin : gen\n    ‸\n  end\nendmodule\n"
+ALWAYS = "module m;\n  always_comb begin\n    ‸\n  end\nendmodule\n"
+SWITCH = (
+    "void run(int a) {\n    switch (a) {\n        case 1:\n            b();\n            break;\n        ‸\n    }\n}\n"
+)
+HEADER = "#include <string>\n\nclass A : public B {\npublic:\n    int first;\n    ‸\n    int last;\n};\n"
+
+PYTHON = "def run():\n    a = 1\n    ‸\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "text", "written"),
+    [
+        ("T.java", "java", METHOD, "* of any kind, either express or implied."),
+        ("T.java", "java", METHOD, "*"),
+        ("T.java", "java", METHOD, "@Override"),
+        ("a.go", "go", GO, "import ("),
+        ("a.ts", "typescript", TYPE, ";"),
+        ("a.sv", "systemverilog", GENERATE, "a[i][j] = (i == j) ?"),
+        ("a.cpp", "cpp", SWITCH, "end"),
+        ("a.py", "python", PYTHON, "endmodule"),
+        ("a.h", "c", HEADER, "std::string ) name;"),
+    ],
+)
+def test_what_goes_on_with_nothing_here_is_rejected_or_cut(path: str, language: str, text: str, written: str) -> None:
+    assert fit(path, language, text, written) != written
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "text", "written"),
+    [
+        ("T.java", "java", COMMENT, "* of any kind, either express or implied."),
+        ("T.java", "java", METHOD, "int b = a +"),
+        ("T.java", "java", METHOD, "try {"),
+        ("T.java", "java", METHOD, "try (Reader reader = open()) {"),
+        ("T.java", "java", METHOD, '@SuppressWarnings("unused")'),
+        ("T.java", "java", METHOD, "do {"),
+        ("T.java", "java", METHOD, "use(a,"),
+        ("T.java", "java", METHOD, "if (a == 1"),
+        ("T.java", "java", METHOD, "if (a == 1 &&"),
+        ("T.java", "java", CLASS, "@Override"),
+        ("T.java", "java", CLASS, '@Test(expected = "a")'),
+        ("T.java", "java", CLASS, "private static final Map<String,"),
+        ("a.go", "go", GO_TOP, "import ("),
+        ("a.go", "go", GO, "y := call("),
+        ("a.go", "go", GO, "y := x +"),
+        ("a.ts", "typescript", TYPE, ", string>;"),
+        ("a.ts", "typescript", TYPES, "export type UnsetFlag<Old extends Flags> = Exclude<"),
+        ("a.ts", "typescript", TYPES, "export function create<"),
+        ("a.ts", "typescript", TYPES, "try {"),
+        ("a.sv", "systemverilog", ALWAYS, "a[i][j] = (i == j) ?"),
+        ("a.sv", "systemverilog", ALWAYS, "a = b &"),
+        ("a.cpp", "cpp", SWITCH, "case 2:"),
+        ("a.cpp", "cpp", SWITCH, "end();"),
+        ("a.py", "python", PYTHON, "try:"),
+        ("a.py", "python", PYTHON, "b = a +"),
+        ("a.py", "python", "@first\n‸\n", "@second(1)"),
+        ("a.h", "c", HEADER, "std::string name;"),
+        ("a.h", "c", HEADER, "template <typename A, typename B> class Later;"),
+        ("a.h", "c", HEADER, "sc_out<sc_bv<WIDTH>> id;"),
+        ("a.h", "c", "#include <stdio.h>\n\n‸\nint b(void);\n", "int a(void);"),
+    ],
+)
+def test_what_goes_on_with_something_is_kept(path: str, language: str, text: str, written: str) -> None:
+    assert fit(path, language, text, written) == written
+
+
+def test_a_header_becomes_one_of_c_plus_plus_while_it_is_typed() -> None:
+    fitter = Fitter()
+    kept = []
+    for version, above in enumerate(("", "namespace a {\nclass B {\n")):
+        document = Document("file:///b.h", "b.h", "c", version, above + "\n")
+        fitter.update(document)
+        made = fitter.fit(document, len(above), "static_cast<B<int>>(c)::d();")
+        kept.append(isinstance(made, Fitted) and made.text)
+        made = fitter.fit(document, len(above), "virtual ~B() = default;")
+        kept.append(isinstance(made, Fitted) and made.text)
+    assert kept[1] != "virtual ~B() = default;" and kept[3] == "virtual ~B() = default;"
