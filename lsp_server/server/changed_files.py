@@ -38,10 +38,12 @@ class ChangedFile:
     """A file as it was read.
 
     :param blob: git's blob id, by which the index knows the same content.
+    :param stamp: time, size and inode on disk before it was read.
     """
 
     document: Document
     blob: str
+    stamp: tuple[int, int, int]
 
 
 class ChangedFiles:
@@ -61,16 +63,20 @@ class ChangedFiles:
         except UserError:
             return []  # the update of the index says why
         small = sorted((one for one in entries if one.size <= LARGEST), key=lambda one: one.mtime_ns)
-        found = [policy.read_source(self._root, entry, settings) for entry in small[-KEPT:]]
-        return [
-            ChangedFile(Document(SCHEME + one.path, one.path, one.language, 0, one.text, on_disk=True), one.blob)
-            for one in found
-            if isinstance(one, Source)
-        ]
+        found = []
+        for entry in small[-KEPT:]:
+            one = policy.read_source(self._root, entry, settings)
+            if isinstance(one, Source):
+                document = Document(SCHEME + one.path, one.path, one.language, 0, one.text, on_disk=True)
+                found.append(ChangedFile(document, one.blob, (entry.mtime_ns, entry.size, entry.inode)))
+        return found
 
     def add(self, files: Iterable[ChangedFile]) -> list[Document]:
-        """Take files that were read, and return the documents of those that are still there; on the engine's thread."""
-        new = [one for one in files if self._is_there(one)]
+        """Take files that were read, and return the documents of those that are as they were; on the engine's thread.
+
+        Two readings of a file may end in the other order; the text that the disk does not have any more is not taken.
+        """
+        new = [one for one in files if self._is_unchanged(one)]
         for one in new:
             self._known.pop(one.document.path or "", None)
             self._known[one.document.path or ""] = one
@@ -89,13 +95,14 @@ class ChangedFiles:
         return self._drop(lambda one: not self._is_there(one))
 
     def drop_indexed(self, index: Any) -> list[str]:
-        """Forget files that an index holds as they are, and return their URIs; on the engine's thread."""
+        """Forget files that an index holds as they are or that were written since, and return their URIs; on the
+        engine's thread."""
 
         def indexed(one: ChangedFile) -> bool:
             document = index.documents.get(one.document.path)
             return document is not None and document.blob == one.blob
 
-        return self._drop(lambda one: indexed(one) or not self._is_there(one))
+        return self._drop(lambda one: indexed(one) or not self._is_unchanged(one))
 
     def drop_all(self) -> list[str]:
         """Forget every file, and return their URIs; on the engine's thread."""
@@ -104,6 +111,13 @@ class ChangedFiles:
     def _drop(self, unwanted: Callable[[ChangedFile], bool]) -> list[str]:
         gone = [path for path, one in self._known.items() if unwanted(one)]
         return [self._known.pop(path).document.uri for path in gone]
+
+    def _is_unchanged(self, one: ChangedFile) -> bool:
+        try:
+            status = os.lstat(self._root / (one.document.path or ""))
+        except (OSError, ValueError):
+            return False
+        return stat.S_ISREG(status.st_mode) and one.stamp == (status.st_mtime_ns, status.st_size, status.st_ino)
 
     def _is_there(self, one: ChangedFile) -> bool:
         try:

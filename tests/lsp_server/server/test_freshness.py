@@ -9,6 +9,7 @@ import pytest
 
 from indexer.storage.generations import Store
 from lsp_server.commands.lsp_client import Client
+from lsp_server.server.changed_files import ChangedFiles
 from tests.support.indexes import directory, settings, updated
 from tests.support.lsp_client import explanation, messages, real
 from tests.support.repositories import git, repository, write
@@ -105,6 +106,19 @@ def test_answers_follow_the_disk_while_the_index_cannot(tmp_path: Path) -> None:
         moved.unlink()
         tell(client, (moved, 3))
         assert not asked(client, root, "walrus")
+
+
+def test_a_text_that_was_read_before_the_file_was_written_again_is_not_kept(tmp_path: Path) -> None:
+    root, rules = zoo(tmp_path / "zoo"), settings(tmp_path / "data")
+    files, heron = ChangedFiles(root), root / "zoo/heron.py"
+    heron.write_text(code("lynx"))
+    early = files.read(["zoo/heron.py"], rules)
+    heron.write_text(code("heron"))
+    late = files.read(["zoo/heron.py"], rules)
+    assert [one.text for one in files.add(late)] == [code("heron")]
+    assert not files.add(early)  # its reading took longer
+    heron.write_text(code("lynx") + "\n")
+    assert files.drop_indexed(updated(root, tmp_path / "data")) and not files.knows("zoo/heron.py")
 
 
 def suggested(client: Client, root: Path, animal: str) -> str:
