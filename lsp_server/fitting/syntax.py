@@ -55,6 +55,12 @@ _NOT_ALONE = re.compile(
 _NEVER_READ = re.compile(r"^\s*[#`]|\\\s*$")
 """A directive, or a line that the next one goes on with as if it was one."""
 
+_MACRO_CALL = re.compile(r"\s*[A-Z][A-Z0-9_]+\s*\(")
+"""A macro takes types as well, which no function call does."""
+
+_HARDWARE: Final = frozenset({"systemverilog", "verilog", "vhdl"})
+"""Languages in which what stands in a list depends on its head: parameters, ports, members of a modport."""
+
 _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
 _WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "vhdl"})
 """Languages without conditions and loops whose body is the next line."""
@@ -163,7 +169,7 @@ class SyntaxCheck:
                 return False, ""
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
         limit = _errors_with(window, found, [typed[0]], typed[1])
-        if not alone and limit > window.errors:
+        if not alone and limit > window.errors and not (language in PREPROCESSED and _MACRO_CALL.match(typed[0])):
             going_on = ways(language, typed[0], typed[1])
             limit = min((limit, *(_errors_with(window, found, [typed[0]], typed[1], way) for way in going_on)))
         return errors > limit, ""
@@ -295,6 +301,8 @@ def _unread(line: str, state: State, language: str) -> bool:
     """Return whether a line says nothing without the next one, and nobody knows what that may be."""
     if not _unfinished(line, state, language):
         return False
+    if language in _HARDWARE and line.rstrip().endswith("("):
+        return True
     return language not in WAYS or _NEVER_READ.search(line) is not None
 
 

@@ -54,6 +54,10 @@ def test_what_goes_on_with_nothing_here_is_rejected_or_cut(path: str, language: 
 @pytest.mark.parametrize(
     ("path", "language", "text", "written"),
     [
+        ("a.sv", "systemverilog", "module a;\nendmodule\n\n‸\n", "module b #("),
+        ("a.sv", "systemverilog", "interface a;\n  logic x;\n  ‸\nendinterface\n", "modport Master ("),
+        ("a.sv", "systemverilog", "interface a;\n  logic x;\n  ‸\nendinterface\n", "task wait_b("),
+        ("a.cpp", "cpp", "void f() {\n  int a = 1;\n  CHECK_THROWS_AS(g(a, ‸\n}\n", "b), other::wrong_type&);"),
         ("T.java", "java", COMMENT, "* of any kind, either express or implied."),
         ("T.java", "java", METHOD, "int b = a +"),
         ("T.java", "java", METHOD, "try {"),
