@@ -279,11 +279,12 @@ export class NextEdits implements vscode.Disposable {
     const before = editor.document.lineAt(active.line).text.slice(0, active.character);
     const keepsTab = elsewhere && before.trim() === '';
     const hint = this.hintOf(offer, elsewhere, keepsTab);
+    // The workbench takes these in order: a key that follows the drawing at once has to find its context.
+    this.setContexts(true, elsewhere, keepsTab);
     for (const one of vscode.window.visibleTextEditors) {
       const hunk = one.document === offer.place?.document ? offer.place.hunk : undefined;
       this.decorations.draw(one, hunk, one === editor ? hint : undefined);
     }
-    this.setContexts(true, elsewhere, keepsTab);
     if (!offer.reported) {
       offer.reported = true;
       this.host.countEdit('offered');
