@@ -102,9 +102,11 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
     this.activity.dispose();
   }
 
-  /** Whether a suggestion is requested or may be visible. */
-  get isBusy(): boolean {
-    return this.pending > 0 || this.currentOffer !== undefined;
+  get isPending(): boolean {
+    return this.pending > 0;
+  }
+  get isVisible(): boolean {
+    return this.currentOffer !== undefined;
   }
 
   private get offer(): Offer | undefined {
@@ -149,7 +151,8 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
   /** Requests a suggestion again, as after a key: the server has an answer that came after its request. */
   requestAgain(uri: string): void {
     const document = vscode.window.activeTextEditor?.document;
-    if (document?.uri.toString() !== vscode.Uri.parse(uri).toString() || this.isBusy || this.host.isManual) {
+    const here = document?.uri.toString() === vscode.Uri.parse(uri).toString();
+    if (document === undefined || !here || this.isPending || this.isVisible || this.host.isManual) {
       return;
     }
     this.again = { uri: document.uri.toString(), version: document.version };

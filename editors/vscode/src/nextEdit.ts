@@ -22,9 +22,10 @@ export interface NextEditHost {
   countEdit(kind: 'offered' | 'accepted'): void;
 }
 
-/** Tells whether a suggestion at the cursor is visible or expected. */
+/** Tells whether a suggestion at the cursor is requested and whether one may be visible. */
 export interface SuggestionActivity {
-  readonly isBusy: boolean;
+  readonly isPending: boolean;
+  readonly isVisible: boolean;
   readonly onDidChangeActivity: vscode.Event<void>;
 }
 
@@ -269,7 +270,11 @@ export class NextEdits implements vscode.Disposable {
       return;
     }
     const editor = vscode.window.activeTextEditor;
-    if (this.suggestions.isBusy || editor === undefined || !editor.selection.isEmpty) {
+    // An edit that is on screen stays there while a suggestion is only requested. Otherwise it blinks at each request,
+    // and a Tab within the blink indents the line.
+    const { isPending, isVisible } = this.suggestions;
+    const waits = isVisible || (isPending && !this.isVisible);
+    if (waits || editor === undefined || !editor.selection.isEmpty) {
       this.decorations.clear();
       this.setContexts(false, false, false);
       return;

@@ -147,6 +147,21 @@ def test_a_completion_goes_first(page, log):
     assert editor.cursor() == (2, 6)
 
 
+def test_it_stays_while_a_suggestion_is_only_requested(page):
+    editor = page("new = 1\nfirst(old_name, 1)\nx = late(\n")
+    change(editor)
+    see(editor, (0, "hint", "Tab: next edit, line 2"), (1, "old", "old_name"), (1, "new", "new_name"))
+    editor.keys("jjA")
+    pending = "return require('ondol.session').of(vim.api.nvim_get_current_buf()).pending"
+    wait(lambda: editor.lua(pending), "a request for a suggestion")
+    see(editor, (2, "hint", "Tab: next edit, line 2"), (1, "old", "old_name"), (1, "new", "new_name"))
+    assert editor.lua(pending), "the suggestion came before the edit was looked at"
+    editor.keys("<Tab>")
+    assert editor.cursor() == (2, 6)
+    editor.keys("<Tab>")
+    assert editor.lines() == ["new_name = 1", "first(new_name, 1)", "x = late("]
+
+
 def test_tab_still_indents(page):
     editor = page()
     change(editor)

@@ -17,6 +17,7 @@ local M = {}
 ---@field hunk ondol.Hunk|nil
 ---@field reached boolean the user went to its place
 ---@field reported boolean
+---@field drawn boolean
 
 --- The loaded buffer of a document, or nil.
 ---@param uri string
@@ -58,6 +59,7 @@ function M.from_answer(answer, client, source)
     source_tick = api.nvim_buf_get_changedtick(source),
     reached = false,
     reported = false,
+    drawn = false,
   }
   local buffer = M.buffer_of(uri)
   if buffer then

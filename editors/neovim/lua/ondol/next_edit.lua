@@ -47,11 +47,14 @@ local function forget()
   clear_drawing()
 end
 
---- Whether an edit may be shown now: in normal and insert mode, without a suggestion, menu, snippet or macro.
+--- Whether the edit may be shown now: in normal and insert mode, without a suggestion, menu, snippet or macro.
+--- An edit that is on screen stays there while a suggestion is only expected. Otherwise it blinks at each request, and
+--- a Tab within the blink indents the line.
 local function may_show()
   local mode = api.nvim_get_mode().mode
   local buffer = api.nvim_get_current_buf()
-  if (mode ~= 'n' and mode ~= 'i') or vim.fn.reg_executing() ~= '' or sessions.busy(buffer) then
+  local waits = sessions.suggests(buffer) or (sessions.expects(buffer) and not current.drawn)
+  if (mode ~= 'n' and mode ~= 'i') or vim.fn.reg_executing() ~= '' or waits then
     return false
   end
   return not (vim.snippet and vim.snippet.active and vim.snippet.active())
@@ -101,7 +104,8 @@ local function show()
     return forget()
   end
   clear_drawing()
-  if not may_show() then
+  current.drawn = may_show()
+  if not current.drawn then
     if api.nvim_get_mode().mode == 'i' then
       look_timer = vim.defer_fn(show, look_again_after)
     end

@@ -368,16 +368,24 @@ function M.display_of(buffer)
   return session and (session.own and 'own' or 'builtin') or nil
 end
 
---- Whether a suggestion is visible in a buffer, or may soon be: it was just requested, or the user just typed.
+--- Whether a suggestion or the completion menu is visible in a buffer.
 ---@param buffer integer
 ---@return boolean
-function M.busy(buffer)
+function M.suggests(buffer)
+  local session = sessions[buffer]
+  return session ~= nil and inserting(buffer) and (session.visible or completion_menu.visible())
+end
+
+--- Whether a suggestion may soon be visible in a buffer: it was just requested, or the user just typed.
+---@param buffer integer
+---@return boolean
+function M.expects(buffer)
   local session = sessions[buffer]
   if not session or not inserting(buffer) then
     return false
   end
   local typing = not session.changed_at or vim.uv.now() - session.changed_at < settled_after
-  return session.visible or session.pending ~= nil or session.timer ~= nil or typing or completion_menu.visible()
+  return session.pending ~= nil or session.timer ~= nil or typing
 end
 
 --- Calls a function whenever a suggestion appears or disappears in a buffer.

@@ -114,7 +114,7 @@ describe('next edits', () => {
     await window.page.waitForSelector('.tab.active[data-resource-name="other.py"]');
     await window.drawnLineIs('third(', 'third(~old_name~[new_name])[Tab: accept]');
     await window.key('Tab');
-    await window.drawnLineIs('third(', 'third(new_name)');
+    await window.drawnLineIs('third(', 'third(new_name)[Tab: next edit, line 3]');
     assert.ok(fs.readFileSync(path.join(repo, 'lib/other.py'), 'utf8').includes('third(old_name)'), 'not saved');
     await window.key('Control+z');
     await window.drawnLineIs('third(', 'third(old_name)');
@@ -155,6 +155,22 @@ describe('next edits', () => {
       assert.equal(await window.drawnLine('first('), 'first(old_name, 1)');
     }
     assert.deepEqual(await window.notifications(), []);
+  });
+
+  it('it stays on screen while a suggestion is only requested', async () => {
+    const slow = bench.fakeServer('late');
+    bench.writeSettings({}, { 'ondol.server.path': slow.file });
+    await until(() => slow.wire.starts().length > 0, 'the slow server');
+    await window.ready();
+    await window.openFile('a.py');
+    await change();
+    await window.drawnLineIs('first(', 'first(~old_name~[new_name], 1)');
+    await until(() => slow.wire.unanswered('textDocument/inlineCompletion') === 0, 'an answer for the typed text');
+    await window.key('F6');
+    await until(() => slow.wire.unanswered('textDocument/inlineCompletion') > 0, 'a further request');
+    assert.equal(await window.drawnLine('first('), 'first(~old_name~[new_name], 1)');
+    await window.key('Tab', 'Tab');
+    await until(async () => (await text()).includes('first(new_name, 1)'), 'the edit');
   });
 
   it('off by the setting, and with a server that has no next edits', async () => {

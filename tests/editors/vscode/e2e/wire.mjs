@@ -33,6 +33,12 @@ export class Wire {
     return this.sent(method).length;
   }
 
+  /** The number of requests of one method that the server has not answered yet. */
+  unanswered(method) {
+    const answered = new Set(this.entries().map((entry) => entry.from === 'server' && entry.message.id));
+    return this.sent(method).filter((message) => !answered.has(message.id)).length;
+  }
+
   /** The log entries of server starts. */
   starts() {
     return this.entries().filter((entry) => entry.event === 'started');
