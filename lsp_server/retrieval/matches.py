@@ -70,6 +70,7 @@ class SourceText:
     :param path: relative to the repository, or the last part of an unsaved document's name.
     :param current: whether it is the document of the cursor.
     :param first: number of its first line in the document.
+    :ivar spans: the tokens' places in the lines that were read. :ivar units: the blanks of one level around lines.
     """
 
     path: str
@@ -77,6 +78,7 @@ class SourceText:
     current: bool = False
     first: int = 0
     spans: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    units: dict[int, str | None] = field(default_factory=dict)
 
     def rest_of_line(self, line: int, token: int) -> str:
         """Return the line's text from behind the token before ``token``, without blanks at the end."""

@@ -108,6 +108,8 @@ def _line_after(ranked: Ranked, copy: _Copy, number: int, unit: str | None) -> t
     step = _depth(lines[at]) - _depth(lines[copy.line])
     if not body or step < 0:
         return None
+    if step == 0:
+        return "", body
     source = _unit(copy.text, copy.line)
     wanted = "\t" if tabbed(ranked.cursor.document.language, lines[at]) else unit or source or "    "
     return blanks_of(step, source, wanted), body
@@ -115,7 +117,9 @@ def _line_after(ranked: Ranked, copy: _Copy, number: int, unit: str | None) -> t
 
 def _unit(text: SourceText, line: int) -> str | None:
     """Return the blanks of one level in a text; the lines around ``line`` tell."""
-    return unit_of(text.lines[max(0, line - UNIT_LINES) : line + UNIT_LINES])
+    if line not in text.units:
+        text.units[line] = unit_of(text.lines[max(0, line - UNIT_LINES) : line + UNIT_LINES])
+    return text.units[line]
 
 
 def _depth(text: str) -> int:
