@@ -7,7 +7,7 @@
       repositories/NAME-HASH/         one folder per repository, mode 700
         index/                        the index (``storage.generations``)
           CURRENT, LOCK               pointer to the current generation; the writer's lock
-          hints, report, verified     caches: stat cache, report of the last build, hashes checked since the boot
+          hints, report, verified     caches: files that the last update saw, its report, hashes checked since boot
           digests                     cache: which files are the same, where the index reaches its disk ceiling
           inflight                    the file that is being prepared in this process
         registry/                     adapters (``weights.adapter_registry``), with a cache of stale-data marks
@@ -179,7 +179,7 @@ def verified_cache_file(index: Path) -> Path:
     return index / "verified"
 
 
-def stat_cache_file(index: Path) -> Path:
+def seen_files_file(index: Path) -> Path:
     """What each file of the repository held when it was last read."""
     return index / "hints"
 

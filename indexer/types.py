@@ -19,6 +19,11 @@ class Entry:
     inode: int
 
 
+def absent(path: str) -> Entry:
+    """The entry of a file that is not there."""
+    return Entry(path, -1, -1, -1, -1)
+
+
 @dataclass(frozen=True, slots=True)
 class Skip:
     """A file, or a part of one, that is left out; ``reason`` is a constant of ``policy`` or ``building.prepare``."""

@@ -22,6 +22,7 @@ from indexer.data_layout import digests_cache_file
 from indexer.errors import UserError
 from indexer.repository import git, policy
 from indexer.repository.history import changed_lately
+from indexer.repository.listing import read_listing
 from indexer.storage.stat_cache import StatCache
 from indexer.types import Entry, Skip
 
@@ -68,6 +69,15 @@ def memory_used(workers: int) -> int:
     return int(own + workers * child) * unit
 
 
+def is_over(size: int, settings: Settings) -> bool:
+    """Whether the index of files of this size, in bytes, would be larger than the disk ceiling."""
+    return size > _room(settings)
+
+
+def _room(settings: Settings) -> float:
+    return settings.max_index_mb * 1_000_000 / INDEX_BYTES_PER_BYTE
+
+
 def within_disk(
     root: Path, entries: Sequence[Entry], settings: Settings, index: Path
 ) -> tuple[list[Entry], list[Skip]]:
@@ -75,8 +85,7 @@ def within_disk(
 
     :param index: the folder of the index, where it is kept which files are the same.
     """
-    room = settings.max_index_mb * 1_000_000 / INDEX_BYTES_PER_BYTE
-    over = sum(entry.size for entry in entries) - room
+    over = sum(entry.size for entry in entries) - _room(settings)
     left: dict[str, str] = {}
     if over <= 0:
         return list(entries), []
@@ -159,7 +168,7 @@ def _age(root: Path) -> Callable[[Entry], tuple[int, int, str]]:
     """
     try:
         changed = changed_lately(root, COMMITS) if git.is_repository(root) else []
-        untracked = frozenset(git.ls_files(root)[1]) if changed else frozenset()
+        untracked = frozenset(read_listing(root).untracked()) if changed else frozenset()
     except UserError:
         changed, untracked = [], frozenset()
     rank = {path: number for number, path in enumerate(reversed(changed), start=1)}

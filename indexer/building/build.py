@@ -1,7 +1,7 @@
 """Builds or updates an index with one function: an update is a build that finds most documents already there.
 
-    walk the repository -> find what is new (stat cache, else blob ids) -> prepare it in workers -> write segments
-         -> update BM25 (clone, delete, add) -> commit the generation -> rewrite segments where due, commit again
+    look for what differs (table of the last update, else blob ids) -> prepare it in workers -> write segments
+        -> update BM25 (clone, delete, add) -> commit the generation -> rewrite segments where due, commit again
 
 New files are written next to the current generation and become visible with one rename, so an interrupted build leaves
 the index as it was. This module orders the work; ``segment`` and ``generations`` own the formats.
@@ -16,6 +16,7 @@ from typing import Protocol
 from indexer import fsio
 from indexer.building import budget, worker_pool
 from indexer.building.report import BuildProgress, BuildReport
+from indexer.building.survey import Survey, survey, survey_afresh
 from indexer.building.worker import Limits
 from indexer.building.worker_pool import FileResult, Pool, SuffixFiles
 from indexer.config import Settings
@@ -24,17 +25,17 @@ from indexer.data_layout import (
     in_flight_file,
     index_directory,
     repository_directory,
-    stat_cache_file,
+    seen_files_file,
 )
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
 from indexer.repository import policy
-from indexer.repository.walk import Rules, walk
+from indexer.repository.walk import Rules
 from indexer.storage import adoption, compaction, fingerprint, generations, segment
 from indexer.storage.bm25_update import Bm25Update
 from indexer.storage.catalogue import Catalogue
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
+from indexer.storage.seen_files import SeenFiles
 from indexer.storage.segment import IndexedDocument, Prepared
-from indexer.storage.stat_cache import StatCache
 from indexer.text.tokens import Lexed
 from indexer.types import Entry, Skip
 
@@ -113,11 +114,17 @@ class _Build:
         base = self._base()
         self.same_rules = base is not None and base.settings == self.choice
         self.catalogue = Catalogue(self.target.segments, base)
-        self.stat_cache = StatCache(stat_cache_file(self.target.directory), self.shape + self.choice)
+        self.seen = SeenFiles(seen_files_file(self.target.directory), self.shape + self.choice)
         self.progress(BuildProgress("walk", 0, 0, 0))
-        entries, skips = walk(self.root, self.settings)
-        entries, over = budget.within_disk(self.root, entries, self.settings, self.target.directory)
-        self.report.skips += [*skips, *over]
+        self.found = self._survey(base)
+        entries, over = self.found.entries, list[Skip]()
+        if self.found.afresh:
+            entries, over = budget.within_disk(self.root, entries, self.settings, self.target.directory)
+            left = {skip.path for skip in over}
+            for entry in self.found.entries if left else ():
+                if entry.path in left:
+                    self.seen.record(entry, None)
+        self.report.skips += [*self.found.skips, *over]
         self.report.notes += budget.notes(over, self.settings)
         self.bm25 = Bm25Update(self.target, base)
         self.new_records: list[SegmentRecord] = []
@@ -131,7 +138,7 @@ class _Build:
         self.report.notes += budget.time_note(self.report.skips, self.settings)
         self.report.skips.sort(key=lambda skip: (skip.path, skip.reason))
         manifest = self._commit(base, first_id + len(todo), first_segment + len(groups))
-        self.stat_cache.save()
+        self.seen.save(dataclasses.replace(self.found.basis, generation=manifest.digest))
         self._describe(manifest)
 
     def _base(self) -> Manifest | None:
@@ -159,19 +166,35 @@ class _Build:
             return None
         return opened.manifest
 
+    def _survey(self, base: Manifest | None) -> Survey:
+        """Look for what changed since ``base``, or at every file where the table does not say it."""
+        found = None
+        if base is not None and self.same_rules and self.seen.basis.generation == base.digest:
+            found = survey(self.root, self.settings, self.seen)
+        if found is not None and not budget.is_over(found.size, self.settings):
+            before = [self.catalogue.find(path, blob) for path, blob in found.before]
+            self.before = [document for document in before if document is not None and document.live]
+            if len(self.before) == len(before):
+                return found
+        self.before = self.catalogue.live()
+        return survey_afresh(self.root, self.settings, self.seen)
+
     def _plan(self, entries: list[Entry]) -> list[Entry]:
-        """Return the files to read; those that the stat cache knows are kept or skipped at once."""
+        """Return the files to read; those that the table knows are kept or skipped at once."""
         todo = []
         for entry in entries:
-            known = self.stat_cache.lookup(entry)
-            if known is None and self.same_rules and (known := self.catalogue.as_it_stands(self.root, entry)):
-                self.stat_cache.record(entry, known)
+            known = self.seen.lookup(entry)
+            if known is None and self.same_rules:
+                known = self.catalogue.as_it_stands(self.root, entry)
+            document = self.catalogue.find(entry.path, known) if isinstance(known, str) else None
             if isinstance(known, Skip):
                 self.report.skips.append(known)
-            elif known is None or (document := self.catalogue.find(entry.path, known)) is None:
-                todo.append(entry)
-            else:
+            elif document is not None:
                 self.kept.append(document)
+            else:
+                todo.append(entry)
+                known = None
+            self.seen.record(entry, known)
         return todo
 
     def _prepare(self, todo: list[Entry], groups: list[range], first_id: int, first_segment: int) -> None:
@@ -211,13 +234,13 @@ class _Build:
             if outcome.last_words and len(self.report.notes) < _NOTES:
                 self.report.notes.append(f"{entry.path} is left out ({result.reason}): {outcome.last_words}")
             if result.reason not in _PASSING:
-                self.stat_cache.record(entry, result)
+                self.seen.record(entry, result)
             return None
-        blob = result if isinstance(result, str) else result.blob
-        self.stat_cache.record(entry, blob)
         if isinstance(result, Prepared):
+            self.seen.record(entry, result.blob)
             return result
-        if (document := self.catalogue.find(entry.path, blob)) is not None:
+        if (document := self.catalogue.find(entry.path, result)) is not None:
+            self.seen.record(entry, result)
             self.kept.append(document)
         return None
 
@@ -227,27 +250,33 @@ class _Build:
         self.new_files.update(files)
         for prepared, id in documents:
             self.bm25.add(id, prepared.terms)
-            self._count(len(prepared.spans), prepared.lines, prepared.size, prepared.masked)
+            self._count(1, len(prepared.spans), prepared.lines, prepared.size, prepared.masked)
         self.report.added += len(documents)
 
     def _commit(self, base: Manifest | None, next_document: int, next_segment: int) -> Manifest:
         """Commit a new generation if anything changed, and another one if segments are rewritten."""
         alive = {document.id for document in self.kept}
-        for document in self.catalogue.live():
-            if document.id not in alive:
-                self.bm25.delete(document.id)
-                self.report.removed += 1
-        for document in self.kept:
-            self._count(document.chunks, document.lines, document.size, document.masked)
-            if not document.live:
-                self.bm25.revive(self.catalogue.segments[document.segment], document)
-                self.report.revived += 1
-        purge = base is None or base.settings != self.choice or self._holds_forbidden(alive)
-        stays = not (self.report.added or self.report.removed or self.report.revived or purge)
+        removed = [document for document in self.before if document.id not in alive]
+        revived = [document for document in self.kept if not document.live]
+        if self.found.afresh:
+            for document in self.before:
+                self._count(1, document.chunks, document.lines, document.size, document.masked)
+        elif base is not None:
+            self._count(*(base.counts[name] for name in _COUNTS))
+        for document in removed:
+            self.bm25.delete(document.id)
+            self._count(-1, document.chunks, document.lines, document.size, document.masked)
+        for document in revived:
+            self.bm25.revive(self.catalogue.segment(document.segment), document)
+            self._count(1, document.chunks, document.lines, document.size, document.masked)
+        self.report.removed, self.report.revived = len(removed), len(revived)
+        purge = base is None or base.settings != self.choice or self._holds_forbidden(removed, alive)
+        stays = not (self.report.added or removed or revived or purge)
         if base is not None and stays and base.root == str(self.root):
             return base
         self.report.changed = True
-        records = (*self.catalogue.with_live(self.kept, self.now), *sorted(self.new_records, key=lambda r: r.number))
+        changed = self.catalogue.with_changes(removed, revived, self.now)
+        records = (*changed, *sorted(self.new_records, key=lambda r: r.number))
         prefixes = tuple(f"segments/{record.number:08d}/" for record in records)
         files = {name: record for name, record in (base.files if base else {}).items() if name.startswith(prefixes)}
         manifest = Manifest(
@@ -265,13 +294,18 @@ class _Build:
         self.target.collect([manifest] if purge or base is None else [manifest, base])
         return self._compact(manifest, purge=purge)
 
-    def _holds_forbidden(self, alive: set[int]) -> bool:
-        """Whether the segments hold text that was deleted and that settings or ignore files exclude now."""
+    def _holds_forbidden(self, removed: list[IndexedDocument], alive: set[int]) -> bool:
+        """Whether the segments hold text that was deleted and that settings or ignore files exclude now.
+
+        As long as the rules stay the same, nothing that they allowed before is forbidden.
+        """
+        if not self.found.rules_changed:
+            return False
         rules = Rules(self.root, self.settings)
         return any(
-            document.id not in alive and rules.reason(document.path) in _FORBIDDEN
-            for segment in self.catalogue.segments.values()
-            for document in segment.documents
+            rules.reason(document.path) in _FORBIDDEN
+            for document in self.catalogue.deleted(removed)
+            if document.id not in alive
         )
 
     def _compact(self, manifest: Manifest, *, purge: bool) -> Manifest:
@@ -305,7 +339,7 @@ class _Build:
         fresh = Bm25Update(self.target, None)
         catalogue = Catalogue(self.target.segments, newer)
         for document in catalogue.live():
-            fresh.revive(catalogue.segments[document.segment], document)
+            fresh.revive(catalogue.segment(document.segment), document)
         return fresh
 
     def _preparing(self, total_bytes: int) -> _Preparing:
@@ -319,12 +353,11 @@ class _Build:
         self.workers, limits = budget.within_memory(total_bytes // IN_PROCESS_BYTES + 1, self.settings, self.limits)
         return Pool(self.root, self.settings, self.workers, limits, embed=embed, command=self.command)
 
-    def _count(self, chunks: int, lines: int, size: int, masked: int) -> None:
-        self.report.files += 1
-        self.report.chunks += chunks
-        self.report.lines += lines
-        self.report.text_bytes += size
-        self.report.masked += masked
+    def _count(self, files: int, *more: int) -> None:
+        """Count documents in the report, in the order of ``_COUNTS``; of one that is gone ``files`` is -1."""
+        sign = -1 if files < 0 else 1
+        for name, number in zip(_COUNTS, (files, *(sign * one for one in more)), strict=True):
+            setattr(self.report, name, getattr(self.report, name) + number)
 
     def _describe(self, manifest: Manifest) -> None:
         """Completes the report and keeps it for ``ondol doctor``."""

@@ -143,46 +143,13 @@ def pipe_in_the_way(root: Path) -> str | None:
     return None
 
 
-def ls_files(root: Path) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-    """The files of the work tree: (mode, path) of tracked files, untracked paths, ignored paths.
-
-    Modes are git's, e.g. ``100644``, ``120000`` (link), ``160000`` (submodule). An untracked or ignored folder that git
-    does not look into ends in ``/``. Paths are POSIX, relative to ``root``, decoded with ``surrogateescape``.
-    """
-    tracked: dict[str, str] = {}
-    for record in _split(run_git(root, "ls-files", "-z", "--stage")):
-        info, _, name = record.partition(b"\t")
-        tracked[_text(name)] = info[:6].decode("ascii", "replace")
-    untracked = [_text(name) for name in _split(_others(root))]
-    ignored = _split(_others(root, "--ignored", "--directory"))
-    return [(mode, path) for path, mode in tracked.items()], untracked, [_text(name) for name in ignored]
-
-
 def listed(root: Path, paths: Sequence[str]) -> list[str]:
-    """Of some files and the files below some folders, those that :func:`ls_files` calls tracked or untracked.
+    """Of some files and the files below some folders, those that are tracked or untracked.
 
     :param paths: POSIX, relative to ``root``. Names of the result that end in ``/`` are repositories of their own.
     """
     line = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--")
     return list(dict.fromkeys(_text(name) for name in _split(run_git(root, *line, *paths, timeout=SUSPICIOUS_S))))
-
-
-def _others(root: Path, *options: str) -> bytes:
-    """Files that are not tracked.
-
-    :raises GitWaits: git would wait for ever, because a pipe stands in the place of a `.gitignore`.
-    """
-    line = ("ls-files", "-z", "--others", "--exclude-standard", *options)
-    try:
-        return run_git(root, *line, timeout=SUSPICIOUS_S)
-    except UserError:
-        for folder, folders, names in os.walk(root):
-            folders[:] = [name for name in folders if name != ".git"]
-            for name in names:
-                place = Path(folder) / name
-                if name == ".gitignore" and not place.is_symlink() and not place.is_file():
-                    raise GitWaits(f"{place} is not a regular file", "remove it") from None
-        return run_git(root, *line)
 
 
 class GitWaits(UserError):

@@ -5,9 +5,12 @@ In a git repository git reports tracked, untracked and ignored files; elsewhere 
 out of the root do no harm. Only ignore files are opened; ``policy`` checks contents.
 """
 
+import contextlib
+import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +21,8 @@ from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.ignore_patterns import compile_lines
 from indexer.repository import git, policy
-from indexer.types import Entry, Skip
+from indexer.repository.listing import Listing, read_listing
+from indexer.types import Entry, Skip, absent
 
 IGNORE_FILE = ".ondolignore"
 _IGNORE_FILE_LIMIT = 64 * 1024
@@ -31,22 +35,54 @@ def walk(root: Path, settings: Settings) -> tuple[list[Entry], list[Skip]]:
 
     :raises UserError: there is no such folder, it is a bare repository, or git refuses.
     """
+    check(root)
+    rules = Rules(root, settings)
+    found = listed(root, rules)
+    skips = {skip.path: skip for skip in found.skips}
+    entries: list[Entry] = []
+    for path, tracked in found.files.items():
+        entry, reason = look_at(root, path, rules, settings, tracked=tracked)
+        if reason is None:
+            entries.append(entry)
+        else:
+            skips[path] = Skip(path, reason)
+    for skip in rules.problems:
+        skips[skip.path] = skip
+    return sorted(entries, key=lambda entry: entry.path), sorted(skips.values(), key=lambda skip: skip.path)
+
+
+def check(root: Path) -> None:
+    """Whether a folder can be walked.
+
+    :raises UserError: there is no such folder, or it is a bare repository.
+    """
     if not root.is_dir():
         raise UserError(f"there is no folder {root}", "name an existing folder")
     if git.is_bare(root):
         raise UserError(f"{root} is a bare repository, so it has no files", "clone it and index the clone")
-    rules = Rules(root, settings)
-    entries: dict[str, Entry] = {}
-    skips: dict[str, Skip] = {}
-    for path in _files(root, rules, skips):
-        found = _entry(root, path, rules, settings)
-        if isinstance(found, Skip):
-            skips[path] = found
-        else:
-            entries[path] = found
-    for skip in rules.problems:
-        skips[skip.path] = skip
-    return sorted(entries.values(), key=lambda entry: entry.path), sorted(skips.values(), key=lambda skip: skip.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The files of a work tree before any is looked at.
+
+    :param files: by path, whether git tracks it.
+    :param skips: what is left out without a look: submodules, ignored files, folders.
+    """
+
+    files: dict[str, bool]
+    skips: list[Skip]
+
+
+def listed(root: Path, rules: "Rules") -> Listed:
+    """The files of a work tree from git, or from the folder itself where there is no git, or git would wait for a pipe.
+
+    :raises UserError: git refuses.
+    """
+    if git.is_repository(root):
+        with contextlib.suppress(git.GitWaits):
+            return listed_by_git(read_listing(root))
+    return listed_in_folder(root, rules)
 
 
 def entries_of(root: Path, paths: Sequence[str], settings: Settings) -> list[Entry]:
@@ -55,27 +91,31 @@ def entries_of(root: Path, paths: Sequence[str], settings: Settings) -> list[Ent
     :raises UserError: git refuses, or does not answer.
     """
     rules = Rules(root, settings)
-    found = [_entry(root, path, rules, settings) for path in _listed(root, paths, rules)]
-    return [entry for entry in found if isinstance(entry, Entry)]
+    found = [look_at(root, path, rules, settings) for path in _listed(root, paths, rules)]
+    return [entry for entry, reason in found if reason is None]
 
 
-def _entry(root: Path, path: str, rules: "Rules", settings: Settings) -> Entry | Skip:
-    """A file that may be read, or why it is left out."""
-    reason = rules.reason(path)
-    if reason is not None:
-        return Skip(path, reason)
+def look_at(
+    root: Path, path: str, rules: "Rules", settings: Settings, *, tracked: bool = False
+) -> tuple[Entry, str | None]:
+    """A file, and why it may not be read, or None.
+
+    :param tracked: git tracks it, so it may be absent from the work tree.
+    """
     try:
         status = os.lstat(f"{root}/{path}")
-    except (FileNotFoundError, NotADirectoryError):
-        return Skip(path, policy.VANISHED)
-    except (OSError, ValueError):
-        return Skip(path, policy.UNREADABLE)
-    reason = _reason_of_mode(status.st_mode)
-    if reason is None and status.st_size > settings.max_file_bytes:
+    except (OSError, ValueError) as error:
+        if tracked:
+            return absent(path), policy.ABSENT
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        return absent(path), rules.reason(path) or (policy.VANISHED if missing else policy.UNREADABLE)
+    entry = Entry(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    reason = rules.reason(path) or _reason_of_mode(status.st_mode)
+    if reason is None and rules.beneath_link(path):
+        reason = policy.LINK
+    if reason is None and entry.size > settings.max_file_bytes:
         reason = policy.TOO_LARGE
-    if reason is not None:
-        return Skip(path, reason)
-    return Entry(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return entry, reason
 
 
 class Rules:
@@ -94,12 +134,35 @@ class Rules:
         self._folders: dict[str, bool] = {"": False}
         self._chains: dict[str, list[tuple[str, pathspec.GitIgnoreSpec]]] = {}
         self._own = _own_data(root, settings)
+        self._read_as: dict[str, str] = {}
+        self._links: dict[str, bool] = {"": False}
         self.problems: list[Skip] = []
 
     @property
     def files(self) -> list[str]:
         """The ignore files with patterns that were read so far."""
         return [f"{folder}/{self._name}" if folder else self._name for folder, spec in self._specs.items() if spec]
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders that were looked at so far, for an ignore file in them or for a link in their place."""
+        return sorted(self._specs.keys() | self._links.keys())
+
+    def look(self, folders: Iterable[str]) -> None:
+        """Look at some folders, so that :attr:`identity` covers them."""
+        for folder in folders:
+            self._spec(folder)
+            self._is_beneath_link(folder)
+
+    @property
+    def identity(self) -> str:
+        """A hash of what was found in :attr:`folders`: while it is the same, no path below them is judged otherwise.
+
+        The settings are not in it, nor the folders where nothing was found.
+        """
+        found = [self._name, str(self._own), *(f"{path}\0{held}" for path, held in sorted(self._read_as.items()))]
+        found += sorted(f"{folder}/" for folder, linked in self._links.items() if linked)
+        return hashlib.sha256("\n".join(found).encode("utf-8", "surrogatepass")).hexdigest()
 
     def reason(self, path: str) -> str | None:
         """Why the file at ``path`` is left out by its name, or None."""
@@ -123,6 +186,17 @@ class Rules:
             if verdict is not None:
                 return verdict
         return False
+
+    def beneath_link(self, path: str) -> bool:
+        """Whether one of the folders above a file is a link: the file is then outside, or has another path too."""
+        return self._is_beneath_link(path.rpartition("/")[0])
+
+    def _is_beneath_link(self, folder: str) -> bool:
+        known = self._links.get(folder)
+        if known is None:
+            above = self._is_beneath_link(folder.rpartition("/")[0])
+            known = self._links[folder] = above or Path(f"{self._root}/{folder}").is_symlink()
+        return known
 
     def _ignores_folder(self, folder: str) -> bool:
         known = self._folders.get(folder)
@@ -156,7 +230,9 @@ class Rules:
         if isinstance(data, str):
             if data != policy.VANISHED:
                 self.problems.append(Skip(path, data))
+                self._read_as[path] = data
             return None
+        self._read_as[path] = git.blob_id(data)
         spec, bad = compile_lines(data.decode("utf-8", "surrogateescape").splitlines())
         self.problems += [Skip(f"{path}:{number}", policy.BAD_PATTERN) for number in bad]
         return spec if spec.patterns else None
@@ -165,16 +241,6 @@ class Rules:
 def excluded(root: Path, path: str, settings: Settings) -> str | None:
     """Why the one file ``path`` is left out by its name, or None; for many paths keep a :class:`Rules`."""
     return Rules(root, settings).reason(path)
-
-
-def _files(root: Path, rules: Rules, skips: dict[str, Skip]) -> list[str]:
-    """Files of the work tree from git, or from the folder itself where there is no git or git would wait for a pipe."""
-    if git.is_repository(root):
-        try:
-            return list(_git_files(root, skips))
-        except git.GitWaits:
-            skips.clear()
-    return list(_plain_files(root, rules, skips))
 
 
 def _listed(root: Path, paths: Sequence[str], rules: Rules) -> list[str]:
@@ -191,22 +257,28 @@ def _listed(root: Path, paths: Sequence[str], rules: Rules) -> list[str]:
     return [path for path in paths if entered(path.rpartition("/")[0]) and not gitignore.ignores(path)]
 
 
-def _git_files(root: Path, skips: dict[str, Skip]) -> Iterator[str]:
-    tracked, untracked, ignored = git.ls_files(root)
-    for path in ignored:
-        skips[path] = Skip(path, policy.IGNORED)
-    for mode, path in tracked:
-        if mode == "160000":
-            skips[path] = Skip(path, policy.SUBMODULE)
-        elif not os.path.lexists(f"{root}/{path}"):
-            skips[path] = Skip(path, policy.ABSENT)
+def listed_by_git(listing: Listing) -> Listed:
+    """What git's answers say."""
+    files: dict[str, bool] = {}
+    skips = [Skip(path, policy.IGNORED) for path in listing.ignored()]
+    for path, submodule in listing.tracked().items():
+        if submodule:
+            skips.append(Skip(path, policy.SUBMODULE))
         else:
-            yield path
-    for path in untracked:
+            files[path] = True
+    for path in listing.untracked():
         if path.endswith("/"):
-            skips[path] = Skip(path, policy.SUBMODULE)
+            skips.append(Skip(path, policy.SUBMODULE))
         else:
-            yield path
+            files[path] = False
+    return Listed(files, skips)
+
+
+def listed_in_folder(root: Path, rules: Rules) -> Listed:
+    """The files of a folder outside git."""
+    skips: dict[str, Skip] = {}
+    files = dict.fromkeys(_plain_files(root, rules, skips), False)
+    return Listed(files, list(skips.values()))
 
 
 def _plain_files(root: Path, rules: Rules, skips: dict[str, Skip]) -> Iterator[str]:

@@ -72,7 +72,7 @@ def rewrite(
     catalogue = Catalogue(target.segments, manifest)
     documents: list[tuple[Prepared, int]] = []
     for number in numbers:
-        reader = catalogue.segments[number]
+        reader = catalogue.segment(number)
         vectors, lexed = reader.vectors(), reader.lexed()
         documents += [
             (reader.prepared(document.local, vectors, lexed[document.local]), document.id)

@@ -94,6 +94,11 @@ class Manifest:
     counts: dict[str, int] = field(default_factory=dict)
     format: int = FORMAT
 
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the manifest as it is stored."""
+        return _sha256(self.encode())
+
     def encode(self) -> bytes:
         """Canonical JSON; the last member is the checksum of all before."""
         body = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
@@ -262,7 +267,7 @@ class Store:
         self.publish(staged)
         lines = f"{_name(manifest.generation)} {_sha256(data)}\n"
         if previous is not None:
-            lines += f"{_name(previous.generation)} {_sha256(previous.encode())}\n"
+            lines += f"{_name(previous.generation)} {previous.digest}\n"
         fsio.replace_file(index_pointer_file(self.directory), lines.encode())
 
     def collect(self, keep: list[Manifest]) -> None:

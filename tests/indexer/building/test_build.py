@@ -10,10 +10,12 @@ import pytest
 import indexer.building.build
 from indexer import fsio
 from indexer.building.build import build
+from indexer.building.survey import survey_afresh
 from indexer.errors import IndexTooNew
 from indexer.search.hybrid import search
-from indexer.storage import compaction, generations
+from indexer.storage import compaction, fingerprint, generations
 from indexer.storage.reader import Index
+from indexer.storage.seen_files import SeenFiles
 from tests.support import indexes, repositories
 
 
@@ -99,7 +101,9 @@ def test_an_old_file_with_restored_times_is_found_by_its_inode_and_change_time(t
     monkeypatch.setattr(fsio, "now_ns", lambda: later)
     before = (root / "a.py").stat()
     indexes.updated(root, data)
-    assert "a.py" in generations.read_cache(indexes.directory(root, data) / "hints")["files"]
+    context = fingerprint.shape() + fingerprint.settings(indexes.settings(data))
+    seen = SeenFiles(indexes.directory(root, data) / "hints", context)
+    assert (seen.paths, seen.differing(root)) == (["a.py"], [])
     (root / "b.py").write_text("value = 'bbbb'\n")
     (root / "b.py").replace(root / "a.py")
     os.utime(root / "a.py", ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -121,12 +125,12 @@ def test_an_untouched_file_is_not_read_again(tmp_path, monkeypatch):
 def test_a_file_that_vanishes_while_it_is_read_is_a_counted_skip(tmp_path, monkeypatch):
     root = repositories.repository(tmp_path / "repo")
 
-    def walk(folder, chosen):
-        found = indexer.repository.walk.walk(folder, chosen)
+    def look(*given):
+        found = survey_afresh(*given)
         (root / "README.md").unlink()
         return found
 
-    monkeypatch.setattr("indexer.building.build.walk", walk)
+    monkeypatch.setattr("indexer.building.build.survey_afresh", look)
     report = build(root, indexes.settings(tmp_path / "data"))
     assert report.skipped == {"vanished": 1}
     assert report.files == 3

@@ -10,6 +10,7 @@ from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.repository import git as ondol_git
 from indexer.repository import policy, walk
+from indexer.repository.listing import read_listing
 from indexer.types import Source
 from tests.support.repositories import ENVIRONMENT, git, place, repository
 
@@ -95,7 +96,7 @@ def test_a_relative_root_is_relative_to_the_working_directory(tmp_path: Path, mo
     root = repository(tmp_path / "r", {"a.py": "x = 1\n"})
     monkeypatch.chdir(tmp_path)
     (root / "b.py").write_text("y = 1\n")
-    assert ondol_git.ls_files(Path("r")) == ondol_git.ls_files(root)
+    assert read_listing(Path("r")) == read_listing(root)
     assert [entry.path for entry in walk.walk(Path("r"), Settings())[0]] == ["a.py", "b.py"]
 
 

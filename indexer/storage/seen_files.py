@@ -1,0 +1,208 @@
+"""What the last update saw of each file, in columns, so that the next one looks only at what differs.
+
+A row states that a file of this size, with these times and this inode, had this content (a blob id), or was left out
+for this reason. That never becomes wrong. A file may change twice within one tick of its clock, so nothing is stated
+about a file that changed less than two seconds before the update or has a time in the future: it is read again. A file
+that was not there has the number -1 four times.
+
+The table also says of which generation of the index it is: the rows with a blob id are then exactly the documents of
+that generation. It is a cache: without it, or with one of another context, every file is looked at.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from array import array
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import compress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from indexer import fsio
+from indexer.storage import generations
+from indexer.types import Entry, Skip
+
+_FORMAT: Final = f"2 {sys.byteorder}"
+_HASH_BYTES: Final = 32
+_OPEN, _DOCUMENT, _REFUSED, _UNREAD = range(4)
+"""What a row states: nothing; its file's blob id; why its content is left out; why it is left out without a look."""
+
+_UNKNOWN: Final = (-2, -2, -2)
+"""The times and the inode of no file."""
+
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+"""What a column holds; of an inode's number it holds the lower bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a whole table depends on.
+
+    :param generation: the hash of the manifest of the index that it is of.
+    :param listing: the hash of what git listed; empty where git did not.
+    :param rules: the identity of the ignore files; :param folders: where they were looked for.
+    :param apart: submodules and nested repositories that were listed.
+    """
+
+    generation: str = ""
+    listing: str = ""
+    rules: str = ""
+    folders: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
+
+
+class _Row(NamedTuple):
+    """:param text: a blob id or a reason."""
+
+    numbers: tuple[int, ...]
+    kind: int
+    text: str
+
+
+class SeenFiles:
+    """The table of one index. What :meth:`record` and :meth:`forget` change is seen after :meth:`save` alone.
+
+    :param path: the file. :param context: hash of everything but the ignore files that the outcome for a file depends
+        on; a table of another context is empty.
+    """
+
+    def __init__(self, path: Path, context: str) -> None:
+        self._path = path
+        self._context = context
+        self._as_of = fsio.now_ns()
+        head, body = _load(path, context)
+        self.basis = Basis(**head.get("basis", {}))
+        rows = head.get("rows", 0)
+        self._numbers = [array("q", body[8 * rows * i : 8 * rows * (i + 1)]) for i in range(4)]
+        self._kinds = body[32 * rows : 33 * rows]
+        texts = body[33 * rows :].decode("utf-8", "surrogatepass").split("\0") if rows else []
+        self.paths, self._texts = texts[:rows], texts[rows:]
+        self._new: dict[str, _Row] = {}
+        self._gone: set[str] = set()
+
+    def differing(self, root: Path) -> list[str]:
+        """The paths whose row does not hold any more, or states nothing. This looks at every file once."""
+        lstat, prefix, found = os.lstat, f"{root}/", []
+        for path, size, modified, changed, inode in zip(self.paths, *self._numbers, strict=True):
+            try:
+                status = lstat(prefix + path)
+            except (OSError, ValueError):
+                if size != -1:
+                    found.append(path)
+                continue
+            if (
+                status.st_mtime_ns != modified
+                or status.st_ctime_ns != changed
+                or status.st_size != size
+                or status.st_ino & _MOST != inode
+            ):
+                found.append(path)
+        return found
+
+    def lookup(self, entry: Entry) -> str | Skip | None:
+        """The blob id of an unchanged file, or why its content is left out; None if it must be read."""
+        row = self._row(entry.path)
+        if row is None or row.kind not in (_DOCUMENT, _REFUSED) or row.numbers != _numbers(entry):
+            return None
+        return row.text if row.kind == _DOCUMENT else Skip(entry.path, row.text)
+
+    def documents(self, paths: Iterable[str]) -> list[tuple[str, str]]:
+        """Of some paths, those that the index has a document of, with its blob id."""
+        rows = ((path, self._row(path)) for path in paths)
+        return [(path, row.text) for path, row in rows if row is not None and row.kind == _DOCUMENT]
+
+    def skips(self) -> list[Skip]:
+        """What is left out and why, as the rows state it."""
+        left = [kind in (_REFUSED, _UNREAD) for kind in self._kinds]
+        return list(map(Skip, compress(self.paths, left), compress(self._texts, left)))
+
+    def readable_bytes(self, but: Iterable[str]) -> int:
+        """The size of all files that may be read, without some paths."""
+        sizes, kinds = self._numbers[0], self._kinds
+        rows = (self._row(path) for path in but)
+        less = sum(row.numbers[0] for row in rows if row is not None and row.kind != _UNREAD)
+        return sum(compress(sizes, [kind != _UNREAD for kind in kinds])) - less
+
+    def record(self, entry: Entry, outcome: str | Skip | None) -> None:
+        """Record the outcome for a file that may be read: its blob id, why its content is left out, or that it is open.
+
+        A file's age is measured from the construction of this object, so construct it before the walk.
+        """
+        if isinstance(outcome, Skip):
+            self._put(entry, _REFUSED, outcome.reason)
+        else:
+            self._put(entry, _OPEN if outcome is None else _DOCUMENT, outcome or "")
+
+    def record_unread(self, entry: Entry, reason: str) -> None:
+        """Record that a file is left out for its name, its kind or its size."""
+        self._put(entry, _UNREAD, reason)
+
+    def forget(self, paths: Iterable[str] | None) -> None:
+        """Drop the rows of some paths unless they are recorded later; None drops all, and what was recorded before."""
+        if paths is None:
+            self._new.clear()
+        self._gone.update(self.paths if paths is None else paths)
+
+    def save(self, basis: Basis) -> None:
+        """Write the table, if anything is new."""
+        gone = self._gone - self._new.keys()
+        new = {path: row for path, row in self._new.items() if self._row(path) != row}
+        if not gone and not new and basis == self.basis:
+            return
+        stays = [path not in gone and path not in new for path in self.paths]
+        paths = [*compress(self.paths, stays), *new]
+        texts = [*compress(self._texts, stays), *(row.text for row in new.values())]
+        kinds = bytes([*compress(self._kinds, stays), *(row.kind for row in new.values())])
+        columns = [array("q", compress(column, stays)) for column in self._numbers]
+        for row in new.values():
+            for column, number in zip(columns, row.numbers, strict=True):
+                column.append(number)
+        head = {"format": _FORMAT, "context": self._context, "rows": len(paths), "basis": asdict(basis)}
+        data = b"".join(
+            [
+                json.dumps(head, separators=(",", ":")).encode() + b"\n",
+                *(column.tobytes() for column in columns),
+                kinds,
+                "\0".join([*paths, *texts]).encode("utf-8", "surrogatepass"),
+            ]
+        )
+        fsio.replace_file(self._path, hashlib.sha256(data).digest() + data, durable=False)
+
+    def _put(self, entry: Entry, kind: int, text: str) -> None:
+        numbers = _numbers(entry)
+        old = max(entry.mtime_ns, entry.ctime_ns) + generations.RACY_NS < self._as_of
+        known = old and all(_LEAST <= number <= _MOST for number in numbers) and kind != _OPEN
+        self._new[entry.path] = _Row(numbers if known else (entry.size, *_UNKNOWN), kind, text)
+
+    def _row(self, path: str) -> _Row | None:
+        place = self._places.get(path)
+        if place is None:
+            return None
+        return _Row(tuple(column[place] for column in self._numbers), self._kinds[place], self._texts[place])
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {path: place for place, path in enumerate(self.paths)}
+
+
+def _numbers(entry: Entry) -> tuple[int, ...]:
+    inode = entry.inode & _MOST if entry.inode >= 0 else entry.inode
+    return (entry.size, entry.mtime_ns, entry.ctime_ns, inode)
+
+
+def _load(path: Path, context: str) -> tuple[dict[str, Any], bytes]:
+    """The head and the columns of a table; empty if it is absent, damaged, or of another format or context."""
+    try:
+        data = fsio.read(path)
+        body = memoryview(data)[_HASH_BYTES:]
+        if hashlib.sha256(body).digest() != data[:_HASH_BYTES]:
+            return {}, b""
+        end = data.index(b"\n", _HASH_BYTES)
+        head = json.loads(data[_HASH_BYTES:end])
+        fits = head["format"] == _FORMAT and head["context"] == context
+        return (head, data[end + 1 :]) if fits else ({}, b"")
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}, b""
