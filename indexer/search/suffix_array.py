@@ -28,10 +28,14 @@ DEPTH: Final = 32
 PROSE_WORDS: Final = 3
 """Words in a row after which the next word counts as prose."""
 
+SHORT: Final = 1 << 3 * 8
+"""Numbers below this one are kept in three bytes. A segment has some six million tokens; only one of nothing but
+punctuation has more."""
+
 LINE_STEP: Final = 64
 """Lines of which the first one's place is kept in memory."""
 
-FILES: Final = ("stream.u24", "order.u32", "documents.u32", "counts.u16", "indents.u8")
+FILES: Final = ("stream.u24", "order.bin", "documents.u32", "counts.u16", "indents.u8")
 
 
 def build_suffixes(documents: Sequence[Lexed]) -> dict[str, bytes]:
@@ -52,7 +56,7 @@ def build_suffixes(documents: Sequence[Lexed]) -> dict[str, bytes]:
     inside[inside] = wanted[positions[inside]]
     return {
         "stream.u24": pack(backwards),
-        "order.u32": positions[inside].astype("<u4").tobytes(),
+        "order.bin": _numbers(positions[inside], _width(total)),
         "documents.u32": np.stack((starts, lines)).astype("<u4").tobytes(),
         "counts.u16": _joined([lexed.counts for lexed in documents], "<u2"),
         "indents.u8": _joined([lexed.indents for lexed in documents], "u1"),
@@ -70,6 +74,16 @@ def _anchors(ids: NDArray[np.uint32]) -> NDArray[np.bool_]:
     starts[1:] = (ids[:-1] == NEWLINE) | (ids[:-1] == END)
     anchors: NDArray[np.bool_] = (starts | (words & ~prose)) & (ids != END)
     return anchors
+
+
+def _width(total: int) -> int:
+    """Bytes of a position among ``total`` tokens; the last position stands behind all of them."""
+    return 3 if total < SHORT else 4
+
+
+def _numbers(values: NDArray[np.uint32], width: int) -> bytes:
+    """Numbers of ``width`` big-endian bytes each."""
+    return values.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 4 - width :].tobytes()
 
 
 def _joined(parts: Sequence[NDArray[np.generic]], kind: str) -> bytes:
@@ -133,7 +147,7 @@ class SuffixIndex:
         self._stream = files["stream.u24"]
         self._tokens = np.frombuffer(self._stream, np.uint8).reshape(-1, WIDTH)
         self._low_bytes = self._tokens[:, WIDTH - 1]
-        self.order = np.frombuffer(files["order.u32"], "<u4")
+        self._order = files["order.bin"]
         table = np.frombuffer(files["documents.u32"], "<u4").reshape(2, -1)
         self._starts, self._first_lines = table[0], table[1]
         self._counts = np.frombuffer(files["counts.u16"], "<u2")
@@ -143,6 +157,15 @@ class SuffixIndex:
         self._every = np.concatenate((np.zeros(1, np.int64), np.cumsum(sums)))
         self.indents = np.frombuffer(files["indents.u8"], np.uint8)
         self.size = len(self._tokens)
+        self._width = _width(self.size)
+        self._rows = np.frombuffer(self._order, np.uint8).reshape(-1, self._width)
+        self.rows = len(self._rows)
+
+    def positions(self, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """The positions in the given rows of the order."""
+        wide = np.zeros((len(rows), 4), np.uint8)
+        wide[:, 4 - self._width :] = self._rows[rows]
+        return wide.view(">u4")[:, 0].astype(np.uint32)
 
     def around(self, positions: NDArray[np.uint32], before: int, count: int) -> NDArray[np.uint32]:
         """The tokens around each position, shape ``(positions, before + count)``; ``END`` beyond both ends.
@@ -223,7 +246,8 @@ class SuffixIndex:
 
     def _context(self, row: int, size: int) -> bytes:
         """``size`` bytes of the backward context of an entry of the order."""
-        start = (self.size - int(self.order[row])) * WIDTH
+        place = row * self._width
+        start = (self.size - int.from_bytes(self._order[place : place + self._width], "big")) * WIDTH
         return bytes(self._stream[start : start + size])
 
     def bound(self, prefix: bytes, low: int, high: int, *, after: bool) -> int:
@@ -246,16 +270,16 @@ class SuffixIndex:
         runs are short.
         """
         size, far = len(prefix), 1
-        while 0 <= row + step * far < len(self.order) and self._context(row + step * far, size) == prefix:
+        while 0 <= row + step * far < self.rows and self._context(row + step * far, size) == prefix:
             far *= 2
         nearest = row + step * (far // 2)
         if step < 0:
             return self.bound(prefix, max(0, row - far), nearest, after=False)
-        return self.bound(prefix, nearest, min(len(self.order), row + far), after=True)
+        return self.bound(prefix, nearest, min(self.rows, row + far), after=True)
 
     def agreement(self, row: int, query: bytes) -> int:
         """Tokens in which the context of a row agrees with the query; -1 where there is no such row."""
-        if not 0 <= row < len(self.order):
+        if not 0 <= row < self.rows:
             return -1
         context = self._context(row, len(query))
         if context == query:

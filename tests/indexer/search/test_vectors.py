@@ -7,7 +7,7 @@ from indexer.search import vectors
 from indexer.search.vectors import Vectors, build_vectors
 
 
-def unit_rows(count: int, width: int = 32, seed: int = 5) -> np.ndarray:
+def unit_rows(count: int, width: int = 128, seed: int = 5) -> np.ndarray:
     rows = np.random.default_rng(seed).standard_normal((count, width)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -15,14 +15,14 @@ def unit_rows(count: int, width: int = 32, seed: int = 5) -> np.ndarray:
 def test_the_nearest_rows_are_found_in_order() -> None:
     rows = unit_rows(500)
     found = Vectors.load(build_vectors(rows))
-    assert (len(found), found.width) == (500, 32)
+    assert (len(found), found.width) == (500, 128)
     for number in (0, 250, 499):
         ids, scores = found.search(rows[number], 10)
         exact = np.argsort(-(rows @ rows[number]))[:10]
         assert ids[0] == number
         assert len(set(ids) & set(exact)) >= 9
         assert (np.diff(scores) <= 0).all()
-        np.testing.assert_allclose(scores[0], 1, atol=2e-3)
+        np.testing.assert_allclose(scores[0], 1, atol=5e-3)
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:
@@ -33,8 +33,8 @@ def test_stored_rows_come_back_and_give_the_same_bytes_again() -> None:
     """Compaction reuses vectors: reading and building again must change nothing."""
     data = build_vectors(unit_rows(200))
     rows = Vectors.load(data).rows()
-    assert rows.shape == (200, 32)
-    np.testing.assert_allclose(rows, unit_rows(200), atol=1e-3)
+    assert rows.shape == (200, 128)
+    np.testing.assert_allclose(rows, unit_rows(200), atol=2.5e-3)
     np.testing.assert_array_equal(Vectors.load(data).row(7), rows[7])
     assert build_vectors(rows) == data
 
@@ -66,7 +66,7 @@ def test_an_empty_index_and_no_limit() -> None:
 
 def test_a_large_index_uses_inverted_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vectors, "FLAT_LIMIT", 1_000)
-    rows = unit_rows(3_000, width=16)
+    rows = unit_rows(3_000)
     data = build_vectors(rows)
     assert build_vectors(rows) == data
     found = Vectors.load(data)
@@ -77,7 +77,7 @@ def test_a_large_index_uses_inverted_lists(monkeypatch: pytest.MonkeyPatch) -> N
     ids, _ = found.search(rows[0], 20, live)
     assert len(ids)
     assert not (ids % 2).any()
-    np.testing.assert_allclose(found.rows(), rows, atol=2e-3)
+    np.testing.assert_allclose(found.rows(), rows, atol=2.5e-3)
 
 
 @pytest.mark.parametrize("bad", [np.zeros(4, dtype=np.float32), np.full((2, 4), np.nan, dtype=np.float32)])
