@@ -2,8 +2,13 @@
 
     python benchmarks/bench_index.py --out benchmarks/results/index.json
 
-The corpus is Python's standard library and installed packages, copied into a folder (``--corpus`` keeps it for the next
-run). "Times parse" compares the build with parsing the same bytes once
+The corpus is Python's standard library and installed packages, copied into a folder and committed (``--corpus`` keeps
+it for the next run, or names a repository, which is changed). With ``--data`` an index of it that exists is updated, and
+nothing else is measured; this is how a large repository is measured again:
+
+    python benchmarks/bench_index.py --corpus linux --data data --out benchmarks/results/index_kernel.json
+
+"Times parse" compares the build with parsing the same bytes once
 with tree-sitter, in one process, in this run. Run it on an otherwise idle machine; results hold the load
 before and after.
 """
@@ -130,13 +135,12 @@ def measure_sharing(corpus: Path, data: Path, scratch: Path) -> dict[str, Any]:
 
 
 def measure_update(corpus: Path, data: Path, rounds: int) -> list[dict[str, Any]]:
-    """Appends a line with a new name to a file, updates, opens the index and finds the name, in fresh processes."""
-    files = [path for path in sorted(corpus.rglob("*.py")) if 5_000 < path.stat().st_size < 30_000]
+    """Appends a function with a new name to a file, updates, opens the index and finds the name, in fresh processes."""
+    files = sources(corpus)
     measured = []
     for number in range(rounds):
-        victim = files[(number * 997) % len(files)]
         name = f"quizzical_walrus_{number}"
-        victim.write_text(victim.read_text("utf-8", "replace") + f"\n\ndef {name}():\n    return {number}\n", "utf-8")
+        append_function(files[(number * 997) % len(files)], name)
         report, update = ondol(data, "index", str(corpus), "--json")
         hits, search = ondol(data, "search", name, "--repo", str(corpus), "--json", "--limit", "5")
         found = [hit for hit in json.loads(hits) if name in hit["text"]]
@@ -152,6 +156,46 @@ def measure_update(corpus: Path, data: Path, rounds: int) -> list[dict[str, Any]
             }
         )
     return measured
+
+
+def measure_commits(corpus: Path, data: Path, commits: int) -> dict[str, Any]:
+    """Commits changes of three files each, updates once, checks out the commit before them, and updates again."""
+    files = sources(corpus)
+    git(corpus, "add", "-A")
+    git(corpus, "commit", "-q", "--allow-empty", "-m", "before")
+    for number in range(commits):
+        changed = [files[(number * 3 + place) * 7919 % len(files)] for place in range(3)]
+        for place, path in enumerate(changed):
+            append_function(path, f"committed_heron_{number}_{place}")
+        git(corpus, "commit", "-q", "-m", str(number), "--", *map(str, changed))
+    report, forward = ondol(data, "index", str(corpus), "--json")
+    git(corpus, "checkout", "-q", f"HEAD~{commits}")
+    back_report, back = ondol(data, "index", str(corpus), "--json")
+    counts = ("added", "removed", "revived")
+    return {
+        "commits": commits,
+        "forward": {**forward, **{name: json.loads(report)[name] for name in counts}},
+        "back": {**back, **{name: json.loads(back_report)[name] for name in counts}},
+    }
+
+
+def sources(corpus: Path) -> list[Path]:
+    """Files of usual size in Python or C."""
+    found = [path for path in sorted(corpus.rglob("*")) if path.suffix in (".py", ".c") and path.is_file()]
+    return [path for path in found if 5_000 < path.stat().st_size < 30_000]
+
+
+def append_function(path: Path, name: str) -> None:
+    """Appends a function to a file of Python or C."""
+    python = f"\n\ndef {name}():\n    return {len(name)}\n"
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(python if path.suffix == ".py" else f"\n\nint {name}(void)\n{{\n\treturn {len(name)};\n}}\n")
+
+
+def git(root: Path, *args: str) -> None:
+    """Runs git as somebody without a configuration."""
+    someone = ("-c", "user.name=A", "-c", "user.email=a@a.invalid", "-c", "gc.auto=0")
+    subprocess.run(["git", "-C", str(root), *someone, *args], check=True, stdout=subprocess.DEVNULL)
 
 
 def measure_reading(data: Path, corpus: Path) -> dict[str, Any]:
@@ -199,36 +243,61 @@ def files_by_component(directory: Path) -> dict[str, int]:
     return sizes
 
 
+def measure_everything(corpus: Path, data: Path, scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Builds an index, and then measures all there is."""
+    results: dict[str, Any] = {}
+    parse = results["parse_once"] = parse_once(corpus)
+    output, build = ondol(data, "index", str(corpus), "--workers", str(options.workers), "--json")
+    report = json.loads(output)
+    results["build"] = {
+        **build,
+        "times_parse": round(build["seconds"] / parse["seconds"], 2),
+        "times_parse_cpu": round(build["cpu_seconds"] / parse["cpu_seconds"], 2),
+        "times_source_bytes": round(report["index_bytes"] / report["text_bytes"], 3),
+        **{name: report[name] for name in ("files", "chunks", "lines", "text_bytes", "index_bytes", "skipped")},
+    }
+    results["components"] = files_by_component(Path(report["directory"]))
+    results |= measure_updates(corpus, data, options)
+    results["sharing"] = measure_sharing(corpus, data, scratch)
+    results["read"] = measure_reading(data, corpus)
+    return results
+
+
+def measure_updates(corpus: Path, data: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Updates where nothing, one file, and many commits changed. The first one, whatever it finds, does not count."""
+    report = json.loads(ondol(data, "index", str(corpus), "--json")[0])
+    return {
+        "repository": {name: report[name] for name in ("files", "lines", "index_bytes")},
+        "nothing_changed": [ondol(data, "index", str(corpus), "--json")[1] for _ in range(options.updates)],
+        "update_one_file": measure_update(corpus, data, options.updates),
+        "update_commits": measure_commits(corpus, data, options.commits),
+    }
+
+
 def main() -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=1_080_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--updates", type=int, default=5)
+    parser.add_argument("--commits", type=int, default=100)
     parser.add_argument("--corpus", type=Path, help="use this folder; made if it is not there (it is changed)")
+    parser.add_argument("--data", type=Path, help="update the index in this data folder, and measure nothing else")
     parser.add_argument("--out", type=Path, help="where the results go (default: standard output)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         corpus = (options.corpus or Path(scratch) / "corpus").resolve()
-        data = Path(scratch) / "data"
         if not corpus.exists():
             make_corpus(corpus, options.lines)
+        if not (corpus / ".git").exists():
+            git(corpus, "init", "-q")
+            git(corpus, "add", "-A", "-f")
+            git(corpus, "commit", "-q", "-m", "corpus")
         results: dict[str, Any] = {"machine": made_on(*PACKAGES)}
-        parse = results["parse_once"] = parse_once(corpus)
-        output, build = ondol(data, "index", str(corpus), "--workers", str(options.workers), "--json")
-        report = json.loads(output)
-        results["build"] = {
-            **build,
-            "times_parse": round(build["seconds"] / parse["seconds"], 2),
-            "times_parse_cpu": round(build["cpu_seconds"] / parse["cpu_seconds"], 2),
-            "times_source_bytes": round(report["index_bytes"] / report["text_bytes"], 3),
-            **{name: report[name] for name in ("files", "chunks", "lines", "text_bytes", "index_bytes", "skipped")},
-        }
-        results["components"] = files_by_component(Path(report["directory"]))
-        results["nothing_changed"] = ondol(data, "index", str(corpus), "--json")[1]
-        results["update_one_file"] = measure_update(corpus, data, options.updates)
-        results["sharing"] = measure_sharing(corpus, data, Path(scratch))
-        results["read"] = measure_reading(data, corpus)
+        if options.data:
+            results |= measure_updates(corpus, options.data.resolve(), options)
+        else:
+            results |= measure_everything(corpus, Path(scratch) / "data", Path(scratch), options)
         results["machine"]["load_after"] = load()
     text = json.dumps(results, indent=1)
     if options.out:

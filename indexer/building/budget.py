@@ -14,9 +14,8 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from indexer.building.worker import Limits
 from indexer.config import Settings
 from indexer.data_layout import digests_cache_file
 from indexer.errors import UserError
@@ -25,6 +24,9 @@ from indexer.repository.history import changed_lately
 from indexer.repository.listing import read_listing
 from indexer.storage.stat_cache import StatCache
 from indexer.types import Entry, Skip
+
+if TYPE_CHECKING:
+    from indexer.building.worker import Limits
 
 INDEX_BYTES_PER_BYTE: Final = 2.0
 """Disk of an index for each byte of text: 1.99 for a kernel of 930 MB."""
@@ -47,7 +49,7 @@ COMMITS: Final = 5_000
 _SPACE: Final = b" \t\r\n\f\v"
 
 
-def within_memory(wanted: int, settings: Settings, limits: Limits) -> tuple[int, Limits]:
+def within_memory(wanted: int, settings: Settings, limits: "Limits") -> tuple[int, "Limits"]:
     """How many workers may run, and the limits of each, so that all together stay below the memory ceiling.
 
     Under a low ceiling fewer workers run; under a very low one, files that need much memory are left out.

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from indexer.types import Skip
+
+COUNTS: Final = ("files", "chunks", "lines", "text_bytes", "masked")
+"""Figures of an index that are sums over its documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,12 @@ class BuildReport:
     memory_bytes: int = 0
     skips: list[Skip] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def count(self, files: int, *more: int) -> None:
+        """Count documents, in the order of ``COUNTS``; of one that is gone ``files`` is -1, the others as they were."""
+        sign = -1 if files < 0 else 1
+        for name, number in zip(COUNTS, (files, *(sign * one for one in more)), strict=True):
+            setattr(self, name, getattr(self, name) + number)
 
     @property
     def skipped(self) -> dict[str, int]:

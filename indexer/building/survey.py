@@ -42,6 +42,11 @@ class Survey:
     rules_changed: bool
     basis: Basis
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the index is as it would be made now."""
+        return not (self.entries or self.before or self.afresh or self.rules_changed)
+
 
 def survey(root: Path, settings: Settings, seen: SeenFiles) -> Survey | None:
     """Look for what differs from the table ``seen``; None if the rules changed, so that every path must be judged.
@@ -50,11 +55,11 @@ def survey(root: Path, settings: Settings, seen: SeenFiles) -> Survey | None:
     """
     walk.check(root)
     rules = Rules(root, settings)
-    rules.look(seen.basis.folders)
-    if rules.identity != seen.basis.rules:
-        return None
     with ThreadPoolExecutor(1) as thread:
         asked = thread.submit(_listing, root)
+        rules.look(seen.basis.folders)
+        if rules.identity != seen.basis.rules:
+            return None
         differing = seen.differing(root)
         listing = asked.result()
     if listing is not None and listing.digest == seen.basis.listing:

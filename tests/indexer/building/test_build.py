@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-import indexer.building.build
+import indexer.building.renewal
 from indexer import fsio
 from indexer.building.build import build
 from indexer.building.survey import survey_afresh
@@ -130,7 +130,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_a_counted_skip(tmp_path, monke
         (root / "README.md").unlink()
         return found
 
-    monkeypatch.setattr("indexer.building.build.survey_afresh", look)
+    monkeypatch.setattr("indexer.building.renewal.survey_afresh", look)
     report = build(root, indexes.settings(tmp_path / "data"))
     assert report.skipped == {"vanished": 1}
     assert report.files == 3
@@ -234,8 +234,8 @@ def test_same_input_same_index_whatever_the_workers_and_the_root(tmp_path, monke
         )
         for i in range(60)
     }
-    monkeypatch.setattr(indexer.building.build, "IN_PROCESS_BYTES", 1)
-    monkeypatch.setattr(indexer.building.build, "_BATCH_BYTES", 20_000)
+    monkeypatch.setattr(indexer.building.renewal, "IN_PROCESS_BYTES", 1)
+    monkeypatch.setattr(indexer.building.renewal, "_BATCH_BYTES", 20_000)
     monkeypatch.setattr(compaction, "SEGMENT_BYTES", 40_000)
     hashes = []
     for number, workers in enumerate((1, 2)):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexer import fsio
-from indexer.building import build as build_module
+from indexer.building import renewal
 from indexer.building.build import build
 from indexer.repository import policy, walk
 from indexer.storage import catalogue, generations
@@ -58,7 +58,7 @@ class Update:
         self.looked: list[str] = []
         self.read: list[str] = []
         self.afresh = 0
-        look_at, read_bytes, survey_afresh = walk.look_at, policy.read_bytes, build_module.survey_afresh
+        look_at, read_bytes, survey_afresh = walk.look_at, policy.read_bytes, renewal.survey_afresh
 
         def look(root, path, *rest, **options):
             self.looked.append(path)
@@ -75,7 +75,7 @@ class Update:
         monkeypatch.setattr(walk, "look_at", look)
         monkeypatch.setattr(policy, "read_bytes", read)
         monkeypatch.setattr(catalogue, "read_bytes", read)
-        monkeypatch.setattr(build_module, "survey_afresh", survey)
+        monkeypatch.setattr(renewal, "survey_afresh", survey)
         self.run()
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import indexer.building.build
+import indexer.building.renewal
 from indexer.building import prepare, worker_pool
 from indexer.building.build import build
 from indexer.building.worker import Limits
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX limits")
 
 @pytest.fixture(autouse=True)
 def always_workers(monkeypatch):
-    monkeypatch.setattr(indexer.building.build, "IN_PROCESS_BYTES", 1)
+    monkeypatch.setattr(indexer.building.renewal, "IN_PROCESS_BYTES", 1)
 
 
 @pytest.mark.slow
@@ -44,7 +44,7 @@ def test_one_bad_file_costs_that_file_alone(tmp_path):
 
 
 def test_a_fault_of_ours_in_an_update_costs_one_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(indexer.building.build, "IN_PROCESS_BYTES", 1_000_000)
+    monkeypatch.setattr(indexer.building.renewal, "IN_PROCESS_BYTES", 1_000_000)
     honest = prepare.chunk
     monkeypatch.setattr(prepare, "chunk", lambda *a: 1 / 0 if a[2] == "bad.py" else honest(*a))
     root = repositories.repository(tmp_path / "repo", {"bad.py": "x = 1\n", "good.py": "x = 1\n"})
@@ -94,7 +94,7 @@ def test_workers_import_nothing_from_the_repository(tmp_path, monkeypatch):
 
 
 def test_an_update_that_took_its_process_down_is_done_by_workers_the_next_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(indexer.building.build, "IN_PROCESS_BYTES", 1_000_000)
+    monkeypatch.setattr(indexer.building.renewal, "IN_PROCESS_BYTES", 1_000_000)
     root, data = (
         repositories.repository(tmp_path / "repo", {"bad.py": "# abort\n", "good.py": "x = 1\n"}),
         tmp_path / "data",
