@@ -3,8 +3,8 @@
     python benchmarks/bench_index.py --out benchmarks/results/index.json
 
 The corpus is Python's standard library and installed packages, copied into a folder and committed (``--corpus`` keeps
-it for the next run, or names a repository, which is changed). With ``--data`` an index of it that exists is updated, and
-nothing else is measured; this is how a large repository is measured again:
+it for the next run, or names a repository, which is changed). With ``--data`` an index of it that exists is updated,
+and nothing else is measured; this is how a large repository is measured again:
 
     python benchmarks/bench_index.py --corpus linux --data data --out benchmarks/results/index_kernel.json
 

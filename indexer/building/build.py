@@ -70,6 +70,7 @@ def build(
             renewal = Renewal(root, settings, target, report, progress, limits, command, shape, choice)
             manifest = renewal.run(base, seen, found)
             workers = renewal.workers
+            target.keep_checked(manifest)
         _describe(report, target, manifest, workers, now)
         progress(BuildProgress("done", report.files, report.files, 100))
         adoption.remember(settings, root)

@@ -48,6 +48,9 @@ _SHAPING_MODULES: Final = (
     "text/terms",
     "text/tokens",
 )
+_VERSIONS_KEPT: Final = 8
+"""Installations whose hash is kept: each would otherwise parse again after the other has run."""
+
 _CHOOSING_SETTINGS: Final = (
     "exclude",
     "include_vendored",
@@ -77,14 +80,15 @@ def _code_hash() -> str:
     sources = [(_PACKAGE / f"{name}.py").read_bytes() for name in _SHAPING_MODULES]
     key = hashlib.sha256(b"\0".join([sys.version.encode(), *sources])).hexdigest()
     file = code_hash_cache_file()
-    known = generations.read_cache(file).get(key)
-    if isinstance(known, str):
-        return known
+    known = generations.read_cache(file)
+    if isinstance(known.get(key), str):
+        return str(known[key])
     code = "\0".join(code_of(source.decode("utf-8")) for source in sources)
     found = hashlib.sha256(code.encode()).hexdigest()
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        generations.write_cache(file, {key: found})
+        kept = dict(list(known.items())[-_VERSIONS_KEPT + 1 :])
+        generations.write_cache(file, {**kept, key: found})
     return found
 
 

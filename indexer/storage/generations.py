@@ -41,6 +41,9 @@ _MEMBER = re.compile(
     r"(segments|generations)/\d{8}/(bm25/)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}|"
     r"generations/\d{8}/bm25/\.managed\.json"
 )
+_CTIME, _SIZE = 1, 3
+"""Places in a file's mark: inode, time of its last change of any kind, time of its content, size."""
+
 _ATTEMPTS = 5
 _BUILD = "run `ondol index` in the repository"
 _REBUILD = "rebuild it with `ondol index --full`"
@@ -120,6 +123,7 @@ class Store:
         self.directory = directory
         self.generations = directory / "generations"
         self.segments = directory / "segments"
+        self._checked: tuple[int, dict[str, list[int]]] = (0, {})
 
     # Reading
 
@@ -194,17 +198,42 @@ class Store:
         for name, record in manifest.files.items():
             path = self.directory / name
             try:
-                status = path.stat()
-                mark = [status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size]
-                if status.st_size != record.size:
-                    raise IndexDamaged(f"{name} of the index has {status.st_size} bytes, not {record.size}", _REBUILD)
+                mark = self._mark(name)
+                if mark[_SIZE] != record.size:
+                    raise IndexDamaged(f"{name} of the index has {mark[_SIZE]} bytes, not {record.size}", _REBUILD)
                 if cached.get(name) != mark and fsio.hash_file(path) != (record.size, record.sha256):
                     raise IndexDamaged(f"{name} of the index does not match its hash", _REBUILD)
             except (FileNotFoundError, NotADirectoryError):
                 raise IndexDamaged(f"{name} of the index is missing", _REBUILD) from None
-            if now - status.st_ctime_ns > RACY_NS:
-                marks[name] = mark
-        if boot and marks != cached and not verify:
+            marks[name] = mark
+        self._checked = manifest.generation, marks
+        old = {name: mark for name, mark in marks.items() if now - mark[_CTIME] > RACY_NS}
+        if boot and old != cached and not verify:
+            with contextlib.suppress(OSError):
+                write_cache(verified_cache_file(self.directory), {boot: old})
+
+    def _mark(self, name: str) -> list[int]:
+        """What shows cheaply whether a file of the index may have changed."""
+        status = os.stat(f"{self.directory}/{name}")  # noqa: PTH116  there may be a thousand files
+        return [status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size]
+
+    def keep_checked(self, manifest: Manifest) -> None:
+        """Record that files of a new generation were hashed when the one before was opened, whose files they still are.
+
+        Each update links the files of the ranked search into its own folder and removes older links. Both change the
+        time by which :meth:`open` sees that a file may have changed, so that it would hash all of them again. Only the
+        writer, who made these links, calls this, at its end.
+        """
+        boot = boot_id()
+        generation, checked = self._checked
+        marks = {}
+        for name in manifest.files:
+            before = checked.get(name.replace(f"/{_name(manifest.generation)}/bm25/", f"/{_name(generation)}/bm25/"))
+            if before is not None:
+                mark = self._mark(name)
+                if [*mark[:_CTIME], *mark[_CTIME + 1 :]] == [*before[:_CTIME], *before[_CTIME + 1 :]]:
+                    marks[name] = mark
+        if boot and marks:
             with contextlib.suppress(OSError):
                 write_cache(verified_cache_file(self.directory), {boot: marks})
 

@@ -63,7 +63,7 @@ class _Row(NamedTuple):
 
 
 class SeenFiles:
-    """The table of one index. What :meth:`record` and :meth:`forget` change is seen after :meth:`save` alone.
+    """The table of one index. What :meth:`record` and :meth:`forget` change is seen after :meth:`save`.
 
     :param path: the file. :param context: hash of everything but the ignore files that the outcome for a file depends
         on; a table of another context is empty.
@@ -77,7 +77,7 @@ class SeenFiles:
         self.basis = Basis(**head.get("basis", {}))
         rows = head.get("rows", 0)
         self._numbers = [array("q", body[8 * rows * i : 8 * rows * (i + 1)]) for i in range(4)]
-        self._kinds = body[32 * rows : 33 * rows]
+        self._kinds = bytearray(body[32 * rows : 33 * rows])
         texts = body[33 * rows :].decode("utf-8", "surrogatepass").split("\0") if rows else []
         self.paths, self._texts = texts[:rows], texts[rows:]
         self._new: dict[str, _Row] = {}
@@ -152,21 +152,25 @@ class SeenFiles:
         new = {path: row for path, row in self._new.items() if self._row(path) != row}
         if not gone and not new and basis == self.basis:
             return
-        stays = [path not in gone and path not in new for path in self.paths]
-        paths = [*compress(self.paths, stays), *new]
-        texts = [*compress(self._texts, stays), *(row.text for row in new.values())]
-        kinds = bytes([*compress(self._kinds, stays), *(row.kind for row in new.values())])
-        columns = [array("q", compress(column, stays)) for column in self._numbers]
-        for row in new.values():
-            for column, number in zip(columns, row.numbers, strict=True):
-                column.append(number)
-        head = {"format": _FORMAT, "context": self._context, "rows": len(paths), "basis": asdict(basis)}
+        if gone:
+            stays = [path not in gone for path in self.paths]
+            self.paths, self._texts = list(compress(self.paths, stays)), list(compress(self._texts, stays))
+            self._kinds = bytearray(compress(self._kinds, stays))
+            self._numbers = [array("q", compress(column, stays)) for column in self._numbers]
+            self._places = {path: place for place, path in enumerate(self.paths)}
+        for path, row in new.items():
+            place = self._places.setdefault(path, len(self.paths))
+            here = slice(place, place + 1)
+            self.paths[here], self._texts[here], self._kinds[here] = [path], [row.text], bytes([row.kind])
+            for column, number in zip(self._numbers, row.numbers, strict=True):
+                column[here] = array("q", [number])
+        head = {"format": _FORMAT, "context": self._context, "rows": len(self.paths), "basis": asdict(basis)}
         data = b"".join(
             [
                 json.dumps(head, separators=(",", ":")).encode() + b"\n",
-                *(column.tobytes() for column in columns),
-                kinds,
-                "\0".join([*paths, *texts]).encode("utf-8", "surrogatepass"),
+                *(column.tobytes() for column in self._numbers),
+                self._kinds,
+                "\0".join([*self.paths, *self._texts]).encode("utf-8", "surrogatepass"),
             ]
         )
         fsio.replace_file(self._path, hashlib.sha256(data).digest() + data, durable=False)

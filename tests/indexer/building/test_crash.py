@@ -202,6 +202,33 @@ def test_hashes_are_checked_again_when_a_file_was_touched(tmp_path, monkeypatch)
         Index.open(where)
 
 
+def test_after_an_update_its_new_files_alone_are_hashed_again(tmp_path, monkeypatch):
+    """And of the others those that were changed, though an update changes the times of files that it links."""
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    first = indexes.updated(root, data)
+    where = indexes.directory(root, data)
+    repositories.write(root, CHANGES)
+    second = indexes.updated(root, data)
+    repositories.write(root, {"src/newer.py": "newest = 1\n"})
+    build(root, indexes.settings(data))
+    hashed = []
+    monkeypatch.setattr(fsio, "hash_file", lambda path, known=fsio.hash_file: hashed.append(path) or known(path))
+    third = Index.open(where)
+    files = [(Path(name).name, record) for index in (first, second) for name, record in index.manifest.files.items()]
+    names = {path.relative_to(where).as_posix() for path in hashed}
+    assert names == {name for name, record in third.manifest.files.items() if (Path(name).name, record) not in files}
+    assert third.generation == 3 and len(names) < len(third.manifest.files) / 2
+    for part in ("/bm25/", "/texts.bin"):
+        victim = where / next(name for name in third.manifest.files if part in name and name not in names)
+        before = victim.stat()
+        content = victim.read_bytes()
+        victim.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(IndexDamaged, match="does not match its hash"):
+            Index.open(where)
+        victim.write_bytes(content)
+
+
 def test_a_directory_that_cannot_be_read_is_reported_and_not_deleted(tmp_path, monkeypatch):
     root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
     indexes.updated(root, data)
