@@ -81,6 +81,18 @@ def test_the_parse_is_cached_and_a_damaged_cache_is_made_again(package: Path, mo
     assert fingerprint.shape.__wrapped__() == first
 
 
+def test_two_installations_in_turn_are_parsed_once_each(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = [MODULE, MODULE + "x = 1\n"]
+    shapes = []
+    for module in modules:
+        (package / "cutter.py").write_text(module)
+        shapes.append(fingerprint.shape.__wrapped__())
+    monkeypatch.setattr(fingerprint, "code_of", lambda source: pytest.fail("parsed again"))
+    for module, shape in zip(modules, shapes, strict=True):
+        (package / "cutter.py").write_text(module)
+        assert fingerprint.shape.__wrapped__() == shape
+
+
 def test_with_its_cache_the_shape_of_this_installation_takes_no_time_worth_speaking_of() -> None:
     fingerprint.shape.__wrapped__()
     started = time.thread_time()
