@@ -23,6 +23,10 @@ class Reason(StrEnum):
     TYPED_THROUGH = "typed-through", "It was the rest of the suggestion before: the typed text agreed with it."
 
     NEXT_EDIT = "next-edit", "An edit that was made before was offered at another place."
+    MODEL_EDIT = (
+        "model-edit",
+        "What the edits propose for this line was not likely enough by itself, but the model wrote the same.",
+    )
     NO_NEXT_EDIT = "no-next-edit", "No edit that was made before is likely enough to be wanted at another place."
 
     # Display rules: about the cursor, not about the text.

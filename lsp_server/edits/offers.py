@@ -65,6 +65,7 @@ class Offer:
     :param line: from 0. :param where: ``HERE``, ``ELSEWHERE`` or ``OTHER_FILE``.
     :param sources: the edits that propose it: document and line, the newest first. :param steps: their numbers.
     :param sure: whether it is probable enough to be shown without being asked for.
+    :param model: the name of the model that wrote the text; empty for the text of a rule.
     """
 
     document: str
@@ -76,6 +77,7 @@ class Offer:
     sources: tuple[tuple[str, int], ...]
     steps: frozenset[int]
     sure: bool
+    model: str = ""
 
 
 @dataclass
@@ -135,6 +137,13 @@ class Search:
             return None
         found = [self.candidates(view, self.place_at(view, line))]
         return next(iter(self._sure(view, found)), None)
+
+    def unsure(self, view: View, line: int) -> list[tuple[str, float]]:
+        """Return what edits make of the line under the cursor, however probable, the most probable text first."""
+        proposed, table = self.looked_again(view, [self.candidates(view, self.place_at(view, line))])
+        judged = self.judge.again(table, here=True) if table else []
+        texts = [(one.text, probability) for one, probability in zip(proposed, judged, strict=True)]
+        return sorted(texts, key=lambda text: -text[1])
 
     def elsewhere(self, view: View, but: int = -1) -> Offer | None:
         """Return the best offer for another line of a document.

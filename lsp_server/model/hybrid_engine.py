@@ -18,6 +18,7 @@ from indexer.config import Settings
 from lsp_server.fitting.fitter import Fitter, traced
 from lsp_server.model.fusion import Fusion
 from lsp_server.model.joint_words import OWN, Floats, JointWords, joint_words, own_line
+from lsp_server.model.line_questions import LineJob, LineQuestion
 from lsp_server.model.patience import Patience
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer, Ticket, model_request
@@ -139,6 +140,10 @@ class HybridEngine:
     def accepted(self, document: Document, offset: int) -> None:
         """Begin the next generation after a suggestion was accepted, unless the model is busy."""
         self._runner.ask(model_request(self._settings, Request(document, offset, True)), prefetch=True)
+
+    def ask_line(self, question: LineQuestion) -> LineJob:
+        """Ask the model what becomes of a line; completions go first."""
+        return self._runner.ask_line(question)
 
     def prepare(self, stop: Callable[[], bool]) -> None:
         """Let retrieval look up what the next key needs if it begins a word."""

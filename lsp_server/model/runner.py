@@ -2,8 +2,9 @@
 
 An engine asks without waiting, does its own work, and takes what the model has by its deadline. A generation whose
 request was answered without it goes on: when the user types what it predicted, its text answers the next request
-without another pass. The model is loaded on this thread too; until it is loaded, and whenever it fails, requests are
-answered with the reason and no text.
+without another pass. Questions about changed lines are answered while no request waits, and begin again behind one that
+comes. The model is loaded on this thread too; until it is loaded, and whenever it fails, requests are answered with the
+reason and no text.
 
 This module knows neither engine nor editor.
 """
@@ -22,6 +23,8 @@ from lsp_server.backends.base import Backend, Limits
 from lsp_server.backends.stop_rules import StopRules, indent_of
 from lsp_server.errors import BackendProblem
 from lsp_server.fitting.answers import cleaned
+from lsp_server.model.line_changes import changed_line
+from lsp_server.model.line_questions import LineJob, LineQuestion, nothing
 from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, PromptContext, PromptContextBuilder
 from lsp_server.model.prompt_plans import COLD_SECONDS, PromptPlans
 from lsp_server.model.requests import Job, ModelAnswer, ModelRequest, Ticket
@@ -87,6 +90,7 @@ class ModelRunner:
         self._wake = threading.Condition()
         self._waiting: Job | None = None
         self._running: Job | None = None
+        self._line: LineJob | None = None
         self._done: OrderedDict[int, Job] = OrderedDict()
         self._backend: Backend | None = None
         self._phase = ModelPhase.LOADING
@@ -150,6 +154,20 @@ class ModelRunner:
             self._wake.notify()
             return Ticket(job)
 
+    def ask_line(self, question: LineQuestion) -> LineJob:
+        """Queue a question about a changed line, in place of an older one; requests for completions go first."""
+        job = LineJob(question)
+        with self._wake:
+            before, self._line = self._line, job
+            if before is not None:
+                before.cancel()
+            if self._phase is ModelPhase.READY:
+                self._wake.notify()
+                return job
+            self._line = None
+        job.end(nothing(Reason(self._phase.value)))
+        return job
+
     def opened(self, document: Document) -> None:
         """Compute a prompt for a document that was opened, while the model has nothing else to do."""
         with self._wake:
@@ -177,6 +195,8 @@ class ModelRunner:
             self._closed, self._phase = True, ModelPhase.CLOSED
             if self._running is not None:
                 self._running.stop.set()
+            if self._line is not None:
+                self._line.cancel()
             self._wake.notify()
         if seconds:
             self._thread.join(seconds)
@@ -198,16 +218,19 @@ class ModelRunner:
         while True:
             with self._wake:
                 self._running = None
-                if self._waiting is None and not self._closed:
+                if self._waiting is None and self._line is None and not self._closed:
                     self._wake.wait(REST_SECONDS if self._rest else _LOOK_FOR_ADAPTER_SECONDS)
                 if self._closed:
                     break
                 job, self._waiting = self._waiting, None
                 self._running = job
+                line = self._line
             self._swap_adapter()
             if job is not None:
                 self._answer(job)
                 self._rest = (job.request.document, job.request.offset)
+            elif line is not None:
+                self._answer_line(line)
             elif self._rest is not None:
                 self._use_rest(*self._rest)
         self._backend.close()
@@ -223,7 +246,7 @@ class ModelRunner:
             at = self._plans.opening(backend, document) if offset is None else offset
             prompt = self._plans.resting(backend, document, at)
             if prompt is not None:
-                if not backend.prefill(prompt, lambda: self._waiting is not None or self._closed):
+                if not backend.prefill(prompt, lambda: self._wanted or self._line is not None):
                     return
                 self._plans.rested(document.uri)
         except Exception as error:
@@ -231,6 +254,26 @@ class ModelRunner:
         with self._wake:
             if self._rest is rest:
                 self._rest = None
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether something that goes first waits for the running work to end."""
+        return self._waiting is not None or self._closed
+
+    def _answer_line(self, job: LineJob) -> None:
+        """Answer a question about a line; it stays where a request for a completion ends it."""
+        assert self._backend is not None
+        try:
+            answer = changed_line(self._backend, job.question, lambda: job.cancelled or self._wanted, job.until)
+        except Exception as error:
+            self._problem(error)
+            answer = nothing(Reason.MODEL_PROBLEM)
+        with self._wake:
+            if answer.reason == "cancelled" and not job.cancelled and not self._closed:
+                return
+            if self._line is job:
+                self._line = None
+        job.end(answer)
 
     def _answer(self, job: Job) -> None:
         assert self._backend is not None

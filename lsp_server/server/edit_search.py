@@ -93,7 +93,7 @@ def next_edit(asked: Asked, stopped: Callable[[], bool], judge: Judge | None = N
     :param judge: the probability of proposals; by default the one that Ondol ships.
     """
     asked = without_secrets(asked)
-    search = _search(asked, stopped, judge)
+    search = search_of(asked, stopped, judge)
     view = asked.views[0]
     offer = search.here(view, asked.line)
     if offer is not None and asked.at_end and offer.new.startswith(offer.old.rstrip()) and "\n" not in offer.new:
@@ -113,7 +113,7 @@ def _hides(offer: Offer) -> bool:
 def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offer]]:
     """Return the places of the newest edit by document, in the order of their lines."""
     asked = without_secrets(asked)
-    search = _search(asked, stopped, None)
+    search = search_of(asked, stopped, None)
     if not search.history or not asked.edits or search.history[-1].step != asked.edits[-1].step:
         return {}
     found: dict[str, list[Offer]] = {}
@@ -128,7 +128,8 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
     return found
 
 
-def _search(asked: Asked, stopped: Callable[[], bool], judge: Judge | None) -> Search:
+def search_of(asked: Asked, stopped: Callable[[], bool], judge: Judge | None = None) -> Search:
+    """Return the search for what was asked."""
     asked.searched.clear()
     history, refusals = asked.state.history.lines(asked.edits), asked.state.refusals
     return Search(judge or shipped(), history, refusals, stopped, asked.searched)

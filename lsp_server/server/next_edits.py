@@ -22,6 +22,7 @@ from lsp_server.edits.offers import Offer
 from lsp_server.edits.titles import title_of
 from lsp_server.reasons import Reason
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of, path_of
+from lsp_server.server.edit_model import ModelEdits
 from lsp_server.server.edit_recording import record
 from lsp_server.server.edit_search import Asked, SessionEdits, all_places, next_edit
 from lsp_server.server.engine_thread import EngineThread, Job
@@ -31,6 +32,7 @@ from lsp_server.server.tasks import Tasks
 from lsp_server.server.workspace import Owner, Workspace
 from lsp_server.telemetry.edit_feedback import EditFeedback, OfferedEdit
 from lsp_server.telemetry.traces import Traces
+from lsp_server.types import Document
 
 PAUSE_S: Final = 0.4
 """After this long without a change, an edit counts as made."""
@@ -73,7 +75,8 @@ class FileEdits:
 class NextEdits:
     """The edits of all sessions. Lives on the loop.
 
-    :ivar on_ready: called with a document's URI when there is a next edit for it; None for clients that do not ask.
+    The rules answer alone where they have an offer. Where they have none, the model is asked, if one is loaded
+    (``edit_model``).
     """
 
     def __init__(
@@ -84,11 +87,13 @@ class NextEdits:
         traces: Traces,
         feedback: EditFeedback,
     ) -> None:
-        self.on_ready: Callable[[str], None] | None = None
+        self._on_ready: Callable[[str], None] | None = None
         self.errors = 0
         self.feedback = feedback
         self._documents, self._workspace, self._thread, self._traces = documents, workspace, thread, traces
         self._states: WeakKeyDictionary[Session, SessionEdits] = WeakKeyDictionary()
+        self._model = ModelEdits(thread, self._failed)
+        self._told: set[str] = set()
         self._found: tuple[Asked, float, Offer | None] | None = None
         self._shown: OrderedDict[str, tuple[SessionEdits, Offer]] = OrderedDict()
         self._running: set[Job[Any]] = set()
@@ -97,8 +102,18 @@ class NextEdits:
         self._numbers = itertools.count(1)
         self._prefix = secrets.token_hex(4)
 
+    @property
+    def on_ready(self) -> Callable[[str], None] | None:
+        """Called with a document's URI when there is a next edit for it; None for clients that do not ask."""
+        return self._on_ready
+
+    @on_ready.setter
+    def on_ready(self, call: Callable[[str], None]) -> None:
+        self._on_ready = self._model.on_ready = call
+
     def close(self) -> None:
         """Stop the timers; call before the server ends."""
+        self._model.close()
         for key in list(self._timers):
             self._stop_timer(key)
         self._tasks.cancel()
@@ -108,6 +123,7 @@ class NextEdits:
     def change(self, document: OpenDocument, changes: Sequence[Change], apply: Callable[[Change], object]) -> None:
         """Apply the changes of a document and note them as edits."""
         key = key_of(document.uri)
+        self._model.cancel()
         for job in self._running:
             job.cancel()
         state = self._state(document)
@@ -133,6 +149,7 @@ class NextEdits:
         """Keep what the edits of a closed document teach; forget their places."""
         key = key_of(document.uri)
         self._stop_timer(key)
+        self._told.discard(key)
         state = self._state(document)
         if state is not None:
             state.log.forget(key)
@@ -172,7 +189,12 @@ class NextEdits:
         except Exception as error:
             self._failed(error)
             return
-        if offer is not None and document.version == version and self.on_ready is not None:
+        wanted = offer is not None
+        if asked is not None and not wanted and key_of(document.uri) not in self._told:
+            # An editor that never heard of an edit of this document would not ask on other lines.
+            wanted = self._model.can_ask(asked)
+        if wanted and document.version == version and self.on_ready is not None:
+            self._told.add(key_of(document.uri))
             self.on_ready(document.uri)
 
     # Answering
@@ -199,12 +221,18 @@ class NextEdits:
                 if asked is not None:
                     offer = await self._search(asked)
                     traced["searched"] = dict(asked.searched)
+                    if offer is None and document.version == asked_for:
+                        about = Document(document.uri, owner.path, owner.language, asked_for, "")
+                        offer, facts = await self._model.offer(asked, about)
+                        traced |= facts
             except Exception as error:
                 self._failed(error)
                 traced["error"] = describe(error)
         stale = document.version != asked_for or self._documents.get(uri) is not document
         stale = stale or (version is not None and version != asked_for)
         traced["reason"] = Reason.STALE if stale else Reason.NO_NEXT_EDIT if offer is None else Reason.NEXT_EDIT
+        if traced["reason"] == Reason.NEXT_EDIT and offer is not None and offer.model:
+            traced["reason"] = Reason.MODEL_EDIT
         shown = None
         if offer is not None and not stale:
             shown = self._remember(state, offer, owner)

@@ -127,6 +127,7 @@ def _explain_edit(record: dict[str, Any], place: str) -> list[str]:
     if isinstance(record.get("probability"), int | float):
         lines.append(f"The edit was judged {record['probability']:.0%} likely to be wanted there.")
     lines += _searched(record.get("searched", {}))
+    lines += _model(record) + _model_edit(record)
     for name, text in zip(("It replaces", "It puts there"), record.get("text", []), strict=False):
         lines.append(f"{name}: {text}")
     if "ms" in record:
@@ -135,6 +136,15 @@ def _explain_edit(record: dict[str, Any], place: str) -> list[str]:
         lines.append(f"The fault: {record['error']}.")
     lines.append(f"The record's id is {record.get('id')}.")
     return lines
+
+
+def _model_edit(record: dict[str, Any]) -> list[str]:
+    """Return a sentence about what the model made of the line, if it was asked and has written something."""
+    if not isinstance(record.get("model_agrees"), bool) or not isinstance(record.get("changes"), int):
+        return []
+    shown = "1 change" if record["changes"] == 1 else f"{record['changes']} changes"
+    wrote = "the text that the edits propose for this line" if record["model_agrees"] else "another text for this line"
+    return [f"After {shown} of this session it wrote {wrote}."]
 
 
 def _searched(counts: dict[str, int]) -> list[str]:

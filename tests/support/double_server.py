@@ -3,7 +3,8 @@
 Started as a process of its own: ``double_server.py BEHAVIOUR``. Words of the behaviour:
 ``sleep=S`` seconds per answer in steps that look at the cancel flag; ``deaf`` never looks at it; ``raise=P`` raises
 with this probability; ``print`` writes to stdout in every way; ``no-index``, ``damaged`` and ``index-fails`` say what
-opening the index and running the indexer do. What it was asked goes to the file ``$DOUBLE_LOG``, if that is set.
+opening the index and running the indexer do; ``lines=S`` loads a model that writes what is drafted
+for a line after S seconds, with ``disagrees`` another text. What it was asked goes to the file ``$DOUBLE_LOG``, if that is set.
 
 It suggests: after ``def add(`` the text ``a, b):`` and a body; after ``emoji(`` the text ``😀)``; after ``mid(`` before
 other text, the same text replacing the rest; after ``three`` four items; after ``version `` the document's version;
@@ -24,10 +25,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from indexer.errors import IndexDamaged, IndexMissing
+from lsp_server.model.line_questions import ChangedLine, LineJob, LineQuestion
 from lsp_server.reasons import Reason
 from lsp_server.server.factories import Factories
 from lsp_server.server.main import serve
-from lsp_server.types import Answer, Provenance, Suggestion
+from lsp_server.types import Answer, ModelPhase, ModelState, Provenance, Suggestion
 
 WORDS = dict(word.partition("=")[::2] for word in (sys.argv[1] if len(sys.argv) > 1 else "").split())
 
@@ -133,6 +135,22 @@ class DoubleEngine:
             warnings.warn("stray warning", stacklevel=1)
 
 
+class LineEngine(DoubleEngine):
+    """An engine with a model that says what becomes of lines."""
+
+    state = ModelState(ModelPhase.READY, "double")
+
+    def ask_line(self, question: LineQuestion) -> LineJob:
+        log(event="line", line=question.line, pairs=question.pairs)
+        job = LineJob(question)
+        made = "pass" if "disagrees" in WORDS else question.drafts[0]
+        answer = ChangedLine(made, "line", {"model": "double", "prompt_tokens": 7, "changes": 1})
+        timer = threading.Timer(float(WORDS["lines"]), job.end, [answer])
+        timer.daemon = True
+        timer.start()
+        return job
+
+
 class DoubleRun:
     """An indexer that ends at once."""
 
@@ -173,4 +191,5 @@ def open_double(settings: Any, root: Path) -> Any:
 
 
 if __name__ == "__main__":
-    serve({}, Factories(DoubleEngine, open_double, lambda settings, root: Path(root), DoubleRun))
+    engine = LineEngine if "lines" in WORDS else DoubleEngine
+    serve({}, Factories(engine, open_double, lambda settings, root: Path(root), DoubleRun))

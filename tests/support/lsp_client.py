@@ -19,7 +19,7 @@ def real(folder: Path, *arguments: str, cwd: Path | None = None, **env: str) -> 
 
 def double(folder: Path, behaviour: str = "", **env: str) -> Client:
     """The real server process with an engine that does what ``behaviour`` says; see ``double_server.py``."""
-    command = [sys.executable, str(HERE / "double_server.py"), behaviour]
+    command = [sys.executable, "-P", str(HERE / "double_server.py"), behaviour]  # its folder has a `tokenizers.py`
     return Client(command, env=environment(folder, **env))
 
 
