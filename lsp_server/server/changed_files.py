@@ -5,8 +5,6 @@ a changed file, its text is searched as that of an open document is. The rules a
 rule leaves out is not read, and the secrets are masked. Its methods name their threads.
 """
 
-import os
-import stat
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from indexer.errors import UserError
 from indexer.repository import policy
 from indexer.repository.walk import entries_of
 from indexer.types import Source
+from lsp_server.server.folder_poll import GONE, Stamp, stamp_of
 from lsp_server.types import Document
 
 KEPT: Final = 12
@@ -43,7 +42,7 @@ class ChangedFile:
 
     document: Document
     blob: str
-    stamp: tuple[int, int, int]
+    stamp: Stamp
 
 
 class ChangedFiles:
@@ -76,7 +75,7 @@ class ChangedFiles:
 
         Two readings of a file may end in the other order; the text that the disk does not have any more is not taken.
         """
-        new = [one for one in files if self._is_unchanged(one)]
+        new = [one for one in files if self._stamp(one) == one.stamp]
         for one in new:
             self._known.pop(one.document.path or "", None)
             self._known[one.document.path or ""] = one
@@ -92,7 +91,7 @@ class ChangedFiles:
 
     def drop_gone(self) -> list[str]:
         """Forget files that are no longer there, and return their URIs; on the engine's thread."""
-        return self._drop(lambda one: not self._is_there(one))
+        return self._drop(lambda one: self._stamp(one) == GONE)
 
     def drop_indexed(self, index: Any) -> list[str]:
         """Forget files that an index holds as they are or that were written since, and return their URIs; on the
@@ -102,7 +101,7 @@ class ChangedFiles:
             document = index.documents.get(one.document.path)
             return document is not None and document.blob == one.blob
 
-        return self._drop(lambda one: indexed(one) or not self._is_unchanged(one))
+        return self._drop(lambda one: indexed(one) or self._stamp(one) != one.stamp)
 
     def drop_all(self) -> list[str]:
         """Forget every file, and return their URIs; on the engine's thread."""
@@ -112,15 +111,5 @@ class ChangedFiles:
         gone = [path for path, one in self._known.items() if unwanted(one)]
         return [self._known.pop(path).document.uri for path in gone]
 
-    def _is_unchanged(self, one: ChangedFile) -> bool:
-        try:
-            status = os.lstat(self._root / (one.document.path or ""))
-        except (OSError, ValueError):
-            return False
-        return stat.S_ISREG(status.st_mode) and one.stamp == (status.st_mtime_ns, status.st_size, status.st_ino)
-
-    def _is_there(self, one: ChangedFile) -> bool:
-        try:
-            return stat.S_ISREG(os.lstat(self._root / (one.document.path or "")).st_mode)
-        except (OSError, ValueError):
-            return False
+    def _stamp(self, one: ChangedFile) -> Stamp:
+        return stamp_of(self._root / (one.document.path or ""))

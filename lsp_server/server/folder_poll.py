@@ -113,7 +113,7 @@ class FolderPoll:
         self._folder_order, self._file_order = kept, files
 
     def _git_now(self) -> tuple[Stamp, ...]:
-        return tuple(map(_stamp, self._git_files))
+        return tuple(map(stamp_of, self._git_files))
 
     def _check_folder(self, folder: str, found: Found) -> None:
         before = self._folders.get(folder)
@@ -144,12 +144,12 @@ class FolderPoll:
             self._folder_order = list(self._folders)
         for name in (*gone, *new):
             if inner + name in self._files:
-                self._files[inner + name] = _stamp(f"{self._root}/{inner}{name}")
+                self._files[inner + name] = stamp_of(f"{self._root}/{inner}{name}")
         found.gone += [inner + name for name in gone]
         found.changed += [inner + name for name in new]
 
     def _check_file(self, path: str, found: Found) -> None:
-        now, before = _stamp(f"{self._root}/{path}"), self._files[path]
+        now, before = stamp_of(f"{self._root}/{path}"), self._files[path]
         self._files[path] = now
         if now == GONE:
             # The file may have gone between the making of the index and the first look.
@@ -165,8 +165,8 @@ class FolderPoll:
             return False
 
 
-def _stamp(path: str | Path) -> Stamp:
-    """Time, size and inode of a regular file; ``GONE`` where there is none."""
+def stamp_of(path: str | Path) -> Stamp:
+    """Return time, size and inode of a regular file; ``GONE`` where there is none."""
     with contextlib.suppress(OSError, ValueError):
         status = os.lstat(path)
         if stat.S_ISREG(status.st_mode):
