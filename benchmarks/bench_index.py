@@ -134,9 +134,8 @@ def measure_sharing(corpus: Path, data: Path, scratch: Path) -> dict[str, Any]:
     return {"export": exported, "import": {**imported, **figures}, "import_again": again}
 
 
-def measure_update(corpus: Path, data: Path, rounds: int) -> list[dict[str, Any]]:
+def measure_update(corpus: Path, data: Path, rounds: int, files: list[Path]) -> list[dict[str, Any]]:
     """Appends a function with a new name to a file, updates, opens the index and finds the name, in fresh processes."""
-    files = sources(corpus)
     measured = []
     for number in range(rounds):
         name = f"quizzical_walrus_{number}"
@@ -158,9 +157,8 @@ def measure_update(corpus: Path, data: Path, rounds: int) -> list[dict[str, Any]
     return measured
 
 
-def measure_commits(corpus: Path, data: Path, commits: int) -> dict[str, Any]:
+def measure_commits(corpus: Path, data: Path, commits: int, files: list[Path]) -> dict[str, Any]:
     """Commits changes of three files each, updates once, checks out the commit before them, and updates again."""
-    files = sources(corpus)
     git(corpus, "add", "-A")
     git(corpus, "commit", "-q", "--allow-empty", "-m", "before")
     for number in range(commits):
@@ -179,10 +177,11 @@ def measure_commits(corpus: Path, data: Path, commits: int) -> dict[str, Any]:
     }
 
 
-def sources(corpus: Path) -> list[Path]:
-    """Files of usual size in Python or C."""
-    found = [path for path in sorted(corpus.rglob("*")) if path.suffix in (".py", ".c") and path.is_file()]
-    return [path for path in found if 5_000 < path.stat().st_size < 30_000]
+def sources(corpus: Path, left_out: list[list[str]]) -> list[Path]:
+    """Files of usual size in Python or C that the index holds."""
+    without = {corpus / path for path, _ in left_out}
+    found = [path for path in sorted(corpus.rglob("*.[cp]*")) if path.suffix in (".py", ".c") and path not in without]
+    return [path for path in found if path.is_file() and 5_000 < path.stat().st_size < 30_000]
 
 
 def append_function(path: Path, name: str) -> None:
@@ -265,12 +264,13 @@ def measure_everything(corpus: Path, data: Path, scratch: Path, options: argpars
 
 def measure_updates(corpus: Path, data: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Updates where nothing, one file, and many commits changed. The first one, whatever it finds, does not count."""
-    report = json.loads(ondol(data, "index", str(corpus), "--json")[0])
+    report = json.loads(ondol(data, "index", str(corpus), "--json", "--skipped")[0])
+    files = sources(corpus, report["skips"])
     return {
         "repository": {name: report[name] for name in ("files", "lines", "index_bytes")},
         "nothing_changed": [ondol(data, "index", str(corpus), "--json")[1] for _ in range(options.updates)],
-        "update_one_file": measure_update(corpus, data, options.updates),
-        "update_commits": measure_commits(corpus, data, options.commits),
+        "update_one_file": measure_update(corpus, data, options.updates, files),
+        "update_commits": measure_commits(corpus, data, options.commits, files),
     }
 
 
