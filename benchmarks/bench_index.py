@@ -213,7 +213,9 @@ def measure_reading(data: Path, corpus: Path) -> dict[str, Any]:
         index = Index.open(index_directory(settings, corpus))
         opened.append(time.perf_counter() - started)
     documents = list(index.documents.values())
-    queries = [index.chunks(document)[0].text for document in documents[:: len(documents) // 200] if document.chunks]
+    queries = [
+        index.chunks(document)[0].text for document in documents[:: max(1, len(documents) // 200)] if document.chunks
+    ]
     search(index, queries[0], 5)
     times = []
     for query in queries:
