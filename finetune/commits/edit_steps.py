@@ -58,7 +58,8 @@ class Step:
 class CommitSteps:
     """The changes of one commit in the order in which they are made.
 
-    :param paths: of its files; steps name a file by its number. :param texts: the lines of each file before the commit.
+    :param paths: of its files; steps name a file by its number. :param old_paths: the paths before the commit.
+    :param texts: the lines of each file before the commit.
     """
 
     commit: str
@@ -66,6 +67,7 @@ class CommitSteps:
     languages: list[str]
     texts: list[list[str]]
     steps: list[Step]
+    old_paths: list[str]
 
 
 def steps_of(edits: Iterable[Edit], skips: SkipReport, seed: int | None = None) -> Iterator[CommitSteps]:
@@ -79,7 +81,7 @@ def steps_of(edits: Iterable[Edit], skips: SkipReport, seed: int | None = None) 
         if sum(len(edit.change.hunks) for edit in changed) > HUNKS:
             skips.count(f"commit with more than {HUNKS} hunks (edits)")
             continue
-        made = CommitSteps(name, [], [], [], [])
+        made = CommitSteps(name, [], [], [], [], [])
         for edit in changed:
             lines = [line.rstrip("\r\n") for line in lines_of(edit.old_text)]
             if len(lines) > FILE_LINES:
@@ -87,6 +89,7 @@ def steps_of(edits: Iterable[Edit], skips: SkipReport, seed: int | None = None) 
                 continue
             made.steps += _steps(len(made.paths), lines, edit)
             made.paths.append(edit.change.path)
+            made.old_paths.append(edit.change.old_path)
             made.languages.append(language_of(edit.change.path))
             made.texts.append(lines)
         if seed is not None:

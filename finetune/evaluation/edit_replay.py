@@ -57,7 +57,7 @@ class _BeforeCommit:
 
     def __init__(self, index: Index, commit: CommitSteps) -> None:
         self._index, self.segments = index, index.segments
-        self._texts = dict(zip(commit.paths, commit.texts, strict=True))
+        self._texts = dict(zip(commit.old_paths, commit.texts, strict=True))
 
     def document(self, path: str) -> IndexedDocument | None:
         """The document of a path."""
@@ -126,11 +126,14 @@ class CommitReplay:
         }
 
     def elsewhere(self, path: str) -> dict[str, str]:
-        """Return what becomes of lines of another file, by their text before the commit."""
+        """Return what becomes of lines of another file, by their text before the commit.
+
+        :param path: before the commit, which may move the file.
+        """
         return {
             step.old[line - step.start]: text
             for step in self._coming(False)
-            if self.commit.paths[step.file] == path
+            if path in (self.commit.paths[step.file], self.commit.old_paths[step.file])
             for line, text in step.expected.items()
         }
 
@@ -150,7 +153,7 @@ class CommitReplay:
         files = [self.step.file, *(other for other in self._open if other != self.step.file)]
         views = tuple(self._view(one) for one in files)
         edits = tuple(map(PastEdit.of, self.state.log.settled))
-        paths = frozenset(view.uri for view in views)
+        paths = frozenset(path for file in files for path in (self.commit.paths[file], self.commit.old_paths[file]))
         return Asked(self.state, self._session, edits, views, paths, line, at_end=False)
 
     def search(self, judge: Judge) -> Search:

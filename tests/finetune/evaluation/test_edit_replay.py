@@ -73,6 +73,24 @@ def test_like_edits_are_foreseen_and_what_stays_counts_as_wrong(history: Path) -
     assert told["edits"] == 6
 
 
+def test_a_file_that_the_commit_moves_is_known_by_its_old_path(tmp_path: Path) -> None:
+    root = repositories.repository(tmp_path / "repo", {"a.py": changed(), "old.py": changed()})
+    (root / "old.py").unlink()
+    commit(root, {"a.py": changed(0), "new.py": changed(*range(2))})
+    (made,) = commits(root)
+    assert (made.paths, made.old_paths) == (["a.py", "new.py"], ["a.py", "old.py"])
+    now = CommitReplay(made, None)
+    wanted = []
+    for before in now.moments():
+        if not before and now.step.file == 0:
+            wanted.append(now.elsewhere("old.py"))
+        elif not before:
+            assert {"new.py", "old.py"} <= now.asked(0).paths
+    (told,) = wanted
+    assert told[CALLS[0].rstrip()] == CALLS[0].rstrip()[:-1] + ", tax=0)"
+    assert len(told) == 2
+
+
 def test_figures_count_offers_that_the_commit_did_not_make() -> None:
     def one(kind: str, where: str, right: bool) -> Outcome:
         return Outcome("c", "python", kind, False, True, where, right, 0.9, 1.0, ("c", "a", f"{kind}{where}{right}"))

@@ -5,10 +5,10 @@ from pathlib import Path
 from indexer.config import Settings
 from lsp_server.edits import places
 from lsp_server.edits.features import OTHER_FILE
-from lsp_server.edits.offers import Offer, Refusals, Search
+from lsp_server.edits.offers import STEPS_OFFERED, Offer, Refusals, Search
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.proposals import Taught, taught
-from lsp_server.edits.views import View
+from lsp_server.edits.views import OtherFile, View
 from tests.support.indexes import updated
 
 
@@ -79,6 +79,39 @@ def test_the_index_names_the_files_that_use_what_was_changed(tmp_path: Path) -> 
     best = max(search(history).all_in(view, OTHER_FILE), key=lambda offer: offer.probability)
     assert best.new == call(1, ", tax=0")[4:]
     assert Settings().next_edits
+
+
+def many(count: int) -> list[Taught]:
+    """Edits of a call in two files, one after the other."""
+    found = []
+    for n in range(count):
+        found.append(taught("a.py" if n < 3 else "b.py", n, n, call(n), call(n, ", tax=0")))
+    return found
+
+
+def there(*more: str, edited: frozenset[int] = frozenset()) -> list[OtherFile]:
+    return [OtherFile(View("c.py", "\n".join(["def other(rate):", call(8), *more]), edited), 0, 1)]
+
+
+def test_another_file_is_offered_once_many_edits_agree() -> None:
+    offer = search(many(STEPS_OFFERED)).other_file(there())
+    assert offer is not None
+    assert (offer.document, offer.line, offer.new) == ("c.py", 1, call(8, ", tax=0"))
+    assert search(many(STEPS_OFFERED - 1)).other_file(there()) is None
+
+
+def test_another_file_is_not_offered_after_an_edit_of_another_kind() -> None:
+    last = taught("b.py", 9, STEPS_OFFERED, "import sys", "import os")
+    assert search([*many(STEPS_OFFERED), last]).other_file(there()) is None
+
+
+def test_a_file_of_another_kind_is_not_offered() -> None:
+    view = View("c.md", there()[0].view.text)
+    assert search(many(STEPS_OFFERED)).other_file([OtherFile(view, 0, 1)]) is None
+
+
+def test_what_was_left_in_an_edited_document_is_not_offered_from_another_one() -> None:
+    assert search(many(STEPS_OFFERED)).other_file(there("x = 1", edited=frozenset({2}))) is None
 
 
 def test_of_many_lines_those_are_tried_to_which_most_edits_lead() -> None:

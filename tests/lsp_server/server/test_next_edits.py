@@ -11,6 +11,7 @@ import pytest
 
 from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.edits.edit_log import TOGETHER_S
+from lsp_server.edits.offers import STEPS_OFFERED
 from tests.support import console
 from tests.support.lsp_client import explanation, real
 
@@ -379,3 +380,25 @@ def test_completions_have_the_new_form_after_two_edits(fresh: tuple[Client, Path
     texts = completed(6)
     assert texts and texts[0].startswith("build_from_crawler(Pipeline, ")
     assert not any("Pipeline.from_crawler(" in text for text in texts)
+
+
+def test_after_many_like_edits_the_next_file_is_offered(tmp_path: Path) -> None:
+    root = tmp_path / "repo"
+    root.mkdir()
+    call = "    total_{0} = compute_nu(items_{0}, rate)".format
+    for name, calls in (("far.py", [20]), ("near.py", range(STEPS_OFFERED))):
+        (root / name).write_text("\n".join(["def work(rate):", *map(call, calls), "    return 0", ""]))
+    with real(tmp_path) as client:
+        client.initialize([root], encodings=["utf-16"], options={"nextEdits": True})
+        client.wait_state("ready")
+        uri = (root / "near.py").as_uri()
+        client.open(uri, (root / "near.py").read_text())
+        for n in range(STEPS_OFFERED):
+            column = len(call(n)) - 1
+            client.change(uri, n + 2, edit(1 + n, column, ", nu_tax=0"))
+        document = {"uri": uri, "version": STEPS_OFFERED + 1}
+        place = {"textDocument": document, "position": {"line": STEPS_OFFERED + 1, "character": 0}}
+        (offer,) = client.request("textDocument/copilotInlineEdit", place)["edits"]
+        assert offer["textDocument"]["uri"] == (root / "far.py").as_uri()
+        assert offer["text"].strip(",) ") == "nu_tax=0"
+        assert "far.py:" in explanation(client)
