@@ -37,7 +37,7 @@ from indexer.data_layout import (
 )
 from indexer.errors import UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
-from indexer.storage.generations import explained
+from indexer.storage.write_errors import explained
 from lsp_server.backends.loading import open_base
 from lsp_server.errors import BackendProblem
 from lsp_server.weights import adapter_registry_writer

@@ -11,7 +11,7 @@ from indexer import fsio, lock
 from indexer.config import Settings
 from indexer.data_layout import nightly_lock_file, nightly_reports_directory, repository_directory
 from indexer.errors import OndolError
-from indexer.storage.generations import explained
+from indexer.storage.write_errors import explained
 
 
 def reported_run(root: Path, settings: Settings, work: Callable[[Report], None]) -> dict[str, Any]:

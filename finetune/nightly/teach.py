@@ -33,7 +33,7 @@ from indexer.config import Settings
 from indexer.data_layout import nightly_work_directory, taught_base_directory
 from indexer.prompt.formats import LEFT_TO_RIGHT
 from indexer.prompt.renderer import PROMPT_FORMAT, PromptInput
-from indexer.storage.generations import explained
+from indexer.storage.write_errors import explained
 from lsp_server.backends.base import Limits
 from lsp_server.weights.base_model import ModelFolder, open_folder
 

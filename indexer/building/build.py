@@ -19,7 +19,7 @@ from indexer.building.survey import survey
 from indexer.config import Settings
 from indexer.data_layout import build_report_file, index_directory, repository_directory, seen_files_file
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
-from indexer.storage import adoption, fingerprint, generations
+from indexer.storage import adoption, cache_files, fingerprint
 from indexer.storage.generations import Manifest, Store
 from indexer.storage.seen_files import SeenFiles
 
@@ -52,7 +52,8 @@ def build(
     with target.writing():
         shape, choice = fingerprint.shape(), fingerprint.settings(settings)
         base = _base(target, report, shape)
-        seen = SeenFiles(seen_files_file(target.directory), shape + choice)
+        target.remove_unlisted()
+        seen = SeenFiles(seen_files_file(target.directory), fingerprint.outcome(settings))
         progress(BuildProgress("walk", 0, 0, 0))
         found = None
         if base is not None and base.settings == choice and seen.basis.generation == base.digest:
@@ -67,7 +68,7 @@ def build(
         else:
             from indexer.building.renewal import Renewal
 
-            renewal = Renewal(root, settings, target, report, progress, limits, command, shape, choice)
+            renewal = Renewal(root, settings, target, report, progress, limits, command)
             manifest = renewal.run(base, seen, found)
             workers = renewal.workers
             target.keep_checked(manifest)
@@ -111,4 +112,4 @@ def _describe(report: BuildReport, target: Store, manifest: Manifest, workers: i
     report.memory_bytes = budget.memory_used(workers)
     report.index_bytes = target.size(manifest)
     skips = [[skip.path, skip.reason] for skip in report.skips]
-    generations.write_cache(build_report_file(target.directory), {**report.as_dict(), "when": now, "skips": skips})
+    cache_files.write_cache(build_report_file(target.directory), {**report.as_dict(), "when": now, "skips": skips})

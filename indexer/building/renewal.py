@@ -23,7 +23,7 @@ from indexer.config import Settings
 from indexer.data_layout import in_flight_file
 from indexer.repository import policy
 from indexer.repository.walk import Rules
-from indexer.storage import compaction, segment
+from indexer.storage import compaction, fingerprint, segment
 from indexer.storage.bm25_update import Bm25Update
 from indexer.storage.catalogue import Catalogue
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
@@ -37,8 +37,11 @@ IN_PROCESS_BYTES = 600_000
 
 _BATCH_BYTES = 400_000
 _NOTES = 5
-_PASSING = frozenset({"vanished", "unreadable", budget.TIME})
-"""Reasons that say nothing about a file's content."""
+_PASSING = frozenset({policy.VANISHED, policy.UNREADABLE, policy.LINK, policy.SPECIAL, budget.TIME})
+"""Reasons that say nothing about a file's content where reading it gives them; the look before saw a regular file."""
+
+_FAILURES = frozenset({"timeout", "memory", "crash"})
+"""Reasons that may be the machine's and not the file's: the next update tries once more."""
 
 _FORBIDDEN = frozenset({policy.EXCLUDED, policy.ONDOLIGNORED, policy.KEY_FILE, policy.OWN_DATA})
 """Reasons for which text that is in the index already must leave the disk at once."""
@@ -58,7 +61,7 @@ class _Preparing(Protocol):
 class Renewal:
     """One update or build, under the writer's lock.
 
-    :param report: is completed. :param shape, choice: the two hashes of ``fingerprint``.
+    :param report: is completed.
     """
 
     def __init__(
@@ -70,12 +73,10 @@ class Renewal:
         progress: Callable[[BuildProgress], None],
         limits: Limits | None,
         command: Sequence[str] | None,
-        shape: str,
-        choice: str,
     ) -> None:
         self.root, self.settings, self.target, self.report = root, settings, target, report
         self.progress, self.limits, self.command = progress, limits or Limits(), command or worker_pool.COMMAND
-        self.shape, self.choice = shape, choice
+        self.shape, self.choice = fingerprint.shape(), fingerprint.settings(settings)
         self.now = fsio.now_ns() // 1_000_000_000
         self.workers = 0
         self.deadline = time.monotonic() + 60 * settings.max_index_minutes
@@ -129,6 +130,8 @@ class Renewal:
         todo = []
         for entry in entries:
             known = self.seen.lookup(entry)
+            if self.report.full and isinstance(known, Skip):
+                known = None
             if known is None and self.same_rules:
                 known = self.catalogue.as_it_stands(self.root, entry)
             document = self.catalogue.find(entry.path, known) if isinstance(known, str) else None
@@ -178,7 +181,9 @@ class Renewal:
             self.report.skips.append(result)
             if outcome.last_words and len(self.report.notes) < _NOTES:
                 self.report.notes.append(f"{entry.path} is left out ({result.reason}): {outcome.last_words}")
-            if result.reason not in _PASSING:
+            if result.reason in _FAILURES:
+                self.seen.record_failure(entry, result.reason)
+            elif result.reason not in _PASSING:
                 self.seen.record(entry, result)
             return None
         if isinstance(result, Prepared):

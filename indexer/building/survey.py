@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from indexer.config import Settings
 from indexer.repository import git, policy, walk
@@ -48,13 +48,21 @@ class Survey:
         return not (self.entries or self.before or self.afresh or self.rules_changed)
 
 
+class _Place(NamedTuple):
+    """Where is looked, and what is known of it."""
+
+    root: Path
+    settings: Settings
+    seen: SeenFiles
+
+
 def survey(root: Path, settings: Settings, seen: SeenFiles) -> Survey | None:
     """Look for what differs from the table ``seen``; None if the rules changed, so that every path must be judged.
 
     :raises UserError: git refuses.
     """
     walk.check(root)
-    rules = Rules(root, settings)
+    place, rules = _Place(root, settings, seen), Rules(root, settings)
     with ThreadPoolExecutor(1) as thread:
         asked = thread.submit(_listing, root)
         rules.look(seen.basis.folders)
@@ -67,13 +75,13 @@ def survey(root: Path, settings: Settings, seen: SeenFiles) -> Survey | None:
         files = {path: path in tracked if tracked is not None else listing.tracks(path) for path in differing}
         apart = [Skip(path, policy.SUBMODULE) for path in seen.basis.apart]
         skips = [*(Skip(path, policy.IGNORED) for path in listing.ignored()), *apart]
-        return _judged(root, settings, seen, rules, listing, files, [], skips)
+        return _judged(place, rules, listing, files, [], skips)
     found = _listed(root, rules, listing)
     known = set(seen.paths)
     files = {path: found.files[path] for path in differing if path in found.files}
     files |= {path: tracked for path, tracked in found.files.items() if path not in known}
     gone = [path for path in seen.paths if path not in found.files]
-    return _judged(root, settings, seen, rules, listing, files, gone, found.skips)
+    return _judged(place, rules, listing, files, gone, found.skips)
 
 
 def survey_afresh(root: Path, settings: Settings, seen: SeenFiles) -> Survey:
@@ -85,13 +93,11 @@ def survey_afresh(root: Path, settings: Settings, seen: SeenFiles) -> Survey:
     rules = Rules(root, settings)
     listing = _listing(root)
     found = _listed(root, rules, listing)
-    return _judged(root, settings, seen, rules, listing, found.files, None, found.skips)
+    return _judged(_Place(root, settings, seen), rules, listing, found.files, None, found.skips)
 
 
 def _judged(
-    root: Path,
-    settings: Settings,
-    seen: SeenFiles,
+    place: _Place,
     rules: Rules,
     listing: Listing | None,
     files: Mapping[str, bool],
@@ -104,6 +110,7 @@ def _judged(
     :param gone: further rows that do not hold, since there are no such files; all others hold. None: no row holds.
     :param skips: what is left out without a look.
     """
+    root, settings, seen = place
     left = {skip.path: skip for skip in skips}
     apart = sorted(skip.path for skip in left.values() if skip.reason == policy.SUBMODULE)
     changed = {*files, *(seen.paths if gone is None else gone)}

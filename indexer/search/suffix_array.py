@@ -35,6 +35,9 @@ punctuation has more."""
 LINE_STEP: Final = 64
 """Lines of which the first one's place is kept in memory."""
 
+OLD_ORDER: Final = "order.u32"
+"""The order in an index of the first format, four little-endian bytes a position; it is read until the next update."""
+
 FILES: Final = ("stream.u24", "order.bin", "documents.u32", "counts.u16", "indents.u8")
 
 
@@ -160,7 +163,7 @@ class SuffixIndex:
         self._stream_bytes = np.frombuffer(self._stream, np.uint8)
         self._tokens = self._stream_bytes.reshape(-1, WIDTH)
         self._low_bytes = self._tokens[:, WIDTH - 1]
-        self._order = files["order.bin"]
+        self._order = files["order.bin"] if "order.bin" in files else files[OLD_ORDER]
         table = np.frombuffer(files["documents.u32"], "<u4").reshape(2, -1)
         self._starts, self._first_lines = table[0], table[1]
         self._counts = np.frombuffer(files["counts.u16"], "<u2")
@@ -170,12 +173,16 @@ class SuffixIndex:
         self._every = np.concatenate((np.zeros(1, np.int64), np.cumsum(sums)))
         self.indents = np.frombuffer(files["indents.u8"], np.uint8)
         self.size = len(self._tokens)
-        self._width = _width(self.size)
+        self._old = "order.bin" not in files
+        self._width = 4 if self._old else _width(self.size)
         self._order_bytes = np.frombuffer(self._order, np.uint8)
         self.rows = len(self._order_bytes) // self._width
 
     def positions(self, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
         """The positions in the given rows of the order."""
+        if self._old:
+            found: NDArray[np.uint32] = np.frombuffer(self._order, "<u4")[rows]
+            return found
         return _numbers_at(self._order_bytes, rows, self._width)
 
     def around(self, positions: NDArray[np.uint32], before: int, count: int) -> NDArray[np.uint32]:
@@ -258,7 +265,8 @@ class SuffixIndex:
     def _context(self, row: int, size: int) -> bytes:
         """``size`` bytes of the backward context of an entry of the order."""
         place = row * self._width
-        start = (self.size - int.from_bytes(self._order[place : place + self._width], "big")) * WIDTH
+        position = int.from_bytes(self._order[place : place + self._width], "little" if self._old else "big")
+        start = (self.size - position) * WIDTH
         return bytes(self._stream[start : start + size])
 
     def bound(self, prefix: bytes, low: int, high: int, *, after: bool) -> int:

@@ -23,7 +23,8 @@ from indexer.repository import git
 from indexer.sharing.manifest import ExportManifest, read_manifest
 from indexer.sharing.places import Place
 from indexer.storage import adoption, fingerprint
-from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store, explained
+from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
+from indexer.storage.write_errors import explained
 
 _ATTEMPTS: Final = 3
 """How often an import begins again because an export replaced what it was reading."""

@@ -11,13 +11,15 @@ import hashlib
 import importlib.util
 import json
 import sys
+from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from indexer.config import Settings
 from indexer.data_layout import code_hash_cache_file
-from indexer.storage import generations
+from indexer.storage import cache_files, generations
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _SHAPING_MODULES: Final = (
@@ -40,6 +42,7 @@ _SHAPING_MODULES: Final = (
     "secrets/key_blocks",
     "secrets/masking",
     "secrets/nearby",
+    "secrets/prose",
     "secrets/rules",
     "secrets/structures",
     "storage/segment",
@@ -48,6 +51,7 @@ _SHAPING_MODULES: Final = (
     "text/terms",
     "text/tokens",
 )
+_CHOOSING_MODULES: Final = ("ignore_patterns", "repository/listing", "repository/walk")
 _VERSIONS_KEPT: Final = 8
 """Installations whose hash is kept: each would otherwise parse again after the other has run."""
 
@@ -64,7 +68,7 @@ _CHOOSING_SETTINGS: Final = (
 @cache
 def shape() -> str:
     """Hash of everything that shapes a document: code, the shipped embedding, versions of the grammars."""
-    digest = hashlib.sha256(f"format {generations.FORMAT} {_code_hash()}".encode())
+    digest = hashlib.sha256(f"format {generations.FORMAT} {_code_hash(_SHAPING_MODULES)}".encode())
     for path in sorted(path for path in (_PACKAGE / "data").rglob("*") if path.is_file()):
         digest.update(f"\0{path.relative_to(_PACKAGE).as_posix()}\0".encode())
         digest.update(path.read_bytes())
@@ -75,12 +79,18 @@ def shape() -> str:
     return digest.hexdigest()
 
 
-def _code_hash() -> str:
-    """Hash of the shaping code. Parsing takes about 0.3 s, so the result is cached under the hash of the sources."""
-    sources = [(_PACKAGE / f"{name}.py").read_bytes() for name in _SHAPING_MODULES]
+def outcome(chosen: Settings) -> str:
+    """Hash of everything but the ignore files that decides what becomes of a file: code, settings, rules for paths."""
+    parts = shape(), settings(chosen), _code_hash(_CHOOSING_MODULES), version("pathspec")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _code_hash(modules: Sequence[str]) -> str:
+    """Hash of some modules. Parsing takes up to 0.3 s, so the result is cached under the hash of the sources."""
+    sources = [(_PACKAGE / f"{name}.py").read_bytes() for name in modules]
     key = hashlib.sha256(b"\0".join([sys.version.encode(), *sources])).hexdigest()
     file = code_hash_cache_file()
-    known = generations.read_cache(file)
+    known = cache_files.read_cache(file)
     if isinstance(known.get(key), str):
         return str(known[key])
     code = "\0".join(code_of(source.decode("utf-8")) for source in sources)
@@ -88,7 +98,7 @@ def _code_hash() -> str:
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         kept = dict(list(known.items())[-_VERSIONS_KEPT + 1 :])
-        generations.write_cache(file, {**kept, key: found})
+        cache_files.write_cache(file, {**kept, key: found})
     return found
 
 

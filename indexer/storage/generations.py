@@ -15,7 +15,6 @@ This module handles files and hashes; ``segment`` and ``search.bm25`` own their 
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -23,14 +22,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from indexer import fsio, lock
 from indexer.data_layout import index_lock_file, index_pointer_file, verified_cache_file
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew, UserError
+from indexer.storage.cache_files import boot_id, read_cache, write_cache
+from indexer.storage.write_errors import explained
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the directory's layout and of every table in it."""
+
+OLDEST_FORMAT: Final = 1
+"""The oldest one that can be read, until the index is rebuilt."""
 
 GENERATIONS_KEPT: Final = 2
 RACY_NS: Final = 2_000_000_000
@@ -47,8 +51,6 @@ _CTIME, _SIZE = 1, 3
 _ATTEMPTS = 5
 _BUILD = "run `ondol index` in the repository"
 _REBUILD = "rebuild it with `ondol index --full`"
-_MAY_NOT = (errno.EACCES, errno.EPERM, errno.EROFS)
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +314,16 @@ class Store:
                     with contextlib.suppress(PermissionError):
                         fsio.remove_tree(directory / _name(number))
 
+    def remove_unlisted(self) -> None:
+        """Remove what an interrupted update left: generations and segments that those of ``CURRENT`` do not list.
+
+        Nothing is removed where one of these cannot be read.
+        """
+        with contextlib.suppress(IndexDamaged, IndexTooNew):
+            named = [self._manifest(number, digest) for number, digest in self._pointers() if digest is not None]
+            if named:
+                self.collect(named)
+
     def next_generation(self) -> int:
         """A number that no generation has, finished or not."""
         return max([*_numbers(self.generations), 0]) + 1
@@ -342,7 +354,7 @@ def decode_manifest(data: bytes, number: int | None) -> Manifest:
                 f"a later version of Ondol wrote the index (format {fields['format']}, this one reads {FORMAT})",
                 "update Ondol, or rebuild the index with `ondol index --full`",
             )
-        if fields["format"] < FORMAT or number not in (None, fields["generation"]):
+        if fields["format"] < OLDEST_FORMAT or number not in (None, fields["generation"]):
             raise damaged
         fields["segments"] = tuple(
             SegmentRecord(**{**segment, "dead": tuple(segment["dead"])}) for segment in fields["segments"]
@@ -356,28 +368,6 @@ def decode_manifest(data: bytes, number: int | None) -> Manifest:
     return manifest
 
 
-@contextlib.contextmanager
-def explained(directory: Path, what: str = "index") -> Iterator[None]:
-    """Turn "no space left" and "may not write" into a sentence with a cure.
-
-    :param what: what is written there, for the sentence.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _MAY_NOT and str(error.filename).startswith(str(directory)):
-            raise UserError(
-                f"{error.filename} cannot be written ({error.strerror})",
-                f"make {directory} writable, or choose another place with --data-dir",
-            ) from error
-        if error.errno not in _NO_SPACE:
-            raise
-        raise UserError(
-            f"no space is left for the {what} in {directory} ({error.strerror}); the {what} before is untouched",
-            "free some space, or choose another disk with --data-dir",
-        ) from error
-
-
 def record_files(directory: Path, below: Path) -> dict[str, FileRecord]:
     """Hash the files under ``below``, a folder in ``directory``; keys are POSIX paths relative to ``directory``."""
     return {
@@ -385,32 +375,6 @@ def record_files(directory: Path, below: Path) -> dict[str, FileRecord]:
         for path in sorted(below.rglob("*"))
         if path.is_file()
     }
-
-
-def read_cache(path: Path) -> dict[str, Any]:
-    """The object in a cache file, or an empty one if it is absent, damaged or unreadable."""
-    try:
-        digest, _, body = fsio.read(path).partition(b"\n")
-        if _sha256(body).encode() != digest:
-            return {}
-        value = json.loads(body)
-        return value if isinstance(value, dict) else {}
-    except (OSError, ValueError):
-        return {}
-
-
-def write_cache(path: Path, value: dict[str, Any]) -> None:
-    """Replace a cache file. It is not durable; its checksum shows damage."""
-    body = json.dumps(value, separators=(",", ":")).encode()
-    fsio.replace_file(path, _sha256(body).encode() + b"\n" + body, durable=False)
-
-
-def boot_id() -> str:
-    """The id of this run of the machine; empty if unknown, and then no file counts as verified."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""
 
 
 def _numbers(directory: Path) -> list[int]:

@@ -28,7 +28,8 @@ from indexer.types import Entry, Skip
 _FORMAT: Final = f"2 {sys.byteorder}"
 _HASH_BYTES: Final = 32
 _OPEN, _DOCUMENT, _REFUSED, _UNREAD = range(4)
-"""What a row states: nothing; its file's blob id; why its content is left out; why it is left out without a look."""
+"""What a row states: nothing (the text: why its file was given up last time); its file's blob id; why its content is
+left out; why it is left out without a look."""
 
 _UNKNOWN: Final = (-2, -2, -2)
 """The times and the inode of no file."""
@@ -135,6 +136,12 @@ class SeenFiles:
             self._put(entry, _REFUSED, outcome.reason)
         else:
             self._put(entry, _OPEN if outcome is None else _DOCUMENT, outcome or "")
+
+    def record_failure(self, entry: Entry, reason: str) -> None:
+        """Record that a file was given up; it is open until that happens twice in a row for the same reason."""
+        before = self._row(entry.path)
+        again = before is not None and (before.kind, before.text) == (_OPEN, reason) and before.numbers[0] == entry.size
+        self._put(entry, _REFUSED if again else _OPEN, reason)
 
     def record_unread(self, entry: Entry, reason: str) -> None:
         """Record that a file is left out for its name, its kind or its size."""

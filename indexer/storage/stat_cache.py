@@ -8,7 +8,7 @@ file that changed less than two seconds ago or has a time in the future.
 from pathlib import Path
 
 from indexer import fsio
-from indexer.storage import generations
+from indexer.storage import cache_files, generations
 from indexer.types import Entry, Skip
 
 
@@ -23,7 +23,7 @@ class StatCache:
         self._path = path
         self._as_of = fsio.now_ns()
         self._context = context
-        cached = generations.read_cache(path)
+        cached = cache_files.read_cache(path)
         self._known: dict[str, list[int | str]] = cached.get("files", {}) if cached.get("context") == context else {}
         self._seen: dict[str, list[int | str]] = {}
 
@@ -48,7 +48,7 @@ class StatCache:
     def save(self) -> None:
         """Write the entries of all files looked up or recorded, if anything is new."""
         if self._seen != self._known:
-            generations.write_cache(self._path, {"context": self._context, "files": self._seen})
+            cache_files.write_cache(self._path, {"context": self._context, "files": self._seen})
 
 
 def _numbers(entry: Entry) -> list[int | str]:

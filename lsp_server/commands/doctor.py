@@ -23,7 +23,7 @@ from indexer.errors import UserError
 from indexer.installation import installation
 from indexer.languages.grammars import missing_grammars
 from indexer.repository import git
-from indexer.storage import adoption, fingerprint, generations
+from indexer.storage import adoption, cache_files, fingerprint
 from indexer.storage.generations import Store
 from indexer.text.printable import printable
 from lsp_server.commands import machine
@@ -165,7 +165,7 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
         problems.append(("another version of Ondol made the index", "run `ondol index`"))
     elif manifest.settings != fingerprint.settings(settings):
         problems.append(("the index was made under other settings", "run `ondol index`"))
-    last = generations.read_cache(build_report_file(directory))
+    last = cache_files.read_cache(build_report_file(directory))
     return {
         **found,
         "generation": manifest.generation,

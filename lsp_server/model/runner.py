@@ -269,7 +269,7 @@ class ModelRunner:
             self._problem(error)
             answer = nothing(Reason.MODEL_PROBLEM)
         with self._wake:
-            if answer.reason == "cancelled" and not job.cancelled and not self._closed:
+            if answer.reason == Reason.CANCELLED and not job.cancelled and not self._closed:
                 return
             if self._line is job:
                 self._line = None

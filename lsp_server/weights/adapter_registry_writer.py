@@ -19,7 +19,7 @@ import numpy as np
 from indexer import fsio, lock
 from indexer.data_layout import registry_lock_file
 from indexer.errors import UserError
-from indexer.storage.generations import explained
+from indexer.storage.write_errors import explained
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.adapter_registry import (
     CONFIG,

@@ -17,7 +17,8 @@ from indexer import fsio
 from indexer.building.build import build
 from indexer.errors import IndexDamaged, IndexMissing, UserError
 from indexer.search.hybrid import search
-from indexer.storage import generations
+from indexer.storage import cache_files
+from indexer.storage.generations import Store
 from indexer.storage.reader import Index
 from tests.support import console, indexes, repositories
 
@@ -188,7 +189,7 @@ def test_hashes_are_checked_again_when_a_file_was_touched(tmp_path, monkeypatch)
     monkeypatch.setattr(fsio, "now_ns", lambda: later)
     where = indexes.directory(root, data)
     Index.open(where)
-    assert generations.read_cache(where / "verified")
+    assert cache_files.read_cache(where / "verified")
     hashed = []
     monkeypatch.setattr(fsio, "hash_file", lambda path, known=fsio.hash_file: hashed.append(path) or known(path))
     index = Index.open(where)
@@ -405,3 +406,23 @@ def test_another_users_index_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(UserError, match="belongs to another user"):
         Index.open(indexes.directory(root, data))
+
+
+def test_what_an_interrupted_update_left_is_removed_by_the_next_one(tmp_path, monkeypatch):
+    """Its segment holds text that rules may forbid by then, and no generation lists it."""
+    root = repositories.repository(tmp_path / "repo", {"a.py": "x = 1\n"})
+    data = tmp_path / "data"
+    first = indexes.updated(root, data)
+    repositories.write(root, {"secret.py": "word = 'unpublished'\n"})
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Store, "commit", interrupted)
+        build(root, indexes.settings(data))
+    segments = indexes.directory(root, data) / "segments"
+    assert len(list(segments.iterdir())) == len(first.segments) + 1
+    (root / "secret.py").unlink()
+    build(root, indexes.settings(data))
+    assert len(list(segments.iterdir())) == len(first.segments)

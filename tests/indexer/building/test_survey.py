@@ -12,7 +12,7 @@ from indexer import fsio
 from indexer.building import renewal
 from indexer.building.build import build
 from indexer.repository import policy, walk
-from indexer.storage import catalogue, generations
+from indexer.storage import cache_files, catalogue
 from indexer.storage.reader import Index
 from indexer.storage.seen_files import Basis, SeenFiles
 from indexer.types import Entry, Skip
@@ -276,7 +276,7 @@ def test_without_a_usable_table_every_file_is_looked_at(tmp_path, monkeypatch, k
     if kind == "missing":
         update.table.unlink()
     elif kind == "of the version before":
-        generations.write_cache(update.table, {"context": "x", "files": {"src/heron.py": [1, 2, 3, 4, "a" * 40, ""]}})
+        cache_files.write_cache(update.table, {"context": "x", "files": {"src/heron.py": [1, 2, 3, 4, "a" * 40, ""]}})
     else:
         bad = data.replace(b'"format":"2', b'"format":"1')
         new = {"empty": b"", "damaged": data[:-1] + b"x", "cut": data[: len(data) // 2], "other format": bad}[kind]

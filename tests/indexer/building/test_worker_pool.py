@@ -53,15 +53,31 @@ def test_a_fault_of_ours_in_an_update_costs_one_file(tmp_path, monkeypatch):
     assert report.notes == ["bad.py is left out (crash): ZeroDivisionError: division by zero"]
 
 
-def test_a_bad_file_is_not_tried_again_before_it_changes(tmp_path, monkeypatch):
+def test_a_bad_file_is_tried_once_more_and_then_not_before_it_changes(tmp_path, monkeypatch):
     root = repositories.repository(tmp_path / "repo", {"bad.py": "# abort\n", "good.py": "x = 1\n"})
     later = time.time_ns() + 3_600_000_000_000
     monkeypatch.setattr("indexer.fsio.now_ns", lambda: later)
     data = tmp_path / "data"
     assert build(root, indexes.settings(data), command=COMMAND).skipped == {"crash": 1}
+    assert build(root, indexes.settings(data), command=COMMAND).skipped == {"crash": 1}
     assert build(root, indexes.settings(data), command=["false"]).skipped == {"crash": 1}
     repositories.write(root, {"bad.py": "x = 'cured'\n"})
     assert build(root, indexes.settings(data), command=COMMAND).skipped == {}
+
+
+def test_what_was_the_machines_fault_is_cured_by_the_next_update_or_a_full_build(tmp_path, monkeypatch):
+    """The command without faults stands for a machine that has memory again."""
+    root = repositories.repository(tmp_path / "repo", {"bad.py": "# abort\n", "good.py": "x = 1\n"})
+    later = time.time_ns() + 3_600_000_000_000
+    monkeypatch.setattr("indexer.fsio.now_ns", lambda: later)
+    settings = indexes.settings(tmp_path / "data")
+    assert build(root, settings, command=COMMAND).skipped == {"crash": 1}
+    assert build(root, settings).skipped == {}
+    settings = indexes.settings(tmp_path / "other")
+    for _ in range(3):
+        assert build(root, settings, command=COMMAND).skipped == {"crash": 1}
+    assert build(root, settings).skipped == {"crash": 1}
+    assert build(root, settings, full=True).skipped == {}
 
 
 def test_workers_that_cannot_start_are_a_fault_and_not_an_empty_index(tmp_path):
