@@ -182,6 +182,14 @@ def test_a_damaged_cache_costs_time_and_never_truth(tmp_path, name):
         assert indexes.holds(indexes.updated(root, data)) == before
 
 
+def flip(file: Path) -> bytes:
+    """Change the last bit of a file but not its size and time; return what it held."""
+    before, content = file.stat(), file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return content
+
+
 def test_hashes_are_checked_again_when_a_file_was_touched(tmp_path, monkeypatch):
     root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
     indexes.updated(root, data)
@@ -195,10 +203,7 @@ def test_hashes_are_checked_again_when_a_file_was_touched(tmp_path, monkeypatch)
     index = Index.open(where)
     assert hashed == []
     victim = where / next(name for name in index.manifest.files if name.endswith("texts.bin"))
-    before = victim.stat()
-    content = victim.read_bytes()
-    victim.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
+    flip(victim)
     with pytest.raises(IndexDamaged, match="does not match its hash"):
         Index.open(where)
 
@@ -221,10 +226,7 @@ def test_after_an_update_its_new_files_alone_are_hashed_again(tmp_path, monkeypa
     assert third.generation == 3 and len(names) < len(third.manifest.files) / 2
     for part in ("/bm25/", "/texts.bin"):
         victim = where / next(name for name in third.manifest.files if part in name and name not in names)
-        before = victim.stat()
-        content = victim.read_bytes()
-        victim.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
+        content = flip(victim)
         with pytest.raises(IndexDamaged, match="does not match its hash"):
             Index.open(where)
         victim.write_bytes(content)
