@@ -140,6 +140,7 @@ local function on_answer(number, buffer, tick, client, result)
   end
   -- The server gives each answer a new id.
   edit.reported = current ~= nil and edit_offer.same(current, edit) and current.reported
+  edit.drawn = current ~= nil and current.drawn
   live[buffer] = client
   forget()
   current = edit
