@@ -163,7 +163,8 @@ class SuffixIndex:
         self._stream_bytes = np.frombuffer(self._stream, np.uint8)
         self._tokens = self._stream_bytes.reshape(-1, WIDTH)
         self._low_bytes = self._tokens[:, WIDTH - 1]
-        self._order = files["order.bin"] if "order.bin" in files else files[OLD_ORDER]
+        self._old = OLD_ORDER in files
+        self._order = files[OLD_ORDER if self._old else "order.bin"]
         table = np.frombuffer(files["documents.u32"], "<u4").reshape(2, -1)
         self._starts, self._first_lines = table[0], table[1]
         self._counts = np.frombuffer(files["counts.u16"], "<u2")
@@ -173,7 +174,6 @@ class SuffixIndex:
         self._every = np.concatenate((np.zeros(1, np.int64), np.cumsum(sums)))
         self.indents = np.frombuffer(files["indents.u8"], np.uint8)
         self.size = len(self._tokens)
-        self._old = "order.bin" not in files
         self._width = 4 if self._old else _width(self.size)
         self._order_bytes = np.frombuffer(self._order, np.uint8)
         self.rows = len(self._order_bytes) // self._width

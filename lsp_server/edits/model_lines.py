@@ -27,7 +27,7 @@ PAIRS: Final = 8
 """Changed lines that the model is shown, at most."""
 
 STEPS: Final = 4
-"""The oldest of these changes stays for so many new ones, so that prompts begin alike."""
+"""Changes are dropped from the front in steps of this size. Prompts then keep the same beginning for a while."""
 
 LONGEST: Final = 200
 """Changed lines with more characters are not shown."""

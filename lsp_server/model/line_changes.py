@@ -12,7 +12,7 @@ READ_SECONDS: Final = 3.0
 """What a model may need to read a prompt; the oldest changes are left out where it needs more."""
 
 FEWEST: Final = 2
-"""Changes that a prompt has at least, if so many were made."""
+"""The least number of changes in a prompt, if the user made as many."""
 
 _WHOLE: Final = frozenset({"line", "end"})
 """Reasons for the end of a text by which the line is whole."""
