@@ -22,6 +22,7 @@ from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
 from indexer.storage import adoption, cache_files, fingerprint
 from indexer.storage.generations import Manifest, Store
 from indexer.storage.seen_files import SeenFiles
+from indexer.storage.write_errors import dispensable
 
 if TYPE_CHECKING:
     from indexer.building.worker import Limits
@@ -60,10 +61,11 @@ def build(
             found = survey(root, settings, seen)
         if found is not None and budget.is_over(found.size, settings):
             found = None
-        if found is not None and base is not None and found.is_empty and base.root == str(root):
+        if found is not None and base is not None and found.is_empty and base.root == str(root) and target.names(base):
             report.count(*(base.counts[name] for name in COUNTS))
             report.skips += found.skips
-            seen.save(replace(found.basis, generation=base.digest))
+            with dispensable(report.notes):
+                seen.save(replace(found.basis, generation=base.digest))
             manifest, workers = base, 0
         else:
             from indexer.building.renewal import Renewal
@@ -72,9 +74,11 @@ def build(
             manifest = renewal.run(base, seen, found)
             workers = renewal.workers
             target.keep_checked(manifest)
-        _describe(report, target, manifest, workers, now)
+        with dispensable(report.notes):
+            _describe(report, target, manifest, workers, now)
         progress(BuildProgress("done", report.files, report.files, 100))
-        adoption.remember(settings, root)
+        with dispensable(report.notes):
+            adoption.remember(settings, root)
     report.seconds = time.monotonic() - started
     return report
 

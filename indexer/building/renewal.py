@@ -29,6 +29,7 @@ from indexer.storage.catalogue import Catalogue
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
 from indexer.storage.seen_files import SeenFiles
 from indexer.storage.segment import IndexedDocument, Prepared
+from indexer.storage.write_errors import dispensable, is_full
 from indexer.text.tokens import Lexed
 from indexer.types import Entry, Skip
 
@@ -92,7 +93,8 @@ class Renewal:
         self.catalogue = Catalogue(self.target.segments, base)
         before = self._documents_before(found)
         if found is None or before is None:
-            found, before = survey_afresh(self.root, self.settings, seen), self.catalogue.live()
+            found = survey_afresh(self.root, self.settings, seen, self.catalogue.folders())
+            before = self.catalogue.live()
         self.found, self.before = found, before
         entries, over = found.entries, list[Skip]()
         if found.afresh:
@@ -114,7 +116,8 @@ class Renewal:
             self._prepare(todo, groups, first_id, first_segment)
         self.report.notes += budget.time_note(self.report.skips, self.settings)
         manifest = self._commit(base, first_id + len(todo), first_segment + len(groups))
-        seen.save(dataclasses.replace(found.basis, generation=manifest.digest))
+        with dispensable(self.report.notes):
+            seen.save(dataclasses.replace(found.basis, generation=manifest.digest))
         return manifest
 
     def _documents_before(self, found: Survey | None) -> list[IndexedDocument] | None:
@@ -222,7 +225,7 @@ class Renewal:
         self.report.removed, self.report.revived = len(removed), len(revived)
         purge = base is None or base.settings != self.choice or self._holds_forbidden(removed, alive)
         stays = not (self.report.added or removed or revived or purge)
-        if base is not None and stays and base.root == str(self.root):
+        if base is not None and stays and base.root == str(self.root) and self.target.names(base):
             return base
         self.report.changed = True
         changed = self.catalogue.with_changes(removed, revived, self.now)
@@ -242,7 +245,14 @@ class Renewal:
         )
         manifest = self.bm25.commit(manifest, base)
         self.target.collect([manifest] if purge or base is None else [manifest, base])
-        return self._compact(manifest, purge=purge)
+        try:
+            return self._compact(manifest, purge=purge)
+        except OSError as error:
+            if purge or not is_full(error):
+                raise
+            self.target.sweep()
+            self.report.notes.append("no space is left to make the index smaller; a later update tries again.")
+            return manifest
 
     def _holds_forbidden(self, removed: list[IndexedDocument], alive: set[int]) -> bool:
         """Whether the segments hold text that was deleted and that settings or ignore files exclude now.

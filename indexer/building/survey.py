@@ -4,6 +4,8 @@ Every file is looked at once, and git lists its files meanwhile. As long as the 
 are applied only to paths that are new or whose file changed; all others are as the table says.
 """
 
+import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import Final, NamedTuple
 
 from indexer.config import Settings
 from indexer.repository import git, policy, walk
-from indexer.repository.listing import Listing, read_listing
+from indexer.repository.listing import Listing, is_read_by_git, read_listing
 from indexer.repository.walk import Listed, Rules
 from indexer.storage.seen_files import Basis, SeenFiles
 from indexer.types import Entry, Skip
@@ -64,7 +66,7 @@ def survey(root: Path, settings: Settings, seen: SeenFiles) -> Survey | None:
     walk.check(root)
     place, rules = _Place(root, settings, seen), Rules(root, settings)
     with ThreadPoolExecutor(1) as thread:
-        asked = thread.submit(_listing, root)
+        asked = thread.submit(_listing, root, seen)
         rules.look(seen.basis.folders)
         if rules.identity != seen.basis.rules:
             return None
@@ -84,16 +86,18 @@ def survey(root: Path, settings: Settings, seen: SeenFiles) -> Survey | None:
     return _judged(place, rules, listing, files, gone, found.skips)
 
 
-def survey_afresh(root: Path, settings: Settings, seen: SeenFiles) -> Survey:
+def survey_afresh(root: Path, settings: Settings, seen: SeenFiles, folders: Iterable[str]) -> Survey:
     """Judge every path; the table then only says what was in files that did not change.
 
+    :param folders: where documents of the index are or were. An ignore file that appears there later may concern
+        deleted text that is still on the disk, also where the folder is gone by now.
     :raises UserError: git refuses.
     """
     walk.check(root)
     rules = Rules(root, settings)
-    listing = _listing(root)
+    listing = _listing(root, seen)
     found = _listed(root, rules, listing)
-    return _judged(_Place(root, settings, seen), rules, listing, found.files, None, found.skips)
+    return _judged(_Place(root, settings, seen), rules, listing, found.files, None, found.skips, folders)
 
 
 def _judged(
@@ -103,12 +107,14 @@ def _judged(
     files: Mapping[str, bool],
     gone: Sequence[str] | None,
     skips: Iterable[Skip],
+    folders: Iterable[str] = (),
 ) -> Survey:
     """Judge some files by their names and a look, and record those that are left out.
 
     :param files: by path, whether git tracks it.
     :param gone: further rows that do not hold, since there are no such files; all others hold. None: no row holds.
     :param skips: what is left out without a look.
+    :param folders: further ones that the table's rules must cover.
     """
     root, settings, seen = place
     left = {skip.path: skip for skip in skips}
@@ -125,6 +131,7 @@ def _judged(
             left[path] = Skip(path, reason)
             seen.record_unread(entry, reason)
     left |= {skip.path: skip for skip in rules.problems}
+    rules.look(folders)
     return Survey(
         entries=sorted(entries, key=lambda entry: entry.path),
         skips=list(left.values()),
@@ -136,14 +143,28 @@ def _judged(
     )
 
 
-def _listing(root: Path) -> Listing | None:
-    """Git's answers; None outside git, and where git would wait for a pipe."""
+def _listing(root: Path, seen: SeenFiles) -> Listing | None:
+    """Git's answers; None outside git, and where git would wait for a pipe.
+
+    Where it would have waited last time, the pipe is looked at before git is asked, which takes five seconds.
+    """
     if not git.is_repository(root):
+        return None
+    if not seen.basis.listing and any(_is_pipe(root, path) for path in seen.left_out(policy.SPECIAL)):
         return None
     try:
         return read_listing(root)
     except git.GitWaits:
         return None
+
+
+def _is_pipe(root: Path, path: str) -> bool:
+    """Whether a pipe or a device stands where git reads patterns."""
+    try:
+        mode = os.lstat(f"{root}/{path}").st_mode
+    except OSError:
+        return False
+    return is_read_by_git(path) and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
 
 
 def _listed(root: Path, rules: Rules, listing: Listing | None) -> Listed:

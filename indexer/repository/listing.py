@@ -68,6 +68,11 @@ def read_listing(root: Path) -> Listing:
         return Listing(present, excluded.result())
 
 
+def is_read_by_git(path: str) -> bool:
+    """Whether git reads the file at this path, in whatever folder, to list others."""
+    return path.rpartition("/")[2] == ".gitignore"
+
+
 def _asked(root: Path, *options: str) -> bytes:
     line = ("ls-files", "-z", "--exclude-standard", *options)
     try:
@@ -77,7 +82,7 @@ def _asked(root: Path, *options: str) -> bytes:
             folders[:] = [name for name in folders if name != ".git"]
             for name in names:
                 place = Path(folder) / name
-                if name == ".gitignore" and not place.is_symlink() and not place.is_file():
+                if is_read_by_git(name) and not place.is_symlink() and not place.is_file():
                     raise GitWaits(f"{place} is not a regular file", "remove it") from None
         return run_git(root, *line)
 

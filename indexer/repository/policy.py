@@ -19,7 +19,6 @@ from indexer.ignore_patterns import compile_lines
 from indexer.languages.grammars import language_of
 from indexer.repository.encodings import decode, wide_encoding
 from indexer.repository.git import blob_id
-from indexer.secrets.masking import mask
 from indexer.types import Entry, Skip, Source
 
 # Reasons, as the report shows them.
@@ -303,6 +302,8 @@ def _judge(path: str, data: bytes, settings: Settings) -> Source | Skip:
     reason = _reason_in_text(path, text, encoding, settings)
     if reason is not None:
         return Skip(path, reason)
+    from indexer.secrets.masking import mask  # .2 s, which an update that reads no file does not need
+
     masked, count = mask(text, path)
     return Source(path, blob_id(data), language_of(path), masked, encoding, count)
 

@@ -150,9 +150,9 @@ class Rules:
         return sorted(self._specs.keys() | self._links.keys())
 
     def look(self, folders: Iterable[str]) -> None:
-        """Look at some folders, so that :attr:`identity` covers them."""
+        """Look at some folders and those above them, so that :attr:`identity` covers them."""
         for folder in folders:
-            self._spec(folder)
+            self._specs_for(folder)
             self._is_beneath_link(folder)
 
     @property

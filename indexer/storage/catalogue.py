@@ -84,6 +84,12 @@ class Catalogue:
         """The live documents of the manifest."""
         return [document for number in self.records for document in self.segment(number).documents if document.live]
 
+    def folders(self) -> set[str]:
+        """The folders of all documents, deleted ones included."""
+        return {
+            document.path.rpartition("/")[0] for number in self.records for document in self.segment(number).documents
+        }
+
     def deleted(self, removed: Iterable[IndexedDocument]) -> list[IndexedDocument]:
         """The documents that are deleted when ``removed`` are deleted too."""
         dead = [self.segment(number).documents[one] for number, record in self.records.items() for one in record.dead]

@@ -170,6 +170,10 @@ class Store:
                 return self._manifest(number, digest)
         raise IndexMissing(f"there is no index in {self.directory}", _BUILD)
 
+    def names(self, manifest: Manifest) -> bool:
+        """Whether ``CURRENT`` names this generation first, so that a reader opens it without a complaint."""
+        return self._pointers()[:1] == [(manifest.generation, manifest.digest)]
+
     def _pointers(self) -> list[tuple[int, str | None]]:
         """The generations to try, with their hash if known: those of ``CURRENT``, then all, newest first."""
         try:

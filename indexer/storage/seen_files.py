@@ -120,6 +120,10 @@ class SeenFiles:
         left = [kind in (_REFUSED, _UNREAD) for kind in self._kinds]
         return list(map(Skip, compress(self.paths, left), compress(self._texts, left)))
 
+    def left_out(self, reason: str) -> list[str]:
+        """The paths that are left out for this reason."""
+        return [path for path, text in zip(self.paths, self._texts, strict=True) if text == reason]
+
     def readable_bytes(self, but: Iterable[str]) -> int:
         """The size of all files that may be read, without some paths."""
         sizes, kinds = self._numbers[0], self._kinds

@@ -1,4 +1,4 @@
-"""Explains why a folder of Ondol's cannot be written."""
+"""Explains why a folder of Ondol's, or a file in it, cannot be written."""
 
 import contextlib
 import errno
@@ -9,6 +9,7 @@ from indexer.errors import UserError
 
 _MAY_NOT = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_WRITTEN = "the index is up to date, but not every table next to it could be written"
 
 
 @contextlib.contextmanager
@@ -25,9 +26,27 @@ def explained(directory: Path, what: str = "index") -> Iterator[None]:
                 f"{error.filename} cannot be written ({error.strerror})",
                 f"make {directory} writable, or choose another place with --data-dir",
             ) from error
-        if error.errno not in _NO_SPACE:
+        if not is_full(error):
             raise
         raise UserError(
             f"no space is left for the {what} in {directory} ({error.strerror}); the {what} before is untouched",
             "free some space, or choose another disk with --data-dir",
         ) from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether no space is left."""
+    return error.errno in _NO_SPACE
+
+
+@contextlib.contextmanager
+def dispensable(notes: list[str]) -> Iterator[None]:
+    """Turn a failure to write what only saves time into a sentence, one for all of them: the update itself is done.
+
+    :param notes: takes the sentence, unless it has one.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not any(note.startswith(_WRITTEN) for note in notes):
+            notes.append(f"{_WRITTEN} ({error.strerror or error}), so the next update takes longer.")

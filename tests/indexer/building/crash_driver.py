@@ -31,7 +31,7 @@ class Faults:
     """Counts the operations of ``fsio`` and strikes at one of them, before it is done."""
 
     def __init__(self, at: int, strike) -> None:
-        self.count = 0
+        self.count, self.at = 0, at
         for name in fsio.OPERATIONS:
             if name not in READS:
                 setattr(fsio, name, self._wrapped(getattr(fsio, name), at, strike))
@@ -51,16 +51,17 @@ def fail() -> None:
 
 
 def attempt(mode: str, number: int, root: Path, data: Path) -> None:
-    """Builds in this (forked) process; ends with 0 when the build got through, 9 when it was struck."""
+    """Builds in this (forked) process; ends with 0 when it got through, 9 when it was struck, 3 when it survived that."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, 2)
+    faults = None
     try:
         if mode == "limit":
             import resource
 
             resource.setrlimit(resource.RLIMIT_FSIZE, (number, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         else:
-            Faults(number, (lambda: os._exit(9)) if mode == "exit" else fail)
+            faults = Faults(number, (lambda: os._exit(9)) if mode == "exit" else fail)
         build(root, indexes.settings(data))
     except OndolError as error:
         os._exit(7 if "no space is left" in str(error) else 8)
@@ -68,7 +69,7 @@ def attempt(mode: str, number: int, root: Path, data: Path) -> None:
         os._exit(9)
     except BaseException:
         os._exit(10)
-    os._exit(0)
+    os._exit(3 if faults is not None and faults.count >= faults.at else 0)
 
 
 def state(root: Path, data: Path) -> dict | None:

@@ -12,6 +12,7 @@ from indexer import fsio
 from indexer.building.build import build
 from indexer.building.survey import survey_afresh
 from indexer.errors import IndexTooNew
+from indexer.search import suffix_array
 from indexer.search.hybrid import search
 from indexer.storage import compaction, fingerprint, generations
 from indexer.storage.reader import Index
@@ -216,6 +217,19 @@ def test_an_index_of_a_later_version_is_refused_and_kept_without_full(tmp_path, 
             attempt()
     assert build(root, indexes.settings(data), full=True).files == 4
     assert set(Index.open(indexes.directory(root, data)).documents) == set(repositories.FILES)
+
+
+def test_an_older_version_is_told_that_it_cannot_read_this_format(tmp_path, monkeypatch):
+    """It knows other names of files, so without the number in the manifest it would fail at the first key."""
+    root = repositories.repository(tmp_path / "repo")
+    data = tmp_path / "data"
+    written = indexes.updated(root, data).manifest
+    assert not any(name.endswith(suffix_array.OLD_ORDER) for name in written.files)
+    monkeypatch.setattr(generations, "FORMAT", generations.OLDEST_FORMAT)
+    told = rf"a later version of Ondol wrote the index \(format {written.format}, this one reads 1\)"
+    for attempt in (lambda: Index.open(indexes.directory(root, data)), lambda: build(root, indexes.settings(data))):
+        with pytest.raises(IndexTooNew, match=told):
+            attempt()
 
 
 def _with_format(init, number):

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from indexer import fsio
-from indexer.building import renewal
+from indexer.building import renewal, survey
 from indexer.building.build import build
-from indexer.repository import policy, walk
-from indexer.storage import cache_files, catalogue
+from indexer.repository import listing, policy, walk
+from indexer.storage import cache_files, catalogue, fingerprint
 from indexer.storage.reader import Index
 from indexer.storage.seen_files import Basis, SeenFiles
 from indexer.types import Entry, Skip
@@ -213,17 +213,26 @@ def test_ignore_files_in_known_and_new_folders_apply_at_once(tmp_path, monkeypat
     assert update.afresh == 1
 
 
-def test_text_of_a_folder_that_was_deleted_leaves_the_disk_when_an_ignore_file_excludes_it(tmp_path, monkeypatch):
-    update = Update(tmp_path, monkeypatch)
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("loss", ["the table", "the folder and the rules"])
+def test_text_of_a_folder_that_was_deleted_leaves_the_disk_when_an_ignore_file_excludes_it(
+    tmp_path, monkeypatch, ignored, loss
+):
+    """Git may list neither the folder nor the ignore file."""
+    files = {**FILES, ".gitignore": ".ondolignore\n"} if ignored else FILES
+    update = Update(tmp_path, monkeypatch, files)
     (update.root / "src/deep/badger.c").unlink()
     (update.root / "src/deep").rmdir()
     repositories.git(update.root, "add", "-A")
+    if loss == "the table":
+        update.run()
+        update.table.unlink()
+    else:
+        repositories.write(update.root, {".ondolignore": "elsewhere\n"})
     update.run()
-    update.table.unlink()
-    update.run()
+    assert update.afresh == 1
     repositories.write(update.root, {"src/deep/.ondolignore": "badger.c\n"})
     update.run()
-    assert update.afresh == 0
     index = Index.open(indexes.directory(update.root, update.data))
     texts = [one.unpacked(i)[0] for one in index.segments.values() for i in range(len(one.documents))]
     assert not any("badger_count" in text for text in texts)
@@ -306,6 +315,69 @@ def test_an_update_that_ended_before_its_table_was_written_costs_one_look_at_eve
     assert update.afresh == 1
 
 
+@pytest.mark.parametrize("name", ["hints", "report", "origin"])
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_full_disk_behind_the_commit_is_one_sentence_and_no_error(tmp_path, monkeypatch, name, changed):
+    update = Update(tmp_path, monkeypatch)
+    replace, failed = fsio.replace_file, []
+
+    def fail(path, *data, **options):
+        if path.name == name:
+            failed.append(path)
+            raise OSError(28, "No space left on device", str(path))
+        replace(path, *data, **options)
+
+    for path in update.data.rglob(name):
+        path.unlink()
+    if changed:
+        repositories.write(update.root, {"src/heron.py": "other_heron = 1\n"})
+    with monkeypatch.context() as full:
+        full.setattr(fsio, "replace_file", fail)
+        report = build(update.root, indexes.settings(update.data))
+    assert failed
+    assert report.changed == changed
+    said = "not every table next to it could be written (No space left on device)"
+    assert [said in note for note in report.notes] == [True]
+    assert update.run().notes == []
+
+
+@pytest.mark.parametrize("module", ["repository/walk", "repository/listing", "ignore_patterns"])
+def test_a_table_made_by_other_code_for_paths_is_not_believed(tmp_path, monkeypatch, module):
+    """Every file is judged again, and the index stays."""
+    update = Update(tmp_path, monkeypatch)
+    hash_of = fingerprint._code_hash
+    changed = [f"{module}, changed"]
+    monkeypatch.setattr(fingerprint, "_code_hash", lambda names: hash_of(names) + str(module in names and changed))
+    report = update.run()
+    assert (update.afresh, report.full, report.changed) == (1, False, False)
+    update.run()
+    assert (update.afresh, update.looked) == (0, [])
+
+
+def test_a_file_that_was_a_link_while_it_was_read_does_not_stay_out(tmp_path, monkeypatch):
+    update = Update(tmp_path, monkeypatch)
+    repositories.write(update.root, {"src/heron.py": "other_heron = 1\n"})
+    source, away = update.root / "src", tmp_path / "away"
+    open_beneath = policy._open_beneath
+
+    def late(root, path):
+        if path != "src/heron.py":
+            return open_beneath(root, path)
+        source.rename(away)
+        source.symlink_to(away)
+        try:
+            return open_beneath(root, path)
+        finally:
+            source.unlink()
+            away.rename(source)
+
+    with monkeypatch.context() as swapped:
+        swapped.setattr(policy, "_open_beneath", late)
+        report = build(update.root, indexes.settings(update.data))
+    assert Skip("src/heron.py", policy.LINK) in report.skips
+    assert update.run().added == 1
+
+
 def test_a_table_of_another_generation_is_not_believed(tmp_path, monkeypatch):
     """Its rows hold, but the index that is opened is the one before."""
     update = Update(tmp_path, monkeypatch)
@@ -315,6 +387,47 @@ def test_a_table_of_another_generation_is_not_believed(tmp_path, monkeypatch):
     report = update.run()
     assert "is used instead" in report.notes[0]
     assert (update.afresh, report.added + report.revived) == (1, 1)
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_a_damaged_generation_that_equals_the_one_before_is_reported_once(tmp_path, monkeypatch, table):
+    """With the table of the one before too, as after an update that could not write its own."""
+    update = Update(tmp_path, monkeypatch)
+    before = update.table.read_bytes()
+    repositories.write(update.root, {"src/new.py": "novelty = 1\n"})
+    build(update.root, indexes.settings(update.data))
+    (update.root / "src/new.py").unlink()
+    if table:
+        update.table.write_bytes(before)
+    newest = max((update.table.parent / "generations").iterdir())
+    (newest / "manifest.json").write_bytes(b"broken")
+    assert "is used instead" in update.run().notes[0]
+    report = update.run()
+    assert (report.notes, report.changed) == ([], False)
+    assert Index.open(update.table.parent).problem is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_git_is_not_asked_again_while_a_pipe_would_hold_it_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(listing, "SUSPICIOUS_S", 0.5)
+    update = Update(tmp_path, monkeypatch)
+    pipe = update.root / "src/.gitignore"
+    os.mkfifo(pipe)
+    asked, read_listing = [], survey.read_listing
+    monkeypatch.setattr(survey, "read_listing", lambda root: asked.append(root) or read_listing(root))
+    settings = indexes.settings(update.data)
+    assert Skip("src/.gitignore", policy.SPECIAL) in build(update.root, settings).skips
+    assert len(asked) == 1
+    repositories.write(update.root, {"src/heron.py": "other_heron = 1\n"})
+    assert build(update.root, settings).added == 1
+    assert len(asked) == 1
+    update.table.unlink()
+    build(update.root, settings)
+    assert len(asked) == 2
+    pipe.unlink()
+    pipe.mkdir()
+    update.run()
+    assert len(asked) == 4  # by the update, and by the build of everything that it is compared with
 
 
 def test_a_table_is_written_and_read_for_any_name_and_number(tmp_path):

@@ -15,6 +15,7 @@ from indexer.building.build import build
 from indexer.errors import Locked, OndolError, UserError
 from indexer.repository import policy
 from indexer.search.hybrid import search
+from indexer.secrets import masking
 from indexer.sharing.exporting import export_index
 from indexer.sharing.importing import import_index
 from indexer.sharing.manifest import LARGEST_BYTES, read_manifest
@@ -453,8 +454,8 @@ def test_files_that_the_index_has_are_hashed_and_not_masked_again(shared, tmp_pa
     root, share = shared
     imported(root, tmp_path / "second", share)
     masked = []
-    original = policy.mask
-    monkeypatch.setattr(policy, "mask", lambda text, path: masked.append(path) or original(text, path))
+    original = masking.mask
+    monkeypatch.setattr(masking, "mask", lambda text, path: masked.append(path) or original(text, path))
     repositories.write(root, {"src/heron.py": "def heron_width(cm):\n    return cm\n"})
     assert build(root, indexes.settings(tmp_path / "second")).added == 1
     assert masked == ["src/heron.py"]

@@ -1,5 +1,6 @@
 """The hash of the code that shapes documents: prose does not change it, code does."""
 
+import importlib.util
 import time
 from pathlib import Path
 
@@ -70,6 +71,30 @@ def test_the_shape_follows_code_and_data_of_the_installed_files(package: Path) -
     assert shape() == first
     (package / "data" / "embedding").write_bytes(b"1")
     assert shape() != first
+
+
+@pytest.mark.parametrize("package_name", ["kingfisher_secret_scanner", "tree_sitter_python"])
+def test_another_version_of_the_secret_scanner_or_a_grammar_changes_the_shape(package, monkeypatch, package_name):
+    """In a folder of installed packages where these have another version."""
+    first = fingerprint.shape.__wrapped__()
+    assert fingerprint.shape.__wrapped__() == first
+    find = importlib.util.find_spec
+    installed = Path(find("kingfisher_sdk").origin).parents[1]
+    site = package.parent / "site"
+    for path in installed.glob("*.dist-info"):
+        name, _, version = path.name.removesuffix(".dist-info").partition("-")
+        (site / f"{name}-{'999' if name == package_name else version}.dist-info").mkdir(parents=True)
+
+    def elsewhere(name):
+        found = find(name)
+        found.origin = str(site / name / "__init__.py")
+        return found
+
+    monkeypatch.setattr(importlib.util, "find_spec", elsewhere)
+    second = fingerprint.shape.__wrapped__()
+    assert second != first
+    (site / f"{package_name}-999.dist-info").rename(site / f"{package_name}-998.dist-info")
+    assert fingerprint.shape.__wrapped__() != second
 
 
 def test_the_parse_is_cached_and_a_damaged_cache_is_made_again(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
