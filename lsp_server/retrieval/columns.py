@@ -42,13 +42,16 @@ class Columns:
         near = [line for line in above[:LINES] if len(line) <= LONGEST and line.strip()]
         rows = [line for line in near if leading_blanks(line) == indent]
         rows = [line for number, line in enumerate(rows) if number == 0 or _WIDE.search(line)][:TABLES]
-        self._tables = [_tokens(line) for line in rows] if any(map(_WIDE.search, rows)) else []
+        self._tables = [_tokens(line) for line in rows]
+        self._wide = any(map(_WIDE.search, rows))
 
     def set(self, prefix: str, text: str) -> str:
         """Return the text with its blanks changed, so that ``prefix + text`` is aligned."""
         if not self._tables or "\t" in text or len(prefix) + len(text) > LONGEST:
             return text
         whole = prefix + text
+        if not self._wide and not _WIDE.search(whole.lstrip(" ")):
+            return text
         line = _tokens(whole)
         common = [_common(line, table) for table in self._tables]
         best = common.index(max(common))
@@ -170,12 +173,20 @@ def _common(line: Tokens, table: Tokens) -> int:
 
 
 def _meet(line: Tokens, table: Tokens, own: int, above: int) -> tuple[int, int] | None:
-    """Return where two lines correspond again after they differed: at the next mark behind a wide gap of the table."""
-    for there in range(above, len(table)):
-        mark = table[there][0]
-        if mark[0].isalnum() or mark[0] == "_" or table[there][1] - table[there - 1][2] < 2:
+    """Return where two lines correspond again after they differed: at the next token behind a wide gap of the table.
+
+    A mark corresponds to the same mark, a word to a word that stands behind a wide gap itself.
+    """
+    for there in range(max(above, 1), len(table)):
+        token = table[there][0]
+        if not _behind_wide_gap(table, there):
             continue
-        for here in range(own, len(line)):
-            if line[here][0] == mark:
+        word = _alike(token, "_")
+        for here in range(max(own, 1), len(line)):
+            if (_alike(line[here][0], "_") and _behind_wide_gap(line, here)) if word else line[here][0] == token:
                 return here, there
     return None
+
+
+def _behind_wide_gap(tokens: Tokens, number: int) -> bool:
+    return tokens[number][1] - tokens[number - 1][2] >= 2

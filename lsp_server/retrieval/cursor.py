@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from indexer.text.lines import columns, leading_blanks, lines_of
 from indexer.text.tokens import BLANK_LINE, END, NEWLINE, TOKEN, Lexed, lex, token_id
 from lsp_server.retrieval.columns import LINES, LONGEST, Columns
+from lsp_server.retrieval.written_style import WrittenStyle
 from lsp_server.types import Document
 
 Ids = NDArray[np.uint32]
@@ -123,6 +124,9 @@ class LineContext:
 
     predicted: dict[str, str] = field(default_factory=dict)
     """The last ``ASKED`` beginnings of the line that were asked about, each with the text of the best option."""
+
+    written_style: WrittenStyle | None = None
+    """Filled by :meth:`style`."""
 
     def predicts(self, prefix: str, text: str) -> None:
         """Note the best option behind a beginning of the line."""
@@ -243,6 +247,12 @@ class LineContext:
             if len(lines[row]) <= LONGEST and lines[row].strip()
         ]
 
+    def style(self, language: str) -> WrittenStyle:
+        """Return the quotes and the ends of statements that the document keeps."""
+        if self.written_style is None:
+            self.written_style = WrittenStyle(language, self.before.lines, self.after.lines)
+        return self.written_style
+
     @cached_property
     def mean_line(self) -> float:
         """Tokens per line before the cursor."""
@@ -282,6 +292,11 @@ class CursorContext:
         """The columns that the lines above are aligned to."""
         above = self.line_context.before.lines[: -LINES - 1 : -1]
         return Columns(above, leading_blanks(self.prefix))
+
+    def as_written_here(self, text: str) -> str:
+        """Return a text that is copied behind the cursor with the document's columns, quotes and ends of statements."""
+        styled = self.line_context.style(self.document.language).set(self.prefix, text)
+        return self.columns.set(self.prefix, styled)
 
 
 class CursorContexts:

@@ -64,7 +64,8 @@ def next_lines(ranked: Ranked, option: Option, limit: int, blanks: str, unit: st
         if _stands_below(indent, best[1], below):
             break
         written = [cursor.prefix + option.text, *lines]
-        lines.append(indent + Columns(written[::-1], indent).set(indent, best[1]))
+        body = cursor.line_context.style(cursor.document.language).set(indent, best[1])
+        lines.append(indent + Columns(written[::-1], indent).set(indent, body))
         copies = [copy for line, copy in found if line == best]
     return lines
 

@@ -87,7 +87,7 @@ class Retrieved:
             rest = text.rest_of_line(int(self.matches.line[match]), int(self.matches.token[match]))
         partial = self.cursor.readings[int(self.matches.reading[match])].partial
         written = continuation(rest, self.cursor.prefix, partial)
-        return self.cursor.columns.set(self.cursor.prefix, written) if written else written
+        return self.cursor.as_written_here(written) if written else written
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,7 +61,10 @@ def renamed_copies(cursor: CursorContext, matches: Matches, texts: SourceTexts) 
             if read > READ_LIMIT:
                 continue
         text, line, token = texts[number], int(matches.line[row]), int(matches.token[row])
-        form, names = _renaming(_tokens_before(text, line, token), targets[int(matches.reading[row])])
+        before = _tokens_before(text, line, token)
+        form, names = _renaming(before, targets[int(matches.reading[row])])
+        for word in _capitals(names) & set(before[: before.index("\n")] if "\n" in before else before):
+            del names[word]
         if form < FORM_MINIMUM or not names:
             continue
         rest, changes = apply(text.rest_of_line(line, token), names)
@@ -169,6 +172,11 @@ def _renaming(source: list[str], target: list[str]) -> tuple[int, dict[str, str]
     return form, {**{f"\0{a}": b for a, b in parts.items()}, **names}
 
 
+def _capitals(names: dict[str, str]) -> set[str]:
+    """Return the words that are renamed in the case of their first letter alone."""
+    return {one for one, other in names.items() if one[1:] == other[1:] and one[0].lower() == other[0].lower()}
+
+
 @lru_cache(maxsize=2_000)
 def changed_parts(one: str, other: str) -> list[tuple[str, str]]:
     """Return the parts in which two words differ, in lower case, if they have equally many parts and share one."""
@@ -180,12 +188,21 @@ def changed_parts(one: str, other: str) -> list[tuple[str, str]]:
 
 
 def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
-    """Return a text with its words renamed, and how many were."""
+    """Return a text with its words renamed, and how many were.
+
+    A word whose first letter alone changes its case is a sentence's first one rather than a name: it changes once.
+    """
     changed = 0
+    capitals = _capitals(names)
+    once = set(capitals)
 
     def replace(match: re.Match[str]) -> str:
         nonlocal changed
         word = match[0]
+        if word in once:
+            once.remove(word)
+        elif word in capitals:
+            return word
         new = (
             names.get(word)
             or _with_particle(word, names)

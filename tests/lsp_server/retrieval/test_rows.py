@@ -19,6 +19,10 @@ PORTS = [
     "    .reset_ni         (reset_ni        ),",
     "    .request_valid_i  (request_valid_i ),",
 ]
+FLOPS = [
+    "  logic [WIDTH_OF_STROBE-1:0] strobe_d,  strobe_q;",
+    "  logic [WIDTH_OF_ID-1:0]     id_d,      id_q;",
+]
 
 
 def set_in(above: list[str], prefix: str, text: str) -> str:
@@ -46,6 +50,17 @@ def set_in(above: list[str], prefix: str, text: str) -> str:
         (["  f  ( a )", "  gg ( b )"], "  h ( ", "c)", "  h ( c )"),
         (['say(  "a    b", one)'], "say", '("c d", two)', 'say(  "c d", two)'),  # what is quoted stays as it is
         (["x   = 4'b1;   // up"], "yy", " = 4'b0; // down", "yy  = 4'b0;   // down"),
+        (FLOPS, "  l", "ogic [2:0]  size_d, size_q;", "  logic [2:0]                 size_d,    size_q;"),
+        (
+            FLOPS,
+            "  logic [2:0]                 s",
+            "ize_d, size_q;",
+            "  logic [2:0]                 size_d,    size_q;",
+        ),
+        (FLOPS, "  logic", " done;", "  logic done;"),  # no gap of its own: not a row of this table
+        # A gap that the copy brings along gives way to the column of the line above, though that one has no gap.
+        (["  ready_o = ready_i;"], "  id_o", "     = id_i;", "  id_o    = id_i;"),
+        (["  ready_o = ready_i;"], "  id_o", " = id_i;", "  id_o = id_i;"),
         (PORTS, "    .a", "\t(a),", "    .a\t(a),"),  # a copy with tabs is left alone
     ],
 )

@@ -1,0 +1,60 @@
+"""Copies are written as the document is: its quotes, its ends of statements, its capitals."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from indexer.config import Settings
+from lsp_server.retrieval.engine import RetrievalEngine
+from lsp_server.retrieval.renamed_copies import apply
+from lsp_server.retrieval.written_style import WrittenStyle
+from lsp_server.types import Document, Request
+
+SINGLE = ["import a from 'a'", "const b = load('b')"] * 5
+DOUBLE = ['import a from "a";', 'const b = load("b");'] * 5
+
+
+@pytest.mark.parametrize(
+    ("language", "lines", "prefix", "text", "expected"),
+    [
+        ("typescript", SINGLE, "import { T }", ' from "./T";', " from './T'"),
+        ("typescript", SINGLE, "import { A } from './A", 'Input";', "Input'"),
+        ("javascript", DOUBLE, "const c = ", "load('c');", 'load("c");'),
+        ("typescript", SINGLE, "const s = ", '"it\'s"', '"it\'s"'),  # another quote would end the string
+        ("typescript", SINGLE, "const s = ", r'"a\n" + "b"', r'"a\n"' + " + 'b'"),
+        ("typescriptreact", SINGLE, "<div ", 'className="a">', 'className="a">'),  # attributes have their own quotes
+        ("javascript", SINGLE, "// it's", ' "named"', ' "named"'),
+        ("javascript", SINGLE, "f(`${", 'g("a")}`)', 'g("a")}`)'),
+        ("javascript", SINGLE, "for (;;", ") next();", ") next()"),
+        ("javascript", SINGLE, "for (", "let at = 0;", "let at = 0;"),
+        ("javascript", DOUBLE, "f()", ";", ";"),
+        ("javascript", [*SINGLE, *DOUBLE], "x = ", '"a";', '"a";'),  # undecided
+        ("python", ['a = "x"'] * 5, "f(", "x='a')", 'x="a")'),
+        ("python", ["a = 'x'"] * 5, "x = ", '"""Text."""', '"""Text."""'),
+        ("python", ['a = "x"'] * 5, 'print(f"', "{d['x']}\")", "{d['x']}\")"),
+        ("python", ['a = "x"'] * 5, 'print("don', "'t stop", "'t stop"),
+        ("ruby", ["a = 'x'"] * 9, "b = ", '"y"', '"y"'),  # the quotes differ in meaning
+        ("go", ["a := 'x'"] * 9, "b := ", '"y"', '"y"'),
+    ],
+)
+def test_quotes_and_semicolons_are_those_of_the_document(language, lines, prefix, text, expected):
+    assert WrittenStyle(language, lines, []).set(prefix, text) == expected
+    assert WrittenStyle(language, [], lines).set(prefix, text) == expected
+
+
+def test_a_copy_has_the_quotes_of_the_document(tmp_path: Path) -> None:
+    settings = dataclasses.replace(Settings(), data_dir=tmp_path, workers=1)
+    engine = RetrievalEngine(settings, None)
+    other = 'import { Filter } from "./Filter";\nimport { TodoList } from "./TodoList";\nrender("app", "body");\n'
+    engine.update(Document("file:///other.ts", "other.ts", "typescript", 1, other))
+    text = "\n".join(SINGLE) + "\nimport { TodoList }"
+    document = Document("file:///this.ts", "this.ts", "typescript", 1, text + "\n")
+    engine.update(document)
+    answer = engine.complete(Request(document, len(text), automatic=False), lambda: False)
+    assert answer.suggestions[0].text.split("\n")[0] == " from './TodoList'"
+
+
+def test_a_capital_at_the_beginning_of_a_sentence_is_no_other_name() -> None:
+    names = {"the": "The", "width": "height"}
+    assert apply("the width of the line, the width", names) == ("The height of the line, the height", 3)
