@@ -37,6 +37,7 @@ from lsp_server.retrieval.gate import (
     ruled_out,
 )
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
+from lsp_server.retrieval.refuted_words import RefutedWords
 from lsp_server.retrieval.suggestions import SuggestionMaker, added
 from lsp_server.retrieval.word_tree import SPELLED, WordTree, word_tree, words_of
 from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
@@ -130,6 +131,7 @@ class RetrievalEngine:
         self._fitter = Fitter()
         self._maker = SuggestionMaker(settings, self._fitter)
         self._second: tuple[object, dict[str, bool]] = (None, {})
+        self._refuted: dict[str, RefutedWords] = {}
         self._pending: list[Index | None] = [index]
 
     @property
@@ -151,6 +153,7 @@ class RetrievalEngine:
         """Forget a document that was closed."""
         self._ranker.close(uri)
         self._fitter.forget(uri)
+        self._refuted.pop(uri, None)
 
     def accepted(self, document: Document, offset: int) -> None:
         """Do nothing: retrieval is fast enough to begin with the request."""
@@ -189,6 +192,7 @@ class RetrievalEngine:
         """Return the proposals for ranked options."""
         tree = word_tree(ranked)
         words = self._without_second_definitions(request, ranked, tree, self._gate.probabilities(tree.rows))
+        words = self._without_refuted_words(request, ranked, tree, words, trace)
         precision = self._settings.precision
         tried = decisions(tree, words, precision, allowed_parts(request, self._fitter))
         decision = next(tried)
@@ -266,6 +270,18 @@ class RetrievalEngine:
                 path = tree.path(words_of(option.text))
                 words = ruled_out(tree, words, next((node for node in path if second(tree.text[node])), path[-1]))
         return words
+
+    def _without_refuted_words(
+        self, request: Request, ranked: Ranked, tree: WordTree, words: NDArray[np.float64], trace: dict[str, Any]
+    ) -> NDArray[np.float64]:
+        """Return the probability of each word, given which words the author did not write at such a place before."""
+        refuted = self._refuted.setdefault(request.document.uri, RefutedWords())
+        context, typed = ranked.cursor.line_context, ranked.cursor.prefix
+        refuted.follow(context, context.before.lines, typed, context.predicted)
+        weighed = refuted.weighed(context.before.lines, typed, tree, words)
+        if weighed is not words:
+            trace["refuted"] = True
+        return weighed
 
     def _make(self, request: Request, ranked: Ranked, choice: Choice, trace: dict[str, Any]) -> Suggestion | Reason:
         """Return the suggestion that the gate chose, or why it cannot be shown."""

@@ -104,6 +104,8 @@ def _considered(trace: dict[str, Any]) -> list[str]:
     considered = f"Considered: {places} with what stands before the cursor{most}; {texts} compared."
     if trace.get("thinned") is True:
         considered += " The repository is so large that only a part of the places with short agreement was looked at."
+    if trace.get("refuted") is True:
+        considered += " A word was judged less likely, since something else was written for it at such a place before."
     return [considered]
 
 

@@ -1,0 +1,125 @@
+"""Remembers words that a document's author did not write where the best option expected them.
+
+Lines that are typed one after another are alike. Where the best option was wrong on one of them, it is likely to be
+wrong at the same place of the next. So a word is less probable behind the tokens behind which something else was
+written lately, until it is written there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.text.tokens import TOKEN
+from lsp_server.retrieval.word_tree import WordTree
+
+CONTEXT: Final = 8
+"""Tokens before a word that are compared, at most."""
+
+AGREEMENT: Final = 6
+"""Tokens before a word that have to be the same."""
+
+KEPT: Final = 48
+"""Words of a document that are remembered, at most; the last ones."""
+
+LEFT: Final = 0.4
+"""Part of its probability that such a word keeps."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refuted:
+    """A word that was expected behind ``context``, the nearest token last, and was not written."""
+
+    word: str
+    context: tuple[str, ...]
+
+
+class RefutedWords:
+    """The refuted words of one document, the last one at the end."""
+
+    def __init__(self) -> None:
+        self._words: list[_Refuted] = []
+        self._judged: set[str] = set()
+        self._line: object = None
+
+    def follow(self, line: object, above: Sequence[str], typed: str, predicted: Mapping[str, str]) -> None:
+        """Compare what the best options said at earlier keys of a line with what is written of it.
+
+        :param line: tells one line from another. :param above: the lines before it. :param typed: its text before the
+            cursor. :param predicted: for earlier beginnings of the line, the text of the best option.
+        """
+        if line is not self._line:
+            self._line, self._judged = line, set()
+        for prefix, text in predicted.items():
+            if prefix in self._judged or not typed.startswith(prefix):
+                continue
+            expected = _next_word(prefix, text)
+            if expected is None:
+                continue
+            before, word = expected
+            written = TOKEN.match(typed, len(before))
+            if written is None or written.end() >= len(typed):
+                continue  # the word is not finished
+            self._judged.add(prefix)
+            found = _Refuted(word, _context(above, before))
+            if not found.context:
+                continue
+            self._words = [one for one in self._words if one.word != word or not _agree(one.context, found.context)]
+            if written[0] != word:
+                self._words.append(found)
+                del self._words[:-KEPT]
+
+    def weighed(self, above: Sequence[str], typed: str, tree: WordTree, words: Floats) -> Floats:
+        """Return the probability of each word, given that those which were refuted before are less probable.
+
+        What they lose goes to the other words at the same place, in proportion.
+
+        :param words: the probability of each node of the tree.
+        """
+        expected = {one.word for one in self._words}
+        out = words
+        for node in range(1, len(tree.text)) if expected else ():
+            if tree.ends[node]:
+                continue
+            whole = typed + tree.text[node]
+            # The first word may go on with one that is typed in part.
+            last = tree.word(node).lstrip() if tree.parent[node] else TOKEN.findall(whole[-200:])[-1]
+            if last not in expected:
+                continue
+            context = _context(above, whole[: len(whole) - len(last)])
+            if any(one.word == last and _agree(one.context, context) for one in self._words):
+                out = words.copy() if out is words else out
+                rest, lost = max(1.0 - out[node], 1e-9), out[node] * (1.0 - LEFT)
+                siblings = tree.children[tree.parent[node]]
+                kept = out[node] * LEFT
+                out[siblings] = np.minimum(out[siblings] * (1.0 + lost / rest), 1.0)
+                out[node] = kept
+        return out
+
+
+def _next_word(prefix: str, text: str) -> tuple[str, str] | None:
+    """Return the word that a text goes on with, with what is typed of it, and the line before the word."""
+    whole = prefix + text
+    end = len(prefix) + len(text) - len(text.lstrip(" \t"))
+    for match in TOKEN.finditer(whole):
+        if match.end() > end:
+            return whole[: match.start()], match[0]
+    return None
+
+
+def _context(above: Sequence[str], before: str) -> tuple[str, ...]:
+    """Return the last tokens before a word, the nearest last; line ends are tokens."""
+    tokens = TOKEN.findall(before)
+    for line in reversed(above[-4:]):
+        if len(tokens) >= CONTEXT:
+            break
+        tokens = [*TOKEN.findall(line), "\n", *tokens]
+    return tuple(tokens[-CONTEXT:])
+
+
+def _agree(one: Sequence[str], other: Sequence[str]) -> bool:
+    return len(one) >= AGREEMENT <= len(other) and one[-AGREEMENT:] == other[-AGREEMENT:]
