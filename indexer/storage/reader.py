@@ -1,8 +1,9 @@
 """One generation of the index, opened for reading: documents, texts, chunks, and the ways to find them.
 
 The files of an :class:`Index` never change. They are mapped when it is opened, so it stays usable while newer
-generations are committed and older ones are removed; open the index again to see a newer one. Documents can be left out
-of an open index, for example because their files were deleted. Several threads may use it.
+generations are committed and older ones are removed; open the index again to see a newer one, which takes over the
+segments that both have. Documents can be left out of an open index, for example because their files were deleted.
+Several threads may use it.
 """
 
 import copy
@@ -10,7 +11,8 @@ import shutil
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ from indexer.config import Settings
 from indexer.errors import IndexMissing, UserError
 from indexer.repository.policy import accepts_path
 from indexer.storage import fingerprint
-from indexer.storage.generations import Store
+from indexer.storage.generations import FileRecord, Manifest, Store
 from indexer.storage.segment import CHUNK_BITS, IndexedDocument, Segment
 from indexer.types import Chunk
 
@@ -45,17 +47,23 @@ class Index:
     :ivar problem: a sentence if an older generation had to be used; else None.
     """
 
-    def __init__(self, store: Store, *, settings: Settings | None = None, verify: bool = False) -> None:
+    def __init__(
+        self, store: Store, *, settings: Settings | None = None, verify: bool = False, before: "Index | None" = None
+    ) -> None:
         opened = store.open(verify=verify)
         manifest = opened.manifest
         self.manifest = manifest
         self.generation = manifest.generation
         self.root = Path(manifest.root)
         self.problem = opened.problem
+        same = _same_segments(before, manifest)
         self.segments: dict[int, Segment] = {
-            record.number: Segment(store.segments / f"{record.number:08d}", record.number, record.dead)
+            record.number: _view_of(same[record.number], record.dead)
+            if record.number in same
+            else Segment(store.segments / f"{record.number:08d}", record.number, record.dead)
             for record in manifest.segments
         }
+        self._read_vectors = {n: one for n, one in before._known_vectors.items() if n in same} if before else {}
         live = [document for segment in self.segments.values() for document in segment.documents if document.live]
         self.documents: dict[str, IndexedDocument] = {
             document.path: document for document in sorted(live, key=lambda document: document.path)
@@ -71,17 +79,21 @@ class Index:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, directory: Path, settings: Settings | None = None, *, verify: bool = False) -> "Index":
+    def open(
+        cls, directory: Path, settings: Settings | None = None, *, verify: bool = False, before: "Index | None" = None
+    ) -> "Index":
         """Open the newest generation in ``directory`` whose files match its manifest.
 
         :param settings: documents that these leave out are hidden, also if the index was built with others.
         :param verify: hash every file, also those that were hashed before.
+        :param before: an earlier generation that is open: segments that both have are not read again, and their
+            tables are in memory once. What was left out of it is not left out of the new one.
         :raises IndexMissing: there is none. :raises IndexDamaged: none is whole.
         :raises IndexTooNew: a later version of Ondol wrote it.
         """
         for _ in range(_ATTEMPTS):
             try:
-                return cls(Store(directory), settings=settings, verify=verify)
+                return cls(Store(directory), settings=settings, verify=verify, before=before)
             except FileNotFoundError:
                 continue  # A writer removed this generation between the check and the mapping; there is a newer one.
         raise IndexMissing(f"the index in {directory} vanished while it was opened", "run `ondol index` again")
@@ -209,14 +221,48 @@ class Index:
             return self._origin._vectors
         from indexer.search.vectors import Vectors
 
+        known = self._read_vectors
         found = {number: segment.vector_data for number, segment in self.segments.items()}
-        return {number: Vectors.load(data) for number, data in found.items() if data is not None}
+        return {n: known[n] if n in known else Vectors.load(data) for n, data in found.items() if data is not None}
+
+    @property
+    def _known_vectors(self) -> "dict[int, Vectors]":
+        """The vectors that were read by now, here or before."""
+        found: dict[int, Vectors] = vars(self._origin or self).get("_vectors", self._read_vectors)
+        return found
 
 
-def _view_of(segment: Segment) -> Segment:
-    """A segment for another reader, which hides documents of its own; files and tables are shared."""
+def _same_segments(before: Index | None, manifest: Manifest) -> dict[int, Segment]:
+    """The segments of an open index whose files are those of a manifest, by number."""
+    if before is None:
+        return {}
+    now, then = _files_of_segments(manifest), _files_of_segments(before.manifest)
+    return {number: one for number, one in before.segments.items() if number in now and now[number] == then[number]}
+
+
+def _files_of_segments(manifest: Manifest) -> dict[int, dict[str, FileRecord]]:
+    """The names and records of each segment's files."""
+    found: dict[int, dict[str, FileRecord]] = {record.number: {} for record in manifest.segments}
+    for path, record in manifest.files.items():
+        folder, number, *_ = path.split("/")
+        if folder == "segments" and int(number) in found:
+            found[int(number)][path] = record
+    return found
+
+
+def _view_of(segment: Segment, dead: Sequence[int] | None = None) -> Segment:
+    """A segment for another reader, which hides documents of its own; files and tables are shared.
+
+    :param dead: local numbers of the documents that are deleted; None for those that are not live in ``segment``.
+    """
     other = copy.copy(segment)
     other.live, other.documents = segment.live.copy(), list(segment.documents)
+    if dead is not None:
+        other.live = np.ones(len(segment.live), bool)
+        other.live[list(dead)] = False
+        for local, live in enumerate(other.live.tolist()):
+            if other.documents[local].live != live:
+                other.documents[local] = replace(other.documents[local], live=live)
     return other
 
 

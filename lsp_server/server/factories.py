@@ -65,6 +65,23 @@ def open_index(settings: Settings, root: Path) -> Any:
     return Index.open(index_directory(settings, root), settings)
 
 
+class IndexOpener:
+    """Opens indexes as :func:`open_index`; a new generation takes over what did not change since the open one."""
+
+    def __init__(self) -> None:
+        self._opened: weakref.WeakValueDictionary[Path, Any] = weakref.WeakValueDictionary()
+
+    def __call__(self, settings: Settings, root: Path) -> Any:
+        """Open the index of a repository; on a background thread."""
+        from indexer.storage.reader import Index
+
+        repository_directory(settings, root)
+        directory = index_directory(settings, root)
+        index = Index.open(directory, settings, before=self._opened.get(directory))
+        self._opened[directory] = index
+        return index
+
+
 class SharedIndexes:
     """Opens an index once for all sessions of a process that use it; each leaves out documents of its own."""
 
@@ -82,7 +99,8 @@ class SharedIndexes:
             named = _named(directory)
             whole = self._opened.get((directory, named))
             if whole is None:
-                whole = Index.open(directory)
+                before = next((one for (place, _), one in self._opened.items() if place == directory), None)
+                whole = Index.open(directory, before=before)
                 if whole.problem is None and named and named == _named(directory):
                     self._opened[directory, named] = whole
             return whole.view(settings)
@@ -101,7 +119,7 @@ class Factories:
     """The factories of a session; tests replace them."""
 
     engine: Callable[[Settings, Any], Engine] = make_engine
-    open_index: Callable[[Settings, Path], Any] = open_index
+    open_index: Callable[[Settings, Path], Any] = field(default_factory=IndexOpener)
     index_directory: Callable[[Settings, Path], Path] = index_directory
     index_process: Callable[..., IndexProcess] = IndexProcess
     add_model: Callable[..., Engine] = field(default_factory=ModelFactory)

@@ -165,7 +165,7 @@ class Handlers:
             if PurePosixPath(params.text_document.uri).name in RULE_FILES:
                 self._server.repositories.rules_changed(session)
             self._server.next_edits.saved(params.text_document.uri)
-            session.update_index_soon()
+            self._server.repositories.saved(document)
 
     async def configuration(self, params: types.DidChangeConfigurationParams) -> None:
         """Take changed settings; a client that sends none is asked for its section ``ondol``."""

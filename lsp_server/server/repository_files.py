@@ -7,6 +7,7 @@ open index. Its methods name their threads. Knows no protocol.
 import os
 import stat
 import time
+import weakref
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -39,17 +40,40 @@ class RepositoryFiles:
         self._folders: frozenset[str] = frozenset()
         self._poll: FolderPoll | None = None
         self._narrow_until = time.monotonic() + RULES_NEW_S
+        self._prepared: weakref.ref[Any] | None = None
 
     def prepare(self, index: Any, settings: Settings) -> None:
-        """Leave out of an index that was just opened what is gone or excluded; on a background thread."""
-        index.leave_out(lambda document: self._missing(document.path))
-        if not self.is_current(settings) or time.monotonic() < self._narrow_until:
-            self.narrow(index, settings)
+        """Leave out of an index that was just opened what is gone or excluded; on a background thread.
+
+        Of a further generation under the same rules, only the documents are looked at that the open one does not use:
+        the update that made it has just looked at every file, and what goes is left out of the open one.
+        """
+        before = self._prepared() if self._prepared is not None else None
+        self._prepared = weakref.ref(index)
+        if before is not None and self.is_current(settings):
+            self._look_at_others(index, before, settings)
+        else:
+            index.leave_out(lambda document: self._missing(document.path))
+            if not self.is_current(settings) or time.monotonic() < self._narrow_until:
+                self.narrow(index, settings)
         paths = list(index.documents)
         self._folders = frozenset(_with_parents(path.rpartition("/")[0] for path in paths))
         if self._poll is None:
             self._poll = FolderPoll(self._root, self.is_wanted, changing_files(self._root))
         self._poll.use(paths, _made_ns(self._root, settings))
+
+    def _look_at_others(self, index: Any, before: Any, settings: Settings) -> None:
+        """Leave out what is gone or excluded of the documents that another generation does not have, or left out."""
+        rules, used = Rules(self._root, settings), before.documents
+
+        def unwanted(document: "IndexedDocument") -> bool:
+            other = used.get(document.path)
+            if other is not None and other.id == document.id:
+                return False
+            return self._missing(document.path) or _is_excluded(document, rules, settings)
+
+        index.leave_out(unwanted)
+        self.rules.add(rules.files)
 
     def is_current(self, settings: Settings) -> bool:
         """Whether the rules that were applied last are those of these settings and of the disk."""
@@ -63,10 +87,7 @@ class RepositoryFiles:
         self.rules.applied()
         rules = Rules(self._root, settings)
 
-        def unwanted(document: "IndexedDocument") -> bool:
-            return document.size > settings.max_file_bytes or rules.reason(document.path) is not None
-
-        count: int = index.leave_out(unwanted)
+        count: int = index.leave_out(lambda document: _is_excluded(document, rules, settings))
         self.rules.add(rules.files)
         return count
 
@@ -108,6 +129,10 @@ def _made_ns(root: Path, settings: Settings) -> int:
         return index_pointer_file(index_directory(settings, root)).stat().st_mtime_ns
     except (OSError, OndolError):
         return time.time_ns()
+
+
+def _is_excluded(document: "IndexedDocument", rules: Rules, settings: Settings) -> bool:
+    return document.size > settings.max_file_bytes or rules.reason(document.path) is not None
 
 
 def is_rule_file(path: str) -> bool:

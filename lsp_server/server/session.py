@@ -285,7 +285,7 @@ class Session:
         written = [path for path in changed if files.is_wanted(path)]
         closed = [path for path in written if not is_open(path)]
         if closed:
-            self._tasks.start(self._search_changed(closed, known))
+            self.search_changed(closed)
             self._index.files_changed()
         elif written:
             self._index.update_soon()
@@ -303,6 +303,11 @@ class Session:
             return count
 
         self._tasks.start(self._update_after(self._thread.submit(work)))
+
+    def search_changed(self, paths: list[str]) -> None:
+        """Search files that changed on disk until the index has them; its update may come later."""
+        if self._changed is not None and self.index is not None:
+            self._tasks.start(self._search_changed(paths, self._changed))
 
     async def _search_changed(self, paths: list[str], known: ChangedFiles) -> None:
         """Read files that changed on disk, and search them until the index has them."""

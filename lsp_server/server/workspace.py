@@ -107,6 +107,7 @@ class Workspace:
         self._folders: dict[str, Path] = {}
         self._owners: dict[str, Owner] = {}
         self._edited: set[str] = set()
+        self._saved: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     # Folders and sessions
@@ -314,13 +315,23 @@ class Workspace:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(IDLE_S, self._flush)
 
+    def saved(self, document: OpenDocument) -> None:
+        """Update the index of a document that was saved once nothing was saved for a while."""
+        self._saved.add(key_of(document.uri))
+        self.owner(document).session.update_index_soon()
+
     def closed(self, document: OpenDocument) -> None:
-        """Drop the live text of a document that was closed."""
+        """Drop the live text of a document that was closed; what it has saved is searched until the index has it."""
         key = key_of(document.uri)
         self._edited.discard(key)
         owner = self._owners.pop(key, None)
         if owner is not None:
             self._forget(owner, document)
+        if key in self._saved:
+            self._saved.remove(key)
+            owner = owner or self._find_owner(document)
+            if owner.path is not None and owner.excluded is None:
+                owner.session.search_changed([owner.path])
         if not self._documents.open:
             self._thread.submit(partial(_rest, self.sessions()), urgent=False)
 

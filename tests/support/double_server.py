@@ -180,12 +180,16 @@ class DoubleRun:
 OPENED = {"missing": "no-index" in WORDS or "index-fails" in WORDS, "damaged": "damaged" in WORDS}
 
 
+class DoubleIndex(SimpleNamespace):
+    """Like the real one, it can be referred to weakly."""
+
+
 def open_double(settings: Any, root: Path) -> Any:
     if OPENED["missing"]:
         raise IndexMissing("there is no index", "run `ondol index`")
     if OPENED.pop("damaged", False):
         raise IndexDamaged("a file does not match its hash", "rebuild it")
-    return SimpleNamespace(
+    return DoubleIndex(
         documents={"a.py": 1}, generation=1, problem=None, leave_out=lambda unwanted: 0, forget_texts=lambda: None
     )
 

@@ -1,6 +1,7 @@
 """What changes on disk: the real server follows it within seconds, with an editor that reports files and without."""
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,22 @@ def test_answers_follow_the_disk_while_the_index_cannot(tmp_path: Path) -> None:
         moved.unlink()
         tell(client, (moved, 3))
         assert not asked(client, root, "walrus")
+
+
+def test_what_was_saved_is_offered_from_the_closing_on_while_the_index_cannot_follow(tmp_path: Path) -> None:
+    root = zoo(tmp_path / "zoo")
+    with serving(tmp_path, root, watches=True) as client, Store(directory(root, tmp_path / "data")).writing():
+        for saved, animal in ((True, "otter"), (False, "lynx")):
+            file = root / f"zoo/{animal}.py"
+            client.open(file.as_uri(), code(animal))
+            eventually(lambda animal=animal: asked(client, root, animal))
+            if saved:
+                file.write_text(code(animal))
+                client.notify("textDocument/didSave", {"textDocument": {"uri": file.as_uri()}})
+                time.sleep(3)  # the server's own looks find the file while it is open, and not again
+            client.notify("textDocument/didClose", {"textDocument": {"uri": file.as_uri()}})
+        eventually(lambda: asked(client, root, "otter"))
+        assert not asked(client, root, "lynx")
 
 
 def test_a_text_that_was_read_before_the_file_was_written_again_is_not_kept(tmp_path: Path) -> None:
