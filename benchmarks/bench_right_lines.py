@@ -46,7 +46,7 @@ def measured(clone: Path, commit: str, cases: int, show: TextIO) -> dict[str, in
         for window in windows(copy, COMMITS, 1):
             changed = list(edits(copy, window, replace(Settings(), workers=1), SkipReport()))
             fitter = Fitter()
-            for case in from_top(choose(changed, plan.share(0, 1), SEED), changed):
+            for case, _ in from_top(choose(changed, plan.share(0, 1), SEED), changed):
                 if PLACEHOLDER in case.rest:
                     continue
                 for document in documents_of(case):

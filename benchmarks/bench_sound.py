@@ -59,8 +59,8 @@ def measured(clone: Path, commit: str, cases: int, show: TextIO | None) -> dict[
         stages = commit_stages(copy, windows(copy, COMMITS, WINDOWS), settings, plan, Path(work) / "data", SkipReport())
         for stage in stages:
             engine, fitter = RetrievalEngine(settings, stage.index), Fitter()
-            for case in from_top(stage.cases, stage.edits):
-                _one(engine, fitter, case, counts, milliseconds, show)
+            for case, finished in from_top(stage.cases, stage.edits):
+                _one(engine, fitter, (case, finished), counts, milliseconds, show)
     milliseconds.sort()
     return {**counts, "p95_ms": round(milliseconds[int(0.95 * len(milliseconds))], 2) if milliseconds else None}
 
@@ -68,12 +68,13 @@ def measured(clone: Path, commit: str, cases: int, show: TextIO | None) -> dict[
 def _one(
     engine: RetrievalEngine,
     fitter: Fitter,
-    case: Case,
+    typed: tuple[Case, str],
     counts: Counter[str],
     milliseconds: list[float],
     show: TextIO | None,
 ) -> None:
     """Add one cursor to the counts."""
+    case, finished = typed
     for document in documents_of(case):
         engine.update(document)
         fitter.update(document)
@@ -90,7 +91,7 @@ def _one(
         if not answer.suggestions:
             continue
         kind = "automatic" if automatic else "requested"
-        found = judge(case, answer.suggestions[0])
+        found = judge(case, answer.suggestions[0], finished)
         counts[f"{kind}_shown"] += 1
         if found.strict is None:
             continue

@@ -12,10 +12,11 @@ from finetune.commits.windows import Edit
 from indexer.text.lines import lines_of
 
 
-def from_top(cases: Iterable[Case], edits: Iterable[Edit]) -> Iterator[Case]:
+def from_top(cases: Iterable[Case], edits: Iterable[Edit]) -> Iterator[tuple[Case, str]]:
     """Yield the cases with the text above the cursor as it is after the commit; moved lines are left out.
 
     What the hunk replaces is overwritten line by line, as in the replay: later old lines still stand below the cursor.
+    The second value is what stands below the line when the author has finished. It is for the judge alone.
     """
     by_path = {(edit.commit.id, edit.change.path): edit for edit in edits}
     for case in cases:
@@ -24,7 +25,7 @@ def from_top(cases: Iterable[Case], edits: Iterable[Edit]) -> Iterator[Case]:
             yield found
 
 
-def _from_top(case: Case, edit: Edit) -> Case | None:
+def _from_top(case: Case, edit: Edit) -> tuple[Case, str] | None:
     old, new = lines_of(edit.old_text), lines_of(edit.new_text)
     typed = case.text[case.text.rfind("\n", 0, case.offset) + 1 : case.offset]
     for hunk in edit.change.hunks:
@@ -34,5 +35,6 @@ def _from_top(case: Case, edit: Edit) -> Case | None:
         if tuple(new[number + 1 : end]) == case.following:
             head = "".join(line + "\n" for line in new[:number]) + typed
             below = old[hunk.old_start + min(number - hunk.new_start + 1, hunk.old_count) :]
-            return replace(case, text=head + "\n" + "\n".join(below), offset=len(head), line=number)
+            finished = "".join("\n" + line for line in new[number + 1 :])
+            return replace(case, text=head + "\n" + "\n".join(below), offset=len(head), line=number), finished
     return None

@@ -6,7 +6,8 @@ apart, since many texts are the beginning of a line or of a block:
 - ``strict``: nothing follows the text. The head of a block whose end is still to be typed counts as an error.
 - ``fair``: what the text leaves open is closed behind it, and a beginning of a line is compared with the author's own
   line, cut after as many tokens; a text of several lines with as many lines of the author's. What is wrong in those as
-  well (a comment of a new file that has no end yet) is not held against the text.
+  well (a comment of a new file that has no end yet) is not held against the text. Nor is what is sound as soon as the
+  author goes on: a row of a list whose end is not typed yet, judged in the author's finished file.
 """
 
 import re
@@ -20,17 +21,12 @@ from finetune.commits.cases import Case
 from indexer.languages.grammars import language_in, language_of, parser
 from indexer.text.lines import columns, leading_blanks
 from indexer.text.tokens import TOKEN
+from lsp_server.fitting.frame import TRY_ENDS
 from lsp_server.fitting.indentation import BEGINS_BLOCK, unit_of, width_of
 from lsp_server.fitting.marks import START, LineReader, Open, rules_of
 from lsp_server.types import Suggestion
 
 _TRY = re.compile(r"\btry\b[^;{}]*\{\s*$")
-_TRY_ENDS = {
-    **dict.fromkeys(("java", "javascript", "typescript", "tsx", "csharp"), " finally {}"),
-    "cpp": " catch (...) {}",
-}
-"""What follows the end of a ``try``, in languages that do not end it with its block."""
-
 _LISTS = re.compile(r"[(\[]\s*$")
 
 
@@ -71,8 +67,11 @@ def _count(root: Any) -> int:
     return number
 
 
-def judge(case: Case, suggestion: Suggestion) -> Judgement:
-    """Judge a suggestion at the cursor of a case."""
+def judge(case: Case, suggestion: Suggestion, finished: str | None = None) -> Judgement:
+    """Judge a suggestion at the cursor of a case.
+
+    :param finished: what stands below the line in the author's finished file, with the line end before it.
+    """
     text, offset = case.text, case.offset
     language = language_in(language_of(case.path), case.path, text)
     start, end = text.rfind("\n", 0, offset) + 1, text.find("\n", offset)
@@ -88,14 +87,18 @@ def judge(case: Case, suggestion: Suggestion) -> Judgement:
         after = errors(text[:offset] + added + text[suggestion.end :])
         strict = fair = after > before
         if strict:
-            closed = text[:offset] + added + behind + _closing(language, typed, added + behind) + text[end:]
+            ends = _ends(language, typed, added + behind)
+            closed = min(errors(text[:offset] + added + behind + closing + text[end:]) for closing in ends)
             author = "".join(TOKEN.findall(case.rest)[: len(TOKEN.findall(first))])
             cut = case.rest[: _prefix_of(case.rest, len(TOKEN.findall(first)))] if author else ""
             limits = [before, errors(text[:offset] + case.rest + text[end:])]
             limits += [errors(text[:offset] + cut + text[end:])] if len(cut) < len(case.rest) else []
             block = "\n".join([case.rest, *case.following[: added.count("\n")]])
             limits += [errors(text[:offset] + block + text[end:])] if "\n" in added else []
-            fair = min(after, errors(closed)) > max(limits)
+            fair = min(after, closed) > max(limits)
+            if fair and finished is not None:
+                done = min(errors(text[:offset] + added + behind + closing + finished) for closing in ("", *ends))
+                fair = done > errors(text[:offset] + case.rest + finished)
     lines = added.count("\n") + 1
     return Judgement(
         strict,
@@ -129,15 +132,17 @@ def _depth(language: str, text: str) -> int:
     return len(_open(language, text))
 
 
-def _closing(language: str, typed: str, text: str) -> str:
-    closing = "".join(
+def _ends(language: str, typed: str, text: str) -> list[str]:
+    """Return what may close all that a text leaves open: its brackets may hold a value, and its statement may end."""
+    closing = [
         ("" if one.mark in "([" else "\n") + one.closers[0] + (">" if one.closers[0].startswith("</") else "")
         for one in _open(language, typed + text)
-    )
-    closing += _TRY_ENDS.get(language, "") if closing and _TRY.search(typed + text) else ""
-    if language in ("python", "starlark") and text.rstrip().endswith(":") and not closing:
-        return " pass"
-    return closing
+    ]
+    if not closing:
+        return [" pass" if language in ("python", "starlark") and text.rstrip().endswith(":") else ""]
+    end = "".join(closing) + (TRY_ENDS.get(language, "") if _TRY.search(typed + text) else "")
+    values = ("", " x") if closing[0] in ")]" else ("",)
+    return [value + end + statement for value in values for statement in ("", ";", " x;")]
 
 
 def _other_unit(document: list[str], block: list[str]) -> bool:

@@ -15,7 +15,9 @@ _SCRIPT: Final = (
     *((" x", ""), ("", " : x"), (" x", " : x"), ("", ' from "x"'), ("", ' "x"'), ("", " {}"), (" x", " {}")),
     *(("", "> = x"), ("", ">(x)"), ("", " ? x : x")),
 )
+_PYTHON: Final = ((" x", ""), ("", ": pass"), (" x", ": pass"), (" x", " else x"), (" else x", ""))
 _HARDWARE: Final = (("", ";"), (" x", ";"))
+_ITEMS: Final = ((" .x()", ""), (" parameter x = 0", ""), (" input x", ""), (" x", ""))
 _DECLARED: Final = (("", " int x;"), ("", " class x {}"), ("", " x() {}"), ("", " int x"), ("", " fun x() {}"))
 _LABELLED: Final = ("", " assert property (x);")
 
@@ -23,12 +25,13 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     **dict.fromkeys(("java", "csharp", "rust", "php", "dart", "kotlin", "swift"), _SEMICOLON),
     **dict.fromkeys(("c", "cpp", "objc"), _C),
     **dict.fromkeys(("javascript", "typescript", "tsx"), _SCRIPT),
-    **dict.fromkeys(("python", "starlark"), ((" x", ""), ("", ": pass"), (" x", ": pass"), (" x", " else x"))),
+    **dict.fromkeys(("python", "starlark"), _PYTHON),
     "go": ((" x", ""), ("", "{}"), (" x", " {}"), ("", " x:")),
     "bash": ((" x", ""), ("", " { x; }"), ("", "; then x; fi"), ("", "; do x; done")),
     "ruby": ((" x", ""), ("", " : x")),
     **dict.fromkeys(
-        ("systemverilog", "verilog"), (*_HARDWARE, (";", ""), (" logic x;", " x;"), (" x", " x;"), _LABELLED)
+        ("systemverilog", "verilog"),
+        (*_HARDWARE, (";", ""), (" logic x;", " x;"), (" x", " x;"), _LABELLED, *_ITEMS),
     ),
     "vhdl": (*_HARDWARE, ("", " is end;"), ("", " then end if;"), ("", " loop end loop;"), ("", " x;"), (" x", " x;")),
     **dict.fromkeys(("html", "xml"), ((">", ""), ("", ">"), ("", "/>"))),
@@ -36,6 +39,12 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     "json": (("", " 1"), ("", ": 1")),
 }
 """The ways of each language; languages that are not named have none."""
+
+_ON_THE_SAME_LINE: Final[dict[str, tuple[Way, ...]]] = {
+    **dict.fromkeys(("systemverilog", "verilog"), (("", " = x;"), (" = x", " = x;"))),
+    **dict.fromkeys(("c", "cpp", "java", "csharp", "rust"), (("", " = x;"), ("", "(x);"), (" x", " = x;"))),
+}
+"""What a line that is still typed may go on with as well."""
 
 _VHDL_BLOCKS: Final = {
     "process": ("\nbegin", " process;"),
@@ -63,16 +72,27 @@ _TYPES: Final = (
 )
 _GENERIC: Final = frozenset(("java", "csharp", "rust", "kotlin", "swift", "dart", "cpp", "typescript", "tsx"))
 _OVERRIDES: Final = re.compile(r"\s*@Override\s*$")
+_WITH_START: Final = re.compile(r"\s*(?:\}\s*else\s+)?(if|switch|for)\b[^;]*:=[^;]*$")
+"""A condition or loop of Go that begins with an assignment."""
+
+_CONDITION: Final = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|while|switch)\s*\(")
+_END: Final = re.compile(r"^(?!.*//).*[\w)\]}\"'`]\s*$")
+"""A line behind which Go puts a semicolon, and after which a statement of Python does not go on outside of brackets."""
+
 _CASE: Final = re.compile(r"\b(?:case[xz]?|randcase)\b")
 _ELEMENT: Final = re.compile(r"<([A-Za-z][\w.]*)(?:\s[^<>]*)?>?\s*$")
 
 
-def ways(language: str, line: str, state: State) -> tuple[Way, ...]:
+def ways(language: str, line: str, state: State, *, same_line: bool = False) -> tuple[Way, ...]:
     """Return what a line may go on with in its language.
 
-    :param state: what is open behind the line.
+    :param state: what is open behind the line. :param same_line: whether it may go on before its end too.
     """
     head = _of_head(language, line)
+    if same_line:
+        head = (*head, *_ON_THE_SAME_LINE.get(language, ()))
+    elif _ended(language, line, state):
+        return () if language == "go" else head
     if language in _GENERIC and _in_types(line):
         head = (*head, *_TYPES)
     if _OVERRIDES.match(line):
@@ -88,7 +108,14 @@ def ways(language: str, line: str, state: State) -> tuple[Way, ...]:
     if element is not None:
         end = f"</{element[1]}>"
         return (("", end), ("", ">" + end), ("", " />"), *found)
-    return (*found, ("", ",")) if opened is not None and found else found
+    in_condition = opened is not None and opened.below is not None and _CONDITION.fullmatch(opened.below.head)
+    return (*found, ("", ",")) if opened is not None and found and not in_condition else found
+
+
+def _ended(language: str, line: str, state: State) -> bool:
+    """Return whether the end of a line ends its statement."""
+    within = language != "go" and (language not in ("python", "starlark") or state.code is not None)
+    return not within and _END.search(line) is not None
 
 
 def _of_head(language: str, line: str) -> tuple[Way, ...]:
@@ -104,6 +131,9 @@ def _of_head(language: str, line: str) -> tuple[Way, ...]:
         return (("", " void x() {}"),)
     if _FOR.match(line):
         return (" x; x", " {}"), (" x", " {}"), ("", " {}")
+    if language == "go" and (question := _WITH_START.match(line)) is not None:
+        more = "; x; x {}" if question[1] == "for" else "; x {}"
+        return ("", more), (" x", more)
     if line.rstrip().endswith("?"):
         return (" x : x", ";"), (" x : x", "")
     if _ANNOTATED.match(line):

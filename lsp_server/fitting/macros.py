@@ -25,6 +25,12 @@ _BEHIND = re.compile(rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME})+
 _ALONE = re.compile(rf"^\s*{_NAME}\s*;?\s*$")
 _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
 """A macro that begins a function at the left margin, as frameworks for tests have it (``TEST_CASE("a") {``)."""
+_INNER_BLOCK = re.compile(rf"^(\s+){_NAME}\s*\(.*\)\s*(?=\{{\s*$)")
+"""The same within a function (``SECTION("a") {``)."""
+
+_CALL = re.compile(rf"^\s*{_NAME}\s*\(")
+_OF_REFERENCE = re.compile(r"(?<=[\w>])\s*(?:const\s*)?[&*]+(?=\s*[,)])")
+"""What makes an argument of a macro a type, which no function takes (``CHECK_THROWS_AS(f(), error&);``)."""
 
 _HARDWARE: Final = re.compile(
     r"^\s*`(?!if|els|end|inc|def|und|tim)\w+(?:\s*\([^()]*(?:\([^()]*\)[^()]*)*\))?\s*;?\s*(?://.*)?$"
@@ -60,4 +66,7 @@ def _plain(line: str, below: str) -> str:
     line = _OF_TYPE.sub(r"\1 ", line.replace("::template ", "::"))
     if _BLOCK.match(line) and (line.rstrip().endswith("{") or below.strip() == "{"):
         return _BLOCK.sub("void f() ", line)
+    line = _INNER_BLOCK.sub(r"\1if (x) ", line)
+    if _CALL.match(line):
+        line = _OF_REFERENCE.sub("", line)
     return _BEHIND.sub(r"\1", _BEFORE.sub(r"\1", line))

@@ -126,6 +126,15 @@ class LineReader:
         return _Line(self, found, state, len(line) if own is None else own).read()
 
 
+def opened(node: Open | None) -> list[Open]:
+    """Return what is open, the innermost first."""
+    found = []
+    while node is not None:
+        found.append(node)
+        node = node.below
+    return found
+
+
 def leaves_open(reader: LineReader, state: State, prefix: str, text: str) -> bool:
     """Return whether a text that ends within its line leaves a bracket or a string open that it has opened.
 

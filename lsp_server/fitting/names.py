@@ -64,7 +64,10 @@ def defined_twice(
         below = list(below_it)
         if not any(_gives(rule, key, other) for other in below) or around.rewritten(line):
             return False
-        return strict or not _copied(rule, islice(_siblings(line, rules, around, state, strict)[0], COPIED), below)
+        if strict:
+            return True
+        over, under = _siblings(line, rules, around, state, strict=True)
+        return not _copied(rule, islice(over, COPIED), [*under])
     return False
 
 

@@ -19,6 +19,11 @@ PARTS: Final = (1_000, 20_000)
 """Characters of the first and of the largest part; each is twice as large as the one before. The outermost block often
 begins near, and to divide 20,000 characters into lines takes 0.3 ms."""
 
+HEAD_LINES: Final = 8
+"""Lines of the longest list that a head goes on with."""
+
+HEAD_CHARACTERS: Final = 1_000
+
 _FIRST = re.compile(r"([ \t]*)([^\s].*)")
 _ASIDE = re.compile(r"//|/?\*|--|#(?!\[)|`")
 """A line whose indentation says nothing: a comment or a directive."""
@@ -54,8 +59,12 @@ def _heads(text: str, depth: int, reader: LineReader) -> list[tuple[str, bool]]:
             if body.rstrip() == "{":  # its statement stands on the line before
                 bracket, depth = " {", indent + 1
                 continue
+            line = blanks + body
             body, bracket = body.rstrip() + bracket, ""
             opened = reader.read(blanks + body, START).code
+            if _list_of(opened) and (whole := _whole(text, line, end, reader)):
+                body = whole
+                opened = reader.read(blanks + body, START).code
             opened = _without_lists(opened) if ended else opened
             if opened is not None:
                 heads.append((blanks + body, ended))
@@ -67,6 +76,30 @@ def _heads(text: str, depth: int, reader: LineReader) -> list[tuple[str, bool]]:
             if depth == 0:
                 return heads
     return heads
+
+
+def _whole(text: str, line: str, end: int, reader: LineReader) -> str:
+    """Return a head whose list goes on over lines that are indented deeper, up to the one that ends it; "" for others.
+
+    :param end: offset in the text before which the head stands.
+    """
+    at = text.rfind("\n" + line, 0, end)
+    state, parts = START, list[str]()
+    for part in text[at + 1 : at + 1 + HEAD_CHARACTERS].split("\n")[:HEAD_LINES]:
+        state = reader.read(part, state)
+        parts.append(part.strip())
+        if len(parts) > 1 and state.code is None and part.rstrip()[-1:] == ")":
+            continue  # the block's bracket may stand on a line of its own
+        if state.code is None or state.code.mark not in "([":
+            return " ".join(parts) if len(parts) > 1 else ""
+    return ""
+
+
+def _list_of(code: Open | None) -> bool:
+    """Return whether a line leaves a list open that it has opened outside of any block."""
+    while code is not None and code.below is not None:
+        code = code.below
+    return code is not None and code.mark in "(["
 
 
 def _without_lists(code: Open | None) -> Open | None:

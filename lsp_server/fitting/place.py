@@ -133,7 +133,7 @@ class Place:
         if found is None:
             found = self._first_line(first, whole, automatic)
             if whole and not automatic and (found is None or found[0][0] != first):
-                found = self._closed(first) or found
+                found = self._closed(first) or self._with_comma(first) or found
             found = found or self._beginning(first)
             if found is None:
                 return Rejected("unsound")
@@ -221,6 +221,16 @@ class Place:
                 return [text, last], 0
         return None
 
+    def _with_comma(self, text: str) -> tuple[list[str], int] | None:
+        """Return an item of a list with the comma that the next one asks for, or without the one that ends the list."""
+        block, line = self._around.state.code, text.rstrip()
+        if self._rest.strip() or block is None or block.mark not in "([{" or self._around.reader.ends_in_comment(line):
+            return None
+        other = line[:-1] if line.endswith(",") else line + ","
+        found = None if self._around.reader.read(self._prefix + line, self._around.state).code is not block else other
+        fitted = None if found is None else self._first_line(found, True)
+        return None if self._skipped else fitted
+
     def _beginning(self, text: str) -> tuple[list[str], int] | None:
         """Return the longest beginning of a line that closes what it opens and adds no error.
 
@@ -237,8 +247,9 @@ class Place:
             state = self._read(line, len(self._prefix))
             if not self._stands(line, state, "", True) or self._adds_error([line], state, alone=True):
                 continue
-            # Where the lines below leave a beginning unjudged, those above may judge it, as they judged the line.
-            if not self._skipped or not self._adds_error([line], state):
+            # What is wrong in the line as it is typed excuses no beginning, and what the lines below leave unjudged,
+            # those above may judge.
+            if not self._adds_error([line], state):
                 return [part], 0
         return None
 
@@ -281,8 +292,9 @@ class Place:
         """
         if state.span != self._typed.span:
             ended = state.span < 0
-            goes_on = self._around.closed_below(self._typed.span if ended else state.span)
-            if goes_on == ended and not (ended and self._around.rewritten(self._prefix)):
+            span = self._typed.span if ended else state.span
+            stays = ended and self._around.rewritten(self._prefix) and not self._around.ends_next(span)
+            if self._around.closed_below(span) == ended and not stays:
                 return False
         if state.heredoc != self._typed.heredoc:
             ended = not state.heredoc

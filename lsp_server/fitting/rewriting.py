@@ -65,7 +65,8 @@ def repeats_below(line: str, typed: str, below: Sequence[str]) -> bool:
     """
     typed, next_line = typed.strip(), next((one.strip() for one in below if one.strip()), "")
     added = typed[len(line) :].lstrip()
-    return line[-1:] in ("(", "[", "{") and typed.startswith(line) and bool(added) and next_line.startswith(added)
+    joined = bool(added) and bool(next_line) and (next_line.startswith(added) or added.startswith(next_line))
+    return line[-1:] in ("(", "[", "{") and typed.startswith(line) and joined
 
 
 def common(one: str, other: str) -> int:

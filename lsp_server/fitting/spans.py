@@ -1,5 +1,6 @@
 """Finds out whether text stands within a string whose beginning and end look alike, as in Go, TypeScript and Python."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -11,6 +12,31 @@ READ_TWICE: Final = 60
 """Lines that are read to find out whether they begin within a string."""
 
 _ALIKE: Final = ('"""', "'''", "`")
+
+
+_PAIRS: Final = {r"/\*": ("/*", "*/"), "<!--": ("<!--", "-->")}
+"""Patterns of beginnings of comments -> their marks."""
+
+COMMENT_CHARACTERS: Final = 20_000
+"""Characters above the lines that are read in which a comment that goes on there may begin."""
+
+_OPENS: Final = re.compile(r"(?:[=(,\[{:?]|=>|\breturn)\s*[A-Za-z]{0,2}$|^\s*[A-Za-z]{0,2}$")
+
+
+def opens_again(mark: str, lines: Sequence[str]) -> bool:
+    """Return whether the first such mark in lines begins a string and ends none, as far as its line tells.
+
+    :param mark: begins a string and ends it.
+    """
+    last = ""
+    for line in lines:
+        before, found, behind = line.partition(mark)
+        if found:
+            if mark in behind:
+                return True  # begun and ended on one line
+            return _OPENS.search(before) is not None and (bool(before.strip(" rbuRBU")) or last[-1:] == ":")
+        last = line.strip() or last
+    return False
 
 
 def begins_within(span: int, lines: Sequence[str], rules: LanguageRules, known: bool | None = None) -> bool:
@@ -45,6 +71,18 @@ def open_span(
     :param count: says how often a text holds a mark.
     """
     for span, (begin, _) in enumerate(rules.span_ends):
-        if begin.pattern in _ALIKE and count(text, begin.pattern) % 2 and begins_within(span, lines, rules, True):
+        if begin.pattern in _PAIRS:
+            if _in_comment(text, lines, *_PAIRS[begin.pattern]):
+                return span
+        elif begin.pattern in _ALIKE and count(text, begin.pattern) % 2 and begins_within(span, lines, rules, True):
             return span
     return -1
+
+
+def _in_comment(text: str, lines: Sequence[str], begin: str, end: str) -> bool:
+    """Return whether a comment goes on from a text to the lines below it, which end it."""
+    first = next((line for line in lines if begin in line or end in line), "")
+    if end not in first.partition(begin)[0]:
+        return False
+    least = max(0, len(text) - COMMENT_CHARACTERS)
+    return text.rfind(begin, least) > text.rfind(end, least)

@@ -23,6 +23,7 @@ _BRACES: Final = frozenset(
 _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|until|unless)\b(?P<rest>.*)$")
 _COMPARES = re.compile(r"[=!]==?|&&|\|\||[<>]=?(?!\w)|\b(?:and|or|in|is|not)\b")
 _RESCUES = re.compile(r"(?:begin|do|def|(?:private|protected|private_class_method|memoize)\s+def)$")
+_END = re.compile(r"[)\]}]|(?:end|join)\b\s*(?::|$|//|#)")
 _WITH_ELSE: Final = frozenset({"def", "if", "when"})
 _COMMENT: Final = ("#", "//", "/*", "*", "--", "@")
 
@@ -105,7 +106,7 @@ def _follows(indent: int, wanted: frozenset[str], above: Sequence[str]) -> bool:
     """Return whether the last line above of the same depth begins a block that can be continued."""
     for line in reversed(above):
         body = line.strip()
-        if not body or body.startswith(_COMMENT) or indent_of(line) > indent or body[0] in ")]}":
+        if not body or body.startswith(_COMMENT) or indent_of(line) > indent or _END.match(body):
             continue
         # What an assertion does else may stand deeper than the assertion.
         return (indent_of(line) == indent or "assert" in wanted) and _holds(body, wanted)

@@ -18,7 +18,7 @@ from lsp_server.fitting.mark_counts import MarkCounts
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
 from lsp_server.fitting.outer_blocks import outer_state
 from lsp_server.fitting.rewriting import gone_lines, is_of, repeats_below
-from lsp_server.fitting.spans import begins_within, open_span
+from lsp_server.fitting.spans import begins_within, open_span, opens_again
 from lsp_server.types import Document
 
 LINES_ABOVE: Final = 60
@@ -130,12 +130,19 @@ class Surroundings:
             first = next((line.strip() for line in self.below if line.strip()), "")
             if re.fullmatch(rf"{re.escape(mark)}[\s,;)\]}}.]*", first):
                 return True  # a mark that ends something, and no more
+            if opens_again(mark, self.below):
+                return False
             return begins_within(span, self.below, self.reader.rules)
         for line in self.below:
             ends, begins = end.search(line), begin.search(line)
             if ends or begins:
                 return ends is not None and (begins is None or ends.start() <= begins.start())
         return False
+
+    def ends_next(self, span: int) -> bool:
+        """Return whether the next line ends such a string or comment: no diff keeps two ends of one."""
+        mark = self.reader.rules.end_of_span(span)
+        return bool(mark) and next((line.strip() for line in self.below if line.strip()), "").startswith(mark)
 
     def _ends_heredoc(self, word: str) -> bool:
         """Return whether the first line below that is such a word ends no heredoc which begins below as well."""
@@ -159,7 +166,7 @@ class Surroundings:
         are not judged.
         """
         block = self.state.code
-        if block is None or block.indent < 0 or block.mark in "([":
+        if block is None or block.indent < 0:
             return False
         inside = (line for line in reversed(self.above) if line.strip() and line.strip() != block.mark)
         last = next(inside, "")

@@ -15,9 +15,9 @@ from indexer.languages.grammars import parser
 from indexer.text.lines import leading_blanks
 from lsp_server.fitting.behind import with_comma
 from lsp_server.fitting.completions import WAYS, Way, ways
+from lsp_server.fitting.frame import HARDWARE, closer, ends, fillers, heads, may_be_arrow
 from lsp_server.fitting.macros import PREPROCESSED, with_plain_arguments, without_macros
-from lsp_server.fitting.marks import Open, State, keeps, without_own
-from lsp_server.fitting.names import head_of
+from lsp_server.fitting.marks import START, Open, State, keeps, opened, without_own
 from lsp_server.fitting.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _NEVER_READ = re.compile(r"^\s*[#`]|\\\s*$")
 _MACRO_CALL = re.compile(r"\s*[A-Z][A-Z0-9_]+\s*\(")
 """A macro takes types as well, which no function call does."""
 
-_HARDWARE: Final = frozenset({"systemverilog", "verilog", "vhdl"})
+_LISTS: Final = HARDWARE | {"vhdl"}
 """Languages in which what stands in a list depends on its head: parameters, ports, members of a modport."""
 
 _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
@@ -68,7 +68,6 @@ _WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "
 _BLOCK_MACRO = re.compile(r"\s*[A-Z][A-Z\d_]{3,}\s*\(.*\)\s*\{?\s*$")
 """A macro that begins a block, as frameworks for tests have it."""
 
-_GOES_WITH = re.compile(r"[})\]]|end\b|else\b|elsif\b|elif\b")
 _GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else|select))\s*$")
 
 
@@ -88,9 +87,10 @@ class _Window:
     """The parsed lines around a cursor, without the cursor's own line.
 
     :param source: their bytes. :param at: where the cursor's line belongs. :param row: the number of that line.
-    :param below: the lines below it. :param ends: where that begins which closes what is open behind these lines; None
+    :param below: the lines below it. :param outer: what is open before these lines.
+    :param ends: where that begins which closes what is open behind these lines; None
         where the lines close it themselves.
-    :param known: lines, with what follows them -> their number of errors. The next key mostly leads to the same line.
+    :param known: lines, with what follows them -> the rows of their errors. The next key mostly leads to the same line.
     """
 
     around: Surroundings
@@ -98,12 +98,13 @@ class _Window:
     at: int
     row: int
     below: list[str]
+    outer: State
     ends: int | None = None
     tree: "Tree | None" = None
     errors: int = 0
     seconds: float = 0.0
     skipped: str = ""
-    known: dict[tuple[str, ...], int] = field(default_factory=dict)
+    known: dict[tuple[str, ...], list[tuple[int, int]]] = field(default_factory=dict)
 
 
 class SyntaxCheck:
@@ -138,6 +139,8 @@ class SyntaxCheck:
         if language in PREPROCESSED and _BLOCK_MACRO.match(lines[0]):
             return Verdict(False, "macro")
         broken = not alone and (around.cost_without > 0 or around.left_open) and not _has_macro(around)
+        if broken and may_be_arrow(around):
+            return Verdict(False, "unfinished")
         adds, skipped = self._adds(self._window(around, found, broken), found, lines, state, typed, alone)
         if adds and not alone and not broken and around.rewritten(typed[0]):
             adds, skipped = self._adds(self._window(around, found, True), found, lines, state, typed, alone)
@@ -170,7 +173,7 @@ class SyntaxCheck:
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
         limit = _errors_with(window, found, [typed[0]], typed[1])
         if not alone and limit > window.errors and not (language in PREPROCESSED and _MACRO_CALL.match(typed[0])):
-            going_on = ways(language, typed[0], typed[1])
+            going_on = ways(language, typed[0], typed[1], same_line=True)
             limit = min((limit, *(_errors_with(window, found, [typed[0]], typed[1], way) for way in going_on)))
         return errors > limit, ""
 
@@ -202,7 +205,7 @@ class SyntaxCheck:
 
 def _has_macro(around: Surroundings) -> bool:
     """Return whether a macro stands alone near the cursor, which may open and close what nobody sees."""
-    return _MACRO.search("\n".join(around.above[-25:])) is not None
+    return around.language in HARDWARE and _MACRO.search("\n".join(around.above[-25:])) is not None
 
 
 def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: State, way: Way = ("", "")) -> int:
@@ -210,6 +213,13 @@ def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: 
 
     :param way: what follows them, see :mod:`completions`.
     """
+    return len(_rows_with(window, found, lines, state, way))
+
+
+def _rows_with(
+    window: _Window, found: "Parser", lines: Sequence[str], state: State, way: Way = ("", "")
+) -> list[tuple[int, int]]:
+    """Return where the errors of a window begin and end with lines in the place of the cursor's line."""
     around = window.around
     closing = _closing(lines[-1], around.state.code, state.code, around.language)
     # What follows a comment stands on the next line, as deep as this one: less deep, Python's block would end.
@@ -227,38 +237,53 @@ def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: 
     source, tree = window.source, window.tree.copy()
     if closes and window.ends is not None:
         # Nothing closes at the window's end what the lines have closed.
-        source = source[: window.ends] + _ends(around, window.below, without_own(state))
+        source = source[: window.ends] + _ends(window, without_own(state))
         first = row + source.count(b"\n", at, window.ends)
-        rows = (first + window.source.count(b"\n", window.ends), first + source.count(b"\n", window.ends))
-        tree.edit(window.ends, len(window.source), len(source), (first, 0), (rows[0], 0), (rows[1], 0))
+        was, last = (first + text.count(b"\n", window.ends) for text in (window.source, source))
+        tree.edit(window.ends, len(window.source), len(source), (first, 0), (was, 0), (last, 0))
     tree.edit(at, at, at + len(text), (row, 0), (row, 0), (row + text.count(b"\n"), 0))
-    errors = len(_errors(found.parse(source[:at] + text + source[at:], tree)))
+    rows = _errors(found.parse(source[:at] + text + source[at:], tree))
     if not closes:
-        window.known[key] = errors
-    return errors
+        window.known[key] = rows
+    return rows
 
 
 def _parsed(around: Surroundings, found: "Parser", up: int, down: int) -> _Window:
     """Return a window with its tree; it is skipped where the code near the cursor does not parse."""
-    head, above, below = _lines(around, up, down)
+    outer, head, above, below = _lines(around, up, down)
     before = _source([*head, *without_macros(around.language, above)])
     after = _source(without_macros(around.language, below))
-    window = _Window(around, before + after, len(before), len(head) + len(above), below)
-    if len(below) < len(around.below) or not around.complete:
+    window = _Window(around, before + after, len(before), len(head) + len(above), below, outer)
+    # In a new file nothing closes what is open.
+    if closing := _ends(window, around.state):
         window.ends = len(window.source)
-        window.source += _ends(around, below, around.state)
+        window.source += closing
     started = time.thread_time()  # of this thread, so that other load does not count
     window.tree = found.parse(window.source)
     window.seconds = time.thread_time() - started
     rows = _errors(window.tree)
     window.errors = len(rows)
-    if window.errors >= ERRORS or any(a - NEAR <= window.row <= b + NEAR for a, b in rows):
+    if window.errors >= ERRORS or _near(rows, window.row):
         window.skipped = "does not parse"
+        _fill(window, found)
     return window
 
 
-def _lines(around: Surroundings, up: int, down: int) -> tuple[list[str], list[str], list[str]]:
-    """Return the heads of the blocks around a window, and its lines above and below the cursor."""
+def _near(rows: Sequence[tuple[int, int]], row: int) -> bool:
+    return any(first - NEAR <= row <= last + NEAR for first, last in rows)
+
+
+def _fill(window: _Window, found: "Parser") -> None:
+    """Count the errors of a window with a line in the cursor's place, if the lines around ask for one."""
+    for line in fillers(window.around) if window.errors <= ERRORS else ():
+        rows = _rows_with(window, found, [line], window.around.state)
+        if len(rows) < min(window.errors, ERRORS) and not _near(rows, window.row):
+            window.errors, window.skipped = len(rows), ""
+            return
+
+
+def _lines(around: Surroundings, up: int, down: int) -> tuple[State, list[str], list[str], list[str]]:
+    """Return what is open before a window, the heads of that, and its lines above and below the cursor."""
     # Below the line that ends the outermost block no line matters.
     above, below = _limited(around.above[::-1], up)[::-1], _limited(around.below[: len(around.in_code)], down)
     first = len(around.above) - len(above)
@@ -268,15 +293,9 @@ def _lines(around: Surroundings, up: int, down: int) -> tuple[list[str], list[st
     start = next((n for n in begins if n and n <= len(above) // 2 and not above[n - 1].strip()), (begins or [0])[0])
     while below and len(below) < len(around.in_code) and not around.in_code[len(below)]:
         below.pop()
-    outer = around.states[first + start - 1].code if first + start > 0 else None
-    heads: list[str] = []
-    for node in _opened(outer):
-        # A line that goes on with a block (} else {) does not begin one by itself; one line may open several.
-        head = " " * node.indent
-        head += node.mark if _GOES_WITH.match(node.head) else head_of(node, around.above[: first + start])
-        if head != (heads or [""])[-1]:
-            heads.append(head)
-    return heads[::-1], above[start:], below
+    outer = around.states[first + start - 1] if first + start > 0 else START
+    head = heads(outer.code, around.above[: first + start], around.reader, around.language)
+    return outer, head, above[start:], below
 
 
 def _in_code(state: State | None) -> bool:
@@ -287,21 +306,22 @@ def _source(lines: Sequence[str]) -> bytes:
     return "".join(line + "\n" for line in lines).encode("utf-8", "replace")
 
 
-def _ends(around: Surroundings, below: Sequence[str], state: State) -> bytes:
+def _ends(window: _Window, state: State) -> bytes:
     """Return what closes everything that is open behind the lines below.
 
     :param state: what is open before them.
     """
-    for line in below:
+    around = window.around
+    for line in window.below:
         state = around.reader.read(line, state)
-    return "".join(_closer(node) + "\n" for node in _opened(state.code)).encode()
+    return ends(state, window.outer, around.language).encode()
 
 
 def _unread(line: str, state: State, language: str) -> bool:
     """Return whether a line says nothing without the next one, and nobody knows what that may be."""
     if not _unfinished(line, state, language):
         return False
-    if language in _HARDWARE and line.rstrip().endswith("("):
+    if language in _LISTS and line.rstrip().endswith("("):
         return True
     return language not in WAYS or _NEVER_READ.search(line) is not None
 
@@ -327,26 +347,14 @@ def _limited(lines: Sequence[str], size: int) -> list[str]:
     return kept
 
 
-def _opened(node: Open | None) -> list[Open]:
-    found = []
-    while node is not None:
-        found.append(node)
-        node = node.below
-    return found
-
-
-def _closer(node: Open) -> str:
-    return node.closers[0] + (">" if node.closers[0].startswith("</") else "")
-
-
 def _closing(line: str, before: Open | None, after: Open | None, language: str) -> str:
     """Return what closes everything that a line has left open, and a body where it has none."""
-    known = {id(node) for node in _opened(before)}
+    known = {id(node) for node in opened(before)}
     text = ""
-    for node in _opened(after):
+    for node in opened(after):
         if id(node) in known:
             break
-        text += _closer(node) if node.mark in "([" else "\n" + _closer(node)
+        text += closer(node) if node.mark in "([" else "\n" + closer(node)
     if language in ("python", "starlark") and line.rstrip().endswith(":") and not text:
         text = " pass"
     return text
