@@ -9,6 +9,7 @@ NO_END: Final = re.compile(
     r"(?:[.,(\[{=+*/%&|^~<!?:@#$\\-](?<!\*/)(?<!\+\+)(?<!--)|(?:^|[\s=(])['\"`]"
     r"|\b(?:and|or|not|in|is|as|extends|implements|new|instanceof))\s*$"
 )
+BEGINS: Final = re.compile(r"\s*(?:return|throw|raise|yield|await|new|case|goto|import|typedef|assign|delete)\s*")
 _UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
 
 _HEAD = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|def|class|with|try|except|finally)\b")

@@ -99,6 +99,12 @@ def _open_at(head: str, at: int) -> bool:
     return True
 
 
+def last_code(around: Surroundings) -> str:
+    """Return the last line above that holds code, without its comment."""
+    code = (_without_comment(line, around.reader) for line in reversed(around.above[-ABOVE:]))
+    return next((line for line in code if line), "")
+
+
 def _without_comment(line: str, reader: LineReader) -> str:
     return (_COMMENT.sub("", line) if reader.ends_in_comment(line) else line).rstrip()
 
@@ -135,8 +141,7 @@ def _conditions(state: State) -> Iterator[Condition]:
 
 def fillers(around: Surroundings) -> list[str]:
     """Return lines one of which may stand at the cursor, where the line above asks for a next one."""
-    code = (_without_comment(line, around.reader) for line in reversed(around.above[-ABOVE:]))
-    last = next((line for line in code if line), "")
+    last = last_code(around)
     blanks, body = leading_blanks(last), last.strip()
     if around.language in ("python", "starlark"):
         return [blanks + "    pass"] if body.endswith(":") else [blanks + "x"]

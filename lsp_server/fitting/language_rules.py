@@ -98,6 +98,10 @@ class LanguageRules:
         """Return whether what ends a string or comment, given by its number, stands at the start of a line."""
         return self.spans[span][1].startswith("^")
 
+    def ends_with_line(self, span: int) -> bool:
+        """Return whether a string, given by its number, goes on only behind an escaped line end."""
+        return self.spans[span][0].endswith(r"\\$")
+
     def closers(self, line: str, start: int, text: str) -> tuple[str, ...]:
         """Return what closes a word or phrase that stands at ``start`` of a line."""
         return self.words.get(text.lower() if self.ignore_case else text) or next(

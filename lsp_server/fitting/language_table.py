@@ -47,7 +47,7 @@ _PYTHON: Final = LanguageRules(
     plain=r"[^\s#\"'()\[\]{}]+",
     comments=(r"#.*",),
     strings=(r'"""(?:[^"\\]|\\.|"(?!""))*"""', r"'''(?:[^'\\]|\\.|'(?!''))*'''"),
-    spans=(('"""', r'(?<!\\)"""'), ("'''", r"(?<!\\)'''")),
+    spans=(('"""', r'(?<!\\)"""'), ("'''", r"(?<!\\)'''"), _GOES_ON),
     indented=True,
     middles={
         "else": _names("if elif for while try except"),

@@ -218,7 +218,7 @@ RULES: Final[dict[str, NameRules]] = {
         (
             NameRule(
                 r"\s*(?:pub(?:\([^)]*\))?\s+)?(?:(?:async|unsafe|const|extern\s+\"C\")\s+)*"
-                r"(?P<kind>fn|struct|enum|trait|mod|union|type|static|const)\s+(?!mut\b|fn\b|_\b)(?P<name>\w+)"
+                r"(?P<kind>fn|struct|enum|trait|mod|union|type|static|const)\s+(?!mut\b|fn\b|ref\b|_\b)(?P<name>\w+)"
             ),
             NameRule(r"\s*(?:pub(?:\([^)]*\))?\s+)?(?P<name>\w+):(?!:)", _BOTH, r"^(?!.*\b(?:impl|trait|mod)\b)"),
             NameRule(r"\s*(?P<name>[\w:]+(?:\s*\([\w, ._]*\))?)\s*=>", _OPEN, r"\bmatch\b"),

@@ -30,7 +30,7 @@ _FREE: Final = frozenset({"_", "init", "main", "default", ".PHONY"})
 _COMMENT = re.compile(r"\s*(?:#(?!\s*(?:include|define))|//|/?\*|--)")
 _LABEL = re.compile(r"\s*(?:case\b|default\s*:)")
 _OVERLOAD = re.compile(r"^\s*(?:@.*(?:overload|register|\.setter|\.getter|\.deleter)|#\[cfg)")
-_GOES_ON = re.compile(r"\s*(?:[)\]]|&&|\|\||(?:and|or)\b)")
+_GOES_ON = re.compile(r"\s*(?:[)\]]|&&|\|\||(?:and|or|where)\b)")
 _BLANKS = re.compile(r"\s+")
 
 

@@ -16,7 +16,7 @@ from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma
-from lsp_server.fitting.endings import NO_END, begins_block, goes_on, lacks_colon, reopens_string
+from lsp_server.fitting.endings import BEGINS, NO_END, begins_block, goes_on, lacks_colon, reopens_string
 from lsp_server.fitting.indentation import in_unit, unit_of
 from lsp_server.fitting.levels import ends_in_parentheses
 from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
@@ -239,7 +239,9 @@ class Place:
         if self._rest.strip():
             return None
         ends = [match.end() for match in TOKEN.finditer(text)][:-1]
-        parts = (text[:end] for end in reversed(ends) if any(map(str.isalnum, text[:end])))  # marks alone say nothing
+        # Marks alone say nothing, nor does one word that begins a statement.
+        parts = (text[:end] for end in reversed(ends) if any(map(str.isalnum, text[:end])))
+        parts = (part for part in parts if not BEGINS.fullmatch(self._prefix + part))
         before = self._around.state
         balanced = (part for part in parts if not leaves_open(self._around.reader, before, self._prefix, part))
         for part in islice((part for part in balanced if not NO_END.search(part)), BEGINNINGS):
@@ -294,6 +296,7 @@ class Place:
             ended = state.span < 0
             span = self._typed.span if ended else state.span
             stays = ended and self._around.rewritten(self._prefix) and not self._around.ends_next(span)
+            stays = stays or (ended and self._around.reader.rules.ends_with_line(span))
             if self._around.closed_below(span) == ended and not stays:
                 return False
         if state.heredoc != self._typed.heredoc:

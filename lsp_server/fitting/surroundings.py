@@ -15,7 +15,7 @@ from indexer.text.lines import columns, leading_blanks, lines_of, unify_line_end
 from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.line_marks import lexed
 from lsp_server.fitting.mark_counts import MarkCounts
-from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
+from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, opened, rules_of
 from lsp_server.fitting.outer_blocks import outer_state
 from lsp_server.fitting.rewriting import gone_lines, is_of, repeats_below
 from lsp_server.fitting.spans import begins_within, open_span, opens_again
@@ -282,7 +282,9 @@ class SurroundingsCache:
             in_code.append(found.span < 0 and not found.heredoc)
             found = reader.read(line, found)
             rows += [number] * (len(demands) - len(rows))
-            if demands and demands[-1].indent == 0 and found.code is None:
+            # A list may end at the left margin within a block whose end stands there too.
+            ends = demands and (demands[-1].mark not in ")]" or len(demands) >= len(opened(state.code)))
+            if ends and demands[-1].indent == 0 and found.code is None:
                 complete = True
                 break
         return Surroundings(

@@ -15,7 +15,7 @@ from indexer.languages.grammars import parser
 from indexer.text.lines import leading_blanks
 from lsp_server.fitting.behind import with_comma
 from lsp_server.fitting.completions import WAYS, Way, ways
-from lsp_server.fitting.frame import HARDWARE, closer, ends, fillers, heads, may_be_arrow
+from lsp_server.fitting.frame import HARDWARE, closer, ends, fillers, heads, last_code, may_be_arrow
 from lsp_server.fitting.macros import PREPROCESSED, with_plain_arguments, without_macros
 from lsp_server.fitting.marks import START, Open, State, keeps, opened, without_own
 from lsp_server.fitting.surroundings import Surroundings
@@ -55,6 +55,8 @@ _NOT_ALONE = re.compile(
 _NEVER_READ = re.compile(r"^\s*[#`]|\\\s*$")
 """A directive, or a line that the next one goes on with as if it was one."""
 
+_ITEM = re.compile(r"\s*[\w.]+,\s*")
+_ASKS = re.compile(r"[,(\[{<=&|:]$")
 _MACRO_CALL = re.compile(r"\s*[A-Z][A-Z0-9_]+\s*\(")
 """A macro takes types as well, which no function call does."""
 
@@ -136,7 +138,7 @@ class SyntaxCheck:
             return Verdict(False, "in a string or comment")
         if len(lines) == 1 and not alone and _unread(lines[0], state, language):
             return Verdict(False, "unfinished")
-        if language in PREPROCESSED and _BLOCK_MACRO.match(lines[0]):
+        if language in PREPROCESSED and (_BLOCK_MACRO.match(lines[0]) or _in_macro(around)):
             return Verdict(False, "macro")
         broken = not alone and (around.cost_without > 0 or around.left_open) and not _has_macro(around)
         if broken and may_be_arrow(around):
@@ -163,7 +165,7 @@ class SyntaxCheck:
         if errors <= window.errors:
             return False, ""
         if len(lines) == 1 and not alone:
-            going_on = ways(language, lines[0], state)
+            going_on = ways(language, lines[0], state) if _may_go_on(lines[0], window.around) else ()
             if any(_errors_with(window, found, lines, state, way) <= window.errors for way in going_on):
                 return False, "unfinished"
         if language in PREPROCESSED:
@@ -206,6 +208,17 @@ class SyntaxCheck:
 def _has_macro(around: Surroundings) -> bool:
     """Return whether a macro stands alone near the cursor, which may open and close what nobody sees."""
     return around.language in HARDWARE and _MACRO.search("\n".join(around.above[-25:])) is not None
+
+
+def _may_go_on(line: str, around: Surroundings) -> bool:
+    """Return whether a line is more than an item of a list that nothing has begun."""
+    return not _ITEM.fullmatch(line) or _ASKS.search(last_code(around)) is not None
+
+
+def _in_macro(around: Surroundings) -> bool:
+    """Return whether the cursor stands in the arguments of a macro of several lines, which may begin a block."""
+    block = around.state.code
+    return block is not None and block.mark == "(" and _MACRO_CALL.match(block.head) is not None
 
 
 def _errors_with(window: _Window, found: "Parser", lines: Sequence[str], state: State, way: Way = ("", "")) -> int:
