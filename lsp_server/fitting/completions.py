@@ -17,7 +17,7 @@ _SCRIPT: Final = (
 )
 _PYTHON: Final = ((" x", ""), ("", ": pass"), (" x", ": pass"), (" x", " else x"), (" else x", ""))
 _HARDWARE: Final = (("", ";"), (" x", ";"))
-_ITEMS: Final = ((" .x()", ""), (" parameter x = 0", ""), (" input x", ""), (" x", ""))
+_ITEMS: Final = ((" .x()", ""), (" parameter x = 0", ""), (" input x", ""), (" x", ""), (" x: 0", ""))
 _DECLARED: Final = (("", " int x;"), ("", " class x {}"), ("", " x() {}"), ("", " int x"), ("", " fun x() {}"))
 _LABELLED: Final = ("", " assert property (x);")
 
@@ -93,8 +93,17 @@ def ways(language: str, line: str, state: State, *, same_line: bool = False) -> 
         head = (*head, *_ON_THE_SAME_LINE.get(language, ()))
     elif _ended(language, line, state):
         return () if language == "go" else head
-    if language in _GENERIC and _in_types(line):
-        head = (*head, *_TYPES)
+    depth = _types_open(line) if language in _GENERIC else 0
+    if depth > 0:
+        ends = ">" * depth
+        head = (
+            *head,
+            *_TYPES,
+            ("", ends + " {}"),
+            (" x" + ends, " {};"),
+            (" x" + ends, " x;"),
+            (" x" + ends, " : x {};"),
+        )
     if _OVERRIDES.match(line):
         return head  # a method, which stands in no other method
     found = (*head, *WAYS.get(language, ()))
@@ -141,9 +150,9 @@ def _of_head(language: str, line: str) -> tuple[Way, ...]:
     return ()
 
 
-def _in_types(line: str) -> bool:
-    """Return whether a line leaves a list of types open, which no bracket counts."""
+def _types_open(line: str) -> int:
+    """Return how many lists of types a line leaves open, which no bracket counts."""
     depth = 0
     for mark in _ANGLES.findall(line):
         depth += 1 if mark[0] == "<" else -1
-    return depth > 0
+    return depth

@@ -39,7 +39,8 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
         return False
     if _FENCE.match(text) and not prefix.strip() and around.language not in FENCED:
         return True  # copied out of a document that shows code
-    if not prefix.strip() and around.language in _BRACES and _BLOCK_WORD.fullmatch(text.strip()):
+    value = around.language == "rust" and text.strip() == "done"  # what a block returns
+    if not prefix.strip() and around.language in _BRACES and _BLOCK_WORD.fullmatch(text.strip()) and not value:
         return True  # copied out of another language
     return (
         (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))

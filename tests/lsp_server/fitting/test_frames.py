@@ -174,6 +174,15 @@ def test_a_statement_does_not_begin_where_another_one_goes_on(
             "G: Fn(),",
         ),
         (
+            "a.sv",
+            "systemverilog",
+            "module m;\n  localparam cfg_t A = '{\n    B: 1'b1,\n    ‸\n\n  logic c;\nendmodule\n",
+            "D: 1'b0,",
+        ),
+        ("a.ts", "typescript", "class A {\n  a() {\n  }\n\n  async ‸\n    b()\n  }\n}\n", "run(): Promise<{"),
+        ("a.cpp", "cpp", "template <class T>\n‸\n", "struct has<T, enable_if_t<is_same<decltype(a()),"),
+        ("a.rs", "rust", "fn run() -> bool {\n    let done = true;\n    ‸\n}\n", "done"),
+        (
             "a.py",
             "python",
             'def run():\n    print(\n        "It \\\n        goes on‸\n    )\n    return ["-", "b"]\n',
