@@ -324,8 +324,7 @@ class Workspace:
         """Drop the live text of a document that was closed; what it has saved is searched until the index has it."""
         key = key_of(document.uri)
         self._edited.discard(key)
-        owner = self._owners.pop(key, None)
-        if owner is not None:
+        if (owner := self._owners.pop(key, None)) is not None:
             self._forget(owner, document)
         if key in self._saved:
             self._saved.remove(key)
