@@ -158,7 +158,8 @@ def test_while_the_model_loads_its_state_is_reported_and_copies_answer(client: C
 @pytest.mark.model
 def test_the_model_writes_and_what_it_wrote_is_used_again(client: Client, place: Path) -> None:
     (place / "go").touch()
-    uri = opened(client, place, "late.py", "def zzqv(a):\n    return 7 *")
+    # The model is random: in a comment whatever it writes fits.
+    uri = opened(client, place, "late.py", "def zzqv(a):\n    # return 7")
     items = eventually(lambda: client.complete(uri, 1, 14))
     assert 1 <= len(items) <= 3
     explained = explanation(client)
@@ -289,7 +290,7 @@ def test_the_command_complete_waits_for_the_model(place: Path) -> None:
     (place / "go").touch()
     base = str(place / "base")
     eventually(lambda: (place / "base" / "config.json").is_file())
-    (place / "shop" / "asked.py").write_text("def vvq(d):\n    return 13 *\n")
+    (place / "shop" / "asked.py").write_text("def vvq(d):\n    # return 13\n")
     command = ("complete", "asked.py:2", "--backend", "local", "--base", base)
     found = json.loads(printed(place, *command, "--json", cwd=place / "shop"))
     assert "model" in {suggestion["engine"] for suggestion in found["suggestions"]}
