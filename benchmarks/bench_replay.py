@@ -124,7 +124,7 @@ def _cell(key: str, value: float | None) -> str:
 
 def save(reports: dict[str, dict[str, Any]]) -> None:
     """Write the reports so far."""
-    order = [one["name"] for one in json.loads(REPOSITORIES.read_text("utf-8"))]
+    order = dict.fromkeys(one["name"] for one in json.loads(REPOSITORIES.read_text("utf-8")))  # some have several roles
     kept = [reports[name] for name in order if name in reports]
     rows = [row(report) for report in kept]
     asked = {"commits": COMMITS, "windows": WINDOWS, "cases": CASES, "seed": SEED}

@@ -30,10 +30,10 @@ PAGE = HERE.parent / "docs" / "evaluation.md"
 PICTURE = HERE.parent / "docs" / "images" / "typing.svg"
 STYLE = """
 svg{background:#fff;font:12px sans-serif}.grid{stroke:#ddd}.curve{fill:none;stroke-width:2}.c0{stroke:#b35900}
-.c1{stroke:#00639b}.mark{fill:#fff;stroke-width:2}text{fill:#333}"""
+.c1{stroke:#00639b}.c2{stroke:#3a7d34}.mark{fill:#fff;stroke-width:2}text{fill:#333}"""
 BEGIN = "<!-- table: benchmarks/bench_typing.py -->"
 ROLE = "typing"
-COMMITS, WINDOWS, HUNKS, SEED = 100, 1, 6, 20261126
+COMMITS, WINDOWS, HUNKS, SEED = 100, 1, 12, 20261126
 
 COLUMNS = {
     "saved": "keys saved",

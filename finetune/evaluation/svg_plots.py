@@ -41,7 +41,8 @@ def line_plot(
 ) -> str:
     """Plot curves over the unit square, each with a mark, and a dashed level.
 
-    :param curves: name and points with both coordinates from 0 to 1; "" for no name.
+    :param curves: name and points with both coordinates from 0 to 1; "" for no name. The names of several stand in a
+        corner, the name of one at its end.
     :param marks: a point for each curve, or None. :param reach: where the x axis ends.
     """
     parts = [_axes(across, up, reach)]
@@ -52,7 +53,9 @@ def line_plot(
     for number, (name, points) in enumerate(curves):
         path = " ".join(f"{_x(x, reach):.1f},{_y(y):.1f}" for x, y in points)
         parts.append(f'<polyline class="curve c{number}" points="{path}"><title>{escape(name)}</title></polyline>')
-        if name and points:
+        if name and len(curves) > 1:
+            parts += _named(number, name, _LEFT + 12, _TOP + 16 + 16 * number)
+        elif name and points:
             x, y = points[-1]
             parts.append(_text(_x(x, reach), _y(y) - 9, name, "label", "end"))
     for number, mark in enumerate(marks):
@@ -166,10 +169,13 @@ def _series(number: int, name: str, dots: Sequence[Dot], y: Callable[[float], fl
             parts.append(f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
         note = f"<title>{escape(dot.note)}</title>" if dot.note else ""
         parts.append(f'<circle class="mark c{number}" cx="{x:.1f}" cy="{y(dot.value):.1f}" r="4">{note}</circle>')
-    left = _LEFT + 4 + 220 * (number % 2)
-    top = HEIGHT - 4 + 18 * (number // 2)
-    parts.append(f'<circle class="mark c{number}" cx="{left}" cy="{top - 4}" r="5"/>')
-    return [*parts, _text(left + 10, top, name, "note")]
+    return parts + _named(number, name, _LEFT + 4 + 220 * (number % 2), HEIGHT - 4 + 18 * (number // 2))
+
+
+def _named(number: int, name: str, left: float, top: float) -> list[str]:
+    """Return a line of a legend: the mark of a series or curve, and its name."""
+    mark = f'<circle class="mark c{number}" cx="{left}" cy="{top - 4}" r="5"/>'
+    return [mark, _text(left + 10, top, name, "note")]
 
 
 def _step(span: float) -> float:
