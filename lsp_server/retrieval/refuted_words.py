@@ -27,6 +27,9 @@ KEPT: Final = 48
 LEFT: Final = 0.4
 """Part of its probability that such a word keeps."""
 
+TAIL: Final = 400
+"""Characters of a line before a word that are read, at most: a line may have a million."""
+
 Floats = NDArray[np.float64]
 
 
@@ -60,12 +63,12 @@ class RefutedWords:
             expected = _next_word(prefix, text)
             if expected is None:
                 continue
-            before, word = expected
-            written = TOKEN.match(typed, len(before))
+            begin, word = expected
+            written = TOKEN.search(typed, begin)
             if written is None or written.end() >= len(typed):
                 continue  # the word is not finished
             self._judged.add(prefix)
-            found = _Refuted(word, _context(above, before))
+            found = _Refuted(word, _context(above, prefix[max(0, begin - TAIL) : begin]))
             if not found.context:
                 continue
             self._words = [one for one in self._words if one.word != word or not _agree(one.context, found.context)]
@@ -81,7 +84,7 @@ class RefutedWords:
         :param words: the probability of each node of the tree.
         """
         expected = {one.word for one in self._words}
-        out = words
+        out, typed = words, typed[-TAIL:]
         for node in range(1, len(tree.text)) if expected else ():
             if tree.ends[node]:
                 continue
@@ -101,13 +104,17 @@ class RefutedWords:
         return out
 
 
-def _next_word(prefix: str, text: str) -> tuple[str, str] | None:
-    """Return the word that a text goes on with, with what is typed of it, and the line before the word."""
-    whole = prefix + text
-    end = len(prefix) + len(text) - len(text.lstrip(" \t"))
+def _next_word(prefix: str, text: str) -> tuple[int, str] | None:
+    """Return where the word (or the blanks before it) begins that a text goes on with, and the whole word.
+
+    The author may set other blanks before it.
+    """
+    start = max(0, len(prefix) - TAIL)
+    whole = prefix[start:] + text
+    end = len(prefix) - start + len(text) - len(text.lstrip(" \t"))
     for match in TOKEN.finditer(whole):
         if match.end() > end:
-            return whole[: match.start()], match[0]
+            return min(start + match.start(), len(prefix)), match[0]
     return None
 
 

@@ -21,6 +21,9 @@ STATEMENTS: Final = 8
 LINES: Final = 200
 """Lines on either side of the cursor that are asked, at most."""
 
+LONGEST: Final = 400
+"""Characters of the longest line that is asked, or changed."""
+
 SCRIPTS: Final = frozenset({"javascript", "javascriptreact", "typescript", "typescriptreact", "tsx", "jsx"})
 _COMMENTS: Final = {"python": "#", **dict.fromkeys(SCRIPTS, "//")}
 
@@ -41,12 +44,14 @@ class WrittenStyle:
         self._language = language
         comment = _COMMENTS.get(language)
         self._parts = _PARTS[comment] if comment else None
-        lines = [*above[-LINES:], *below[:LINES]] if comment else []
+        lines = [line for line in (*above[-LINES:], *below[:LINES]) if len(line) <= LONGEST] if comment else []
         self._quote = self._kept_quote(lines)
         self._bare = language in SCRIPTS and _without_semicolons(lines)
 
     def set(self, prefix: str, text: str) -> str:
         """Return the text with the document's quotes and without a semicolon that it would not have."""
+        if len(prefix) + len(text) > LONGEST:
+            return text
         if self._quote is not None:
             text = self._requoted(prefix, text, self._quote)
         whole = prefix + text

@@ -50,6 +50,20 @@ def test_a_word_that_is_not_finished_says_nothing() -> None:
     assert probabilities(refuted, "gate(.clk(clk), .", "din", "enable") == [0.8, 0.1]
 
 
+def test_other_blanks_before_it_are_the_same_word() -> None:
+    for written in ("cell(.clk(clk), .din (", "cell(.clk(clk),    .din("):
+        refuted = RefutedWords()
+        refuted.follow(1, [], written, {"cell(.clk(clk),": " .din(x));", "cell(.clk(clk), .": "din(x));"})
+        assert probabilities(refuted, "gate(.clk(clk), .", "din", "enable") == [0.8, 0.1]
+
+
+def test_only_the_end_of_a_long_line_is_read() -> None:
+    long = "x, " * 500_000
+    refuted = RefutedWords()
+    refuted.follow(1, [], long + "cell(.clk(clk), .enable(", {long + "cell(.clk(clk), .": "din(x));"})
+    assert probabilities(refuted, long + "gate(.clk(clk), .", "din", "enable")[0] == 0.8 * LEFT
+
+
 ROWS = [f"  ff #(1) stage_{name} (.*, .clk(clk), .din(in_{name}), .dout(out_{name}));" for name in "abcdefgh"]
 
 
