@@ -6,7 +6,6 @@ written lately, until it is written there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,9 +13,6 @@ from numpy.typing import NDArray
 
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.word_tree import WordTree
-
-CONTEXT: Final = 8
-"""Tokens before a word that are compared, at most."""
 
 AGREEMENT: Final = 6
 """Tokens before a word that have to be the same."""
@@ -31,21 +27,15 @@ TAIL: Final = 400
 """Characters of a line before a word that are read, at most: a line may have a million."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Refuted:
-    """A word that was expected behind ``context``, the nearest token last, and was not written."""
-
-    word: str
-    context: tuple[str, ...]
+Context = tuple[str, ...]
 
 
 class RefutedWords:
-    """The refuted words of one document, the last one at the end."""
+    """The refuted words of one document."""
 
     def __init__(self) -> None:
-        self._words: list[_Refuted] = []
+        # Each word with the tokens before it, the last one at the end.
+        self._words: dict[tuple[str, Context], None] = {}
         self._judged: set[str] = set()
         self._line: object = None
 
@@ -68,13 +58,12 @@ class RefutedWords:
             if written is None or written.end() >= len(typed):
                 continue  # the word is not finished
             self._judged.add(prefix)
-            found = _Refuted(word, _context(above, prefix[max(0, begin - TAIL) : begin]))
-            if not found.context:
-                continue
-            self._words = [one for one in self._words if one.word != word or not _agree(one.context, found.context)]
+            found = word, _context(above, prefix[max(0, begin - TAIL) : begin])
+            self._words.pop(found, None)
             if written[0] != word:
-                self._words.append(found)
-                del self._words[:-KEPT]
+                self._words[found] = None
+        while len(self._words) > KEPT:
+            del self._words[next(iter(self._words))]
 
     def weighed(self, above: Sequence[str], typed: str, tree: WordTree, words: Floats) -> Floats:
         """Return the probability of each word, given that those which were refuted before are less probable.
@@ -83,7 +72,7 @@ class RefutedWords:
 
         :param words: the probability of each node of the tree.
         """
-        expected = {one.word for one in self._words}
+        expected = {word for word, _ in self._words}
         out, typed = words, typed[-TAIL:]
         for node in range(1, len(tree.text)) if expected else ():
             if tree.ends[node]:
@@ -91,10 +80,7 @@ class RefutedWords:
             whole = typed + tree.text[node]
             # The first word may go on with one that is typed in part.
             last = tree.word(node).lstrip() if tree.parent[node] else TOKEN.findall(whole[-200:])[-1]
-            if last not in expected:
-                continue
-            context = _context(above, whole[: len(whole) - len(last)])
-            if any(one.word == last and _agree(one.context, context) for one in self._words):
+            if last in expected and (last, _context(above, whole[: len(whole) - len(last)])) in self._words:
                 out = words.copy() if out is words else out
                 rest, lost = max(1.0 - out[node], 1e-9), out[node] * (1.0 - LEFT)
                 siblings = tree.children[tree.parent[node]]
@@ -118,15 +104,11 @@ def _next_word(prefix: str, text: str) -> tuple[int, str] | None:
     return None
 
 
-def _context(above: Sequence[str], before: str) -> tuple[str, ...]:
+def _context(above: Sequence[str], before: str) -> Context:
     """Return the last tokens before a word, the nearest last; line ends are tokens."""
     tokens = TOKEN.findall(before)
     for line in reversed(above[-4:]):
-        if len(tokens) >= CONTEXT:
+        if len(tokens) >= AGREEMENT:
             break
         tokens = [*TOKEN.findall(line), "\n", *tokens]
-    return tuple(tokens[-CONTEXT:])
-
-
-def _agree(one: Sequence[str], other: Sequence[str]) -> bool:
-    return len(one) >= AGREEMENT <= len(other) and one[-AGREEMENT:] == other[-AGREEMENT:]
+    return tuple(tokens[-AGREEMENT:])

@@ -23,7 +23,7 @@ DOUBLE = ['import a from "a";', 'const b = load("b");'] * 5
         ("javascript", DOUBLE, "const c = ", "load('c');", 'load("c");'),
         ("typescript", SINGLE, "const s = ", '"it\'s"', '"it\'s"'),  # another quote would end the string
         ("typescript", SINGLE, "const s = ", r'"a\n" + "b"', r'"a\n"' + " + 'b'"),
-        ("typescriptreact", SINGLE, "<div ", 'className="a">', 'className="a">'),  # attributes have their own quotes
+        ("tsx", SINGLE, "<div ", 'className="a">', 'className="a">'),  # attributes have their own quotes
         ("javascript", SINGLE, "// it's", ' "named"', ' "named"'),
         ("javascript", SINGLE, "f(`${", 'g("a")}`)', 'g("a")}`)'),
         ("javascript", SINGLE, "for (;;", ") next();", ") next()"),
