@@ -23,8 +23,13 @@ REPEATED: Final = 3
 PERIOD: Final = 12
 """Lines of the longest group of lines whose repetition is recognized."""
 
+_LINE_END = re.compile("[\x0b\x0c\x85\u2028\u2029]")
+"""What ends a line in addition to the ends that every editor knows."""
+
+_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+
 _PROSE = re.compile(r"[^\n`]*:\s*\n(?=\s*(?:```|~~~))")
-_FENCE_TAIL = re.compile(r"(?<=[^`\s])```\s*$")
+_FENCE_TAIL = re.compile(r"(?<=[^`\s])[ \t]*```\s*$")
 _BLANK_LINES = re.compile(r"(?<=\S)(?:[ \t]*\n){4,}")
 _TERMINAL = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
@@ -63,9 +68,9 @@ def cleaned(text: str, line: str, language: str, document: str = "") -> tuple[st
             cut.append(name)
         return shorter
 
-    text = take("line-ends", unify_line_ends(text))
+    text = take("line-ends", unify_line_ends(_LINE_END.sub("\n", text)))
     # What nobody sees may stand within a control string.
-    text = take("characters", visible(text))
+    text = take("characters", _with_plain_blanks(visible(text), document + line))
     text = take("control-string", _before_control(text, document))
     if language not in FENCED:
         text = take("fence", _unfenced(text))
@@ -75,10 +80,15 @@ def cleaned(text: str, line: str, language: str, document: str = "") -> tuple[st
     return text.rstrip() if not text.strip() else text.rstrip("\n"), tuple(cut)
 
 
+def _with_plain_blanks(text: str, document: str) -> str:
+    """Return a text with plain blanks for those that only look so, unless the document holds them too."""
+    return text if text.isascii() else _BLANK.sub(lambda found: found[0] if found[0] in document else " ", text)
+
+
 def _before_control(text: str, document: str) -> str:
     for found in CONTROL.finditer(text):
         if found[0] not in document:
-            return text[: found.start()]
+            return text[: found.start()].removesuffix("\u2581")
     begun = _UNFINISHED.search(text)
     return text[: begun.start()] if begun and begun[0] not in document else text
 

@@ -15,6 +15,7 @@ _CLOSERS = re.compile(r"[)\]}>'\"`;:,\s]+$")
 _FIRST_CLOSERS = re.compile(r"\s*(?P<mark>[)\]}>'\"`])[)\]}>'\"`;:,\s]*")
 _ITEM_ENDS = re.compile(r"(?:[\]}\"'\w])$")
 _ITEM_BEGINS = re.compile(r"[\"'{\[\w-]")
+_PORT = re.compile(r"\s*(?:(?:signal|constant|variable)\s+)?\w+(?:\s*,\s*\w+)*\s*:(?!=)\s*\S", re.IGNORECASE)
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 _CALL = re.compile(
@@ -111,6 +112,18 @@ def with_comma(lines: list[str], below: Sequence[str], strict: bool) -> list[str
         return [*lines[:-1], last + ","]
     if strict and last.endswith(",") and following[:1] in ("}", "]"):
         return [*lines[:-1], last[:-1]]
+    return lines
+
+
+def with_semicolon(lines: list[str], below: Sequence[str]) -> list[str]:
+    """Return the lines of a text that ends with a port or generic of VHDL, with the semicolon before the next one.
+
+    :param below: the lines below the cursor.
+    """
+    following = next((line for line in below if line.strip() and not line.lstrip().startswith("--")), "")
+    last = lines[-1].rstrip()
+    if _PORT.match(last) and _PORT.match(following) and "--" not in last and last[-1] not in ";,(:=":
+        return [*lines[:-1], last + ";"]
     return lines
 
 

@@ -15,8 +15,8 @@ _SCRIPT: Final = (
     *((" x", ""), ("", " : x"), (" x", " : x"), ("", ' from "x"'), ("", ' "x"'), ("", " {}"), (" x", " {}")),
     *(("", "> = x"), ("", ">(x)"), ("", " ? x : x")),
 )
-_PYTHON: Final = ((" x", ""), ("", ": pass"), (" x", ": pass"), (" x", " else x"), (" else x", ""))
-_HARDWARE: Final = (("", ";"), (" x", ";"))
+_PYTHON: Final = ((" x", ""), ("", ":"), ("", ": pass"), (" x", ": pass"), (" x", " else x"), (" else x", ""))
+_HARDWARE: Final = (("", ";"), (" x", ";"), (" x = 0", ";"))
 _ITEMS: Final = ((" .x()", ""), (" parameter x = 0", ""), (" input x", ""), (" x", ""), (" x: 0", ""))
 _DECLARED: Final = (("", " int x;"), ("", " class x {}"), ("", " x() {}"), ("", " int x"), ("", " fun x() {}"))
 _LABELLED: Final = ("", " assert property (x);")
@@ -33,32 +33,31 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
         ("systemverilog", "verilog"),
         (*_HARDWARE, (";", ""), (" logic x;", " x;"), (" x", " x;"), _LABELLED, *_ITEMS),
     ),
-    "vhdl": (*_HARDWARE, ("", " is end;"), ("", " then end if;"), ("", " loop end loop;"), ("", " x;"), (" x", " x;")),
+    "vhdl": (
+        *(*_HARDWARE, ("", " is end;"), ("", " then end if;"), ("", " loop end loop;"), ("", " x;"), (" x", " x;")),
+        *((" x : y", ";"), (" x => y", ";"), (" x : y", " return z;"), (" x : y", " is begin end;")),
+    ),
     **dict.fromkeys(("html", "xml"), ((">", ""), ("", ">"), ("", "/>"))),
     "css": (("", ";"), ("", " x;"), ("", " {}")),
     "json": (("", " 1"), ("", ": 1")),
+    "lua": ((" x", ""), ("", " then end"), ("", " do end"), ("", " = x")),
+    "toml": (),
 }
 """The ways of each language; languages that are not named have none."""
 
 _ON_THE_SAME_LINE: Final[dict[str, tuple[Way, ...]]] = {
+    "python": (("", " in x:"), ("", " in x: pass"), ("", " import x")),
     **dict.fromkeys(("systemverilog", "verilog"), (("", " = x;"), (" = x", " = x;"))),
     **dict.fromkeys(("c", "cpp", "java", "csharp", "rust"), (("", " = x;"), ("", "(x);"), (" x", " = x;"))),
 }
 """What a line that is still typed may go on with as well."""
 
-_VHDL_BLOCKS: Final = {
-    "process": ("\nbegin", " process;"),
-    "block": ("\nbegin", " block;"),
-    "if": ("", " if;"),
-    "case": ("\nwhen others =>", " case;"),
-    "loop": ("", " loop;"),
-    "generate": ("", " generate;"),
-    "record": ("\nx : y;", " record;"),
-    "protected": ("", " protected;"),
-    "component": ("", " component;"),
-    **dict.fromkeys(("architecture", "function", "procedure", "return", "is"), ("\nbegin", ";")),
+_VHDL_BODIES: Final = {
+    **dict.fromkeys(("process", "block", "architecture", "function", "procedure", "return", "is"), "\nbegin"),
+    "case": "\nwhen others =>",
+    "record": "\nx : y;",
 }
-"""What a block holds at least, and what follows its ``end``."""
+"""What a block of VHDL holds at least."""
 
 _TRY: Final = re.compile(r"\s*(?:\}\s*)?try\b")
 _FOR: Final = re.compile(r"\s*for\s*\([^()]*(?:\([^()]*\)[^()]*)*;[^;]*$")
@@ -77,7 +76,9 @@ _WITH_START: Final = re.compile(r"\s*(?:\}\s*else\s+)?(if|switch|for)\b[^;]*:=[^
 
 _CONDITION: Final = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|while|switch)\s*\(")
 _END: Final = re.compile(r"^(?!.*//).*[\w)\]}\"'`]\s*$")
-"""A line behind which Go puts a semicolon, and after which a statement of Python does not go on outside of brackets."""
+"""A line that ends its statement where line ends do, if it can."""
+
+_LINES_END: Final = frozenset(("go", "kotlin", "swift"))
 
 _CASE: Final = re.compile(r"\b(?:case[xz]?|randcase)\b")
 _ELEMENT: Final = re.compile(r"<([A-Za-z][\w.]*)(?:\s[^<>]*)?>?\s*$")
@@ -110,7 +111,7 @@ def ways(language: str, line: str, state: State, *, same_line: bool = False) -> 
     opened = state.code if state.code is not None and state.code.head == line.strip() else None
     if opened is not None and language == "vhdl":
         word = re.split(r"\W", opened.mark, maxsplit=1)[0].lower()
-        return (*((_VHDL_BLOCKS[word],) if word in _VHDL_BLOCKS else ()), *found)
+        return (_VHDL_BODIES.get(word, ""), ""), *found
     if opened is not None and language in ("systemverilog", "verilog") and _CASE.match(opened.mark):
         return (("\n1: ;", ""), *found)
     element = _ELEMENT.search(line) if language in ("tsx", "javascript") else None
@@ -123,8 +124,12 @@ def ways(language: str, line: str, state: State, *, same_line: bool = False) -> 
 
 def _ended(language: str, line: str, state: State) -> bool:
     """Return whether the end of a line ends its statement."""
-    within = language != "go" and (language not in ("python", "starlark") or state.code is not None)
-    return not within and _END.search(line) is not None
+    within = state.code is not None and state.code.mark in "([{"
+    if language in ("python", "starlark"):
+        return not within
+    if line.rstrip().endswith(";"):
+        return not within or (state.code is not None and state.code.mark == "{")
+    return language in _LINES_END and _END.search(line) is not None
 
 
 def _of_head(language: str, line: str) -> tuple[Way, ...]:

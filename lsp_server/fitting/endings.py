@@ -3,16 +3,38 @@
 import re
 from typing import Final
 
+from lsp_server.fitting.completions import WAYS
+from lsp_server.fitting.frame import HARDWARE, last_code
+from lsp_server.fitting.levels import holds_statements
 from lsp_server.fitting.marks import LineReader, State
+from lsp_server.fitting.surroundings import Surroundings
 
 NO_END: Final = re.compile(
-    r"(?:[.,(\[{=+*/%&|^~<!?:@#$\\-](?<!\*/)(?<!\+\+)(?<!--)|(?:^|[\s=(])['\"`]"
+    r"(?:[.,(\[{=+*/%&|^~<!?:@#$\\-](?<!\*/)(?<!\+\+)(?<!--)(?<!\$[<^@?*%+#!-])|(?:^|[\s=(])['\"`]"
     r"|\b(?:and|or|not|in|is|as|extends|implements|new|instanceof))\s*$"
 )
 BEGINS: Final = re.compile(r"\s*(?:return|throw|raise|yield|await|new|case|goto|import|typedef|assign|delete)\s*")
 _UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
 
 _HEAD = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|def|class|with|try|except|finally)\b")
+
+_NOT_ALONE = re.compile(
+    r"^\s*(?:\}\s*)?(?:(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$"
+    r"|(?:case\b|template\s*<[^>]*).*,$)"
+)
+
+_DIRECTIVE = re.compile(r"^\s*#")
+
+_GOES_ON_ANYHOW = re.compile(r"\\\s*$")
+
+_ITEM = re.compile(r"\s*(?:[\w.]+|\"(?:[^\"\\]|\\.)*\"|\{.*\}),\s*")
+
+_ASKS = re.compile(r"[,(\[{<=&|:]$")
+
+_WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "vhdl"})
+"""Languages without conditions and loops whose body is the next line."""
+
+_GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else|select))\s*$")
 
 _QUOTE = re.compile(r"[\"'`]")
 
@@ -55,3 +77,39 @@ def reopens_string(reader: LineReader, state: State, prefix: str, text: str) -> 
         return False
     ends = (found.end() for found in _QUOTE.finditer(text))
     return any(reader.read(prefix + text[:end], state).faults == state.faults for end in ends)
+
+
+def may_go_on(line: str, around: Surroundings) -> bool:
+    """Return whether a line is more than an item of a list that nothing has begun."""
+    if not _ITEM.fullmatch(line):
+        return True
+    block, last = around.state.code, last_code(around)
+    if last.endswith("{") and block is not None and holds_statements(block, around.above):
+        return False
+    return _ASKS.search(last) is not None
+
+
+def unread(line: str, state: State, around: Surroundings) -> bool:
+    """Return whether a line says nothing without the next one, and nobody knows what that may be."""
+    language, block = around.language, around.state.code
+    if not _unfinished(line, state, language):
+        return False
+    # What stands in a list depends on its head there: parameters, ports, members of a modport.
+    if language in HARDWARE and line.rstrip().endswith("(") and (block is None or block.mark not in "([{"):
+        return True
+    return language not in WAYS or _is_directive(line, language) or _GOES_ON_ANYHOW.search(line) is not None
+
+
+def _unfinished(line: str, state: State, language: str) -> bool:
+    """Return whether a line says nothing without the next one."""
+    if line.rstrip().endswith(",") and not _NOT_ALONE.match(line):
+        # Within brackets that were opened before it a comma ends an item.
+        return state.code is None or state.code.mark not in "([{" or state.code.own
+    if _GOES_ON.search(line) is not None or _is_directive(line, language):
+        return True
+    return language not in _WHOLE_HEADS and _NOT_ALONE.match(line) is not None
+
+
+def _is_directive(line: str, language: str) -> bool:
+    """Return whether a line is a directive, or an attribute of what follows (``#[test]``)."""
+    return line.lstrip().startswith("`") if language in HARDWARE else _DIRECTIVE.match(line) is not None

@@ -34,6 +34,13 @@ TRY_ENDS: Final = {
 }
 """What follows the block of a ``try``."""
 
+_NAMED_ENDS: Final = frozenset(
+    ("if", "process", "record", "units", "protected", "block", "case", "loop", "generate", "component")
+)
+"""Blocks of VHDL whose end has their name."""
+
+_PHP_TAG = re.compile(r"<\?(?:php\b|=)|\?>")
+
 _PYTHON_HEAD = re.compile(r"\s*(?:async\s+)?(?:def|class|if|elif|while|for|with)\b")
 _DESIGN = re.compile(r"(?:module|interface|program|class)\b")
 _TYPE: Final = re.compile(r"(?:struct|class|union|enum)\b(?!.*[()])")
@@ -63,6 +70,12 @@ def heads(outer: Open | None, above: Sequence[str], reader: LineReader, language
         else:
             lines.append(blanks + _ended(head, [node.mark for node in nodes], reader, language))
     return lines
+
+
+def in_php(above: Sequence[str]) -> bool:
+    """Return whether what follows some lines is PHP, not the text around it."""
+    tags = _PHP_TAG.findall("\n".join(above))
+    return not tags or tags[-1] != "?>"
 
 
 def _condition(mark: str, language: str) -> str:
@@ -151,14 +164,18 @@ def fillers(around: Surroundings) -> list[str]:
     return [*item, blanks + "x", *statement]
 
 
-def closer(node: Open) -> str:
+def closer(node: Open, language: str) -> str:
     """Return what closes a mark."""
-    return node.closers[0] + (">" if node.closers[0].startswith("</") else "")
+    end = node.closers[0]
+    if language == "vhdl" and end == "end":
+        word = re.split(r"\W", node.mark.lower(), maxsplit=1)[0]
+        return f"end {word};" if word in _NAMED_ENDS else "end;"
+    return end + (">" if end.startswith("</") else "")
 
 
 def _end(node: Open, language: str) -> str:
     """Return what closes a mark, and ends its statement where it is the outermost list of one."""
-    end = closer(node)
+    end = closer(node, language)
     if node.below is not None and node.below.mark in "([":
         return end
     if node.mark in "([" and language not in HARDWARE:

@@ -27,6 +27,8 @@ BEGINS_BLOCK: Final = re.compile(r"(?:[{:]|\b(?:begin|do|then|is|loop))\s*$")
 
 _WIDTHS: Final = range(1, 9)
 _COMMENT: Final = ("*", "//", "#", "--")
+_ACCESS = re.compile(r"(?:public|private|protected|signals|Q_\w+)(?: slots)?:$")
+"""Labels that many styles of C++ indent by half a level."""
 
 
 def unit_of(lines: Sequence[str]) -> str | None:
@@ -40,7 +42,7 @@ def unit_of(lines: Sequence[str]) -> str | None:
     begins = False
     for line in lines:
         body = line.lstrip(" \t")
-        if not body or body.startswith(_COMMENT):
+        if not body or body.startswith(_COMMENT) or _ACCESS.match(body):
             continue
         blanks = line[: len(line) - len(body)]
         tabs += blanks[:1] == "\t"

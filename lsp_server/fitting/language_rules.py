@@ -114,6 +114,11 @@ class LanguageRules:
         return tuple((re.compile(pattern, flags), closers) for pattern, closers in self.phrases.items())
 
     @cached_property
+    def directive_patterns(self) -> tuple[re.Pattern[str], ...] | None:
+        """The compiled patterns of ``directives``."""
+        return tuple(map(re.compile, self.directives)) if self.directives else None
+
+    @cached_property
     def middle(self) -> re.Pattern[str] | None:
         """The pattern of closing marks and a word that continues a block, at the start of a line."""
         words = "|".join(self.middles)

@@ -15,7 +15,11 @@ def _names(text: str) -> frozenset[str]:
 _IF: Final = _names("if")
 _CATCH: Final = {"catch": _names("try catch"), "finally": _names("try catch")}
 _BRACES: Final = {"else": _IF, **_CATCH}
-_SWITCH: Final = {**_BRACES, "case": _names("switch select")}
+_LABELS: Final = dict.fromkeys(("case", "default"), _names("switch select"))
+_LOOP: Final = {"while": _names("do")}
+"""A ``while`` continues a block only behind the bracket that ends it, see :func:`starts.continues_nothing`."""
+
+_SWITCH: Final = {**_BRACES, **_LOOP, **_LABELS}
 _BLOCK_COMMENT: Final = (r"/\*", r"\*/")
 _CHARACTER: Final = r"'(?:\\.[^'\n]*|[^\\'\n])'"
 _GOES_ON: Final = (r'"(?:[^"\\]|\\.)*\\$', r'(?<!\\)"')
@@ -32,7 +36,7 @@ _C: Final = LanguageRules(
     ),
     spans=(_BLOCK_COMMENT, (r"^\s*#\s*define\b.*\\$", r"(?:^|[^\\])$"), (r'R"\(', r'\)"'), _GOES_ON),
     directives=(r"^\s*#\s*if\w*", r"^\s*#\s*(?:else|elif\w*)\b", r"^\s*#\s*endif\b"),
-    middles={"else": _names("if constexpr"), **_CATCH, "case": _names("switch")},
+    middles={"else": _names("if constexpr"), **_CATCH, **_LOOP, **_LABELS},
 )
 _SCRIPT: Final = LanguageRules(
     plain=_PLAIN,
@@ -202,7 +206,7 @@ RULES: Final[dict[str, LanguageRules]] = {
         strings=(_CHARACTER, "`[^`]*`"),
         spans=(_BLOCK_COMMENT, ("`", "`")),
         quotes='"',
-        middles={"else": _IF, "case": _names("switch select")},
+        middles={"else": _IF, **_LABELS},
         unit="\t",
     ),
     "c": _C,

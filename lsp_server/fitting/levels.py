@@ -6,17 +6,18 @@ as a field of the type ``return``.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from lsp_server.fitting.marks import State
+from lsp_server.fitting.marks import Open, State
 from lsp_server.fitting.names import head_of
-from lsp_server.fitting.surroundings import Surroundings
+from lsp_server.fitting.surroundings import Surroundings, indent_of
 
 _C: Final = ("c", "cpp", "objc")
 _ENDED: Final = frozenset({*_C, "java", "csharp", "javascript", "typescript", "tsx", "php", "rust", "go", "dart"})
 """Languages whose statements end in a semicolon, and whose parentheses hold none but those of a loop or a resource."""
 
-_TYPE = re.compile(r"^(?!.*[()=]|.*\{.*\{)(?:.*\s)?(?:class|struct|union|interface|enum|impl|trait|record)\s")
+_TYPE = re.compile(r"^(?!.*[()=]|.*\{.*\{)(?:.*\s)?(?:class|struct|union|interface|enum|impl|trait|record)[\s<]")
 """The head of a type's body; one with parentheses may be a function's that returns a type."""
 
 _FUNCTION = re.compile(
@@ -25,22 +26,44 @@ _FUNCTION = re.compile(
 )
 """The head of a function's body, and of a loop's or condition's."""
 
+_SCRIPT: Final = ("javascript", "typescript", "tsx")
 _STATEMENTS: Final = {
     **dict.fromkeys(
-        ("cpp", "java", "csharp", "php", "dart"),
+        (*_C, "java", "csharp", "php", "dart"),
         re.compile(r"\s*(?:return|break|continue|goto|throw|if|else|for|while|switch|do|try|catch)\b"),
     ),
+    # A method may have any of these names.
+    **dict.fromkeys(
+        _SCRIPT,
+        re.compile(r"\s*(?:(?:if|for|while|switch)\s+\(|(?:return|throw|const|let|var)\s+[\w({\[]|(?:return|break);)"),
+    ),
     "rust": re.compile(r"\s*(?:return|let|if|while|loop|match|for\s+\w+\s+in)\b"),
+    "go": re.compile(r"\s*(?:(?:return|if|for|switch|go|defer|select|break|continue)\b|[\w, ]+:=)"),
 }
 """Lines that stand in a function, not between the members of a type."""
+
+_TOPMOST: Final = {
+    **{name: _STATEMENTS[name] for name in (*_C, "java", "rust", "go")},
+    **dict.fromkeys((*_SCRIPT, "python", "starlark"), re.compile(r"(?:return|break|continue)\b(?!\s*[:=.(])")),
+}
+"""Lines that stand in a function, not at the top of a file, with no blanks before them."""
+
+_LEAVES: Final = re.compile(r"\s*(?:return|yield)\b|\s*(?:break|continue)\s*(?:#|$)")
+_OWNS: Final = re.compile(r"\s*(?:async\s+)?(?:(def)|(class))\b")
+
+_DESIGN: Final = re.compile(r"\s*(?:module|package|program|interface(?!\s+class))\s+\w")
+"""A unit of a design that stands in no other block."""
 
 _MEMBERS: Final = {
     "cpp": re.compile(r"\s*(?:(?:public|private|protected)\s*:|namespace\s+(?:[\w:]+\s*)?\{)"),
     "java": re.compile(r"\s*(?:import|package)\s+[\w.*]+\s*;|\s*(?:public|private|protected)\s"),
     "kotlin": re.compile(r"\s*(?:import|package)\s+[\w.*]+\s*$"),
-    "csharp": re.compile(r"\s*(?:namespace\s|(?:public|private|protected|internal)\s)"),
+    "csharp": re.compile(r"\s*(?:namespace\s|using\s+[\w.]+;|(?:public|private|protected|internal)\s)"),
+    "rust": re.compile(r"\s*(?:#\[(?:\w+::)*test\]|pub\b)"),
 }
 """Lines that never stand in a function."""
+
+_ENUM = re.compile(r"\benum\b")
 
 NEAR: Final = 20
 """Lines above the cursor among which an open parenthesis is believed; farther up it may be closed unseen."""
@@ -59,12 +82,40 @@ def on_wrong_level(line: str, around: Surroundings) -> bool:
         return any(above.strip() and not _ASIDE.match(above) for above in around.above)
     if language in ("systemverilog", "verilog") and _PORT.match(line):
         return block is None or block.mark != "("
+    if language in ("systemverilog", "verilog") and _DESIGN.match(line):
+        return block is not None
+    if language in _TOPMOST and block is None and not around.state.conditions and _TOPMOST[language].match(line):
+        return not line[:1].isspace()
+    if language in ("python", "starlark") and block is None and _LEAVES.match(line):
+        return _outside_function(line, around.above)
     if block is None or block.mark != "{":
         return False
     head = head_of(block, around.above)
     if language in _STATEMENTS and _STATEMENTS[language].match(line):
         return _TYPE.match(head) is not None
     return language in _MEMBERS and _MEMBERS[language].match(line) is not None and _FUNCTION.search(head) is not None
+
+
+def _outside_function(line: str, above: Sequence[str]) -> bool:
+    """Return whether a line of Python stands in the body of a class, not of a function."""
+    indent = indent_of(line)
+    for other in reversed(above):
+        if not other.strip() or indent_of(other) >= indent or other.lstrip().startswith("#"):
+            continue
+        owner = _OWNS.match(other)
+        if owner is not None:
+            return owner[2] is not None
+        indent = indent_of(other)
+    return False
+
+
+def holds_statements(block: Open, above: Sequence[str]) -> bool:
+    """Return whether a block is the body of a function or of a type, which holds no items of a list.
+
+    :param above: the lines above the cursor.
+    """
+    head = head_of(block, above)
+    return block.mark == "{" and (_FUNCTION.search(head) or _TYPE.match(head)) is not None and not _ENUM.search(head)
 
 
 def ends_in_parentheses(line: str, state: State, around: Surroundings) -> bool:
@@ -77,4 +128,5 @@ def ends_in_parentheses(line: str, state: State, around: Surroundings) -> bool:
         return False
     if _SEMICOLON.search(line) is None or _LOOP.search(code.head):
         return False
-    return code.own or any(above.strip() == code.head for above in around.above[-NEAR:])
+    near = (line, *around.above[-NEAR:])
+    return code.own or any(above.strip() == code.head for above in near)

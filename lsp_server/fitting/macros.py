@@ -28,6 +28,8 @@ _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
 _INNER_BLOCK = re.compile(rf"^(\s+){_NAME}\s*\(.*\)\s*(?=\{{\s*$)")
 """The same within a function (``SECTION("a") {``)."""
 
+_ESCAPED_END = re.compile(r"\s*\\\s*$")
+
 _CALL = re.compile(rf"^\s*{_NAME}\s*\(")
 _OF_REFERENCE = re.compile(r"(?<=[\w>])\s*(?:const\s*)?[&*]+(?=\s*[,)])")
 """What makes an argument of a macro a type, which no function takes (``CHECK_THROWS_AS(f(), error&);``)."""
@@ -51,6 +53,20 @@ def without_macros(language: str, lines: Sequence[str]) -> list[str]:
         _plain(line, lines[n + 1] if n + 1 < len(lines) else "") if _WORD.search(line) else line
         for n, line in enumerate(lines)
     ]
+
+
+def as_in_definition(lines: Sequence[str], above: Sequence[str], below: Sequence[str], inside: bool) -> list[str]:
+    """Return lines with the backslashes that a definition of several lines asks for, and without those of another one.
+
+    :param above, below: the lines around the cursor. :param inside: whether a definition goes on at the cursor's line.
+    """
+    if not inside:
+        own = any(line.lstrip().startswith("#") for line in lines)
+        return list(lines) if own else [_ESCAPED_END.sub("", line) for line in lines]
+    if not below or not _ESCAPED_END.search(below[0]):
+        return list(lines)
+    column = len(above[-1].rstrip()) - 1 if above else 0
+    return [line if _ESCAPED_END.search(line) else line.rstrip().ljust(column - 1) + " \\" for line in lines]
 
 
 def with_plain_arguments(line: str) -> str:

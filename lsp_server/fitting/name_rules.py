@@ -60,6 +60,10 @@ _TEXT: Final = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 _CASE: Final = NameRule(
     rf"\s*case\s+(?P<name>(?:{_TEXT}|::|[^:\"'\n])+?)\s*(?::(?![:=])|->)", _OPEN, r"\b(?:switch|match)\b"
 )
+_DEFAULT: Final = NameRule(r"\s*(?P<name>default)\s*(?::(?![:=])|->)", _OPEN, r"\b(?:switch|select|match)\b")
+_ELSE: Final = NameRule(r"\s*(?i:(?P<name>else))\s*(?:#.*|--.*)?$", None, r"(?i:\bif)")
+"""An alternative without a condition, in languages in which the block goes on behind it."""
+
 _MEMBER: Final = NameRule(r"\s*(?P<name>\w+)\s*(?=[=,({]|$)", _OPEN, r"\benum\b")
 _NO_TYPE: Final = (
     r"(?!\s*(?:return|delete|goto|throw|using|else|typedef|case|new|import|package|friend|extern|assert|yield|await"
@@ -70,18 +74,21 @@ _VARIABLE: Final = NameRule(rf"{_NO_TYPE}{_TYPE}(?P<name>\w+)\s*(?:\[[^\]]*\]\s*
 _FUNCTION: Final = NameRule(
     rf"{_NO_TYPE}(?!\s*(?:if|for|while|switch|catch|do|try)\b){_TYPE}(?P<name>[\w:~]+\s*\([^;]*\)[^;]*\{{)\s*$"
 )
-_IMPORT_LINE: Final = NameRule(r"(?P<name>import\s+[^;({]+;?)\s*$")
+_IMPORT_LINE: Final = NameRule(r"(?P<name>(?:import|using)\s+[^;({=]+;?)\s*$")
+_PACKAGE: Final = NameRule(r"(?P<name>package)\s+[\w.]+;?\s*$")
 
 _C: Final = NameRules(
     (
         NameRule(r"\s*(?P<name>(?:struct|union|enum|class)\s+\w+)\s*(?::[^:]|\{|$)"),
         _CASE,
+        _DEFAULT,
         _MEMBER,
         _VARIABLE,
         _FUNCTION,
         NameRule(r"\s*#\s*(?P<name>include\s+\S+)"),
         NameRule(r"\s*#\s*(?P<name>define\s+\w+)"),
         NameRule(r"\s*\.(?P<name>\w+)\s*=", _OPEN),
+        NameRule(r"\s*(?!(?:default|public|private|protected|signals|slots)\b)(?P<name>[a-z]\w*)\s*:\s*$", _OPEN),
     ),
     ends=r"\s*#\s*(?:if|el|endif|undef)",
 )
@@ -92,10 +99,12 @@ _JAVA: Final = NameRules(
             r"(?P<name>(?:class|interface|enum|record|object|trait)\s+\w+)"
         ),
         _CASE,
+        _DEFAULT,
         NameRule(r"\s*(?P<name>[A-Z][A-Z\d_]*)\s*(?=[,({;]|$)", _OPEN, r"\benum\b"),
         _VARIABLE,
         _FUNCTION,
         _IMPORT_LINE,
+        _PACKAGE,
     ),
     ends=r"\s*#\s*(?:if|el|endif)",
 )
@@ -108,11 +117,18 @@ _SCRIPT: Final = NameRules(
         NameRule(r"\s*(?:export\s+)?(?:default\s+)?(?:async\s+)?(?P<kind>function)\*?\s+(?P<name>[\w$]+)[^;]*\{\s*$"),
         NameRule(r"\s*(?:export\s+)?(?P<name>type\s+[\w$]+)\s*[=<]"),
         _CASE,
+        _DEFAULT,
         NameRule(
             rf"\s*(?:readonly\s+)?(?!default\s*:)(?P<name>[\w$]+|{_TEXT})\??\s*:(?!:)", _BOTH, r"^(?!.*\bswitch\b)"
         ),
         _MEMBER,
         NameRule(r"(?P<name>import\s.*[^\s{,(])\s*$"),
+        NameRule(
+            r"\s*(?:(?:public|private|protected|async|override)\s+)*(?P<name>(?:[gs]et\s+)?[\w$]+)\s*(?:<[^>]*>)?"
+            r"\([^;]*\{\s*$",
+            _OPEN,
+            r"\bclass\b",
+        ),
     )
 )
 _PYTHON: Final = NameRules(
@@ -160,6 +176,7 @@ _RUBY: Final = NameRules(
     (
         NameRule(r"\s*(?P<kind>def)\s+(?P<name>(?:\w+\.)*\w+[?!=]?)"),
         NameRule(r"\s*when\s+(?P<name>[^,]+?)\s*(?:then\b.*)?$", None, r"\bcase\b"),
+        _ELSE,
         NameRule(r"\s*(?P<name>\w+[?!]?):\s", _BOTH),
         NameRule(rf"\s*(?P<name>(?:{_TEXT})|:\w+)\s*=>", _BOTH),
         NameRule(r"(?P<name>require(?:_relative)?\s+\S+)\s*$"),
@@ -184,6 +201,7 @@ RULES: Final[dict[str, NameRules]] = {
     "starlark": _PYTHON,
     "go": NameRules(
         (
+            _PACKAGE,
             NameRule(r"(?P<kind>func|type)\s+(?P<name>(?:\([^)]*\)\s*)?\w+)(?=[\s\[(])"),
             NameRule(r"\s*(?:var|const)\s+(?P<name>\w+)\b"),
             NameRule(r"\s*(?P<name>\w+)\s*:=", _OPEN),
@@ -193,6 +211,7 @@ RULES: Final[dict[str, NameRules]] = {
             NameRule(r"\s*(?P<name>\w+)(?:\s+\w+)?\s*(?:=|$)", _LIST, r"^(?:const|var)\b"),
             NameRule(rf"\s*(?!default:)(?P<name>\w+|{_TEXT}):(?!=)", _OPEN),
             _CASE,
+            _DEFAULT,
         )
     ),
     **dict.fromkeys(_CPP_LIKE, _C),
@@ -243,8 +262,10 @@ RULES: Final[dict[str, NameRules]] = {
         (
             NameRule(r"\s*(?:function\s+)?(?P<name>[\w-]+)\s*\(\)"),
             NameRule(r"\s*(?P<name>[^()\s#]+)\)", None, r"^case\b"),
+            _ELSE,
         )
     ),
+    **dict.fromkeys(("make", "lua"), NameRules((_ELSE,))),
     "php": NameRules(
         (
             NameRule(r"\s*(?:(?:abstract|final)\s+)?(?P<name>(?:class|interface|trait|enum)\s+\w+)"),
@@ -252,6 +273,7 @@ RULES: Final[dict[str, NameRules]] = {
             NameRule(r"(?P<name>use\s+[^;{]+;)"),
             NameRule(rf"\s*(?P<name>{_TEXT})\s*=>", ("[", "(")),
             _CASE,
+            _DEFAULT,
         )
     ),
     "swift": NameRules(

@@ -26,7 +26,7 @@ HEAD_LINES: Final = 8
 COPIED: Final = 8
 """Lines just above the cursor whose names are looked for below it."""
 
-_FREE: Final = frozenset({"_", "init", "main", "default", ".PHONY"})
+_FREE: Final = frozenset({"_", "init", "main", ".PHONY"})
 _COMMENT = re.compile(r"\s*(?:#(?!\s*(?:include|define))|//|/?\*|--)")
 _LABEL = re.compile(r"\s*(?:case\b|default\s*:)")
 _OVERLOAD = re.compile(r"^\s*(?:@.*(?:overload|register|\.setter|\.getter|\.deleter)|#\[cfg)")

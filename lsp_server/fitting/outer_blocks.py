@@ -1,16 +1,17 @@
-"""Finds the blocks that are open where the reading of a long document begins, by its indentation alone.
+"""Finds the blocks that are open where the reading of a long document begins, by its indentation alone; says what
+closes the blocks around the one in which the reading ends.
 
 Reading 10,000 lines takes 50 ms; to look for the lines that are indented less takes 2 ms, and that is done once in a
 hundred lines. What is not indented (the contents of a C++ namespace) is not found.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 from lsp_server.fitting.language_rules import LanguageRules
-from lsp_server.fitting.marks import START, LineReader, Open, State
+from lsp_server.fitting.marks import START, Demand, LineReader, Open, State, opened
 
 CHARACTERS: Final = 400_000
 """Characters above the lines that are read in which their blocks are looked for, in parts."""
@@ -42,6 +43,30 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
         state = reader.read(head, state)
         state = State(code=_without_lists(state.code)) if closed else state
     return State(code=state.code)
+
+
+def outer_ends(state: State, below: Sequence[str], entire: bool) -> list[Demand]:
+    """Return what closes the blocks at the left margin around the one that ends there: a namespace around a class.
+
+    :param below: the lines below the first end at the margin. :param entire: whether they are all.
+    """
+    heads = dict.fromkeys(node.head for node in opened(state.code) if node.indent == 0)
+    outer = [node for node in opened(state.code) if node.indent == 0 and node.head in [*heads][1:]]
+    ends = [node for node in outer if not entire or any(line.startswith(node.closers) for line in below)]
+    return [Demand(node.closers[0], 0) for node in ends]
+
+
+def outer_directives(
+    state: State, demands: list[Demand], below: Sequence[str], entire: bool, rules: LanguageRules
+) -> int:
+    """Return how many directives around a block at the left margin are closed behind it, as in an include guard."""
+    found, condition = -sum(demand.mark == "#endif" for demand in demands), state.conditions
+    while condition is not None:
+        found, condition = found + 1, condition.below
+    patterns = rules.directive_patterns
+    if patterns is None or found <= 0:
+        return 0
+    return found if not entire else min(found, sum(patterns[2].match(line) is not None for line in below))
 
 
 def _heads(text: str, depth: int, reader: LineReader) -> list[tuple[str, bool]]:

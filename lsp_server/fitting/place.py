@@ -15,10 +15,11 @@ from indexer.secrets.masking import find
 from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
-from lsp_server.fitting.behind import in_call, placements, with_comma
+from lsp_server.fitting.behind import in_call, placements, with_comma, with_semicolon
 from lsp_server.fitting.endings import BEGINS, NO_END, begins_block, goes_on, lacks_colon, reopens_string
 from lsp_server.fitting.indentation import in_unit, unit_of
 from lsp_server.fitting.levels import ends_in_parentheses
+from lsp_server.fitting.macros import PREPROCESSED, as_in_definition
 from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
 from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.starts import continues_nothing, misplaced
@@ -94,6 +95,8 @@ class Place:
         return self._may_end(text, self._rest)
 
     def _may_end(self, text: str, behind: str) -> bool:
+        if self._in_definition:
+            text = text.rstrip("\\ ")
         if leaves_open(self._around.reader, self._around.state, self._prefix, text + behind):
             return False
         line = self._prefix + text + behind
@@ -127,6 +130,11 @@ class Place:
         if whole and self._document.language == "json" and not self._rest.strip():
             strict = (self._document.path or "").endswith(".json")
             first, *below = with_comma([first, *below], self._around.below, strict)
+        block = self._around.state.code
+        if whole and self._document.language == "vhdl" and block is not None and block.mark == "(":
+            first, *below = with_semicolon([first, *below], self._around.below)
+        if whole and self._document.language in PREPROCESSED and not self._rest.strip():
+            first, *below = self._as_in_definition([first, *below])
         if not self._long and misplaced(first, self._prefix, self._around):
             return Rejected("misplaced")
         found = self._with_lines(first, below) if whole and below and not self._rest.strip() else None
@@ -149,6 +157,22 @@ class Place:
         end = self._offset + replaced
         joined = line_end(self._document.text).join(lines) if len(lines) > 1 else lines[0]
         return Fitted(joined, end, tuple(cut), self._skipped)
+
+    @property
+    def _in_definition(self) -> bool:
+        """Whether the cursor's line goes on with the definition of a macro."""
+        rules, span = self._around.reader.rules, self._around.state.span
+        return span >= 0 and rules.ends_with_line(span) and not rules.end_of_span(span)
+
+    def _as_in_definition(self, lines: list[str]) -> list[str]:
+        """See :func:`macros.as_in_definition`; in strings and comments nothing is changed."""
+        span, inside = self._around.state.span, self._in_definition
+        if not inside and (span >= 0 or self._read(self._prefix + lines[0]).span >= 0):
+            return lines
+        first, *below = as_in_definition(
+            [self._prefix + lines[0], *lines[1:]], self._around.above, self._around.below, inside
+        )
+        return [first[len(self._prefix) :], *below]
 
     def _is_secret(self, text: str) -> bool:
         """Return whether a part of a text would be a secret at the cursor, seen with the lines above."""
@@ -281,7 +305,7 @@ class Place:
             state = replace(state, code=self._around.state.code)
         verdict = self._syntax.check(self._around, lines, state, typed, alone)
         self._skipped = verdict.skipped
-        return verdict.adds and (alone or len(lines) > 1 or not self._around.restores(lines[0]))
+        return verdict.adds and (alone or len(lines) > 1 or not self._around.restores(lines[0], typed[0]))
 
     def _mends(self, state: State) -> bool:
         """Return whether a line closes what was open, so that the lines below agree better than without it."""
@@ -317,7 +341,11 @@ class Place:
         if self._replaces(state) and self._faultless(state):
             return True
         # A line that opens a block is how a block is begun: its end is typed, or follows with the block.
-        return self._agrees(without_own(state)) or self._agrees(state) or self._around.restores(line)
+        return (
+            self._agrees(without_own(state))
+            or self._agrees(state)
+            or self._around.restores(line, self._prefix + self._rest)
+        )
 
     def _replaces(self, state: State) -> bool:
         """Return whether a block that is opened takes the place of one that is closed, and the lines below close it."""

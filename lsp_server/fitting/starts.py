@@ -2,7 +2,7 @@
 condition, a mark of a conflict."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lsp_server.fitting.answers import FENCED
@@ -22,6 +22,13 @@ _BRACES: Final = frozenset(
 
 _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|until|unless)\b(?P<rest>.*)$")
 _COMPARES = re.compile(r"[=!]==?|&&|\|\||[<>]=?(?!\w)|\b(?:and|or|in|is|not)\b")
+_ELSE = re.compile(r"\s*else\s*(?:#.*|--.*)?$", re.IGNORECASE)
+_CONDITIONAL: Final = frozenset(("elif", "elsif", "elseif"))
+_LAST_ALTERNATIVE = re.compile(r"^\s*[#`]\s*else\b")
+
+_LABEL = re.compile(r"\s*default\s*:\s*$")
+"""Elsewhere ``default`` is a key or a modifier."""
+
 _RESCUES = re.compile(r"(?:begin|do|def|(?:private|protected|private_class_method|memoize)\s+def)$")
 _END = re.compile(r"[)\]}]|(?:end|join)\b\s*(?::|$|//|#)")
 _WITH_ELSE: Final = frozenset({"def", "if", "when"})
@@ -45,6 +52,7 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
     return (
         (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))
         or (not prefix.strip() and on_wrong_level(prefix + text, around))
+        or (not prefix.strip() and _second_alternative(prefix + text, prefix, around))
         or (text.lstrip()[:1] == "," and _after_condition(prefix, around.language))
         or defined_twice(prefix + text, around)
     )
@@ -61,8 +69,12 @@ def continues_nothing(line: str, around: Surroundings, above: Sequence[str], sta
     found = rules.middle.match(line)
     if found is None:
         return False
+    if (found["word"] == "while" and not found["closers"]) or (found["word"] == "default" and not _LABEL.match(line)):
+        return False
     wanted = rules.middles[found["word"]]
-    if rules.inside or found["word"] == "case":
+    if rules.inside or found["word"] in ("case", "default"):
+        if found["word"] in _CONDITIONAL and state.code is not None and _has_else(state.code, above):
+            return True
         return not _within(state.code, wanted, around.from_start, above)
     closers = found["closers"]
     if closers:
@@ -87,6 +99,48 @@ def _within(opened: Open | None, wanted: frozenset[str], known: bool, above: Seq
             return not _RESCUES.match(opened.mark) or not wanted >= _WITH_ELSE or _rescued(opened, above)
         opened = opened.below
     return False
+
+
+def _has_else(block: Open, above: Sequence[str]) -> bool:
+    """Return whether the last alternative of a block, which has no condition, stands above."""
+    for line in reversed(above):
+        if line.strip() == block.head:
+            return False
+        if indent_of(line) == block.indent and _ELSE.match(line):
+            return True
+    return False
+
+
+def _second_alternative(line: str, prefix: str, around: Surroundings) -> bool:
+    """Return whether a directive is an alternative behind the last one, or the last one before another.
+
+    :param prefix: the line before the cursor.
+    """
+    patterns = around.reader.rules.directive_patterns
+    if patterns is None or not patterns[1].match(line):
+        return False
+    opens, between, closes = patterns
+    if any(_LAST_ALTERNATIVE.match(other) for other in _of_condition(around.above[::-1], closes, opens, between)):
+        return True
+    if not _LAST_ALTERNATIVE.match(line) or around.rewritten(prefix):
+        return False
+    return next(_of_condition(around.below, opens, closes, between), None) is not None
+
+
+def _of_condition(
+    lines: Iterable[str], deeper: re.Pattern[str], ends: re.Pattern[str], between: re.Pattern[str]
+) -> Iterator[str]:
+    """Yield the alternatives of one condition among lines, up to its edge."""
+    depth = 0
+    for line in lines:
+        if deeper.match(line):
+            depth += 1
+        elif ends.match(line):
+            if not depth:
+                return
+            depth -= 1
+        elif not depth and between.match(line):
+            yield line
 
 
 def _rescued(block: Open, above: Sequence[str]) -> bool:

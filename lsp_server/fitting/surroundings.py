@@ -16,7 +16,7 @@ from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.line_marks import lexed
 from lsp_server.fitting.mark_counts import MarkCounts
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, opened, rules_of
-from lsp_server.fitting.outer_blocks import outer_state
+from lsp_server.fitting.outer_blocks import outer_directives, outer_ends, outer_state
 from lsp_server.fitting.rewriting import gone_lines, is_of, repeats_below
 from lsp_server.fitting.spans import begins_within, open_span, opens_again
 from lsp_server.types import Document
@@ -40,6 +40,10 @@ JUMP: Final = 40
 
 _STATEMENT = re.compile(r"\s*(?![\w.]+\s*:(?!:)|case\b|default\b)[\w@\[<$]")
 """How a line begins that is no closing mark, label, comment or directive."""
+
+
+_BODY = re.compile(r"\s*begin\b", re.IGNORECASE)
+"""What stands between the declarations and the statements of one block, in VHDL."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,14 @@ class Surroundings:
         gone = self._gone[0]
         return len(gone) > 1 or any(not is_of(line, typed) or repeats_below(line, typed, self.below) for line in gone)
 
-    def restores(self, line: str) -> bool:
+    def restores(self, line: str, typed: str) -> bool:
         """Return whether a line opens and closes what a line did that is gone from here, and no new line does so yet.
 
         Its effect on the document is one that the document had, whatever stands around these lines.
+
+        :param typed: the cursor's line, which may have been half typed when the document was opened.
         """
-        gone, new = self._gone
+        gone, new = ([one for one in lines if one != typed.strip()] for lines in self._gone)
         marks = self._effect(line)
         if not gone or not marks:
             return False
@@ -175,6 +181,9 @@ class Surroundings:
         row, line = next(((n, line) for n, line in enumerate(self.below) if line.strip()), (0, ""))
         if not line or not _STATEMENT.match(line) or indent_of(line) > block.indent:
             return False
+        rules = self.reader.rules
+        if rules.inside and ((rules.middle and rules.middle.match(line)) or _BODY.match(line)):
+            return False  # it goes on with the block
         return not self.demand_rows or self.demand_rows[0] > row
 
     @cached_property
@@ -286,6 +295,11 @@ class SurroundingsCache:
             ends = demands and (demands[-1].mark not in ")]" or len(demands) >= len(opened(state.code)))
             if ends and demands[-1].indent == 0 and found.code is None:
                 complete = True
+                rest = below[number + 1 :]
+                outer = outer_ends(state, rest, entire)
+                outer += [Demand("#endif", -1)] * outer_directives(state, demands, rest, entire, rules)
+                demands += outer
+                rows += [len(below)] * len(outer)
                 break
         return Surroundings(
             document.language, above, below, states, state, demands, rows, in_code, complete, first == 0, begun

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from indexer.languages.grammars import parser
 from indexer.text.lines import leading_blanks
 from lsp_server.fitting.behind import with_comma
-from lsp_server.fitting.completions import WAYS, Way, ways
-from lsp_server.fitting.frame import HARDWARE, closer, ends, fillers, heads, last_code, may_be_arrow
+from lsp_server.fitting.completions import Way, ways
+from lsp_server.fitting.endings import may_go_on, unread
+from lsp_server.fitting.frame import HARDWARE, closer, ends, fillers, heads, in_php, may_be_arrow
 from lsp_server.fitting.macros import PREPROCESSED, with_plain_arguments, without_macros
 from lsp_server.fitting.marks import START, Open, State, keeps, opened, without_own
 from lsp_server.fitting.surroundings import Surroundings
@@ -48,29 +49,15 @@ UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "
 """Languages whose grammar rejects much sound code, as dialects or templates: 13 to 50 % of the lines of 35 public
 repositories stand in an error, but 3 % in C and HTML. Any text is Markdown."""
 
-_NOT_ALONE = re.compile(
-    r"^\s*(?:\}\s*)?(?:[#`]|(?:try|do|repeat|@.*)\b|(?:else\s+)?(?:if|for|while|else)\b[^{:]*\)?$"
-    r"|(?:case\b|template\s*<[^>]*).*,$)"
-)
-_NEVER_READ = re.compile(r"^\s*[#`]|\\\s*$")
-"""A directive, or a line that the next one goes on with as if it was one."""
+_WHOLE_DIRECTIVE = re.compile(r"\s*#\s*(?:include|import|undef|pragma|error|warning|line)\b")
+"""A directive of C that stands for itself, so that it can be parsed alone."""
 
-_ITEM = re.compile(r"\s*[\w.]+,\s*")
-_ASKS = re.compile(r"[,(\[{<=&|:]$")
 _MACRO_CALL = re.compile(r"\s*[A-Z][A-Z0-9_]+\s*\(")
 """A macro takes types as well, which no function call does."""
 
-_LISTS: Final = HARDWARE | {"vhdl"}
-"""Languages in which what stands in a list depends on its head: parameters, ports, members of a modport."""
-
 _MACRO = re.compile(r"^(?!\s*`(?:if|els|end|inc|def|und|tim))[^\n]*`[A-Za-z_]\w*(?!\w*\()", re.MULTILINE)
-_WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "vhdl"})
-"""Languages without conditions and loops whose body is the next line."""
-
 _BLOCK_MACRO = re.compile(r"\s*[A-Z][A-Z\d_]{3,}\s*\(.*\)\s*\{?\s*$")
 """A macro that begins a block, as frameworks for tests have it."""
-
-_GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else|select))\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +123,9 @@ class SyntaxCheck:
             return Verdict(False, "no grammar")
         if around.state.span >= 0 or state.span >= 0 or around.state.heredoc or state.heredoc:
             return Verdict(False, "in a string or comment")
-        if len(lines) == 1 and not alone and _unread(lines[0], state, language):
+        if len(lines) == 1 and language in PREPROCESSED and _WHOLE_DIRECTIVE.match(lines[0]):
+            return Verdict(bool(_errors(found.parse(_source(lines)))))
+        if len(lines) == 1 and not alone and unread(lines[0], state, around):
             return Verdict(False, "unfinished")
         if language in PREPROCESSED and (_BLOCK_MACRO.match(lines[0]) or _in_macro(around)):
             return Verdict(False, "macro")
@@ -165,7 +154,7 @@ class SyntaxCheck:
         if errors <= window.errors:
             return False, ""
         if len(lines) == 1 and not alone:
-            going_on = ways(language, lines[0], state) if _may_go_on(lines[0], window.around) else ()
+            going_on = ways(language, lines[0], state) if may_go_on(lines[0], window.around) else ()
             if any(_errors_with(window, found, lines, state, way) <= window.errors for way in going_on):
                 return False, "unfinished"
         if language in PREPROCESSED:
@@ -208,11 +197,6 @@ class SyntaxCheck:
 def _has_macro(around: Surroundings) -> bool:
     """Return whether a macro stands alone near the cursor, which may open and close what nobody sees."""
     return around.language in HARDWARE and _MACRO.search("\n".join(around.above[-25:])) is not None
-
-
-def _may_go_on(line: str, around: Surroundings) -> bool:
-    """Return whether a line is more than an item of a list that nothing has begun."""
-    return not _ITEM.fullmatch(line) or _ASKS.search(last_code(around)) is not None
 
 
 def _in_macro(around: Surroundings) -> bool:
@@ -300,14 +284,19 @@ def _lines(around: Surroundings, up: int, down: int) -> tuple[State, list[str], 
     # Below the line that ends the outermost block no line matters.
     above, below = _limited(around.above[::-1], up)[::-1], _limited(around.below[: len(around.in_code)], down)
     first = len(around.above) - len(above)
-    # A window begins at the beginning of a paragraph of code, where there is one, and ends in code.
+    # A window begins with the document, or at the beginning of a paragraph of code. It ends in code.
     states = [None, *around.states][first:]
     begins = [n for n in range(len(above)) if _in_code(states[n])]
-    start = next((n for n in begins if n and n <= len(above) // 2 and not above[n - 1].strip()), (begins or [0])[0])
+    start = 0
+    if first or not around.from_start:
+        start = next((n for n in begins if n and n <= len(above) // 2 and not above[n - 1].strip()), (begins or [0])[0])
     while below and len(below) < len(around.in_code) and not around.in_code[len(below)]:
         below.pop()
     outer = around.states[first + start - 1] if first + start > 0 else START
-    head = heads(outer.code, around.above[: first + start], around.reader, around.language)
+    over = around.above[: first + start]
+    head = heads(outer.code, over, around.reader, around.language)
+    if around.language == "php" and (over or not around.from_start) and in_php(over):
+        head.insert(0, "<?php")
     return outer, head, above[start:], below
 
 
@@ -330,25 +319,6 @@ def _ends(window: _Window, state: State) -> bytes:
     return ends(state, window.outer, around.language).encode()
 
 
-def _unread(line: str, state: State, language: str) -> bool:
-    """Return whether a line says nothing without the next one, and nobody knows what that may be."""
-    if not _unfinished(line, state, language):
-        return False
-    if language in _LISTS and line.rstrip().endswith("("):
-        return True
-    return language not in WAYS or _NEVER_READ.search(line) is not None
-
-
-def _unfinished(line: str, state: State, language: str) -> bool:
-    """Return whether a line says nothing without the next one."""
-    if line.rstrip().endswith(",") and not _NOT_ALONE.match(line):
-        # Within brackets that were opened before it a comma ends an item.
-        return state.code is None or state.code.mark not in "([{" or state.code.own
-    if _GOES_ON.search(line) is not None:
-        return True
-    return language not in _WHOLE_HEADS and _NOT_ALONE.match(line) is not None
-
-
 def _limited(lines: Sequence[str], size: int) -> list[str]:
     """Return the first lines, as many as a window may have."""
     kept, characters = [], 0
@@ -367,7 +337,7 @@ def _closing(line: str, before: Open | None, after: Open | None, language: str) 
     for node in opened(after):
         if id(node) in known:
             break
-        text += closer(node) if node.mark in "([" else "\n" + closer(node)
+        text += closer(node, language) if node.mark in "([" else "\n" + closer(node, language)
     if language in ("python", "starlark") and line.rstrip().endswith(":") and not text:
         text = " pass"
     return text

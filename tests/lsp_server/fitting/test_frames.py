@@ -3,41 +3,8 @@
 import pytest
 
 from lsp_server.fitting.fitter import Fitter
-from lsp_server.fitting.place import Fitted
 from lsp_server.types import Document
-
-
-def fit(path: str, language: str, text: str, written: str, before: str | None = None) -> str | None:
-    """What of a requested text is kept at the mark ‸; None where it is rejected.
-
-    :param before: the document as it was when the user came to this place.
-    """
-    fitter = Fitter()
-    if before is not None:
-        fitter.update(Document(f"file:///{path}", path, language, 1, before))
-    document = Document(f"file:///{path}", path, language, 2, text.replace("‸", ""))
-    fitter.update(document)
-    made = fitter.fit(document, text.index("‸"), written)
-    return made.text if isinstance(made, Fitted) else None
-
-
-@pytest.mark.parametrize(
-    ("path", "language", "text", "wrong", "right"),
-    [
-        ("a.go", "go", "package a\n\nfunc run() {\n\tx := 1\n\t‸", "y := := x", "y := x"),
-        ("a.go", "go", "package a\n\nfunc run() {\n\tx := 1\n\t‸", "if err := y(x)", "if err := y(x); err != nil {"),
-        ("a.ts", "typescript", "it('runs', async () => {\n  const a = 1\n  ‸", "const b c", "const b = a"),
-        ("T.java", "java", "class T {\n  void run() {\n    int a = 1;\n    ‸", "int b c;", "int b = a;"),
-        ("a.rs", "rust", "fn run() {\n    let a = 1;\n    ‸", "let let b;", "let b = a;"),
-        ("a.c", "c", "int run(void)\n{\n    int a = 1;\n    ‸", "int b c;", "int b = a;"),
-        ("a.cpp", "cpp", "namespace a {\nint run() {\n    int a = 1;\n    ‸", "int b c;", "int b = a;"),
-        ("a.sv", "systemverilog", "module m;\n  logic a;\n  ‸", "assign a, a;", "assign a = 1;"),
-        ("a.c", "c", "#ifndef A\n#define A\n\nint run(void)\n{\n    int a = 1;\n    ‸", "int b c;", "int b = a;"),
-    ],
-)
-def test_a_file_that_ends_at_the_cursor_is_judged(path: str, language: str, text: str, wrong: str, right: str) -> None:
-    assert fit(path, language, text, right) == right
-    assert fit(path, language, text, wrong) != wrong
+from tests.support.fitted_texts import fit
 
 
 @pytest.mark.parametrize(
@@ -81,8 +48,8 @@ def test_a_head_of_several_lines_far_above_does_not_hide_an_error(
 ) -> None:
     blanks = line[: len(line) - len(line.lstrip())]
     text = "\n".join([head, *[line] * 200, f"{blanks}‸", *[line] * 100, end]) + "\n"
-    assert fit(path, language, text, right) == right
-    assert fit(path, language, text, wrong) != wrong
+    assert fit(path, text, right) == right
+    assert fit(path, text, wrong) != wrong
 
 
 @pytest.mark.parametrize(
@@ -92,14 +59,14 @@ def test_a_long_comment_above_does_not_hide_an_error(path: str, language: str, e
     comment = "/**\n" + " * It doesn't (always [say) \"what.\n" * 150 + " */\n"
     head = {"java": "class T { void run() {", "c": "void run(void) {"}.get(language, "function run() {")
     text = f"{comment}{head}\n  use(a){end}\n  ‸\n  use(b){end}\n" + ("} }\n" if language == "java" else "}\n")
-    assert fit(path, language, text, f"use(a, b){end}") == f"use(a, b){end}"
-    assert fit(path, language, text, f"use(a b){end}") != f"use(a b){end}"
+    assert fit(path, text, f"use(a, b){end}") == f"use(a, b){end}"
+    assert fit(path, text, f"use(a b){end}") != f"use(a b){end}"
 
 
 def test_code_in_a_macros_block_is_judged() -> None:
     text = 'TEST_CASE("a") {\n  Options options;\n\n  SECTION("b") {\n    int argc = 1;\n    ‸\n  }\n}\n'
-    assert fit("a.cpp", "cpp", text, "auto result = options.parse(argc);") == "auto result = options.parse(argc);"
-    assert fit("a.cpp", "cpp", text, "auto result options;") != "auto result options;"
+    assert fit("a.cpp", text, "auto result = options.parse(argc);") == "auto result = options.parse(argc);"
+    assert fit("a.cpp", text, "auto result options;") != "auto result options;"
     document = Document("file:///a.cpp", "a.cpp", "cpp", 1, text.replace("‸", ""))
     fitter = Fitter()
     assert not fitter.may_end(document, text.index("‸"), "auto result = options")
@@ -126,31 +93,8 @@ def test_an_item_before_another_one_gets_the_comma_that_it_lacks(path: str, lang
     item = "b: 2" if "a: 1" in text else "b"
     if language == "systemverilog":
         item = "input logic b" if "input" in text else "parameter B = 0" if "parameter" in text else ".b ( b )"
-    assert fit(path, language, text, item) == item + ","
-    assert fit(path, language, text, item + ",") == item + ","
-
-
-@pytest.mark.parametrize(
-    ("path", "language", "text", "wrong", "right"),
-    [
-        (
-            *("a.sv", "systemverilog", "module m;\n  id_t a,\n       ‸\n  logic b;\n\n  logic c;\nendmodule\n"),
-            *("typedef struct packed {", "d;"),
-        ),
-        ("T.java", "java", "class T {\n  void run() {\n    int a,\n        ‸\n  }\n}\n", "return a;", "b;"),
-        ("a.c", "c", "void run(void) {\n    int a,\n        ‸\n}\n", "return a;", "b;"),
-        ("a.ts", "typescript", "function run() {\n  if (\n    ‸\n}\n", "return a", "a &&"),
-        ("a.py", "python", "def run(\n    ‸\n\n\ndef go():\n    pass\n", "return a", "a,"),
-        ("a.ts", "typescript", "export type A =\n  | string\n  ‸\n\n", "Options,", "| number"),
-        ("a.c", "c", "void run(void) {\n    a();\n    ‸\n}\n", "options,", "b(),"),
-        ("T.java", "java", "class T {\n  void run() {\n    a();\n    ‸\n  }\n}\n", "options,", "use(a,"),
-    ],
-)
-def test_a_statement_does_not_begin_where_another_one_goes_on(
-    path: str, language: str, text: str, wrong: str, right: str
-) -> None:
-    assert fit(path, language, text, right) == right
-    assert fit(path, language, text, wrong) != wrong
+    assert fit(path, text, item) == item + ","
+    assert fit(path, text, item + ",") == item + ","
 
 
 @pytest.mark.parametrize(
@@ -215,19 +159,19 @@ def test_a_right_line_of_a_list_that_nobody_has_closed_is_kept(
 ) -> None:
     if written.startswith("else"):
         text += "\n  end\nendmodule\n"
-    assert fit(path, language, text, written) == written
+    assert fit(path, text, written) == written
 
 
 def test_a_line_joined_from_several_old_ones_is_kept() -> None:
     old = "import {\n  after,\n  before,\n  describe,\n} from 'vitest'\n"
     text = "import { after, before, describe‸\n  after,\n  before,\n  describe,\n} from 'vitest'\n"
-    assert fit("a.ts", "typescript", text, ", it } from 'vitest'", old) == ", it } from 'vitest'"
+    assert fit("a.ts", text, ", it } from 'vitest'", old) == ", it } from 'vitest'"
 
 
 def test_a_name_of_an_old_line_below_is_free_where_its_neighbour_is_repeated() -> None:
     old = "\tfs := make()\n\tfs.Use()\n\n\tname := 1\n\tflag := fs.Look(name)\n}\n"
     text = f"package a\n\nfunc First() {{\n\tUse()\n\n\tname := 1\n\tflag := ‸\n{old}"
-    assert fit("a.go", "go", text, "Look(name)") == "Look(name)"
+    assert fit("a.go", text, "Look(name)") == "Look(name)"
 
 
 @pytest.mark.parametrize(
@@ -239,11 +183,11 @@ def test_a_name_of_an_old_line_below_is_free_where_its_neighbour_is_repeated() -
     ],
 )
 def test_quotes_that_open_further_down_end_no_string_of_the_cursor(below: str) -> None:
-    assert fit("a.py", "python", f"class A:\n    A = 1\n    ‸\n{below}", '"""') != '"""'
+    assert fit("a.py", f"class A:\n    A = 1\n    ‸\n{below}", '"""') != '"""'
 
 
 @pytest.mark.parametrize(("path", "language"), [("T.java", "java"), ("a.ts", "typescript"), ("a.c", "c")])
 def test_a_comment_that_the_next_line_ends_is_not_ended_twice(path: str, language: str) -> None:
     text = "/**\n * Runs.\n * @return {}\n */\n"
     now = "/**\n * Runs.\n * @throws an error\n ‸\n */\n"
-    assert fit(path, language, now, "*/", text) is None
+    assert fit(path, now, "*/", text) is None

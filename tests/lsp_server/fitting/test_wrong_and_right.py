@@ -1,0 +1,152 @@
+"""Two texts at one place: one that would break the code, which is cut or rejected, and a right one that is kept."""
+
+import pytest
+
+from tests.support.fitted_texts import fit
+
+VHDL = """\
+entity a is
+  port (
+    b : in bit;
+    c : in bit
+  );
+end entity a;
+
+architecture r of a is
+  signal d : bit;
+begin
+  p : process (b)
+  begin
+    if b = '1' then
+      d <= '1';
+    elsif c = '1' then
+      d <= '0';
+    else
+      d <= 'Z';
+    end if;
+  end process p;
+end architecture r;
+"""
+
+
+def before(line: str, text: str = VHDL) -> str:
+    """A text with an empty line for the cursor before one of its lines, as deep as that."""
+    at = text.index(line)
+    blanks = line[: len(line) - len(line.lstrip())]
+    return f"{text[:at]}{blanks}‸\n{text[at:]}"
+
+
+ENDS_AT_THE_CURSOR = [
+    # path, document, wrong text, right text
+    ("a.go", "package a\n\nfunc run() {\n\tx := 1\n\t‸", "y := := x", "y := x"),
+    ("a.go", "package a\n\nfunc run() {\n\tx := 1\n\t‸", "if err := y(x)", "if err := y(x); err != nil {"),
+    ("a.ts", "it('runs', async () => {\n  const a = 1\n  ‸", "const b c", "const b = a"),
+    ("T.java", "class T {\n  void run() {\n    int a = 1;\n    ‸", "int b c;", "int b = a;"),
+    ("a.rs", "fn run() {\n    let a = 1;\n    ‸", "let let b;", "let b = a;"),
+    ("a.c", "int run(void)\n{\n    int a = 1;\n    ‸", "int b c;", "int b = a;"),
+    ("a.cpp", "namespace a {\nint run() {\n    int a = 1;\n    ‸", "int b c;", "int b = a;"),
+    ("a.sv", "module m;\n  logic a;\n  ‸", "assign a, a;", "assign a = 1;"),
+    ("a.c", "#ifndef A\n#define A\n\nint run(void)\n{\n    int a = 1;\n    ‸", "int b c;", "int b = a;"),
+    ("a.py", "class A:\n    def load(self, key‸", " not in self.items:", ", other):"),
+    ("a.c", "int first;\n\nint read(delta_t‸", ";", " *a, int b)"),
+]
+GOES_ON = [
+    ("a.sv", "module m;\n  id_t a,\n       ‸\n  logic b;\n\n  logic c;\nendmodule\n", "typedef struct packed {", "d;"),
+    ("T.java", "class T {\n  void run() {\n    int a,\n        ‸\n  }\n}\n", "return a;", "b;"),
+    ("a.c", "void run(void) {\n    int a,\n        ‸\n}\n", "return a;", "b;"),
+    ("a.ts", "function run() {\n  if (\n    ‸\n}\n", "return a", "a &&"),
+    ("a.py", "def run(\n    ‸\n\n\ndef go():\n    pass\n", "return a", "a,"),
+    ("a.ts", "export type A =\n  | string\n  ‸\n\n", "Options,", "| number"),
+    ("a.c", "void run(void) {\n    a();\n    ‸\n}\n", "options,", "b(),"),
+    ("a.c", "void run(void)\n{\n    ‸\n    int a;\n}\n", '"one",', "use(1,"),
+    ("T.java", "class T {\n  void run() {\n    a();\n    ‸\n  }\n}\n", "options,", "use(a,"),
+    ("T.java", "class T {\n  void run() {\n    A a = b()\n        ‸\n        .d();\n  }\n}\n", ".c();", ".c()"),
+    ("a.py", "def run():\n    value‸\n    b = 2\n", "++", " = 1"),
+    ("a.py", "def run():\n    value‸\n    b = 2\n", ":", ": int"),
+    ("a.py", "def run():\n    a = 1\n    ‸\n", "b = a +", "b = a"),
+    ("a.py", "def run():\n    for number‸", " % 2:", " in a:"),
+    ("a.go", "package a\n\nconst (\n\tone = iota\n\ttwo\n\t‸\n)\n", "`else`", "three"),
+    ("a.kt", "fun f() {\n    when (a) {\n        1 -> b()\n        ‸\n    }\n}\n", "return null", "else -> c()"),
+    ("a.toml", "[a]\nb = [\n    ‸\n]\n", "c = [", '"c",'),
+]
+IN_ANOTHER_BLOCK = [
+    ("a.ts", "function f() {\n  a();\n  ‸\n}\n", "default:", "b();"),
+    ("a.ts", "switch (a) {\n  case 1:\n    break;\n  default:\n    b();\n  ‸\n}\n", "default:", "case 2:"),
+    ("a.go", "package a\n\nfunc f() {\n\tswitch a {\n\tdefault:\n\t\tc()\n\t‸\n\t}\n}\n", "default:", "case 1:"),
+    ("a.c", "void f(void)\n{\n    int a[] = {1}‸\n}\n", " while (0);", ";"),
+    ("a.c", "void f(void)\n{\n    a();\nfail:\n    b();\n    c();\n‸\n}\n", "fail:", "other:"),
+    ("a.c", "#ifdef A\nint a;\n‸\n#else\nint b;\n#endif\n", "#else", "#elif B"),
+    ("a.c", "#ifdef A\nint a;\n#else\nint b;\n‸\n#endif\n", "#elif B", "int c;"),
+    ("a.h", "#ifndef A_H\n#define A_H\nstruct a {\n    int b;\n    ‸\n};\n\nint c;\n#endif\n", "#endif", "int d;"),
+    ("a.sv", "`ifdef A\nmodule a;\n‸\nendmodule\n`endif\n", "`endif", "logic b;"),
+    ("a.sv", "module a;\n  ‸\nendmodule\n", "module b;", "logic b;"),
+    ("a.sv", "module a #(\n  parameter int W = 8\n‸\n) (\n  input logic b\n);\nendmodule\n", ") u_cell (", "//"),
+    ("a.sv", "module a;\n  typedef enum logic {\n    ‸\n    IDLE\n  } a_e;\nendmodule\n", "cell #(", "BUSY,"),
+    ("a.sh", "if a; then\n  b\n‸\nelse\n  c\nfi\n", "else", "elif d; then"),
+    ("a.sh", "if a; then\n  b\nelse\n  c\n‸\nfi\n", "elif d; then", "d"),
+    ("Makefile", "ifeq (a,b)\nX = 1\n‸\nelse\nX = 2\nendif\n", "else", "Y = 1"),
+    ("a.lua", "if a then\n  b()\n‸\nelse\n  c()\nend\n", "else", "elseif d then"),
+    ("a.rb", "def f\n  if a\n    b\n  ‸\n  else\n    c\n  end\nend\n", "else", "elsif d"),
+    ("a.cpp", "namespace a {\n\nclass A {\n  int f() {\n    return 1;\n  }\n‸\n\n int b;\n};\n\n}\n", "}", "// B"),
+    ("a.rs", "impl<'a> A<'a> {\n    fn f() {\n    }\n\n    ‸\n}\n", "let total: i32 = 1;", "fn g() {}"),
+    ("a.rs", "impl A {\n    fn f() -> Self {\n        a()\n        ‸\n    }\n}\n", "#[test]", "// b"),
+    ("a.php", "<?php\nswitch ($a) {\n    ‸\n    case 1:\n        b();\n}\n", "return 1;", "case 2:"),
+    ("a.php", "<?php\nclass A\n{\n    ‸\n}\n", "parent::__construct($name);", "private int $a;"),
+]
+AT_ANOTHER_LEVEL = [
+    ("a.py", "import os\n\n\n‸\n", "return 1", "a = 1"),
+    ("a.py", "class A:\n    ‸\n", "return 1", "a = 1"),
+    ("a.go", "package a\n\n‸\n", "return a", "var a int"),
+    ("a.go", "package a\n\n‸\n\nfunc f() {}\n", "package a", "type A int"),
+    ("a.rs", "‸\nfn f() {}\n", "return 1;", "use a::b;"),
+    ("a.ts", "‸\nexport const b = 1;\n", "return a;", "const a = 1;"),
+    ("a.ts", "class A {\n  b() {\n    return 1;\n  }\n  ‸\n}\n", "if (a) {", "c() {"),
+    ("a.ts", "class A {\n  b() {\n    return 1;\n  }\n  ‸\n}\n", "b() {", "if() {"),
+    ("a.c", "‸\nint a;\n", "return 1;", "int b;"),
+    ("a.c", "struct a {\n    int b;\n    ‸\n};\n", "return b;", "int c;"),
+    ("A.java", "package a;\n‸\nimport b.C;\n", "package a;", "import b.D;"),
+    ("A.cs", "using System;\n‸\n", "using System;", "using System.IO;"),
+    ("A.cs", "class A\n{\n    void F()\n    {\n        ‸\n    }\n}\n", "using System;", "using var a = b();"),
+]
+OF_VHDL = [
+    ("a.vhd", before("  begin\n    if"), "begin", "variable v : bit;"),
+    ("a.vhd", before("begin\n  p"), "when others =>", "signal e : bit;"),
+    ("a.vhd", before("    else"), "else", "elsif d = '1' then"),
+    ("a.vhd", before("    elsif"), "else", "elsif d = '1' then"),
+    ("a.vhd", before("  signal"), "port (", "constant k : integer := 1;"),
+    ("a.vhd", before("  end process"), "port map (", "d <= '1';"),
+    ("a.vhd", before("  p : process"), "generic (", "q : process (c)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "wrong", "right"),
+    [*ENDS_AT_THE_CURSOR, *GOES_ON, *IN_ANOTHER_BLOCK, *AT_ANOTHER_LEVEL, *OF_VHDL],
+)
+def test_what_breaks_the_code_is_not_kept(path: str, text: str, wrong: str, right: str) -> None:
+    assert fit(path, text, right) == right
+    assert fit(path, text, wrong) != wrong
+
+
+MACRO = "#define A(a) \\\n    do {      \\\n    ‸\n        a = b; \\\n    } while (0)\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "written", "fitted"),
+    [
+        ("a.c", MACRO, "int size;", "int size; \\"),
+        ("a.c", "void f(void)\n{\n    ‸\n}\n", "a = b;           \\", "a = b;"),
+        ("a.c", '#include "‸"\n', 'a.h"', 'a.h"'),
+        ("a.c", '#include "‸"\n', '"', None),
+        ("a.vhd", before("    b : in"), "e : in bit", "e : in bit;"),
+        ("Makefile", "a: b\n‸\n\nc: d\n\te\n", "\t$(CC) -c $<", "\t$(CC) -c $<"),
+    ],
+)
+def test_marks_at_a_lines_end_are_those_of_its_place(path: str, text: str, written: str, fitted: str | None) -> None:
+    assert fit(path, text, written) == fitted
+    assert fit(path, text, written, automatic=True) == fitted
+
+
+def test_half_indented_labels_tell_no_unit() -> None:
+    text = "class A : public B {\n public:\n  A();\n  void f() {\n    ‸\n"
+    assert fit("a.cpp", text, "if (a) {\n      b();\n    }") == "if (a) {\n      b();\n    }"
