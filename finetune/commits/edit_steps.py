@@ -16,6 +16,7 @@ from finetune.commits.windows import Edit, SkipReport
 from indexer.languages.grammars import language_of
 from indexer.text.lines import lines_of
 from lsp_server.edits.changed_lines import changed_blocks, changed_lines
+from lsp_server.edits.edit_log import AROUND, Around
 
 HUNKS: Final = 400
 """Commits with more hunks are left out."""
@@ -39,6 +40,7 @@ class Step:
 
     :param start: the first line that goes, from 0, in the file before the commit.
     :param judged: whether the change replaces one line and is predicted; other changes only teach.
+    :param around: the lines above and below these before the commit.
     """
 
     file: int
@@ -46,12 +48,13 @@ class Step:
     old: list[str]
     new: list[str]
     judged: bool
+    around: Around = ((), ())
 
     @cached_property
     def expected(self) -> dict[int, str]:
         """Which line becomes which text, several lines or ``GONE``."""
         found = {self.start + at: text for at, _, _, text in changed_lines(self.old, self.new)}
-        return {self.start + at: text for at, _, _, text in changed_blocks(self.old, self.new)} | found
+        return found | {self.start + at: text for at, _, _, text in _blocks(self)}
 
 
 @dataclass
@@ -98,6 +101,11 @@ def steps_of(edits: Iterable[Edit], skips: SkipReport, seed: int | None = None) 
             yield made
 
 
+def _blocks(step: Step) -> list[tuple[int, int, str, str]]:
+    above, below = step.around
+    return changed_blocks(step.old, step.new, "".join(above[-1:]), "".join(below[:1]))
+
+
 def _steps(file: int, old: Sequence[str], edit: Edit) -> list[Step]:
     new = [line.rstrip("\r\n") for line in lines_of(edit.new_text)]
     found: list[Step] = []
@@ -112,12 +120,16 @@ def _steps(file: int, old: Sequence[str], edit: Edit) -> list[Step]:
             after = [*before, *after] if hunk.old_start else [*after, *before]
         if not before or len(before) != len(after):
             if before:
-                found.append(Step(file, start, before, after, False))
+                end = start + len(before)
+                around = tuple(old[max(0, start - AROUND) : start]), tuple(old[end : end + AROUND])
+                found.append(Step(file, start, before, after, False, around))
             continue
         for at, (one, other) in enumerate(zip(before, after, strict=True)):
             if one != other:
                 counts = len(before) <= HUNK_LINES and judged < JUDGED
                 counts = counts and SequenceMatcher(None, one, other, autojunk=False).ratio() > LIKENESS
                 judged += counts
-                found.append(Step(file, start + at, [one], [other], counts))
+                line = start + at
+                around = tuple(old[max(0, line - AROUND) : line]), tuple(old[line + 1 : line + 1 + AROUND])
+                found.append(Step(file, line, [one], [other], counts, around))
     return found

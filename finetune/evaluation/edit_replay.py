@@ -172,7 +172,7 @@ class CommitReplay:
         name, log = self.commit.paths[step.file], self.state.log
         start = self.line(step, step.start)
         last = start + len(step.old) - 1
-        log.apply(log.begin(name, start, last, step.old), start, last, step.new)
+        log.apply(log.begin(name, start, last, step.old, step.around), start, last, step.new)
         log.settle(name)
         self._lines[step.file][start : last + 1] = step.new
         self._changed.add(step.file)
@@ -245,9 +245,9 @@ def kind_of(now: CommitReplay, before: bool) -> str | None:
     if now.step.judged:
         return "here"
     expected = list(now.step.expected.values())
-    if len(expected) != 1 or ("\n" not in expected[0] and expected[0] != GONE):
-        return None
-    return "deleted" if expected[0] == GONE else "inserted"
+    if expected == [GONE]:
+        return "deleted"
+    return "inserted" if expected and all("\n" in text for text in expected) else None
 
 
 def _outcome(now: CommitReplay, kind: str, line: int, judge: Judge) -> Outcome:

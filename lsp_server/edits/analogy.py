@@ -10,9 +10,9 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Final
 
-from lsp_server.edits.names import changes_alike, hole_table, with_parts
+from lsp_server.edits.names import changes_alike, derived, hole_table, with_parts
 from lsp_server.edits.rules import Region, spacing, spliced, there_already
-from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, shifted
+from lsp_server.edits.token_lines import TokenLine, common_ends, is_word, shifted
 
 MAX_HOLES: Final = 6
 LEAST_LIKENESS: Final = 0.5
@@ -168,6 +168,8 @@ def _filled(
         if other == "":
             return None
         if other is None and table:
-            other = with_parts(token, table) if is_name(token) else table.get(token)
+            other = with_parts(token, table) if is_word(token) else table.get(token)
+        if other in (None, token) and holes:
+            other = derived(token, holes)
         found.append((space, other if other is not None else token))
     return tuple(found)

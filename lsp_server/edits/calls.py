@@ -85,6 +85,11 @@ class CallRule:
         """A text of each place."""
         return f"{self.name}("
 
+    def rewrites(self, line: TokenLine) -> bool:
+        """Whether a new argument is made of an old one that goes, so that it holds for the edited line alone."""
+        gone = [text for text in line.texts if is_name(text) and text not in (self.name, self.new_name)]
+        return any(text in gone for piece in self.arguments if not isinstance(piece, int) for _, text in piece)
+
     def apply(self, line: TokenLine) -> tuple[str, int] | None:
         """Return the line after the rule and the number of calls that changed; None where there is no such call."""
         if self.name not in line.places:

@@ -4,6 +4,7 @@ An edit that inserts or deletes lines is a block: the line that stays next to in
 afterwards, or a deleted line.
 """
 
+import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final
@@ -15,6 +16,8 @@ GONE: Final = "\x00"
 
 LEAST_LIKENESS: Final = 0.6
 """Below this likeness (difflib's ratio of characters) two lines of an uneven edit are not the same line."""
+
+_WORD: Final = re.compile(r"\w")
 
 PAIR_LIMIT: Final = 900
 """Uneven edits with more pairs of lines teach nothing."""
@@ -43,29 +46,47 @@ def changed_lines(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int
     return found
 
 
-def changed_blocks(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, str, str]]:
+def changed_blocks(
+    old: Sequence[str], new: Sequence[str], above: str = "", below: str = ""
+) -> list[tuple[int, int, str, str]]:
     """Return what an edit inserted or deleted: numbers within the old and the new lines, and texts before and after.
 
-    The text before is one line: the one above inserted lines (below, if the edit has none above), a line that became
-    several, or a deleted line, whose text after is :data:`GONE`.
+    The text before is one line: a line that became several, or a deleted line, whose text after is :data:`GONE`. Of
+    inserted lines it is the line above them, and once more the line below: which of the two they belong to is seen at
+    the next place only. Lines
+    without a word say nothing.
+
+    :param above: the line above the edit. :param below: the line below it.
     """
     head, tail = common_ends(old, new)
     gone, come = list(old[head : len(old) - tail]), list(new[head : len(new) - tail])
     if gone and not come and len(gone) <= BLOCK_LINES:
         return [(head + n, head, line, GONE) for n, line in enumerate(gone) if line.strip()]
-    found: tuple[int, int, str, list[str]] | None = None
-    if not gone and head:
-        found = head - 1, head - 1, old[head - 1], [old[head - 1], *come]
-    elif not gone and tail:
-        found = 0, len(come), old[0], [*come, old[0]]
-    elif len(gone) == 1 and len(come) > 1:
-        found = head, head, gone[0], come
-    if found is None or not 1 < len(found[3]) <= 1 + BLOCK_LINES or not found[2].strip():
-        return []
-    indent = found[2][: len(found[2]) - len(found[2].lstrip())]
-    if any(line.strip() and not line.startswith(indent) for line in found[3]):
-        return []
-    return [(found[0], found[1], found[2], "\n".join(found[3]))]
+    found: list[tuple[int, int, str, list[str]]] = []
+    if not gone:
+        over, under = old[head - 1] if head else above, old[head] if tail else below
+        found.append((head - 1, head - 1, over, [over, *come]))
+        found.append((head, head + len(come), under, [*come, under]))
+    elif len(gone) == 1:
+        found.append((head, head, gone[0], come))
+    return [(there, here, line, "\n".join(lines)) for there, here, line, lines in found if _block(line, lines)]
+
+
+def _block(line: str, lines: Sequence[str]) -> bool:
+    """Whether what became of a line can be repeated: few lines, none of them indented less than it."""
+    indent = line[: len(line) - len(line.lstrip())]
+    few = 1 < len(lines) <= 1 + BLOCK_LINES and bool(_WORD.search(line))
+    begins = lines[0].startswith(indent) and not lines[0][len(indent) :][:1].isspace()
+    return few and begins and all(not one.strip() or one.startswith(indent) for one in lines)
+
+
+def inserted_already(text: str, lines: Sequence[str], at: int) -> bool:
+    """Whether the lines that a text inserts above a line, or below it, stand there already."""
+    made = [line.strip() for line in text.split("\n")]
+    line, come = lines[at].strip(), len(made) - 1
+    above = [line.strip() for line in lines[max(0, at - come) : at]]
+    below = [line.strip() for line in lines[at + 1 : at + 1 + come]]
+    return (made[-1] == line and made[:-1] == above) or (made[0] == line and made[1:] == below)
 
 
 def _ratio(a: str, b: str) -> float:

@@ -10,7 +10,7 @@ several documents at the same time (a formatter, a branch switch, search and rep
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lsp_server.edits.changed_lines import changed_blocks, changed_lines
@@ -29,11 +29,19 @@ TOGETHER_S: Final = 0.25
 """Changes of two documents within this time were not typed."""
 
 
+AROUND: Final = 10
+"""Lines above and below an edit that are kept with it: a statement that it is a part of begins and ends there."""
+
+Around = tuple[tuple[str, ...], tuple[str, ...]]
+"""The lines above other lines, and those below them."""
+
+
 @dataclass
 class Edit:
     """Lines that became other lines.
 
     :param start: the first line, from 0, as the document is now. :param step: ascending within a session.
+    :param above: the lines above these when the edit began, at most ``AROUND``. :param below: those below them.
     """
 
     document: str
@@ -41,6 +49,8 @@ class Edit:
     old: list[str]
     new: list[str]
     step: int
+    above: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
 
     @property
     def end(self) -> int:
@@ -49,8 +59,11 @@ class Edit:
 
     def changed(self) -> list[tuple[int, str, str]]:
         """Return the changed lines and blocks: number in the document as it is now, old text, new text."""
-        found = changed_lines(self.old, self.new) + changed_blocks(self.old, self.new)
-        return [(self.start + there, old, new) for _, there, old, new in found]
+        above, below = "".join(self.above[-1:]), "".join(self.below[:1])
+        blocks = changed_blocks(self.old, self.new, above, below)
+        whole = {number for number, *_ in blocks}
+        lines = [one for one in changed_lines(self.old, self.new) if one[0] not in whole]
+        return [(self.start + there, old, new) for _, there, old, new in lines + blocks]
 
 
 @dataclass
@@ -69,17 +82,17 @@ class EditLog:
     _steps: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _last: tuple[str, float] = ("", -1e9)
 
-    def begin(self, document: str, first: int, last: int, old: Sequence[str]) -> Edit:
+    def begin(self, document: str, first: int, last: int, old: Sequence[str], around: "Around" = ((), ())) -> Edit:
         """Return the open edit that covers the lines ``first`` to ``last``; settles one that does not touch them.
 
-        :param old: these lines before the change.
+        :param old: these lines before the change. :param around: the lines above and below them.
         """
         edit = self.open.get(document)
         if edit is not None and (last < edit.start or first >= edit.end):
             self.settle(document)
             edit = None
         if edit is None:
-            edit = self.open[document] = Edit(document, first, list(old), list(old), next(self._steps))
+            edit = self.open[document] = Edit(document, first, list(old), list(old), next(self._steps), *around)
             return edit
         before = max(0, edit.start - first)
         behind = max(0, last + 1 - edit.end)
@@ -88,6 +101,8 @@ class EditLog:
             edit.old += old[len(old) - behind :]
             edit.new += old[len(old) - behind :]
         edit.start -= before
+        edit.above = around[0] if before else edit.above
+        edit.below = around[1] if behind else edit.below
         return edit
 
     def apply(self, edit: Edit, first: int, last: int, new: Sequence[str]) -> None:
@@ -95,7 +110,7 @@ class EditLog:
         at = first - edit.start
         before = list(edit.new)
         edit.new[at : at + last + 1 - first] = new
-        self._compare(edit.old, before, edit.new)
+        self._compare(edit, before)
         grown = len(new) - (last + 1 - first)
         if grown:
             self._shift(edit.document, last + 1, grown, but=edit)
@@ -135,8 +150,8 @@ class EditLog:
             before = self.settled[number]
             if before.document == document and before.start == edit.start and before.new == edit.old:
                 del self.settled[number]  # the edit goes on, or takes the earlier one back
-                self._compare(before.old, before.new, edit.new)
-                edit.old = before.old
+                edit.old, edit.above, edit.below = before.old, before.above, before.below
+                self._compare(edit, before.new)
                 if edit.old == edit.new:
                     return True
                 break
@@ -144,11 +159,11 @@ class EditLog:
         del self.settled[:-KEPT]
         return True
 
-    def _compare(self, old: list[str], before: list[str], now: list[str]) -> None:
-        """Note what was taken back by a change that made ``now`` of ``before``."""
-        if now == old and before != old:
-            found = changed_lines(old, before) + changed_blocks(old, before)
-            self.taken_back += [(line, text) for _, _, line, text in found]
+    def _compare(self, edit: Edit, before: list[str]) -> None:
+        """Note what was taken back by a change of an edit whose new lines were ``before``."""
+        if edit.new == edit.old and before != edit.old:
+            undone = replace(edit, new=before)
+            self.taken_back += [(line, text) for _, line, text in undone.changed()]
             del self.taken_back[:-KEPT]
 
     def forget(self, document: str) -> None:

@@ -81,14 +81,14 @@ HERE, ELSEWHERE, OTHER_FILE = 0.0, 1.0, 2.0
 NEWEST: Final = 4
 """Edits in the document whose surroundings are compared with those of the place."""
 
-_STEPS, _HELD, _FAILED, _CALL, _CONFIRMED = (
+STEPS, _HELD, _FAILED, _CALL, _CONFIRMED = (
     FEATURES.index(name) for name in ("steps", "held", "failed", "by_call", "confirmed")
 )
 
 
 def agreed(row: Sequence[float]) -> bool:
     """Whether two edits or more propose the same, each foretells another one, and none is contradicted."""
-    return bool(row[_STEPS] >= 2 and row[_HELD] >= 2 and row[_FAILED] == 0)
+    return bool(row[STEPS] >= 2 and row[_HELD] >= 2 and row[_FAILED] == 0)
 
 
 def proven(row: Sequence[float]) -> bool:

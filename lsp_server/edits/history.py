@@ -6,6 +6,7 @@ from typing import Final
 
 from lsp_server.edits.edit_log import Edit
 from lsp_server.edits.proposals import Taught, taught
+from lsp_server.edits.spread_calls import flat_change
 
 USED: Final = 200
 """The newest changed lines that propose something."""
@@ -20,11 +21,22 @@ class PastEdit:
     step: int
     old: tuple[str, ...]
     new: tuple[str, ...]
+    above: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+
+    def alone(self) -> "PastEdit":
+        """Return the edit without the lines around it."""
+        return replace(self, above=(), below=())
+
+    @property
+    def lines(self) -> tuple[object, ...]:
+        """Everything that says what the edit teaches."""
+        return self.old, self.new, self.above, self.below
 
     @classmethod
     def of(cls, edit: Edit) -> "PastEdit":
         """Return an unchanging copy."""
-        return cls(edit.document, edit.start, edit.step, tuple(edit.old), tuple(edit.new))
+        return cls(edit.document, edit.start, edit.step, tuple(edit.old), tuple(edit.new), edit.above, edit.below)
 
 
 @dataclass
@@ -39,7 +51,7 @@ class History:
         kept: dict[int, tuple[PastEdit, tuple[Taught, ...]]] = {}
         for edit in reversed(edits):
             known = self._known.get(edit.step)
-            if known is None or (known[0].old, known[0].new) != (edit.old, edit.new):
+            if known is None or known[0].lines != edit.lines:
                 known = edit, _taught(edit)
             elif known[0] != edit:
                 moved = edit.start - known[0].start
@@ -53,5 +65,10 @@ class History:
 
 
 def _taught(edit: PastEdit) -> tuple[Taught, ...]:
-    changed = Edit(edit.document, edit.start, list(edit.old), list(edit.new), edit.step).changed()
-    return tuple(taught(edit.document, line, edit.step, old, new) for line, old, new in changed)
+    lines = list(edit.old), list(edit.new)
+    changed = Edit(edit.document, edit.start, *lines, edit.step, edit.above, edit.below).changed()
+    found = [taught(edit.document, line, edit.step, old, new) for line, old, new in changed]
+    whole = flat_change(edit.old, edit.new, edit.above, edit.below)
+    if whole is not None:
+        found.append(taught(edit.document, edit.start, edit.step, *whole, whole_call=True))
+    return tuple(found)

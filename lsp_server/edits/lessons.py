@@ -16,7 +16,7 @@ from lsp_server.edits.columns import moved_columns, with_columns
 from lsp_server.edits.names import part_table, with_parts
 from lsp_server.edits.rules import Rule, differences, replaced_names, rules_of
 from lsp_server.edits.templates import Template, template
-from lsp_server.edits.token_lines import TokenLine, is_name, parse, render, shifted
+from lsp_server.edits.token_lines import TokenLine, is_name, is_word, parse, render, shifted
 
 KEPT: Final = 256
 """Changes that are kept, a few more than propose something."""
@@ -29,6 +29,8 @@ TRIED: Final = 8_192
 
 _IN_BLOCKS: Final = frozenset({"c22", "c33"})
 """Rules of inserted lines; with less context they would insert everywhere."""
+
+LINE, BELOW, CALL = range(3)
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
@@ -50,7 +52,11 @@ class Effect:
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """One changed line: its rules, replaced names, parts of names, call, and moved columns."""
+    """One changed line: its rules, replaced names, parts of names, call, and moved columns.
+
+    :param side: ``LINE``, ``BELOW`` for lines that were inserted above their line, or ``CALL`` for a call over several
+        lines.
+    """
 
     old: TokenLine
     new: TokenLine
@@ -61,6 +67,7 @@ class Lesson:
     parts: dict[str, str]
     call: CallRule | CallTemplate | Template | None
     columns: dict[int, int] | None
+    side: int = LINE
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -78,6 +85,11 @@ class Lesson:
             tuple(other for other in range(number) if rule.implies(self.rules[other]))
             for number, rule in enumerate(self.rules)
         )
+
+    @cached_property
+    def _literals(self) -> tuple[frozenset[str], ...]:
+        """The tokens that rules need, each set once."""
+        return tuple(dict.fromkeys(rule.literals for rule in self.rules))
 
     @cached_property
     def _worded(self) -> list[tuple[int, Rule]]:
@@ -102,6 +114,15 @@ class Lesson:
         """
         return _effects(self, line, far)
 
+    def comparable(self, other: "Lesson", kinds: frozenset[str]) -> frozenset[str]:
+        """Return the kinds of evidence of this lesson of which another one tells whether they are right.
+
+        Lines that were inserted are taught by the line above and by the one below; only the same side says something.
+        """
+        if self.side == other.side:
+            return kinds
+        return kinds & {"call"} if CALL in (self.side, other.side) else frozenset()
+
     def tried(self, old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return the kinds of evidence that make ``new`` of another line, and those that make something else of it."""
         return _tried(self, old, new)
@@ -114,8 +135,9 @@ class Lesson:
             return
         texts: dict[tuple[object, ...], str | None] = {}
         failed: set[int] = set()
-        for number, rule in self._worded if far else enumerate(self.rules):
-            if not rule.literals <= target.words:
+        holding = [literals for literals in self._literals if literals <= target.words]
+        for number, rule in (self._worded if far else enumerate(self.rules)) if holding else ():
+            if rule.literals not in holding:
                 continue  # nor does a narrower rule apply, which needs these tokens too
             if failed and not failed.isdisjoint(self._wider[number]):
                 failed.add(number)
@@ -137,7 +159,7 @@ class Lesson:
             yield Effect(called[0], "call", None, called[1])
         if self.columns is not None and (text := with_columns(target, self.columns)) is not None:
             yield Effect(text, "columns", None)
-        if self._alike(target):
+        if self.side != CALL and self._alike(target):
             carried = carried_over(self.old, self.new, self._changes, target)
             if carried is not None:
                 yield Effect(carried[0], "analogy", None, 1 if carried[1] else 0, carried[1])
@@ -148,11 +170,15 @@ class Lesson:
         elif target.kinds == self.old.kinds and self._alike(target):
             holes = sum(a != b for a, b in zip(target.texts, self.old.texts, strict=True))
             yield Effect(GONE, "gone_like", None, 1, holes)
+        elif (head := _called(self.old)) is not None and head == _called(target):
+            yield Effect(GONE, "gone_like", None, 1, 1)
 
     def _alike(self, target: TokenLine) -> bool:
-        """Whether the changed line and another one share enough tokens to be compared."""
+        """Whether the changed line and another one share enough tokens to be compared, or all of them by kind."""
         words = target.words
-        return 5 * len(self.words & words) >= 2 * max(1, min(len(self.words), len(words)))
+        return target.kinds == self.old.kinds or 5 * len(self.words & words) >= 2 * max(
+            1, min(len(self.words), len(words))
+        )
 
 
 @lru_cache(EFFECTS)
@@ -169,10 +195,10 @@ def _tried(taught: Lesson, old: str, new: str) -> tuple[frozenset[str], frozense
 
 
 @lru_cache(KEPT)
-def lesson(old: str, new: str) -> Lesson:
+def lesson(old: str, new: str, whole_call: bool = False) -> Lesson:
     """Return what a changed line teaches.
 
-    :param new: one line, several, or ``GONE``.
+    :param new: one line, several, or ``GONE``. :param whole_call: whether it stands for a call over several lines.
     """
     before, after = parse(old), parse("" if new == GONE else new)
     if new == GONE:
@@ -180,18 +206,38 @@ def lesson(old: str, new: str) -> Lesson:
     rules = tuple(rules_of(before, after))
     if "\n" in new:
         rules = tuple(rule for rule in rules if rule.kind in _IN_BLOCKS)
-        return Lesson(before, after, old, new, rules, (), {}, None, None)
+        side = BELOW if new.endswith("\n" + old) and not new.startswith(old + "\n") else LINE
+        return Lesson(before, after, old, new, rules, (), {}, None, None, side)
+    if whole_call:
+        return Lesson(before, after, old, new, (), (), {}, call_rule(before, after), None, CALL)
     names = replaced_names(before, after)
     parts: dict[str, str] = {}
     for name in names:
         parts = part_table(*name) | parts
-    call = call_rule(before, after) or template(before, after)
+    call: CallRule | CallTemplate | Template | None = call_rule(before, after)
+    if call is None or (isinstance(call, CallRule) and call.rewrites(before)):
+        call = template(before, after) or call
     return Lesson(before, after, old, new, rules, names, parts, call, moved_columns(before, after))
 
 
 def balance(line: TokenLine) -> int:
     """Return how many brackets a line opens and does not close."""
     return sum((text in _OPEN) - (text in _CLOSE) for text in line.texts)
+
+
+def _called(line: TokenLine) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return what stands before and behind the arguments of a line that is one call; None for other lines."""
+    if "(" not in line.words or not is_name(line.texts[0]):
+        return None
+    first = line.texts.index("(")
+    depth = 0
+    for at in range(first, len(line.texts)):
+        depth += (line.texts[at] in _OPEN) - (line.texts[at] in _CLOSE)
+        if not depth:
+            rest = line.texts[at + 1 :]
+            whole = not any(map(is_word, rest)) and "=" not in line.texts[:first]
+            return (line.texts[:first], rest) if whole and is_name(line.texts[first - 1]) else None
+    return None
 
 
 def _with_parts(target: TokenLine, table: dict[str, str]) -> str | None:

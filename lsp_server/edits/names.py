@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from lsp_server.edits.token_lines import common_ends, is_name
+from lsp_server.edits.token_lines import common_ends, is_name, is_word
 
 _PARTS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|_+|[^\W\d_A-Za-z]+")
+LONGEST_AFFIX: Final = 3
+"""Letters that one name may have before or behind another one that was made of it."""
+
 SHORT: Final = 2
 """Parts of fewer letters are not replaced within other names."""
 
@@ -51,7 +54,7 @@ def spellings(words: tuple[str, ...]) -> tuple[str, ...]:
 def part_table(old: str, new: str) -> dict[str, str]:
     """Return which parts of other names change after one name changed: each spelling of what went to what came."""
     changed = changed_part(old, new)
-    table = {old: new}
+    table = {old: new, **_added_part(old, new)}
     whole = zip(spellings(tuple(parts_of(old))), spellings(tuple(parts_of(new))), strict=True)
     for gone, come in whole:
         if len(gone) > SHORT:
@@ -61,6 +64,17 @@ def part_table(old: str, new: str) -> dict[str, str]:
             if len(gone) > SHORT and come:
                 table.setdefault(gone, come)
     return table
+
+
+def _added_part(old: str, new: str) -> dict[str, str]:
+    """Return the part of a name next to one that was added, and both together: ``fifo`` to ``i_fifo``."""
+    a, b = parts_of(old), parts_of(new)
+    head, tail = common_ends(a, b)
+    if head + tail < len(a) or len(a) < SHORT or len(b) == len(a):
+        return {}
+    at = len(a) - tail if tail else head - 1
+    come = "".join(b[head : len(b) - tail])
+    return {} if len(a[at]) <= SHORT else {a[at]: come + a[at] if tail else a[at] + come}
 
 
 def hole_table(holes: Mapping[str, str], tokens: Iterable[str]) -> dict[str, str]:
@@ -88,11 +102,12 @@ def _lowered_parts(name: str) -> tuple[str, ...]:
 @lru_cache(8_192)
 def _parts_changed(old: str, new: str) -> tuple[tuple[str, str], ...]:
     """Return which parts of names and which numbers change along with one name."""
-    changed = changed_part(old, new, least=1) if new and is_name(old) and is_name(new) else None
+    changed = changed_part(old, new, least=1) if new and is_word(old) and is_word(new) else None
     if changed is None:
         return ()
     pairs = zip(spellings(changed[0]), spellings(changed[1]), strict=True)
-    return tuple((gone, come) for gone, come in pairs if come and (len(gone) > SHORT or gone.isdecimal()))
+    told = [(gone, come) for gone, come in pairs if come and (len(gone) > SHORT or gone.isdecimal() or gone == old)]
+    return tuple(told)
 
 
 def with_parts(name: str, table: Mapping[str, str]) -> str:
@@ -100,7 +115,7 @@ def with_parts(name: str, table: Mapping[str, str]) -> str:
     if name in table:
         return table[name]
     for gone in sorted(table, key=len, reverse=True):
-        at = name.find(gone)
+        at = -1 if gone in table[gone] and table[gone] in name else name.find(gone)
         if at >= 0 and _at_word_ends(name, at, at + len(gone)):
             return name[:at] + table[gone] + name[at + len(gone) :]
     return name
@@ -109,6 +124,9 @@ def with_parts(name: str, table: Mapping[str, str]) -> str:
 def _at_word_ends(name: str, start: int, end: int) -> bool:
     left = start == 0 or not name[start - 1].isalpha() or (name[start].isupper() and name[start - 1].islower())
     right = end == len(name) or not name[end].islower() or not name[end - 1].isalpha()
+    if name[start:end].isdecimal():
+        left = start == 0 or not name[start - 1].isdecimal()
+        right = end == len(name) or not name[end].isdecimal()
     return left and right
 
 
@@ -116,12 +134,42 @@ def same_affix(old: str, new: str, name: str) -> str | None:
     """Return a name that changes at its beginning or end as ``old`` to ``new`` did; None where that says nothing."""
     head, tail = common_ends(old, new)
     gone, come = old[head : len(old) - tail], new[head : len(new) - tail]
+    if head and tail and not gone and name.startswith(old[:head]):
+        return name[:head] + come + name[head:]
     if (head and tail) or not (head or tail):
         return None
     if head and name.endswith(gone):  # the end changed
         return name[: len(name) - len(gone)] + come
     if tail and name.startswith(gone):
         return come + name[len(gone) :]
+    return None
+
+
+def respelled(old: str, new: str, name: str) -> str | None:
+    """Return a name that is written in another way, as ``old`` became ``new``: ``user_name`` to ``userName``."""
+    words = parts_of(old)
+    if len(words) < 2:
+        return None
+    for written, again in zip(spellings(tuple(words))[:-1], spellings(tuple(parts_of(name))), strict=False):
+        before, found, after = new.partition(written)
+        if found and old != written and len(before + after) <= LONGEST_AFFIX:
+            return before + again + after
+    return None
+
+
+def derived(token: str, holes: Mapping[str, str]) -> str | None:
+    """Return a name that was made of a part of another one, made of its counterpart: ``user`` of ``users``.
+
+    :param holes: names, and what stands for each of them at the other line.
+    """
+    for old, other in holes.items():
+        cut = len(old) - len(token)
+        if not 0 < cut <= LONGEST_AFFIX or len(token) <= SHORT or len(other) <= cut:
+            continue
+        if old.startswith(token) and other.endswith(old[-cut:]):
+            return other[:-cut]
+        if old.endswith(token) and other.startswith(old[:cut]):
+            return other[cut:]
     return None
 
 
@@ -136,5 +184,7 @@ def next_number(old: str, new: str, number: str) -> str | None:
 def changes_alike(old: str, new: str, name: str) -> str | None:
     """Return what a name or a number becomes after another one changed; None where nothing can be said."""
     if is_name(old) and is_name(new) and is_name(name):
-        return same_affix(old, new, name)
-    return next_number(old, new, name)
+        written = respelled(old, new, name)
+        return same_affix(old, new, name) if written is None else written
+    grown = next_number(old, new, name)
+    return grown if grown is not None or old.isdecimal() else same_affix(old, new, name)

@@ -11,8 +11,10 @@ import numpy as np
 from indexer.search.suffix_array import DEPTH
 from indexer.search.suffix_search import Agreements, Anchored, Search
 from indexer.text.tokens import token_ids
+from lsp_server.edits.lessons import CALL, LINE
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
+from lsp_server.edits.token_lines import is_word
 from lsp_server.edits.views import View
 
 if TYPE_CHECKING:
@@ -63,6 +65,12 @@ def searching(rule: Rule) -> bool:
     return longest > (3 if rule.kind in _LOOSE else 2)
 
 
+def tells(rule: Rule) -> bool:
+    """Whether a rule says enough to list a place by it alone: it replaces a word, or needs two of them."""
+    replaces = any(is_word(token) for region in rule.regions for token in region.gone)
+    return searching(rule) and (replaces or sum(map(is_word, rule.literals)) > 1)
+
+
 @dataclass(frozen=True)
 class Found:
     """Lines of a document that may change.
@@ -85,8 +93,10 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
     """
     steps: dict[int, set[int]] = {}
     leads: Counter[int] = Counter()
-    for source in history[-RECENT:]:
+    for source in recent(history):
         wanted = [rule.literals for rule in source.lesson.rules if searching(rule)]
+        if source.lesson.side == CALL and source.lesson.call is not None:
+            wanted.append(frozenset((source.lesson.call.phrase.rstrip("("),)))
         wanted += [frozenset((name,)) for name in source.lesson.kept_names[:KEPT_NAMES]]
         groups: list[Sequence[int]] = [view.sites(literals) for literals in wanted]
         groups += [view.index.with_part(part) for part in list(source.lesson.parts)[:3] if len(part) > 3]
@@ -106,6 +116,16 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
     first = near.union(sorted(newest, key=lambda number: -leads[number])[:OF_NEWEST])
     chosen = sorted(nearest, key=lambda number: (number not in first, -leads[number]))[:TRIED]
     return Found(sorted(chosen, key=lambda number: abs(number - last)), len(led) - len(chosen))
+
+
+def recent(history: Sequence[Taught]) -> Sequence[Taught]:
+    """Return the newest changed lines that look for places, and the calls around them."""
+    lines = 0
+    for number in range(len(history) - 1, -1, -1):
+        lines += history[number].lesson.side == LINE
+        if lines > RECENT or len(history) - number > 2 * RECENT:
+            return history[number + 1 :]
+    return history
 
 
 def of_newest(view: View, history: Sequence[Taught]) -> list[int]:
@@ -132,7 +152,7 @@ def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str
     """
     hits: dict[str, int] = {}
     tried: set[tuple[int, ...]] = set()
-    for source in history[-RECENT:]:
+    for source in recent(history):
         for text in _phrases(source):
             ids = tuple(token_ids(text))
             if not ids or ids in tried:

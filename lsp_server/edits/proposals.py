@@ -1,18 +1,22 @@
 """Proposals for one line: every text that an earlier edit makes of it, with the evidence that speaks for it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.columns import aligned
-from lsp_server.edits.lessons import Lesson, lesson
+from lsp_server.edits.lessons import BELOW, LINE, Lesson, lesson
 from lsp_server.edits.names import SHORT, with_parts
 from lsp_server.edits.rules import Rule
 from lsp_server.edits.token_lines import TokenLine, is_name, parse, render
 
 PARTS_OF: Final = 24
 """Changed lines of which the parts of names are changed together, the newest."""
+
+_NO_ARGUMENT: Final = re.compile(r"[(,]\s*,|^\s*,")
+"""A comma behind an opening bracket, another comma or nothing."""
 
 _JOINED: Final = ("c11", "c22", "k22", "s11", "s22", "sk22")
 
@@ -30,9 +34,16 @@ class Taught:
     lesson: Lesson
 
 
-def taught(uri: str, line: int, step: int, old: str, new: str) -> Taught:
+def taught(uri: str, line: int, step: int, old: str, new: str, whole_call: bool = False) -> Taught:
     """Return what a changed line teaches; see :func:`lessons.lesson`."""
-    return Taught(uri, line, step, lesson(old, new))
+    return Taught(uri, line, step, lesson(old, new, whole_call))
+
+
+def once(history: Sequence[Taught]) -> list[Taught]:
+    """Return what was taught, each change once: without calls over several lines, and without the lines below inserted
+    ones where the line above says it."""
+    above = {one.step for one in history if one.lesson.side == LINE and "\n" in one.lesson.new_text}
+    return [one for one in history if one.lesson.side == LINE or (one.lesson.side == BELOW and one.step not in above)]
 
 
 @dataclass
@@ -74,7 +85,14 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
     for kind, text, age in _together(line, target, history, applied, far):
         if text != line:
             found.setdefault(text, Evidence()).add(kind, age)
+    for text in [text for text in found if not _sound(line, text)]:
+        del found[text]
     return found
+
+
+def _sound(line: str, text: str) -> bool:
+    """Whether a text brings no comma without an argument before it."""
+    return len(_NO_ARGUMENT.findall(text)) <= len(_NO_ARGUMENT.findall(line))
 
 
 def align(found: dict[str, Evidence], line: str, neighbour: Lesson) -> None:

@@ -57,6 +57,12 @@ class Region:
         """Everything that must agree."""
         return self.left + self.gone + self.right
 
+    @cached_property
+    def inserted(self) -> tuple[str, ...]:
+        """The tokens that come where none goes; none where they may stand twice, as a single sign may."""
+        come = tuple(text for _, text in self.come)
+        return () if self.gone or (len(come) < 2 and not any(map(is_word, come))) else come
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -171,8 +177,8 @@ def there_already(region: Region, padded: Sequence[str], at: int) -> bool:
 
     A single sign may stand twice, as brackets do.
     """
-    come = tuple(text for _, text in region.come)
-    if region.gone or (len(come) < 2 and not any(map(is_word, come))):
+    come = region.inserted
+    if not come:
         return False
     return tuple(padded[max(0, at - len(come)) : at]) == come or tuple(padded[at : at + len(come)]) == come
 

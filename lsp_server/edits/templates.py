@@ -7,8 +7,8 @@ changes other keys.
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Final
@@ -33,6 +33,9 @@ _QUOTES: Final = frozenset("\"'`")
 _BEGINS: Final = frozenset("([{&*-!@$:") | _QUOTES
 _ENDS: Final = frozenset("?*") | _CLOSE | _QUOTES
 
+_ENDED: Final = _CLOSE | frozenset({",", ";", "\n", END})
+"""Tokens before which an expression ends."""
+
 _Piece = int | str
 _Holes = dict[int, tuple[int, int]]
 
@@ -44,11 +47,13 @@ class Template:
     :param around: the token before it and the kind of the token behind it; None if it says enough by itself.
     :param old: what stands there: literal tokens and the numbers of holes.
     :param new: what comes, each piece with the blanks before it.
+    :param longest: whether a hole at the end takes as much as it can.
     """
 
     around: tuple[str, str] | None
     old: tuple[_Piece, ...]
     new: tuple[tuple[str, _Piece], ...]
+    longest: bool = False
 
     @cached_property
     def phrase(self) -> str:
@@ -112,7 +117,10 @@ class Template:
             if texts[at : at + len(there)] == there:
                 yield from self._rest(texts, at + len(there), number + 1, holes)
         else:
-            for end in _ends(texts, at):
+            ends: Iterable[int] = _ends(texts, at)
+            if self.longest and number + 1 == len(self.old):
+                ends = reversed(list(ends))
+            for end in ends:
                 yield from self._rest(texts, end, number + 1, {**holes, piece: (at, end)})
 
 
@@ -139,6 +147,7 @@ def template(old: TokenLine, new: TokenLine) -> Template | None:
     A change that a line holds several times counts once.
     """
     head, tail = common_ends(old.texts, new.texts)
+    head -= _repeated(old.texts[:head], old.texts[head : len(old.texts) - tail])
     while tail and not (
         _closed(old.texts[head : len(old.texts) - tail]) and _closed(new.texts[head:][: -tail or None])
     ):
@@ -151,8 +160,14 @@ def template(old: TokenLine, new: TokenLine) -> Template | None:
     twos = [_made(old, new, (one[0], two[1], one[2], two[3])) for one, two in itertools.pairwise(regions)]
     often = Counter(one for one in twos if one is not None).most_common(1)
     made = often[0][0] if often and often[0][1] > 1 else _made(old, new, (i, j, m, n))
-    again = made.apply(old) if made is not None else None
-    return made if again is not None and parse(again[0]).texts == new.texts else None
+    if made is None:
+        return None
+    ended = made.around is None and old.padded[j + 1] in _ENDED
+    for one in (replace(made, longest=ended), replace(made, longest=not ended)):
+        again = one.apply(old)
+        if again is not None and parse(again[0]).texts == new.texts:
+            return one
+    return None
 
 
 def _closed(texts: Sequence[str]) -> bool:
@@ -165,7 +180,7 @@ def _made(old: TokenLine, new: TokenLine, region: tuple[int, int, int, int]) -> 
     i, j, m, n = region
     gone, come = old.texts[i:j], new.texts[m:n]
     holes = _holes(gone, come)
-    before, after = _with_holes(gone, holes), _with_holes(come, holes)
+    before, after = _told_apart(_with_holes(gone, holes), _with_holes(come, holes), len(holes))
     if not holes or before == after or not (_inside(before) or _inside(after)):
         return None
     if not {piece for _, piece in after if isinstance(piece, int)} <= {p for _, p in before if isinstance(p, int)}:
@@ -205,6 +220,35 @@ def _with_holes(texts: Sequence[str], holes: Sequence[tuple[str, ...]]) -> list[
         found.append((at, texts[at] if number is None else number))
         at += 1 if number is None else len(holes[number])
     return found
+
+
+def _repeated(before: Sequence[str], gone: Sequence[str]) -> int:
+    """Return how many tokens before a change it repeats: ``x.a`` in ``x.a != null ? x.a`` is a hole of the change."""
+    for size in range(min(len(before), len(gone)), 0, -1):
+        run = tuple(before[len(before) - size :])
+        if (
+            is_word(run[0])
+            and _closed(run)
+            and any(tuple(gone[at : at + size]) == run for at in range(len(gone) - size + 1))
+        ):
+            return size
+    return 0
+
+
+def _told_apart(
+    before: list[tuple[int, _Piece]], after: list[tuple[int, _Piece]], holes: int
+) -> tuple[list[tuple[int, _Piece]], list[tuple[int, _Piece]]]:
+    """Return pieces in which a hole that both texts hold equally often is as many holes, in the same order.
+
+    ``"job %s" % job`` to ``f"job {job}"`` says nothing of both names being the same.
+    """
+    for hole in range(holes):
+        places = [[at for at, (_, piece) in enumerate(pieces) if piece == hole] for pieces in (before, after)]
+        if len(places[0]) == len(places[1]):
+            for one, other in zip(places[0][1:], places[1][1:], strict=True):
+                before[one], after[other] = (before[one][0], holes), (after[other][0], holes)
+                holes += 1
+    return before, after
 
 
 def _inside(pieces: Sequence[tuple[int, _Piece]]) -> bool:

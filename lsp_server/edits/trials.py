@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lsp_server.edits.proposals import Evidence, Taught
+from lsp_server.edits.proposals import Evidence, Taught, once
 from lsp_server.edits.rules import KINDS
 
 TRIED_SOURCES: Final = 4
@@ -76,10 +76,11 @@ class Trials:
         narrow = max(kinds, key=_NARROWNESS.__getitem__)
         found = _Trial()
         for other in self.recent[:TRIED_ON]:
-            if other.lesson is source.lesson:
+            told = source.lesson.comparable(other.lesson, kinds)
+            if other.lesson is source.lesson or not told:
                 continue
             all_right, all_wrong = source.lesson.tried(other.lesson.old_text, other.lesson.new_text)
-            right, wrong = all_right & kinds, all_wrong & kinds
+            right, wrong = all_right & told, all_wrong & told
             found.held += bool(right)
             found.failed += bool(wrong) and not right
             found.failed_narrow += narrow in wrong
@@ -106,7 +107,7 @@ def foreseen(history: Sequence[Taught]) -> float:
 
     :param history: the newest last. :returns: -1 with fewer than two of them.
     """
-    recent = list(reversed(history))
+    recent = once(history)[::-1]
     told = [
         any(
             older.lesson.tried(line.lesson.old_text, line.lesson.new_text)[0]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lsp_server.edits.edit_log import EditLog
+from lsp_server.edits.edit_log import AROUND, Around, EditLog
 from lsp_server.positions import body_length
 from lsp_server.server.documents import Change, OpenDocument
 
@@ -52,11 +52,18 @@ def record(
             log.skip(key, first, last, now)
             continue
         first += _trim(old, new)
-        log.apply(log.begin(key, first, first + len(old) - 1, old), first, first + len(old) - 1, new)
+        around = _around(document.buffer.lines, first, first + len(new))
+        log.apply(log.begin(key, first, first + len(old) - 1, old, around), first, first + len(old) - 1, new)
 
 
 def _bodies(lines: Sequence[str], first: int, last: int) -> list[str]:
     return [line[: body_length(line)] for line in lines[first : last + 1]]
+
+
+def _around(lines: Sequence[str], first: int, end: int) -> Around:
+    """The lines above a range of lines and below it."""
+    above = _bodies(lines, max(0, first - AROUND), first - 1) if first else []
+    return tuple(above), tuple(_bodies(lines, end, end + AROUND - 1))
 
 
 def _trim(old: list[str], new: list[str]) -> int:

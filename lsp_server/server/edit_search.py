@@ -163,7 +163,7 @@ def without_secrets(asked: Asked) -> Asked:
         return session.relative(path_of(uri)) or path_of(uri) or uri
 
     edits = tuple(
-        edit
+        edit.alone() if holds_secret((*edit.above, *edit.below), path(edit.document)) else edit
         for edit in asked.edits
         if not holds_secret((*edit.old, *edit.new), path(edit.document) if edit.document else "")
     )
