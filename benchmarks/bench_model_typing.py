@@ -1,22 +1,29 @@
 """Types lines of past commits at a person's speed, and measures whether the model is there when the person pauses.
 
-    python benchmarks/bench_model_typing.py REPO --base FOLDER [--seconds 150] [--label TEXT] [--out FILE]
+    python benchmarks/bench_model_typing.py REPO [REPO ...] --base FILE [--seconds 90] [--label TEXT] [--out FILE]
 
 REPO is a repository with history, bare or not. The tree from before its last commits is checked out and indexed. Lines
-that these commits add are typed into the server's process over its protocol, with a key each 200 ms and a pause of a
-second at ends of words (one of six) and of lines. The editor behaves as Ondol's own: it asks after every key, and again
-when the server says that a late answer is there.
+that these commits add are typed over the protocol into two servers in turns, one with the model and one without, with a
+key each 200 ms; into the one with the model with a pause of a second at ends of words (one of six) and of lines. The
+editor behaves as Ondol's own: it asks after every key, and again when the server says that a late answer is there.
 
-Reported are: at how many of the pauses at which the model was asked its answer was there 600 ms after the last key; how
-long keys took at which a copy was shown, with the model and, typed again, without; and how long the first answer of the
-model took after a file of 500 lines or more was opened. Results go to ``results/model_typing.json``, by label.
+Reported are, for each repository and for all together:
+
+- at how many of the pauses at which the model was asked its answer was there 600 ms after the last key,
+- how long the keys took at which both servers showed a copy: from the request to the answer, on the engine's thread by
+  the clock, and on the processor,
+- how long the first answer of the model took after a file of 500 lines or more was opened, and what it was made of.
+
+Results go to ``results/model_typing.json``, by label.
 """
 
 import argparse
 import json
+import math
 import os
 import random
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -27,7 +34,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from made_on import made_on
+from made_on import load, made_on
 
 from finetune.commits.typed_hunks import TypedHunk, draw
 from finetune.commits.windows import SkipReport, edits, windows
@@ -37,11 +44,11 @@ from lsp_server.server.index_process import console_script
 
 RESULTS: Final = Path(__file__).parent / "results" / "model_typing.json"
 KEY_S, PAUSE_S, WANTED_S = 0.2, 1.0, 0.6
-FAST_KEY_S: Final = 0.05
-"""Between two keys where there is no model: nothing works in between."""
-
 OPENED_LINES: Final = 500
 OPENED_TRIES: Final = 5
+OPENED_VERSION: Final = 1_000_000
+"""Tells requests of opened files from those of typed ones."""
+
 LONGEST_S: Final = 20.0
 SEED: Final = 20261126
 READY: Final = "ondol/completionReady"
@@ -67,6 +74,7 @@ class Editor:
 
     def __init__(self, client: Client, root: Path) -> None:
         self.client, self.root = client, root
+        self.pauses = True
         self.keys: list[Key] = []
         self._announced = 0
 
@@ -76,7 +84,7 @@ class Editor:
         below = "".join(line + "\n" for line in hunk.after)
         self.client.open(uri, hunk.before + "\n" + below, hunk.language)
         row, version = hunk.before.count("\n"), 1
-        time.sleep(PAUSE_S if key_s == KEY_S else FAST_KEY_S)
+        time.sleep(PAUSE_S if self.pauses else key_s)
         for line in hunk.lines:
             column = len(line) - len(line.lstrip())
             if column:
@@ -101,7 +109,7 @@ class Editor:
         key = Key(time.perf_counter(), version, uri, pause)
         self.keys.append(key)
         self._ask(key, row, column)
-        end = key.at + (PAUSE_S if pause and key_s == KEY_S else key_s)
+        end = key.at + (PAUSE_S if pause and self.pauses else key_s)
         while (left := end - time.perf_counter()) > 0:
             time.sleep(min(0.01, left))
             ready = len(self.client.of(READY)) if pause else 0
@@ -129,15 +137,22 @@ def traces(data: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
     return found
 
 
+@dataclass
+class Shown:
+    """A key at which a copy was shown: milliseconds to the answer, of the engine by the clock and on the processor."""
+
+    answer: float
+    engine: float
+    processor: float
+
+
 def judged(editor: Editor, records: dict[tuple[str, int], list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return what happened at the pauses, and the milliseconds of keys at which a copy was shown."""
-    there, late, reasons, copies = [], 0, {}, []
+    """Return what happened at the pauses."""
+    there, late, reasons = [], 0, {}
     for key in editor.keys:
         path = Path(key.uri.removeprefix("file://")).relative_to(editor.root).as_posix()
         for number, record in enumerate(records.get((path, key.version), ())[: len(key.asked)]):
             trace, seconds = record.get("trace") or {}, editor.seconds(key, number)
-            if seconds is not None and record["reason"] == "shown" and trace.get("model_in_time") is None:
-                copies.append(1e3 * (seconds - (key.asked[number][1] - key.at)))
             if not key.pause or "model_reason" not in trace or trace["model_reason"] == "copier-certain":
                 continue
             if trace.get("model_in_time") and seconds is not None:
@@ -154,12 +169,39 @@ def judged(editor: Editor, records: dict[tuple[str, int], list[dict[str, Any]]])
     return {
         "keys": len(editor.keys),
         "pauses_with_the_model_asked": asked_at,
+        "in_time": in_time,
         "in_time_share": round(in_time / asked_at, 3) if asked_at else None,
         "seconds_to_the_model": _quantiles(there),
-        "shown_copies": len(copies),
-        "shown_copy_ms": _quantiles(copies),
         "reasons_at_pauses": reasons,
     }
+
+
+def shown_copies(
+    editor: Editor, records: dict[tuple[str, int], list[dict[str, Any]]]
+) -> dict[tuple[str, int, int], Shown]:
+    """Return the keys at which a copy was shown, by path, version and number of the key in the run."""
+    found = {}
+    for number, key in enumerate(editor.keys):
+        path = Path(key.uri.removeprefix("file://")).relative_to(editor.root).as_posix()
+        seconds = editor.seconds(key, 0)
+        for record in records.get((path, key.version), ())[:1]:
+            reason = (record.get("trace") or {}).get("model_reason", "copier-certain")
+            if seconds is not None and record["reason"] == "shown" and reason == "copier-certain":
+                answer = 1e3 * (seconds - (key.asked[0][1] - key.at))
+                found[path, key.version, number] = Shown(answer, record["engine_ms"], record["engine_cpu_ms"])
+    return found
+
+
+def compared(pairs: Sequence[tuple[Shown, Shown]]) -> dict[str, Any]:
+    """Return the milliseconds of keys at which both servers showed a copy, with the model and without."""
+    found: dict[str, Any] = {"keys": len(pairs)}
+    for name in ("answer", "engine", "processor"):
+        both = {
+            "with": _quantiles([getattr(one, name) for one, _ in pairs]),
+            "without": _quantiles([getattr(one, name) for _, one in pairs]),
+        }
+        found[f"{name}_ms"] = both
+    return found
 
 
 def _quantiles(values: Sequence[float]) -> dict[str, float] | None:
@@ -168,11 +210,11 @@ def _quantiles(values: Sequence[float]) -> dict[str, float] | None:
     return {f"p{q}": round(float(np.percentile(values, q)), 3) for q in (50, 90, 95)}
 
 
-def opened(client: Client, root: Path) -> list[float]:
-    """Return the seconds from opening long files to the model's first answer there."""
+def opened(client: Client, root: Path, data: Path) -> list[dict[str, float]]:
+    """Return the seconds from opening long files to the model's first answer there, and what they were made of."""
     files = [f for f in sorted(root.rglob("*")) if f.is_file() and f.suffix in _SOURCES and ".git" not in f.parts]
     long = [f for f in files if f.read_text("utf-8", "ignore").count("\n") >= OPENED_LINES]
-    seconds = []
+    found = []
     for file in random.Random(SEED).sample(long, min(len(long), 3 * OPENED_TRIES)):
         lines = file.read_text("utf-8", "ignore").split("\n")
         row = next((n for n in range(len(lines) // 2, len(lines)) if len(lines[n].strip()) > 20), None)
@@ -183,20 +225,45 @@ def opened(client: Client, root: Path) -> list[float]:
             column -= 1
         lines[row] = lines[row][:column]
         uri, began = file.as_uri(), time.perf_counter()
-        client.open(uri, "\n".join(lines))
-        explained = ""
-        while "model_in_time: True" not in explained and time.perf_counter() - began < LONGEST_S:
+        client.open(uri, "\n".join(lines), version=OPENED_VERSION)
+        place, asked, trace, record = (file.relative_to(root).as_posix(), OPENED_VERSION), 0, {}, {}
+        while not trace.get("model_in_time") and time.perf_counter() - began < LONGEST_S:
             client.complete(uri, row, column, automatic=True)
-            took = time.perf_counter() - began
-            explained = client.command("ondol.explain")
-            if "model_in_time" not in explained:
+            took, asked = time.perf_counter() - began, asked + 1
+            record = _record(data, place, asked)
+            trace = record.get("trace") or {}
+            if trace.get("model_reason", "copier-certain") == "copier-certain":
                 break  # the model is not asked here
-        if "model_in_time" in explained:
-            seconds.append(took)
+        if trace.get("model_in_time"):
+            found.append(
+                {
+                    "seconds": round(took, 2),
+                    "requests": asked,
+                    "lines": len(lines),
+                    "retrieval": round(record["engine_ms"] / 1e3, 3),
+                    "context": trace.get("search_seconds", 0.0),
+                    "prompt_and_text": trace["seconds"],
+                    "of_processor": round(record["engine_cpu_ms"] / 1e3 + trace["processor_seconds"], 2),
+                    "prompt_tokens": trace["prompt_tokens"] - trace["reused"],
+                    "passes": trace["forwards"],
+                    "drafted": trace["drafted"],
+                }
+            )
         client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-        if len(seconds) == OPENED_TRIES:
+        if len(found) == OPENED_TRIES:
             break
-    return seconds
+    return found
+
+
+def _record(data: Path, place: tuple[str, int], number: int) -> dict[str, Any]:
+    """Return the record of the request with this number at a place, once it is written; nothing if it never is."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        found = traces(data).get(place, [])
+        if len(found) >= number:
+            return found[number - 1]
+        time.sleep(0.01)
+    return {}
 
 
 _SOURCES: Final = frozenset((".py", ".go", ".c", ".h", ".ts", ".js", ".rs", ".java", ".sv", ".v", ".cc", ".cpp", ".rb"))
@@ -222,52 +289,70 @@ def editor_of(root: Path, data: Path, *arguments: str) -> Iterator[Editor]:
         yield Editor(client, root)
 
 
-def measure(repo: Path, base: Path, seconds: float, commits: int) -> dict[str, Any]:
-    """Type with the model, then the same keys without."""
+def measure(repo: Path, base: Path, seconds: float, commits: int) -> tuple[dict[str, Any], list[tuple[Shown, Shown]]]:
+    """Type the same lines into a server with the model and one without, in turns.
+
+    :returns: the figures, and the keys at which both showed a copy.
+    """
     with tempfile.TemporaryDirectory(prefix="model-typing-") as work:
         folder = Path(work)
         root, hunks = checked_out(repo, commits, folder)
-        indexed = folder / "indexed"
+        indexed, alone = folder / "indexed", folder / "alone"
         command = [*console_script(), "index", str(root), "--data-dir", str(indexed)]
         subprocess.run(command, check=True, capture_output=True)
-        found: dict[str, Any] = {}
-        with editor_of(root, indexed, "--backend", "local", "--base", str(base.resolve())) as editor:
-            found["seconds_from_opening_to_the_model"] = [round(one, 2) for one in opened(editor.client, root)]
-            typed = _type(editor, hunks, KEY_S, time.monotonic() + seconds)
-        found["with_model"] = judged(editor, traces(indexed))
-        for file in indexed.rglob("traces.jsonl*"):
-            file.unlink()
-        with editor_of(root, indexed) as editor:
-            _type(editor, hunks[:typed], FAST_KEY_S, time.monotonic() + seconds / 2)
-        found["without_model"] = judged(editor, traces(indexed))
-    return found
-
-
-def _type(editor: Editor, hunks: Sequence[TypedHunk], key_s: float, until: float) -> int:
-    """Type hunks until the time is over; return how many were begun."""
-    rng = random.Random(SEED)
-    for number, hunk in enumerate(hunks):
-        if time.monotonic() > until:
-            return number
-        editor.type(hunk, rng, key_s, until)
-    return len(hunks)
+        shutil.copytree(indexed, alone)
+        with (
+            editor_of(root, indexed, "--backend", "local", "--base", str(base.resolve())) as editor,
+            editor_of(root, alone) as other,
+        ):
+            first = opened(editor.client, root, indexed)
+            other.pauses = False
+            rng, again = random.Random(SEED), random.Random(SEED)
+            end = time.monotonic() + seconds
+            for hunk in hunks:
+                if time.monotonic() > end:
+                    break
+                editor.type(hunk, rng, KEY_S, end)
+                other.type(hunk, again, KEY_S, math.inf)
+            time.sleep(1)  # the last records
+        records, records_alone = traces(indexed), traces(alone)
+        copies, copies_alone = shown_copies(editor, records), shown_copies(other, records_alone)
+        pairs = [(one, copies_alone[at]) for at, one in copies.items() if at in copies_alone]
+        figures = {"opened": first, **judged(editor, records), "shown_copies": compared(pairs)}
+    return figures, pairs
 
 
 def main() -> None:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("repo", type=Path)
+    parser.add_argument("repos", type=Path, nargs="+")
     parser.add_argument("--base", type=Path, required=True, help="a model's folder or GGUF file")
-    parser.add_argument("--seconds", type=float, default=150.0, help="how long to type with the model")
+    parser.add_argument("--seconds", type=float, default=90.0, help="how long to type, for each repository")
     parser.add_argument("--commits", type=int, default=40)
     parser.add_argument("--label", default="")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    figures = measure(options.repo.resolve(), options.base, options.seconds, options.commits)
+    machine, found, pairs = made_on(), dict[str, Any](), list[tuple[Shown, Shown]]()
+    for repo in options.repos:
+        repo = repo.resolve()
+        name = (repo.parent.name if repo.name in ("repo", ".git") else repo.name).replace("+", "/")
+        found[name], some = measure(repo, options.base, options.seconds, options.commits)
+        pairs += some
+        print(name, json.dumps(found[name]), flush=True)
+    first = [one for figures in found.values() for one in figures["opened"]]
+    asked, in_time = (sum(one[key] for one in found.values()) for key in ("pauses_with_the_model_asked", "in_time"))
+    everything = {
+        "pauses_with_the_model_asked": asked,
+        "in_time_share": round(in_time / asked, 3) if asked else None,
+        "shown_copies": compared(pairs),
+        "seconds_from_opening_to_the_model": _quantiles([one["seconds"] for one in first]),
+        "of_processor": _quantiles([one["of_processor"] for one in first]),
+        "opened_files": len(first),
+    }
     kept = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
-    name = options.label or f"{options.base.name}, {options.repo.resolve().parent.name}"
-    kept[name] = {"machine": made_on(), **figures}
-    print(json.dumps(kept[name], indent=1))
+    label = options.label or options.base.name
+    kept[label] = {"machine": machine, "load_at_the_end": load(), "all": everything, "repositories": found}
+    print(json.dumps(everything, indent=1))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 

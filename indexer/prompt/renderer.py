@@ -44,6 +44,10 @@ class ContextPiece:
     text: str
 
 
+_Context = tuple[list[int], tuple[ContextPiece, ...]]
+"""Ids of pieces of context, and these pieces as they fit."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptInput:
     """The parts of a prompt; ``context`` is ordered from the most to the least useful piece."""
@@ -114,6 +118,7 @@ class Renderer:
         self._start = () if vocabulary.eos is None else (vocabulary.eos,)
         self._template = self._split(spec.template)
         self._piece = self._split(spec.piece)
+        self._last_context: tuple[tuple[object, int], _Context] = ((), 0), ([], ())
 
     @property
     def suffix_first(self) -> bool:
@@ -136,7 +141,7 @@ class Renderer:
         frame = len(self._fill(self._template, {**words, "prefix": "", "suffix": ""}, {}))
         room = max(16, min(self.limit, size.whole if size else self.limit) - len(self.vocabulary.bos) - frame)
         shares = size or self.size(room)
-        context, pieces = self._context(parts.context, shares.context)
+        context, pieces = self._same_context(parts.context, shares.context)
         suffix = self._cut_suffix(parts.suffix, shares.suffix)
         lead = self._lead("prefix")
         start = self._prefix_start(lead, prefix, room - len(context) - len(suffix))
@@ -223,7 +228,14 @@ class Renderer:
                 return before[1] if before[0] == "text" else ""
         return ""
 
-    def _context(self, pieces: Sequence[ContextPiece], budget: int) -> tuple[list[int], tuple[ContextPiece, ...]]:
+    def _same_context(self, pieces: Sequence[ContextPiece], budget: int) -> _Context:
+        """The same as :meth:`_context`; the last result is kept, since the context stays from key to key."""
+        asked, last = (tuple(pieces), budget), self._last_context
+        if last[0] != asked:
+            self._last_context = last = asked, self._context(pieces, budget)
+        return last[1]
+
+    def _context(self, pieces: Sequence[ContextPiece], budget: int) -> _Context:
         """As many pieces as fit, the most useful one last (nearest to the cursor), and these pieces as they fit."""
         chosen: list[list[int]] = []
         kept: list[ContextPiece] = []

@@ -6,14 +6,21 @@ Text is encoded by a copy of the tokenizer without control tokens, so a file tha
 
 import json
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tokenizers import Tokenizer
 
 from indexer.errors import UserError
+
+_LONG: Final = 512
+"""Characters of a text that is encoded without the interpreter's lock: the call that does so costs 3 us more."""
+
+_REMEMBERED: Final = 16
+"""Texts whose first tokens are remembered; a blank may be followed by half of all tokens."""
 
 _MARKUP = set("<>[]|｜")
 _MAX_TOKENIZER_BYTES = 64_000_000
@@ -91,6 +98,7 @@ class Vocabulary:
         except Exception as error:  # the tokenizers library raises bare Exception
             raise UserError(f"the tokenizer cannot be read ({error})", "check or fetch tokenizer.json again") from error
         self._sorted: list[tuple[str, int]] = []
+        self._first: OrderedDict[str, list[int]] = OrderedDict()
         apart = sum(self._plain.token_to_id(name) is None for name in self.controls)
         self.size: int = self._plain.get_vocab_size(with_added_tokens=True) + apart
         self._control_ids = frozenset(self.controls.values())
@@ -128,6 +136,7 @@ class Vocabulary:
         """Count these ids as control tokens as well (some tokenizers keep them in the ordinary vocabulary)."""
         self._control_ids = self._control_ids | frozenset(ids)
         self._sorted = []
+        self._first.clear()
 
     def encode(self, text: str) -> list[int]:
         """The ids of ``text``, never a control token, without anything added before or after."""
@@ -136,14 +145,23 @@ class Vocabulary:
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Ids, and for each the code points of ``text`` it came from."""
         try:
-            encoding = self._plain.encode(text, add_special_tokens=False)
+            encoding = self._encoded(text)
         except (UnicodeEncodeError, TypeError):  # lone surrogates, from file names that are not UTF-8
-            text = text.encode("utf-8", "replace").decode("utf-8")
-            encoding = self._plain.encode(text, add_special_tokens=False)
+            encoding = self._encoded(text.encode("utf-8", "replace").decode("utf-8"))
         ids, offsets = list(encoding.ids), list(encoding.offsets)
         if self._control_ids.isdisjoint(ids):
             return ids, offsets
         return self._spelled(text, ids, offsets)
+
+    def _encoded(self, text: str) -> Any:
+        """What the library makes of a text.
+
+        It keeps the interpreter's lock while it encodes one text, 20 ms for 24,000 characters, and a key of another
+        thread waits; for a list of texts it gives the lock up.
+        """
+        if len(text) < _LONG:
+            return self._plain.encode(text, add_special_tokens=False)
+        return self._plain.encode_batch([text], add_special_tokens=False)[0]
 
     def _spelled(
         self, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]
@@ -175,6 +193,15 @@ class Vocabulary:
 
     def writing(self, text: str) -> list[int]:
         """The ids that may come first where ``text`` is to be written: of its beginnings and of what begins with it."""
+        found = self._first.get(text)
+        if found is None:
+            found = self._first[text] = self._writing(text)
+            if len(self._first) > _REMEMBERED:
+                self._first.popitem(last=False)
+        self._first.move_to_end(text)
+        return found
+
+    def _writing(self, text: str) -> list[int]:
         if not self._sorted:
             spelled = self._plain.decode_batch([[i] for i in range(self.size)], skip_special_tokens=False)
             self._sorted = sorted((text, i) for i, text in enumerate(spelled) if text and i not in self._control_ids)

@@ -14,7 +14,7 @@ from indexer.prompt.formats import PromptSpec, closing_id, stop_ids
 from indexer.prompt.renderer import Prompt
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.backends.base import Cancelled, Generation, Limits, ReportText, never
-from lsp_server.backends.draft_length import DraftLength
+from lsp_server.backends.draft_length import NEEDED, DraftLength
 from lsp_server.backends.draft_sources import DraftSources
 from lsp_server.backends.judged_texts import JudgedTexts, later_lines
 from lsp_server.backends.kept_states import KeptStates, Stateful, common
@@ -187,14 +187,19 @@ class Decoder:
             raise
 
     def measure(self) -> None:
-        """Make three passes, so that the speed is known before the first prompt; the first one is not counted."""
+        """Make some passes, so that the speed is known before the first prompt; the first one is not counted.
+
+        Passes over one and two tokens say what a draft costs before one is tried.
+        """
         ids = list(range(max(1, min(64, self._model.context - 1))))
         for _ in range(2):
             self.speed = Speed()
             self._model.keep(0)
             self._feed(ids, 1)
-        self._model.keep(max(0, len(ids) - 1))
-        self._feed(ids[-1:], 1)
+        for width in (1, 2) * NEEDED:
+            kept = max(0, len(ids) - width)
+            self._model.keep(kept)
+            self._feed(ids[kept:], len(ids) - kept)
         self.forget()
 
     def generate(
@@ -280,6 +285,10 @@ class Decoder:
                 agreed, at = agreed + 1, 0
             rank = 0
             self._keep_agreed(run, source, draft, agreed)
+            if not draft and not run.reason:  # else a source that is not used could not show that it has become right
+                source, rest = drafts.copy(run.written[:-1])
+                if rest:
+                    self._draft_length.record_draft(source, int(rest[0] == run.written[-1]), 1)
             if report and run.text:
                 report(run.text)
             if run.reason or run.interrupted(cancelled):

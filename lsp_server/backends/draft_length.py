@@ -10,11 +10,13 @@ from collections import defaultdict, deque
 LENGTHS = (0, 1, 2, 3, 5, 8, 12)
 """Lengths of drafts that are tried; few, so that the cost of each is soon known."""
 
+NEEDED = 3
+"""Measurements of a width before they count."""
+
 _CHOOSE_EVERY = 8  # passes between two choices: a choice takes as long as a tenth of a small model's pass
-_NEEDED = 3  # measurements of a width before they count
 _KEPT = 8  # measurements of a width that are remembered
 _MEASURE_AGAIN = 512  # passes after which costs are forgotten: the cache or the load of the machine has changed
-_WIDER = 0.05  # assumed cost of one more token until it is measured, as a share of the pass
+_WIDER = 0.05  # assumed cost of one more token until any wide pass is measured, as a share of the pass
 _DECAY = 0.97  # weight of older drafts, per draft
 
 
@@ -22,6 +24,7 @@ class DraftLength:
     """Costs of one model's passes and agreement of its drafts. Used by one thread at a time."""
 
     def __init__(self) -> None:
+        self._more: deque[float] = deque(maxlen=_KEPT)
         self._costs: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
         self._passes = 0
         self._chosen: dict[str, int] = {}
@@ -37,9 +40,11 @@ class DraftLength:
             self._chosen.clear()
         if width <= LENGTHS[-1] + 1:
             self._costs[width].append(max(seconds, 1e-9))
+        else:
+            self._more.append(max(seconds, 1e-9) / width)
 
     def record_draft(self, source: str, agreed: int, length: int) -> None:
-        """Record that the first ``agreed`` of ``length`` drafted tokens agreed."""
+        """Record that the first ``agreed`` of ``length`` tokens agreed that were drafted, or would have been."""
         self._agreed[source] = _DECAY * self._agreed[source] + agreed
         self._tried[source] = _DECAY * self._tried[source] + min(agreed + 1, length)
 
@@ -51,14 +56,21 @@ class DraftLength:
         return max(0, min(chosen, most))
 
     def _best(self, chance: float) -> int:
-        known = {width: min(times) for width, times in self._costs.items() if len(times) >= _NEEDED}
+        known = {width: min(times) for width, times in self._costs.items() if len(times) >= NEEDED}
+        more = min(self._more, default=None)
         tokens = {length: (1 - chance ** (length + 1)) / (1 - chance) for length in LENGTHS}
-        return max(LENGTHS, key=lambda length: tokens[length] / _cost(length + 1, known))
+        return max(LENGTHS, key=lambda length: tokens[length] / _cost(length + 1, known, more))
 
 
-def _cost(width: int, known: dict[int, float]) -> float:
-    """Seconds of a pass. ``known`` holds the least of the last measurements: other load only adds to it."""
+def _cost(width: int, known: dict[int, float], more: float | None) -> float:
+    """Return the seconds of a pass.
+
+    :param known: the least of the last measurements, by width: other load only adds to it.
+    :param more: what a token takes in a wide pass. On a CPU, where one more token takes nearly as long as another pass,
+        a draft that is only tried out costs as much as many tokens of an answer.
+    """
     if width in known or not known:
         return known.get(width, 1.0)
     nearest = max((w for w in known if w < width), default=min(known))
-    return known[nearest] * (1 + _WIDER * max(0, width - nearest))
+    wider = max(0, width - nearest)
+    return known[nearest] + wider * (more if more is not None else _WIDER * known[nearest])

@@ -30,19 +30,23 @@ class DraftSources:
         :param length: how many tokens to propose from a source; 0 passes on to the next source.
         """
         count = len(written)
-        for text in self._texts:
-            if len(text) > count and text[:count] == list(written):
-                source = CONFIRMED if count else UNCONFIRMED
-                limit = length(source)
-                if limit:
-                    return source, text[count : count + limit]
-                break
+        source, rest = self.copy(written)
+        if rest and (limit := length(source)):
+            return source, rest[:limit]
         for size, source in ECHOES.items():
             if count >= size:
                 limit = length(source)
                 found = self._followers(list(written), size, limit) if limit else []
                 if found:
                     return source, found
+        return "", []
+
+    def copy(self, written: Sequence[int]) -> tuple[str, list[int]]:
+        """The rest of the best text that begins with ``written``, and what a guess from it counts as."""
+        count = len(written)
+        for text in self._texts:
+            if len(text) > count and text[:count] == list(written):
+                return CONFIRMED if count else UNCONFIRMED, text[count:]
         return "", []
 
     def _followers(self, written: list[int], size: int, limit: int) -> list[int]:

@@ -130,6 +130,7 @@ class HybridEngine:
         """Forget a document that was closed."""
         self._opened.discard(uri)
         self._retrieval.close(uri)
+        self._runner.closed(uri)
         self._runner.context_builder.close(uri)
         self._fitter.forget(uri)
 

@@ -9,6 +9,7 @@ This module knows the index and documents; it knows no model. The text of the in
 an open file covered (``indexer.secrets.documents``); in a prompt both are ``REDACTED``.
 """
 
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from indexer.search.suffix_search import find
 from indexer.secrets.cover import shortened
 from indexer.text.lines import lines_of
 from indexer.types import Chunk, Hit
+from lsp_server.backends.base import Cancelled
 from lsp_server.model.imported_definitions import Modules, definitions
 from lsp_server.model.recent_edits import RecentEdits
 from lsp_server.model.similar_context import SimilarLine, similar_lines
@@ -35,6 +37,7 @@ _SIMILAR, _ABOVE = 3, 4  # pieces with similar lines, and lines above the simila
 _LOOKED_AT = 64  # matches of each segment
 _SAME_PLACE_LINES = 3  # lines that the cursor may move before the context is chosen again
 _KEPT_SECONDS = 60.0
+_LOOK_SECONDS = 0.02  # between two looks whether a search that nothing limits is still wanted
 _WINDOW_CHARS = 24_000  # of the file before the cursor; no prompt has room for more
 _SUFFIX_CHARS = 12_000
 _WORD = re.compile(r"[A-Za-z_]\w{2,}")
@@ -169,10 +172,17 @@ class PromptContextBuilder:
         if self._choice is not None and self._choice.uri == uri:
             self._choice = None
 
-    def build(self, document: Document, offset: int, seconds: float | None = RETRIEVAL_SECONDS) -> PromptContext:
+    def build(
+        self,
+        document: Document,
+        offset: int,
+        seconds: float | None = RETRIEVAL_SECONDS,
+        cancelled: Cancelled | None = None,
+    ) -> PromptContext:
         """Return the parts of the prompt at ``offset``.
 
-        :param seconds: how long to wait for the search; a later result is used by the next request. None: no limit.
+        :param seconds: how long to wait for the search; one that is late goes on. None: no limit.
+        :param cancelled: ends the wait as well.
         """
         path = _path(document)
         line = document.text.count("\n", 0, offset)
@@ -180,10 +190,10 @@ class PromptContextBuilder:
         if kept is not None:
             return PromptContext(self.parts(document, offset, kept), "kept", {"pieces": len(kept)})
         began = time.perf_counter()
-        reason, context = self._chosen(document, offset, path, line, seconds)
+        reason, context = self._chosen(document, offset, path, line, seconds, cancelled)
         if context:
             self._choice = _Choice(document.uri, line, self.generation, time.monotonic(), context)
-        trace = {"pieces": len(context), "seconds": round(time.perf_counter() - began, 4)}
+        trace = {"pieces": len(context), "search_seconds": round(time.perf_counter() - began, 4)}
         return PromptContext(self.parts(document, offset, context), reason, trace)
 
     def _kept(self, uri: str, line: int) -> tuple[ContextPiece, ...] | None:
@@ -194,7 +204,13 @@ class PromptContextBuilder:
         return choice.context if fresh else None
 
     def _chosen(
-        self, document: Document, offset: int, path: str, line: int, seconds: float | None
+        self,
+        document: Document,
+        offset: int,
+        path: str,
+        line: int,
+        seconds: float | None,
+        cancelled: Cancelled | None,
     ) -> tuple[str, tuple[ContextPiece, ...]]:
         recent = [ContextPiece(e.path or path, shortened(e.text)) for e in self.edits.elsewhere(document.uri, line, 2)]
         if self._source is None:
@@ -202,7 +218,8 @@ class PromptContextBuilder:
         source, modules = self._source, self._modules
         work = partial(_retrieve, source, modules, document.text, offset, path, self._lines)
         try:
-            found = work() if seconds is None else self._in_time(work, seconds)
+            alone = seconds is None and cancelled is None
+            found = work() if alone else self._in_time(work, math.inf if seconds is None else seconds, cancelled)
         except Late:
             return ("found" if recent else "late"), tuple(recent)
         except Exception as error:  # a failing index must not fail the completion
@@ -210,14 +227,21 @@ class PromptContextBuilder:
         context = (*recent, *found)
         return ("found" if context else "no-hits"), context
 
-    def _in_time(self, work: Callable[[], tuple[ContextPiece, ...]], seconds: float) -> tuple[ContextPiece, ...]:
-        """Run the search on another thread; one that is late goes on, and finds its files cached the next time."""
+    def _in_time(
+        self, work: Callable[[], tuple[ContextPiece, ...]], seconds: float, cancelled: Cancelled | None
+    ) -> tuple[ContextPiece, ...]:
+        """Run the search on another thread; one that is late goes on, and finds its files cached the next time.
+
+        :raises Late: it took too long, was cancelled, or an earlier one still runs.
+        """
         if self._pending is not None and not self._pending.done():
-            raise Late
+            if cancelled is None:
+                raise Late
+            _result(self._pending, seconds, cancelled)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="retrieval")
         self._pending = self._pool.submit(work)
-        return self._pending.result(timeout=seconds)
+        return _result(self._pending, seconds, cancelled)
 
     def begin(self, text: str, offset: int) -> int:
         """Return where the text before a cursor begins that a prompt may hold."""
@@ -235,6 +259,23 @@ class PromptContextBuilder:
         begin = self.begin(text, offset) if begin is None else begin
         prefix, suffix = shortened(text[begin:offset]), shortened(text[offset : offset + _SUFFIX_CHARS])
         return PromptInput(_path(document), _unix(prefix), _unix(suffix), context, self._repository)
+
+
+def _result(
+    running: Future[tuple[ContextPiece, ...]], seconds: float, cancelled: Cancelled | None
+) -> tuple[ContextPiece, ...]:
+    """Return the result of a search.
+
+    :raises Late: it is not there after ``seconds``, or was cancelled before.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        left = end - time.monotonic()
+        try:
+            return running.result(left if cancelled is None else min(left, _LOOK_SECONDS))
+        except Late:
+            if cancelled is None or cancelled() or time.monotonic() >= end:
+                raise
 
 
 def _path(document: Document) -> str:

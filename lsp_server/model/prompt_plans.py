@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from indexer.prompt.renderer import ContextPiece, Prompt, PromptSize
-from lsp_server.backends.base import Backend
+from lsp_server.backends.base import Backend, Cancelled, never
 from lsp_server.model.prompt_context import PromptContext, PromptContextBuilder
 from lsp_server.types import Document
 
@@ -99,10 +99,12 @@ class PromptPlans:
             return planned
         return self._cold(backend, document, offset, small)
 
-    def resting(self, backend: Backend, document: Document, offset: int) -> Prompt | None:
+    def resting(self, backend: Backend, document: Document, offset: int, cancelled: Cancelled = never) -> Prompt | None:
         """Return the prompt to compute while the cursor rests; None where nothing is left to compute.
 
         Call :meth:`rested` when all of it is computed.
+
+        :param cancelled: ends the search of context, which has no limit here; then there is no prompt.
         """
         speed = backend.speed
         if self._search_seconds is None or speed is None or not speed.prompt_rate:
@@ -117,7 +119,9 @@ class PromptPlans:
             if planned is not None and len(planned.prompt.ids) <= 1.5 * whole:
                 break
         else:
-            plan = self._large(backend, document, offset, backend.size(whole, small // _SUFFIX_SHARE), now)
+            plan = self._large(backend, document, offset, backend.size(whole, small // _SUFFIX_SHARE), now, cancelled)
+            if cancelled():
+                return None
             planned = self._by(plan, backend, document, offset)
         if planned is None:
             return None
@@ -171,9 +175,17 @@ class PromptPlans:
         self._remember(document.uri, _Plan(start, prompt.context, size, line, self._builder.generation, False))
         return PlannedPrompt(prompt, context, len(prompt.ids) - backend.cached(prompt))
 
-    def _large(self, backend: Backend, document: Document, offset: int, size: PromptSize, now: _Plan | None) -> _Plan:
+    def _large(
+        self,
+        backend: Backend,
+        document: Document,
+        offset: int,
+        size: PromptSize,
+        now: _Plan | None,
+        cancelled: Cancelled,
+    ) -> _Plan:
         """Return a plan for the place where the cursor rests. What stands in the present one comes first again."""
-        found = self._builder.build(document, offset, None)
+        found = self._builder.build(document, offset, None, cancelled)
         before = now.context if now is not None and now.large else ()
         known = {(piece.path, piece.text) for piece in found.parts.context}
         new = [p for p in found.parts.context if all(p.text[: len(old.text)] != old.text for old in before)]

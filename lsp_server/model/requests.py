@@ -114,6 +114,10 @@ class Job:
                 return
         call()
 
+    def report(self, text: str) -> None:
+        """Take what is written so far."""
+        self.partial = text
+
     def text(self) -> str:
         """Return what is written so far."""
         return self.answer.texts[0] if self.answer.texts else self.partial

@@ -23,9 +23,10 @@ from lsp_server.backends.base import Backend, Limits
 from lsp_server.backends.stop_rules import StopRules, indent_of
 from lsp_server.errors import BackendProblem
 from lsp_server.fitting.answers import cleaned
+from lsp_server.model.answer_trace import traced
 from lsp_server.model.line_changes import changed_line
 from lsp_server.model.line_questions import LineJob, LineQuestion, nothing
-from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, PromptContext, PromptContextBuilder
+from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, PromptContextBuilder
 from lsp_server.model.prompt_plans import COLD_SECONDS, PromptPlans
 from lsp_server.model.requests import Job, ModelAnswer, ModelRequest, Ticket
 from lsp_server.reasons import Reason
@@ -39,6 +40,10 @@ _LOOK_FOR_ADAPTER_SECONDS = 2.0
 
 REST_SECONDS = 0.5
 """After this long without a request the cursor rests."""
+
+OPENED_SECONDS = 0.2
+"""How long a document is open until a prompt is computed for it: retrieval takes its text first, and a request that
+comes with the document need not wait for the end of a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class ModelRunner:
         self._load = load
         self._context_builder = context_builder
         self._rest: tuple[Document, int | None] | None = None
+        self._rest_at = 0.0
         self._registry = registry
         self._report = report or (lambda message: log.warning("%s", message))
         self._reported: set[str] = set()
@@ -170,9 +176,19 @@ class ModelRunner:
 
     def opened(self, document: Document) -> None:
         """Compute a prompt for a document that was opened, while the model has nothing else to do."""
+        self._rests((document, None), OPENED_SECONDS)
+
+    def _rests(self, place: tuple[Document, int | None], seconds: float) -> None:
+        """Compute a prompt for a place after a while, if nothing else comes."""
         with self._wake:
-            self._rest = (document, None)
+            self._rest, self._rest_at = place, time.monotonic() + seconds
             self._wake.notify()
+
+    def closed(self, uri: str) -> None:
+        """Compute no prompt for a document that was closed."""
+        with self._wake:
+            if self._rest is not None and self._rest[0].uri == uri:
+                self._rest = None
 
     @property
     def wait_seconds(self) -> float:
@@ -219,7 +235,8 @@ class ModelRunner:
             with self._wake:
                 self._running = None
                 if self._waiting is None and self._line is None and not self._closed:
-                    self._wake.wait(REST_SECONDS if self._rest else _LOOK_FOR_ADAPTER_SECONDS)
+                    left = self._rest_at - time.monotonic() if self._rest else _LOOK_FOR_ADAPTER_SECONDS
+                    self._wake.wait(max(0.0, left))
                 if self._closed:
                     break
                 job, self._waiting = self._waiting, None
@@ -228,10 +245,10 @@ class ModelRunner:
             self._swap_adapter()
             if job is not None:
                 self._answer(job)
-                self._rest = (job.request.document, job.request.offset)
+                self._rests((job.request.document, job.request.offset), REST_SECONDS)
             elif line is not None:
                 self._answer_line(line)
-            elif self._rest is not None:
+            elif self._rest is not None and time.monotonic() >= self._rest_at:
                 self._use_rest(*self._rest)
         self._backend.close()
 
@@ -242,13 +259,19 @@ class ModelRunner:
         """
         assert self._backend is not None
         backend, rest = self._backend, self._rest
+
+        def cancelled() -> bool:
+            return self._wanted or self._line is not None or self._rest is not rest
+
         try:
             at = self._plans.opening(backend, document) if offset is None else offset
-            prompt = self._plans.resting(backend, document, at)
+            prompt = self._plans.resting(backend, document, at, cancelled)
             if prompt is not None:
-                if not backend.prefill(prompt, lambda: self._wanted or self._line is not None):
+                if not backend.prefill(prompt, cancelled):
                     return
                 self._plans.rested(document.uri)
+            elif cancelled():
+                return
         except Exception as error:
             self._problem(error)
         with self._wake:
@@ -292,11 +315,11 @@ class ModelRunner:
     def _generate(self, backend: Backend, job: Job) -> ModelAnswer:
         request = job.request
         planned = self._plans.at(backend, request.document, request.offset)
-        prompt, limits = planned.prompt, self._limits(request)
+        prompt, limits, began = planned.prompt, self._limits(request), time.thread_time()
         if request.count > 1:
             made = backend.alternatives(prompt, limits, request.count, job.stop.is_set, request.copies)
         else:
-            made = [backend.generate(prompt, limits, job.stop.is_set, request.copies, lambda t: _note(job, t))]
+            made = [backend.generate(prompt, limits, job.stop.is_set, request.copies, job.report)]
         line, document = request.prefix.rpartition("\n")[2], request.document
         answers = [cleaned(m.text, line, document.language, document.text) for m in made]
         texts = [StopRules.without_echo(text, request.suffix) for text, _ in answers]
@@ -309,7 +332,8 @@ class ModelRunner:
             first.lines if first and texts[0].strip() and first.text.startswith(texts[0]) else (),
             dict(zip(request.copies, first.judged, strict=False)) if first else {},
             True,
-            _trace(backend, planned.context, first) | ({"cleaned": answers[0][1]} if answers and answers[0][1] else {}),
+            traced(backend, planned.context, first, time.thread_time() - began)
+            | ({"cleaned": answers[0][1]} if answers and answers[0][1] else {}),
         )
 
     def _limits(self, request: ModelRequest) -> Limits:
@@ -374,26 +398,3 @@ class ModelRunner:
         if message not in self._reported:
             self._reported.add(message)
             self._report(message)
-
-
-def _note(job: Job, text: str) -> None:
-    job.partial = text
-
-
-def _trace(backend: Backend, context: PromptContext, made: Any) -> dict[str, Any]:
-    """Return numbers for ``ondol explain``; no text."""
-    about = backend.about
-    out: dict[str, Any] = {"model": backend.name, "context": context.reason, **context.trace}
-    if about["adapter"]:
-        out["adapter"] = about["adapter"]
-    if made is not None:
-        out |= {
-            "prompt_tokens": made.prompt_tokens,
-            "reused": made.reused,
-            "forwards": made.forwards,
-            "drafted": made.drafted,
-            "accepted": made.accepted,
-            "seconds": round(made.seconds, 4),
-            "end": made.reason,
-        }
-    return out

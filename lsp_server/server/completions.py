@@ -17,7 +17,7 @@ from typing import Any, Final
 from indexer.secrets.cover import COVER
 from lsp_server.reasons import Reason
 from lsp_server.refused_texts import SHORT, is_refused
-from lsp_server.server.completion_request import EditorRequest, RunningRequest
+from lsp_server.server.completion_request import EditorRequest, RunningRequest, timed
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of
 from lsp_server.server.engine_thread import EngineThread, Job
 from lsp_server.server.item_memory import Item, ItemMemory
@@ -280,13 +280,14 @@ class Completions:
         asked = Request(snapshot.document, snapshot.base + running.offset, request.automatic, popup, refused, new_form)
         if updates := context.take_updates():  # a job of its own: the request may be cancelled before it begins
             self._thread.submit(lambda _: context.session.update(updates))
-        job = self._thread.submit(lambda cancelled: context.session.complete(asked, cancelled))
+        record = running.record
+        job = self._thread.submit(lambda cancelled: timed(record, lambda: context.session.complete(asked, cancelled)))
         answer = await self._until(running, job, self.patience_s + context.settings.deadline_ms / 1000)
         if request.automatic and isinstance(answer, Answer):
             asyncio.get_running_loop().call_later(AHEAD_S, self._work_ahead, context)
         if isinstance(answer, Reason) or (later := answer.later) is None:
             return answer
-        running.record["trace"] = answer.trace
+        record["trace"] = answer.trace
         version, uri = running.document.version, running.document.uri if request.automatic else None
         late = await self.late.wait(
             later, ended, uri, lambda: running.document.version == version and request.key not in self._newest

@@ -2,6 +2,8 @@
 
 import json
 import random
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -343,3 +345,42 @@ def test_a_left_to_right_training_sample_writes_the_held_blanks() -> None:
     ids, target = Renderer(LEFT_TO_RIGHT, plain_vocabulary(), 100).training(PromptInput("a", "x =  ", ""), "1")
     assert bytes(ids[:target]) == b"x ="
     assert ids[target:] == [*b"  1", 256]
+
+
+def test_long_texts_have_the_ids_of_short_ones() -> None:
+    family = vocabulary("codellama")
+    text = "".join(f"    total_{n} = 'é' + {n}\n" for n in range(200))
+    half = text.index("\n", len(text) // 2) + 1
+    assert len(text[:half]) > 512
+    assert family.encode(text) == [token for line in text.splitlines(True) for token in family.encode(line)]
+    assert family.decode(family.encode(text[:half] + "\ud800")) == text[:half] + "?"
+
+
+def test_another_thread_runs_while_a_long_text_is_encoded() -> None:
+    family, text = vocabulary("codellama"), "total = sum(values)\n" * 50_000
+    began = time.perf_counter()
+    family.encode(text)
+    alone = time.perf_counter() - began
+    encoding = threading.Thread(target=lambda: family.encode_with_offsets(text))
+    encoding.start()
+    longest, last = 0.0, time.perf_counter()
+    while encoding.is_alive():
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    assert longest < 0.7 * alone  # making lists of the result takes a part of it, and needs the interpreter
+
+
+def test_the_first_tokens_of_a_text_are_found_anew_when_a_token_was_reserved() -> None:
+    family = plain_vocabulary()
+    token = family.writing("a")[0]
+    family.reserve([token])
+    assert token not in family.writing("a")
+
+
+def test_context_that_stays_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer, texts = Renderer(spec_named("small-llama"), vocabulary("small-llama"), 400), list[str]()
+    encode = Vocabulary.encode
+    monkeypatch.setattr(Vocabulary, "encode", lambda self, text: texts.append(text) or encode(self, text))
+    for typed, word in (("def f(", "once"), ("def f(a", "once"), ("def f(a", "other")):
+        renderer.render(replace(PARTS, prefix=typed, context=(ContextPiece("b.py", word + " = 1\n" * 9),)))
+    assert [sum(word in text for text in texts) for word in ("once", "other")] == [1, 1]

@@ -52,3 +52,23 @@ def test_old_agreement_is_forgotten() -> None:
         lengths.record_pass(1, 1.0)
         lengths.record_draft("copy", 3, 3)
     assert lengths.choose("copy", 12) >= 3
+
+
+def test_an_expensive_draft_is_not_tried_out() -> None:
+    lengths = DraftLength()
+    for _ in range(3):
+        lengths.record_pass(64, 64 * 0.006)
+        lengths.record_pass(1, 0.016)
+        lengths.record_pass(2, 0.032)
+    assert lengths.choose("copy", 12) == 0  # half of the first tokens agree, as far as is known
+
+
+def test_a_source_that_is_not_used_can_show_that_it_has_become_right() -> None:
+    lengths = DraftLength()
+    for width in (1, 2, 64) * 3:
+        lengths.record_pass(width, 0.016 + 0.008 * (width - 1))
+    assert lengths.choose("copy", 12) == 0
+    for _ in range(40):
+        lengths.record_pass(1, 0.016)
+        lengths.record_draft("copy", 1, 1)
+    assert lengths.choose("copy", 12) > 0

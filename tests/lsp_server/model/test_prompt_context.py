@@ -266,3 +266,14 @@ def test_focus_takes_the_match_and_what_follows_over_the_chunks_end() -> None:
     two = Chunk("a", "python", 6, 9, "", "after1\nafter2\nafter3\n")
     assert focus(one, two, "needle haystack two", 4) == (4, "needle haystack\nneedle two\nafter1\nafter2\n")
     assert focus(one, None, "needle haystack two", 4) == (4, "needle haystack\nneedle two\n")
+
+
+def test_a_search_without_a_limit_ends_when_it_is_not_wanted_any_more() -> None:
+    slow = Shelf(FILES)
+    slow.seconds = 1.5
+    packer = PromptContextBuilder(slow)
+    began = time.monotonic()
+    assert packer.build(document(), len(TEXT), None, lambda: time.monotonic() > began + 0.05).reason == "late"
+    assert time.monotonic() - began < 1.2
+    assert packer.build(document(), len(TEXT), None, lambda: False).reason == "found"  # waits for the one before
+    assert slow.searches == 2

@@ -104,3 +104,11 @@ def test_a_model_that_is_never_in_time_is_reported_once_and_not_waited_for() -> 
     assert patience.seconds(2.0) == 0.0
     patience.record(in_time=True)
     assert (patience.seconds(2.0), patience.seconds(0.0)) == (2.0, 0.1)
+
+
+def test_a_rest_that_ends_during_its_search_leaves_the_small_prompt() -> None:
+    typist, text = Typist(600), "".join(LINES)
+    small, _ = typist.at(text)
+    assert typist.plans.resting(typist.backend, document(text), len(text), lambda: True) is None
+    assert typist.at(text) == (small, 0)
+    assert typist.rest(text) is not None

@@ -2,15 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from indexer.types import Hit
 from lsp_server.errors import BackendProblem
 from lsp_server.model.prompt_context import PromptContextBuilder
 from lsp_server.model.requests import ModelRequest
-from lsp_server.model.runner import ModelRunner
+from lsp_server.model.runner import OPENED_SECONDS, ModelRunner
+from lsp_server.model.similar_context import SimilarLine
 from lsp_server.types import Document
 from tests.support.adapters import point, tiny_base, write_version
 from tests.support.slow_backend import SlowBackend
@@ -210,3 +212,50 @@ def test_a_new_current_is_taken_up_and_a_bad_one_is_told_once(tmp_path: Path, mo
     eventually(lambda: backend.adapters == [1, 2, 1, 0])
     assert len(problems) == 1
     source.close()
+
+
+class SlowSearch:
+    """A source of context whose searches take until a test lets them end."""
+
+    generation, paths = 1, ("b.py",)
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def search(self, text: str, limit: int, path: str) -> list[Hit]:
+        self.begun.set()
+        assert self.go.wait(20)
+        return []
+
+    def similar(self, ids: Sequence[int], limit: int, path: str) -> list[SimilarLine]:
+        return []
+
+    def text(self, path: str) -> str | None:
+        return None
+
+
+def test_a_request_does_not_wait_for_the_search_for_an_opened_document(
+    made: tuple[ModelRunner, SlowBackend],
+) -> None:
+    source, backend = made
+    backend.measured.prompt_rate = 500.0
+    search = SlowSearch()
+    source.context_builder.set_source(search)
+    source.opened(request().document)
+    assert search.begun.wait(20) and not backend.computed
+    try:
+        assert source.ask(request()).wait(later()).texts == ("total * 2",)
+        assert not search.go.is_set()
+    finally:
+        search.go.set()
+
+
+def test_no_prompt_is_computed_for_a_document_that_was_closed(made: tuple[ModelRunner, SlowBackend]) -> None:
+    source, backend = made
+    backend.measured.prompt_rate = 500.0
+    source.opened(request().document)
+    source.closed(request().document.uri)
+    time.sleep(3 * OPENED_SECONDS)
+    assert not backend.computed
+    source.opened(request().document)
+    eventually(lambda: backend.computed)
