@@ -183,9 +183,14 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1500)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, help="of torch; all cores by default")
+    parser.add_argument("--tokens-per-step", type=int, default=8192, help="fewer for a large base on a CPU")
+    parser.add_argument("--max-length", type=int, default=1024)
+    parser.add_argument("--speed-only", action="store_true", help="leave out the comparison of one and two processes")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    settings = TrainingOptions(tokens_per_step=8192, max_length=1024, threads=options.threads)
+    settings = TrainingOptions(
+        tokens_per_step=options.tokens_per_step, max_length=options.max_length, threads=options.threads
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         before = made_on(*PACKAGES)
@@ -193,9 +198,11 @@ def main() -> None:
         print(json.dumps(made, indent=1), flush=True)
         speed = measure_speed(options.base, folder / "set", folder, settings, options.steps)
         print(json.dumps(speed, indent=1), flush=True)
-        few = replace(settings, epochs=0.12, tokens_per_step=4096, rows_per_batch=2, learning_rate=1e-3, threads=1)
-        processes = measure_processes(options.base, folder / "set", folder, few)
-        print(json.dumps(processes, indent=1), flush=True)
+        processes = None
+        if not options.speed_only:
+            few = replace(settings, epochs=0.12, tokens_per_step=4096, rows_per_batch=2, learning_rate=1e-3, threads=1)
+            processes = measure_processes(options.base, folder / "set", folder, few)
+            print(json.dumps(processes, indent=1), flush=True)
     result = {
         "machine": before,
         "load_after": load(),

@@ -60,7 +60,7 @@ def _repo(command: Callable[..., Any]) -> Callable[..., Any]:
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _with_base = click.option(
-    "--base", metavar="FOLDER", help="Folder of the base model (default: base_model in ondol.toml)."
+    "--base", metavar="PATH", help="The base model, a GGUF file or a folder (default: base_model in ondol.toml)."
 )
 
 

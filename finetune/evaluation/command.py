@@ -79,7 +79,9 @@ class Options:
 @click.option("--system", "systems", multiple=True, help="System to evaluate, by default retrieval; repeatable.")
 @click.option("--arm", "former_systems", multiple=True, hidden=True)
 @click.option(
-    "--base", metavar="FOLDER", help="Base model for systems with a model, instead of the one in the settings."
+    "--base",
+    metavar="PATH",
+    help="The base model of systems with a model, a GGUF file or a folder; overrides the settings.",
 )
 @click.option("--adapter", metavar="N|FOLDER", help="Adapter for systems with an adapter; by default the current one.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with plots to FILE.")

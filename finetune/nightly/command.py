@@ -27,7 +27,9 @@ from indexer.text.printable import printable
 
 @click.command(epilog="Example: ondol finetune ~/product --base /models/granite-3b-code-base-2k --max-minutes 120")
 @click.argument("repo", type=click.Path(path_type=Path), default=Path())
-@click.option("--base", metavar="FOLDER", help="Folder of the base model (default: base_model in ondol.toml).")
+@click.option(
+    "--base", metavar="PATH", help="The base model, a GGUF file or a folder (default: base_model in ondol.toml)."
+)
 @click.option(
     "--max-minutes",
     type=click.FloatRange(0, min_open=True),

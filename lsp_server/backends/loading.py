@@ -5,6 +5,7 @@ Runs on the model's thread, because the torch backend takes seconds to import. F
 
 import importlib.util
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,9 @@ _EASY = (
 _EASY_TOKENS = 48
 
 
+_PUBLIC_NAME: Final = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+
+
 def find_base(base: str) -> Path:
     """The path of a base model: a folder or a GGUF file.
 
@@ -36,7 +40,9 @@ def find_base(base: str) -> Path:
     path = Path(base).expanduser()
     if path.exists():
         return path
-    if path.is_absolute() or base.count("/") != 1:
+    if "://" in base:
+        raise BackendProblem(f"{base} is an address, and nothing is fetched", "fetch the file and name its place")
+    if _PUBLIC_NAME.fullmatch(base) is None or path.suffix.lower() == ".gguf":
         raise BackendProblem(f"there is no model {base}", "name a GGUF file, or a folder with a model's files")
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     hub = home / "hub" / ("models--" + base.replace("/", "--"))

@@ -36,7 +36,7 @@ from lsp_server.commands.doctor_page import page
 @click.option("--remove-orphans", is_flag=True, help="Delete the data of repositories whose folders are gone.")
 @click.option("--no-egress", is_flag=True, help="Index, search and serve under a guard: prove that no data leaves.")
 @click.option("--backend", type=click.Choice(["retrieval", "local", "remote"]), help="Overrides the settings.")
-@click.option("--base", metavar="FOLDER", help="The base model's folder; overrides the settings.")
+@click.option("--base", metavar="PATH", help="The base model, a GGUF file or a folder; overrides the settings.")
 @click.option("--full", is_flag=True, help="Print the versions of all packages and every reason for a left-out file.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @data_dir_option

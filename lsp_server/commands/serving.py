@@ -190,7 +190,7 @@ def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic
 def _base(base: str) -> str:
     """A path as an absolute one, since the server may have another working directory; a model's name unchanged."""
     path = Path(base).expanduser()
-    return str(path.absolute()) if path.exists() else base
+    return str(path.absolute()) if base and path.exists() else base
 
 
 def _with_model(settings: "Settings", root: Path, engine: Any, index: Any) -> Any:

@@ -14,7 +14,7 @@ from indexer.prompt.formats import PromptSpec, detect
 from indexer.prompt.tokenizer import Vocabulary
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.gguf_base import candidates, describe
-from lsp_server.weights.gguf_reader import parts_of
+from lsp_server.weights.gguf_reader import begins_as_gguf, parts_of
 from lsp_server.weights.safetensors_header import TensorInfo, read_header
 
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
@@ -68,8 +68,10 @@ def open_folder(path: Path) -> ModelFolder:
     :raises BackendProblem: it is missing, half downloaded, damaged, or no model that writes text.
     """
     if path.is_file():
-        if path.suffix.lower() != ".gguf":
-            raise BackendProblem(f"{path} is no GGUF file", "name a folder with safetensors weights, or a .gguf file")
+        if path.suffix.lower() == ".safetensors":
+            raise BackendProblem(f"{path} is one file of a model", "name the folder that holds it")
+        if path.suffix.lower() != ".gguf" and not begins_as_gguf(path):
+            raise BackendProblem(f"{path} is no GGUF file", "name a GGUF file, or a folder with safetensors weights")
         return _open_gguf(path, (path,))
     if not path.is_dir():
         raise BackendProblem(f"there is no model {path}", "name a folder with safetensors weights, or a GGUF file")
@@ -156,7 +158,11 @@ def _weight_files(path: Path, has_gguf: bool) -> tuple[Path, ...]:
         raise BackendProblem(
             f"{path} holds pickled weights, which can run code and are not loaded", "fetch or convert to safetensors"
         )
-    raise BackendProblem(f"{path} holds no weights", "fetch model.safetensors")
+    if (path / "adapter_config.json").is_file():
+        raise BackendProblem(f"{path} is a LoRA adapter, not a language model", "name the base that it was trained for")
+    raise BackendProblem(
+        f"{path} holds neither safetensors weights nor a GGUF file", "name the folder or the file of a model"
+    )
 
 
 def _identity(described: Sequence[Path], files: Sequence[Path]) -> str:

@@ -27,6 +27,13 @@ _STRING, _ARRAY = 8, 9
 _PART = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 _FETCH: Final = "fetch the file again"
 
+_LARGE: Final = 1 << 16
+"""Bytes of a layer's matrix from which it is looked at for holes."""
+
+_LOOK: Final = 4096
+_HOLES: Final = 2
+"""Places without a number from which a file counts as half downloaded."""
+
 _BLOCKS: Final[Mapping[int, tuple[int, int]]] = {
     0: (1, 4),
     1: (1, 2),
@@ -113,8 +120,10 @@ def read_gguf(path: Path) -> GgufFile:
             "fetch the missing parts into the same folder",
         )
     fields, shapes, places = _read(parts[0])
+    _check_holes(parts[0], shapes, places)
     for part in parts[1:]:
         _, more, further = _read(part)
+        _check_holes(part, more, further)
         shapes, places = shapes | more, places | further
     wanted = _whole(fields.get("split.tensors.count"))
     if _whole(fields.get("split.count")) > 1 and len(parts) == 1:
@@ -243,6 +252,34 @@ def _parse(path: Path, data: bytes, size: int) -> _Header:
             f"{path} is half downloaded: it has {size / 1e6:,.1f} of {needed / 1e6:,.1f} MB", "fetch the rest"
         )
     return fields, shapes, {name: (kind, start + offset) for name, (kind, offset) in places.items()}
+
+
+def _check_holes(path: Path, shapes: Mapping[str, tuple[int, ...]], places: Mapping[str, tuple[int, int]]) -> None:
+    """Refuse a file in which matrices hold nothing but zeros: many programs give a download its full size at once.
+
+    Two places of each layer's matrices are looked at; rows of the vocabulary may be empty in a whole file.
+    """
+    holes = 0
+    with path.open("rb") as file:
+        for name, (kind, begin) in places.items():
+            numbers, block = _BLOCKS.get(kind, (1, 0))
+            size = math.prod(shapes[name]) // numbers * block
+            if size < _LARGE or not name.startswith("blk."):
+                continue
+            for quarter in (1, 3):
+                file.seek(begin + size * quarter // 4)
+                holes += not any(file.read(_LOOK))
+    if holes >= _HOLES:
+        raise BackendProblem(f"{path} is half downloaded: parts of it are empty", _FETCH)
+
+
+def begins_as_gguf(path: Path) -> bool:
+    """Whether a file is a GGUF file, whatever its name: Ollama's have none, and unfinished downloads have another."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"GGUF"
+    except OSError:
+        return False
 
 
 def _check_start(path: Path, data: bytes) -> None:

@@ -46,7 +46,12 @@ def sentence_piece(writer: Any) -> int:
 
 
 def write_gguf(
-    path: Path, vocabulary: Any = byte_level, architecture: str = "llama", seed: int = 1, **words: Any
+    path: Path,
+    vocabulary: Any = byte_level,
+    architecture: str = "llama",
+    seed: int = 1,
+    width: int = WIDTH,
+    **words: Any,
 ) -> Path:
     """A whole random LLaMA of two layers.
 
@@ -56,27 +61,27 @@ def write_gguf(
 
     writer = gguf.GGUFWriter(str(path), architecture)
     writer.add_context_length(512)
-    writer.add_embedding_length(WIDTH)
+    writer.add_embedding_length(width)
     writer.add_block_count(2)
     writer.add_feed_forward_length(96)
     writer.add_head_count(4)
     writer.add_head_count_kv(2)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(WIDTH // 4)
+    writer.add_rope_dimension_count(width // 4)
     rng = np.random.default_rng(seed)
     size = vocabulary(writer, **words)
-    shapes = {"token_embd": (size, WIDTH), "output": (size, WIDTH), "output_norm": (WIDTH,)}
+    shapes = {"token_embd": (size, width), "output": (size, width), "output_norm": (width,)}
     for block in range(2):
         of_block = {
-            "attn_q": (WIDTH, WIDTH),
-            "attn_k": (WIDTH // 2, WIDTH),
-            "attn_v": (WIDTH // 2, WIDTH),
-            "attn_output": (WIDTH, WIDTH),
-            "ffn_gate": (96, WIDTH),
-            "ffn_up": (96, WIDTH),
-            "ffn_down": (WIDTH, 96),
-            "attn_norm": (WIDTH,),
-            "ffn_norm": (WIDTH,),
+            "attn_q": (width, width),
+            "attn_k": (width // 2, width),
+            "attn_v": (width // 2, width),
+            "attn_output": (width, width),
+            "ffn_gate": (96, width),
+            "ffn_up": (96, width),
+            "ffn_down": (width, 96),
+            "attn_norm": (width,),
+            "ffn_norm": (width,),
         }
         shapes |= {f"blk.{block}.{name}": shape for name, shape in of_block.items()}
     for name, shape in shapes.items():

@@ -35,10 +35,22 @@ def test_a_public_model_is_found_in_the_cache_and_never_fetched(
         find_base("maker/coder")
 
 
-@pytest.mark.parametrize("base", ["", "/nowhere/at/all", "a/b/c"])
-def test_a_missing_folder_is_refused(base: str) -> None:
-    with pytest.raises(BackendProblem):
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("", "no base model is set"),
+        ("/nowhere/at/all", "there is no model"),
+        ("a/b/c", "there is no model"),
+        ("../coder.gguf", "there is no model"),
+        ("models/coder.gguf", "there is no model"),
+        ("maker/coder-GGUF:Q4_K_M", "there is no model"),
+        ("https://models.example/coder.gguf", "is an address"),
+    ],
+)
+def test_what_is_not_there_is_refused_and_no_folder_of_the_cache_is_named_for_it(base: str, said: str) -> None:
+    with pytest.raises(BackendProblem, match=said) as problem:
         find_base(base)
+    assert "hub" not in str(problem.value)
 
 
 def test_without_torch_and_without_gguf_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

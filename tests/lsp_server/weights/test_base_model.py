@@ -51,7 +51,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
 def test_a_missing_file(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    with pytest.raises(UserError, match=r"no config\.json|no tokenizer\.json|holds no weights"):
+    with pytest.raises(UserError, match=r"no config\.json|no tokenizer\.json|holds neither"):
         open_folder(folder)
 
 
@@ -120,3 +120,16 @@ def test_an_enormous_header_is_not_read(folder: Path) -> None:
         file.truncate(100_000_100)
     with pytest.raises(BackendProblem, match="not that of a safetensors file"):
         open_folder(folder)
+
+
+def test_an_adapter_is_no_base(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(BackendProblem, match="is a LoRA adapter"):
+        open_folder(folder)
+
+
+def test_one_file_of_a_folder_is_no_base(folder: Path) -> None:
+    with pytest.raises(BackendProblem, match="one file of a model") as problem:
+        open_folder(folder / "model.safetensors")
+    assert "folder" in problem.value.cure

@@ -182,3 +182,22 @@ def test_a_file_that_was_replaced_is_noticed(model: Path) -> None:
     assert base.stamp() != before
     model.unlink()
     assert base.stamp() == ((0, 0, 0),)
+
+
+def test_a_file_may_have_any_name(model: Path) -> None:
+    blob = model.rename(model.with_name("sha256-0123abcd"))
+    assert open_folder(blob).vocabulary.size and open_folder(blob).name == blob.name
+    part = blob.rename(blob.with_name("coder.gguf.crdownload"))
+    part.write_bytes(part.read_bytes()[:-1])
+    assert "half downloaded" in refused(part)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0.6, 1.0), (0.3, 0.5)])
+def test_a_download_that_has_its_full_size_at_once_is_noticed(first: float, last: float, tmp_path: Path) -> None:
+    model = write_gguf(tmp_path / "large.gguf", width=256)
+    whole = bytearray(model.read_bytes())
+    assert open_folder(model)
+    start, end = int(first * len(whole)), int(last * len(whole))
+    whole[start:end] = bytes(end - start)
+    model.write_bytes(whole)
+    assert "half downloaded" in refused(model)
