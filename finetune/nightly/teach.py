@@ -5,6 +5,7 @@ held-out middles end, and at least half of them. Nothing that serves is changed;
 """
 
 import gc
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -63,6 +64,9 @@ LEARNING_RATE: Final = 1e-3
 LEAST_ENDED: Final = 0.5
 _DOING: Final = "work of this run"
 
+BEGUN: Final = "begun.json"
+"""In the work folder: what an interrupted run has made before its training."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skill:
@@ -71,6 +75,22 @@ class Skill:
     ended: float
     exact: float
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What a run has made before its training, which takes the longest and may be interrupted.
+
+    :param key: see :meth:`_Teaching._key`. :param added: the ids of the new tokens.
+    :param before: how well the base fills the held-out middles. :param step_tokens: of an optimizer step.
+    """
+
+    key: str
+    added: tuple[int, ...]
+    held_out: list[RawSample]
+    before: Skill
+    step_tokens: int
+    taught_on: dict[str, Any]
 
 
 def teach(
@@ -111,15 +131,11 @@ class _Teaching:
         target = taught_base_directory(self.settings, self.root, f"{self.base.name}-fim")
         self.report.add(base={"name": self.base.name, "identity": self.base.identity}, machine=machine())
         with explained(self.work, _DOING):
-            fsio.remove_tree(self.work)
-            fsio.make_directories(self.work)
             grown = self.work / "grown"
-            added = with_new_tokens(self._trainable(), grown)
-            held_out = self._build(grown)
-            self.reporter.phase("writing held-out middles before", 0, 0)
-            before = self._skill(grown, held_out, BEFORE_UNTIL)
-            gc.collect()
-            options = self._options(added)
+            begun = self._begun() or self._begin(grown)
+            added, held_out, before = begun.added, begun.held_out, begun.before
+            self.report.add(taught_on=begun.taught_on, skill={"before": asdict(before)})
+            options = self._options(begun)
             result = train.train(grown, self.work / "set", self.work / "adapter", options, None, self._report_step)
             gc.collect()
             self._finish(grown, added)
@@ -134,8 +150,41 @@ class _Teaching:
             fsio.remove_tree(self.work)
         self._conclude(before, after, target if better else None)
 
-    def _build(self, folder: Path) -> list[RawSample]:
-        """Write the data set; return the middles of its held-out files."""
+    def _begin(self, grown: Path) -> _Begun:
+        """Make the base with its tokens and the data set, and write the held-out middles once."""
+        fsio.remove_tree(self.work)
+        fsio.make_directories(self.work)
+        added = with_new_tokens(self._trainable(), grown)
+        held_out, taught_on = self._build(grown)
+        self.reporter.phase("writing held-out middles before", 0, 0)
+        before = self._skill(grown, held_out, BEFORE_UNTIL)
+        gc.collect()
+        begun = _Begun(self._key(), added, held_out, before, self._step_tokens(), taught_on)
+        fsio.replace_file(self.work / BEGUN, json.dumps(asdict(begun)).encode())
+        return begun
+
+    def _begun(self) -> _Begun | None:
+        """Return what an interrupted run with the same base and options has made; its training goes on."""
+        try:
+            found = json.loads((self.work / BEGUN).read_bytes())
+            middles = [RawSample(**one) for one in found["held_out"]]
+            skill = Skill(**found["before"])
+            begun = _Begun(**{**found, "added": tuple(found["added"]), "held_out": middles, "before": skill})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        if begun.key != self._key():
+            return None
+        self.say("continuing the run that was interrupted")
+        return begun
+
+    def _key(self) -> str:
+        """Return what an interrupted run must have in common with this one: all but its time limit."""
+        options = self.options
+        training = replace(options.training, max_minutes=None).identity()
+        return json.dumps([self.base.identity, PROMPT_FORMAT, options.seed, options.dataset.max_samples, training])
+
+    def _build(self, folder: Path) -> tuple[list[RawSample], dict[str, Any]]:
+        """Write the data set; return the middles of its held-out files, and what is in it."""
         base, seed = open_folder(folder), self.options.seed
         limit = min(MAX_TOKENS, base.context, self.options.training.max_length)
         prompts, refuses = Prompts(base, self.root.name, limit, 1.0, seed), Filter(seed).refuses
@@ -181,9 +230,9 @@ class _Teaching:
             files=shards.files,
         )
         write_manifest(self.work / "set", manifest.to_json())
-        self.report.add(taught_on={"samples": manifest.samples, "tokens": tokens, "languages": languages})
         self.say(f"{manifest.samples:,} middles in {len(languages)} languages, {len(held_out)} held-out ones")
-        return sorted(held_out, key=lambda raw: len(raw.middle))  # a time limit cuts the slowest ones
+        held_out.sort(key=lambda raw: len(raw.middle))  # a time limit cuts the slowest ones
+        return held_out, {"samples": manifest.samples, "tokens": tokens, "languages": languages}
 
     def _late(self, share: float) -> bool:
         """Return whether this share of the run's time is over; never without a limit."""
@@ -198,7 +247,7 @@ class _Teaching:
                 return
             yield sample
 
-    def _options(self, added: tuple[int, ...]) -> TrainingOptions:
+    def _options(self, begun: _Begun) -> TrainingOptions:
         minutes = self.options.max_minutes
         left = None if minutes is None else minutes * TRAINING_UNTIL - (time.monotonic() - self.started) / 60
         return replace(
@@ -206,10 +255,10 @@ class _Teaching:
             max_minutes=None if left is None else max(0.2, left),
             seed=self.options.seed,
             max_length=min(MAX_TOKENS + 64, self.options.training.max_length),
-            tokens_per_step=min(self._step_tokens(), self.options.training.tokens_per_step),
+            tokens_per_step=min(begun.step_tokens, self.options.training.tokens_per_step),
             learning_rate=max(LEARNING_RATE, self.options.training.learning_rate),
             rows_per_batch=1,
-            new_tokens=added,
+            new_tokens=begun.added,
         )
 
     def _step_tokens(self) -> int:
@@ -218,6 +267,7 @@ class _Teaching:
         return STEP_MOST if minutes is None else min(STEP_MOST, max(STEP_LEAST, round(minutes * STEP_TOKENS_A_MINUTE)))
 
     def _report_step(self, step: Progress) -> None:
+        self.report.add(reached={"step": step.step, "steps": step.steps, "loss": round(step.loss, 5)})
         self.reporter.phase(f"training: loss {step.loss:.3f}", step.step, step.steps)
 
     def _trainable(self) -> ModelFolder:

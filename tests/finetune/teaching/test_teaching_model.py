@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: teaching a base is NOT tested")
 pytest.importorskip("peft", reason="peft is not installed: teaching a base is NOT tested")
 
+from finetune.commits.stages import SILENT
+from finetune.dataset.commit_range import DatasetOptions
+from finetune.dataset.samples import RawSample
+from finetune.evaluation.stopping import stopped_by_signals
+from finetune.nightly.options import NightlyOptions
+from finetune.nightly.report import Report
+from finetune.nightly.teach import BEGUN, Skill, _Begun, _Teaching, teach
 from finetune.teaching.sources import installed_texts, is_permissive
 from finetune.teaching.taught_base import INPUT, OUTPUT, finished, with_new_tokens
 from finetune.training.options import NEW_ROWS, TrainingOptions
@@ -148,3 +157,54 @@ def test_the_command_reports_what_was_learnt_and_changes_nothing_that_serves(tmp
     assert report["taught_on"]["samples"] > 10
     assert not list(data.glob("repositories/*/bases/*")) and not list(data.glob("repositories/*/night/teaching"))
     assert Path(report["files"]["json"]).is_file()
+
+
+def test_a_run_that_a_signal_ends_says_how_far_it_came_and_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = growing(tmp_path / "repo", 4, files=8)
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        backend="local",
+        base_model=str(plain_base(tmp_path / "base", initializer_range=0.08)),
+    )
+    options = NightlyOptions(
+        dataset=DatasetOptions(max_samples=40),
+        training=TrainingOptions(rank=4, max_length=256, tokens_per_step=512, checkpoint_minutes=0.0, threads=1),
+    )
+    reported = _Teaching._report_step
+
+    def stop(self: Any, step: Any) -> None:
+        reported(self, step)
+        if step.step == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patched, stopped_by_signals():
+        patched.setattr(_Teaching, "_report_step", stop)
+        report = teach(root, settings, options)
+    assert (report["status"], report["exit_code"]) == ("stopped", 143)
+    assert report["reached"]["step"] == 3 and report["skill"]["before"]["count"] > 0
+    assert report["taught_on"]["samples"] > 0
+    monkeypatch.setattr(_Teaching, "_build", lambda *given: pytest.fail("the data set is made again"))
+    steps = list[int]()
+    monkeypatch.setattr(_Teaching, "_report_step", lambda self, step: steps.append(step.step))
+    again = teach(root, settings, options)
+    assert again["status"] == "kept" and again["skill"]["before"] == report["skill"]["before"]
+    assert min(steps) in (3, 4)  # a step is reported before its checkpoint is written
+
+
+def test_a_run_with_other_options_begins_anew(tmp_path: Path) -> None:
+    root = growing(tmp_path / "repo", 4, files=8)
+    settings = Settings(data_dir=tmp_path / "data", backend="local", base_model=str(plain_base(tmp_path / "base")))
+    report = Report(root)
+    one, longer, other = (
+        _Teaching(root, settings, options, report, SILENT, lambda sentence: None)
+        for options in (NightlyOptions(), NightlyOptions(max_minutes=40.0), NightlyOptions(seed=2))
+    )
+    one.work.mkdir(parents=True)
+    begun = _Begun(one._key(), (7,), [RawSample("node", "a.py", "x = 1", 0, 1)], Skill(0.5, 0.25, 4), 1024, {})
+    (one.work / BEGUN).write_text(json.dumps(asdict(begun)))
+    assert one._begun() == longer._begun() == begun
+    assert other._begun() is None
+    (one.work / BEGUN).write_text("{")
+    assert one._begun() is None
