@@ -37,7 +37,7 @@ class Spread:
     comma: bool
 
     def after(self, rule: CallRule | CallTemplate) -> tuple[int, str] | None:
-        """Return the line that a rule changes and what becomes of it; None if it changes none, or several."""
+        """Return the number and the new text of the line that a rule changes; None if it changes none, or several."""
         made = rule.apply(self.line)
         if made is None:
             return None

@@ -1,4 +1,4 @@
-"""Sessions that are typed key by key: an ending, and the document with what becomes of its lines.
+"""Sessions that are typed key by key: an ending, and the document with the changes that are typed.
 
 Lines with ``-`` become those with ``+`` behind them; ``|`` ends a change that another one follows at once.
 """
