@@ -7,6 +7,7 @@ function and says of each new argument which old one it is, counted from the beg
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, render
@@ -178,6 +179,20 @@ class CallTemplate:
             spaces[first : call.end + 1] = [line.spaces[first], *(space for space, _ in flat[1:])]
             done, beyond = done + 1, first
         return (render(line.indent, texts, spaces, line.tail), done) if done else None
+
+    @cached_property
+    def _keeps_list(self) -> bool:
+        """Whether the new text has the arguments as they were, with commas: ``[a, b]`` of ``array(a, b)``."""
+        pieces = [piece for _, piece in self.pieces]
+        kept = [piece for number in range(self.count) for piece in (number, ",")][:-1]
+        return any(pieces[at : at + len(kept)] == kept for at in range(len(pieces)))
+
+    def counts_differ(self, line: TokenLine) -> bool:
+        """Whether a line calls the function, but with other numbers of arguments only; not if they stay a list."""
+        if self.name not in line.places or self._keeps_list:
+            return False
+        counts = {len(call.arguments) for call in calls(line.texts) if line.texts[call.name] == self.name}
+        return bool(counts) and self.count not in counts
 
     def _first(self, texts: Sequence[str], call: Call) -> int | None:
         """Return the first token of the expression; None where something else stands before the call."""

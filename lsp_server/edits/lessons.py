@@ -133,6 +133,8 @@ class Lesson:
         if self.new_text == GONE:
             yield from self._deleted(target)
             return
+        if isinstance(self.call, CallTemplate) and self.call.counts_differ(target):
+            return  # the rules would leave the arguments that no edit had
         texts: dict[tuple[object, ...], str | None] = {}
         failed: set[int] = set()
         holding = [literals for literals in self._literals if literals <= target.words]

@@ -170,6 +170,9 @@ def derived(token: str, holes: Mapping[str, str]) -> str | None:
             return other[:-cut]
         if old.endswith(token) and other.startswith(old[:cut]):
             return other[cut:]
+    if token[:1].isupper() and not any(old[:1].isupper() for old in holes):
+        small = derived(token[0].lower() + token[1:], holes)
+        return small and small[0].upper() + small[1:]
     return None
 
 

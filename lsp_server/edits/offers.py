@@ -6,7 +6,7 @@ made again, and edits whose offers were refused count less. Knows no protocol an
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Final
@@ -14,7 +14,6 @@ from typing import Final
 from indexer.secrets.cover import COVER, PLACEHOLDER
 from indexer.secrets.masking import mask
 from lsp_server.edits import places
-from lsp_server.edits.calls import CallRule, CallTemplate
 from lsp_server.edits.changed_lines import GONE, inserted_already
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, STEPS, Place, agreed, compare, proven, rows
 from lsp_server.edits.lessons import Lesson
@@ -255,6 +254,7 @@ class Search:
         newest = self.history[-1].step
         known = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0))
         lines = {*known.lines, *places.of_newest(view, self.history)}
+        lines |= self._of_spread(view, lines)
         for one, offer in self._judged(view, self._candidates(view, where, sorted(lines), 1)):
             evidence, told = one.texts[offer.new], self._told(one.place)
             rules = [rule for rule, source in evidence.rules if source.step == newest]
@@ -268,8 +268,7 @@ class Search:
         told = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0), least)
         self.searched["places"] += len(told.lines)
         self.searched["places_cut"] += told.cut
-        spread = {at for line in told.lines for _, at, _ in self._spread(view, line, self.history[-ELSEWHERE_HISTORY:])}
-        lines = [*told.lines, *sorted(spread.difference(told.lines, view.edited))]
+        lines = [*told.lines, *sorted(self._of_spread(view, told.lines))]
         return self._candidates(view, where, lines, least)
 
     def _candidates(self, view: View, where: float, lines: Sequence[int], least: int) -> list["Candidates"]:
@@ -323,11 +322,15 @@ class Search:
         trials = self._trials if place.where == HERE else self._trials_elsewhere
         return Candidates(place, found, rows(found, trials, view, place, self._foreseen) if found else [])
 
+    def _of_spread(self, view: View, lines: Collection[int]) -> set[int]:
+        """Lines that change in calls over several lines around other ones, without these."""
+        history = self.history[-ELSEWHERE_HISTORY:]
+        found = {at for line in lines for _, at, _ in self._spread(view, line, history)}
+        return found.difference(lines, view.edited)
+
     def _spread(self, view: View, line: int, history: Sequence[Taught]) -> Iterator[tuple[int, int, str]]:
         """What edits make of the call over several lines around a line: age of the edit, line, and its new text."""
-        calls = [(age, source.lesson.call) for age, source in enumerate(reversed(history))]
-        rules = [(age, call) for age, call in calls if isinstance(call, CallRule | CallTemplate)]
-        return spread_texts(view.lines, line, rules)
+        return spread_texts(view.lines, line, [source.lesson.call for source in reversed(history)])
 
     def _row_next_to(self, view: View, line: int) -> Lesson | None:
         """What the edit of the next line above taught, or of the next one below."""
@@ -364,7 +367,7 @@ class Search:
         for (text, evidence), probability, row in zip(of.texts.items(), judged, of.rows, strict=True):
             if self.refusals.refused(line, text):
                 continue
-            if place.where == HERE and proven(row):
+            if place.where == HERE and (proven(row) or evidence.series):
                 probability = max(probability, PROVEN)
             probability = self.refusals.lowered(probability, _steps(evidence, history))
             if best is None or probability > best[0]:

@@ -11,6 +11,7 @@ import numpy as np
 from indexer.search.suffix_array import DEPTH
 from indexer.search.suffix_search import Agreements, Anchored, Search
 from indexer.text.tokens import token_ids
+from lsp_server.edits.calls import CallRule, CallTemplate
 from lsp_server.edits.lessons import CALL, LINE
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
@@ -19,6 +20,8 @@ from lsp_server.edits.views import View
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
+
+CALLS: Final = (CallRule, CallTemplate)
 
 RECENT: Final = 6
 """Changed lines whose rules look for places."""
@@ -95,8 +98,8 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
     leads: Counter[int] = Counter()
     for source in recent(history):
         wanted = [rule.literals for rule in source.lesson.rules if searching(rule)]
-        if source.lesson.side == CALL and source.lesson.call is not None:
-            wanted.append(frozenset((source.lesson.call.phrase.rstrip("("),)))
+        if source.lesson.side == CALL and isinstance(source.lesson.call, CALLS):
+            wanted.append(frozenset((source.lesson.call.name,)))
         wanted += [frozenset((name,)) for name in source.lesson.kept_names[:KEPT_NAMES]]
         groups: list[Sequence[int]] = [view.sites(literals) for literals in wanted]
         groups += [view.index.with_part(part) for part in list(source.lesson.parts)[:3] if len(part) > 3]
@@ -136,7 +139,8 @@ def of_newest(view: View, history: Sequence[Taught]) -> list[int]:
     found: set[int] = set()
     for source in history:
         if source.step == history[-1].step:
-            for literals in {rule.literals for rule in source.lesson.rules if searching(rule)}:
+            called = [frozenset((source.lesson.call.name,))] if isinstance(source.lesson.call, CALLS) else []
+            for literals in {*called, *(rule.literals for rule in source.lesson.rules if searching(rule))}:
                 found.update(view.all_sites(literals))
             for part in source.lesson.parts:
                 found.update(view.index.with_part(part) if len(part) > 3 else ())

@@ -10,6 +10,7 @@ from lsp_server.edits.columns import aligned
 from lsp_server.edits.lessons import BELOW, LINE, Lesson, lesson
 from lsp_server.edits.names import SHORT, with_parts
 from lsp_server.edits.rules import Rule
+from lsp_server.edits.series import next_of_series
 from lsp_server.edits.token_lines import TokenLine, is_name, parse, render
 
 PARTS_OF: Final = 24
@@ -50,6 +51,7 @@ def once(history: Sequence[Taught]) -> list[Taught]:
 class Evidence:
     """What speaks for one proposed text.
 
+    :ivar series: its numbers go on with those of the last edits, at a line of the same shape.
     :ivar kinds: the edits by kind of evidence. :ivar edits: all of them; an edit is named by its age, 0 is the newest.
     """
 
@@ -58,6 +60,7 @@ class Evidence:
     rules: list[tuple[Rule, Taught]] = field(default_factory=list)
     places: int = 99
     holes: int = 99
+    series: bool = False
 
     def add(self, kind: str, edit: int, places: int = 1, holes: int = 0) -> None:
         """Count one edit that proposes the text."""
@@ -82,6 +85,13 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
                 evidence.rules.append((effect.rule, source))
                 if len(effect.rule.regions) == 1 and effect.kind in _JOINED and "\n" not in effect.text:
                     applied.append((effect.rule, age))
+    series = next_of_series([source.lesson for source in reversed(history[-2:])])
+    for effect in series.effects(line, far) if series is not None else ():
+        if effect.kind == "analogy":
+            evidence = found.setdefault(effect.text, Evidence())
+            evidence.series = target.kinds == history[-1].lesson.old.kinds
+            for age in range(2):
+                evidence.add(effect.kind, age, effect.places, effect.holes)
     for kind, text, age in _together(line, target, history, applied, far):
         if text != line:
             found.setdefault(text, Evidence()).add(kind, age)

@@ -37,7 +37,7 @@ class Spread:
     comma: bool
 
     def after(self, rule: CallRule | CallTemplate) -> tuple[int, str] | None:
-        """Return the number and the new text of the line that a rule changes; None if it changes none, or several."""
+        """Return the line that a rule changes, and its new text; None if it changes none, or several."""
         made = rule.apply(self.line)
         if made is None:
             return None
@@ -85,6 +85,8 @@ class Spread:
         spaced = [new.spaces[number] for number in come]
         if size and spaced:
             spaced[0] = spaces[at]
+        if 0 < at + size < len(texts):
+            spaces[at + size] = new.spaces[come.stop]
         texts[at : at + size] = [new.texts[number] for number in come]
         spaces[at : at + size] = spaced
         if spaces:
@@ -125,14 +127,12 @@ def flat_change(
     return texts if before.line.texts != after.line.texts else None
 
 
-def spread_texts(
-    lines: Sequence[str], at: int, rules: Sequence[tuple[int, CallRule | CallTemplate]]
-) -> Iterator[tuple[int, int, str]]:
+def spread_texts(lines: Sequence[str], at: int, rules: Sequence[object]) -> Iterator[tuple[int, int, str]]:
     """Yield what rules make of the call over several lines around a line: number of the rule, line, its new text."""
     around = "\n".join(lines[max(0, at - LINES) : at + 1])
     call: Spread | None = None
-    for number, rule in rules:
-        if rule.name not in around:
+    for number, rule in enumerate(rules):
+        if not isinstance(rule, CallRule | CallTemplate) or rule.name not in around:
             continue
         if call is None and (call := spread_at(lines, at)) is None:
             return

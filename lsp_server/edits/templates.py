@@ -67,10 +67,12 @@ class Template:
 
     @cached_property
     def _brought(self) -> frozenset[str]:
-        """Words that only the new text has."""
-        return frozenset(piece for _, piece in self.new if isinstance(piece, str) and is_word(piece)).difference(
-            piece for piece in self.old if isinstance(piece, str)
+        """Words that only the new text has; none where a word of the old text goes, so that it is changed only once."""
+        words, before = (
+            frozenset(piece for piece in pieces if isinstance(piece, str) and is_word(piece))
+            for pieces in ([piece for _, piece in self.new], self.old)
         )
+        return words - before if before <= words else frozenset()
 
     def apply(self, line: TokenLine) -> tuple[str, int] | None:
         """Return the line after the template and the number of places that changed; None where it fits nowhere."""

@@ -100,14 +100,19 @@ def parse(text: str) -> TokenLine:
 def render(indent: str, texts: Sequence[str], spaces: Sequence[str], tail: str) -> str:
     """Return the text of tokens; the inverse of :func:`parse`. Two words without a blank between them get one."""
     parts = [indent]
-    before = ""
+    word = ended = False
     for space, text in zip(spaces, texts, strict=True):
-        if before == "\n" and text != "\n":
+        if ended and text != "\n":
             parts.append(indent)
-        parts.append(space or (" " if before and is_word(before) and is_word(text) else ""))
+        before, word = word, text[0].isalnum() or text[0] == "_"
+        if space:
+            parts.append(space)
+        elif before and word:
+            parts.append(" ")
         parts.append(text)
-        before = text
-    return "".join((*parts, tail))
+        ended = text == "\n"
+    parts.append(tail)
+    return "".join(parts)
 
 
 def shifted(indent: str, before: str, after: str) -> str | None:

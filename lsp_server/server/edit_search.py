@@ -6,6 +6,7 @@ A search that was stopped says so, and may begin again.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from operator import is_
 from typing import Final
 
@@ -159,14 +160,19 @@ def without_secrets(asked: Asked) -> Asked:
 
     session = asked.session
 
+    @cache
     def path(uri: str) -> str:
-        return session.relative(path_of(uri)) or path_of(uri) or uri
+        """The path of a document; asking the disk for each of 200 edits took as long as the search itself."""
+        return session.relative(path_of(uri)) or path_of(uri) or uri if uri else ""
 
-    edits = tuple(
-        edit.alone() if holds_secret((*edit.above, *edit.below), path(edit.document)) else edit
-        for edit in asked.edits
-        if not holds_secret((*edit.old, *edit.new), path(edit.document) if edit.document else "")
-    )
+    def clean(edit: PastEdit) -> PastEdit | None:
+        """The edit, without the lines around it if these hold a secret; None if it does itself."""
+        name = path(edit.document)
+        if not holds_secret((*edit.above, *edit.old, *edit.new, *edit.below), name):
+            return edit
+        return None if holds_secret((*edit.old, *edit.new), name) else edit.alone()
+
+    edits = tuple(edit for edit in map(clean, asked.edits) if edit is not None)
     views = []
     for view in asked.views:
         text = session.cover.without_secret_lines(view.uri, path(view.uri), view.text)

@@ -1,4 +1,4 @@
-"""Sessions that are typed key by key: an ending, and the document with the changes that are typed.
+"""Sessions that are typed key by key: an ending, and the document with the new text of its lines.
 
 Lines with ``-`` become those with ``+`` behind them; ``|`` ends a change that another one follows at once.
 """
@@ -419,5 +419,46 @@ TYPED: dict[str, tuple[str, str]] = {
 
          def copy(source, path):
         ''',
+    ),
+    "numbers that go on": (
+        "c",
+        """
+         enum {
+        -    A_OPEN,
+        +    A_OPEN = 1,
+        |
+        -    A_CLOSE,
+        +    A_CLOSE = 2,
+        |
+        -    A_READ,
+        +    A_READ = 3,
+        """,
+    ),
+    "type by the name": (
+        "java",
+        """
+        -    List users = new ArrayList();
+        +    List<User> users = new ArrayList<>();
+             run();
+        -    List teams = new ArrayList();
+        +    List<Team> teams = new ArrayList<>();
+             run();
+        -    List mails = new ArrayList();
+        +    List<Mail> mails = new ArrayList<>();
+        """,
+    ),
+    "brackets within brackets": (
+        "py",
+        """
+        -def a(x: Optional[int]) -> int:
+        +def a(x: int | None) -> int:
+             pass
+        -def b(y: Optional[str], z: int) -> int:
+        +def b(y: str | None, z: int) -> int:
+             pass
+        -def c(x: Optional[list[int]] = None):
+        +def c(x: list[int] | None = None):
+             pass
+        """,
     ),
 }
