@@ -31,17 +31,21 @@ _ACCESS = re.compile(r"(?:public|private|protected|signals|Q_\w+)(?: slots)?:$")
 """Labels that many styles of C++ indent by half a level."""
 
 
-def unit_of(lines: Sequence[str]) -> str | None:
+def unit_of(lines: Sequence[str], others: Sequence[str] = ()) -> str | None:
     """Return the blanks of one level of some lines: a tab or blanks; None where nothing is indented.
 
     The steps behind lines that begin a block tell it, where there are some: many styles indent blocks by two columns
     and continued lines by four.
+
+    :param others: more lines, which do not follow the first ones at once: the step to them tells nothing.
     """
     widths, blocks = Counter[int](), Counter[int]()
     tabs = spaces = previous = 0
     begins = False
-    for line in lines:
+    for number, line in enumerate((*lines, *others)):
         body = line.lstrip(" \t")
+        if number == len(lines):
+            begins, previous = False, len(line)
         if not body or body.startswith(_COMMENT) or _ACCESS.match(body):
             continue
         blanks = line[: len(line) - len(body)]

@@ -17,7 +17,9 @@ _C: Final = ("c", "cpp", "objc")
 _ENDED: Final = frozenset({*_C, "java", "csharp", "javascript", "typescript", "tsx", "php", "rust", "go", "dart"})
 """Languages whose statements end in a semicolon, and whose parentheses hold none but those of a loop or a resource."""
 
-_TYPE = re.compile(r"^(?!.*[()=]|.*\{.*\{)(?:.*\s)?(?:class|struct|union|interface|enum|impl|trait|record)[\s<]")
+_TYPE = re.compile(
+    r"^(?!.*[()=]|.*\{.*\{)(?:.*\s)?(?:class|struct|union|interface|enum|impl|trait|record|namespace)[\s<]"
+)
 """The head of a type's body; one with parentheses may be a function's that returns a type."""
 
 _FUNCTION = re.compile(
@@ -59,6 +61,7 @@ _MEMBERS: Final = {
     "java": re.compile(r"\s*(?:import|package)\s+[\w.*]+\s*;|\s*(?:public|private|protected)\s"),
     "kotlin": re.compile(r"\s*(?:import|package)\s+[\w.*]+\s*$"),
     "csharp": re.compile(r"\s*(?:namespace\s|using\s+[\w.]+;|(?:public|private|protected|internal)\s)"),
+    **dict.fromkeys(_SCRIPT, re.compile(r"\s*(?:import\s+[\w{*'\"]|export\s)")),
     "rust": re.compile(r"\s*(?:#\[(?:\w+::)*test\]|pub\b)"),
 }
 """Lines that never stand in a function."""

@@ -204,7 +204,7 @@ class Surroundings:
     @cached_property
     def unit(self) -> str | None:
         """The blanks of one level, see :func:`indentation.unit_of`."""
-        return unit_of([*self.above, *self.below])
+        return unit_of(self.above, self.below) or unit_of([*self.above, *self.below])
 
 
 class SurroundingsCache:

@@ -1,18 +1,22 @@
 """Makes a suggestion of an option of the ranker: with the lines that follow, fitted to its place."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from indexer.config import Settings
 from indexer.text.lines import columns, leading_blanks
 from lsp_server.fitting.fitter import Fitter, traced
-from lsp_server.fitting.indentation import deepened
+from lsp_server.fitting.indentation import BEGINS_BLOCK, deepened, width_of
 from lsp_server.retrieval.next_lines import next_lines, source_unit
 from lsp_server.retrieval.ranker import Option, Ranked
 from lsp_server.types import Request, Suggestion
 
 MULTI_LINE_PROBABILITY: Final = 0.5
 """Probability of the first line from which following lines are added to a suggestion that was requested manually."""
+
+_BEGINS_LIKE: Final = re.compile(r"[)\]}]|end\b|[\w\"'.$<>/-]+\s*:(?:\s|$)|(?:case|default|else|elif|elsif|when)\b")
+"""Text that may stand as deep as the line above though that begins a block: an end, a label, a key."""
 
 Keep = Callable[[Sequence[str]], tuple[Sequence[str], float]]
 """Takes the lines that may follow, and returns those to keep and the probability of all the text."""
@@ -80,10 +84,15 @@ def added(request: Request, suggestion: Suggestion) -> str:
 
 def _indentation(ranked: Ranked, option: Option, unit: str | None) -> str:
     """Return the blanks that an option needs on a line that has none yet; none behind typed text."""
-    width = ranked.indentation(option)
-    if not width:
+    if ranked.cursor.prefix:
         return ""
+    width = ranked.indentation(option)
     above = next((line for line in reversed(ranked.cursor.line_context.before.lines) if line.strip()), "")
-    blanks = leading_blanks(above)
-    source = source_unit(ranked, option)
-    return deepened(blanks, width - columns(blanks), source, unit or source or "    ")
+    blanks, source = leading_blanks(above), source_unit(ranked, option)
+    step = width - columns(blanks)
+    # A step from the line above is another one where only one of both lines begins a block.
+    if not step and BEGINS_BLOCK.search(above) and not _BEGINS_LIKE.match(option.text):
+        copied, line = ranked.source(option.match)
+        over = next((one for one in reversed(copied.lines[:line]) if one.strip()), "")
+        step = 0 if BEGINS_BLOCK.search(over) else width_of(source or unit or "    ")
+    return deepened(blanks, step, source, unit or source or "    ")

@@ -37,6 +37,10 @@ from lsp_server.fitting.answers import LONGEST_LINE, cleaned
         ("# " + "=" * 70, "", "# " + "=" * 70, ()),
         ("Here is the code:\n```python\nx = 1\n```", "", "x = 1", ("fence",)),
         ("x = 1```", "", "x = 1", ("fence",)),
+        ("x = 1 ```", "", "x = 1", ("fence",)),
+        ("x = 1\u2581<EOT>", "", "x = 1", ("control-string",)),
+        ("a\u2028b\x85c\x0c", "", "a\nb\nc", ("line-ends",)),
+        ("return\u00a0x\u3000+ 1", "", "return x + 1", ("characters",)),
         ("0, 0, 0, 0, 0]", "x = [", "0, 0, 0, 0, 0]", ()),
         ("a\n" + "b" * (LONGEST_LINE + 1), "", "a", ("length",)),
         ("    값 = 확인(세션)", "", "    값 = 확인(세션)", ()),
@@ -69,6 +73,10 @@ def test_code_that_looks_alike_is_no_control_string(text: str) -> None:
 
 def test_what_the_document_holds_as_text_is_no_control_string() -> None:
     assert cleaned("</s>", "", "html", "<p><s>old</s></p>") == ("</s>", ())
+
+
+def test_a_blank_that_the_document_holds_is_kept() -> None:
+    assert cleaned("# 1\u00a0km", "", "python", "# 2\u00a0km") == ("# 1\u00a0km", ())
 
 
 def test_fences_are_text_in_markdown() -> None:

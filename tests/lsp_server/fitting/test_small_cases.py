@@ -195,6 +195,13 @@ def test_a_list_of_another_document_is_closed_once(ask: Ask) -> None:
     assert asked.accepted[0] == text.format("delta", 'main", "stable"')
 
 
+def test_the_first_line_of_a_block_is_deeper_than_its_head(ask: Ask) -> None:
+    text = "package a\n\nfunc {}(a int) int {{\n\tif a > 1 {{\n\t\treturn a\n\t}}\n\treturn 0\n}}\n"
+    files = {f"{name}.go": text.format(name) for name in NAMES}
+    texts = ask(files, "delta.go", "package a\n\nfunc delta(a int) int {\n‸\n}\n").texts
+    assert "\treturn 0" in texts and all(text.startswith("\t") for text in texts)
+
+
 def test_a_block_behind_a_tab_is_indented_with_tabs(ask: Ask) -> None:
     text = (
         "class {}:\n    def read(self, path):\n        with open(path) as handle:\n            return handle.read()\n"

@@ -2,6 +2,8 @@
 
 import pytest
 
+from lsp_server.fitting.fitter import Fitter
+from lsp_server.types import Document
 from tests.support.fitted_texts import fit
 
 VHDL = """\
@@ -102,6 +104,9 @@ AT_ANOTHER_LEVEL = [
     ("a.ts", "‸\nexport const b = 1;\n", "return a;", "const a = 1;"),
     ("a.ts", "class A {\n  b() {\n    return 1;\n  }\n  ‸\n}\n", "if (a) {", "c() {"),
     ("a.ts", "class A {\n  b() {\n    return 1;\n  }\n  ‸\n}\n", "b() {", "if() {"),
+    ("a.ts", "function f() {\n  a();\n  ‸\n}\n", "import a from 'b';", "import('b');"),
+    ("a.ts", "function f() {\n  a();\n  ‸\n}\n", "export const a = 1;", "const a = 1;"),
+    ("a.cpp", "namespace a {\n‸\n}\n", "return 1;", "int b;"),
     ("a.c", "‸\nint a;\n", "return 1;", "int b;"),
     ("a.c", "struct a {\n    int b;\n    ‸\n};\n", "return b;", "int c;"),
     ("A.java", "package a;\n‸\nimport b.C;\n", "package a;", "import b.D;"),
@@ -145,6 +150,13 @@ MACRO = "#define A(a) \\\n    do {      \\\n    ‸\n        a = b; \\\n    } wh
 def test_marks_at_a_lines_end_are_those_of_its_place(path: str, text: str, written: str, fitted: str | None) -> None:
     assert fit(path, text, written) == fitted
     assert fit(path, text, written, automatic=True) == fitted
+
+
+def test_the_step_over_the_cursors_line_tells_no_unit() -> None:
+    fitter = Fitter()
+    text = "<p>\n  <script>\n    function f() {\n      if‸\n        return 1;\n      }\n    }\n  </script>\n</p>\n"
+    document = Document("file:///a.html", "a.html", "html", 1, text.replace("‸", ""))
+    assert fitter.unit(document, text.index("‸")) == "  "
 
 
 def test_half_indented_labels_tell_no_unit() -> None:
