@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from lsp_server.fitting.language_rules import LanguageRules
@@ -19,6 +20,9 @@ _PAIRS: Final = {r"/\*": ("/*", "*/"), "<!--": ("<!--", "-->")}
 
 COMMENT_CHARACTERS: Final = 20_000
 """Characters above the lines that are read in which a comment that goes on there may begin."""
+
+SCANNED_CHARACTERS: Final = 60_000
+"""Characters above the lines that are read which are scanned if they hold marks: 1 ms, once in some sixty lines."""
 
 _OPENS: Final = re.compile(r"(?:[=(,\[{:?]|=>|\breturn)\s*[A-Za-z]{0,2}$|^\s*[A-Za-z]{0,2}$")
 
@@ -66,7 +70,8 @@ def open_span(
 ) -> int:
     """Return the number of the string that is open between a text and the lines that follow it, -1 for none.
 
-    An odd number of marks in the text is not enough, since one may stand in a comment: the lines must agree.
+    The number of marks in the text is not enough, since one may stand in a comment: the text is scanned, or the lines
+    must agree.
 
     :param count: says how often a text holds a mark.
     """
@@ -74,8 +79,36 @@ def open_span(
         if begin.pattern in _PAIRS:
             if _in_comment(text, lines, *_PAIRS[begin.pattern]):
                 return span
-        elif begin.pattern in _ALIKE and count(text, begin.pattern) % 2 and begins_within(span, lines, rules, True):
-            return span
+        elif begin.pattern in _ALIKE and (marks := count(text, begin.pattern)):
+            scanner = _scanner(rules) if len(text) <= SCANNED_CHARACTERS else None
+            if scanner is not None:
+                return _open_at_end(text, scanner, rules)
+            if marks % 2 and begins_within(span, lines, rules, True):
+                return span
+    return -1
+
+
+@lru_cache(64)
+def _scanner(rules: LanguageRules) -> re.Pattern[str] | None:
+    """Return the pattern of a whole comment or string, also of one that the text's end cuts off; None where code holds
+    other text with quotes: regular expressions, and templates with code in them."""
+    if any(begin == "`" and "'" in rules.quotes for begin, _ in rules.spans):
+        return None
+    parts = [f"(?:{comment})" for comment in rules.comments]
+    for begin, end in rules.spans:
+        escaped = r"\\.|" if end.startswith(r"(?<!\\)") else ""
+        mark = end.removeprefix(r"(?<!\\)")
+        if begin in _ALIKE or begin in _PAIRS:
+            parts.append(rf"{begin}(?:{escaped}(?!{mark})[\s\S])*(?:{mark}|(?P<open{len(parts)}>\Z))")
+    parts += [rf"{quote}(?:\\.|[^{quote}\\\n])*{quote}?" for quote in rules.quotes]
+    return re.compile("|".join(parts), re.MULTILINE)
+
+
+def _open_at_end(text: str, scanner: re.Pattern[str], rules: LanguageRules) -> int:
+    """Return the number of the string or comment that a text leaves open, read from its beginning; -1 for none."""
+    for found in scanner.finditer(text):
+        if found.lastgroup is not None and found.end() == len(text):
+            return next((n for n, (begin, _) in enumerate(rules.span_ends) if begin.match(found[0])), -1)
     return -1
 
 

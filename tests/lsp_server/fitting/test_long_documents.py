@@ -6,7 +6,9 @@ import pytest
 
 from lsp_server.fitting import outer_blocks
 from lsp_server.fitting.mark_counts import MarkCounts
-from lsp_server.fitting.marks import rules_of
+from lsp_server.fitting.marks import START, LineReader, rules_of
+from lsp_server.fitting.surroundings import SurroundingsCache
+from lsp_server.types import Document
 
 
 @pytest.mark.parametrize("mark", ["\n", '"""', "`"])
@@ -51,3 +53,27 @@ def test_the_size_of_the_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
         found.append([_open(lines, first, "c") for first in range(0, 540, 3)])
     assert any(found[0])
     assert found[0] == found[1] == found[2] == found[3]
+
+
+STRING = '''\
+    content = """[foo]
+a = 1
+b = 2
+c = 3
+d = 4
+"""
+    doc = parse(content)
+
+'''
+
+
+def test_strings_far_above_are_read_where_their_marks_do_not_tell() -> None:
+    lines = ('# A mark in a comment: """\ndef read():\n' + STRING * 50).split("\n")
+    reader, state = LineReader(rules_of("python"), []), START
+    for number, line in enumerate(lines):
+        if number > 200 and number % 4 == 0:
+            text = "\n".join(lines)
+            start = len("\n".join(lines[:number])) + 1
+            around = SurroundingsCache().at(Document("file:///a", "a", "python", 1, text), start, start + len(line))
+            assert around.state.span == state.span, number
+        state = reader.read(line, state)
