@@ -59,7 +59,7 @@ _VHDL_BODIES: Final = {
 }
 """What a block of VHDL holds at least."""
 
-_TRY: Final = re.compile(r"\s*(?:\}\s*)?try\b")
+_TRY: Final = re.compile(r"\s*(?:\}\s*|return\s+|[^\"]*=\s*)?try\b")
 _FOR: Final = re.compile(r"\s*for\s*\([^()]*(?:\([^()]*\)[^()]*)*;[^;]*$")
 _DO: Final = re.compile(r"\s*do\b")
 _ANNOTATED: Final = re.compile(r"\s*@(?!interface)\w")
