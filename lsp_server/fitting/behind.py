@@ -16,6 +16,8 @@ _FIRST_CLOSERS = re.compile(r"\s*(?P<mark>[)\]}>'\"`])[)\]}>'\"`;:,\s]*")
 _ITEM_ENDS = re.compile(r"(?:[\]}\"'\w])$")
 _ITEM_BEGINS = re.compile(r"[\"'{\[\w-]")
 _PORT = re.compile(r"\s*(?:(?:signal|constant|variable)\s+)?\w+(?:\s*,\s*\w+)*\s*:(?!=)\s*\S", re.IGNORECASE)
+_TABLE = re.compile(r"\bcreate\b.*\btable\b", re.IGNORECASE)
+_COLUMN = re.compile(r"\s*[\w\"`\[\]]+\s+\w")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 _CALL = re.compile(
@@ -115,16 +117,22 @@ def with_comma(lines: list[str], below: Sequence[str], strict: bool) -> list[str
     return lines
 
 
-def with_semicolon(lines: list[str], below: Sequence[str]) -> list[str]:
-    """Return the lines of a text that ends with a port or generic of VHDL, with the semicolon before the next one.
+def with_separator(language: str, head: str, lines: list[str], below: Sequence[str]) -> list[str]:
+    """Return the lines of a text that ends with a port or generic of VHDL or a column of SQL, with the mark before the
+    next one.
 
-    :param below: the lines below the cursor.
+    :param head: the line that began the list. :param below: the lines below the cursor.
     """
     following = next((line for line in below if line.strip() and not line.lstrip().startswith("--")), "")
     last = lines[-1].rstrip()
-    if _PORT.match(last) and _PORT.match(following) and "--" not in last and last[-1] not in ";,(:=":
-        return [*lines[:-1], last + ";"]
-    return lines
+    if language == "sql" and _TABLE.search(head):
+        mark, item = ",", _COLUMN
+    elif language == "vhdl":
+        mark, item = ";", _PORT
+    else:
+        return lines
+    items = item.match(last) and item.match(following)
+    return [*lines[:-1], last + mark] if items and "--" not in last and last[-1] not in ";,(:=" else lines
 
 
 def in_call(prefix: str) -> bool:

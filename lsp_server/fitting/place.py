@@ -15,7 +15,7 @@ from indexer.secrets.masking import find
 from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
-from lsp_server.fitting.behind import in_call, placements, with_comma, with_semicolon
+from lsp_server.fitting.behind import in_call, placements, with_comma, with_separator
 from lsp_server.fitting.endings import BEGINS, NO_END, begins_block, goes_on, lacks_colon, reopens_string
 from lsp_server.fitting.indentation import in_unit, unit_of
 from lsp_server.fitting.levels import ends_in_parentheses
@@ -131,8 +131,10 @@ class Place:
             strict = (self._document.path or "").endswith(".json")
             first, *below = with_comma([first, *below], self._around.below, strict)
         block = self._around.state.code
-        if whole and self._document.language == "vhdl" and block is not None and block.mark == "(":
-            first, *below = with_semicolon([first, *below], self._around.below)
+        if whole and not self._rest.strip() and block is not None and block.mark == "(":
+            lines = [self._prefix + first, *below]
+            lines = with_separator(self._document.language, block.head, lines, self._around.below)
+            first, *below = lines[0][len(self._prefix) :], *lines[1:]
         if whole and self._document.language in PREPROCESSED and not self._rest.strip():
             first, *below = self._as_in_definition([first, *below])
         if not self._long and misplaced(first, self._prefix, self._around):

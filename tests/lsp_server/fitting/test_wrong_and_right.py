@@ -144,12 +144,19 @@ MACRO = "#define A(a) \\\n    do {      \\\n    ‸\n        a = b; \\\n    } wh
         ("a.c", '#include "‸"\n', 'a.h"', 'a.h"'),
         ("a.c", '#include "‸"\n', '"', None),
         ("a.vhd", before("    b : in"), "e : in bit", "e : in bit;"),
+        ("a.vhd", before("    b : in").replace("‸", "e :‸"), " in bit", " in bit;"),
+        ("a.sql", "CREATE TABLE a (\n    b INT,\n    ‸\n);\n", "c INT", "c INT"),
+        ("a.sql", "SELECT a FROM b WHERE (\n    ‸\n    AND c = 1\n);\n", "d IS NULL", "d IS NULL"),
         ("Makefile", "a: b\n‸\n\nc: d\n\te\n", "\t$(CC) -c $<", "\t$(CC) -c $<"),
     ],
 )
 def test_marks_at_a_lines_end_are_those_of_its_place(path: str, text: str, written: str, fitted: str | None) -> None:
     assert fit(path, text, written) == fitted
     assert fit(path, text, written, automatic=True) == fitted
+
+
+def test_a_column_of_a_table_gets_its_comma() -> None:
+    assert fit("a.sql", "CREATE TABLE a (\n    ‸\n    b INT\n);\n", "c INT") == "c INT,"
 
 
 def test_the_step_over_the_cursors_line_tells_no_unit() -> None:
