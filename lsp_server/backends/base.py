@@ -24,6 +24,7 @@ class Limits:
     :param max_lines: end after this many lines.
     :param base_indent: indentation of the cursor's line, in columns; a later line indented less ends the text before
         it.
+    :param more_until: a value of ``time.monotonic``; a text that has a whole line by then ends with its whole lines.
     """
 
     max_tokens: int = 64
@@ -31,6 +32,7 @@ class Limits:
     single_line: bool = True
     max_lines: int = 12
     base_indent: int = 0
+    more_until: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)

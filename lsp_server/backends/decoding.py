@@ -119,6 +119,8 @@ class _Run:
         if "\n" in self.text:
             self._line_over(0.0)
         stop = self.stops.check(self.text)
+        if stop is None and "\n" in self.text and time.monotonic() >= self.limits.more_until:
+            stop = self.text.rindex("\n"), "lines"
         if stop is not None:
             self.text, self.reason = self.text[: stop[0]], stop[1]
         elif len(self.written) >= self.limits.max_tokens:

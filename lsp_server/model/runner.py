@@ -10,6 +10,7 @@ This module knows neither engine nor editor.
 """
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -337,13 +338,14 @@ class ModelRunner:
         )
 
     def _limits(self, request: ModelRequest) -> Limits:
-        line = request.prefix.rpartition("\n")[2]
+        now, expected = time.monotonic(), self.wait_seconds / 2
         return Limits(
             max_tokens=request.max_tokens,
-            deadline=time.monotonic() + self._time_limits.generation,
+            deadline=now + self._time_limits.generation,
             single_line=request.single_line,
             max_lines=request.max_lines,
-            base_indent=indent_of(line),
+            base_indent=indent_of(request.prefix.rpartition("\n")[2]),
+            more_until=now + expected if expected and self._time_limits.retrieval else math.inf,
         )
 
     def _swap_adapter(self) -> None:
@@ -364,11 +366,8 @@ class ModelRunner:
             return
         try:
             folder = backend.folder
-            version = (
-                read_version(self._registry, number, folder.identity, folder.spec.name, folder.tensors)
-                if number
-                else None
-            )
+            known = folder.identity, folder.spec.name, folder.tensors
+            version = read_version(self._registry, number, *known) if number else None
             backend.set_adapter(version)
             self._adapter = number
             self.forget()

@@ -201,6 +201,8 @@ def test_a_cancelled_prompt_stays_in_the_cache() -> None:
         ("x\n    y\n\n    z\nq\n", Limits(single_line=False, base_indent=4), "x\n    y\n\n    z", "block"),
         ("{\n    a;\n}\nb;\n", Limits(single_line=False), "{\n    a;\n}", "block"),
         ("한국어\n", Limits(), "한국어", "line"),
+        ("x:\n    y\n    z\n", Limits(single_line=False, more_until=0.0), "x:", "lines"),
+        ("x = y\n", Limits(single_line=False, more_until=0.0, max_tokens=4), "x = ", "tokens"),
     ],
 )
 def test_stops(text: str, limits: Limits, expected: str, reason: str) -> None:
