@@ -11,7 +11,8 @@ Reported are, for each repository and for all together:
 
 - at how many of the pauses at which the model was asked its answer was there 600 ms after the last key,
 - how long the keys took at which both servers showed a copy: from the request to the answer, on the engine's thread by
-  the clock, and on the processor,
+  the clock, and on the processor; and the same two for all keys that both engines were asked about, which are more: a
+  copy goes out when the engine has ended,
 - how long the first answer of the model took after a file of 500 lines or more was opened, and what it was made of.
 
 Results go to ``results/model_typing.json``, by label.
@@ -138,10 +139,13 @@ def traces(data: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
 
 
 @dataclass
-class Shown:
-    """A key at which a copy was shown: milliseconds to the answer, of the engine by the clock and on the processor."""
+class Asked:
+    """A key that the engine was asked about: milliseconds of the engine by the clock and on the processor.
 
-    answer: float
+    :param answer: milliseconds to the answer where a copy was shown, else None.
+    """
+
+    answer: float | None
     engine: float
     processor: float
 
@@ -176,32 +180,41 @@ def judged(editor: Editor, records: dict[tuple[str, int], list[dict[str, Any]]])
     }
 
 
-def shown_copies(
+def engine_keys(
     editor: Editor, records: dict[tuple[str, int], list[dict[str, Any]]]
-) -> dict[tuple[str, int, int], Shown]:
-    """Return the keys at which a copy was shown, by path, version and number of the key in the run."""
+) -> dict[tuple[str, int, int], Asked]:
+    """Return the keys that the engine was asked about, by path, version and number of the key in the run."""
     found = {}
     for number, key in enumerate(editor.keys):
         path = Path(key.uri.removeprefix("file://")).relative_to(editor.root).as_posix()
-        seconds = editor.seconds(key, 0)
         for record in records.get((path, key.version), ())[:1]:
-            reason = (record.get("trace") or {}).get("model_reason", "copier-certain")
-            if seconds is not None and record["reason"] == "shown" and reason == "copier-certain":
-                answer = 1e3 * (seconds - (key.asked[0][1] - key.at))
-                found[path, key.version, number] = Shown(answer, record["engine_ms"], record["engine_cpu_ms"])
+            if "engine_ms" not in record:
+                continue  # typed through, or ended before it began
+            reason, seconds = (record.get("trace") or {}).get("model_reason", "copier-certain"), editor.seconds(key, 0)
+            shown = seconds is not None and record["reason"] == "shown" and reason == "copier-certain"
+            answer = 1e3 * (seconds - (key.asked[0][1] - key.at)) if seconds is not None and shown else None
+            found[path, key.version, number] = Asked(answer, record["engine_ms"], record["engine_cpu_ms"])
     return found
 
 
-def compared(pairs: Sequence[tuple[Shown, Shown]]) -> dict[str, Any]:
-    """Return the milliseconds of keys at which both servers showed a copy, with the model and without."""
-    found: dict[str, Any] = {"keys": len(pairs)}
-    for name in ("answer", "engine", "processor"):
-        both = {
-            "with": _quantiles([getattr(one, name) for one, _ in pairs]),
-            "without": _quantiles([getattr(one, name) for _, one in pairs]),
-        }
-        found[f"{name}_ms"] = both
-    return found
+def compared(pairs: Sequence[tuple[Asked, Asked]]) -> dict[str, Any]:
+    """Return the milliseconds of keys that both engines were asked about, with the model and without."""
+    shown = [(one, other) for one, other in pairs if one.answer is not None and other.answer is not None]
+    return {
+        "shown_copies": {"keys": len(shown), "answer_ms": _both(shown, "answer"), **_engines(shown)},
+        "all_keys": {"keys": len(pairs), **_engines(pairs)},
+    }
+
+
+def _engines(pairs: Sequence[tuple[Asked, Asked]]) -> dict[str, Any]:
+    return {f"{name}_ms": _both(pairs, name) for name in ("engine", "processor")}
+
+
+def _both(pairs: Sequence[tuple[Asked, Asked]], name: str) -> dict[str, Any]:
+    return {
+        "with": _quantiles([getattr(one, name) for one, _ in pairs]),
+        "without": _quantiles([getattr(one, name) for _, one in pairs]),
+    }
 
 
 def _quantiles(values: Sequence[float]) -> dict[str, float] | None:
@@ -289,10 +302,10 @@ def editor_of(root: Path, data: Path, *arguments: str) -> Iterator[Editor]:
         yield Editor(client, root)
 
 
-def measure(repo: Path, base: Path, seconds: float, commits: int) -> tuple[dict[str, Any], list[tuple[Shown, Shown]]]:
+def measure(repo: Path, base: Path, seconds: float, commits: int) -> tuple[dict[str, Any], list[tuple[Asked, Asked]]]:
     """Type the same lines into a server with the model and one without, in turns.
 
-    :returns: the figures, and the keys at which both showed a copy.
+    :returns: the figures, and the keys that both engines were asked about.
     """
     with tempfile.TemporaryDirectory(prefix="model-typing-") as work:
         folder = Path(work)
@@ -316,9 +329,9 @@ def measure(repo: Path, base: Path, seconds: float, commits: int) -> tuple[dict[
                 other.type(hunk, again, KEY_S, math.inf)
             time.sleep(1)  # the last records
         records, records_alone = traces(indexed), traces(alone)
-        copies, copies_alone = shown_copies(editor, records), shown_copies(other, records_alone)
-        pairs = [(one, copies_alone[at]) for at, one in copies.items() if at in copies_alone]
-        figures = {"opened": first, **judged(editor, records), "shown_copies": compared(pairs)}
+        asked, asked_alone = engine_keys(editor, records), engine_keys(other, records_alone)
+        pairs = [(one, asked_alone[at]) for at, one in asked.items() if at in asked_alone]
+        figures = {"opened": first, **judged(editor, records), **compared(pairs)}
     return figures, pairs
 
 
@@ -332,7 +345,7 @@ def main() -> None:
     parser.add_argument("--label", default="")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    machine, found, pairs = made_on(), dict[str, Any](), list[tuple[Shown, Shown]]()
+    machine, found, pairs = made_on(), dict[str, Any](), list[tuple[Asked, Asked]]()
     for repo in options.repos:
         repo = repo.resolve()
         name = (repo.parent.name if repo.name in ("repo", ".git") else repo.name).replace("+", "/")
@@ -344,7 +357,7 @@ def main() -> None:
     everything = {
         "pauses_with_the_model_asked": asked,
         "in_time_share": round(in_time / asked, 3) if asked else None,
-        "shown_copies": compared(pairs),
+        **compared(pairs),
         "seconds_from_opening_to_the_model": _quantiles([one["seconds"] for one in first]),
         "of_processor": _quantiles([one["of_processor"] for one in first]),
         "opened_files": len(first),
