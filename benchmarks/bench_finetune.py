@@ -49,10 +49,10 @@ class Clock:
         return wall_end - wall, cpu_end - cpu
 
 
-def measure_dataset(repository: Path, base: Path, out: Path, samples: int, since: str) -> dict[str, Any]:
+def measure_dataset(repository: Path, base: Path, out: Path, options: DatasetOptions) -> dict[str, Any]:
     """Build a data set; the seconds include history, indexes, retrieval, rendering and writing."""
     wall, cpu = time.perf_counter(), sum(os.times()[:4])
-    manifest = build(repository, Settings(), base, out, DatasetOptions(since=since, max_samples=samples))
+    manifest = build(repository, Settings(), base, out, options)
     wall, cpu = time.perf_counter() - wall, sum(os.times()[:4]) - cpu
     made = manifest.samples + manifest.validation
     return {
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, help="of torch; all cores by default")
     parser.add_argument("--tokens-per-step", type=int, default=8192, help="fewer for a large base on a CPU")
-    parser.add_argument("--max-length", type=int, default=1024)
+    parser.add_argument("--max-length", type=int, default=1024, help="tokens of a sample and of a row")
     parser.add_argument("--speed-only", action="store_true", help="leave out the comparison of one and two processes")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -194,7 +194,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         before = made_on(*PACKAGES)
-        made = measure_dataset(options.repository, options.base, folder / "set", options.samples, options.since)
+        wanted = DatasetOptions(since=options.since, max_samples=options.samples, max_tokens=options.max_length)
+        made = measure_dataset(options.repository, options.base, folder / "set", wanted)
         print(json.dumps(made, indent=1), flush=True)
         speed = measure_speed(options.base, folder / "set", folder, settings, options.steps)
         print(json.dumps(speed, indent=1), flush=True)
