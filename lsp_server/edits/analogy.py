@@ -10,9 +10,10 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Final
 
-from lsp_server.edits.names import changes_alike, derived, hole_table, with_parts
+from lsp_server.edits.names import changes_alike, derived, hole_table
 from lsp_server.edits.rules import Region, spacing, spliced, there_already
 from lsp_server.edits.token_lines import TokenLine, common_ends, is_word, shifted
+from lsp_server.spellings import with_parts
 
 MAX_HOLES: Final = 6
 LEAST_LIKENESS: Final = 0.5

@@ -13,10 +13,11 @@ from lsp_server.edits.analogy import Changes, carried_over
 from lsp_server.edits.calls import CallRule, CallTemplate, call_rule
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.columns import moved_columns, with_columns
-from lsp_server.edits.names import part_table, with_parts
+from lsp_server.edits.names import part_table
 from lsp_server.edits.rules import Rule, differences, replaced_names, rules_of
 from lsp_server.edits.templates import Template, template
 from lsp_server.edits.token_lines import TokenLine, is_name, is_word, parse, render, shifted
+from lsp_server.spellings import with_parts
 
 KEPT: Final = 256
 """Changes that are kept, a few more than propose something."""

@@ -4,65 +4,26 @@
 ``LOGIN_NAME``; ``row[3]`` after ``row[2]`` makes ``[3]`` to ``[4]``.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
 from lsp_server.edits.token_lines import common_ends, is_name, is_word
+from lsp_server.spellings import SHORT, changed_part, parts_of, respellings, spellings
 
-_PARTS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|_+|[^\W\d_A-Za-z]+")
 LONGEST_AFFIX: Final = 3
 """Letters that one name may have before or behind another one that was made of it."""
-
-SHORT: Final = 2
-"""Parts of fewer letters are not replaced within other names."""
-
-
-def parts_of(name: str) -> list[str]:
-    """Return the words of an identifier, its underscores among them."""
-    return _PARTS.findall(name)
-
-
-@lru_cache(8_192)
-def changed_part(old: str, new: str, least: int = SHORT) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Return the words that went and came between the common beginning and end of two names; None without any."""
-    a, b = parts_of(old), parts_of(new)
-    head, tail = common_ends(a, b)
-    gone, come = tuple(a[head : len(a) - tail]), tuple(b[head : len(b) - tail])
-    if not gone or not come or sum(map(len, gone)) < least:
-        return None
-    return gone, come
-
-
-@lru_cache(8_192)
-def spellings(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words joined in each usual way: camelCase, PascalCase, snake_case, UPPER_CASE, as they are."""
-    plain = [word.lower() for word in words if word.strip("_")]
-    if not plain:
-        return ("", "", "", "", "".join(words))
-    capital = [word[:1].upper() + word[1:] for word in plain]
-    return (
-        plain[0] + "".join(capital[1:]),
-        "".join(capital),
-        "_".join(plain),
-        "_".join(plain).upper(),
-        "".join(words),
-    )
 
 
 def part_table(old: str, new: str) -> dict[str, str]:
     """Return which parts of other names change after one name changed: each spelling of what went to what came."""
-    changed = changed_part(old, new)
     table = {old: new, **_added_part(old, new)}
     whole = zip(spellings(tuple(parts_of(old))), spellings(tuple(parts_of(new))), strict=True)
     for gone, come in whole:
         if len(gone) > SHORT:
             table.setdefault(gone, come)
-    if changed is not None:
-        for gone, come in zip(spellings(changed[0]), spellings(changed[1]), strict=True):
-            if len(gone) > SHORT and come:
-                table.setdefault(gone, come)
+    for gone, come in respellings(old, new, SHORT + 1):
+        table.setdefault(gone, come)
     return table
 
 
@@ -108,26 +69,6 @@ def _parts_changed(old: str, new: str) -> tuple[tuple[str, str], ...]:
     pairs = zip(spellings(changed[0]), spellings(changed[1]), strict=True)
     told = [(gone, come) for gone, come in pairs if come and (len(gone) > SHORT or gone.isdecimal() or gone == old)]
     return tuple(told)
-
-
-def with_parts(name: str, table: Mapping[str, str]) -> str:
-    """Return a name after its parts changed as the table says; whole words of the name only."""
-    if name in table:
-        return table[name]
-    for gone in sorted(table, key=len, reverse=True):
-        at = -1 if gone in table[gone] and table[gone] in name else name.find(gone)
-        if at >= 0 and _at_word_ends(name, at, at + len(gone)):
-            return name[:at] + table[gone] + name[at + len(gone) :]
-    return name
-
-
-def _at_word_ends(name: str, start: int, end: int) -> bool:
-    left = start == 0 or not name[start - 1].isalpha() or (name[start].isupper() and name[start - 1].islower())
-    right = end == len(name) or not name[end].islower() or not name[end - 1].isalpha()
-    if name[start:end].isdecimal():
-        left = start == 0 or not name[start - 1].isdecimal()
-        right = end == len(name) or not name[end].isdecimal()
-    return left and right
 
 
 def same_affix(old: str, new: str, name: str) -> str | None:

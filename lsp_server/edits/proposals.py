@@ -8,10 +8,10 @@ from typing import Final
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.columns import aligned
 from lsp_server.edits.lessons import BELOW, LINE, Lesson, lesson
-from lsp_server.edits.names import SHORT, with_parts
 from lsp_server.edits.rules import Rule
 from lsp_server.edits.series import next_of_series
 from lsp_server.edits.token_lines import TokenLine, is_name, parse, render
+from lsp_server.spellings import SHORT, with_parts
 
 PARTS_OF: Final = 24
 """Changed lines of which the parts of names are changed together, the newest."""

@@ -2,7 +2,8 @@
 
 The tokens before the match and before the cursor are compared backwards, as far as they are equal or both words. Each
 pair of different words is a renaming. Applied to what follows the match, to whole words and to parts of words, it gives
-a candidate that stands nowhere literally: ``self.height = height`` after ``self.width = width``.
+a candidate that stands nowhere literally: ``self.height = height`` after ``self.width = width``, ``case Red: return
+"red"`` after ``case Blue: return "blue"``.
 
 This module does not judge the result; the ranker does.
 """
@@ -29,6 +30,7 @@ from lsp_server.retrieval.matches import (
     line_lengths,
     window_of,
 )
+from lsp_server.spellings import SHORT, respellings, with_parts
 
 FORM_MINIMUM: Final = 5
 """Tokens of common form that a match needs."""
@@ -195,6 +197,7 @@ def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
     changed = 0
     capitals = _capitals(names)
     once = set(capitals)
+    respelled = _respelled(names)
 
     def replace(match: re.Match[str]) -> str:
         nonlocal changed
@@ -208,10 +211,21 @@ def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
             or _with_particle(word, names)
             or IDENTIFIER_PART.sub(lambda part: _recase(part[0], names.get(f"\0{part[0].lower()}")), word)
         )
+        new = with_parts(word, respelled) if new == word else new
         changed += new != word
         return new
 
     return _WORD.sub(replace, text), changed
+
+
+def _respelled(names: dict[str, str]) -> dict[str, str]:
+    """Return what names become in other spellings and within longer names: ``"red"`` and ``isRed`` after ``RED``."""
+    table: dict[str, str] = {}
+    for one, other in names.items():
+        if not one.startswith("\0"):
+            for gone, come in respellings(one, other, SHORT + 1):
+                table.setdefault(gone, come)
+    return table
 
 
 def _with_particle(word: str, names: dict[str, str]) -> str | None:

@@ -3,8 +3,9 @@
 import pytest
 
 from lsp_server.edits.lessons import lesson
-from lsp_server.edits.names import changes_alike, derived, part_table, with_parts
+from lsp_server.edits.names import changes_alike, derived, part_table
 from lsp_server.edits.series import next_of_series
+from lsp_server.spellings import with_parts
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from indexer.config import Settings
 from lsp_server.retrieval.engine import RetrievalEngine
-from lsp_server.retrieval.renamed_copies import apply
+from lsp_server.retrieval.renamed_copies import apply, changed_parts
 from lsp_server.retrieval.written_style import WrittenStyle
 from lsp_server.types import Document, Request
 
@@ -58,3 +58,30 @@ def test_a_copy_has_the_quotes_of_the_document(tmp_path: Path) -> None:
 def test_a_capital_at_the_beginning_of_a_sentence_is_no_other_name() -> None:
     names = {"the": "The", "width": "height"}
     assert apply("the width of the line, the width", names) == ("The height of the line, the height", 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "expected"),
+    [
+        ({"Red": "DarkBlue"}, 'return "red"', 'return "darkBlue"'),
+        ({"RED": "WHITE"}, '"red"', '"white"'),
+        ({"unique": "serial"}, "isUnique,", "isSerial,"),
+        ({"read_only": "hidden"}, "READ_ONLY = 3", "HIDDEN = 3"),
+        ({"pos_x": "pos_y"}, "self.vel_x", "self.vel_y"),
+        ({"id": "no"}, "idle(", "idle("),
+        ({"port": "line"}, "export report(", "export report("),
+    ],
+)
+def test_a_name_is_renamed_in_its_other_spellings_and_within_longer_names(names, text, expected):
+    parts = {f"\0{one}": other for pair in names.items() for one, other in changed_parts(*pair)}
+    assert apply(text, {**parts, **names})[0] == expected
+
+
+def test_the_text_of_an_enumerators_name_follows_the_ones_above(tmp_path: Path) -> None:
+    above = "".join(f'    if color == Color.{name.upper()}:\n        return "{name}"\n' for name in ("red", "green"))
+    text = f"def name_of(color):\n{above}    if color == Color.WHITE:\n        return "
+    document = Document("file:///a.py", "a.py", "python", 1, text)
+    engine = RetrievalEngine(Settings(data_dir=tmp_path), None)
+    engine.update(document)
+    answer = engine.complete(Request(document, len(text), automatic=False), lambda: False)
+    assert answer.suggestions[0].text == '"white"'
