@@ -13,10 +13,10 @@ FITTED = ("fit", "fit-gate")
 
 EDITS = ("fit-edits", "fit-second-look", "edits", "edits-before")
 FUSION = ("fit-fusion", "fusion")
+"""Roles of repositories that next edits and fusion were fitted on, or are reported on."""
 
 TIMES = ("model-typing", "night")
 """Only times and memory are reported of them, and what a night decided."""
-"""Roles of repositories that the next edits were fitted on, or are reported on."""
 
 
 @pytest.fixture
