@@ -179,10 +179,10 @@ def test_the_model_writes_and_what_it_wrote_is_used_again(client: Client, place:
 def test_an_accept_begins_the_next_completion(client: Client, place: Path) -> None:
     (place / "go").touch()
     eventually(lambda: state(client) == "ready")
-    # Random text may fit nowhere, or end in a word or a number, where nothing is suggested automatically.
+    # Random text fits a comment; it may end in a word or a number, where nothing is suggested automatically.
     for number in range(2, 60):
-        uri = opened(client, place, f"accepted_{number}.py", f"def qvzz(b):\n    return {number} +")
-        at = len(f"    return {number} +")
+        uri = opened(client, place, f"accepted_{number}.py", f"def qvzz(b):\n    # return {number} +")
+        at = len(f"    # return {number} +")
         (first, *_) = client.complete(uri, 1, at) or [{"insertText": "none"}]
         text = first["insertText"]
         if text[-1] in "()[]{}<>+-*/=%&|!:;,~^":
