@@ -5,11 +5,11 @@ one, names and numbers are holes: wherever the edit repeats the name, the other 
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from difflib import SequenceMatcher
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
+from lsp_server.edits.alignment import operations
 from lsp_server.edits.names import changes_alike, derived, hole_table
 from lsp_server.edits.rules import Region, spacing, spliced, there_already
 from lsp_server.edits.token_lines import TokenLine, common_ends, is_word, shifted
@@ -100,7 +100,7 @@ def _aligned(
     least = LEAST_LIKENESS * max(len(a), len(b))
     if a == b:
         codes = [("equal", 0, len(a), 0, len(b))]
-    elif (Counter(a) & Counter(b)).total() < least:
+    elif _shared(old, line) < least:
         return None
     else:
         codes = _codes(a, b)
@@ -127,8 +127,19 @@ def _aligned(
     return tuple(starts), tuple(ends), tuple(counterparts)
 
 
+def _shared(old: tuple[str, ...], line: tuple[str, ...]) -> int:
+    """Return how many tokens by kind two lines have in common, without their ends."""
+    there = _counts(line)
+    return sum(min(times, there.get(kind, 0)) for kind, times in _counts(old).items())
+
+
+@lru_cache(SHAPES)
+def _counts(kinds: tuple[str, ...]) -> Mapping[str, int]:
+    return Counter(kinds[1:-1])
+
+
 def _codes(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
-    """Return difflib's operations that make ``b`` of ``a``; common ends are equal, which spares most of the search."""
+    """Return the operations that make ``b`` of ``a``; common ends are equal, which spares most of the search."""
     head, tail = common_ends(a, b)
     last_a, last_b = len(a) - tail, len(b) - tail
     codes: list[tuple[str, int, int, int, int]] = [("equal", 0, head, 0, head)] if head else []
@@ -136,8 +147,8 @@ def _codes(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, int, int, int,
         if last_a > head or last_b > head:
             codes.append(("delete" if last_a > head else "insert", head, last_a, head, last_b))
     else:
-        matcher = SequenceMatcher(None, a[head:last_a], b[head:last_b], autojunk=False)
-        codes += [(str(name), head + i, head + j, head + m, head + n) for name, i, j, m, n in matcher.get_opcodes()]
+        inner = operations(a[head:last_a], b[head:last_b])
+        codes += [(name, head + i, head + j, head + m, head + n) for name, i, j, m, n in inner]
     if tail:
         codes.append(("equal", last_a, len(a), last_b, len(b)))
     return codes

@@ -1,7 +1,6 @@
 """Tokens that only moved to another column: the rows of a table move together."""
 
-from difflib import SequenceMatcher
-
+from lsp_server.edits.alignment import operations
 from lsp_server.edits.rules import columns_of
 from lsp_server.edits.token_lines import TokenLine, render
 
@@ -64,5 +63,5 @@ def aligned(line: TokenLine, made: TokenLine, neighbour: tuple[TokenLine, TokenL
 
 def _kept(before: TokenLine, after: TokenLine) -> dict[int, int]:
     """Return where the tokens that an edit keeps stand afterwards."""
-    blocks = SequenceMatcher(None, before.texts, after.texts, autojunk=False).get_matching_blocks()
-    return {a + at: b + at for a, b, size in blocks for at in range(size)}
+    kept = [(i, j, m) for name, i, j, m, _ in operations(before.texts, after.texts) if name == "equal"]
+    return {i + at: m + at for i, j, m in kept for at in range(j - i)}

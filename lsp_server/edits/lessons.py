@@ -7,6 +7,7 @@ same lines with the same edits.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Final
 
 from lsp_server.edits.analogy import Changes, carried_over
@@ -80,21 +81,28 @@ class Lesson:
         return differences(self.old, self.new)
 
     @cached_property
-    def _wider(self) -> tuple[tuple[int, ...], ...]:
-        """For each rule the numbers of earlier ones that apply wherever it does."""
+    def _wider(self) -> dict[int, tuple[int, ...]]:
+        """For rules that were asked about the numbers of earlier ones that apply wherever they do."""
+        return {}
+
+    def _wider_than(self, number: int) -> tuple[int, ...]:
+        found = self._wider.get(number)
+        if found is None:
+            rule = self.rules[number]
+            found = tuple(other for other in range(number) if rule.implies(self.rules[other]))
+            self._wider[number] = found
+        return found
+
+    @cached_property
+    def _by_literals(self) -> tuple[tuple[frozenset[str], tuple[int, ...], tuple[int, ...]], ...]:
+        """The tokens that rules need, each set once, with the numbers of its rules: all, and those with a word."""
+        found: dict[frozenset[str], list[int]] = {}
+        for number, rule in enumerate(self.rules):
+            found.setdefault(rule.literals, []).append(number)
         return tuple(
-            tuple(other for other in range(number) if rule.implies(self.rules[other]))
-            for number, rule in enumerate(self.rules)
+            (literals, tuple(numbers), tuple(number for number in numbers if self.rules[number].worded))
+            for literals, numbers in found.items()
         )
-
-    @cached_property
-    def _literals(self) -> tuple[frozenset[str], ...]:
-        """The tokens that rules need, each set once."""
-        return tuple(dict.fromkeys(rule.literals for rule in self.rules))
-
-    @cached_property
-    def _worded(self) -> list[tuple[int, Rule]]:
-        return [(number, rule) for number, rule in enumerate(self.rules) if rule.worded]
 
     @cached_property
     def kept_names(self) -> list[str]:
@@ -138,11 +146,11 @@ class Lesson:
             return  # the rules would leave the arguments that no edit had
         texts: dict[tuple[object, ...], str | None] = {}
         failed: set[int] = set()
-        holding = [literals for literals in self._literals if literals <= target.words]
-        for number, rule in (self._worded if far else enumerate(self.rules)) if holding else ():
-            if rule.literals not in holding:
-                continue  # nor does a narrower rule apply, which needs these tokens too
-            if failed and not failed.isdisjoint(self._wider[number]):
+        words = target.words
+        applying = [worded if far else every for literals, every, worded in self._by_literals if literals <= words]
+        for number in sorted(chain.from_iterable(applying)):
+            rule = self.rules[number]
+            if failed and not failed.isdisjoint(self._wider_than(number)):
                 failed.add(number)
             elif rule.kind == "indent":
                 indent = shifted(target.indent, *rule.indents)

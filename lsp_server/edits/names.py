@@ -72,7 +72,10 @@ def _parts_changed(old: str, new: str) -> tuple[tuple[str, str], ...]:
 
 
 def same_affix(old: str, new: str, name: str) -> str | None:
-    """Return a name that changes at its beginning or end as ``old`` to ``new`` did; None where that says nothing."""
+    """Return a name that changes at its beginning or end as ``old`` to ``new`` did; None where that says nothing.
+
+    Nothing is said of a name of which nothing would be left.
+    """
     head, tail = common_ends(old, new)
     gone, come = old[head : len(old) - tail], new[head : len(new) - tail]
     if head and tail and not gone and name.startswith(old[:head]):
@@ -80,9 +83,9 @@ def same_affix(old: str, new: str, name: str) -> str | None:
     if (head and tail) or not (head or tail):
         return None
     if head and name.endswith(gone):  # the end changed
-        return name[: len(name) - len(gone)] + come
+        return name[: len(name) - len(gone)] + come or None
     if tail and name.startswith(gone):
-        return come + name[len(gone) :]
+        return come + name[len(gone) :] or None
     return None
 
 

@@ -38,8 +38,11 @@ class Records:
     """
 
     def __init__(self, lessons: Sequence[Lesson]) -> None:
-        self._changes = [_change(one.old_text, one.new_text) for one in lessons[:COMPARED]]
-        self._gone = Counter(gone for gone, _ in self._changes)
+        changes = [_change(one.old_text, one.new_text) for one in lessons[:COMPARED]]
+        self._ages: dict[_Change, list[int]] = {}
+        for age, change in enumerate(changes):
+            self._ages.setdefault(change, []).append(age)
+        self._gone = Counter(gone for gone, _ in changes)
         self._right: Counter[str] = Counter()
         self._wrong: Counter[str] = Counter()
         known = lessons[:OLDEST]
@@ -60,7 +63,7 @@ class Records:
         changed lines; the shares of right ones of the best kind and of the worst.
         """
         change = _change(line, text)
-        ages = [age for age, other in enumerate(self._changes) if other == change]
+        ages = self._ages.get(change, [])
         shares = [(self._right[kind] + 0.5) / (self._right[kind] + self._wrong[kind] + 1) for kind in kinds]
         return (
             float(len(ages)),

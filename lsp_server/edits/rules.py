@@ -6,12 +6,12 @@ as they are or by kind only. Which rules hold is not decided here: each is a kin
 a proposal is estimated from all kinds that agree on it (:mod:`lsp_server.edits.probability`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Final
 
+from lsp_server.edits.alignment import operations
 from lsp_server.edits.token_lines import BEGIN, END, TokenLine, is_name, is_word, kind_of, render, shifted
 
 MAX_TOKENS: Final = 80
@@ -151,19 +151,18 @@ def find(region: Region, line: TokenLine, by_kind: bool) -> list[int]:
     pattern, padded = region.pattern, line.padded
     size, first = len(pattern), len(region.left)
     last = first + len(region.gone)
-    around = line.kinds if by_kind else padded
-    literal = range(first, last) if by_kind else range(size)
-    rarest: tuple[int, Sequence[int]] | None = None
-    for number in literal:
-        places = line.places.get(pattern[number], ())
-        if rarest is None or len(places) < len(rarest[1]):
-            rarest = number, places
-    starts: Iterable[int] = range(len(padded) - size + 1)
-    if rarest is not None:
-        starts = [at - rarest[0] for at in rarest[1]]
+    around, places_around = (line.kinds, line.places_by_kind) if by_kind else (padded, line.places)
+    rarest = 0
+    places: Sequence[int] = range(len(padded))
+    for number, token in enumerate(pattern):
+        there = (line.places if first <= number < last else places_around).get(token, ())
+        if len(there) < len(places):
+            if not there:
+                return []
+            rarest, places = number, there
     return [
         at
-        for at in starts
+        for at in [place - rarest for place in places]
         if 0 <= at <= len(padded) - size
         and padded[at + first : at + last] == region.gone
         and around[at : at + first] == region.left
@@ -230,8 +229,7 @@ def differences(old: TokenLine, new: TokenLine) -> tuple[list[tuple[int, int, in
 
     Blanks that changed before an unchanged token are a region of their own, unless the token kept its column.
     """
-    matcher = SequenceMatcher(None, old.texts, new.texts, autojunk=False)
-    codes = matcher.get_opcodes()
+    codes = operations(old.texts, new.texts)
     before, after = columns_of(old.texts, old.spaces), columns_of(new.texts, new.spaces)
     regions: list[tuple[int, int, int, int]] = []
     kept = False

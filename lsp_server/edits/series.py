@@ -1,6 +1,7 @@
 """Numbers that grow from edit to edit: ``A = 1``, then ``B = 2``, so ``C = 3`` is next."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from lsp_server.edits.changed_lines import GONE
@@ -11,15 +12,22 @@ from lsp_server.edits.token_lines import render
 LEAST: Final = 2
 """Edits that make a series."""
 
+KEPT: Final = 16
+"""Pairs of edits of which it is kept what comes next: a search asks for each of its lines."""
+
 
 def next_of_series(lessons: Sequence[Lesson]) -> Lesson | None:
     """Return what the next edit of a series would have made of the newest one's line; None where they are no series.
 
     :param lessons: of the newest edits, the newest first.
     """
-    if len(lessons) < LEAST or any("\n" in one.new_text or one.new_text == GONE for one in lessons[:LEAST]):
+    return _next(lessons[0], lessons[1]) if len(lessons) >= LEAST else None
+
+
+@lru_cache(KEPT)
+def _next(newest: Lesson, before: Lesson) -> Lesson | None:
+    if any("\n" in one.new_text or one.new_text == GONE for one in (newest, before)):
         return None
-    newest, before = lessons[0], lessons[1]
     if newest.old.kinds != before.old.kinds or newest.new.kinds != before.new.kinds:
         return None
     regions, _ = differences(newest.old, newest.new)

@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Final
 
+from lsp_server.edits.alignment import operations
 from lsp_server.edits.token_lines import BEGIN, END, TokenLine, common_ends, is_word, kind_of, parse, render
 
 MAX_TOKENS: Final = 40
@@ -157,7 +158,7 @@ def template(old: TokenLine, new: TokenLine) -> Template | None:
     i, j, m, n = head, len(old.texts) - tail, head, len(new.texts) - tail
     if j - i + n - m > MAX_TOKENS or i == j or m == n:
         return None
-    codes = SequenceMatcher(None, old.texts[i:j], new.texts[m:n], autojunk=False).get_opcodes()
+    codes = operations(old.texts[i:j], new.texts[m:n])
     regions = [(i + a, i + b, m + c, m + d) for name, a, b, c, d in codes if name != "equal"]
     twos = [_made(old, new, (one[0], two[1], one[2], two[3])) for one, two in itertools.pairwise(regions)]
     often = Counter(one for one in twos if one is not None).most_common(1)

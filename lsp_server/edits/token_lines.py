@@ -58,10 +58,19 @@ class TokenLine:
     @cached_property
     def places(self) -> dict[str, list[int]]:
         """Where each token stands in ``padded``."""
-        found: dict[str, list[int]] = {}
-        for at, text in enumerate(self.padded):
-            found.setdefault(text, []).append(at)
-        return found
+        return _places(self.padded)
+
+    @cached_property
+    def places_by_kind(self) -> dict[str, list[int]]:
+        """Where each kind of token stands in ``padded``."""
+        return _places(self.kinds)
+
+
+def _places(texts: Sequence[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for at, text in enumerate(texts):
+        found.setdefault(text, []).append(at)
+    return found
 
 
 @lru_cache(8_192)

@@ -1,9 +1,11 @@
 """What one edit makes of another line, rule by rule."""
 
 import random
+from difflib import SequenceMatcher
 
 import pytest
 
+from lsp_server.edits.alignment import operations
 from lsp_server.edits.changed_lines import GONE, changed_blocks
 from lsp_server.edits.proposals import proposals, taught
 from lsp_server.edits.titles import title_of
@@ -160,6 +162,23 @@ def test_what_stands_there_already_is_not_inserted_again(old: str, new: str, lin
 
 def test_a_single_sign_may_be_inserted_where_it_stands() -> None:
     assert "run(wrap(a(b)));" in made_of("run(a(b));", ("run(c);", "run(wrap(c));"))
+
+
+def test_a_name_of_which_nothing_would_be_left_stays() -> None:
+    """``xfoo`` became ``foo``; an empty token in the place of ``x`` ended the whole search."""
+    assert "    _ = bar(b)" in made_of("    _ = xbar(b)", ("    _ = xfoo(a)", "    _ = foo(a)"))
+    assert made_of("    _ = x(a)", ("    _ = xfoo(a)", "    _ = foo(a)")) == set()
+
+
+def test_operations_are_those_of_difflib() -> None:
+    chance = random.Random(20261127)
+    for _ in range(3_000):
+        names = "abcdefghijklmnopqrst"[: chance.choice((1, 2, 3, 5, 20))]
+        old = [chance.choice(names) for _ in range(chance.randint(0, 25))]
+        new = [name for name in old if chance.random() < 0.8] + [chance.choice(names)] * chance.randint(0, 2)
+        if chance.random() < 0.5:
+            new = [chance.choice(names) for _ in range(chance.randint(0, 25))]
+        assert operations(old, new) == SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
 
 
 def test_rules_of_signs_alone_do_not_look_elsewhere() -> None:
