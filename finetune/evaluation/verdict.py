@@ -14,6 +14,9 @@ FEW: Final = 5
 WIDE: Final = 0.3
 """An interval of the saved share that is wider than this decides nothing."""
 
+LITTLE: Final = 20
+"""Fewer cursors, typed hunks or changed lines tell nothing: their interval may be narrow because they are alike."""
+
 TOLD: Final = 20
 """Texts shown in a language before it can be switched off by advice."""
 
@@ -28,16 +31,18 @@ def verdict(report: dict[str, Any]) -> list[str]:
     """Return the three sentences about the first system of a report."""
     if "typing" in report:
         figures = next(iter(report["typing"]["systems"].values()))["overall"]
-        estimate, first, basis = figures["saved"], _typed(report, figures), f"{figures['hunks']:,} typed hunks"
+        estimate, first = figures["saved"], _typed(report, figures)
+        basis = _counted(figures["hunks"], "typed hunk")
     elif "systems" in report:
         figures = next(iter(report["systems"].values()))["overall"]
         estimate, first = figures["saved"], _cursors(report, figures)
-        basis = f"{report['cases']:,} cursors in {_files(report['files'])}"
+        basis = f"{_counted(report['cases'], 'cursor')} in {_files(report['files'])}"
     else:
         figures = next(iter(report["edits"].values()))["overall"]
         estimate, first = figures["here_right"], _edits(figures)
-        basis = f"{figures['edits']:,} changed lines of {figures['commits']:,} commits"
-    return [first, _sure(estimate, basis, stopped=bool(report.get("partial"))), advice(report)]
+        basis = f"{_counted(figures['edits'], 'changed line')} of {_counted(figures['commits'], 'commit')}"
+    little = _replayed(report) < LITTLE
+    return [first, _sure(estimate, basis, little=little, stopped=bool(report.get("partial"))), advice(report)]
 
 
 def advice(report: dict[str, Any]) -> str:
@@ -51,7 +56,7 @@ def advice(report: dict[str, Any]) -> str:
     cursors = next(iter(report["systems"].values())) if "systems" in report else None
     saved = (typed or cursors or {})["overall"]["saved"]
     texts = typed["overall"]["texts"] if typed else (cursors or {})["overall"]["precision"]["count"]
-    if saved["value"] is None or saved["high"] - saved["low"] > WIDE or 0 < texts < FEW:
+    if saved["value"] is None or saved["high"] - saved["low"] > WIDE or 0 < texts < FEW or _replayed(report) < LITTLE:
         more = f"--commits {4 * report['asked']['commits']}"
         return f"This is too little to decide by: replay more, for example with `{more}`."
     if saved["high"] < NOTHING:
@@ -93,7 +98,22 @@ def _edits(figures: dict[str, Any]) -> str:
     )
 
 
-def _sure(estimate: dict[str, Any], basis: str, *, stopped: bool) -> str:
+def _replayed(report: dict[str, Any]) -> int:
+    """Return how many cursors, typed hunks or changed lines the first figure comes from."""
+    if "typing" in report:
+        count: int = next(iter(report["typing"]["systems"].values()))["overall"]["hunks"]
+    elif "systems" in report:
+        count = report["cases"]
+    else:
+        count = next(iter(report["edits"].values()))["overall"]["edits"]
+    return count
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _sure(estimate: dict[str, Any], basis: str, *, little: bool, stopped: bool) -> str:
     measured = f"after {basis}, where the replay was stopped" if stopped else f"from {basis}"
     if estimate["value"] is None:
         return f"How sure: nothing can be said {measured}."
@@ -102,6 +122,7 @@ def _sure(estimate: dict[str, Any], basis: str, *, stopped: bool) -> str:
     value = max(0.0, 100 * estimate["value"])
     known = width <= max(4.0, value / 2)  # an interval of 0 to 5 % around 2 % says little
     how = "fairly well known" if known else "roughly known" if width <= max(8.0, value) else "hardly known"
+    how = "hardly known" if little else how
     figure = f"{100 * estimate['value']:.0f} %"
     return f"How sure: the {figure} are {how}, with a 95 % interval of {low:.0f} to {high:.0f} %, {measured}."
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from indexer.cli_options import data_dir_option, settings_for
-from indexer.repository.git import find_root
+from indexer.errors import UserError
+from indexer.repository.git import find_root, is_too_wide
 from indexer.text.printable import printable
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ def index(
     if full and import_from:
         raise click.UsageError("--full rebuilds everything from scratch, so it cannot go with --import")
     root = find_root(repo)
+    if repo == Path() and is_too_wide(root):
+        raise UserError(
+            f"{root} is no repository, and too wide to index by chance", "name a folder: ondol index FOLDER"
+        )
     settings = settings_for(root, data_dir, quiet=quiet)
     if workers:
         settings = replace(settings, workers=workers)

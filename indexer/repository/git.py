@@ -91,6 +91,15 @@ def find_root(path: Path) -> Path:
     return start
 
 
+def is_too_wide(root: Path) -> bool:
+    """Whether a folder is the file system's root or the user's home, and no repository."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # there is none
+        home = None
+    return root in (Path(root.anchor), home) and not is_repository(root)
+
+
 def is_repository(root: Path) -> bool:
     """Whether ``root`` is the top of a git work tree: it has a ``.git`` that is a repository or points to one."""
     dot_git = root / ".git"

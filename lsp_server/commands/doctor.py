@@ -88,7 +88,7 @@ def examine(root: Path, settings: Settings, *, verify: bool = False) -> dict[str
         "orphans": [
             {"directory": str(one.directory), "root": one.root, "bytes": one.size} for one in adoption.orphans(settings)
         ],
-        "repository": _repository(root),
+        "repository": _repository(root, problems),
         "index": _index(root, settings, problems, verify),
         "also_search": _also_search(root, settings, problems),
         "problems": problems,
@@ -137,7 +137,10 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _repository(root: Path) -> dict[str, Any]:
+def _repository(root: Path, problems: list[tuple[str, str]]) -> dict[str, Any]:
+    if git.is_bare(root):
+        problems.append((f"{root} is a bare repository, so it has no files", "clone it and index the clone"))
+        return {"root": str(root), "git": False, "bare": True}
     if not git.is_repository(root):
         return {"root": str(root), "git": False}
     return {
@@ -156,7 +159,8 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
     try:
         opened = target.open(verify=verify)
     except UserError as error:
-        problems.append((error.what, error.cure))
+        if not git.is_bare(root):  # it can have none
+            problems.append((error.what, error.cure))
         return found
     manifest = opened.manifest
     if opened.problem:

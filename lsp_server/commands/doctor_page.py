@@ -88,7 +88,7 @@ def _machine(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _repository(repository: dict[str, Any]) -> str:
-    state = "a plain folder"
+    state = "a bare repository" if repository.get("bare") else "a plain folder"
     if repository["git"]:
         head = (repository["head"] or "no commits")[:12]
         shallow = ", shallow" if repository["shallow"] else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lsp_server.fitting.answers import FENCED
+from lsp_server.fitting.depth import too_deep
 from lsp_server.fitting.indentation import tabbed
 from lsp_server.fitting.levels import on_wrong_level
 from lsp_server.fitting.marks import Open, State, rules_of
@@ -52,6 +53,7 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
     return (
         (not prefix.strip(" \t)]}") and continues_nothing(prefix + text, around, around.above, around.state))
         or (not prefix.strip() and on_wrong_level(prefix + text, around))
+        or (not prefix.strip() and text[:1].isspace() and too_deep(prefix + text, around))
         or (not prefix.strip() and _second_alternative(prefix + text, prefix, around))
         or (text.lstrip()[:1] == "," and _after_condition(prefix, around.language))
         or defined_twice(prefix + text, around)

@@ -192,7 +192,7 @@ class Completions:
             return []
         if request.automatic and request.popup is None:
             rest = self._memory.rest(request.key[0], document.buffer.text, offset)
-            if rest is not None and not is_refused(rest.text, standing.refused, _before(document, offset)):
+            if rest is not None:  # a new refusal would have made the memory forget it, and older ones were asked then
                 record |= {"reason": Reason.TYPED_THROUGH, "items": [rest.id]}
                 if rest.start == offset:  # else a syllable is being composed, and nothing is decided about it
                     self._refusals.offered(request.key[0], rest.id, rest.text)

@@ -225,11 +225,9 @@ class RepositoryIndex:
         self.update()
 
     def _too_wide(self) -> bool:
-        """Whether the folder is the file system's root or the user's home without being a repository."""
         from indexer.repository import git
 
-        wide = self._root == Path(self._root.anchor) or self._root == Path.home()
-        return wide and not git.is_repository(self._root)
+        return git.is_too_wide(self._root)
 
     def _ready(self) -> None:
         count, generation = len(self.opened.documents), self.opened.generation

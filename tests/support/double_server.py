@@ -8,6 +8,7 @@ for a line after S seconds, with ``disagrees`` another text. What it was asked g
 
 It suggests: after ``def add(`` the text ``a, b):`` and a body; after ``emoji(`` the text ``😀)``; after ``mid(`` before
 other text, the same text replacing the rest; after ``three`` four items; after ``version `` the document's version;
+after the first letters of ``continued``, at least three, the rest of it and another word;
 after ``find `` the lines of documents it was given that start with ``needle``; after ``late `` the text ``at last``,
 half a second after a request that is worth a tenth of a second, and at once from then on; after ``patient `` nothing,
 though the request is worth a minute; else nothing.
@@ -109,6 +110,8 @@ class DoubleEngine:
         elif before.endswith("find "):
             for text in self.documents.values():
                 texts += [(line[6:], at) for line in text.split("\n") if line.startswith("needle")]
+        elif (word := before.rpartition(" ")[2]) and len(word) > 2 and "continued".startswith(word):
+            texts = [("continued word"[len(word) :], at)]
         elif before.endswith("version "):
             texts = [(f"v{document.version}", at)]
         if request.popup is not None:

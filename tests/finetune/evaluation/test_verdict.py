@@ -65,6 +65,12 @@ def test_three_sentences_say_what_was_saved_how_sure_and_what_to_do() -> None:
     assert advised.startswith("Leave it on")
 
 
+def test_a_narrow_interval_of_few_cursors_is_no_knowledge() -> None:
+    given = report(overall=cursors(saved=0.0, width=0.0)) | {"cases": 1, "files": 1}
+    assert "are hardly known" in verdict(given)[1] and "from 1 cursor in 1 file." in verdict(given)[1]
+    assert "are fairly well known" in verdict(given | {"cases": 300})[1]
+
+
 def test_the_typing_replay_speaks_of_keys() -> None:
     given = report() | {"typing": {"systems": {"retrieval": {"overall": typed(), "languages": {"python": typed()}}}}}
     what, sure, _ = verdict(given)
@@ -78,6 +84,7 @@ def test_the_typing_replay_speaks_of_keys() -> None:
         (report(overall=cursors(width=0.5)), "--commits 400"),
         (report(overall=cursors(saved=None)), "too little"),
         (report(overall=cursors(right=1.0, count=1)), "too little"),
+        (report(overall=cursors(saved=0.0, width=0.0)) | {"cases": 1}, "too little"),
         (report(overall=cursors(saved=0.0, width=0.01)), "leave it off"),
         (report(overall=cursors(right=0.5)), "ondol eval --fit-gate"),
         (

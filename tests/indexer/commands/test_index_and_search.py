@@ -113,6 +113,20 @@ def test_wrong_use_is_exit_code_2(tmp_path):
     assert console.run("no-such-command").returncode == 2
 
 
+def test_a_home_folder_is_indexed_only_if_it_is_named(tmp_path, data):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "a.py").write_text("x = 1\n")
+    given = {"data": data, "cwd": home, "env": {"HOME": str(home), "USERPROFILE": str(home)}}
+    done = console.run("index", **given)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "is no repository" in done.stderr and "ondol index FOLDER" in done.stderr
+    assert not data.exists()
+    assert console.run("index", home, **given).returncode == 0
+    repositories.git(home, "init", "-q")
+    assert console.run("index", **given).returncode == 0
+
+
 def test_a_bare_repository_is_recognized(tmp_path, data):
     repositories.git(tmp_path, "init", "-q", "--bare", "bare.git")
     done = console.run("index", tmp_path / "bare.git", data=data)

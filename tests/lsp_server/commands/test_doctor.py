@@ -52,6 +52,14 @@ def test_doctor_names_languages_whose_grammar_cannot_be_loaded(tmp_path, monkeyp
     assert ("no grammar can be loaded for ruby, scala", "install Ondol again") in problems
 
 
+def test_a_bare_repository_gets_a_cure_that_works(tmp_path, data):
+    repositories.git(tmp_path, "init", "-q", "--bare", "shop.git")
+    done = console.run("doctor", "--repo", tmp_path / "shop.git", data=data)
+    assert (done.returncode, done.stdout.count("cure ")) == (1, 1)
+    assert "shop.git is a bare repository, so it has no files" in done.stdout
+    assert "clone it and index the clone" in done.stdout and "a plain folder" not in done.stdout
+
+
 @pytest.mark.slow
 def test_the_first_screen_names_what_is_wrong_and_its_cure_first(tmp_path, data):
     root = repositories.repository(tmp_path / "repo", {f"{n}.bin": b"\0" for n in range(3)})

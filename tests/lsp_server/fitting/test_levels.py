@@ -37,9 +37,18 @@ WRONG = (
     ("systemverilog", "// about\n‸\nmodule m;\nendmodule\n", ".clk_i(clk_i),"),
     ("cpp", "void f() {\n  call(a,\n       ‸\n}\n", "drop_all();"),
     ("systemverilog", "module m;\n  assign c = d;\n  ‸\nendmodule\n", 'else `uvm_error("a", "b")'),
+    ("python", "def f(name):\n    return name\n\n‸\nf(1)\n", "        return name"),
+    ("python", "def f(a):\n    g(\n        a,\n    )\n    ‸\n", "    return a"),
+    ("python", 'def f(a):\n    """Text.\n\nMore."""\n    ‸\n', "    return a"),
 )
 SVA = "module m;\n  a_x:\n    assert property (@(posedge clk)\n      a |-> b)\n    ‸\n\n  assign c = d;\nendmodule\n"
 RIGHT = (
+    ("python", "def f(name):\n    return name\n\n‸\nf(1)\n", "    return name"),
+    ("python", "def f(\n    a,\n):  # b\n    # c\n\n‸\n", "    return a"),
+    ("python", 'def f():\n    x = """\na:\n"""\n    ‸\n', "return x"),
+    ("python", "def f(a):\n    g(a,\n  1)\n    ‸\n", "return a"),
+    ("python", "def f(a):\n    x = a + \\\n  1\n    ‸\n", "return x"),
+    ("python", "class A:\n    def f(self):\n\treturn 1\n    ‸\n", "def g(self):"),
     ("systemverilog", SVA, 'else `uvm_error("a", "b")'),
     ("systemverilog", "module m;\n  ‸\n\n  assign c = d;\nendmodule\n", "a_no_sleep:"),
     ("bash", "‸\n", "wait_for_client()"),

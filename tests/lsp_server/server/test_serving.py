@@ -112,6 +112,20 @@ def test_typing_through_a_suggestion_keeps_it_without_asking_the_engine(tmp_path
         assert client.complete(URI, 0, 12, automatic=True) == [], "it was typed past"
 
 
+def test_a_text_stays_while_it_is_typed_though_another_with_the_same_end_was_refused(tmp_path: Path) -> None:
+    with double(tmp_path) as client:
+        started(client)
+        client.open(URI, "con")
+        shown = [client.complete(URI, 0, 3, automatic=True)]
+        for at, key in enumerate("tiX continued", 3):
+            client.change(URI, at, edit(0, at, key))
+            shown.append(client.complete(URI, 0, at + 1, automatic=True))
+        rests = [items[0]["insertText"] if items else "" for items in shown]
+        assert rests[:4] == ["tinued word", "inued word", "nued word", ""]
+        assert rests[4:8] == ["", "", "", ""], "it was typed past"
+        assert rests[8:] == ["inued word", "nued word", "ued word", "ed word", "d word", " word"]
+
+
 def test_what_was_refused_on_a_line_is_not_shown_there_again_but_on_request(tmp_path: Path) -> None:
     with double(tmp_path) as client:
         started(client)

@@ -1,0 +1,44 @@
+"""Says which lines of Python stand deeper than the lines above them allow.
+
+tree-sitter reads a deeper line as one of the block above it, so it finds no error where Python does.
+"""
+
+import re
+from typing import Final
+
+from lsp_server.fitting.surroundings import Surroundings
+
+INDENTED: Final = frozenset({"python", "starlark"})
+"""Languages whose blocks are their indentation."""
+
+_OPENS = re.compile(r":\s*(?:#.*)?$")
+
+
+def too_deep(line: str, around: Surroundings) -> bool:
+    """Return whether a whole line stands deeper than the statement above it, which opens no block.
+
+    Blanks are compared as they are written, so tabs among blanks decide nothing. It is for a text that adds blanks:
+    those that stand there are the author's own.
+    """
+    if around.language not in INDENTED or around.state.code is not None or around.state.span >= 0:
+        return False
+    last = ""
+    for row in range(len(around.above) - 1, -1, -1):
+        above = around.above[row]
+        if not above.strip() or above.lstrip().startswith("#"):
+            continue
+        last = last or above
+        before = around.states[row - 1] if row else None
+        if before is not None and (before.code is not None or before.span >= 0):
+            continue  # within parentheses or a string: not the beginning of a statement
+        if row and around.above[row - 1].rstrip().endswith("\\"):
+            continue
+        if _OPENS.search(last) or last.rstrip().endswith("\\") or (row == 0 and not around.from_start):
+            return False
+        own, blanks = _blanks(line), _blanks(above)
+        return len(own) > len(blanks) and own.startswith(blanks)
+    return False
+
+
+def _blanks(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
