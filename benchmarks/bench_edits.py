@@ -1,23 +1,19 @@
-"""Repeats the edits of public repositories' commits, as ``ondol eval --edits`` does, and times next edits.
+"""Times next edits over the real protocol.
 
-    python benchmarks/bench_edits.py --clones DIR [--only NAME ...] [--commits N]
-    python benchmarks/bench_edits.py --speed [--corpus DIR] [--data DIR] [--parts PART ...]
+    python benchmarks/bench_edits.py [--corpus DIR] [--data DIR] [--parts PART ...]
 
-``repositories.json`` lists the repositories of role ``edits``: nothing was fitted on them, and no idea was compared on
-them. ``--speed`` times over the real protocol: from the end of an edit to the offer, or to none, in a document of
-10,000 lines that is alone in its repository (the first edits are counted by themselves); from the end of an edit whose
-document has no further place to the end of the search of the repository, in the corpus of ``bench_index.py`` (a million
-lines of this machine's Python); and keys with and without next edits. Next to each time stands the processor time that
-the server spent for it, which depends less on what else the machine does.
+From the end of an edit to the offer, or to none, in a document of 10,000 lines that is alone in its repository (the
+first edits are counted by themselves); from the end of an edit whose document has no further place to the end of the
+search of the repository, in the corpus of ``bench_index.py`` (a million lines of this machine's Python); and keys with
+and without next edits. Next to each time stands the processor time that the server spent for it, which depends less on
+what else the machine does. How often offers are right is counted by ``scripts/fit_second_look.py judge``.
 
-Results go to ``results/edits.json`` after each run, so an interrupted run can go on, and as tables into
-``docs/next-edits.md``. They hold figures and no code.
+Results go to ``results/edits.json``, and as a table into ``docs/next-edits.md``. They hold figures and no code.
 """
 
 import argparse
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,19 +27,16 @@ from typing import Any
 
 from bench_index import make_corpus
 from bench_server import quantiles, source_files, text_of
-from clones import environment, evaluated, find, put_into
+from clones import environment, put_into
 from made_on import made_on
 
 from lsp_server.commands.lsp_client import Client, edit
 
 HERE = Path(__file__).parent
-REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "edits.json"
 PAGE = HERE.parent / "docs" / "next-edits.md"
 BEGIN = "<!-- table: benchmarks/bench_edits.py -->"
-BEGIN_SPEED = "<!-- table: benchmarks/bench_edits.py --speed -->"
-ROLE = "edits"
-COMMITS, WINDOWS, SEED = 200, 1, 20261126
+SEED = 20261126
 LINES, ROUNDS, KEYS, BURST = 10_000, 40, 300, 15
 FIRST = 5
 """Edits that meet a server which still loads its rules for secrets and reads the document the first time."""
@@ -51,31 +44,6 @@ FIRST = 5
 PARTS = ["document", "repository", "keys"]
 PAUSE_S = 0.6
 """Longer than the pause after which the server looks for a next edit by itself."""
-
-COLUMNS = {
-    "here_right": "at the cursor: right",
-    "here_reached": "reached",
-    "series_right": "third like edit on: right",
-    "series_reached": "reached",
-    "elsewhere_right": "elsewhere in the file: right",
-    "elsewhere_share": "per moment",
-    "file_right": "other file: right",
-    "file_share": "per moment",
-    "saved": "edits saved",
-    "passed": "offered on lines that stay",
-}
-
-
-def replayed(
-    ondol: Path, repository: dict[str, str], clone: Path, commits: int, seconds: float | None
-) -> dict[str, Any]:
-    """Return the figures of one repository at the named commit; those of its newest commits if the time is over."""
-    options = {"edits": True, "commits": commits, "windows": WINDOWS, "seed": SEED, "cases": 0}
-    report = evaluated(ondol, repository, clone, options, seconds=seconds)
-    overall = {order: one["overall"] for order, one in report["edits"].items()}
-    languages = list(report["edits"]["in_order"]["languages"])
-    facts = {"partial": report["partial"], "languages": languages, "machine": made_on()}
-    return {"orders": overall, **facts}
 
 
 def speed(ondol: Path, corpus: Path, data: Path, parts: list[str]) -> dict[str, Any]:
@@ -244,24 +212,6 @@ def _keys(clients: dict[str, Client], corpus: Path) -> dict[str, _Times]:
     return found
 
 
-def table(runs: list[dict[str, Any]]) -> str:
-    """Return the runs as a Markdown table with their mean: order of the file."""
-    lines = [
-        f"| repository | commits with predicted lines | predicted lines | {' | '.join(COLUMNS.values())} |",
-        "|---" * (3 + len(COLUMNS)) + "|",
-    ]
-    rows = []
-    for run in runs:
-        one = run["figures"]["orders"]["in_order"]
-        rows.append({name: one[name]["value"] for name in COLUMNS})
-        title = f"{run['repository']} ({run['figures']['languages'][0]})"
-        cells = " | ".join(map(_cell, rows[-1].values()))
-        lines.append(f"| {title} | {one['commits']} | {one['predicted']:,} | {cells} |")
-    mean = [_mean([row[name] for row in rows]) for name in COLUMNS]
-    lines.append(f"| **mean of {len(rows)}** | | | {' | '.join(map(_cell, mean))} |")
-    return "\n".join(lines)
-
-
 def speed_table(found: dict[str, Any]) -> str:
     """Return the times as a Markdown table."""
     rows = {
@@ -277,64 +227,31 @@ def speed_table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
-
-
-def _cell(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
 def save(found: dict[str, Any]) -> None:
-    """Write everything that was measured, one run a line."""
-    runs = ",\n".join(json.dumps(run) for run in found["runs"])
-    parts = {name: one for name, one in found.items() if name != "runs"}
-    RESULTS.write_text(f'{json.dumps(parts)[:-1]}{", " if parts else ""}"runs": [\n{runs}\n]}}\n', "utf-8")
+    """Write everything that was measured."""
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 def main() -> None:
-    """Replay the repositories that have a clone, or time next edits."""
+    """Time next edits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clones", type=Path, help="folder with the clones; without it, only write the table")
-    parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
-    parser.add_argument("--commits", type=int, default=COMMITS)
-    parser.add_argument("--seconds", type=float, help="stop each repository then, and take what it has by then")
-    parser.add_argument("--speed", action="store_true", help="time next edits instead")
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="of the times; others stay")
     parser.add_argument("--corpus", type=Path, help="keep the corpus in this folder, or use the one that is there")
     parser.add_argument("--data", type=Path, help="keep the index in this folder, or use the one that is there")
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the corpus")
     parser.add_argument("--ondol", type=Path, default=Path(sys.executable).with_name("ondol"))
     options = parser.parse_args()
-    found: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"runs": []}
+    found: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     found.setdefault("speed", {})
-    if options.speed:
-        with tempfile.TemporaryDirectory(prefix="edits-") as work:
-            corpus = options.corpus or Path(work) / "corpus"
-            if not corpus.exists():
-                make_corpus(corpus, options.lines)
-            data = (options.data or Path(work) / "data").absolute()
-            found["speed"] |= speed(options.ondol, corpus.resolve(), data, options.parts)
-        print(json.dumps(found["speed"]))
-        save(found)
-        put_into(PAGE, speed_table(found["speed"]), BEGIN_SPEED)
-        return
-    wanted = [one for one in json.loads(REPOSITORIES.read_text("utf-8")) if one["role"] == ROLE]
-    for repository in wanted if options.clones else []:
-        name = repository["name"]
-        clone = find(options.clones, name)
-        if clone is None:
-            print(f"{name}: no clone in {options.clones}, skipped", flush=True)
-            continue
-        if options.only and name not in options.only:
-            continue
-        figures = replayed(options.ondol, repository, clone, options.commits, options.seconds)
-        found["runs"] = [run for run in found["runs"] if run["repository"] != name]
-        found["runs"].append({"repository": name, "figures": figures, "commits": options.commits})
-        print(name, flush=True)
-        save(found)
-    put_into(PAGE, table(found["runs"]), BEGIN)
+    with tempfile.TemporaryDirectory(prefix="edits-") as work:
+        corpus = options.corpus or Path(work) / "corpus"
+        if not corpus.exists():
+            make_corpus(corpus, options.lines)
+        data = (options.data or Path(work) / "data").absolute()
+        found["speed"] |= speed(options.ondol, corpus.resolve(), data, options.parts)
+    print(json.dumps(found["speed"]))
+    save(found)
+    put_into(PAGE, speed_table(found["speed"]), BEGIN)
 
 
 if __name__ == "__main__":

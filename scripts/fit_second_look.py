@@ -3,13 +3,15 @@
     python scripts/fit_second_look.py collect --work DIR --clones DIR [--role ROLE] [--only NAME ...] [--seconds N]
                                                           [--files]
     python scripts/fit_second_look.py cross --work DIR    each repository judged by trees fitted on others
-    python scripts/fit_second_look.py judge --work DIR    the shipped trees and thresholds, on repositories of any role
+    python scripts/fit_second_look.py judge --work DIR [--save]    the shipped trees and thresholds, on others; kept as
+                                                          the reported figures
     python scripts/fit_second_look.py fit --work DIR      puts trees and thresholds into lsp_server/data/edits.json
 
-Fitted is on the repositories of role ``fit-second-look`` in benchmarks/repositories.json, with the shipped first trees
+Reported is on the repositories of role ``edits``: nothing was fitted on them, and no idea was compared on them. Fitted
+is on the repositories of role ``fit-second-look`` in benchmarks/repositories.json, with the shipped first trees
 (``scripts/fit_edits.py``). The changes of each commit are replayed in the order of its files, as ``ondol eval --edits``
 does; of a commit with many changes ``MOMENTS`` are drawn, and the commits come in random order until the processor time
-is over. *Here* the cursor stands on the next changed line.
+is over, so that no single commit decides. *Here* the cursor stands on the next changed line.
 *Elsewhere* the best other line of the document is offered behind each change; what is offered after a file's last
 change counts as wrong. With ``--files`` other files are searched behind the last change of each file, in an index from
 before the commits. The thresholds are those from which the cross-fitted probabilities are right as often as ``RIGHT``
@@ -28,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fit_edits import COMMON, repositories
+from fit_edits import BENCHMARKS, COMMON, repositories
 from lightgbm_trees import trees_of
 
 from finetune.commits.edit_steps import CommitSteps, steps_of
@@ -45,12 +47,19 @@ from lsp_server.edits.second_look import HERE as SECOND_HERE
 from lsp_server.edits.views import View
 from lsp_server.server.edit_search import other_files
 
+from clones import put_into  # isort: skip - fit_edits puts the benchmarks on the path
+from made_on import made_on  # isort: skip
+
 ROLE = "fit-second-look"
 COMMITS = 200
-DRAWN = 60
-"""Commits of these that are replayed."""
+SEED = 20261127
+MOMENTS = 30
+PER_COMMIT = 10_000
+"""Numbers of the moments of one commit lie between two multiples of this."""
 
-MOMENTS = 60
+PAGE = BENCHMARKS.parent / "docs" / "next-edits.md"
+RESULTS = BENCHMARKS / "results" / "edits.json"
+BEGIN = "<!-- table: scripts/fit_second_look.py judge -->"
 NAMES = {"here": SECOND_HERE, "elsewhere": SECOND_ELSEWHERE}
 LONGEST_FILE = 5_000
 KINDS = ("here", "elsewhere", "file")
@@ -104,7 +113,7 @@ def collect(root: Path, seconds: float, files: bool) -> dict[str, Cases]:
     made = {kind: Cases() for kind in KINDS}
     with tempfile.TemporaryDirectory(prefix="second-look-") as folder:
         for window, index in _windows(root, Path(folder) if files else None):
-            drawn = random.Random(root.as_posix()).sample(list(window.commits), min(DRAWN, len(window.commits)))
+            drawn = random.Random(SEED).sample(list(window.commits), len(window.commits))
             found = edits(root, replace(window, commits=tuple(drawn)), Settings(), SkipReport())
             end = time.process_time() + seconds
             for number, commit in enumerate(steps_of(found, SkipReport())):
@@ -127,7 +136,7 @@ def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Ind
         kind = kind_of(now, before)
         if now.number not in drawn or kind not in ("here", "after") or time.process_time() > end:
             continue
-        moment, view = _Moment(10_000 * number + at, now.search(judge)), now.view()
+        moment, view = _Moment(PER_COMMIT * number + at, now.search(judge)), now.view()
         if kind == "here":
             place = moment.search.place_at(view, now.line(now.step, now.step.start))
             made["here"].chances += 1
@@ -221,15 +230,55 @@ def show(sets: dict[str, dict[str, Cases]]) -> dict[str, tuple[float, float]]:
     return levels
 
 
-def judge(sets: dict[str, dict[str, Cases]]) -> None:
-    """Print the figures of the shipped trees and thresholds."""
+def judge(sets: dict[str, dict[str, Cases]], save: bool) -> None:
+    """Print the figures of the shipped trees and thresholds.
+
+    :param save: whether they are the reported ones, which go into ``results/edits.json`` and the page.
+    """
     ours = shipped()
     series = {name: {"here": in_a_series(one["here"])} for name, one in sets.items()}
-    more = [("all", kind, sets) for kind in KINDS[1:]]
-    for title, kind, part in (("all", "here", sets), ("third of its kind or later", "here", series), *more):
+    found: dict[str, dict[str, Any]] = {name: {} for name in sets}
+    more = [(kind, kind, sets) for kind in KINDS[1:]]
+    for title, kind, part in (("here", "here", sets), ("series", "here", series), *more):
         judged = {n: best_of(one[kind], ours.again(one[kind].rows, here=kind == "here")) for n, one in part.items()}
+        levels = ours.thresholds[KINDS.index(kind)]
         print(f"{title}:")
-        told(part, kind, judged, ours.thresholds[KINDS.index(kind)])
+        told(part, kind, judged, levels)
+        for name, best in judged.items():
+            offered = [hit for p, hit, agree in best if p >= levels[agree]]
+            found[name][title] = {"of": part[name][kind].chances, "offered": len(offered), "right": sum(offered)}
+    if save:
+        for name, one in found.items():
+            one["commits"] = len({moment // PER_COMMIT for kind in KINDS for moment in sets[name][kind].moments})
+        known = json.loads(RESULTS.read_text("utf-8"))
+        known["judged"] = {"machine": made_on(), "repositories": found}
+        RESULTS.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
+        put_into(PAGE, table(found), BEGIN)
+
+
+def table(found: dict[str, dict[str, Any]]) -> str:
+    """Return the figures of repositories as a Markdown table, with those of all lines and moments together."""
+    together: dict[str, Any] = {
+        kind: {part: sum(one[kind][part] for one in found.values()) for part in ("of", "offered", "right")}
+        for kind in ("here", "series", "elsewhere")
+    }
+    together["commits"] = sum(one["commits"] for one in found.values())
+    heads = ("lines at the cursor", "right", "reached", "third like edit on: lines", "right", "reached")
+    heads = ("repository", "commits", *heads, "moments elsewhere", "right", "offered", "reached")
+    rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, one in [*found.items(), ("**together**", together)]:
+        cells = [name.replace("+", "/"), str(one["commits"])]
+        for kind in ("here", "series", "elsewhere"):
+            of, offered, right = (one[kind][part] for part in ("of", "offered", "right"))
+            cells += [f"{of:,}", _share(right, offered)]
+            cells += [_share(offered, of)] if kind == "elsewhere" else []
+            cells.append(_share(right, of))
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _share(part: int, of: int) -> str:
+    return f"{part / of:.2f}" if of else "–"
 
 
 def in_a_series(cases: Cases) -> Cases:
@@ -269,6 +318,7 @@ def main() -> None:
     options.add_argument("--only", nargs="*", default=[])
     options.add_argument("--seconds", type=float, default=600.0)
     options.add_argument("--files", action="store_true")
+    options.add_argument("--save", action="store_true")
     given = options.parse_args()
     if given.step == "collect":
         for name, clone in repositories(given.role, given.clones, given.only):
@@ -278,7 +328,7 @@ def main() -> None:
         return
     sets = {path.stem: pickle.loads(path.read_bytes()) for path in sorted(given.work.glob("*.pickle"))}
     if given.step == "judge":
-        judge(sets)
+        judge(sets, given.save)
         return
     levels = show(sets)
     if given.step == "fit":

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,18 @@ def test_the_baselines_table_is_that_of_its_results(bench):
     found = json.loads(bench.BASELINE.read_text("utf-8"))
     assert len(found) == 5
     assert bench.baseline_table(found) in bench.PAGE.read_text("utf-8")
+
+
+def test_the_table_of_next_edits_is_that_of_its_results(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    spec = importlib.util.spec_from_file_location("fit_second_look", ROOT / "scripts" / "fit_second_look.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    judged = json.loads(module.RESULTS.read_text("utf-8"))["judged"]["repositories"]
+    reported = json.loads((ROOT / "benchmarks" / "repositories.json").read_text("utf-8"))
+    assert set(judged) == {one["name"].replace("/", "+") for one in reported if one["role"] == "edits"}
+    assert module.table(judged) in module.PAGE.read_text("utf-8")
 
 
 def test_fitted_and_reported_repositories_are_apart(bench):
