@@ -47,7 +47,9 @@ def measured(clone: Path, commit: str, cases: int, show: TextIO) -> dict[str, in
             changed = list(edits(copy, window, replace(Settings(), workers=1), SkipReport()))
             fitter = Fitter()
             for case, _ in from_top(choose(changed, plan.share(0, 1), SEED), changed):
-                if PLACEHOLDER in case.rest:
+                start = case.text.rfind("\n", 0, case.offset) + 1
+                typed = case.text[start : case.offset]
+                if PLACEHOLDER in typed + case.rest:
                     continue
                 for document in documents_of(case):
                     fitter.update(document)
@@ -58,8 +60,6 @@ def measured(clone: Path, commit: str, cases: int, show: TextIO) -> dict[str, in
                 found["cases"] += 1
                 found["lost"] += not kept
                 if not kept:
-                    start = case.text.rfind("\n", 0, case.offset) + 1
-                    typed = case.text[start : case.offset]
                     show.write(json.dumps({"path": case.path, "typed": typed, "rest": case.rest}) + "\n")
     return found
 

@@ -11,9 +11,10 @@ Way = tuple[str, str]
 
 _SEMICOLON: Final = (("", ";"), (" x", ""), (" x", ";"), ("", " {}"), (" x", " {}"), ("", " : x;"))
 _C: Final = (*_SEMICOLON, (" int x;", " x;"), (" x", " x;"))
+_CPP: Final = (*_C, (" x()", " {}"))
 _SCRIPT: Final = (
     *((" x", ""), ("", " : x"), (" x", " : x"), ("", ' from "x"'), ("", ' "x"'), ("", " {}"), (" x", " {}")),
-    *(("", "> = x"), ("", ">(x)"), ("", " ? x : x")),
+    *(("", "> = x"), ("", ">(x)"), ("", " ? x : x"), (" ? x : x", ": x")),
 )
 _PYTHON: Final = ((" x", ""), ("", ":"), ("", ": pass"), (" x", ": pass"), (" x", " else x"), (" else x", ""))
 _HARDWARE: Final = (("", ";"), (" x", ";"), (" x = 0", ";"))
@@ -23,7 +24,8 @@ _LABELLED: Final = ("", " assert property (x);")
 
 WAYS: Final[dict[str, tuple[Way, ...]]] = {
     **dict.fromkeys(("java", "csharp", "rust", "php", "dart", "kotlin", "swift"), _SEMICOLON),
-    **dict.fromkeys(("c", "cpp", "objc"), _C),
+    **dict.fromkeys(("c", "objc"), _C),
+    "cpp": _CPP,
     **dict.fromkeys(("javascript", "typescript", "tsx"), _SCRIPT),
     **dict.fromkeys(("python", "starlark"), _PYTHON),
     "go": ((" x", ""), ("", "{}"), (" x", " {}"), ("", " x:")),
@@ -66,7 +68,7 @@ _ANNOTATED: Final = re.compile(r"\s*@(?!interface)\w")
 _ANGLES: Final = re.compile(r"(?<![-=])>|(?<=[\w>])<|(?<=template )<|<\s*$")
 _TYPES: Final = (
     *(("> = x", ""), (">", ";"), (" x>", ";"), (" x>", " x;"), (" x>", " = x"), (" x>", "() {}"), (" x>", " {}")),
-    (" x>", "()"),
+    *((" x>", ""), (" x>", "()")),
     (" class x> class x;", ""),
 )
 _GENERIC: Final = frozenset(("java", "csharp", "rust", "kotlin", "swift", "dart", "cpp", "typescript", "tsx"))

@@ -137,11 +137,11 @@ def ends(state: State, outer: State, language: str) -> str:
     lines: list[str] = []
     known, condition = [*_conditions(outer)], state.conditions if language in PREPROCESSED else None
     for node in opened(state.code):
-        while condition is not None and condition not in known and condition.code is node:
+        while condition is not None and condition not in known and not condition.far and condition.code is node:
             lines.append("#endif")
             condition = condition.below
         lines.append(_end(node, language))
-    lines += ["#endif" for one in _conditions(State(conditions=condition)) if one not in known]
+    lines += ["#endif" for one in _conditions(State(conditions=condition)) if one not in known and not one.far]
     return "".join(line + "\n" for line in lines)
 
 

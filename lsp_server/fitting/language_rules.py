@@ -118,6 +118,24 @@ class LanguageRules:
         """The compiled patterns of ``directives``."""
         return tuple(map(re.compile, self.directives)) if self.directives else None
 
+    def unclosed_directives(self, text: str) -> int:
+        """Return how many more directives a text opens than it closes; below zero where it closes more."""
+        if self._directive is None:
+            return 0
+        found = self._directive.findall(text)
+        return len(found) - 2 * sum(map(bool, found))
+
+    @cached_property
+    def _directive(self) -> re.Pattern[str] | None:
+        """What opens a directive, or closes one in its only group.
+
+        It begins with a fixed letter, which is found at once.
+        """
+        if self.directives is None:
+            return None
+        opens, _, closes = (part.removeprefix(r"^\s*") for part in self.directives)
+        return re.compile(f"{opens[0]}(?:{opens[1:]}|({closes[1:]}))")
+
     @cached_property
     def middle(self) -> re.Pattern[str] | None:
         """The pattern of closing marks and a word that continues a block, at the start of a line."""

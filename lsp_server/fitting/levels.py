@@ -87,7 +87,8 @@ def on_wrong_level(line: str, around: Surroundings) -> bool:
         return block is None or block.mark != "("
     if language in ("systemverilog", "verilog") and _DESIGN.match(line):
         return block is not None
-    if language in _TOPMOST and block is None and not around.state.conditions and _TOPMOST[language].match(line):
+    known = around.state.conditions is None or around.state.conditions.far
+    if language in _TOPMOST and block is None and known and _TOPMOST[language].match(line):
         return not line[:1].isspace()
     if language in ("python", "starlark") and block is None and _LEAVES.match(line):
         return _outside_function(line, around.above)

@@ -12,7 +12,8 @@ PREPROCESSED: Final = frozenset({"c", "cpp", "objc"})
 """Languages with a preprocessor whose macros are written in capitals."""
 
 _NAME: Final = r"[A-Z][A-Z\d_]{3,}"
-_WORD = re.compile(rf"\b{_NAME}\b|::template\b")
+_ATTRIBUTE = re.compile(r"\b__attribute__\s*\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)")
+_WORD = re.compile(rf"\b{_NAME}\b|::template\b|\b__attribute__\b")
 _OPERATOR = re.compile(r"(?<=,)\s*(?:[=!<>]=|[<>])(?=\s*,)")
 """An operator that a macro takes as an argument, as in frameworks for tests (``check(a, ==, b);``)."""
 _BEFORE = re.compile(
@@ -21,7 +22,7 @@ _BEFORE = re.compile(
 """Names of macros before a declaration; what follows still has a type and a name."""
 _OF_TYPE = re.compile(rf"\b(class|struct|union|enum)\s+{_NAME}(?:\s*\([^()]*\))?\s+(?=[A-Za-z_])")
 """A macro between the word that begins a type and its name."""
-_BEHIND = re.compile(rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME})+(?=\s*(?:[;{{:]|$))")
+_BEHIND = re.compile(rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME})+(?=\s*(?:[;{{:=]|$))")
 _ALONE = re.compile(rf"^\s*{_NAME}\s*;?\s*$")
 _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
 """A macro that begins a function at the left margin, as frameworks for tests have it (``TEST_CASE("a") {``)."""
@@ -79,6 +80,7 @@ def _plain(line: str, below: str) -> str:
         return line
     if _ALONE.match(line):
         return ""
+    line = _ATTRIBUTE.sub("", line)
     line = _OF_TYPE.sub(r"\1 ", line.replace("::template ", "::"))
     if _BLOCK.match(line) and (line.rstrip().endswith("{") or below.strip() == "{"):
         return _BLOCK.sub("void f() ", line)

@@ -47,11 +47,15 @@ class Open(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """An open directive of a preprocessor, with what was open in the code before it."""
+    """An open directive of a preprocessor, with what was open in the code before it.
+
+    :param far: whether it stands above the lines that were read, so that nobody knows what was open there.
+    """
 
     code: Open | None
     own: bool
     below: "Condition | None"
+    far: bool = False
 
 
 class Demand(NamedTuple):
@@ -256,6 +260,9 @@ class _Line:
         conditions = self._conditions
         if kind == "condition":
             self._conditions = Condition(self._code, at >= self._own, conditions)
+        elif conditions is not None and conditions.far:
+            self._outside = kind == "alternative"
+            self._conditions = conditions if kind == "alternative" else conditions.below
         elif conditions is not None:
             self._code = conditions.code if kind == "alternative" else self._code
             self._conditions = conditions if kind == "alternative" else conditions.below

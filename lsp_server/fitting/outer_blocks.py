@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from lsp_server.fitting.language_rules import LanguageRules
-from lsp_server.fitting.marks import START, Demand, LineReader, Open, State, opened
+from lsp_server.fitting.marks import START, Condition, Demand, LineReader, Open, State, opened
 
 CHARACTERS: Final = 400_000
 """Characters above the lines that are read in which their blocks are looked for, in parts."""
@@ -26,9 +26,9 @@ HEAD_LINES: Final = 8
 HEAD_CHARACTERS: Final = 1_000
 
 _FIRST = re.compile(r"([ \t]*)([^\s].*)")
-_ASIDE = re.compile(r"//|/?\*|--|#(?!\[)|`")
+ASIDE = re.compile(r"//|/?\*|--|#(?!\[)|`")
 """A line whose indentation says nothing: a comment or a directive."""
-_NO_HEAD = re.compile(rf"{_ASIDE.pattern}|@")
+_NO_HEAD = re.compile(rf"{ASIDE.pattern}|@")
 
 
 def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
@@ -36,7 +36,7 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
 
     :param text: what stands above the lines that are read. :param lines: these lines.
     """
-    depth = next((_indent(line) for line in lines if line.strip() and not _ASIDE.match(line.lstrip())), 0)
+    depth = next((_indent(line) for line in lines if line.strip() and not ASIDE.match(line.lstrip())), 0)
     reader = LineReader(rules, [])
     state = START
     for head, closed in reversed(_heads(text, depth, reader)):
@@ -56,17 +56,23 @@ def outer_ends(state: State, below: Sequence[str], entire: bool) -> list[Demand]
     return [Demand(node.closers[0], 0) for node in ends]
 
 
-def outer_directives(
-    state: State, demands: list[Demand], below: Sequence[str], entire: bool, rules: LanguageRules
-) -> int:
-    """Return how many directives around a block at the left margin are closed behind it, as in an include guard."""
+def far_conditions(number: int) -> Condition | None:
+    """Return so many directives that are open above the lines that are read."""
+    found = None
+    for _ in range(number):
+        found = Condition(None, False, found, far=True)
+    return found
+
+
+def outer_directives(state: State, demands: list[Demand], closed: int) -> int:
+    """Return how many directives around a block at the left margin are closed behind it, as in an include guard.
+
+    :param closed: how many more directives the text behind the block closes than it opens.
+    """
     found, condition = -sum(demand.mark == "#endif" for demand in demands), state.conditions
     while condition is not None:
         found, condition = found + 1, condition.below
-    patterns = rules.directive_patterns
-    if patterns is None or found <= 0:
-        return 0
-    return found if not entire else min(found, sum(patterns[2].match(line) is not None for line in below))
+    return max(0, min(found, closed))
 
 
 def _heads(text: str, depth: int, reader: LineReader) -> list[tuple[str, bool]]:

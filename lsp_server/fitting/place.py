@@ -164,6 +164,8 @@ class Place:
     def _in_definition(self) -> bool:
         """Whether the cursor's line goes on with the definition of a macro."""
         rules, span = self._around.reader.rules, self._around.state.span
+        if span < 0 and self._around.language in PREPROCESSED and self._around.above[-1:]:
+            return self._around.above[-1].endswith("\\")  # its beginning may stand far above
         return span >= 0 and rules.ends_with_line(span) and not rules.end_of_span(span)
 
     def _as_in_definition(self, lines: list[str]) -> list[str]:

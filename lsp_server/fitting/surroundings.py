@@ -16,7 +16,7 @@ from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.line_marks import lexed
 from lsp_server.fitting.mark_counts import MarkCounts
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, opened, rules_of
-from lsp_server.fitting.outer_blocks import outer_directives, outer_ends, outer_state
+from lsp_server.fitting.outer_blocks import ASIDE, far_conditions, outer_directives, outer_ends, outer_state
 from lsp_server.fitting.rewriting import gone_lines, is_of, repeats_below
 from lsp_server.fitting.spans import begins_within, open_span, opens_again
 from lsp_server.types import Document
@@ -178,13 +178,22 @@ class Surroundings:
         last = next(inside, "")
         if last.strip() != block.head and indent_of(last) <= block.indent:
             return False
-        row, line = next(((n, line) for n, line in enumerate(self.below) if line.strip()), (0, ""))
+        row, line = self._first_code_below
         if not line or not _STATEMENT.match(line) or indent_of(line) > block.indent:
             return False
         rules = self.reader.rules
         if rules.inside and ((rules.middle and rules.middle.match(line)) or _BODY.match(line)):
             return False  # it goes on with the block
         return not self.demand_rows or self.demand_rows[0] > row
+
+    @property
+    def _first_code_below(self) -> tuple[int, str]:
+        """The number of the first line below that is no comment, and that line."""
+        for number, state in enumerate(self.states_below()):
+            line = self.below[number].lstrip()
+            if line and state.span < 0 and not ASIDE.match(line):
+                return number, self.below[number]
+        return 0, ""
 
     @cached_property
     def _known_below(self) -> list[State]:
@@ -295,9 +304,10 @@ class SurroundingsCache:
             ends = demands and (demands[-1].mark not in ")]" or len(demands) >= len(opened(state.code)))
             if ends and demands[-1].indent == 0 and found.code is None:
                 complete = True
-                rest = below[number + 1 :]
-                outer = outer_ends(state, rest, entire)
-                outer += [Demand("#endif", -1)] * outer_directives(state, demands, rest, entire, rules)
+                outer = outer_ends(state, below[number + 1 :], entire)
+                unclosed = rules.unclosed_directives
+                closed = unclosed("\n".join(below[: number + 1])) - unclosed(after)
+                outer += [Demand("#endif", -1)] * outer_directives(state, demands, closed)
                 demands += outer
                 rows += [len(below)] * len(outer)
                 break
@@ -315,7 +325,9 @@ class SurroundingsCache:
         known_first, lines, states, begin = self._states.get(document.uri, (-1, [], [], START))
         same = 0
         if known_first != first:
-            begin = replace(outer_state(over, above, rules), span=open_span(over, above, rules, counts.of))
+            outer = outer_state(over, above, rules)
+            conditions = far_conditions(rules.unclosed_directives(over))
+            begin = replace(outer, span=open_span(over, above, rules, counts.of), conditions=conditions)
         else:
             limit = min(len(lines), len(above))
             same = limit if lines[:limit] == above[:limit] else next(n for n in range(limit) if lines[n] != above[n])

@@ -71,6 +71,32 @@ GOES_ON = [
     ("a.kt", "fun f() {\n    when (a) {\n        1 -> b()\n        ‸\n    }\n}\n", "return null", "else -> c()"),
     ("a.toml", "[a]\nb = [\n    ‸\n]\n", "c = [", '"c",'),
 ]
+WITH_PARTS_THAT_NO_GRAMMAR_KNOWS = [
+    ("a.hpp", "class A {\npublic:\n    ~A(‸\n    int b();\n};\n", ") NO_THROW = = default;", ") NO_THROW = default;"),
+    (
+        "a.c",
+        "extern int a[]\n    ‸\nextern int b;\n",
+        "__attribute__((x));;)",
+        '__attribute__((aligned(4 * N), section("l2")));',
+    ),
+]
+OF_HEADS = [
+    (
+        "a.ts",
+        "type A<B> = {\n  ‸\n}\n",
+        "[C in keyof B as B[C] extends D<any>]: =>",
+        "[C in keyof B as B[C] extends D<any>",
+    ),
+    ("a.ts", "type A<B> = {\n  ‸\n}\n", "[C in in keyof B]: D", "readonly [C in keyof B as B[C] extends () => any"),
+    ("a.cpp", "class A {\n    B b;\n    ‸\n    void c();\n};\n", "A(B d) : :", "A(B d) :"),
+    ("a.rs", "impl A {\n    fn b<C>(c: C) -> D\n    where\n        C: Fn(‸\n", "e::F<<", "e::F<"),
+    (
+        "a.sv",
+        "package a;\n  function int b(int c);\n    d.e = c.‸\n  //////\n  // d //\n  typedef int e;\nendpackage\n",
+        "f f;",
+        "f;",
+    ),
+]
 IN_ANOTHER_BLOCK = [
     ("a.ts", "function f() {\n  a();\n  ‸\n}\n", "default:", "b();"),
     ("a.ts", "switch (a) {\n  case 1:\n    break;\n  default:\n    b();\n  ‸\n}\n", "default:", "case 2:"),
@@ -126,11 +152,33 @@ OF_VHDL = [
 
 @pytest.mark.parametrize(
     ("path", "text", "wrong", "right"),
-    [*ENDS_AT_THE_CURSOR, *GOES_ON, *IN_ANOTHER_BLOCK, *AT_ANOTHER_LEVEL, *OF_VHDL],
+    [
+        *(*ENDS_AT_THE_CURSOR, *GOES_ON, *WITH_PARTS_THAT_NO_GRAMMAR_KNOWS, *OF_HEADS),
+        *(*IN_ANOTHER_BLOCK, *AT_ANOTHER_LEVEL, *OF_VHDL),
+    ],
 )
 def test_what_breaks_the_code_is_not_kept(path: str, text: str, wrong: str, right: str) -> None:
     assert fit(path, text, right) == right
     assert fit(path, text, wrong) != wrong
+
+
+FAR = "#if A\n" + "int a;\n" * 300
+
+
+@pytest.mark.parametrize(
+    ("text", "fitted"),
+    [
+        (FAR + "int b;\n‸\nint c;\n#endif\n", None),
+        (FAR + "#ifdef B\nint b;\n‸\nint c;\n#endif\n", "#endif"),
+        (FAR + "#ifdef B\nvoid f(void)\n{\n    int b;\n    ‸\n    int c;\n}\n#endif\n", "#endif"),
+        (FAR + "#else\nint b;\n‸\n", "#endif"),
+        (FAR + "int b;\n‸\n", "#endif"),
+        (FAR.replace("#if A", "int b;") + "int b;\n‸\n", None),
+        ("void f(void)\n{\n#if A\n    if (a) {\n‸\n}\n\n#if B\nint c;\n#endif\n", "#endif"),
+    ],
+)
+def test_a_directive_is_ended_where_one_is_open(text: str, fitted: str | None) -> None:
+    assert fit("a.h", text, "#endif") == fitted
 
 
 MACRO = "#define A(a) \\\n    do {      \\\n    ‸\n        a = b; \\\n    } while (0)\n"
@@ -141,6 +189,7 @@ MACRO = "#define A(a) \\\n    do {      \\\n    ‸\n        a = b; \\\n    } wh
     [
         ("a.c", MACRO, "int size;", "int size; \\"),
         ("a.c", "void f(void)\n{\n    ‸\n}\n", "a = b;           \\", "a = b;"),
+        ("a.c", "#define A(a) \\\n" + "    a = b; \\\n" * 200 + "    ‸\n", "a = c; \\", "a = c; \\"),
         ("a.c", '#include "‸"\n', 'a.h"', 'a.h"'),
         ("a.c", '#include "‸"\n', '"', None),
         ("a.vhd", before("    b : in"), "e : in bit", "e : in bit;"),
