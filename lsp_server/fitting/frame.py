@@ -188,6 +188,8 @@ def _end(node: Open, language: str) -> str:
         return end + ";" if language in _ENDED and not node.head.startswith(("class", "interface")) else end
     if node.mark in "([":
         return end + " x ();" if node.head.endswith("#(") and not _DESIGN.match(node.head) else end + ";"
+    if language in _ARROWS and node.head == "import {":
+        return end + ' from "x"'
     if node.mark == "{" and _TRY.match(node.head):
         return end + TRY_ENDS.get(language, "")
     if node.mark != "{" or language not in _ENDED:

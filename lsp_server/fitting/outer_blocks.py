@@ -21,9 +21,12 @@ PARTS: Final = (1_000, 20_000)
 begins near, and to divide 20,000 characters into lines takes 0.3 ms."""
 
 HEAD_LINES: Final = 8
-"""Lines of the longest list that a head goes on with."""
+"""Lines of the longest list that is read as a part of its head."""
 
-HEAD_CHARACTERS: Final = 1_000
+LIST_LINES: Final = 150
+"""Lines of the longest list behind a head whose end is looked for, in ``LIST_CHARACTERS``: the ports of a module."""
+
+LIST_CHARACTERS: Final = 10_000
 
 _FIRST = re.compile(r"([ \t]*)([^\s].*)")
 ASIDE = re.compile(r"//|/?\*|--|#(?!\[)|`")
@@ -93,8 +96,8 @@ def _heads(text: str, depth: int, reader: LineReader) -> list[tuple[str, bool]]:
             line = blanks + body
             body, bracket = body.rstrip() + bracket, ""
             opened = reader.read(blanks + body, START).code
-            if _list_of(opened) and (whole := _whole(text, line, end, reader)):
-                body = whole
+            if opened is not None and opened.mark in "([" and (whole := _whole(text, line, end, reader)):
+                body, ended = whole if whole != line else body, ended or whole == line
                 opened = reader.read(blanks + body, START).code
             opened = _without_lists(opened) if ended else opened
             if opened is not None:
@@ -110,27 +113,22 @@ def _heads(text: str, depth: int, reader: LineReader) -> list[tuple[str, bool]]:
 
 
 def _whole(text: str, line: str, end: int, reader: LineReader) -> str:
-    """Return a head whose list goes on over lines that are indented deeper, up to the one that ends it; "" for others.
+    """Return a head whose list goes on over lines that are indented deeper, up to the one that ends it.
+
+    Of a long list only the head is returned; "" where the list has no end.
 
     :param end: offset in the text before which the head stands.
     """
     at = text.rfind("\n" + line, 0, end)
     state, parts = START, list[str]()
-    for part in text[at + 1 : at + 1 + HEAD_CHARACTERS].split("\n")[:HEAD_LINES]:
+    for part in text[at + 1 : at + 1 + LIST_CHARACTERS].split("\n")[:LIST_LINES]:
         state = reader.read(part, state)
         parts.append(part.strip())
         if len(parts) > 1 and state.code is None and part.rstrip()[-1:] == ")":
             continue  # the block's bracket may stand on a line of its own
         if state.code is None or state.code.mark not in "([":
-            return " ".join(parts) if len(parts) > 1 else ""
+            return "" if len(parts) == 1 else " ".join(parts) if len(parts) <= HEAD_LINES else line
     return ""
-
-
-def _list_of(code: Open | None) -> bool:
-    """Return whether a line leaves a list open that it has opened outside of any block."""
-    while code is not None and code.below is not None:
-        code = code.below
-    return code is not None and code.mark in "(["
 
 
 def _without_lists(code: Open | None) -> Open | None:

@@ -49,6 +49,9 @@ UNRELIABLE: Final = frozenset({"markdown", "sql", "make", "haskell", "elixir", "
 """Languages whose grammar rejects much sound code, as dialects or templates: 13 to 50 % of the lines of 35 public
 repositories stand in an error, but 3 % in C and HTML. Any text is Markdown."""
 
+_NOWHERE: Final = (-NEAR - 1, -NEAR - 1)
+"""The rows of an error that no node shows: a line end of Python that is missing between two statements."""
+
 _WHOLE_DIRECTIVE = re.compile(r"\s*#\s*(?:include|import|undef|pragma|error|warning|line)\b")
 """A directive of C that stands for itself, so that it can be parsed alone."""
 
@@ -352,5 +355,7 @@ def _errors(tree: "Tree | None") -> list[tuple[int, int]]:
         if node.is_error or node.is_missing:
             rows.append((node.start_point[0], node.end_point[0]))
         elif node.has_error:
-            nodes.extend(node.children)
+            inner = [child for child in node.children if child.has_error]
+            nodes.extend(inner)
+            rows += [] if inner else [_NOWHERE]
     return rows

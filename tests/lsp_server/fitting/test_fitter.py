@@ -475,8 +475,13 @@ def test_a_string_that_begins_far_above_is_known() -> None:
     assert fit("go", head + "‸\nb: c\n`\n", 'a: "(') == head + 'a: "(\nb: c\n`\n'
 
 
-def test_the_ports_of_a_module_far_above_are_closed() -> None:
-    head = "module m #(\n  int A = 1\n) (\n  input logic b\n);\n" + "  assign c = d;\n" * 250
+@pytest.mark.parametrize("blanks", ["", "  "])
+def test_the_ports_of_a_module_far_above_are_closed(blanks: str) -> None:
+    ports = "  input logic b,\n" * 30
+    head = f"module m #(\n  int A = 1\n{blanks}) (\n{ports}  input logic e\n{blanks});\n"
+    head += "  assign c = d;\n" * 250
+    assert fit("systemverilog", head + "  ‸\nendmodule\n", "a.b = 1;") != head + "  a.b = 1;\nendmodule\n"
+    assert fit("systemverilog", head + "  ‸\nendmodule\n", "a_t b;") == head + "  a_t b;\nendmodule\n"
     assert fit("systemverilog", head + "‸\n", "endmodule : m") == head + "endmodule : m\n"
 
 

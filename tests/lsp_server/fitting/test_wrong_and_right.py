@@ -67,6 +67,7 @@ GOES_ON = [
     ("a.py", "def run():\n    value‸\n    b = 2\n", ":", ": int"),
     ("a.py", "def run():\n    a = 1\n    ‸\n", "b = a +", "b = a"),
     ("a.py", "def run():\n    for number‸", " % 2:", " in a:"),
+    ("a.py", "import a\nimport b‸\nfrom c import d\n", " import e", " as e"),
     ("a.go", "package a\n\nconst (\n\tone = iota\n\ttwo\n\t‸\n)\n", "`else`", "three"),
     ("a.kt", "fun f() {\n    when (a) {\n        1 -> b()\n        ‸\n    }\n}\n", "return null", "else -> c()"),
     ("a.toml", "[a]\nb = [\n    ‸\n]\n", "c = [", '"c",'),
@@ -88,6 +89,7 @@ OF_HEADS = [
         "[C in keyof B as B[C] extends D<any>",
     ),
     ("a.ts", "type A<B> = {\n  ‸\n}\n", "[C in in keyof B]: D", "readonly [C in keyof B as B[C] extends () => any"),
+    ("a.ts", "import {\n  ‸\n\nexport const a = 1\n", "state: () => ({", "B as C,"),
     ("a.cpp", "class A {\n    B b;\n    ‸\n    void c();\n};\n", "A(B d) : :", "A(B d) :"),
     ("a.rs", "impl A {\n    fn b<C>(c: C) -> D\n    where\n        C: Fn(‸\n", "e::F<<", "e::F<"),
     (
