@@ -63,7 +63,9 @@ def _count(root: Any) -> int:
         if node.is_error or node.is_missing:
             number += 1
         elif node.has_error:
-            nodes.extend(node.children)
+            inner = [child for child in node.children if child.has_error]
+            nodes.extend(inner)
+            number += not inner  # a line end of Python that is missing has no node
     return number
 
 
@@ -87,17 +89,16 @@ def judge(case: Case, suggestion: Suggestion, finished: str | None = None) -> Ju
         after = errors(text[:offset] + added + text[suggestion.end :])
         strict = fair = after > before
         if strict:
-            ends = _ends(language, typed, added + behind)
-            closed = min(errors(text[:offset] + added + behind + closing + text[end:]) for closing in ends)
-            author = "".join(TOKEN.findall(case.rest)[: len(TOKEN.findall(first))])
-            cut = case.rest[: _prefix_of(case.rest, len(TOKEN.findall(first)))] if author else ""
+            closings = ends(language, typed, added + behind)
+            closed = min(errors(text[:offset] + added + behind + closing + text[end:]) for closing in closings)
+            cut = cut_as(case.rest, first)
             limits = [before, errors(text[:offset] + case.rest + text[end:])]
             limits += [errors(text[:offset] + cut + text[end:])] if len(cut) < len(case.rest) else []
             block = "\n".join([case.rest, *case.following[: added.count("\n")]])
             limits += [errors(text[:offset] + block + text[end:])] if "\n" in added else []
             fair = min(after, closed) > max(limits)
             if fair and finished is not None:
-                done = min(errors(text[:offset] + added + behind + closing + finished) for closing in ("", *ends))
+                done = min(errors(text[:offset] + added + behind + closing + finished) for closing in ("", *closings))
                 fair = done > errors(text[:offset] + case.rest + finished)
     lines = added.count("\n") + 1
     return Judgement(
@@ -111,9 +112,11 @@ def judge(case: Case, suggestion: Suggestion, finished: str | None = None) -> Ju
     )
 
 
-def _prefix_of(text: str, tokens: int) -> int:
-    ends = [match.end() for match in TOKEN.finditer(text)]
-    return ends[min(tokens, len(ends)) - 1] if ends and tokens else 0
+def cut_as(line: str, text: str) -> str:
+    """Return a line up to as many tokens as a text has."""
+    found = [match.end() for match in TOKEN.finditer(line)]
+    tokens = len(TOKEN.findall(text))
+    return line[: found[min(tokens, len(found)) - 1]] if found and tokens else ""
 
 
 def _open(language: str, text: str) -> list[Open]:
@@ -132,14 +135,17 @@ def _depth(language: str, text: str) -> int:
     return len(_open(language, text))
 
 
-def _ends(language: str, typed: str, text: str) -> list[str]:
+def ends(language: str, typed: str, text: str) -> list[str]:
     """Return what may close all that a text leaves open: its brackets may hold a value, and its statement may end."""
     closing = [
         ("" if one.mark in "([" else "\n") + one.closers[0] + (">" if one.closers[0].startswith("</") else "")
         for one in _open(language, typed + text)
     ]
     if not closing:
-        return [" pass" if language in ("python", "starlark") and text.rstrip().endswith(":") else ""]
+        if language not in ("python", "starlark") or not text.rstrip().endswith(":"):
+            return [""]
+        line = (typed + text).rpartition("\n")[2]
+        return [f" pass\n{leading_blanks(line)}finally: pass" if line.strip() == "try:" else " pass"]
     end = "".join(closing) + (TRY_ENDS.get(language, "") if _TRY.search(typed + text) else "")
     values = ("", " x") if closing[0] in ")]" else ("",)
     return [value + end + statement for value in values for statement in ("", ";", " x;")]
