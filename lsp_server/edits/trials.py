@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.proposals import Evidence, Taught, once
 from lsp_server.edits.rules import KINDS
 
@@ -77,7 +78,7 @@ class Trials:
         found = _Trial()
         for other in self.recent[:TRIED_ON]:
             told = source.lesson.comparable(other.lesson, kinds)
-            if other.lesson is source.lesson or not told:
+            if not told or (other.lesson is source.lesson and not _twins(source, other)):
                 continue
             all_right, all_wrong = source.lesson.tried(other.lesson.old_text, other.lesson.new_text)
             right, wrong = all_right & told, all_wrong & told
@@ -89,6 +90,16 @@ class Trials:
             for kind in wrong - right:
                 found.wrong_by[kind] += 1
         return found
+
+
+def _twins(one: Taught, other: Taught) -> bool:
+    """Whether two edits that made the same of the same line are two of inserted or deleted lines.
+
+    These often stand next to the same line, which is then all that there is to be foretold. Of replaced lines the
+    trees were fitted without.
+    """
+    block = "\n" in one.lesson.new_text or one.lesson.new_text == GONE
+    return block and one.step != other.step
 
 
 @dataclass(slots=True)

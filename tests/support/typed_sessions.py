@@ -169,7 +169,7 @@ TYPED: dict[str, tuple[str, str]] = {
          }
          int e_read(struct dev *d)
          {
-             mutex_lock(&d->lock);
+             return d->e;
         """,
     ),
     "call deleted, whatever its arguments": (
@@ -459,6 +459,77 @@ TYPED: dict[str, tuple[str, str]] = {
         -def c(x: Optional[list[int]] = None):
         +def c(x: list[int] | None = None):
              pass
+        """,
+    ),
+    "port of instances whose line above is the same": (
+        "sv",
+        """
+         module m;
+         fifo u_fifo (
+             .clk(clk),
+             .rst(rst),
+        +    .clk_en(en),
+             .d(d_fifo),
+             .q(q_fifo)
+         );
+
+         arb u_arb (
+             .clk(clk),
+             .rst(rst),
+        +    .clk_en(en),
+             .d(d_arb),
+             .q(q_arb)
+         );
+
+         mux u_mux (
+             .clk(clk),
+             .rst(rst),
+        +    .clk_en(en),
+             .d(d_mux),
+             .q(q_mux)
+         );
+
+         endmodule
+        """,
+    ),
+    "field of classes whose line above is the same": (
+        "py",
+        """
+         class User:
+             name: str
+        +    owner: str
+             User_id: int
+
+         class Team:
+             name: str
+        +    owner: str
+             Team_id: int
+
+         class Mail:
+             name: str
+        +    owner: str
+             Mail_id: int
+
+        """,
+    ),
+    "a deleted line that is the same everywhere": (
+        "py",
+        """
+         def load_users(db):
+             rows = db.all("users")
+        -    db.close()
+             return rows
+
+         def load_teams(db):
+             rows = db.all("teams")
+        -    db.close()
+             return rows
+
+         def load_mails(db):
+             rows = db.all("mails")
+        -    db.close()
+             return rows
+
         """,
     ),
 }
