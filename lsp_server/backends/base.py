@@ -24,7 +24,8 @@ class Limits:
     :param max_lines: end after this many lines.
     :param base_indent: indentation of the cursor's line, in columns; a later line indented less ends the text before
         it.
-    :param more_until: a value of ``time.monotonic``; a text that has a whole line by then ends with its whole lines.
+    :param more_until: a value of ``time.monotonic``; a text that goes on then ends with its whole lines, one without a
+        whole line behind its last whole word.
     """
 
     max_tokens: int = 64

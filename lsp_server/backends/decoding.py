@@ -4,6 +4,7 @@ It runs any model that can append tokens to its cache and cut the cache back. Kn
 """
 
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ BEST = 3
 """How many of the likeliest next tokens a model reports."""
 
 _ENDED = frozenset({"end", "line", "lines", "block"})  # reasons for which the last line of a text is whole
+_LAST_WORD = re.compile(r"\s*\w*\Z")  # perhaps unfinished
 _PASS_SECONDS = 0.1  # of a prompt's pass; a cancel during a long prompt waits for one pass at most
 _SMALLEST_PASS, _LARGEST_PASS = 32, 2048
 """Prompt tokens per pass. On an H100 2,000 tokens of a prompt take 99 ms in passes of 256, and 17 ms in one."""
@@ -119,13 +121,20 @@ class _Run:
         if "\n" in self.text:
             self._line_over(0.0)
         stop = self.stops.check(self.text)
-        if stop is None and "\n" in self.text and time.monotonic() >= self.limits.more_until:
-            stop = self.text.rindex("\n"), "lines"
+        if stop is None and time.monotonic() >= self.limits.more_until:
+            stop = self._whole_part()
         if stop is not None:
             self.text, self.reason = self.text[: stop[0]], stop[1]
         elif len(self.written) >= self.limits.max_tokens:
             self.reason = "tokens"
         return bool(self.reason)
+
+    def _whole_part(self) -> tuple[int, str] | None:
+        """Where a text ends whose time is over: behind its whole lines, or behind the last whole word of its first."""
+        if "\n" in self.text:
+            return self.text.rindex("\n"), "lines"
+        end = _LAST_WORD.search(self.text)
+        return (end.start(), "time") if end and end.start() else None
 
     def _line_over(self, end: float) -> None:
         if self.line_logprob is None:

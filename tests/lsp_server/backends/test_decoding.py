@@ -201,13 +201,21 @@ def test_a_cancelled_prompt_stays_in_the_cache() -> None:
         ("x\n    y\n\n    z\nq\n", Limits(single_line=False, base_indent=4), "x\n    y\n\n    z", "block"),
         ("{\n    a;\n}\nb;\n", Limits(single_line=False), "{\n    a;\n}", "block"),
         ("한국어\n", Limits(), "한국어", "line"),
-        ("x:\n    y\n    z\n", Limits(single_line=False, more_until=0.0), "x:", "lines"),
-        ("x = y\n", Limits(single_line=False, more_until=0.0, max_tokens=4), "x = ", "tokens"),
+        ("return value", Limits(more_until=0.0), "return", "time"),
+        ("값, 이름", Limits(more_until=0.0), "값,", "time"),
+        ("word", Limits(more_until=0.0, max_tokens=3), "wor", "tokens"),
     ],
 )
 def test_stops(text: str, limits: Limits, expected: str, reason: str) -> None:
     made, _ = run(text, limits)
     assert (made.text, made.reason) == (expected, reason)
+
+
+def test_a_text_whose_time_is_over_keeps_its_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()
+    monkeypatch.setattr("lsp_server.backends.decoding.time.monotonic", lambda: float(next(ticks)))
+    made, _ = run("x:\n    y\n    z\n", Limits(single_line=False, more_until=14.0))
+    assert (made.text, made.reason) == ("x:", "lines")
 
 
 class Fork(Oracle):
