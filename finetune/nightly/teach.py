@@ -19,6 +19,7 @@ from finetune.dataset.filters import Filter
 from finetune.dataset.prompts import Prompts
 from finetune.dataset.samples import RawSample
 from finetune.dataset.shards import TRAIN, VALIDATION, Shards, write_manifest
+from finetune.dataset.spans import LONGEST
 from finetune.evaluation.machine import machine
 from finetune.nightly.job import training_base
 from finetune.nightly.options import NightlyOptions
@@ -41,7 +42,7 @@ from lsp_server.weights.base_model import ModelFolder, open_folder
 TAUGHT: Final = "taught"
 NOT_TAUGHT: Final = "kept"
 
-OWN_UNTIL, FOUND_UNTIL, SET_UNTIL, BEFORE_UNTIL, TRAINING_UNTIL, AFTER_UNTIL = 0.06, 0.12, 0.2, 0.3, 0.75, 0.95
+OWN_UNTIL, FOUND_UNTIL, SET_UNTIL, BEFORE_UNTIL, TRAINING_UNTIL, AFTER_UNTIL = 0.02, 0.04, 0.06, 0.1, 0.88, 0.97
 """Shares of a limited run at which its parts end: own middles, all middles, the set, first check, training, second."""
 
 LEAST: Final = 64
@@ -55,10 +56,24 @@ HELD_OUT_SHARE: Final = 8
 
 LEAST_CHECKED: Final = 4
 OWN_SHARE: Final = 0.4
-MAX_TOKENS: Final = 512
-STEP_LEAST, STEP_MOST = 1024, 4096
-STEP_TOKENS_A_MINUTE: Final = 64
-"""Two cores train 40 to 80 tokens a second of a model of 135M parameters, so a step takes 1 to 3 % of half an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a device can do.
+
+    :param sample: longest sample, in tokens. :param middle: longest middle, in characters.
+    :param step: tokens of an optimizer step.
+    """
+
+    sample: int
+    middle: int
+    step: int
+
+
+ON_GPU, ON_CPU = Sizes(512, LONGEST, 4096), Sizes(192, 160, 512)
+"""Two cores train 40 to 80 tokens a second of a model of 135M parameters. So an hour is some 2,000 short samples, of
+which many small steps are made: the format is learnt from the number of middles that end, not from long prompts."""
 
 LEARNING_RATE: Final = 1e-3
 LEAST_ENDED: Final = 0.5
@@ -82,14 +97,13 @@ class _Begun:
     """What a run has made before its training, which takes the longest and may be interrupted.
 
     :param key: see :meth:`_Teaching._key`. :param added: the ids of the new tokens.
-    :param before: how well the base fills the held-out middles. :param step_tokens: of an optimizer step.
+    :param before: how well the base fills the held-out middles.
     """
 
     key: str
     added: tuple[int, ...]
     held_out: list[RawSample]
     before: Skill
-    step_tokens: int
     taught_on: dict[str, Any]
 
 
@@ -122,12 +136,16 @@ class _Teaching:
         self.root, self.settings, self.options = root, settings, options
         self.report, self.reporter, self.say = report, reporter, say
         self.base = training_base(settings)
+        self.sizes = ON_CPU
         self.work = nightly_work_directory(settings, root) / "teaching"
         self.started = time.monotonic()
 
     def run(self) -> None:
         """Go from the base to the taught base; the report holds the result."""
         train.require_torch()
+        from lsp_server.backends.torch_backend import pick_device
+
+        self.sizes = ON_GPU if pick_device().type == "cuda" else ON_CPU
         target = taught_base_directory(self.settings, self.root, f"{self.base.name}-fim")
         self.report.add(base={"name": self.base.name, "identity": self.base.identity}, machine=machine())
         with explained(self.work, _DOING):
@@ -159,7 +177,7 @@ class _Teaching:
         self.reporter.phase("writing held-out middles before", 0, 0)
         before = self._skill(grown, held_out, BEFORE_UNTIL)
         gc.collect()
-        begun = _Begun(self._key(), added, held_out, before, self._step_tokens(), taught_on)
+        begun = _Begun(self._key(), added, held_out, before, taught_on)
         fsio.replace_file(self.work / BEGUN, json.dumps(asdict(begun)).encode())
         return begun
 
@@ -186,13 +204,13 @@ class _Teaching:
     def _build(self, folder: Path) -> tuple[list[RawSample], dict[str, Any]]:
         """Write the data set; return the middles of its held-out files, and what is in it."""
         base, seed = open_folder(folder), self.options.seed
-        limit = min(MAX_TOKENS, base.context, self.options.training.max_length)
+        limit = min(self.sizes.sample, base.context, self.options.training.max_length)
         prompts, refuses = Prompts(base, self.root.name, limit, 1.0, seed), Filter(seed).refuses
         shards = Shards(self.work / "set")
         wanted = self.options.dataset.max_samples
-        found = self._in_time(spans_of(own_texts(self.root, self.settings, seed), seed), OWN_UNTIL)
+        found = self._in_time(spans_of(own_texts(self.root, self.settings, seed), seed, self.sizes.middle), OWN_UNTIL)
         own = list(islice(found, round(wanted * OWN_SHARE)))
-        found = self._in_time(spans_of(installed_texts(self.settings, seed), seed), FOUND_UNTIL)
+        found = self._in_time(spans_of(installed_texts(self.settings, seed), seed, self.sizes.middle), FOUND_UNTIL)
         public = list(islice(found, wanted - len(own)))
         mixed = _mixed(own, public)
         held_out_most = min(CHECKED, max(4, min(wanted, len(mixed)) // HELD_OUT_SHARE))
@@ -254,17 +272,12 @@ class _Teaching:
             self.options.training,
             max_minutes=None if left is None else max(0.2, left),
             seed=self.options.seed,
-            max_length=min(MAX_TOKENS + 64, self.options.training.max_length),
-            tokens_per_step=min(begun.step_tokens, self.options.training.tokens_per_step),
+            max_length=min(self.sizes.sample + 64, self.options.training.max_length),
+            tokens_per_step=min(self.sizes.step, self.options.training.tokens_per_step),
             learning_rate=max(LEARNING_RATE, self.options.training.learning_rate),
             rows_per_batch=1,
             new_tokens=begun.added,
         )
-
-    def _step_tokens(self) -> int:
-        """Return the tokens of an optimizer step: fewer in a short run, which would end within its first step."""
-        minutes = self.options.max_minutes
-        return STEP_MOST if minutes is None else min(STEP_MOST, max(STEP_LEAST, round(minutes * STEP_TOKENS_A_MINUTE)))
 
     def _report_step(self, step: Progress) -> None:
         self.report.add(reached={"step": step.step, "steps": step.steps, "loss": round(step.loss, 5)})
@@ -287,7 +300,7 @@ class _Teaching:
         """Write held-out middles with a base; at least four, and all if ``until`` (a share of the time) is not over."""
         from lsp_server.backends.torch_backend import TorchBackend
 
-        backend = TorchBackend(folder, MAX_TOKENS, threads=self.options.training.threads)
+        backend = TorchBackend(folder, ON_GPU.sample, threads=self.options.training.threads)
         ended = exact = count = 0
         try:
             for raw in middles:

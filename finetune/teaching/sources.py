@@ -74,12 +74,12 @@ def _text(path: str, data: bytes, settings: Settings) -> Iterator[tuple[str, str
         yield path, unify_line_ends(source.text)
 
 
-def spans_of(texts: Iterator[tuple[str, str]], seed: int) -> Iterator[RawSample]:
-    """Yield middles to fill in: a few of each text."""
+def spans_of(texts: Iterator[tuple[str, str]], seed: int, longest: int) -> Iterator[RawSample]:
+    """Yield middles of at most ``longest`` characters: a few of each text."""
     for path, text in texts:
         rng = random.Random(f"{seed}:{path}")
         cutter = Spans(text, language_of(path))
         for _ in range(SPANS_OF_FILE):
             span = cutter.draw(rng, 0, len(text))
-            if span is not None:
+            if span is not None and span.end - span.start <= longest:
                 yield RawSample(span.kind, path, text, span.start, span.end)

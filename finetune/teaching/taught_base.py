@@ -5,6 +5,7 @@ whose suffix stands before the prefix, so that a keystroke extends the cached pr
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,14 +24,15 @@ INPUT: Final = "model.embed_tokens.weight"
 OUTPUT: Final = "lm_head.weight"
 """The matrices with one row for each token; a base whose output is tied to its input has only the first."""
 
+_WORDS: Final = re.compile(r"prefix|suffix|middle|file|sep|end")
 _COPIED: Final = ("tokenizer_config.json", "generation_config.json", "special_tokens_map.json")
 
 
 def with_new_tokens(base: ModelFolder, out: Path) -> tuple[int, ...]:
     """Write a copy of a base with the control tokens of :data:`FORMAT`; return the ids whose rows are to be trained.
 
-    These are the tokens that were added and those that the base had by the same name without this format. A new row is
-    the mean of all rows, so an untrained token means nothing in particular.
+    These are the tokens that were added and those that the base had by the same name without this format. A new row
+    starts as the mean of the rows of its name's words, so ``<|fim_suffix|>`` begins as "suffix".
 
     :raises UserError: the base fills middles already, or holds no safetensors weights.
     """
@@ -54,7 +56,8 @@ def with_new_tokens(base: ModelFolder, out: Path) -> tuple[int, ...]:
     for name in _COPIED:
         if (base.path / name).is_file():
             shutil.copyfile(base.path / name, out / name)
-    _rewrite(base.path, out, {name: _longer(first + len(missing)) for name in (INPUT, OUTPUT)})
+    like = [base.vocabulary.encode(" ".join(_WORDS.findall(name))) for name in missing]
+    _rewrite(base.path, out, {name: _longer(first, like) for name in (INPUT, OUTPUT)})
     known = [base.vocabulary.control(name) for name in spec.controls]
     return (*sorted(one for one in known if one is not None), *added)
 
@@ -92,12 +95,15 @@ def finished(taught: Path, trained: Path, rows: Mapping[str, Any], tokens: Seque
     _rewrite(taught, out, dict.fromkeys(folder.tensors, merged))
 
 
-def _longer(count: int) -> Any:
+def _longer(first: int, like: Sequence[Sequence[int]]) -> Any:
+    """Return a change that gives a matrix one row for each of ``like``, from row ``first`` on."""
+
     def grown(matrix: Any, name: str) -> Any:
         import torch
 
-        mean = matrix.float().mean(dim=0, keepdim=True).to(matrix.dtype)
-        return torch.cat([matrix, mean.expand(count - len(matrix), -1)])
+        rows = [matrix[list(tokens)].float().mean(dim=0) for tokens in like]
+        unused = matrix.new_zeros(first - len(matrix), matrix.shape[1])
+        return torch.cat([matrix, unused, torch.stack(rows).to(matrix.dtype)]) if rows else matrix
 
     return grown
 

@@ -68,6 +68,10 @@ def test_only_the_new_rows_and_the_matrices_of_the_adapter_change(tmp_path: Path
     rows = load_file(out / NEW_ROWS)
     assert set(rows) == ({INPUT} if tied else {INPUT, OUTPUT})
     before = load_file(grown / "model.safetensors")
+    words = base.vocabulary.encode("suffix")
+    suffix = open_folder(grown).vocabulary.control("<|fim_suffix|>")
+    assert torch.allclose(before[INPUT][suffix].float(), before[INPUT][words].float().mean(dim=0), atol=1e-2)
+    assert len({tuple(row.tolist()) for row in before[INPUT][list(added)]}) == len(added)
     assert not torch.equal(rows[INPUT], before[INPUT][list(added)].float())
     finished(grown, out, rows, added, tmp_path / "taught")
     after = load_file(tmp_path / "taught" / "model.safetensors")
@@ -202,7 +206,7 @@ def test_a_run_with_other_options_begins_anew(tmp_path: Path) -> None:
         for options in (NightlyOptions(), NightlyOptions(max_minutes=40.0), NightlyOptions(seed=2))
     )
     one.work.mkdir(parents=True)
-    begun = _Begun(one._key(), (7,), [RawSample("node", "a.py", "x = 1", 0, 1)], Skill(0.5, 0.25, 4), 1024, {})
+    begun = _Begun(one._key(), (7,), [RawSample("node", "a.py", "x = 1", 0, 1)], Skill(0.5, 0.25, 4), {})
     (one.work / BEGUN).write_text(json.dumps(asdict(begun)))
     assert one._begun() == longer._begun() == begun
     assert other._begun() is None
