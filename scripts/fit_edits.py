@@ -246,6 +246,7 @@ def main() -> None:
     options.add_argument("--only", nargs="*", default=[])
     options.add_argument("--commits", type=int, default=COMMITS)
     given = options.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
     if given.step == "collect":
         for name, clone in repositories(given.role, given.clones, given.only):
             save(given.work, name, collect(clone, given.commits))

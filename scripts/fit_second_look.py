@@ -320,6 +320,7 @@ def main() -> None:
     options.add_argument("--files", action="store_true")
     options.add_argument("--save", action="store_true")
     given = options.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
     if given.step == "collect":
         for name, clone in repositories(given.role, given.clones, given.only):
             made = collect(clone, given.seconds, given.files)
