@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from indexer.languages.grammars import UNKNOWN, language_of
 from indexer.secrets import rules
 from indexer.secrets.cover import Span
 from indexer.secrets.nearby import nearby, taken
@@ -27,6 +28,8 @@ _SETTINGS_NAMES = re.compile(
     r"|sample|dist|template|bak|orig))?)$"
 )
 _MAKE_NAMES = re.compile(r"(?:^|/)(?:(?:gnu)?makefile[^/]*|[^/]*\.(?:mk|mak))$")
+_MARKED_UP = re.compile(r"\ufeff?\s*[<{]")
+"""XML or JSON, which give values in other ways."""
 _YAML = re.compile(r"\.(?:ya?ml|sls)(?:\.\w+)?$|(?:^|/)vault[^/.]*$")
 
 _HEAD = re.compile(r"[\w$.-]{0,60}\Z")
@@ -146,15 +149,17 @@ _CHECKS = re.compile(r"\(\s*!?\w+(?:(?:\.|->|::)\w+)*\(")
 def named(text: str, path: str) -> list[Span]:
     """Return the spans of values whose name says that they are secret.
 
-    :param path: in files of settings a value counts also without quotes.
+    :param path: in files of settings, and in those of no known language, a value counts also without quotes.
     """
     spans: list[Span] = []
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered, and offsets must agree
         lowered = "".join(c.lower() if c < "\x80" else c for c in text)
     name = path.lower()
-    settings = _MAKE if _MAKE_NAMES.search(name) else _SETTINGS if _SETTINGS_NAMES.search(name) else ()
-    yaml, document = bool(settings) and bool(_YAML.search(name)), is_document(name)
+    document = is_document(name)
+    unknown = bool(path) and not document and language_of(path) == UNKNOWN and not _MARKED_UP.match(text)
+    settings = _MAKE if _MAKE_NAMES.search(name) else _SETTINGS if unknown or _SETTINGS_NAMES.search(name) else ()
+    yaml = bool(settings) and bool(_YAML.search(name))
     for stem in rules.NAME_STEMS:
         position = lowered.find(stem)
         while position >= 0:

@@ -3,6 +3,7 @@
 import base64
 import os
 import random
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,23 @@ def test_planted_secrets_are_masked(rng: random.Random) -> None:
             missed.append((kind, path, text))
     assert len(missed) <= len(cases) * 0.01, missed
     assert not [case for case in missed if case[0] in CLOUD]
+
+
+@pytest.mark.parametrize("path", ["App.xcconfig", "org.app.desktop", "conf/app.prefs", "settings", "a.bat"])
+def test_a_random_value_in_settings_of_any_kind_is_masked(path: str, rng: random.Random) -> None:
+    letters = string.ascii_letters + string.digits
+    for name in ("API_SECRET", "auth_token"):
+        values = ["".join(rng.choices(letters, k=40)) for _ in range(200)]
+        left = [value for value in values if value in mask(f"{name} = {value}\n", path)[0]]
+        assert left == []
+
+
+def test_names_of_secrets_that_are_passed_on_stay(rng: random.Random) -> None:
+    text = (
+        "api_secret = DefaultAuthenticationProviderSecretKeyFactory\ntoken = XMLHttpRequestAuthorizationTokenABTest\n"
+    )
+    for path in ("a.py", "a.js", "a.java"):
+        assert mask(text, path) == (text, 0)
 
 
 @pytest.mark.parametrize(
