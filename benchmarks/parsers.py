@@ -85,8 +85,6 @@ def _said(command: Sequence[str], text: str = "") -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-_RUST: Final = ("env", "RUSTC_BOOTSTRAP=1", "rustc", "-Zunpretty=normal", "--edition", "2021", "-")
-
 _JUDGES: Final[dict[str, tuple[str, Callable[[str, str], bool]]]] = {
     "python": ("python3", _python),
     **dict.fromkeys(("javascript", "typescript", "tsx"), ("esbuild", _script)),

@@ -60,7 +60,10 @@ def outer_ends(state: State, below: Sequence[str], entire: bool) -> list[Demand]
 
 
 def far_conditions(number: int) -> Condition | None:
-    """Return so many directives that are open above the lines that are read."""
+    """Return directives that begin above the lines that are read and are still open there.
+
+    :param number: how many; none where it is zero or less.
+    """
     found = None
     for _ in range(number):
         found = Condition(None, False, found, far=True)
