@@ -28,8 +28,6 @@ _SETTINGS_NAMES = re.compile(
     r"|sample|dist|template|bak|orig))?)$"
 )
 _MAKE_NAMES = re.compile(r"(?:^|/)(?:(?:gnu)?makefile[^/]*|[^/]*\.(?:mk|mak))$")
-_MARKED_UP = re.compile(r"\ufeff?\s*[<{]")
-"""XML or JSON, which give values in other ways."""
 _YAML = re.compile(r"\.(?:ya?ml|sls)(?:\.\w+)?$|(?:^|/)vault[^/.]*$")
 
 _HEAD = re.compile(r"[\w$.-]{0,60}\Z")
@@ -157,7 +155,7 @@ def named(text: str, path: str) -> list[Span]:
         lowered = "".join(c.lower() if c < "\x80" else c for c in text)
     name = path.lower()
     document = is_document(name)
-    unknown = bool(path) and not document and language_of(path) == UNKNOWN and not _MARKED_UP.match(text)
+    unknown = bool(path) and not document and language_of(path) == UNKNOWN
     settings = _MAKE if _MAKE_NAMES.search(name) else _SETTINGS if unknown or _SETTINGS_NAMES.search(name) else ()
     yaml = bool(settings) and bool(_YAML.search(name))
     for stem in rules.NAME_STEMS:
@@ -219,7 +217,9 @@ def _assigned(text: str, start: int, end: int, kind: str, settings: Forms) -> Sp
     for pattern, group in settings:
         line = pattern.match(text, end)
         if line is not None and (line["sign"] or _BEGINS_LINE.search(text, max(0, start - 60), start)):
-            return line.span(group) if rules.is_secret_value(line[group], kind) else None
+            if rules.is_secret_value(line[group], kind):
+                return line.span(group)
+            break  # a part of it may be one, as in an attribute: <a token=...>text</a>
     if match is not None and match["sign"]:
         first = match.start("prefix")
         value = text[first : match.end("bare")]
