@@ -51,6 +51,9 @@ LEAST: Final = 64
 CHECKED: Final = 40
 """Held-out middles that are written before and after."""
 
+CHECKED_TOKENS: Final = 512
+"""The longest prompt of these."""
+
 HELD_OUT_SHARE: Final = 8
 """Of a small set no more than one in this number of middles is held out."""
 
@@ -60,7 +63,7 @@ OWN_SHARE: Final = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What a device can do.
+    """How long samples are, and how large steps.
 
     :param sample: longest sample, in tokens. :param middle: longest middle, in characters.
     :param step: tokens of an optimizer step.
@@ -199,7 +202,8 @@ class _Teaching:
         """Return what an interrupted run must have in common with this one: all but its time limit."""
         options = self.options
         training = replace(options.training, max_minutes=None).identity()
-        return json.dumps([self.base.identity, PROMPT_FORMAT, options.seed, options.dataset.max_samples, training])
+        made_of = [self.base.identity, PROMPT_FORMAT, asdict(self.sizes)]
+        return json.dumps([*made_of, options.seed, options.dataset.max_samples, training])
 
     def _build(self, folder: Path) -> tuple[list[RawSample], dict[str, Any]]:
         """Write the data set; return the middles of its held-out files, and what is in it."""
@@ -300,7 +304,7 @@ class _Teaching:
         """Write held-out middles with a base; at least four, and all if ``until`` (a share of the time) is not over."""
         from lsp_server.backends.torch_backend import TorchBackend
 
-        backend = TorchBackend(folder, ON_GPU.sample, threads=self.options.training.threads)
+        backend = TorchBackend(folder, CHECKED_TOKENS, threads=self.options.training.threads)
         ended = exact = count = 0
         try:
             for raw in middles:

@@ -96,14 +96,17 @@ def finished(taught: Path, trained: Path, rows: Mapping[str, Any], tokens: Seque
 
 
 def _longer(first: int, like: Sequence[Sequence[int]]) -> Any:
-    """Return a change that gives a matrix one row for each of ``like``, from row ``first`` on."""
+    """Return a change that gives a matrix one row for each of ``like``, from row ``first`` on.
+
+    A row of a token that the matrix lacks is the mean of all: a row of zeros could be likelier than any other.
+    """
 
     def grown(matrix: Any, name: str) -> Any:
         import torch
 
-        rows = [matrix[list(tokens)].float().mean(dim=0) for tokens in like]
-        unused = matrix.new_zeros(first - len(matrix), matrix.shape[1])
-        return torch.cat([matrix, unused, torch.stack(rows).to(matrix.dtype)]) if rows else matrix
+        rows = [matrix[list(tokens)].float().mean(dim=0, keepdim=True) for tokens in like]
+        unused = matrix.float().mean(dim=0, keepdim=True).expand(first - len(matrix), -1)
+        return torch.cat([matrix, *(part.to(matrix.dtype) for part in (unused, *rows))])
 
     return grown
 

@@ -95,8 +95,8 @@ class Trials:
 def _twins(one: Taught, other: Taught) -> bool:
     """Whether two edits that made the same of the same line are two of inserted or deleted lines.
 
-    These often stand next to the same line, which is then all that there is to be foretold. Of replaced lines the
-    trees were fitted without.
+    Such lines often stand next to the same line, so nothing else could show that the two edits agree. Replaced lines
+    are left out, as in the evidence that the trees were fitted on: with them fewer offers were right.
     """
     block = "\n" in one.lesson.new_text or one.lesson.new_text == GONE
     return block and one.step != other.step
