@@ -114,7 +114,10 @@ def changes(root: Path, commit: Commit, paths: Sequence[str] = ()) -> list[Chang
         "--no-commit-id",
         "--raw",
         "-p",
-        "-U0",
+        # Without a line of context git leaves out the common end of two files first, and a new function would begin
+        # with the end of the one before it.
+        "-U1",
+        "--indent-heuristic",
         "--full-index",
         "--no-abbrev",
         "--no-ext-diff",
@@ -166,10 +169,7 @@ def _unquote(name: bytes) -> str:
 
 
 def _hunks_by_file(patch: bytes) -> Iterator[tuple[Hunk, ...]]:
-    """The hunks of each file of a patch, in the order of the files; a file without any gives an empty tuple.
-
-    Hunk bodies are skipped by their line counts, so that added text is never read as a header.
-    """
+    """The hunks of each file of a patch, in the order of the files; a file without any gives an empty tuple."""
     hunks: list[Hunk] | None = None
     lines = patch.split(b"\n")
     place = 0
@@ -181,20 +181,32 @@ def _hunks_by_file(patch: bytes) -> Iterator[tuple[Hunk, ...]]:
                 yield tuple(hunks)
             hunks = []
         elif hunks is not None and (match := _HUNK.match(line)):
-            old_count = int(match[2]) if match[2] is not None else 1
-            new_count = int(match[4]) if match[4] is not None else 1
-            # A count of 0 names the line before the place; otherwise the first line itself, both from 1.
-            old_start = int(match[1]) - (1 if old_count else 0)
-            new_start = int(match[3]) - (1 if new_count else 0)
-            hunks.append(Hunk(old_start, old_count, new_start, new_count))
-            place = _after_body(lines, place, old_count + new_count)
+            found, place = _hunks_of_body(lines, place, match)
+            hunks += found
     if hunks is not None:
         yield tuple(hunks)
 
 
-def _after_body(lines: list[bytes], place: int, count: int) -> int:
-    while place < len(lines) and (count or lines[place].startswith(b"\\ ")):
-        if not lines[place].startswith(b"\\ "):
-            count -= 1
+def _hunks_of_body(lines: list[bytes], place: int, header: re.Match[bytes]) -> tuple[list[Hunk], int]:
+    """The hunks below a header, and the place behind them: one for each run of lines that no context line divides.
+
+    The body is read by its line counts, so that added text is never read as a header.
+    """
+    old_left, new_left = (int(header[group]) if header[group] is not None else 1 for group in (2, 4))
+    # A count of 0 names the line before the place; otherwise the first line itself, both from 1.
+    old, new = int(header[1]) - (1 if old_left else 0), int(header[3]) - (1 if new_left else 0)
+    old_end, new_end = old + old_left, new + new_left
+    found = []
+    old_start, new_start = old, new
+    while place < len(lines) and (old < old_end or new < new_end or lines[place].startswith(b"\\ ")):
+        mark = lines[place][:1]
         place += 1
-    return place
+        if mark == b"\\":
+            continue
+        old += mark != b"+"
+        new += mark != b"-"
+        if mark not in (b"+", b"-"):  # an empty line of context may have no blank
+            found.append(Hunk(old_start, old - 1 - old_start, new_start, new - 1 - new_start))
+            old_start, new_start = old, new
+    found.append(Hunk(old_start, old - old_start, new_start, new - new_start))
+    return [hunk for hunk in found if hunk.old_count or hunk.new_count], place

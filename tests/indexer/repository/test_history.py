@@ -89,3 +89,35 @@ def test_the_first_commit_adds_everything(repository: Path) -> None:
     commit(repository)
     (change,) = history.changes(repository, history.commits(repository)[0])
     assert (change.status, change.old_blob, change.added) == ("A", history.NO_BLOB, 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "added"),
+    [
+        ("class A\n  def one\n    1\n  end\nend\n", "\n  def two\n    2\n  end\n"),
+        ("int one(void)\n{\n\treturn 1;\n}\n", "\nint two(void)\n{\n\treturn 2;\n}\n"),
+        (
+            "module a;\n  always @(posedge c) begin\n    q <= d;\n  end\nendmodule\n",
+            "\n  always @* begin\n    e = q;\n  end\n",
+        ),
+    ],
+)
+def test_an_added_block_is_the_hunk_that_was_written(repository: Path, before: str, added: str) -> None:
+    lines = before.splitlines(keepends=True)
+    outer = lines[-1].startswith("end")
+    (repository / "a.txt").write_text(before)
+    commit(repository)
+    body = "".join(lines[:-1]) if outer else before
+    (repository / "a.txt").write_text(body + added + (lines[-1] if outer else ""))
+    commit(repository)
+    (change,) = history.changes(repository, history.commits(repository)[0])
+    assert change.hunks == (history.Hunk(body.count("\n"), 0, body.count("\n"), added.count("\n")),)
+
+
+def test_hunks_next_to_each_other_stay_apart(repository: Path) -> None:
+    (repository / "a.txt").write_text("a\nb\nc\nd\ne")
+    commit(repository)
+    (repository / "a.txt").write_text("A\nb\nc\nnew\nd\nE\n")
+    commit(repository)
+    (change,) = history.changes(repository, history.commits(repository)[0])
+    assert change.hunks == (history.Hunk(0, 1, 0, 1), history.Hunk(3, 0, 3, 1), history.Hunk(4, 1, 5, 1))
