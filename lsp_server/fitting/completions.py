@@ -10,7 +10,7 @@ Way = tuple[str, str]
 """What follows a line: in the brackets and blocks that it leaves open, and behind what closes them."""
 
 _SEMICOLON: Final = (("", ";"), (" x", ""), (" x", ";"), ("", " {}"), (" x", " {}"), ("", " : x;"))
-_C: Final = (*_SEMICOLON, (" int x;", " x;"), (" x", " x;"))
+_C: Final = (*_SEMICOLON, (" int x;", " x;"), (" x", " x;"), (' "x"', ";"))
 _CPP: Final = (*_C, (" x()", " {}"))
 _SCRIPT: Final = (
     *((" x", ""), ("", " : x"), (" x", " : x"), ("", ' from "x"'), ("", ' "x"'), ("", " {}"), (" x", " {}")),
@@ -20,6 +20,14 @@ _PYTHON: Final = ((" x", ""), ("", ":"), ("", ": pass"), (" x", ": pass"), (" x"
 _HARDWARE: Final = (("", ";"), (" x", ";"), (" x = 0", ";"))
 _ITEMS: Final = ((" .x()", ""), (" parameter x = 0", ""), (" input x", ""), (" x", ""), (" x: 0", ""))
 _DECLARED: Final = (("", " int x;"), ("", " class x {}"), ("", " x() {}"), ("", " int x"), ("", " fun x() {}"))
+_ATTRIBUTED: Final = (
+    *_DECLARED,
+    ("", " x,"),
+    ("", " fn x() {}"),
+    ("", " struct x;"),
+    ("", " function x() {}"),
+    ("", " x: u8,"),
+)
 _LABELLED: Final = ("", " assert property (x);")
 
 WAYS: Final[dict[str, tuple[Way, ...]]] = {
@@ -65,6 +73,13 @@ _TRY: Final = re.compile(r"\s*(?:\}\s*|return\s+|[^\"]*=\s*)?try\b")
 _FOR: Final = re.compile(r"\s*for\s*\([^()]*(?:\([^()]*\)[^()]*)*;[^;]*$")
 _DO: Final = re.compile(r"\s*do\b")
 _ANNOTATED: Final = re.compile(r"\s*@(?!interface)\w")
+_ATTRIBUTE: Final = {
+    "csharp": re.compile(r"\s*\[.*\]\s*$"),
+    "rust": re.compile(r"\s*#\[.*\]\s*$"),
+    "php": re.compile(r"\s*#\[.*\]\s*$"),
+}
+"""An attribute on a line of its own."""
+
 _ANGLES: Final = re.compile(r"(?<![-=])>|(?<=[\w>])<|(?<=template )<|<\s*$")
 _TYPES: Final = (
     *(("> = x", ""), (">", ";"), (" x>", ";"), (" x>", " x;"), (" x>", " = x"), (" x>", "() {}"), (" x>", " {}")),
@@ -152,6 +167,8 @@ def _of_head(language: str, line: str) -> tuple[Way, ...]:
         return ("", more), (" x", more)
     if line.rstrip().endswith("?"):
         return (" x : x", ";"), (" x : x", "")
+    if language in _ATTRIBUTE and _ATTRIBUTE[language].match(line):
+        return _ATTRIBUTED
     if _ANNOTATED.match(line):
         return (("", f"{indent}def x(): pass"),) if python else _DECLARED
     return ()

@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from indexer.text.lines import leading_blanks
+
 PREPROCESSED: Final = frozenset({"c", "cpp", "objc"})
 """Languages with a preprocessor whose macros are written in capitals."""
 
@@ -22,12 +24,28 @@ _BEFORE = re.compile(
 """Names of macros before a declaration; what follows still has a type and a name."""
 _OF_TYPE = re.compile(rf"\b(class|struct|union|enum)\s+{_NAME}(?:\s*\([^()]*\))?\s+(?=[A-Za-z_])")
 """A macro between the word that begins a type and its name."""
-_BEHIND = re.compile(rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME})+(?=\s*(?:[;{{:=]|$))")
+_ARGUMENTS: Final = r"(?:\s*\([^()]*(?:\([^()]*\)[^()]*)*\))"
+_BEHIND = re.compile(rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME}{_ARGUMENTS}?)+(?=\s*(?:[;{{:=]|$))")
+_BEHIND_NAME = re.compile(
+    r"^(\s*(?:(?:mutable|static|const|volatile|extern|struct|unsigned)\s+)*"
+    r"(?!(?:return|else|case|throw|delete|new|goto|typedef|using|class|enum|union)\b)[A-Za-z_][\w:]*(?:<[^;{}]*>)?[\s*&]+"
+    rf"[a-z_]\w*(?:\[[^\]]*\])*)(?:\s+{_NAME}{_ARGUMENTS})+(?=\s*(?:[;=]|$))"
+)
+"""Macros behind the name of a variable, as annotations of locks are (``int n GUARDED_BY(mu);``)."""
 _ALONE = re.compile(rf"^\s*{_NAME}\s*;?\s*$")
 _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
 """A macro that begins a function at the left margin, as frameworks for tests have it (``TEST_CASE("a") {``)."""
 _INNER_BLOCK = re.compile(rf"^(\s+){_NAME}\s*\(.*\)\s*(?=\{{\s*$)")
 """The same within a function (``SECTION("a") {``)."""
+_EACH: Final = r"\w*(?i:for_?each)\w*"
+_LOOP: Final = {
+    "c": re.compile(r"^(\s+)(?!(?:if|for|while|switch)\b)[a-z_]\w*\s*\(.*\)\s*(?=\{\s*$)"),
+    **dict.fromkeys(("cpp", "objc"), re.compile(rf"^(\s+){_EACH}\s*\(.*\)\s*(?=\{{\s*$)")),
+}
+"""A macro that begins a loop. In C it may have any name, since no function stands in another one."""
+_LOOP_OF_ONE = re.compile(rf"^(\s+){_EACH}\s*\(.*\)\s*$")
+"""The same with one statement as its body, on the next line."""
+
 
 _ESCAPED_END = re.compile(r"\s*\\\s*$")
 
@@ -50,10 +68,11 @@ def without_macros(language: str, lines: Sequence[str]) -> list[str]:
         return ["" if "`" in line and _HARDWARE.match(line) else line for line in lines]
     if language not in PREPROCESSED:
         return list(lines)
-    return [
-        _plain(line, lines[n + 1] if n + 1 < len(lines) else "") if _WORD.search(line) else line
-        for n, line in enumerate(lines)
-    ]
+    found = []
+    for line, below in zip(lines, [*lines[1:], ""], strict=False):
+        plain = _plain(line, below) if _WORD.search(line) else line
+        found.append(_with_plain_loop(language, plain, below) if "(" in plain else plain)
+    return found
 
 
 def as_in_definition(lines: Sequence[str], above: Sequence[str], below: Sequence[str], inside: bool) -> list[str]:
@@ -87,4 +106,11 @@ def _plain(line: str, below: str) -> str:
     line = _INNER_BLOCK.sub(r"\1if (x) ", line)
     if _CALL.match(line):
         line = _OF_REFERENCE.sub("", line)
-    return _BEHIND.sub(r"\1", _BEFORE.sub(r"\1", line))
+    return _BEHIND_NAME.sub(r"\1", _BEHIND.sub(r"\1", _BEFORE.sub(r"\1", line)))
+
+
+def _with_plain_loop(language: str, line: str, below: str) -> str:
+    """Return a line with a condition in the place of a macro that begins a loop."""
+    if _LOOP_OF_ONE.match(line) and len(leading_blanks(below)) > len(leading_blanks(line)):
+        return _LOOP_OF_ONE.sub(r"\1if (x)", line)
+    return _LOOP[language].sub(r"\1if (x) ", line)

@@ -70,7 +70,9 @@ _NO_TYPE: Final = (
     r"|export|namespace|static_assert|throws|extends|implements|permits|where|requires|(?:struct|class|enum|union)\s+\w+\s*;)\b)"
 )
 _TYPE: Final = r"\s*(?:\w[\w:.]*(?:<[^;=()]*>)?(?:\[\])*[*&]*\s+)+[*&]*"
-_VARIABLE: Final = NameRule(rf"{_NO_TYPE}{_TYPE}(?P<name>\w+)\s*(?:\[[^\]]*\]\s*)*(?::\s*\d+\s*)?(?=[=;{{])", _OPEN)
+_VARIABLE: Final = NameRule(
+    rf"{_NO_TYPE}{_TYPE}(?P<name>(?!operator\b)\w+)\s*(?:\[[^\]]*\]\s*)*(?::\s*\d+\s*)?(?=[=;{{])", _OPEN
+)
 _FUNCTION: Final = NameRule(
     rf"{_NO_TYPE}(?!\s*(?:if|for|while|switch|catch|do|try)\b){_TYPE}(?P<name>[\w:~]+\s*\([^;]*\)[^;]*\{{)\s*$"
 )

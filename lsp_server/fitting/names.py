@@ -51,7 +51,12 @@ def defined_twice(
     """
     rules = RULES.get(around.language)
     state = around.state if state is None else state
-    if rules is None or len(line) > LONGEST or state.span >= 0 or _decorated([*around.above[-1:], *above]):
+    if (
+        rules is None
+        or len(line) > LONGEST
+        or state.span >= 0
+        or _decorated(line, [*around.above[-HEAD_LINES:], *above])
+    ):
         return False
     for rule in rules.rules:
         found = rule.pattern.match(line)
@@ -77,9 +82,12 @@ def _copied(rule: NameRule, above: Iterable[str], below: Sequence[str]) -> bool:
     return any(_gives(rule, _key(one), other) for one in found for other in below)
 
 
-def _decorated(above: Sequence[str]) -> bool:
-    """Return whether a decorator or an attribute stands before the line: it may be a setter or an overload."""
+def _decorated(line: str, above: Sequence[str]) -> bool:
+    """Return whether a decorator or an attribute stands before a line: it may be a setter or an overload."""
     last = above[-1].lstrip() if above else ""
+    if last.startswith((")", "]", "}")):  # the end of one of several lines, perhaps
+        depth = indent_of(line)
+        last = next((other.lstrip() for other in reversed(above[:-1]) if indent_of(other) <= depth), last)
     return last.startswith(("@", "#[", "[<", "template")) and not last.startswith("@Override")
 
 

@@ -305,9 +305,7 @@ class Place:
         if not alone and len(lines) == 1 and self._mends(state):
             return False
         typed = (self._prefix + self._rest, self._typed)
-        if self._replaces(state):
-            state = replace(state, code=self._around.state.code)
-        verdict = self._syntax.check(self._around, lines, state, typed, alone)
+        verdict = self._syntax.check(self._around, lines, state, typed, alone, self._replaces(state))
         self._skipped = verdict.skipped
         return verdict.adds and (alone or len(lines) > 1 or not self._around.restores(lines[0], typed[0]))
 

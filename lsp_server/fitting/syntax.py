@@ -8,7 +8,7 @@ incremental parse: about 0.2 ms (0.6 ms in C++ and SystemVerilog), after 1 to 3 
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from indexer.languages.grammars import parser
@@ -19,7 +19,7 @@ from lsp_server.fitting.endings import may_go_on, unread
 from lsp_server.fitting.frame import HARDWARE, closer, ends, fillers, heads, in_php, may_be_arrow
 from lsp_server.fitting.macros import PREPROCESSED, with_plain_arguments, without_macros
 from lsp_server.fitting.marks import START, Open, State, keeps, opened, without_own
-from lsp_server.fitting.surroundings import Surroundings
+from lsp_server.fitting.surroundings import Surroundings, indent_of
 
 if TYPE_CHECKING:
     from tree_sitter import Parser, Tree
@@ -114,28 +114,32 @@ class SyntaxCheck:
         state: State,
         typed: tuple[str, State],
         alone: bool = False,
+        replaces: bool = False,
     ) -> Verdict:
         """Say whether the document gets another syntax error by the lines in the place of the cursor's line.
 
         :param state: what is open behind the lines. What they leave open is closed for the check.
         :param typed: the cursor's line as it is typed, and what is open behind it.
         :param alone: whether a line must stand without the next one too: one that ends in an operator does not.
+        :param replaces: whether the lines end a block and begin one, which the lines below close in its place.
         """
         language = around.language
+        goes_on = replace(state, code=around.state.code) if replaces else state
         if language in UNRELIABLE or (found := self._parser(language)) is None:
             return Verdict(False, "no grammar")
         if around.state.span >= 0 or state.span >= 0 or around.state.heredoc or state.heredoc:
             return Verdict(False, "in a string or comment")
         if len(lines) == 1 and language in PREPROCESSED and _WHOLE_DIRECTIVE.match(lines[0]):
             return Verdict(bool(_errors(found.parse(_source(lines)))))
-        if len(lines) == 1 and not alone and unread(lines[0], state, around):
+        if len(lines) == 1 and not alone and unread(lines[0], goes_on, around):
             return Verdict(False, "unfinished")
         if language in PREPROCESSED and (_BLOCK_MACRO.match(lines[0]) or _in_macro(around)):
             return Verdict(False, "macro")
         broken = not alone and (around.cost_without > 0 or around.left_open) and not _has_macro(around)
         if broken and may_be_arrow(around):
             return Verdict(False, "unfinished")
-        adds, skipped = self._adds(self._window(around, found, broken), found, lines, state, typed, alone)
+        window = self._window(around, found, broken)
+        adds, skipped = self._adds(window, found, lines, goes_on if window.below else state, typed, alone)
         if adds and not alone and not broken and around.rewritten(typed[0]):
             adds, skipped = self._adds(self._window(around, found, True), found, lines, state, typed, alone)
         return Verdict(adds, skipped)
@@ -221,7 +225,7 @@ def _rows_with(
 ) -> list[tuple[int, int]]:
     """Return where the errors of a window begin and end with lines in the place of the cursor's line."""
     around = window.around
-    closing = _closing(lines[-1], around.state.code, state.code, around.language)
+    closing = _closing(lines[-1], around.state.code, state.code, around.language, window.below)
     # What follows a comment stands on the next line, as deep as this one: less deep, Python's block would end.
     below = "\n" + leading_blanks(lines[-1]) if around.reader.ends_in_comment(lines[-1]) else ""
     added = [*lines[:-1], lines[-1] + below + way[0] + closing + way[1]]
@@ -232,7 +236,7 @@ def _rows_with(
     if not closes and key in window.known:
         return window.known[key]
     assert window.tree is not None
-    added = without_macros(around.language, added)
+    added = without_macros(around.language, "\n".join(added).split("\n"))
     text, at, row = ("\n".join(added) + "\n").encode("utf-8", "replace"), window.at, window.row
     source, tree = window.source, window.tree.copy()
     if closes and window.ends is not None:
@@ -333,8 +337,11 @@ def _limited(lines: Sequence[str], size: int) -> list[str]:
     return kept
 
 
-def _closing(line: str, before: Open | None, after: Open | None, language: str) -> str:
-    """Return what closes everything that a line has left open, and a body where it has none."""
+def _closing(line: str, before: Open | None, after: Open | None, language: str, below: Sequence[str]) -> str:
+    """Return what closes everything that a line has left open, and a body where it has none.
+
+    :param below: the lines that follow.
+    """
     known = {id(node) for node in opened(before)}
     text = ""
     for node in opened(after):
@@ -342,7 +349,8 @@ def _closing(line: str, before: Open | None, after: Open | None, language: str) 
             break
         text += closer(node, language) if node.mark in "([" else "\n" + closer(node, language)
     if language in ("python", "starlark") and line.rstrip().endswith(":") and not text:
-        text = " pass"
+        following = next((other for other in below if other.strip()), "")
+        text = " pass" if indent_of(following) <= indent_of(line) else ""
     return text
 
 

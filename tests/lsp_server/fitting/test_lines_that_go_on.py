@@ -95,3 +95,53 @@ def test_a_header_becomes_one_of_c_plus_plus_while_it_is_typed() -> None:
         made = fitter.fit(document, len(above), "virtual ~B() = default;")
         kept.append(isinstance(made, Fitted) and made.text)
     assert kept[1] != "virtual ~B() = default;" and kept[3] == "virtual ~B() = default;"
+
+
+CLASS_OF_TESTS = (
+    "namespace A {\n    public class B\n    {\n        public void C()\n        {\n        }\n\n        ‸\n"
+)
+LOCKED = "class A {\n  Mutex mu_;\n  ‸\n  int last_;\n};\n"
+LOCKS = "class A {\n  int a() {\n    return 1;\n  }\n\n  ‸\n    b();\n  }\n};\n"
+LOOP = "int a(struct b *c)\n{\n\tint d = 0;\n\n\t‸\n\treturn d;\n}\n"
+ELSE = "def f(a):\n    if a < 1:\n        b()\n    ‸\n        c()\n    else:\n        d()\n"
+TRIED = "function f(a) {\n  if (a) {\n    b();\n  } else {\n    try {\n      c();\n    } fin‸\n  }\n}\n\ng();\n"
+POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "text", "written"),
+    [
+        ("A.cs", "csharp", CLASS_OF_TESTS, "[Fact]"),
+        ("A.cs", "csharp", CLASS_OF_TESTS, "[InlineData(1, 2)]"),
+        ("a.rs", "rust", "mod tests {\n    use super::*;\n\n    ‸\n", "#[test]"),
+        ("a.php", "php", "<?php\nclass A\n{\n    private int $a;\n\n    ‸\n", "#[Test]"),
+        ("a.py", "python", ELSE, "elif a > 2:"),
+        ("a.py", "python", POSTED, "def b():"),
+        ("a.py", "python", POSTED, "async def b("),
+        ("a.ts", "typescript", TRIED, "ally {"),
+        ("a.h", "cpp", LOCKED, "int first_ GUARDED_BY(mu_);"),
+        ("a.h", "cpp", LOCKED, "std::vector<char*> first_ GUARDED_BY(mu_) = {};"),
+        ("a.h", "cpp", LOCKS, "void b(int c) EXCLUSIVE_LOCKS_REQUIRED(mu_) {"),
+        ("a.h", "cpp", "class A {\n  A(const A&) = delete;\n  ‸\n  int b;\n};\n", "A& operator=(const A&) = delete;"),
+        ("a.h", "cpp", "template <typename T>\nclass A {\n  A() {\n    ‸\n", "static_assert(sizeof(T) > 1,"),
+        ("a.c", "c", LOOP, "list_for_each_entry(c, head, list) {"),
+        ("a.c", "c", LOOP, "hlist_walk(c, head, list) {"),
+        ("a.c", "c", LOOP.replace("‸", "‸\n\t\td++;"), "vector_foreach(c, i, d)"),
+        ("a.cpp", "cpp", LOOP, "foreach (auto *c, all()) {"),
+    ],
+)
+def test_what_stands_around_a_line_is_taken_into_account(path: str, language: str, text: str, written: str) -> None:
+    assert fit(path, text, written) == written
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "text", "written"),
+    [
+        ("a.py", "python", ELSE.replace("        c()\n", ""), "elif a > 2"),
+        ("a.py", "python", POSTED.replace("@a.post(\n    2,\n)\n", ""), "def b():"),
+        ("a.c", "c", LOOP, "hlist_walk(c, head, list {"),
+        ("a.h", "cpp", LOCKED, "int first_ GUARDED_BY(mu_;"),
+    ],
+)
+def test_the_same_with_a_fault_is_rejected_or_cut(path: str, language: str, text: str, written: str) -> None:
+    assert fit(path, text, written) != written
