@@ -29,20 +29,16 @@ WRONG: Final = 0.5
 
 def verdict(report: dict[str, Any]) -> list[str]:
     """Return the three sentences about the first system of a report."""
-    if "typing" in report:
-        figures = next(iter(report["typing"]["systems"].values()))["overall"]
-        estimate, first = figures["saved"], _typed(report, figures)
-        basis = _counted(figures["hunks"], "typed hunk")
-    elif "systems" in report:
-        figures = next(iter(report["systems"].values()))["overall"]
+    kind, figures, count = _first(report)
+    if kind == "typing":
+        estimate, first, basis = figures["saved"], _typed(report, figures), _counted(count, "typed hunk")
+    elif kind == "cursors":
         estimate, first = figures["saved"], _cursors(report, figures)
-        basis = f"{_counted(report['cases'], 'cursor')} in {_files(report['files'])}"
+        basis = f"{_counted(count, 'cursor')} in {_counted(report['files'], 'file')}"
     else:
-        figures = next(iter(report["edits"].values()))["overall"]
         estimate, first = figures["here_right"], _edits(figures)
-        basis = f"{_counted(figures['edits'], 'changed line')} of {_counted(figures['commits'], 'commit')}"
-    little = _replayed(report) < LITTLE
-    return [first, _sure(estimate, basis, little=little, stopped=bool(report.get("partial"))), advice(report)]
+        basis = f"{_counted(count, 'changed line')} of {_counted(figures['commits'], 'commit')}"
+    return [first, _sure(estimate, basis, little=count < LITTLE, stopped=bool(report.get("partial"))), advice(report)]
 
 
 def advice(report: dict[str, Any]) -> str:
@@ -50,13 +46,14 @@ def advice(report: dict[str, Any]) -> str:
 
     The first rule that holds decides.
     """
-    if "typing" not in report and "systems" not in report:
-        return _advice_on_edits(next(iter(report["edits"].values()))["overall"]["here_right"])
+    kind, figures, count = _first(report)
+    if kind == "edits":
+        return _advice_on_edits(figures["here_right"])
     typed = next(iter(report["typing"]["systems"].values())) if "typing" in report else None
     cursors = next(iter(report["systems"].values())) if "systems" in report else None
-    saved = (typed or cursors or {})["overall"]["saved"]
-    texts = typed["overall"]["texts"] if typed else (cursors or {})["overall"]["precision"]["count"]
-    if saved["value"] is None or saved["high"] - saved["low"] > WIDE or 0 < texts < FEW or _replayed(report) < LITTLE:
+    saved = figures["saved"]
+    texts = figures["texts"] if kind == "typing" else figures["precision"]["count"]
+    if saved["value"] is None or saved["high"] - saved["low"] > WIDE or 0 < texts < FEW or count < LITTLE:
         more = f"--commits {4 * report['asked']['commits']}"
         return f"This is too little to decide by: replay more, for example with `{more}`."
     if saved["high"] < NOTHING:
@@ -98,15 +95,15 @@ def _edits(figures: dict[str, Any]) -> str:
     )
 
 
-def _replayed(report: dict[str, Any]) -> int:
-    """Return how many cursors, typed hunks or changed lines the first figure comes from."""
+def _first(report: dict[str, Any]) -> tuple[str, dict[str, Any], int]:
+    """Return the kind of a report's first figures, those of its first system, and how many cases they come from."""
     if "typing" in report:
-        count: int = next(iter(report["typing"]["systems"].values()))["overall"]["hunks"]
-    elif "systems" in report:
-        count = report["cases"]
-    else:
-        count = next(iter(report["edits"].values()))["overall"]["edits"]
-    return count
+        figures = next(iter(report["typing"]["systems"].values()))["overall"]
+        return "typing", figures, figures["hunks"]
+    if "systems" in report:
+        return "cursors", next(iter(report["systems"].values()))["overall"], report["cases"]
+    figures = next(iter(report["edits"].values()))["overall"]
+    return "edits", figures, figures["edits"]
 
 
 def _counted(count: int, noun: str) -> str:
@@ -159,10 +156,6 @@ def _period(report: dict[str, Any]) -> str:
         commits = sum(stage["commits"] for stage in stages)
         return f"the last {commits:,} commits of {name}" if commits > 1 else f"the last commit of {name}"
     return f"held-out files of {name}"
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file" + ("" if count == 1 else "s")
 
 
 def _share(estimate: dict[str, Any]) -> str:
