@@ -80,6 +80,15 @@ _ATTRIBUTE: Final = {
 }
 """An attribute on a line of its own."""
 
+_QUESTION: Final = re.compile(r"\s*\?\s")
+_PARAMETER: Final = {
+    **dict.fromkeys(("java", "csharp"), " int x"),
+    **dict.fromkeys(("kotlin", "swift", "scala"), " x: Int"),
+    "rust": " x: u8",
+    "php": " $x",
+}
+"""A parameter of a function, where it has a type or a mark."""
+
 _ANGLES: Final = re.compile(r"(?<![-=])>|(?<=[\w>])<|(?<=template )<|<\s*$")
 _TYPES: Final = (
     *(("> = x", ""), (">", ";"), (" x>", ";"), (" x>", " x;"), (" x>", " = x"), (" x>", "() {}"), (" x>", " {}")),
@@ -167,6 +176,11 @@ def _of_head(language: str, line: str) -> tuple[Way, ...]:
         return ("", more), (" x", more)
     if line.rstrip().endswith("?"):
         return (" x : x", ";"), (" x : x", "")
+    if _QUESTION.match(line):
+        return (" : x", ";"), (" : x", "")
+    if language in _PARAMETER and line.rstrip().endswith(","):
+        parameter = _PARAMETER[language]
+        return (parameter, ""), (parameter, ";"), (parameter, " {}")
     if language in _ATTRIBUTE and _ATTRIBUTE[language].match(line):
         return _ATTRIBUTED
     if _ANNOTATED.match(line):

@@ -84,7 +84,8 @@ def on_wrong_level(line: str, around: Surroundings) -> bool:
     if language in _C and _ONCE.match(line):
         return any(above.strip() and not _ASIDE.match(above) for above in around.above)
     if language in ("systemverilog", "verilog") and _PORT.match(line):
-        return block is None or block.mark != "("
+        # In a long list of ports its bracket may stand above what was read.
+        return not _in_long_list(around) if block is None else block.mark != "("
     if language in ("systemverilog", "verilog") and _DESIGN.match(line):
         return block is not None
     known = around.state.conditions is None or around.state.conditions.far
@@ -98,6 +99,12 @@ def on_wrong_level(line: str, around: Surroundings) -> bool:
     if language in _STATEMENTS and _STATEMENTS[language].match(line):
         return _TYPE.match(head) is not None
     return language in _MEMBERS and _MEMBERS[language].match(line) is not None and _FUNCTION.search(head) is not None
+
+
+def _in_long_list(around: Surroundings) -> bool:
+    """Return whether a port stands above, in a document that was not read from its start."""
+    above = next((line for line in reversed(around.above) if line.strip()), "")
+    return not around.from_start and _PORT.match(above) is not None
 
 
 def _outside_function(line: str, above: Sequence[str]) -> bool:

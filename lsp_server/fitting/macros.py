@@ -32,6 +32,10 @@ _BEHIND_NAME = re.compile(
     rf"[a-z_]\w*(?:\[[^\]]*\])*)(?:\s+{_NAME}{_ARGUMENTS})+(?=\s*(?:[;=]|$))"
 )
 """Macros behind the name of a variable, as annotations of locks are (``int n GUARDED_BY(mu);``)."""
+_AT_END = re.compile(
+    rf"^(\s*(?!(?:enum|struct|union|class|return|case|goto|else|typedef|namespace)\b)[A-Za-z_][\w\s]*[\s*&])\s*{_NAME}\s*$"
+)
+"""A macro behind a type, where the name of the function stands on the next line."""
 _ALONE = re.compile(rf"^\s*{_NAME}\s*;?\s*$")
 _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
 """A macro that begins a function at the left margin, as frameworks for tests have it (``TEST_CASE("a") {``)."""
@@ -104,6 +108,8 @@ def _plain(line: str, below: str) -> str:
     if _BLOCK.match(line) and (line.rstrip().endswith("{") or below.strip() == "{"):
         return _BLOCK.sub("void f() ", line)
     line = _INNER_BLOCK.sub(r"\1if (x) ", line)
+    if not below.strip() or below[:1].isalpha():
+        line = _AT_END.sub(r"\1", line)
     if _CALL.match(line):
         line = _OF_REFERENCE.sub("", line)
     return _BEHIND_NAME.sub(r"\1", _BEHIND.sub(r"\1", _BEFORE.sub(r"\1", line)))

@@ -261,7 +261,8 @@ class _Line:
         if kind == "condition":
             self._conditions = Condition(self._code, at >= self._own, conditions)
         elif conditions is not None and conditions.far:
-            self._outside = kind == "alternative"
+            # Of what the alternative goes on with nothing is known: it is read as from a beginning.
+            self._code = None if kind == "alternative" else self._code
             self._conditions = conditions if kind == "alternative" else conditions.below
         elif conditions is not None:
             self._code = conditions.code if kind == "alternative" else self._code

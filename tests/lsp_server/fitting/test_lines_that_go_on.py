@@ -105,6 +105,9 @@ LOCKS = "class A {\n  int a() {\n    return 1;\n  }\n\n  ‸\n    b();\n  }\n};\
 LOOP = "int a(struct b *c)\n{\n\tint d = 0;\n\n\t‸\n\treturn d;\n}\n"
 ELSE = "def f(a):\n    if a < 1:\n        b()\n    ‸\n        c()\n    else:\n        d()\n"
 TRIED = "function f(a) {\n  if (a) {\n    b();\n  } else {\n    try {\n      c();\n    } fin‸\n  }\n}\n\ng();\n"
+FAR_ALTERNATIVE = (
+    "#if A\n" + "int a;\n" * 200 + "#else\nint f(void)\n{\n    int a;\n\n    ‸\n    b();\n    return 1;\n}\n#endif\n"
+)
 POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n"
 
 
@@ -128,6 +131,11 @@ POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n
         ("a.c", "c", LOOP, "hlist_walk(c, head, list) {"),
         ("a.c", "c", LOOP.replace("‸", "‸\n\t\td++;"), "vector_foreach(c, i, d)"),
         ("a.cpp", "cpp", LOOP, "foreach (auto *c, all()) {"),
+        ("a.c", "c", FAR_ALTERNATIVE, "if (size > MAX) {"),
+        ("a.c", "c", "static int XMLCALL\n‸\n\nint b(void) {\n  return 1;\n}\n", "handler(void *a, const char *b,"),
+        ("a.sv", "systemverilog", "module a;\n  b c (\n" + "    .d(e),\n" * 400 + "    ‸\n", ".f(g),"),
+        ("A.java", "java", "class A {\n  @Override\n  public byte[] f(\n      ‸\n", "ClassLoader loader,"),
+        ("A.java", "java", "class A {\n  int f(int a) {\n    return (a > 1\n        ‸\n", "? a"),
     ],
 )
 def test_what_stands_around_a_line_is_taken_into_account(path: str, language: str, text: str, written: str) -> None:
