@@ -80,6 +80,7 @@ _ATTRIBUTE: Final = {
 }
 """An attribute on a line of its own."""
 
+_ITEM_OF_CASE: Final = re.compile(r"\s*[^()]+\)\s*$")
 _QUESTION: Final = re.compile(r"\s*\?\s")
 _PARAMETER: Final = {
     **dict.fromkeys(("java", "csharp"), " int x"),
@@ -176,6 +177,8 @@ def _of_head(language: str, line: str) -> tuple[Way, ...]:
         return ("", more), (" x", more)
     if line.rstrip().endswith("?"):
         return (" x : x", ";"), (" x : x", "")
+    if language == "bash" and _ITEM_OF_CASE.match(line):
+        return (("", " x;;"),)
     if _QUESTION.match(line):
         return (" : x", ";"), (" : x", "")
     if language in _PARAMETER and line.rstrip().endswith(","):

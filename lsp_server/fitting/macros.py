@@ -32,10 +32,13 @@ _BEHIND_NAME = re.compile(
     rf"[a-z_]\w*(?:\[[^\]]*\])*)(?:\s+{_NAME}{_ARGUMENTS})+(?=\s*(?:[;=]|$))"
 )
 """Macros behind the name of a variable, as annotations of locks are (``int n GUARDED_BY(mu);``)."""
-_AT_END = re.compile(
-    rf"^(\s*(?!(?:enum|struct|union|class|return|case|goto|else|typedef|namespace)\b)[A-Za-z_][\w\s]*[\s*&])\s*{_NAME}\s*$"
+_TYPE_BEFORE: Final = (
+    r"^(\s*(?!(?:enum|struct|union|class|return|case|goto|else|typedef|namespace|throw|new)\b)[A-Za-z_][\w\s*&]*[\s*&])"
 )
-"""A macro behind a type, where the name of the function stands on the next line."""
+_BETWEEN = re.compile(rf"{_TYPE_BEFORE}{_NAME}\s+(?=[A-Za-z_]\w*\s*\()")
+"""A macro between the type and the name of a function."""
+_AT_END = re.compile(rf"{_TYPE_BEFORE}{_NAME}\s*$")
+"""The same, where the name stands on the next line."""
 _ALONE = re.compile(rf"^\s*{_NAME}\s*;?\s*$")
 _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
 """A macro that begins a function at the left margin, as frameworks for tests have it (``TEST_CASE("a") {``)."""
@@ -108,6 +111,7 @@ def _plain(line: str, below: str) -> str:
     if _BLOCK.match(line) and (line.rstrip().endswith("{") or below.strip() == "{"):
         return _BLOCK.sub("void f() ", line)
     line = _INNER_BLOCK.sub(r"\1if (x) ", line)
+    line = _BETWEEN.sub(r"\1", line)
     if not below.strip() or below[:1].isalpha():
         line = _AT_END.sub(r"\1", line)
     if _CALL.match(line):

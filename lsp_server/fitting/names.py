@@ -20,6 +20,9 @@ REWRITTEN: Final = 4
 """Lines just below a cursor that a line may be going to replace, so that their names are free; not the next line. Where
 lines are known to be gone, all names below are free."""
 
+DECORATED: Final = 12
+"""Lines above a line among which a decorator or the parameters of a template may begin."""
+
 HEAD_LINES: Final = 8
 """Lines of the longest statement that is read as the head of a block."""
 
@@ -55,7 +58,7 @@ def defined_twice(
         rules is None
         or len(line) > LONGEST
         or state.span >= 0
-        or _decorated(line, [*around.above[-HEAD_LINES:], *above])
+        or _decorated(line, [*around.above[-DECORATED:], *above])
     ):
         return False
     for rule in rules.rules:
@@ -85,8 +88,8 @@ def _copied(rule: NameRule, above: Iterable[str], below: Sequence[str]) -> bool:
 def _decorated(line: str, above: Sequence[str]) -> bool:
     """Return whether a decorator or an attribute stands before a line: it may be a setter or an overload."""
     last = above[-1].lstrip() if above else ""
-    if last.startswith((")", "]", "}")):  # the end of one of several lines, perhaps
-        depth = indent_of(line)
+    depth = indent_of(line)
+    if last and (last.startswith((")", "]", "}")) or indent_of(above[-1]) > depth):  # of several lines, perhaps
         last = next((other.lstrip() for other in reversed(above[:-1]) if indent_of(other) <= depth), last)
     return last.startswith(("@", "#[", "[<", "template")) and not last.startswith("@Override")
 

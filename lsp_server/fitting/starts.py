@@ -25,6 +25,8 @@ _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|unt
 _COMPARES = re.compile(r"[=!]==?|&&|\|\||[<>]=?(?!\w)|\b(?:and|or|in|is|not)\b")
 _ELSE = re.compile(r"\s*else\s*(?:#.*|--.*)?$", re.IGNORECASE)
 _CONDITIONAL: Final = frozenset(("elif", "elsif", "elseif"))
+_ALTERNATIVE = re.compile(r"\s*else\s*[-=]>")
+"""What a switch does else, as in Kotlin and Zig."""
 _LAST_ALTERNATIVE = re.compile(r"^\s*[#`]\s*else\b")
 
 _LABEL = re.compile(r"\s*default\s*:\s*$")
@@ -70,6 +72,8 @@ def continues_nothing(line: str, around: Surroundings, above: Sequence[str], sta
         return False
     found = rules.middle.match(line)
     if found is None:
+        return False
+    if _ALTERNATIVE.match(line):
         return False
     if (found["word"] == "while" and not found["closers"]) or (found["word"] == "default" and not _LABEL.match(line)):
         return False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from indexer.languages.grammars import parser
 from indexer.text.lines import leading_blanks
 from lsp_server.fitting.behind import with_comma
-from lsp_server.fitting.completions import Way, ways
+from lsp_server.fitting.completions import WAYS, Way, ways
 from lsp_server.fitting.endings import may_go_on, unread
 from lsp_server.fitting.frame import HARDWARE, closer, ends, fillers, heads, in_php, may_be_arrow
 from lsp_server.fitting.macros import PREPROCESSED, with_plain_arguments, without_macros
@@ -136,7 +136,7 @@ class SyntaxCheck:
         if language in PREPROCESSED and (_BLOCK_MACRO.match(lines[0]) or _in_macro(around)):
             return Verdict(False, "macro")
         broken = not alone and (around.cost_without > 0 or around.left_open) and not _has_macro(around)
-        if broken and may_be_arrow(around):
+        if broken and (may_be_arrow(around) or language not in WAYS):
             return Verdict(False, "unfinished")
         window = self._window(around, found, broken)
         adds, skipped = self._adds(window, found, lines, goes_on if window.below else state, typed, alone)

@@ -108,6 +108,8 @@ TRIED = "function f(a) {\n  if (a) {\n    b();\n  } else {\n    try {\n      c()
 FAR_ALTERNATIVE = (
     "#if A\n" + "int a;\n" * 200 + "#else\nint f(void)\n{\n    int a;\n\n    ‸\n    b();\n    return 1;\n}\n#endif\n"
 )
+TEMPLATE = "template <typename A,\n          enable_if_t<c<A>::value,\n                      int> = 0>\n"
+TEMPLATES = f"{TEMPLATE}bool assign(const A &a, B &b) {{\n  return true;\n}}\n\n{TEMPLATE}‸\n"
 POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n"
 
 
@@ -131,6 +133,18 @@ POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n
         ("a.c", "c", LOOP, "hlist_walk(c, head, list) {"),
         ("a.c", "c", LOOP.replace("‸", "‸\n\t\td++;"), "vector_foreach(c, i, d)"),
         ("a.cpp", "cpp", LOOP, "foreach (auto *c, all()) {"),
+        ("a.c", "c", "#include <a.h>\n\n‸\n", "int CJSON_CDECL main(void)"),
+        (
+            "a.zig",
+            "zig",
+            "fn a(b: C) void {\n    switch (b) {\n        .d => {},\n        ‸\n    }\n}\n",
+            "else => {},",
+        ),
+        ("a.kt", "kotlin", "fun a(b: Int) = when (b) {\n    1 -> 2\n    ‸\n}\n", "else -> 3"),
+        ("a.nix", "nix", "{\n  lib,\n  ‸\n", "pkgs,"),
+        ("a.ps1", "powershell", "$a = @(\n    ‸\n\n$b = 1\n", '"Polly",'),
+        ("a.sh", "bash", "case $a in\n  b)\n    c\n    ;;\n  ‸\n  *)\n    d\n    ;;\nesac\n", "e)"),
+        ("a.hpp", "cpp", TEMPLATES, "bool assign(const A &a, B &b) {"),
         ("a.c", "c", FAR_ALTERNATIVE, "if (size > MAX) {"),
         ("a.c", "c", "static int XMLCALL\n‸\n\nint b(void) {\n  return 1;\n}\n", "handler(void *a, const char *b,"),
         ("a.sv", "systemverilog", "module a;\n  b c (\n" + "    .d(e),\n" * 400 + "    ‸\n", ".f(g),"),
