@@ -10,7 +10,7 @@ Way = tuple[str, str]
 """What follows a line: in the brackets and blocks that it leaves open, and behind what closes them."""
 
 _SEMICOLON: Final = (("", ";"), (" x", ""), (" x", ";"), ("", " {}"), (" x", " {}"), ("", " : x;"))
-_C: Final = (*_SEMICOLON, (" int x;", " x;"), (" x", " x;"), (' "x"', ";"))
+_C: Final = (*_SEMICOLON, (" int x;", " x;"), (" x", " x;"))
 _CPP: Final = (*_C, (" x()", " {}"))
 _SCRIPT: Final = (
     *((" x", ""), ("", " : x"), (" x", " : x"), ("", ' from "x"'), ("", ' "x"'), ("", " {}"), (" x", " {}")),
@@ -82,13 +82,14 @@ _ATTRIBUTE: Final = {
 
 _ITEM_OF_CASE: Final = re.compile(r"\s*[^()]+\)\s*$")
 _QUESTION: Final = re.compile(r"\s*\?\s")
-_PARAMETER: Final = {
+_NEXT_ITEM: Final = {
     **dict.fromkeys(("java", "csharp"), " int x"),
     **dict.fromkeys(("kotlin", "swift", "scala"), " x: Int"),
     "rust": " x: u8",
     "php": " $x",
+    **dict.fromkeys(("c", "cpp"), ' "x"'),
 }
-"""A parameter of a function, where it has a type or a mark."""
+"""What may follow a comma where a name may not: a parameter with a type or a mark, the text of an assertion."""
 
 _ANGLES: Final = re.compile(r"(?<![-=])>|(?<=[\w>])<|(?<=template )<|<\s*$")
 _TYPES: Final = (
@@ -181,9 +182,9 @@ def _of_head(language: str, line: str) -> tuple[Way, ...]:
         return (("", " x;;"),)
     if _QUESTION.match(line):
         return (" : x", ";"), (" : x", "")
-    if language in _PARAMETER and line.rstrip().endswith(","):
-        parameter = _PARAMETER[language]
-        return (parameter, ""), (parameter, ";"), (parameter, " {}")
+    if language in _NEXT_ITEM and line.rstrip().endswith(","):
+        item = _NEXT_ITEM[language]
+        return (item, ""), (item, ";"), (item, " {}")
     if language in _ATTRIBUTE and _ATTRIBUTE[language].match(line):
         return _ATTRIBUTED
     if _ANNOTATED.match(line):

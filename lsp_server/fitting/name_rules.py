@@ -98,7 +98,7 @@ _JAVA: Final = NameRules(
     (
         NameRule(
             r"\s*(?:(?:public|protected|private|internal|static|final|abstract|sealed|partial|data|open)\s+)*"
-            r"(?P<name>(?:class|interface|enum|record|object|trait)\s+\w+)"
+            r"(?P<name>(?:class|interface|enum|record|object|trait)\s+\w+(?:<[^{;=]*?>)?)"
         ),
         _CASE,
         _DEFAULT,
@@ -282,7 +282,8 @@ RULES: Final[dict[str, NameRules]] = {
         (
             NameRule(r"\s*(?P<name>(?:class|struct|enum|protocol)\s+\w+)"),
             NameRule(r"\s*(?P<name>let\s+\w+)\b"),
-        )
+        ),
+        ends=r"\s*#(?:if|else|endif)",
     ),
     "hcl": NameRules(
         (

@@ -140,8 +140,10 @@ def _siblings(
 
     def under() -> Iterator[str]:
         # Behind the cursor's line the same blocks are open as before it, where the line opens none.
-        others = enumerate(zip(below, around.states_below(), ["", *below], strict=False))
-        yield from _of_scope(line, rules, state, (one for n, one in others if strict or not 0 < n < REWRITTEN))
+        seen = (
+            other if strict or not 0 < n < REWRITTEN or rules.end.match(other) else "" for n, other in enumerate(below)
+        )
+        yield from _of_scope(line, rules, state, zip(seen, around.states_below(), ["", *below], strict=False))
 
     return over, under()
 
