@@ -44,6 +44,7 @@ _PHP_TAG = re.compile(r"<\?(?:php\b|=)|\?>")
 _PYTHON_HEAD = re.compile(r"\s*(?:async\s+)?(?:def|class|if|elif|while|for|with)\b")
 _DESIGN = re.compile(r"(?:module|interface|program|class)\b")
 _TYPE: Final = re.compile(r"(?:struct|class|union|enum)\b(?!.*[()])")
+_ENUM: Final = re.compile(r"\benum\s+\w+[^;]*\{$")
 _LIST: Final = re.compile(r"(?:=|\breturn)\s*(?:new\b.*|\[.*\]\s*(?:\(.*\))?.*|'|\w*)\{\s*$")
 
 
@@ -68,8 +69,21 @@ def heads(outer: Open | None, above: Sequence[str], reader: LineReader, language
         if _GOES_WITH.match(head):
             lines.append(blanks + _condition(nodes[-1].mark, language))
         else:
-            lines.append(blanks + _ended(head, [node.mark for node in nodes], reader, language))
+            line = _ended(head, [node.mark for node in nodes], reader, language)
+            lines.append(blanks + line + _after_constants(nodes[-1], above, language))
     return lines
+
+
+def _after_constants(node: Open, above: Sequence[str], language: str) -> str:
+    """Return the mark that ends the constants of an enumeration of Java, if that stands above the window."""
+    if language != "java" or not _ENUM.search(node.head):
+        return ""
+    for line in reversed(above):
+        if line.strip() == node.head:
+            return ""
+        if line.rstrip().endswith(";"):
+            return " ;"
+    return ""
 
 
 def in_php(above: Sequence[str]) -> bool:

@@ -25,7 +25,9 @@ _BEFORE = re.compile(
 _OF_TYPE = re.compile(rf"\b(class|struct|union|enum)\s+{_NAME}(?:\s*\([^()]*\))?\s+(?=[A-Za-z_])")
 """A macro between the word that begins a type and its name."""
 _ARGUMENTS: Final = r"(?:\s*\([^()]*(?:\([^()]*\)[^()]*)*\))"
-_BEHIND = re.compile(rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME}{_ARGUMENTS}?)+(?=\s*(?:[;{{:=]|$))")
+_BEHIND = re.compile(
+    rf"(?<=\))((?:\s*(?:const|override|final))*)(?:\s+{_NAME}{_ARGUMENTS}?)+(?=\s*(?:(?:override|final)\b|[;{{:=]|$))"
+)
 _BEHIND_NAME = re.compile(
     r"^(\s*(?:(?:mutable|static|const|volatile|extern|struct|unsigned)\s+)*"
     r"(?!(?:return|else|case|throw|delete|new|goto|typedef|using|class|enum|union)\b)[A-Za-z_][\w:]*(?:<[^;{}]*>)?[\s*&]+"
