@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 UNKNOWN = "text"
 
 _CPLUSPLUS = re.compile(
-    r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:)", re.MULTILINE
+    r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:|#\s*include\s*<[a-z_]+>)|\bstd::",
+    re.MULTILINE,
 )
 
 _BY_EXTENSION = {extension: language.name for language in LANGUAGES.values() for extension in language.extensions}

@@ -34,6 +34,15 @@ _BEHIND_NAME = re.compile(
     rf"[a-z_]\w*(?:\[[^\]]*\])*)(?:\s+{_NAME}{_ARGUMENTS})+(?=\s*(?:[;=]|$))"
 )
 """Macros behind the name of a variable, as annotations of locks are (``int n GUARDED_BY(mu);``)."""
+_KEYWORDS: Final = (
+    "alignas|auto|bool|case|char|class|const|consteval|constexpr|constinit|co_await|co_return|co_yield|delete|double|else|enum"
+    "|explicit|extern|float|friend|goto|inline|int|long|mutable|namespace|new|operator|register|restrict|return|short|signed"
+    "|static|struct|template|thread_local|throw|typedef|typename|union|unsigned|using|virtual|void|volatile"
+)
+_UNKNOWN = re.compile(
+    rf"^(\s*)(?!(?:{_KEYWORDS})\b)[A-Za-z_]\w*\s+(?!(?:and|or|operator)\b)(?=[A-Za-z_][\w:]*(?:<[^;{{}}()]*>)?[\s*&]+[A-Za-z_]\w*\s*\()"
+)
+"""A word that is no keyword before the type of a function: two names in a row are no declaration."""
 _TYPE_BEFORE: Final = (
     r"^(\s*(?!(?:enum|struct|union|class|return|case|goto|else|typedef|namespace|throw|new)\b)[A-Za-z_][\w\s*&]*[\s*&])"
 )
@@ -80,6 +89,7 @@ def without_macros(language: str, lines: Sequence[str]) -> list[str]:
     found = []
     for line, below in zip(lines, [*lines[1:], ""], strict=False):
         plain = _plain(line, below) if _WORD.search(line) else line
+        plain = _UNKNOWN.sub(r"\1", plain)
         found.append(_with_plain_loop(language, plain, below) if "(" in plain else plain)
     return found
 

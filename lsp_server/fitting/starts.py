@@ -27,6 +27,8 @@ _ELSE = re.compile(r"\s*else\s*(?:#.*|--.*)?$", re.IGNORECASE)
 _CONDITIONAL: Final = frozenset(("elif", "elsif", "elseif"))
 _ALTERNATIVE = re.compile(r"\s*else\s*[-=]>")
 """What a switch does else, as in Kotlin and Zig."""
+_IF_MACRO = re.compile(r"\b(?:[A-Z0-9]+_)*IF(?:_[A-Z0-9]+)*\s*\(")
+"""A macro that stands for a condition (``IF_CONSTEXPR(a) {``)."""
 _LAST_ALTERNATIVE = re.compile(r"^\s*[#`]\s*else\b")
 
 _LABEL = re.compile(r"\s*default\s*:\s*$")
@@ -160,7 +162,7 @@ def _rescued(block: Open, above: Sequence[str]) -> bool:
 
 
 def _holds(head: str, wanted: frozenset[str]) -> bool:
-    return not wanted.isdisjoint(re.findall(r"\w+", head))
+    return not wanted.isdisjoint(re.findall(r"\w+", head)) or ("if" in wanted and _IF_MACRO.search(head) is not None)
 
 
 def _follows(indent: int, wanted: frozenset[str], above: Sequence[str]) -> bool:
