@@ -255,6 +255,7 @@ RULES: Final[dict[str, LanguageRules]] = {
     "json": LanguageRules(quotes='"'),
     "ruby": _RUBY,
     "bash": _SHELL,
+    "zsh": _SHELL,
     "html": _HTML,
     "xml": _HTML,
     "lua": LanguageRules(

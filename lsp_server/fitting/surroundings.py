@@ -32,6 +32,9 @@ REPLACED: Final = 3
 
 REPLACED_LINES: Final = 20
 
+ZSH: Final = (".zsh", ".zshrc", ".zsh-theme")
+"""Ends of the names of files that are written for zsh."""
+
 HEADER_CHARS: Final = 2_000
 """Characters above the cursor that tell whether a header has become one of C++."""
 
@@ -265,11 +268,14 @@ class SurroundingsCache:
         self._last = None
 
     def _as_written(self, document: Document, start: int) -> Document:
-        """Return a document with the language that it is written in: the name of a header says C for C++ as well.
+        """Return a document with the language that it is written in.
 
-        All of its text is looked at once, 4 ms for 10,000 lines, and later what stands just above the cursor.
+        The name of a header says C for C++ as well: all of its text is looked at once, 4 ms for 10,000 lines, and later
+        what stands just above the cursor. The grammar of shells does not know zsh.
         """
         path = document.path or document.uri
+        if document.language == "bash" and path.endswith(ZSH):
+            return replace(document, language="zsh")
         if document.language != "c" or not path.endswith(".h"):
             return document
         known = self._cplusplus.get(document.uri)

@@ -161,6 +161,8 @@ POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n
             "throw std::runtime_error(c);",
         ),
         ("a.cpp", "cpp", "void a() {\n  A_IF_CONSTEXPR(b) {\n    c();\n  ‸\n", "} else {"),
+        ("a.zsh", "bash", "a() {\n  b\n  ‸\n}\n", "if (( ! $+commands[c] )); then"),
+        ("a.zsh", "bash", "a\n‸\n", 'b zsh >| "$C/_b" &|'),
         ("a.c", "c", FAR_ALTERNATIVE, "if (size > MAX) {"),
         ("a.c", "c", "static int XMLCALL\n‸\n\nint b(void) {\n  return 1;\n}\n", "handler(void *a, const char *b,"),
         ("a.sv", "systemverilog", "module a;\n  b c (\n" + "    .d(e),\n" * 400 + "    ‸\n", ".f(g),"),
