@@ -5,7 +5,8 @@
     python scripts/fit_second_look.py cross --work DIR    each repository judged by trees fitted on others
     python scripts/fit_second_look.py judge --work DIR [--save]    the shipped trees and thresholds, on others; kept as
                                                           the reported figures
-    python scripts/fit_second_look.py fit --work DIR      puts trees and thresholds into lsp_server/data/edits.json
+    python scripts/fit_second_look.py fit --work DIR [--kinds KIND ...]    puts trees and thresholds into
+                                                          lsp_server/data/edits.json
 
 Reported is on the repositories of role ``edits``: nothing was fitted on them, and no idea was compared on them. Fitted
 is on the repositories of role ``fit-second-look`` in benchmarks/repositories.json, with the shipped first trees
@@ -13,9 +14,10 @@ is on the repositories of role ``fit-second-look`` in benchmarks/repositories.js
 does; of a commit with many changes ``MOMENTS`` are drawn, and the commits come in random order until the processor time
 is over, so that no single commit decides. *Here* the cursor stands on the next changed line.
 *Elsewhere* the best other line of the document is offered behind each change; what is offered after a file's last
-change counts as wrong. With ``--files`` other files are searched behind the last change of each file, in an index from
-before the commits. The thresholds are those from which the cross-fitted probabilities are right as often as ``RIGHT``
-asks. LightGBM is needed for fitting only.
+change counts as wrong. *Blocks* are lines that are inserted or deleted elsewhere, behind each change, which trees of
+their own judge. With ``--files`` other files are searched behind the last change of each file, in an index from before
+the commits. The thresholds are those from which the cross-fitted probabilities are right as often as ``RIGHT`` asks.
+LightGBM is needed for fitting only.
 """
 
 import argparse
@@ -39,9 +41,10 @@ from finetune.commits.windows import SkipReport, edits, windows
 from finetune.evaluation.edit_replay import CommitReplay, in_series, kind_of
 from indexer.config import Settings
 from indexer.storage.reader import Index
+from lsp_server.edits.changed_lines import is_block
 from lsp_server.edits.features import ELSEWHERE, OTHER_FILE, agreed
 from lsp_server.edits.offers import STEPS_FOR_FILES, Candidates, Search
-from lsp_server.edits.probability import FILE, first_trees, shipped
+from lsp_server.edits.probability import FILE, Judge, first_trees, shipped
 from lsp_server.edits.second_look import ELSEWHERE as SECOND_ELSEWHERE
 from lsp_server.edits.second_look import HERE as SECOND_HERE
 from lsp_server.edits.views import View
@@ -60,10 +63,12 @@ PER_COMMIT = 10_000
 PAGE = BENCHMARKS.parent / "docs" / "next-edits.md"
 RESULTS = BENCHMARKS / "results" / "edits.json"
 BEGIN = "<!-- table: scripts/fit_second_look.py judge -->"
-NAMES = {"here": SECOND_HERE, "elsewhere": SECOND_ELSEWHERE}
+NAMES = {"here": SECOND_HERE, "elsewhere": SECOND_ELSEWHERE, "blocks": SECOND_ELSEWHERE}
 LONGEST_FILE = 5_000
-KINDS = ("here", "elsewhere", "file")
-RIGHT = {"here": 0.92, "elsewhere": 0.86, "file": 0.85}
+KINDS = ("here", "elsewhere", "file", "blocks")
+"""In the order of the thresholds (``probability.BLOCKS``)."""
+
+RIGHT = {"here": 0.92, "elsewhere": 0.86, "file": 0.85, "blocks": 0.86}
 """Wanted share of right ones among the offers."""
 
 FOLDS = 5
@@ -73,10 +78,10 @@ FEWEST = 30
 """Fewer offers say nothing about a threshold."""
 
 PARAMETERS = {**COMMON, "learning_rate": 0.02, "feature_fraction": 0.4}
-SIZES = {"here": (500, 16), "elsewhere": (400, 10)}
+SIZES = {"here": (500, 16), "elsewhere": (400, 10), "blocks": (300, 8)}
 """Number of trees and leaves."""
 
-AGREED_FROM = {"here": 0.3, "elsewhere": 0.5, "file": 0.99}
+AGREED_FROM = {"here": 0.3, "elsewhere": 0.5, "file": 0.99, "blocks": 0.3}
 """The thresholds where two edits foretell each other: who made a change twice expects the third."""
 
 Best = tuple[float, bool, bool]
@@ -132,9 +137,15 @@ def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Ind
     judge, now = first_trees(), CommitReplay(commit, index)
     judged = [at for at, step in enumerate(commit.steps) if step.judged]
     drawn = set(random.Random(commit.commit).sample(judged, min(len(judged), MOMENTS)))
+    whole = [at for at, step in enumerate(commit.steps) if any(map(is_block, step.expected.values()))]
+    drawn_blocks = set(random.Random(f"{commit.commit} blocks").sample(whole, min(len(whole), MOMENTS)))
     for at, before in enumerate(now.moments()):
+        if time.process_time() > end:
+            return
+        if not before and (now.number in drawn_blocks or (now.number in drawn and now.step.judged)):
+            _behind(made["blocks"], now, _Moment(PER_COMMIT * number + at, now.search(judge)))
         kind = kind_of(now, before)
-        if now.number not in drawn or kind not in ("here", "after") or time.process_time() > end:
+        if now.number not in drawn or kind not in ("here", "after"):
             continue
         moment, view = _Moment(PER_COMMIT * number + at, now.search(judge)), now.view()
         if kind == "here":
@@ -151,6 +162,14 @@ def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Ind
                 _in_files(made["file"], moment, now)
 
 
+def _behind(cases: Cases, now: CommitReplay, moment: _Moment) -> None:
+    """Add the moment behind a change as one at which lines may be inserted or deleted elsewhere."""
+    view, wanted = now.view(), now.wanted(False)
+    if len(view.lines) <= LONGEST_FILE:
+        cases.chances += any(map(is_block, wanted.values()))
+        _add(cases, moment, view, moment.search.everywhere(view, ELSEWHERE), wanted, blocks=True)
+
+
 def _in_files(cases: Cases, moment: _Moment, now: CommitReplay) -> None:
     for view in (there.view for there in other_files(now.asked(now.step.start), moment.search, lambda: False)):
         found = moment.search.everywhere(view, OTHER_FILE, STEPS_FOR_FILES)
@@ -161,8 +180,10 @@ def _in_files(cases: Cases, moment: _Moment, now: CommitReplay) -> None:
         _add(cases, moment, view, found, lines)
 
 
-def _add(cases: Cases, moment: _Moment, view: View, found: list[Candidates], want: dict[int, str]) -> None:
-    proposed, table = moment.search.looked_again(view, found)
+def _add(
+    cases: Cases, moment: _Moment, view: View, found: list[Candidates], want: dict[int, str], *, blocks: bool = False
+) -> None:
+    proposed, table = moment.search.looked_again(view, found, blocks=blocks)
     cases.rows += table
     cases.right += [want.get(found[one.place].place.line) == one.text for one in proposed]
     cases.moments += [moment.number] * len(table)
@@ -175,7 +196,7 @@ def fit(sets: Iterable[Cases], kind: str) -> Any:
 
     kept = [one for one in sets if one.rows]
     rows, right = np.concatenate([one.rows for one in kept]), np.concatenate([one.right for one in kept])
-    rounds, leaves = SIZES["here" if kind == "here" else "elsewhere"]
+    rounds, leaves = SIZES.get(kind, SIZES["elsewhere"])
     return lightgbm.train({**PARAMETERS, "num_leaves": leaves}, lightgbm.Dataset(rows, right.astype(int)), rounds)
 
 
@@ -203,7 +224,7 @@ def cross(sets: dict[str, dict[str, Cases]], kind: str) -> dict[str, list[Best]]
 
 
 def _taught_by(kind: str) -> tuple[str, ...]:
-    return ("here",) if kind == "here" else ("elsewhere", "file")
+    return (kind,) if kind in ("here", "blocks") else ("elsewhere", "file")
 
 
 def levels_for(best: list[Best], right: float, agreed_from: float) -> tuple[float, float]:
@@ -219,10 +240,10 @@ def levels_for(best: list[Best], right: float, agreed_from: float) -> tuple[floa
     return level, agreed_from
 
 
-def show(sets: dict[str, dict[str, Cases]]) -> dict[str, tuple[float, float]]:
+def show(sets: dict[str, dict[str, Cases]], kinds: Iterable[str]) -> dict[str, tuple[float, float]]:
     """Print offered, right and reached shares of each repository, and return the thresholds of each kind."""
     levels = {}
-    for kind in KINDS:
+    for kind in kinds:
         judged = cross(sets, kind)
         every = [one for best in judged.values() for one in best]
         levels[kind] = levels_for(every, RIGHT[kind], AGREED_FROM[kind])
@@ -240,7 +261,7 @@ def judge(sets: dict[str, dict[str, Cases]], save: bool) -> None:
     found: dict[str, dict[str, Any]] = {name: {} for name in sets}
     more = [(kind, kind, sets) for kind in KINDS[1:]]
     for title, kind, part in (("here", "here", sets), ("series", "here", series), *more):
-        judged = {n: best_of(one[kind], ours.again(one[kind].rows, here=kind == "here")) for n, one in part.items()}
+        judged = {name: best_of(one[kind], _shipped(ours, one[kind].rows, kind)) for name, one in part.items()}
         levels = ours.thresholds[KINDS.index(kind)]
         print(f"{title}:")
         told(part, kind, judged, levels)
@@ -254,6 +275,10 @@ def judge(sets: dict[str, dict[str, Cases]], save: bool) -> None:
         known["judged"] = {"machine": made_on(), "repositories": found}
         RESULTS.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
         put_into(PAGE, table(found), BEGIN)
+
+
+def _shipped(ours: Judge, rows: list[list[float]], kind: str) -> list[float]:
+    return ours.blocks_again(rows) if kind == "blocks" else ours.again(rows, here=kind == "here")
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:
@@ -319,6 +344,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=600.0)
     options.add_argument("--files", action="store_true")
     options.add_argument("--save", action="store_true")
+    options.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS), help="of the trees that are fitted")
     given = options.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     if given.step == "collect":
@@ -331,14 +357,15 @@ def main() -> None:
     if given.step == "judge":
         judge(sets, given.save)
         return
-    levels = show(sets)
+    levels = show(sets, given.kinds)
     if given.step == "fit":
         data = json.loads(FILE.read_text("utf-8"))
-        for kind in ("here", "elsewhere"):
+        for kind in given.kinds:
+            if kind == "file":  # its threshold is chosen with an index from before each commit, see docs/log.md
+                continue
             trees = fit((one[part] for one in sets.values() for part in _taught_by(kind)), kind)
             data[f"{kind}_again"] = json.loads(trees_of(trees, NAMES[kind]).dumps())
-        # Those of other files are chosen with an index from before each commit, see docs/log.md.
-        data["thresholds"][:2] = [levels[kind] for kind in KINDS[:2]]
+            data["thresholds"][KINDS.index(kind)] = levels[kind]
         FILE.write_text(json.dumps(data, separators=(",", ":")) + "\n", "utf-8")
 
 

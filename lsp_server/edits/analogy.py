@@ -29,10 +29,13 @@ Changes = tuple[list[tuple[int, int, int, int]], bool]
 _Places = tuple[int | None, ...]
 
 
-def carried_over(old: TokenLine, new: TokenLine, changes: Changes, line: TokenLine) -> tuple[str, int] | None:
+def carried_over(
+    old: TokenLine, new: TokenLine, changes: Changes, line: TokenLine, *, literally: bool = False
+) -> tuple[str, int] | None:
     """Return the line after the edit that made ``new`` of ``old``, and the number of holes; None where it fits not.
 
     :param changes: the differences of ``old`` and ``new``.
+    :param literally: let what comes stay as it is; None where it names something that the line does not hold.
     """
     size = len(old.texts) + len(line.texts)
     if not size or size > 400 or 2 * min(len(old.texts), len(line.texts)) / size < LEAST_LIKENESS:
@@ -44,6 +47,14 @@ def carried_over(old: TokenLine, new: TokenLine, changes: Changes, line: TokenLi
     starts, ends, holes = aligned
     if len(holes) > MAX_HOLES:
         return None
+    if "\n" in new.texts:  # in a check that comes, `-` is no part of the line above
+        holes = {one: other for one, other in holes.items() if is_word(one)}
+    if literally:
+        comes = {token for _, _, m, n in regions for token in new.texts[m:n]}
+        named = comes.intersection(holes)
+        if not named or not named <= line.words:
+            return None
+        holes = {}
     places = []
     for i, j, _, _ in regions:
         a, b = ends[i] if i == j else starts[i], ends[j]

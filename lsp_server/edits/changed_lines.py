@@ -18,12 +18,17 @@ LEAST_LIKENESS: Final = 0.6
 """Below this likeness (difflib's ratio of characters) two lines of an uneven edit are not the same line."""
 
 _WORD: Final = re.compile(r"\w")
+_OPENS: Final = ("(", "[", "{")
 
 PAIR_LIMIT: Final = 900
 """Uneven edits with more pairs of lines teach nothing."""
 
 BLOCK_LINES: Final = 4
 """Inserted or deleted lines that are repeated as one edit."""
+
+
+ANCHOR: Final = 2
+"""Lines above a line without a word among which one with a word is looked for."""
 
 
 def changed_lines(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, str, str]]:
@@ -53,8 +58,7 @@ def changed_blocks(
 
     The text before is one line: a line that became several, or a deleted line, whose text after is :data:`GONE`. Of
     inserted lines it is the line above them, and once more the line below: which of the two they belong to is seen at
-    the next place only. Lines
-    without a word say nothing.
+    the next place only. A line without a word says nothing, but for a bracket that opens above (:func:`anchored`).
 
     :param above: the line above the edit. :param below: the line below it.
     """
@@ -66,16 +70,43 @@ def changed_blocks(
     if not gone:
         over, under = old[head - 1] if head else above, old[head] if tail else below
         found.append((head - 1, head - 1, over, [over, *come]))
-        found.append((head, head + len(come), under, [*come, under]))
+        if any(map(has_word, come)) or not any(map(str.strip, come)):  # a bracket alone belongs to what it closes
+            found.append((head, head + len(come), under, [*come, under]))
     elif len(gone) == 1:
         found.append((head, head, gone[0], come))
     return [(there, here, line, "\n".join(lines)) for there, here, line, lines in found if _block(line, lines)]
 
 
+def is_block(text: str) -> bool:
+    """Whether what becomes of a line inserts others or deletes it."""
+    return "\n" in text or text == GONE
+
+
+def has_word(line: str) -> bool:
+    """Whether a line has a letter or a digit."""
+    return _WORD.search(line) is not None
+
+
+def anchored(line: str, above: Sequence[str]) -> str | None:
+    """Return a line, if it has no word with those above it up to one that has: ``{`` alone says nothing of its block.
+
+    None where there is no such line nearby.
+
+    :param above: the lines above it.
+    """
+    lines = [line]
+    for other in reversed(above[-ANCHOR:]):
+        if has_word(lines[0]):
+            break
+        lines.insert(0, other)
+    return "\n".join(lines) if has_word(lines[0]) else None
+
+
 def _block(line: str, lines: Sequence[str]) -> bool:
     """Whether what became of a line can be repeated: few lines, none of them indented less than it."""
     indent = line[: len(line) - len(line.lstrip())]
-    few = 1 < len(lines) <= 1 + BLOCK_LINES and bool(_WORD.search(line))
+    says = has_word(line) or (line.rstrip()[-1:] in _OPENS and lines[0] == line)
+    few = 1 < len(lines) <= 1 + BLOCK_LINES and says
     begins = lines[0].startswith(indent) and not lines[0][len(indent) :][:1].isspace()
     return few and begins and all(not one.strip() or one.startswith(indent) for one in lines)
 

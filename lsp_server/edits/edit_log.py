@@ -9,11 +9,12 @@ several documents at the same time (a formatter, a branch switch, search and rep
 """
 
 import itertools
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lsp_server.edits.changed_lines import changed_blocks, changed_lines
+from lsp_server.edits.changed_lines import GONE, anchored, changed_blocks, changed_lines
 
 KEPT: Final = 200
 """Settled edits that are kept."""
@@ -28,6 +29,13 @@ MAX_PLACES: Final = 4
 TOGETHER_S: Final = 0.25
 """Changes of two documents within this time were not typed."""
 
+
+BURST: Final = 20
+BURST_S: Final = 1.0
+"""So many edits within this time were not typed, though each came by itself: some editors replace so."""
+
+CALM_S: Final = 0.1
+"""A burst is over after this time without a change."""
 
 AROUND: Final = 10
 """Lines above and below an edit that are kept with it: a statement that it is a part of begins and ends there."""
@@ -60,10 +68,20 @@ class Edit:
     def changed(self) -> list[tuple[int, str, str]]:
         """Return the changed lines and blocks: number in the document as it is now, old text, new text."""
         above, below = "".join(self.above[-1:]), "".join(self.below[:1])
-        blocks = changed_blocks(self.old, self.new, above, below)
+        blocks = self._anchored(changed_blocks(self.old, self.new, above, below))
         whole = {number for number, *_ in blocks}
         lines = [one for one in changed_lines(self.old, self.new) if one[0] not in whole]
         return [(self.start + there, old, new) for _, there, old, new in lines + blocks]
+
+    def _anchored(self, blocks: Sequence[tuple[int, int, str, str]]) -> list[tuple[int, int, str, str]]:
+        """Return blocks; those below a line without a word with the lines above it."""
+        found = []
+        for at, there, old, new in blocks:
+            above = (*self.above, *self.old[:at]) if at >= 0 else self.above[:-1]
+            anchor = anchored(old, above) if new != GONE else old
+            if anchor is not None:
+                found.append((at, there, anchor, new if anchor == old else anchor + new[len(old) :]))
+        return found
 
 
 @dataclass
@@ -81,6 +99,8 @@ class EditLog:
     taken_back: list[tuple[str, str]] = field(default_factory=list)
     _steps: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _last: tuple[str, float] = ("", -1e9)
+    _begun: "deque[tuple[float, int]]" = field(default_factory=lambda: deque(maxlen=BURST))
+    _burst_until: float = -1e9
 
     def begin(self, document: str, first: int, last: int, old: Sequence[str], around: "Around" = ((), ())) -> Edit:
         """Return the open edit that covers the lines ``first`` to ``last``; settles one that does not touch them.
@@ -93,6 +113,7 @@ class EditLog:
             edit = None
         if edit is None:
             edit = self.open[document] = Edit(document, first, list(old), list(old), next(self._steps), *around)
+            self._begun.append((self._last[1], edit.step))
             return edit
         before = max(0, edit.start - first)
         behind = max(0, last + 1 - edit.end)
@@ -122,10 +143,27 @@ class EditLog:
         """
         other, when = self._last
         self._last = (document, now)
+        if self._burst(now):
+            return False
         if other != document and now - when <= TOGETHER_S:
             self.open.pop(other, None)
             return False
         return places <= MAX_PLACES
+
+    def _burst(self, now: float) -> bool:
+        """Whether a change is one of very many in a short time; forgets those before it."""
+        if now < self._burst_until:
+            self._burst_until = now + CALM_S
+            return True
+        if len(self._begun) < BURST or now - self._begun[0][0] > BURST_S:
+            return False
+        first = self._begun[0][1]
+        self._begun.clear()
+        self._burst_until = now + CALM_S
+        self.settled = [edit for edit in self.settled if edit.step < first]
+        self.open = {document: edit for document, edit in self.open.items() if edit.step < first}
+        self.version += 1
+        return True
 
     def skip(self, document: str, first: int, last: int, count: int) -> None:
         """Note a change that teaches nothing: ``count`` lines in place of ``first`` to ``last``."""
@@ -146,6 +184,8 @@ class EditLog:
         if max(len(edit.old), len(edit.new)) > MAX_LINES or chars > MAX_CHARS:
             return False
         self.version += 1
+        if self._undone(edit):
+            return True
         for number in range(len(self.settled) - 1, max(-1, len(self.settled) - 21), -1):
             before = self.settled[number]
             if before.document == document and before.start == edit.start and before.new == edit.old:
@@ -159,16 +199,48 @@ class EditLog:
         del self.settled[:-KEPT]
         return True
 
+    def _undone(self, edit: Edit) -> bool:
+        """Whether an edit takes earlier ones back, in one step or in its last one; then they are forgotten.
+
+        The edits of its lines are undone in thought, the newest first, until its lines are what it made of them. An
+        editor takes several steps for an inserted line: its words, then the line.
+        """
+        start, lines, wanted = edit.start, list(edit.old), list(edit.new)
+        chain: list[Edit] = []
+        for before in reversed(self.settled):
+            if before.document != edit.document or before.end <= start or before.start >= start + len(lines):
+                continue
+            at = before.start - start
+            if at >= 0 and lines[at : at + len(before.new)] == before.new:
+                lines[at : at + len(before.new)] = before.old
+            elif at <= 0 and before.new[-at : -at + len(lines)] == lines:
+                wanted = [*before.new[:-at], *wanted, *before.new[-at + len(lines) :]]
+                start, lines = before.start, list(before.old)
+            else:
+                return False
+            chain.append(before)
+            if lines == wanted:
+                gone = {id(one) for one in chain}
+                self.settled = [one for one in self.settled if id(one) not in gone]
+                self._note_taken_back(chain)
+                return True
+        return False
+
     def _compare(self, edit: Edit, before: list[str]) -> None:
         """Note what was taken back by a change of an edit whose new lines were ``before``."""
         if edit.new == edit.old and before != edit.old:
             undone = replace(edit, new=before)
-            self.taken_back += [(line, text) for _, line, text in undone.changed()]
-            del self.taken_back[:-KEPT]
+            self._note_taken_back([undone])
+
+    def _note_taken_back(self, edits: Sequence[Edit]) -> None:
+        for _, old, new in (change for edit in edits for change in edit.changed()):
+            head = old.rfind("\n") + 1  # an offer names the last line alone
+            self.taken_back.append((old[head:], new if new == GONE else new[head:]))
+        del self.taken_back[:-KEPT]
 
     def forget(self, document: str) -> None:
-        """Forget where the edits of a closed document are; what they teach stays."""
-        self.settle(document)
+        """Forget where the edits of a closed document are; what they teach stays, but for one that is half made."""
+        self.open.pop(document, None)
         for edit in self.settled:
             if edit.document == document:
                 edit.document = ""

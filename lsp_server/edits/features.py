@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from lsp_server.edits.changed_lines import GONE
-from lsp_server.edits.lessons import balance
+from lsp_server.edits.lessons import BELOW, balance
 from lsp_server.edits.proposals import Evidence, Taught
 from lsp_server.edits.rules import KINDS, Rule
 from lsp_server.edits.token_lines import TokenLine, is_name, is_word, parse
 from lsp_server.edits.trials import NAMES as TRIALS
 from lsp_server.edits.trials import Trials
-from lsp_server.edits.views import View
+from lsp_server.edits.views import Around, View
 
 _NEVER: Final = 99.0
 _NAMES = [
@@ -78,11 +78,15 @@ RANKED: Final = ("likeness", "confirmed", "specific", "above", "below", "head", 
 
 FEATURES: Final = (*_NAMES, *(f"by_{kind}" for kind in KINDS), *(f"better_{name}" for name in RANKED))
 HERE, ELSEWHERE, OTHER_FILE = 0.0, 1.0, 2.0
+IN_A_ROW: Final = 0.7
+"""So large a share of the newest edits is foretold where they are one like the other."""
+
 NEWEST: Final = 4
 """Edits in the document whose surroundings are compared with those of the place."""
 
-STEPS, _HELD, _FAILED, _CALL, _CONFIRMED = (
-    FEATURES.index(name) for name in ("steps", "held", "failed", "by_call", "confirmed")
+STEPS, _HELD, _FAILED, _CALL, _CONFIRMED, _SAME_FILE, _AGE, _FORESEEN = (
+    FEATURES.index(name)
+    for name in ("steps", "held", "failed", "by_call", "confirmed", "same_file", "age_step", "foreseen")
 )
 
 
@@ -97,6 +101,16 @@ def proven(row: Sequence[float]) -> bool:
     At the cursor 39 of 42 such texts were right, however rare the trees find them (thirteen repositories).
     """
     return bool(row[_CALL] >= 2 and row[_CONFIRMED] >= 2)
+
+
+def is_near(row: Sequence[float]) -> bool:
+    """Whether one of the edits that propose it stands in the same document."""
+    return bool(row[_SAME_FILE])
+
+
+def goes_on(row: Sequence[float]) -> bool:
+    """Whether edits agree, the newest among them, and most of the newest ones were foretold: it is one of a row."""
+    return agreed(row) and row[_AGE] == 0 and row[_FORESEEN] >= IN_A_ROW
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +133,7 @@ class _LineContext:
 
     :param trials: of what was taught. :param likeness: of the line and each changed line, the newest first.
     :param foreseen: see :func:`trials.foreseen`. :param way: see :func:`_way`.
-    :param signs: the share of the line's tokens that are neither names nor numbers.
+    :param signs: the share of the line's tokens that are neither names nor numbers. :param head: see :func:`rows`.
     """
 
     line: str
@@ -132,22 +146,25 @@ class _LineContext:
     foreseen: float
     way: tuple[float, float]
     signs: float
+    head: str
 
 
-def rows(found: dict[str, Evidence], trials: Trials, view: View, place: Place, foreseen: float) -> list[list[float]]:
+def rows(
+    found: dict[str, Evidence], trials: Trials, view: View, place: Place, foreseen: float, head: str = ""
+) -> list[list[float]]:
     """Return one row of :data:`FEATURES` for each proposal, in the order of ``found``.
 
     The places of the document are not compared yet; see :func:`compare`.
 
-    :param foreseen: see :func:`trials.foreseen`.
+    :param foreseen: see :func:`trials.foreseen`. :param head: lines above that are compared too.
     """
-    line = view.lines[place.line]
+    line = head + view.lines[place.line]
     target = parse(line)
     recent = trials.recent
     likeness = [_dice(source.lesson.words, target.words) for source in recent]
     signs = sum(not is_word(text) for text in target.texts) / max(1, len(target.texts))
     way = _way(recent, view, place)
-    around = _LineContext(line, target, found, trials, likeness, view, place, foreseen, way, signs)
+    around = _LineContext(line, target, found, trials, likeness, view, place, foreseen, way, signs, head)
     return [_row(text, around) for text in found]
 
 
@@ -172,7 +189,8 @@ def _row(text: str, around: _LineContext) -> list[float]:
     )
     view, place = around.view, around.place
     evidence = found[text]
-    result = parse("" if text == GONE else text)
+    after = "" if text == GONE else around.head + text
+    result = parse(after)
     total = sum(len(e.edits) for e in found.values())
     sources = [recent[age] for age in evidence.edits]
     youngest = min(evidence.edits)
@@ -202,7 +220,7 @@ def _row(text: str, around: _LineContext) -> list[float]:
         sum(map(len, gone)),
         sum(map(len, come)),
         len(target.texts),
-        (0 if text == GONE else len(text)) - len(line),
+        len(after) - len(line),
         *narrow,
         *wide,
         balance(result) - balance(target),
@@ -225,7 +243,7 @@ def _placed(text: str, result: TokenLine, here: Sequence[Taught], around: _LineC
 
     :param here: the edits that propose it and stand in the same document.
     """
-    line, target, found, recent = around.line, around.target, around.found, around.trials.recent
+    target, found, recent = around.target, around.found, around.trials.recent
     view, place, evidence = around.view, around.place, around.found[text]
     return [
         place.sites,
@@ -240,7 +258,7 @@ def _placed(text: str, result: TokenLine, here: Sequence[Taught], around: _LineC
         *_surroundings(here[:NEWEST], target, view, place),
         *around.way,
         _between(evidence, view, place),
-        float(view.index.times(line)),
+        float(view.index.times(view.lines[place.line])),
     ]
 
 
@@ -254,10 +272,23 @@ def _surroundings(
     if not sources:
         return -1.0, -1.0, -1.0, -1.0
     mine = view.around(place.line)
-    theirs = [view.around(source.line) for source in sources]
+    theirs = [_around(source, view) for source in sources]
     above, below, head = (max(_dice(mine[part], one[part]) for one in theirs) for part in range(3))
     indent = min(abs(len(source.lesson.new.indent) - len(target.indent)) for source in sources)
     return above, below, head, float(indent)
+
+
+def _around(source: Taught, view: View) -> Around:
+    """Return what stands around an edit, without the lines that it inserted."""
+    above, below, head = view.around(source.line)
+    if source.lesson.new_text == GONE:
+        return above, view.next_line(source.line - 1, 1), head
+    inserted = source.lesson.new_text.count("\n") - source.lesson.old_text.count("\n")
+    if inserted and source.lesson.side == BELOW:
+        above = view.next_line(source.line - inserted, -1)
+    elif inserted:
+        below = view.next_line(source.line + inserted, 1)
+    return above, below, head
 
 
 def _way(recent: Sequence[Taught], view: View, place: Place) -> tuple[float, float]:

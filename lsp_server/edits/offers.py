@@ -4,7 +4,6 @@ A text is offered where its probability is at least the threshold of the place. 
 made again, and edits whose offers were refused count less. Knows no protocol and no editor.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +13,18 @@ from typing import Final
 from indexer.secrets.cover import COVER, PLACEHOLDER
 from indexer.secrets.masking import mask
 from lsp_server.edits import places
-from lsp_server.edits.changed_lines import GONE, inserted_already
-from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, STEPS, Place, agreed, compare, proven, rows
+from lsp_server.edits.changed_lines import ANCHOR, GONE, anchored, has_word, inserted_already, is_block
+from lsp_server.edits.features import (
+    ELSEWHERE,
+    HERE,
+    OTHER_FILE,
+    Place,
+    compare,
+    proven,
+    rows,
+)
 from lsp_server.edits.lessons import Lesson
+from lsp_server.edits.offered import Offer, Refusals
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, align, once, proposals
 from lsp_server.edits.second_look import (
@@ -31,15 +39,12 @@ from lsp_server.edits.second_look import (
     rows_here,
 )
 from lsp_server.edits.spread_calls import spread_texts
-from lsp_server.edits.token_lines import is_name, parse
+from lsp_server.edits.thresholds import least_probability
 from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import OtherFile, View
 
 ELSEWHERE_HISTORY: Final = 12
 """The newest changed lines that propose something elsewhere."""
-
-REFUSED: Final = 1.2
-"""How much the log-odds of a proposal fall for each refused offer of the same edits."""
 
 MAX_LINE: Final = 400
 """Longer lines get no offer, in characters."""
@@ -59,57 +64,6 @@ a few times often leave other files as they are."""
 
 PLACES_IN_FILES: Final = 64
 """Lines of other files that are tried, at most; then no further file is looked at. Each takes about 1 ms."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A line and the text that it may become.
-
-    :param document: its URI, or for a file that is not open its path in the repository.
-    :param line: from 0. :param where: ``HERE``, ``ELSEWHERE`` or ``OTHER_FILE``.
-    :param sources: the edits that propose it: document and line, the newest first. :param steps: their numbers.
-    :param sure: whether it is probable enough to be shown without being asked for.
-    :param model: the name of the model that wrote the text; empty for the text of a rule.
-    """
-
-    document: str
-    line: int
-    old: str
-    new: str
-    probability: float
-    where: float
-    sources: tuple[tuple[str, int], ...]
-    steps: frozenset[int]
-    sure: bool
-    model: str = ""
-
-
-@dataclass
-class Refusals:
-    """What the user refused in this session."""
-
-    texts: set[tuple[str, str]] = field(default_factory=set)
-    steps: Counter[int] = field(default_factory=Counter)
-
-    def add(self, offer: Offer) -> None:
-        """Count a refused offer."""
-        self.take_back(offer.old, offer.new)
-        self.steps.update(offer.steps)
-
-    def take_back(self, old: str, new: str) -> None:
-        """Note that the user changed a line so and took it back."""
-        self.texts.add((old.strip(), new.strip()))
-
-    def refused(self, old: str, new: str) -> bool:
-        """Whether the user refused or took back what would become of a line."""
-        return (old.strip(), new.strip()) in self.texts
-
-    def lowered(self, probability: float, steps: Iterable[int]) -> float:
-        """Return a probability after the refusals of the same edits."""
-        times = max((self.steps[step] for step in steps), default=0)
-        if not times or not 0 < probability < 1:
-            return probability
-        return 1 / (1 + math.exp(REFUSED * times - math.log(probability / (1 - probability))))
 
 
 @dataclass(frozen=True)
@@ -182,13 +136,22 @@ class Search:
         alike = any(_ending(uri) == _ending(view.uri) for uri, _ in offer.sources)
         return alike and len(offer.steps) >= STEPS_OFFERED and self.history[-1].step in offer.steps
 
-    def looked_again(self, view: View, found: Sequence["Candidates"]) -> tuple[list[Looked], list[list[float]]]:
-        """Return the proposals that are worth a second look, and a row of features for each."""
+    def looked_again(
+        self, view: View, found: Sequence["Candidates"], *, blocks: bool = False
+    ) -> tuple[list[Looked], list[list[float]]]:
+        """Return the proposals that are worth a second look, and a row of features for each.
+
+        :param blocks: look only at lines that are inserted or deleted.
+        """
         here = _at_cursor(found)
-        judged = iter(self.judge.probabilities([row for one in found for row in one.rows], here=here))
+        kept = [
+            [(text, row) for text, row in zip(one.texts, one.rows, strict=True) if not blocks or is_block(text)]
+            for one in found
+        ]
+        judged = iter(self.judge.probabilities([row for texts in kept for _, row in texts], here=here))
         proposed: list[Looked] = []
-        for number, one in enumerate(found):
-            texts = [(text, next(judged), row) for text, row in zip(one.texts, one.rows, strict=True)]
+        for number, (one, of_line) in enumerate(zip(found, kept, strict=True)):
+            texts = [(text, next(judged), row) for text, row in of_line]
             if here:
                 texts = sorted(texts, key=lambda text: -text[1])[:TEXTS_HERE]
             most, line = TEXTS_HERE if here else TEXTS, one.place.line
@@ -216,13 +179,19 @@ class Search:
     def _sure(self, view: View, found: Sequence["Candidates"]) -> list[Offer]:
         """Return the offers that are sure after a second look, the most probable first."""
         proposed, table = self.looked_again(view, found)
+        judged = self.judge.again(table, here=_at_cursor(found))
         best: dict[int, dict[str, float]] = {}
-        for one, probability in zip(proposed, self.judge.again(table, here=_at_cursor(found)), strict=True):
+        for one, probability in zip(proposed, judged, strict=True):
             best.setdefault(one.place, {})[one.text] = probability
+        if any(one.place.where == ELSEWHERE and any(map(is_block, one.texts)) for one in found):
+            for of in best.values():
+                of.update(dict.fromkeys(filter(is_block, of), 0.0))
+            proposed, table = self.looked_again(view, found, blocks=True)
+            for one, probability in zip(proposed, self.judge.blocks_again(table), strict=True):
+                best.setdefault(one.place, {})[one.text] = probability
         offers = []
         for number, texts in best.items():
-            judged = [texts.get(text, 0.0) for text in found[number].texts]
-            offer = self._best(view, found[number], judged)
+            offer = self._best(view, found[number], [texts.get(text, 0.0) for text in found[number].texts])
             if offer is not None and offer.sure:
                 offers.append(offer)
         return sorted(offers, key=lambda offer: -offer.probability)
@@ -309,7 +278,11 @@ class Search:
         if place.where == OTHER_FILE and (COVER in line or PLACEHOLDER in line):
             return Candidates(place, {}, [])  # the index does not know the line as it stands in the file
         history = self._told(place)
-        found = proposals(line, history, far=place.where != HERE)
+        head = self._head(view, place.line)
+        found = proposals(head + line, history, far=place.where != HERE)
+        if head:
+            anchor = f"{head}{line}\n"
+            found = {text[len(head) :]: one for text, one in found.items() if text.startswith(anchor)}
         for text in [text for text in found if "\n" in text and inserted_already(text, view.lines, place.line)]:
             del found[text]
         for age, at, text in self._spread(view, place.line, history):
@@ -320,7 +293,18 @@ class Search:
         if least > 1 and all(len(_steps(evidence, history)) < least for evidence in found.values()):
             return Candidates(place, {}, [])
         trials = self._trials if place.where == HERE else self._trials_elsewhere
-        return Candidates(place, found, rows(found, trials, view, place, self._foreseen) if found else [])
+        return Candidates(place, found, rows(found, trials, view, place, self._foreseen, head) if found else [])
+
+    def _head(self, view: View, at: int) -> str:
+        """The lines above a line without a word that say what it is, where lines were inserted below such a one."""
+        line = view.lines[at]
+        if not self._anchors or has_word(line):
+            return ""
+        return (anchored(line, view.lines[max(0, at - ANCHOR) : at]) or line)[: -len(line)]
+
+    @cached_property
+    def _anchors(self) -> bool:
+        return any("\n" in source.lesson.old_text for source in self.history)
 
     def _of_spread(self, view: View, lines: Collection[int]) -> set[int]:
         """Lines that change in calls over several lines around other ones, without these."""
@@ -344,23 +328,6 @@ class Search:
     def _told(self, place: Place) -> Sequence[Taught]:
         return self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]
 
-    def _threshold(self, place: Place, row: Sequence[float], line: str, text: str, sources: Sequence[Lesson]) -> float:
-        """Return the least probability of an offer.
-
-        Where two edits or more agree, and the place has none of the names that all their lines have and another shape
-        than any of them, 1 of 11 offers was right (five repositories of role ``fit-edits``, 60 commits each). So
-        nothing is offered elsewhere then, and at the cursor their agreement does not count.
-
-        :param sources: what the edits that agree taught.
-        """
-        names = frozenset(filter(is_name, frozenset.intersection(*(source.words for source in sources))))
-        target = parse(line)
-        strange = bool(names) and "\n" not in text and names.isdisjoint(target.words)
-        strange = strange and row[STEPS] > 1 and all(source.old.kinds != target.kinds for source in sources)
-        if strange and place.where != HERE:
-            return math.inf
-        return self.judge.thresholds[int(place.where)][agreed(row) and not strange]
-
     def _best(self, view: View, of: "Candidates", judged: Sequence[float]) -> Offer | None:
         place, line, history = of.place, view.lines[of.place.line], self._told(of.place)
         best: tuple[float, str, Evidence, Sequence[float]] | None = None
@@ -378,7 +345,7 @@ class Search:
         sources = tuple((history[-1 - age].uri, history[-1 - age].line) for age in ages)
         steps = frozenset(_steps(best[2], history))
         lessons = [history[-1 - age].lesson for age in ages]
-        sure = best[0] >= self._threshold(place, best[3], line, best[1], lessons)
+        sure = best[0] >= least_probability(self.judge, place, best[3], line, best[1], lessons)
         return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps, sure)
 
 

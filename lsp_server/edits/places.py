@@ -12,7 +12,7 @@ from indexer.search.suffix_array import DEPTH
 from indexer.search.suffix_search import Agreements, Anchored, Search
 from indexer.text.tokens import token_ids
 from lsp_server.edits.calls import CallRule, CallTemplate
-from lsp_server.edits.lessons import CALL, LINE
+from lsp_server.edits.lessons import BELOW, CALL, LINE, Lesson
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
 from lsp_server.edits.token_lines import is_word
@@ -103,6 +103,7 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
         wanted += [frozenset((name,)) for name in source.lesson.kept_names[:KEPT_NAMES]]
         groups: list[Sequence[int]] = [view.sites(literals) for literals in wanted]
         groups += [view.index.with_part(part) for part in list(source.lesson.parts)[:3] if len(part) > 3]
+        groups += [_other_side(view, lines, source.lesson) for lines in groups if "\n" in source.lesson.new_text]
         for lines in groups:
             if len(lines) <= EVERYWHERE:
                 leads.update(lines)
@@ -119,6 +120,15 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
     first = near.union(sorted(newest, key=lambda number: -leads[number])[:OF_NEWEST])
     chosen = sorted(nearest, key=lambda number: (number not in first, -leads[number]))[:TRIED]
     return Found(sorted(chosen, key=lambda number: abs(number - last)), len(led) - len(chosen))
+
+
+def _other_side(view: View, lines: Sequence[int], lesson: Lesson) -> list[int]:
+    """The lines on the other side of what would be inserted at lines: one of both sides often has no word of its own.
+
+    :param lesson: which inserted lines.
+    """
+    away = -1 if lesson.side == BELOW else max(1, lesson.old_text.count("\n"))
+    return [line + away for line in lines if 0 <= line + away < len(view.lines)] if len(lines) <= EVERYWHERE else []
 
 
 def recent(history: Sequence[Taught]) -> Sequence[Taught]:

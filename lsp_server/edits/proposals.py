@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.changed_lines import GONE, is_block
 from lsp_server.edits.columns import aligned
 from lsp_server.edits.lessons import BELOW, LINE, Lesson, lesson
 from lsp_server.edits.rules import Rule
 from lsp_server.edits.series import next_of_series
-from lsp_server.edits.token_lines import TokenLine, is_name, parse, render
+from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, is_word, parse, render
 from lsp_server.spellings import SHORT, with_parts
 
 PARTS_OF: Final = 24
@@ -101,8 +101,20 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
 
 
 def _sound(line: str, text: str) -> bool:
-    """Whether a text brings no comma without an argument before it."""
-    return len(_NO_ARGUMENT.findall(text)) <= len(_NO_ARGUMENT.findall(line))
+    """Whether a text brings no comma without an argument before it, and nothing that stands there already."""
+    return len(_NO_ARGUMENT.findall(text)) <= len(_NO_ARGUMENT.findall(line)) and not _twice(line, text)
+
+
+def _twice(line: str, text: str) -> bool:
+    """Whether a text inserts tokens, a word among them, behind the same ones: ``f(a, tax=0)`` has the argument."""
+    if is_block(text):
+        return False
+    old, new = parse(line).texts, parse(text).texts
+    head, tail = common_ends(old, new)
+    come = new[head : len(new) - tail]
+    if head + tail < len(old) or not 1 < len(come) <= head or not any(map(is_word, come)):
+        return False
+    return new[head - len(come) : head] == come
 
 
 def align(found: dict[str, Evidence], line: str, neighbour: Lesson) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.changed_lines import is_block
 from lsp_server.edits.proposals import Evidence, Taught, once
 from lsp_server.edits.rules import KINDS
 
@@ -98,8 +98,7 @@ def _twins(one: Taught, other: Taught) -> bool:
     Such lines often stand next to the same line, so nothing else could show that the two edits agree. Replaced lines
     are left out, as in the evidence that the trees were fitted on: with them fewer offers were right.
     """
-    block = "\n" in one.lesson.new_text or one.lesson.new_text == GONE
-    return block and one.step != other.step
+    return is_block(one.lesson.new_text) and one.step != other.step
 
 
 @dataclass(slots=True)

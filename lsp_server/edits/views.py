@@ -82,10 +82,11 @@ class View:
         """Return what stands around a line."""
         found = self._around.get(line)
         if found is None:
-            found = self._around[line] = self._beside(line, -1), self._beside(line, 1), self._head(line)
+            found = self._around[line] = self.next_line(line, -1), self.next_line(line, 1), self._head(line)
         return found
 
-    def _beside(self, line: int, step: int) -> frozenset[str]:
+    def next_line(self, line: int, step: int) -> frozenset[str]:
+        """Return the tokens of the next line above (``step`` -1) or below (1) that is not blank."""
         at = line + step
         while 0 <= at < len(self.lines) and not self.lines[at].strip() and abs(at - line) < LOOK:
             at += step

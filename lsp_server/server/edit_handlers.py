@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from indexer.text.lines import line_end
 from lsp_server.edits.changed_lines import GONE
-from lsp_server.edits.offers import Offer
+from lsp_server.edits.offered import Offer
 from lsp_server.positions import body_length, split_at, units
 from lsp_server.server.app import Server
 from lsp_server.server.documents import OpenDocument

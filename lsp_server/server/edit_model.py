@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from lsp_server.edits.model_lines import Case, agrees, case_at, offer_of
-from lsp_server.edits.offers import Offer
+from lsp_server.edits.offered import Offer
 from lsp_server.model.line_questions import ChangedLine, LineJob, LineQuestion, text_of
 from lsp_server.reasons import Reason
 from lsp_server.server.edit_search import Asked, search_of, without_secrets

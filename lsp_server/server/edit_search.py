@@ -17,7 +17,8 @@ from lsp_server.edits.edit_log import EditLog
 from lsp_server.edits.features import ELSEWHERE, OTHER_FILE
 from lsp_server.edits.history import History, PastEdit
 from lsp_server.edits.learned import Learned
-from lsp_server.edits.offers import Offer, Refusals, Search
+from lsp_server.edits.offered import Offer, Refusals
+from lsp_server.edits.offers import Search
 from lsp_server.edits.probability import Judge, shipped
 from lsp_server.edits.text_search import TextSearch
 from lsp_server.edits.views import OtherFile, View

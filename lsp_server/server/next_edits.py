@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from indexer.text.printable import printable
 from lsp_server.edits.history import USED, PastEdit
 from lsp_server.edits.learned import LEAST, Learned
-from lsp_server.edits.offers import Offer
+from lsp_server.edits.offered import Offer
 from lsp_server.edits.titles import title_of
 from lsp_server.reasons import Reason
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of, path_of

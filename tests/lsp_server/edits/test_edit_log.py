@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from lsp_server.edits.edit_log import KEPT, EditLog
+from lsp_server.edits.edit_log import BURST, KEPT, EditLog
 from lsp_server.server.documents import Change, Documents
 from lsp_server.server.edit_recording import record
 
@@ -114,3 +114,31 @@ def test_random_edits_keep_what_the_lines_became() -> None:
             there = [line.rstrip("\r\n") for line in typist.document.buffer.lines[edit.start : edit.end]]
             assert there == [line.rstrip("\r\n") for line in edit.new]
     assert len(typist.log.settled) <= KEPT
+
+
+def test_an_inserted_line_is_taken_back_in_two_steps() -> None:
+    typist = Typist("int f(int d)\n{\n    return d;\n}\n")
+    typist.change(Change("\n    check(d);", (1, 1), (1, 1)))
+    typist.settled()
+    (edit,) = typist.log.settled
+    assert edit.changed() == [
+        (1, "int f(int d)\n{", "int f(int d)\n{\n    check(d);"),
+        (3, "    return d;", "    check(d);\n    return d;"),
+    ]
+    typist.change(Change("", (2, 4), (2, 13)))
+    assert len(typist.settled()) == 2
+    typist.change(Change("", (1, 1), (2, 4)))
+    assert typist.settled() == []
+    assert ("{", "{\n    check(d);") in typist.log.taken_back
+
+
+def test_many_edits_in_a_moment_were_not_typed_and_what_follows_was() -> None:
+    log = EditLog()
+    for number in range(BURST + 5):
+        typed = log.typed("a", 1, number / 100)
+        assert typed == (number < BURST)
+        if typed:
+            log.apply(log.begin("a", 2 * number, 2 * number, ["old"]), 2 * number, 2 * number, ["new"])
+    log.settle("a")
+    assert log.settled == []
+    assert log.typed("a", 1, 10.0)

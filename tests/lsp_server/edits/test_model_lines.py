@@ -4,7 +4,8 @@ import pytest
 
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.model_lines import AGREED, LEAST, PAIRS, Case, agrees, case_at, offer_of, pairs_of
-from lsp_server.edits.offers import Refusals, Search
+from lsp_server.edits.offered import Refusals
+from lsp_server.edits.offers import Search
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.proposals import Taught, taught
 from lsp_server.edits.views import View

@@ -5,7 +5,8 @@ from pathlib import Path
 from indexer.config import Settings
 from lsp_server.edits import places
 from lsp_server.edits.features import OTHER_FILE
-from lsp_server.edits.offers import STEPS_OFFERED, Offer, Refusals, Search
+from lsp_server.edits.offered import Offer, Refusals
+from lsp_server.edits.offers import STEPS_OFFERED, Search
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.proposals import Taught, taught
 from lsp_server.edits.views import OtherFile, View

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 import pytest
 
 from lsp_server.edits.alignment import operations
-from lsp_server.edits.changed_lines import GONE, changed_blocks
+from lsp_server.edits.changed_lines import GONE, anchored, changed_blocks
 from lsp_server.edits.proposals import proposals, taught
 from lsp_server.edits.titles import title_of
 from lsp_server.edits.token_lines import parse, render
@@ -101,6 +101,9 @@ def test_a_deleted_line_says_nothing_of_other_lines() -> None:
         (["a", "    c"], ["a", "b", "    c"], [(0, 0, "a", "a\nb")]),
         (["a = 1"], ["b = 2", "a = 1"], [(0, 1, "a = 1", "b = 2\na = 1")]),
         (["a = 1"], ["if x:", "    a = 1"], [(0, 0, "a = 1", "if x:\n    a = 1")]),
+        (["{", "c"], ["{", "b", "c"], [(0, 0, "{", "{\nb"), (1, 2, "c", "b\nc")]),
+        (["}", "c"], ["}", "b", "c"], [(1, 2, "c", "b\nc")]),
+        (["a", "c"], ["a", "}", "c"], [(0, 0, "a", "a\n}")]),
         (["a", "b", "c"], ["a", "c"], [(1, 1, "b", GONE)]),
         (["a", "", "c"], ["a", "c"], []),
         (["a"], ["b"], []),
@@ -113,6 +116,19 @@ def test_lines_that_were_inserted_or_deleted_are_a_block(
     old: list[str], new: list[str], blocks: list[tuple[int, int, str, str]]
 ) -> None:
     assert changed_blocks(old, new) == blocks
+
+
+def test_a_bracket_alone_is_known_by_the_line_above() -> None:
+    assert anchored("{", ["}", "int f(int d)"]) == "int f(int d)\n{"
+    assert anchored("{", ["int f(int d)", "    __must_hold(d)", ")"]) == "    __must_hold(d)\n)\n{"
+    assert anchored("{", ["f(", ")", ")"]) is None
+    assert anchored("a = 1", ["b = 2"]) == "a = 1"
+
+
+def test_what_a_call_has_already_is_not_inserted_again() -> None:
+    edits = (("x = run(a, rate)", "x = run(a, rate, tax=0)"), ("y = run(b, rate)", "y = run(b, rate, tax=0)"))
+    assert "z = run(c, rate, tax=0)" in made_of("z = run(c, rate)", *edits)
+    assert not [text for text in made_of("z = run(c, rate, tax=0)", *edits) if text.count("tax") > 1]
 
 
 @pytest.mark.parametrize(

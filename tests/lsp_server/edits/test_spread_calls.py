@@ -7,7 +7,8 @@ from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.edit_log import Edit
 from lsp_server.edits.features import ELSEWHERE
 from lsp_server.edits.history import History, PastEdit
-from lsp_server.edits.offers import Refusals, Search
+from lsp_server.edits.offered import Refusals
+from lsp_server.edits.offers import Search
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.spread_calls import flat_change, spread_at, spread_texts
 from lsp_server.edits.token_lines import parse

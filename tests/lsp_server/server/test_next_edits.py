@@ -263,6 +263,7 @@ def test_a_document_that_is_closed_in_the_middle_has_no_offers(fresh: tuple[Clie
     session = Session(fresh, "mu")
     session.change(0)
     session.change(1)
+    session.client.notify("textDocument/didSave", {"textDocument": {"uri": session.uri}})
     session.client.notify("textDocument/didClose", {"textDocument": {"uri": session.uri}})
     assert session.ask(3) == []
     session.client.open(session.uri, "\n".join(session.lines))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lsp_server.commands.lsp_client import Client, edit
+from tests.support.inserted_sessions import ELSEWHERE, INSERTED, UNKNOWN
 from tests.support.lsp_client import real
 from tests.support.typed_sessions import TYPED
 
@@ -116,7 +117,7 @@ def replaced(lines: list[str], start: tuple[int, int], end: tuple[int, int], tex
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, dict[str, Path]]]:
     """One server; each session has a folder and so edits of its own."""
     folder = tmp_path_factory.mktemp("typed")
-    roots = {name: folder / re.sub(r"\W+", "-", name) for name in TYPED}
+    roots = {name: folder / re.sub(r"\W+", "-", name) for name in (*TYPED, *INSERTED)}
     for root in roots.values():
         root.mkdir()
     with real(folder) as started:
@@ -140,3 +141,24 @@ def test_after_two_changes_the_third_is_offered(name: str, client: tuple[Client,
     assert [one for one in found if one not in (None, typist.text(change))] == []
     typist.make(change)
     assert typist.offered(line) is None
+
+
+@pytest.mark.parametrize("name", INSERTED)
+def test_lines_that_were_inserted_or_deleted_twice_are_offered_at_the_next_place(
+    name: str, client: tuple[Client, dict[str, Path]]
+) -> None:
+    ending, text = INSERTED[name]
+    server, roots = client
+    typist = Typist(server, (roots[name] / f"session.{ending}").as_uri(), text)
+    first, second, third = typist.coming
+    typist.make(first)
+    typist.make(second)
+    server.notify("textDocument/didSave", {"textDocument": {"uri": typist.uri}})
+    line, old = typist.start(third), typist.parts[third][0]
+    right = [typist.text(third)]
+    if len(old) > 1:  # lines of a block are deleted one by one
+        right += [typist.lines[: line + at] + typist.lines[line + at + 1 :] for at in range(len(old))]
+    found = typist.offered(typist.start(second))
+    assert found in right if name in ELSEWHERE else found is None or found in right
+    there = [typist.offered(at) for at in (range(line, line + len(old)) if old else (line, line - 1))]
+    assert name in UNKNOWN or any(one in right for one in there)

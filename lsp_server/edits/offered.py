@@ -1,0 +1,61 @@
+"""What is offered, and what the user refused."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+REFUSED: Final = 1.2
+"""How much the log-odds of a proposal fall for each refused offer of the same edits."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A line and the text that it may become.
+
+    :param document: its URI, or for a file that is not open its path in the repository.
+    :param line: from 0. :param where: ``HERE``, ``ELSEWHERE`` or ``OTHER_FILE``.
+    :param sources: the edits that propose it: document and line, the newest first. :param steps: their numbers.
+    :param sure: whether it is probable enough to be shown without being asked for.
+    :param model: the name of the model that wrote the text; empty for the text of a rule.
+    """
+
+    document: str
+    line: int
+    old: str
+    new: str
+    probability: float
+    where: float
+    sources: tuple[tuple[str, int], ...]
+    steps: frozenset[int]
+    sure: bool
+    model: str = ""
+
+
+@dataclass
+class Refusals:
+    """What the user refused in this session."""
+
+    texts: set[tuple[str, str]] = field(default_factory=set)
+    steps: Counter[int] = field(default_factory=Counter)
+
+    def add(self, offer: Offer) -> None:
+        """Count a refused offer."""
+        self.take_back(offer.old, offer.new)
+        self.steps.update(offer.steps)
+
+    def take_back(self, old: str, new: str) -> None:
+        """Note that the user changed a line so and took it back."""
+        self.texts.add((old.strip(), new.strip()))
+
+    def refused(self, old: str, new: str) -> bool:
+        """Whether the user refused or took back what would become of a line."""
+        return (old.strip(), new.strip()) in self.texts
+
+    def lowered(self, probability: float, steps: Iterable[int]) -> float:
+        """Return a probability after the refusals of the same edits."""
+        times = max((self.steps[step] for step in steps), default=0)
+        if not times or not 0 < probability < 1:
+            return probability
+        return 1 / (1 + math.exp(REFUSED * times - math.log(probability / (1 - probability))))
