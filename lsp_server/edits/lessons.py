@@ -174,7 +174,7 @@ class Lesson:
             carried = carried_over(self.old, self.new, self._changes, target)
             if carried is not None:
                 yield Effect(carried[0], "analogy", None, 1 if carried[1] else 0, carried[1])
-            if "\n" in self.new_text:
+            if "\n" in self.new_text and (carried is None or carried[1]):
                 carried = carried_over(self.old, self.new, self._changes, target, literally=True)
                 if carried is not None:
                     yield Effect(carried[0], "analogy", None, 0, 0)

@@ -141,7 +141,8 @@ class Search:
     ) -> tuple[list[Looked], list[list[float]]]:
         """Return the proposals that are worth a second look, and a row of features for each.
 
-        :param blocks: look only at lines that are inserted or deleted.
+        :param blocks: look only at lines that are inserted or deleted; elsewhere in the document these are left out
+            without it, since they have trees of their own.
         """
         here = _at_cursor(found)
         kept = [
@@ -159,7 +160,11 @@ class Search:
         proposed = sorted(proposed, key=lambda one: -one.probability)[:LOOKED_AT]
         if here:
             return proposed, rows_here(proposed, self._so_far_here)
-        return proposed, rows_elsewhere(proposed, self._so_far, len(found))
+        if blocks or not _with_blocks(found):
+            return proposed, rows_elsewhere(proposed, self._so_far, len(found))
+        others = [number for number, one in enumerate(proposed) if not is_block(one.text)]
+        table = rows_elsewhere(proposed, self._so_far, len(found), others)
+        return [proposed[number] for number in others], table
 
     @cached_property
     def _so_far(self) -> SoFar:
@@ -183,9 +188,7 @@ class Search:
         best: dict[int, dict[str, float]] = {}
         for one, probability in zip(proposed, judged, strict=True):
             best.setdefault(one.place, {})[one.text] = probability
-        if any(one.place.where == ELSEWHERE and any(map(is_block, one.texts)) for one in found):
-            for of in best.values():
-                of.update(dict.fromkeys(filter(is_block, of), 0.0))
+        if _with_blocks(found):
             proposed, table = self.looked_again(view, found, blocks=True)
             for one, probability in zip(proposed, self.judge.blocks_again(table), strict=True):
                 best.setdefault(one.place, {})[one.text] = probability
@@ -351,6 +354,11 @@ class Search:
 
 def _ending(name: str) -> str:
     return name.rpartition("/")[2].rpartition(".")[2]
+
+
+def _with_blocks(found: Sequence[Candidates]) -> bool:
+    """Whether lines may be inserted or deleted elsewhere in the document."""
+    return any(one.place.where == ELSEWHERE and any(map(is_block, one.texts)) for one in found)
 
 
 def _at_cursor(found: Sequence[Candidates]) -> bool:

@@ -129,13 +129,18 @@ def rows_here(proposals: Sequence[Looked], so_far: SoFar) -> list[list[float]]:
     return made
 
 
-def rows_elsewhere(proposals: Sequence[Looked], so_far: SoFar, sites: int) -> list[list[float]]:
+def rows_elsewhere(
+    proposals: Sequence[Looked], so_far: SoFar, sites: int, wanted: Collection[int] | None = None
+) -> list[list[float]]:
     """Return one row of :data:`ELSEWHERE` for each proposal.
 
     :param proposals: the most probable first. :param sites: lines looked at.
+    :param wanted: the numbers of the proposals that get a row, if not all.
     """
     made = []
     for rank, one in enumerate(proposals):
+        if wanted is not None and rank not in wanted:
+            continue
         others = [other.probability for other in proposals if other.line != one.line]
         places = (
             float(rank),

@@ -26,7 +26,7 @@ def least_probability(
     than any of them, 1 of 11 offers was right (five repositories of role ``fit-edits``, 60 commits each). So
     nothing is offered elsewhere then, and at the cursor their agreement does not count.
 
-    What an edit replaces tells a place by itself; what only brings words is told by what stands around it. So in a
+    What an edit replaces tells a place by itself; what only brings words belongs to what stands there. So in a
     document that has none of these edits, all names are needed that the edited lines have in common, and in theirs
     that of the function, if all of them changed calls of one.
 
