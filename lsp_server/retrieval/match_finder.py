@@ -7,7 +7,6 @@ where one token of agreement is enough.
 This module ranks nothing.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +35,7 @@ from lsp_server.retrieval.found_columns import (
     in_text,
     tokens_before,
 )
-from lsp_server.retrieval.matches import NO_SEARCH_RANK, Ints, Matches, MatchSource, SourceText, SourceTexts
+from lsp_server.retrieval.matches import NO_SEARCH_RANK, Ints, KeptTexts, Matches, MatchSource, SourceTexts
 from lsp_server.retrieval.search_hits import FoundChunks, SearchHits
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class NearestSegments:
 class FinderMemory:
     """What finders keep from one request to the next, for one generation of the index.
 
-    :ivar spellings: words by their ids. :ivar texts: texts of the index by their documents' ids.
+    :ivar spellings: words by their ids. :ivar texts: texts of the index that were read.
     :ivar agreements: the places of the index that agree with the last queries.
     :ivar nearest: the order of the segments for a document.
     """
@@ -101,7 +100,7 @@ class FinderMemory:
         self.agreements = AgreementsKept()
         self.nearest = NearestSegments()
         self.spellings: dict[int, str] = {}
-        self.texts: OrderedDict[int, SourceText] = OrderedDict()
+        self.texts = KeptTexts()
 
 
 def prepare(cursor: CursorContext, index: "Index", memory: FinderMemory, stop: Callable[[], bool]) -> None:

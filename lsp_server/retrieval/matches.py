@@ -4,18 +4,20 @@
 ranks.
 """
 
+import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from itertools import count
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.text.lines import lines_of
 from indexer.text.tokens import END, NEWLINE, TOKEN, token_id
 from lsp_server.retrieval.cursor import WINDOW, CursorContext, Ids, first_tokens
+from lsp_server.retrieval.text_lines import TextLines
 
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
@@ -33,6 +35,7 @@ COUNTED_RANK: Final = 40
 NO_SEARCH_RANK: Final = 99
 
 TEXTS_KEPT: Final = 128
+"""Of all windows and folders of a process together: people type in one at a time."""
 
 
 class MatchSource(IntEnum):
@@ -74,7 +77,7 @@ class SourceText:
     """
 
     path: str
-    lines: list[str]
+    lines: Sequence[str]
     current: bool = False
     first: int = 0
     spans: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
@@ -99,14 +102,43 @@ class SourceText:
         return self.spans[line]
 
 
+class KeptTexts:
+    """Texts of one index that were read, by document; all of a process share one limit, and the oldest go first."""
+
+    _all: ClassVar[OrderedDict[tuple[int, int], SourceText]] = OrderedDict()
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+    _numbers: ClassVar[Iterator[int]] = count()
+
+    def __init__(self) -> None:
+        self._number = next(self._numbers)
+
+    def __contains__(self, document: int) -> bool:
+        return (self._number, document) in self._all
+
+    def get(self, document: int) -> SourceText | None:
+        """Return a text that is kept, or None."""
+        key = self._number, document
+        with self._lock:
+            if key in self._all:
+                self._all.move_to_end(key)
+            return self._all.get(key)
+
+    def put(self, document: int, text: SourceText) -> None:
+        """Keep a text."""
+        with self._lock:
+            self._all[self._number, document] = text
+            while len(self._all) > TEXTS_KEPT:
+                self._all.popitem(last=False)
+
+
 class SourceTexts:
     """The texts of one request, numbered; a text of the index is read when it is first used.
 
-    :param kept: texts of the index that earlier requests have read, by the document's id.
+    :param kept: texts of the index that earlier requests have read.
     :ivar paths: paths by number; number 0 is the document of the cursor.
     """
 
-    def __init__(self, cursor: CursorContext, index: "Index | None", kept: "OrderedDict[int, SourceText]") -> None:
+    def __init__(self, cursor: CursorContext, index: "Index | None", kept: KeptTexts) -> None:
         self._cursor = cursor
         self._index = index
         self._kept = kept
@@ -155,11 +187,8 @@ class SourceTexts:
     def _read(self, document: "IndexedDocument", index: "Index") -> SourceText:
         text = self._kept.get(document.id)
         if text is None:
-            text = self._kept[document.id] = SourceText(document.path, lines_of(index.text(document)))
-            while len(self._kept) > TEXTS_KEPT:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(document.id)
+            text = SourceText(document.path, TextLines(index.text(document)))
+            self._kept.put(document.id, text)
         return text
 
 

@@ -93,6 +93,6 @@ def _indentation(ranked: Ranked, option: Option, unit: str | None) -> str:
     # A step from the line above is another one where only one of both lines begins a block.
     if not step and BEGINS_BLOCK.search(above) and not _BEGINS_LIKE.match(option.text):
         copied, line = ranked.source(option.match)
-        over = next((one for one in reversed(copied.lines[:line]) if one.strip()), "")
+        over = next((one for at in range(line - 1, -1, -1) if (one := copied.lines[at]).strip()), "")
         step = 0 if BEGINS_BLOCK.search(over) else width_of(source or unit or "    ")
     return deepened(blanks, step, source, unit or source or "    ")
