@@ -20,9 +20,9 @@ from indexer.repository.walk import walk
 from indexer.search.lookup import look_up
 from indexer.storage.generations import Store
 from lsp_server.commands.serving import read_document
-from lsp_server.server.documents import Text
 from lsp_server.server.factories import make_engine, open_index
 from lsp_server.server.masked_documents import SecretCover
+from lsp_server.server.text_buffer import Text
 from lsp_server.telemetry.explanations import explain
 from lsp_server.types import Answer, Document, Request, settled
 

@@ -71,7 +71,7 @@ def _attached(overrides: "Mapping[str, Any]", share: bool | None) -> str:
 
     if not (config.load(None, init_options=overrides)[0].share_engine if share is None else share):
         return ""
-    from lsp_server.relay import meeting, window
+    from lsp_server.relay import attaching, meeting, window_process
     from lsp_server.server.index_process import console_script
 
     names = {"backend": "--backend", "base_model": "--base", "data_dir": "--data-dir"}
@@ -79,10 +79,10 @@ def _attached(overrides: "Mapping[str, Any]", share: bool | None) -> str:
     try:
         place = meeting.meeting(overrides)
         command = [*console_script(), "serve", *arguments, "--engine", str(place.socket)]
-        first = window.attach(place, command)
+        first = attaching.attach(place, command)
     except UserError as error:
         return f"Ondol: {error}"
-    window.become_window(first, place, command)
+    window_process.become_window(first, place, command)
     return ""
 
 
@@ -101,7 +101,7 @@ def complete(
     LINE and COL count from 1; without COL the position is the end of the line.
     """
     from indexer.repository import git
-    from lsp_server.server.documents import Text
+    from lsp_server.server.text_buffer import Text
 
     path, line, column = _place(place)
     root = git.find_root(path)

@@ -2,18 +2,15 @@
 
 Documents are kept as they are now, not as messages: a day of typing takes no more memory than its documents. Of other
 messages those are kept that change how the engine answers: folders, settings, switches. Knows the protocol's JSON; what
-does not fit the protocol is left to the engine, which answers it.
+does not fit the protocol is left to the engine, which answers it. Imports little, see ``window``.
 """
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
 from lsp_server.positions import UTF16
-from lsp_server.server.documents import Change, Documents, key_of
-
-log = logging.getLogger(__name__)
+from lsp_server.server.text_buffer import Text
 
 KEPT: Final = 500
 """Messages about folders, settings and switches that are kept at most; the oldest go first."""
@@ -35,6 +32,39 @@ _KEPT_NOTIFICATIONS: Final = (
 _SWITCH: Final = "ondol.setEnabled"
 
 
+_Change = tuple[str, tuple[int, int] | None, tuple[int, int] | None]
+"""A new text, and from where to where it stands; without places it replaces the whole document."""
+
+
+class _Document:
+    """A document that is open; cut into lines once it is changed.
+
+    :param notebook: the key of its notebook, for a cell.
+    """
+
+    __slots__ = ("_text", "language", "notebook", "uri", "version")
+
+    def __init__(self, uri: str, language: str, version: int, text: str, notebook: str | None) -> None:
+        self.uri, self.language, self.version, self.notebook = uri, language, version, notebook
+        self._text: str | Text = text
+
+    @property
+    def item(self) -> dict[str, Any]:
+        """The document as the protocol opens it."""
+        text = self._text if isinstance(self._text, str) else self._text.text
+        return {"uri": self.uri, "languageId": self.language, "version": self.version, "text": text}
+
+    def change(self, change: _Change, encoding: str) -> None:
+        """Apply a change."""
+        text, start, end = change
+        if start is None or end is None:
+            self._text = text
+            return
+        if isinstance(self._text, str):
+            self._text = Text(self._text, encoding, limit=0)
+        self._text.replace(start, end, text)
+
+
 class Conversation:
     """One editor's session as its engine has to know it."""
 
@@ -44,7 +74,8 @@ class Conversation:
         self._initialize: dict[str, Any] | None = None
         self._initialized = False
         self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
-        self._documents = Documents()
+        self._encoding = UTF16
+        self._documents: dict[str, _Document] = {}
         self._notebooks: dict[str, dict[str, Any]] = {}
 
     @property
@@ -57,14 +88,14 @@ class Conversation:
         result = reply.get("result")
         capabilities = result.get("capabilities") if isinstance(result, dict) else None
         if isinstance(capabilities, dict):
-            self._documents.encoding = str(capabilities.get("positionEncoding") or UTF16)
+            self._encoding = str(capabilities.get("positionEncoding") or UTF16)
 
     def take(self, message: dict[str, Any]) -> None:
         """Take a message of the editor; a malformed one changes nothing."""
         try:
             self._take(message)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            log.debug("a message of the editor is not kept: %s", type(error).__name__)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return
 
     def _take(self, message: dict[str, Any]) -> None:
         method, params = message.get("method"), message.get("params")
@@ -89,32 +120,42 @@ class Conversation:
         elif method == "textDocument/didChange":
             self._change(params["textDocument"], params["contentChanges"])
         elif method == "textDocument/didClose":
-            self._documents.close(params["textDocument"]["uri"])
+            self._close(params["textDocument"]["uri"])
         elif method == "notebookDocument/didOpen":
             notebook = params["notebookDocument"]
-            self._notebooks[key_of(notebook["uri"])] = {**notebook, "cells": list(notebook["cells"])}
+            self._notebooks[_key(notebook["uri"])] = {**notebook, "cells": list(notebook["cells"])}
             for cell in params["cellTextDocuments"]:
                 self._open(cell, notebook["uri"])
         elif method == "notebookDocument/didChange":
             self._change_notebook(params["notebookDocument"], params["change"].get("cells") or {})
         elif method == "notebookDocument/didClose":
-            self._notebooks.pop(key_of(params["notebookDocument"]["uri"]), None)
+            self._notebooks.pop(_key(params["notebookDocument"]["uri"]), None)
             for cell in params["cellTextDocuments"]:
-                self._documents.close(cell["uri"])
+                self._close(cell["uri"])
 
     def _open(self, item: dict[str, Any], notebook: str | None = None) -> None:
-        version = int(item.get("version") or 0)
-        self._documents.put(item["uri"], item.get("languageId") or "", version, item["text"], notebook)
+        version, uri, text = int(item.get("version") or 0), item["uri"], item["text"]
+        if not isinstance(text, str):
+            raise TypeError(text)
+        cell_of = _key(notebook) if notebook else None
+        self._documents[_key(uri)] = _Document(uri, item.get("languageId") or "", version, text, cell_of)
+
+    def _close(self, uri: str) -> None:
+        self._documents.pop(_key(uri), None)
 
     def _change(self, which: dict[str, Any], changes: list[dict[str, Any]]) -> None:
         if len(changes) > MOST_CHANGES:
-            self._documents.close(which["uri"])
+            self._close(which["uri"])
             return
+        document = self._documents.get(_key(which["uri"]))
         made = [_plain(change) for change in changes]
-        self._documents.change(which["uri"], int(which.get("version") or 0), made)
+        if document is not None:
+            for change in made:
+                document.change(change, self._encoding)
+            document.version = int(which.get("version") or 0)
 
     def _change_notebook(self, which: dict[str, Any], cells: dict[str, Any]) -> None:
-        notebook = self._notebooks[key_of(which["uri"])]
+        notebook = self._notebooks[_key(which["uri"])]
         notebook["version"] = which.get("version", notebook.get("version"))
         structure = cells.get("structure")
         if structure is not None:
@@ -123,7 +164,7 @@ class Conversation:
             for opened in structure.get("didOpen") or []:
                 self._open(opened, notebook["uri"])
             for closed in structure.get("didClose") or []:
-                self._documents.close(closed["uri"])
+                self._close(closed["uri"])
         for text in cells.get("textContent") or []:
             self._change(text["document"], text["changes"])
 
@@ -136,31 +177,31 @@ class Conversation:
             return
         yield {"jsonrpc": "2.0", "method": "initialized", "params": {}}
         yield from self._kept
-        for document in self._documents.open.values():
+        for document in self._documents.values():
             if document.notebook is None:
-                yield _said("textDocument/didOpen", {"textDocument": self._item(document)})
+                yield _said("textDocument/didOpen", {"textDocument": document.item})
         for notebook in self._notebooks.values():
-            cells = [one for one in self._documents.open.values() if one.notebook == key_of(notebook["uri"])]
-            params = {"notebookDocument": notebook, "cellTextDocuments": [self._item(cell) for cell in cells]}
+            cells = [one for one in self._documents.values() if one.notebook == _key(notebook["uri"])]
+            params = {"notebookDocument": notebook, "cellTextDocuments": [cell.item for cell in cells]}
             yield _said("notebookDocument/didOpen", params)
-
-    @staticmethod
-    def _item(document: Any) -> dict[str, Any]:
-        return {
-            "uri": document.uri,
-            "languageId": document.language_id,
-            "version": document.version,
-            "text": document.buffer.text,
-        }
 
 
 def _said(method: str, params: dict[str, Any]) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "method": method, "params": params}
 
 
-def _plain(event: dict[str, Any]) -> Change:
-    span = event.get("range")
+def _plain(event: dict[str, Any]) -> _Change:
+    span, text = event.get("range"), str(event["text"])
     if span is None:
-        return Change(str(event["text"]))
+        return text, None, None
     start, end = ((int(span[side]["line"]), int(span[side]["character"])) for side in ("start", "end"))
-    return Change(str(event["text"]), start, end)
+    return text, start, end
+
+
+def _key(uri: str) -> str:
+    """As ``documents.key_of``."""
+    if "%" not in uri:
+        return uri
+    from urllib.parse import unquote
+
+    return unquote(uri)

@@ -27,7 +27,7 @@ from lsp_server.server.engine_thread import Job, Worker
 from lsp_server.server.factories import Factories, SharedIndexes
 from lsp_server.server.logs import describe, set_up_logs
 from lsp_server.server.main import SWITCH_INTERVAL_S
-from lsp_server.server.memory import collect_in_pauses, few_arenas, give_back
+from lsp_server.server.memory import PAUSE_S, collect_in_pauses, few_arenas, give_back, give_back_free
 from lsp_server.server.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -63,12 +63,13 @@ class SharedEngine:
         """Serve windows at the socket ``path`` until none has come for a while, or :meth:`stop`."""
         loop = asyncio.get_running_loop()
         self._listen(path)
-        reachable = loop.create_task(self._stay_reachable(path))
+        tasks = [loop.create_task(self._stay_reachable(path)), loop.create_task(self._stay_small())]
         self._wait_for_windows()
         try:
             await self._end
         finally:
-            reachable.cancel()
+            for task in tasks:
+                task.cancel()
             self._stop_listening()
             path.unlink(missing_ok=True)
             for server in self._windows.values():
@@ -109,6 +110,12 @@ class SharedEngine:
                 self._listen(path)
             except OSError as error:
                 log.warning("listening again failed: %s", describe(error))
+
+    async def _stay_small(self) -> None:
+        """Give back now and then what is free: four windows that start and type leave holes of 10 MB."""
+        while True:
+            await asyncio.sleep(PAUSE_S + 1)  # behind the pause that began with the last job
+            self._worker.put(Job(lambda _: give_back_free(), asyncio.get_running_loop()), urgent=False)
 
     def stop(self) -> None:
         """End :meth:`run`."""

@@ -1,51 +1,36 @@
 """The process of one window: it carries messages between an editor and the engine that the windows share.
 
 If the engine ends, the window starts another one or finds the one that another window started, tells it where the
-editor is, and goes on; the editor notices a missing suggestion at most. Imports nothing of the engine.
+editor is, and goes on; the editor notices a missing suggestion at most. Each window has such a process, so it has one
+thread and imports little: with ``asyncio``, ``logging`` and the installed packages' paths it had 12 MB of its own.
+What only the end of an engine needs is imported then. Imports nothing of the engine.
 """
 
-import asyncio
 import json
-import logging
 import os
-import socket
-import subprocess
-import sys
+import select
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
-from indexer.errors import UserError
-from lsp_server.relay import conversation, meeting
+from lsp_server.relay import conversation
+from lsp_server.relay.channel import Channel
 from lsp_server.relay.conversation import Conversation
-from lsp_server.relay.meeting import Meeting, Refused
-from lsp_server.server import editor_process
-from lsp_server.server.engine_thread import background, call_on
-from lsp_server.server.logs import describe, set_up_logs
-from lsp_server.server.transport import MAX_BODY, Transport, take_stdio
+from lsp_server.server.framing import LOST_FRAMING, MAX_BODY, STALL_CHECK_S, FramingLost, framed
 
-log = logging.getLogger(__name__)
-
-START_S: Final = 30.0
-"""An engine that does not answer this long after it was started is given up."""
-
-LOOK_S: Final = 0.05
 ASK_S: Final = 5.0
 """An engine that owes an answer and said nothing for this long is asked whether it lives, and has as long to say it."""
 
 SHUTDOWN_S: Final = 1.5
 """An engine that does not answer ``shutdown`` for this long does not keep the editor from ending."""
 
-FAILED_STARTS: Final = 3
-"""An engine may be ended while it starts; one that fails so often in a row does not start here."""
-
+FLUSH_S: Final = 0.5
 STARTS: Final = 5
 STARTS_WITHIN_S: Final = 60.0
 """A window whose engine ended so often within this time ends itself: something in it ends every engine."""
 
-_EMPTY: Final[Mapping[str, Any]] = {
+_EMPTY: Final[dict[str, Any]] = {
     "textDocument/inlineCompletion": {"items": []},
     "textDocument/completion": None,
     "textDocument/copilotInlineEdit": {"edits": []},
@@ -54,57 +39,17 @@ _EMPTY: Final[Mapping[str, Any]] = {
 _CANCELLED: Final = -32802
 
 
-class NoEngine(UserError):
-    """No engine can be shared; the window has to do without."""
-
-
-def attach(place: Meeting, command: list[str], *, patient: bool = False) -> socket.socket:
-    """Connect to the engine of this user, and start it if none runs.
-
-    :param command: starts an engine that listens on the socket of ``place``.
-    :param patient: wait for an engine that does not answer, as a window that cannot serve alone any more.
-    :raises NoEngine: another version runs, or none can be started.
-    """
-    end, started, failed = time.monotonic() + START_S, None, 0
-    while True:
-        try:
-            return meeting.connect(place)
-        except Refused as refused:
-            raise NoEngine(
-                f"another version of Ondol ({refused}) serves other windows, so this one has an engine of its own",
-                "restart the other windows to share one",
-            ) from None
-        except OSError as error:
-            # A started engine that ended well waited 5 s for the lock of one that cannot be reached.
-            unreachable = isinstance(error, TimeoutError) or (started is not None and started.poll() == 0)
-            if time.monotonic() > end or (unreachable and not patient):
-                raise NoEngine(
-                    f"the shared engine does not answer ({type(error).__name__}), so this window has one of its own",
-                    "see engine.log in the data folder",
-                ) from error
-        if started is None or started.poll() is not None:
-            failed += started is not None and started.returncode != 0
-            if failed == FAILED_STARTS:
-                raise NoEngine("the shared engine did not start", "see engine.log in the data folder")
-            started = _start(command)
-        time.sleep(LOOK_S)
-
-
-def _start(command: list[str]) -> "subprocess.Popen[bytes]":
-    """Start an engine apart from this window; it ends at once if another one was faster."""
-    nothing = subprocess.DEVNULL
-    return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, cwd="/", start_new_session=True)
-
-
 class Window:
-    """One editor, and its connection to the engine of now. Lives on the loop.
+    """One editor, and its connection to the engine of now.
 
-    :param connect: gives another connection when the engine has ended; called on a thread of its own.
+    :param engine: descriptor of a connection to an engine.
+    :param connect: gives that of another one when the engine has ended; called on a thread of its own.
     """
 
-    def __init__(self, editor: Transport, connect: Callable[[], socket.socket]) -> None:
+    def __init__(self, editor: Channel, engine: int, connect: Callable[[], int]) -> None:
         self._editor, self._connect = editor, connect
-        self._engine: Transport | None = None
+        self._engine: Channel | None = None
+        self._code: int | None = None
         self._told = Conversation()
         self._asked: dict[str, dict[str, Any]] = {}
         self._waiting: list[dict[str, Any]] = []
@@ -112,57 +57,140 @@ class Window:
         self._registered: dict[str, str] = {}
         self._bars: set[str] = set()
         self._ends: deque[float] = deque(maxlen=STARTS)
-        self._ending = False
         self._heard = 0.0
         self._asked_whether_alive: float | None = None
         self._silent = False
         self._given_up: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._shutdown: tuple[float, dict[str, Any]] | None = None
+        self._editor_process: int | None = None
+        self._found: tuple[int, list[int]] | None = None
+        self._use(engine)
 
-    async def run(self, first: socket.socket) -> int:
+    def run(self) -> int:
         """Carry messages until the editor ends; returns the exit code."""
-        self._use(first)
-        watching = asyncio.get_running_loop().create_task(self._watch())
+        while self._code is None:
+            self._turn()
+        self._editor.flush(FLUSH_S)
+        if self._engine is not None:
+            self._engine.flush(FLUSH_S)
+        return self._code
+
+    def _stop(self, code: int) -> None:
+        if self._code is None:
+            self._code = code
+
+    # What happens is waited for here, and nowhere else
+
+    def _turn(self) -> None:
+        """Wait until something can be read, written or checked, and do it."""
+        poll, editor, engine = select.poll(), self._editor, self._engine
+        poll.register(editor.read_fd, select.POLLIN)
+        if editor.writing:
+            poll.register(editor.write_fd, select.POLLOUT)
+        if engine is not None:
+            poll.register(engine.read_fd, select.POLLIN | (select.POLLOUT if engine.writing else 0))
+        others = [self._editor_process, self._found[1][0] if self._found is not None else None]
+        for descriptor in others:
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
+        ready = dict(poll.poll(self._patience_ms()))
+        if editor.writing and ready.get(editor.write_fd):
+            self._write_editor()
+        if engine is not None and (state := ready.get(engine.read_fd)):
+            self._serve_engine(engine, state)
+        if ready.get(editor.read_fd):
+            self._read_editor()
+        if others[0] in ready:
+            self._stop(1)
+        if others[1] in ready:
+            self._take_found()
+        self._check()
+
+    def _patience_ms(self) -> int | None:
+        """How long nothing may happen before something has to be checked; None for ever."""
+        engine = self._engine
+        if self._shutdown is not None or self._editor.waiting or (engine is not None and engine.waiting):
+            return int(1000 * STALL_CHECK_S)
+        return 1000 if self._asked and not self._silent else None
+
+    def _write_editor(self) -> None:
         try:
-            return await self._editor.run(self._from_editor, lambda: 0 if self._told.shut_down else 1)
-        finally:
-            self._ending = True
-            watching.cancel()
-            if self._engine is not None:
-                self._engine.stop(0)
+            self._editor.write()
+        except OSError:
+            self._stop(1)
+
+    def _read_editor(self) -> None:
+        try:
+            bodies = self._editor.read()
+            for body in bodies or ():
+                self._from_editor(body)
+        except FramingLost as lost:
+            self._lost(lost)
+            return
+        if bodies is None:
+            self._stop(0 if self._told.shut_down else 1)
+
+    def _serve_engine(self, engine: Channel, state: int) -> None:
+        try:
+            if state & select.POLLOUT and engine.writing:
+                engine.write()
+            if state & ~select.POLLOUT:
+                bodies = engine.read()
+                for body in bodies or ():
+                    self._from_engine(body)
+                if bodies is None:
+                    self._engine_ended(engine)
+        except (FramingLost, OSError):
+            self._engine_ended(engine)
+
+    def _check(self) -> None:
+        """Check what should have gone on by now."""
+        try:
+            self._editor.check()
+        except FramingLost as lost:
+            self._lost(lost)
+        if self._engine is not None:
+            try:
+                self._engine.check()
+            except FramingLost:
+                self._engine_ended(self._engine)
+        if self._shutdown is not None and time.monotonic() >= self._shutdown[0]:
+            request, self._shutdown = self._shutdown[1], None
+            self._give_up(request)
+        self._check_alive()
+
+    def _lost(self, lost: FramingLost) -> None:
+        if self._code is None:
+            say("error", "lost the framing of the protocol: %s; ending with %d", lost, LOST_FRAMING)
+        self._stop(LOST_FRAMING)
 
     # The engine comes and goes
 
-    def _use(self, connection: socket.socket) -> None:
-        transport = Transport(connection.fileno(), connection.fileno())
-        task = asyncio.get_running_loop().create_task(self._follow(transport, connection))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        self._engine = transport
+    def _use(self, connection: int) -> None:
+        os.set_blocking(connection, False)
+        self._engine = Channel(connection, connection)
         self._hear()
 
     def _hear(self) -> None:
         """Note that the engine lives."""
         self._heard, self._asked_whether_alive, self._silent = time.monotonic(), None, False
 
-    async def _watch(self) -> None:
+    def _check_alive(self) -> None:
         """Answer in place of an engine that does nothing, for example because its process was stopped.
 
         One that works for long on a request still answers the question whether it lives.
         """
-        while True:
-            await asyncio.sleep(1.0)
-            now = time.monotonic()
-            if self._engine is None or self._silent or not self._asked or now - self._heard < ASK_S:
-                continue
-            if self._asked_whether_alive is None:
-                self._asked_whether_alive = now
-                self._to_engine({"jsonrpc": "2.0", "id": conversation.AGAIN, "method": "ondol/alive", "params": {}})
-            elif now - self._asked_whether_alive >= ASK_S:
-                log.warning("the engine does not answer; until it does, this window answers that there is nothing")
-                self._silent = True
-                for request in list(self._asked.values()):
-                    self._give_up(request)
+        now = time.monotonic()
+        if self._engine is None or self._silent or not self._asked or now - self._heard < ASK_S:
+            return
+        if self._asked_whether_alive is None:
+            self._asked_whether_alive = now
+            self._to_engine({"jsonrpc": "2.0", "id": conversation.AGAIN, "method": "ondol/alive", "params": {}})
+        elif now - self._asked_whether_alive >= ASK_S:
+            say("warning", "the engine does not answer; until it does, this window answers that there is nothing")
+            self._silent = True
+            for request in list(self._asked.values()):
+                self._give_up(request)
 
     def _give_up(self, request: dict[str, Any]) -> None:
         """Answer a request in place of the engine, if it has not done so; what it says later is not passed on."""
@@ -170,27 +198,45 @@ class Window:
             self._given_up.add(_key(request["id"]))
             self._answer_empty(request)
 
-    async def _follow(self, transport: Transport, connection: socket.socket) -> None:
-        """Take the engine's messages until it ends, then find another one."""
-        await transport.run(self._from_engine, lambda: 0)
+    def _engine_ended(self, engine: Channel) -> None:
+        """Look for another engine, on a thread: it may take as long as one needs to start."""
         self._engine = None
-        if self._ending:
+        os.close(engine.read_fd)
+        if self._code is not None:
             return
         self._ends.append(time.monotonic())
         if len(self._ends) == STARTS and self._ends[-1] - self._ends[0] < STARTS_WITHIN_S:
-            log.error("the engine ended %d times within %.0f s; this window ends", STARTS, STARTS_WITHIN_S)
-            self._editor.stop(1)
+            say("error", "the engine ended %d times within %.0f s; this window ends", STARTS, STARTS_WITHIN_S)
+            self._stop(1)
             return
-        log.warning("the engine ended; looking for another one")
+        say("warning", "the engine ended; looking for another one")
         self._clear_up()
-        try:
-            found = await background(self._connect, "attach")
-        except Exception as error:
-            log.error("there is no engine: %s", describe(error))
-            self._editor.stop(1)
+        import threading
+
+        pipe = list(os.pipe())
+        self._found = (-1, pipe)
+
+        def find() -> None:
+            try:
+                self._found = self._connect(), pipe
+            except Exception as error:
+                from lsp_server.server.logs import describe
+
+                say("error", "there is no engine: %s", describe(error))
+            os.write(pipe[1], b"\n")
+
+        threading.Thread(target=find, name="attach", daemon=True).start()
+
+    def _take_found(self) -> None:
+        """Go on with the engine that was found."""
+        assert self._found is not None
+        (connection, pipe), self._found = self._found, None
+        for descriptor in pipe:
+            os.close(descriptor)
+        if connection < 0:
+            self._stop(1)
             return
-        connection.close()
-        self._use(found)
+        self._use(connection)
         self._tell_again()
 
     def _clear_up(self) -> None:
@@ -234,8 +280,7 @@ class Window:
         method, asks = message.get("method"), "id" in message
         self._told.take(message)
         if method == "initialize" and self._told.process_id is not None:
-            loop = asyncio.get_running_loop()
-            editor_process.watch(self._told.process_id, lambda: call_on(loop, lambda: self._editor.stop(1)))
+            self._watch_editor(self._told.process_id)
         if method is None and asks:
             if _key(message["id"]) in self._engine_asks:
                 self._engine_asks.discard(_key(message["id"]))
@@ -245,14 +290,28 @@ class Window:
                 self._ask(message)
             self._pass_on(body)
             if method == "exit":
-                self._editor.stop(0 if self._told.shut_down else 1)
+                self._stop(0 if self._told.shut_down else 1)
         elif method == "exit":
-            self._editor.stop(0 if self._told.shut_down else 1)
+            self._stop(0 if self._told.shut_down else 1)
         elif asks and method in _EMPTY:
             self._answer_empty(message)
         elif asks and method != "initialize":
             self._asked[_key(message["id"])] = message
             self._waiting.append(message)
+
+    def _watch_editor(self, process_id: int) -> None:
+        """End when the editor's process has ended, also where its pipe stays open in some other process."""
+        if process_id > 0 and hasattr(os, "pidfd_open"):
+            try:
+                self._editor_process = os.pidfd_open(process_id)
+                return
+            except ProcessLookupError:
+                return
+            except OSError:
+                pass  # an old kernel, or one that forbids it
+        from lsp_server.server import editor_process
+
+        editor_process.watch(process_id, lambda: os._exit(1))
 
     def _ask(self, message: dict[str, Any]) -> None:
         """Note a request that goes to the engine."""
@@ -262,7 +321,7 @@ class Window:
         if self._silent:
             self._give_up(message)
         elif message.get("method") == "shutdown":
-            asyncio.get_running_loop().call_later(SHUTDOWN_S, self._give_up, message)
+            self._shutdown = time.monotonic() + SHUTDOWN_S, message
 
     def _from_engine(self, body: bytes) -> None:
         message = _parsed(body)
@@ -288,7 +347,7 @@ class Window:
         elif asks:
             self._engine_asks.add(_key(message["id"]))
         self._note(str(method), message.get("params"))
-        self._editor.write(_framed(body))
+        self._editor.put(framed(body))
 
     def _note(self, method: str, params: Any) -> None:
         """Note what the engine begins in the editor, to end it if the engine does not live to do so."""
@@ -305,17 +364,17 @@ class Window:
 
     def _pass_on(self, body: bytes) -> None:
         if self._engine is not None:
-            self._engine.write(_framed(body))
+            self._engine.put(framed(body))
 
     def _to_engine(self, message: dict[str, Any]) -> None:
         body = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass")
         if len(body) > MAX_BODY:
-            log.warning("a document is too large to be sent again; open it again to get completions there")
+            say("warning", "a document is too large to be sent again; open it again to get completions there")
             return
         self._pass_on(body)
 
     def _to_editor(self, message: dict[str, Any]) -> None:
-        self._editor.write(_framed(json.dumps({"jsonrpc": "2.0", **message}).encode()))
+        self._editor.put(framed(json.dumps({"jsonrpc": "2.0", **message}).encode()))
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:
@@ -326,41 +385,16 @@ def _parsed(body: bytes) -> dict[str, Any] | None:
     return message if isinstance(message, dict) else None
 
 
-def _framed(body: bytes) -> bytes:
-    return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-
-
 def _key(identifier: Any) -> str:
     """An id of the protocol as text: 1 and "1" are two ids."""
     return json.dumps(identifier)
 
 
-def become_window(first: socket.socket, place: Meeting, command: list[str]) -> None:
-    """Turn this process into a window without what only the start needed: 12 MB of its own instead of 17.
+def say(level: str, said: str, *values: object) -> None:
+    """Log something; most windows have nothing to log, and ``logging`` takes a megabyte."""
+    import logging
 
-    :param first: a connection to the engine. :param command: starts another engine when that has ended.
-    """
-    os.set_inheritable(first.fileno(), True)
-    given = json.dumps([first.fileno(), str(place.folder), place.name, place.version, command])
-    program = "from lsp_server.relay.window import main; main()"
-    os.execv(sys.executable, [sys.executable, "-P", "-c", program, given])  # noqa: S606 - a program of our own, without a shell
+    from lsp_server.server.logs import set_up_logs
 
-
-def main() -> None:
-    """Serve an editor on stdin and stdout through the shared engine, then end the process."""
-    number, folder, name, version, command = json.loads(sys.argv[1])
-    place, first = Meeting(Path(folder), name, version), socket.socket(fileno=number)
-    os.set_inheritable(number, False)
-    descriptors = take_stdio()
     set_up_logs()
-
-    async def run() -> int:
-        return await Window(Transport(*descriptors), lambda: attach(place, command, patient=True)).run(first)
-
-    try:
-        code = asyncio.run(run())
-    except Exception as error:
-        log.error("the window failed: %s", describe(error))
-        code = 3
-    sys.stderr.flush()
-    os._exit(code)
+    logging.getLogger(__name__).log(logging.getLevelNamesMapping()[level.upper()], said, *values)

@@ -14,7 +14,8 @@ from lsp_server.server.app import Server
 from lsp_server.server.factories import Factories
 from lsp_server.server.logs import describe, set_up_logs
 from lsp_server.server.memory import collect_in_pauses, few_arenas
-from lsp_server.server.transport import Transport, take_stdio
+from lsp_server.server.stdio import take_stdio
+from lsp_server.server.transport import Transport
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import threading
 import time
 from typing import Any, Final
 
-PAUSE_S: Final = 60.0
+PAUSE_S: Final = 10.0
 """Between two times of :func:`give_back_free`."""
 
 DUE: Final = 10
@@ -62,7 +62,7 @@ def give_back() -> None:
 
 
 def give_back_free() -> None:
-    """Return free memory to the system, at most once a minute; from a background thread, since it takes some ms."""
+    """Return free memory to the system, at most once in ``PAUSE_S``; from a background thread, since it takes 4 ms."""
     now = time.monotonic()
     with _lock:
         if _given and now - _given[0] < PAUSE_S:

@@ -368,3 +368,17 @@ def test_a_removed_socket_is_made_again(tmp_path: Path, windows: Windows) -> Non
             assert windows.engine() == engine
             assert not messages(second, "engine of its own")
             assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_process_of_a_window_is_small(tmp_path: Path, windows: Windows) -> None:
+    """With asyncio and logging it had 12 MB of its own."""
+    root = shop(tmp_path / "shop")
+    uri = (root / "new.py").as_uri()
+    with windows.open() as client:
+        ready(client, root)
+        client.open(uri, LOAD)
+        assert answer(client, uri).startswith(ANSWER)
+        rows = Path(f"/proc/{client.process.pid}/smaps_rollup").read_text().splitlines()
+        (own,) = [int(row.split()[1]) for row in rows if row.startswith("Anonymous:")]
+        assert own < 7_000
+        assert windows.engine() != client.process.pid

@@ -9,7 +9,8 @@ import random
 import pytest
 
 from lsp_server.positions import split_lines, units
-from lsp_server.server.documents import Change, Documents, Text, key_of, path_of
+from lsp_server.server.documents import Change, Documents, key_of, path_of
+from lsp_server.server.text_buffer import Text
 
 ALPHABET = [
     "a",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lsp_server.commands.lsp_client import Client
+from lsp_server.server.framing import MAX_BODY, Framer, FramingLost
 from lsp_server.server.logs import RedactingFormatter
-from lsp_server.server.transport import MAX_BODY, Framer, FramingLost
 from tests.support.lsp_client import double
 
 PING = {"jsonrpc": "2.0", "id": "ping", "method": "workspace/executeCommand", "params": {"command": "ondol.status"}}
