@@ -82,8 +82,13 @@ def _attached(overrides: "Mapping[str, Any]", share: bool | None) -> str:
         first = attaching.attach(place, command)
     except UserError as error:
         return f"Ondol: {error}"
-    window_process.become_window(first, place, command)
-    return ""
+    try:
+        window_process.become_window(first, place, command)
+    except OSError as error:
+        first.close()
+        return (
+            f"Ondol: this window has an engine of its own, since no process that shares one could be started: {error}"
+        )
 
 
 @click.command(epilog="Example: ondol complete src/server.py:120:9")

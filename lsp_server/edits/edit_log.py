@@ -29,10 +29,10 @@ MAX_PLACES: Final = 4
 TOGETHER_S: Final = 0.25
 """Changes of two documents within this time were not typed."""
 
-
 BURST: Final = 20
+"""So many edits within ``BURST_S`` were not typed, though each came by itself: some editors replace so."""
+
 BURST_S: Final = 1.0
-"""So many edits within this time were not typed, though each came by itself: some editors replace so."""
 
 CALM_S: Final = 0.1
 """A burst is over after this time without a change."""
@@ -208,14 +208,16 @@ class EditLog:
         start, lines, wanted = edit.start, list(edit.old), list(edit.new)
         chain: list[Edit] = []
         for before in reversed(self.settled):
-            if before.document != edit.document or before.end <= start or before.start >= start + len(lines):
+            # Where it is once the later ones are undone.
+            first = before.start - sum(len(one.new) - len(one.old) for one in chain if one.end <= before.start)
+            if before.document != edit.document or not start - len(before.new) < first < start + len(lines):
                 continue
-            at = before.start - start
+            at = first - start
             if at >= 0 and lines[at : at + len(before.new)] == before.new:
                 lines[at : at + len(before.new)] = before.old
             elif at <= 0 and before.new[-at : -at + len(lines)] == lines:
                 wanted = [*before.new[:-at], *wanted, *before.new[-at + len(lines) :]]
-                start, lines = before.start, list(before.old)
+                start, lines = first, list(before.old)
             else:
                 return False
             chain.append(before)

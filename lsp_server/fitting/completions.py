@@ -80,7 +80,7 @@ _ATTRIBUTE: Final = {
 }
 """An attribute on a line of its own."""
 
-_ITEM_OF_CASE: Final = re.compile(r"\s*[^()]+\)\s*$")
+_ITEM_OF_CASE: Final = re.compile(r"[^()]+\)\s*$")
 _QUESTION: Final = re.compile(r"\s*\?\s")
 _NEXT_ITEM: Final = {
     **dict.fromkeys(("java", "csharp"), " int x"),

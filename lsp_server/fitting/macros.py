@@ -40,15 +40,20 @@ _KEYWORDS: Final = (
     "|static|struct|template|thread_local|throw|typedef|typename|union|unsigned|using|virtual|void|volatile"
 )
 _UNKNOWN = re.compile(
-    rf"^(\s*)(?!(?:{_KEYWORDS})\b)[A-Za-z_]\w*\s+(?!(?:and|or|operator)\b)(?=[A-Za-z_][\w:]*(?:<[^;{{}}()]*>)?[\s*&]+[A-Za-z_]\w*\s*\()"
+    rf"^(\s*)(?!(?:{_KEYWORDS})\b)[A-Za-z_]\w*\s+(?!(?:and|or|operator|const|volatile)\b)(?=[A-Za-z_][\w:]*(?:<[^;{{}}()]*>)?[\s*&]+[A-Za-z_]\w*\s*\()"
 )
 """A word that is no keyword before the type of a function: two names in a row are no declaration."""
-_TYPE_BEFORE: Final = (
-    r"^(\s*(?!(?:enum|struct|union|class|return|case|goto|else|typedef|namespace|throw|new)\b)[A-Za-z_][\w\s*&]*[\s*&])"
+_SPECIFIERS: Final = (
+    "static|extern|inline|const|volatile|register|constexpr|virtual|friend|explicit|mutable|thread_local"
 )
-_BETWEEN = re.compile(rf"{_TYPE_BEFORE}{_NAME}\s+(?=[A-Za-z_]\w*\s*\()")
+_TYPE_BEFORE: Final = (
+    rf"^(\s*(?:(?:{_SPECIFIERS})\s+)*"
+    rf"(?!(?:{_SPECIFIERS}|enum|struct|union|class|return|case|goto|else|typedef|namespace|throw|new)\b)"
+    r"[A-Za-z_]\w*(?:[\w\s*&]*[\s*&])?)"
+)
+_BETWEEN = re.compile(rf"{_TYPE_BEFORE}\b{_NAME}\s+(?=[A-Za-z_]\w*\s*\()")
 """A macro between the type and the name of a function."""
-_AT_END = re.compile(rf"{_TYPE_BEFORE}{_NAME}\s*$")
+_AT_END = re.compile(rf"{_TYPE_BEFORE}\b{_NAME}\s*$")
 """The same, where the name stands on the next line."""
 _ALONE = re.compile(rf"^\s*{_NAME}\s*;?\s*$")
 _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
@@ -56,14 +61,21 @@ _BLOCK = re.compile(rf"^{_NAME}\s*\(.*\)\s*(?=\{{?\s*$)")
 _INNER_BLOCK = re.compile(rf"^(\s+){_NAME}\s*\(.*\)\s*(?=\{{\s*$)")
 """The same within a function (``SECTION("a") {``)."""
 _EACH: Final = r"\w*(?i:for_?each)\w*"
+_PAIRED: Final = r"\([^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*\)"
 _LOOP: Final = {
-    "c": re.compile(r"^(\s+)(?!(?:if|for|while|switch)\b)[a-z_]\w*\s*\(.*\)\s*(?=\{\s*$)"),
-    **dict.fromkeys(("cpp", "objc"), re.compile(rf"^(\s+){_EACH}\s*\(.*\)\s*(?=\{{\s*$)")),
+    "c": re.compile(
+        rf"^(\s+)(?!(?:if|for|while|switch|return|sizeof|case|else|do)\b)[a-z_]\w*\s*{_PAIRED}\s*(?=\{{\s*$)"
+    ),
+    **dict.fromkeys(("cpp", "objc"), re.compile(rf"^(\s+){_EACH}\s*{_PAIRED}\s*(?=\{{\s*$)")),
 }
-"""A macro that begins a loop. In C it may have any name, since no function stands in another one."""
-_LOOP_OF_ONE = re.compile(rf"^(\s+){_EACH}\s*\(.*\)\s*$")
+"""A macro that begins a loop. In C it may have any name: no function stands in another one, and a literal has a type in
+its brackets and something before them."""
+_LOOP_OF_ONE = re.compile(rf"^(\s+){_EACH}\s*{_PAIRED}\s*$")
 """The same with one statement as its body, on the next line."""
+_STATEMENT = re.compile(r"\s*[\w(*]")
 
+LONGEST: Final = 400
+"""Characters of the longest line that macros are looked for in: some patterns take time with its square."""
 
 _ESCAPED_END = re.compile(r"\s*\\\s*$")
 
@@ -88,6 +100,9 @@ def without_macros(language: str, lines: Sequence[str]) -> list[str]:
         return list(lines)
     found = []
     for line, below in zip(lines, [*lines[1:], ""], strict=False):
+        if len(line) > LONGEST:
+            found.append(line)
+            continue
         plain = _plain(line, below) if _WORD.search(line) else line
         plain = _UNKNOWN.sub(r"\1", plain)
         found.append(_with_plain_loop(language, plain, below) if "(" in plain else plain)
@@ -133,6 +148,7 @@ def _plain(line: str, below: str) -> str:
 
 def _with_plain_loop(language: str, line: str, below: str) -> str:
     """Return a line with a condition in the place of a macro that begins a loop."""
-    if _LOOP_OF_ONE.match(line) and len(leading_blanks(below)) > len(leading_blanks(line)):
+    deeper = len(leading_blanks(below)) > len(leading_blanks(line))
+    if deeper and _STATEMENT.match(below) and _LOOP_OF_ONE.match(line):
         return _LOOP_OF_ONE.sub(r"\1if (x)", line)
     return _LOOP[language].sub(r"\1if (x) ", line)

@@ -242,7 +242,8 @@ class Window:
     def _clear_up(self) -> None:
         """Answer what the engine left open, and end in the editor what it had begun there."""
         for request in list(self._asked.values()):
-            self._answer_empty(request)
+            if request.get("method") != "initialize":  # which the next engine answers
+                self._answer_empty(request)
         for token in sorted(self._bars):
             value = {"token": json.loads(token), "value": {"kind": "end"}}
             self._to_editor({"method": "$/progress", "params": value})
@@ -295,9 +296,10 @@ class Window:
             self._stop(0 if self._told.shut_down else 1)
         elif asks and method in _EMPTY:
             self._answer_empty(message)
-        elif asks and method != "initialize":
+        elif asks:
             self._asked[_key(message["id"])] = message
-            self._waiting.append(message)
+            if method != "initialize":  # which the next engine is told first of all
+                self._waiting.append(message)
 
     def _watch_editor(self, process_id: int) -> None:
         """End when the editor's process has ended, also where its pipe stays open in some other process."""

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lsp_server.relay.channel import Channel
 from lsp_server.relay.window import Window, say
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from lsp_server.relay.meeting import Meeting
 
 
-def become_window(first: "socket", place: "Meeting", command: list[str]) -> None:
+def become_window(first: "socket", place: "Meeting", command: list[str]) -> NoReturn:
     """Turn this process into a window without what only the start needed.
 
-    It has the standard library and behind it the folder of this installation, no other packages.
-
+    It has the standard library and behind it the folder of this installation, without what other packages do when
+    Python starts.
 
     :param first: a connection to the engine. :param command: starts another engine when that has ended.
+    :raises OSError: there is no interpreter to go on with.
     """
     from pathlib import Path
 
+    if not sys.executable:
+        raise FileNotFoundError("this Python does not know its own interpreter")
     os.set_inheritable(first.fileno(), True)
     given = json.dumps([first.fileno(), str(place.folder), place.name, place.version, command])
     code = Path(__file__).resolve().parents[2]

@@ -5,6 +5,7 @@ ranks.
 """
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -103,14 +104,24 @@ class SourceText:
 
 
 class KeptTexts:
-    """Texts of one index that were read, by document; all of a process share one limit, and the oldest go first."""
+    """Texts of one index that were read, by document; all of a process share one limit, and the oldest go first.
+
+    They are forgotten with this object, as those of an index that was replaced.
+    """
 
     _all: ClassVar[OrderedDict[tuple[int, int], SourceText]] = OrderedDict()
-    _lock: ClassVar[threading.Lock] = threading.Lock()
+    _lock: ClassVar[threading.RLock] = threading.RLock()  # collecting garbage within it may forget others
     _numbers: ClassVar[Iterator[int]] = count()
 
     def __init__(self) -> None:
         self._number = next(self._numbers)
+        weakref.finalize(self, self._forget, self._number).atexit = False
+
+    @classmethod
+    def _forget(cls, number: int) -> None:
+        with cls._lock:
+            for key in [key for key in cls._all if key[0] == number]:
+                del cls._all[key]
 
     def __contains__(self, document: int) -> bool:
         return (self._number, document) in self._all

@@ -132,6 +132,17 @@ def test_an_inserted_line_is_taken_back_in_two_steps() -> None:
     assert ("{", "{\n    check(d);") in typist.log.taken_back
 
 
+def test_edits_are_taken_back_in_one_step_though_lines_were_inserted_above() -> None:
+    typist = Typist("a1\nb1\nc1\nd1\n")
+    typist.change(Change("2", (2, 1), (2, 2)))
+    typist.log.settle("a")
+    typist.change(Change("x\n", (0, 0), (0, 0)))
+    typist.log.settle("a")
+    assert len(typist.settled()) == 2
+    typist.change(Change("a1\nb1\nc1", (0, 0), (3, 2)))
+    assert typist.settled() == []
+
+
 def test_many_edits_in_a_moment_were_not_typed_and_what_follows_was() -> None:
     log = EditLog()
     for number in range(BURST + 5):

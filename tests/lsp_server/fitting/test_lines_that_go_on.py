@@ -163,6 +163,14 @@ POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n
         ("a.cpp", "cpp", "void a() {\n  A_IF_CONSTEXPR(b) {\n    c();\n  ‸\n", "} else {"),
         ("a.zsh", "bash", "a() {\n  b\n  ‸\n}\n", "if (( ! $+commands[c] )); then"),
         ("a.zsh", "bash", "a\n‸\n", 'b zsh >| "$C/_b" &|'),
+        ("a.c", "c", "int a;\n\n‸\n\nint b;\n", "static BOOL foo(int x);"),
+        ("a.c", "c", "int a;\n\n‸\n\nint b;\n", "static DWORD WINAPI foo(int x);"),
+        ("a.c", "c", "int a;\n\nstatic ‸\n\nint b;\n", "BOOL foo(int x);"),
+        ("a.c", "c", "static HRESULT\n‸\n\nint b;\n", "foo(int x);"),
+        ("a.c", "c", LOOP, "return (struct p) {"),
+        ("a.h", "cpp", LOCKED, "Widget const& get(int id) const;"),
+        ("a.h", "cpp", LOCKED, "uint8_t const *get(int id);"),
+        ("a.cpp", "cpp", LOOP, "for_each(a, b, [](int x) { g(x); });"),
         ("a.c", "c", FAR_ALTERNATIVE, "if (size > MAX) {"),
         ("a.c", "c", "static int XMLCALL\n‸\n\nint b(void) {\n  return 1;\n}\n", "handler(void *a, const char *b,"),
         ("a.sv", "systemverilog", "module a;\n  b c (\n" + "    .d(e),\n" * 400 + "    ‸\n", ".f(g),"),
@@ -190,3 +198,15 @@ def test_what_stands_around_a_line_is_taken_into_account(path: str, language: st
 )
 def test_the_same_with_a_fault_is_rejected_or_cut(path: str, language: str, text: str, written: str) -> None:
     assert fit(path, text, written) != written
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "written"),
+    [
+        ("a.c", LOOP, "return (struct p) {\n\t\t.x = 1,\n\t};"),
+        ("a.cpp", LOOP, "for_each(a, b, [](int x) {\n\t\tg(x);\n\t});"),
+        ("a.cpp", LOOP, "for_each(a, b)\n\t\t.then(x);"),
+    ],
+)
+def test_several_lines_with_a_literal_or_a_lambda_are_kept(path: str, text: str, written: str) -> None:
+    assert fit(path, text, written) == written

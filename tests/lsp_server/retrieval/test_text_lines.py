@@ -1,5 +1,6 @@
 """Lines that are kept in one piece are the lines of the text, and windows share the room for them."""
 
+import gc
 import random
 
 import pytest
@@ -36,3 +37,12 @@ def test_texts_of_several_windows_are_kept_apart_within_one_limit() -> None:
     assert [number for number in range(TEXTS_KEPT) if number not in windows[0]] == [1, 2, 3]
     found = [(windows[0].get(0), windows[1].get(0), windows[1].get(5))]
     assert [[one and one.path for one in row] for row in found] == [["0", "other 0", None]]
+
+
+def test_texts_of_an_index_that_is_replaced_are_forgotten() -> None:
+    kept, other = KeptTexts(), KeptTexts()
+    kept.put(1, SourceText("deleted", []))
+    other.put(1, SourceText("other", []))
+    del kept
+    gc.collect()
+    assert [one.path for one in KeptTexts._all.values() if one.path in ("deleted", "other")] == ["other"]
