@@ -80,6 +80,8 @@ _ATTRIBUTE: Final = {
 }
 """An attribute on a line of its own."""
 
+_QUERY: Final = re.compile(r"\b(?:from|join)\s+(?:\w+\s+)?\w+\s+in\b")
+"""A part of a query, which ends with what it selects."""
 _ITEM_OF_CASE: Final = re.compile(r"[^()]+\)\s*$")
 _QUESTION: Final = re.compile(r"\s*\?\s")
 _NEXT_ITEM: Final = {
@@ -178,6 +180,8 @@ def _of_head(language: str, line: str) -> tuple[Way, ...]:
         return ("", more), (" x", more)
     if line.rstrip().endswith("?"):
         return (" x : x", ";"), (" x : x", "")
+    if language == "csharp" and _QUERY.search(line):
+        return (" select x", ""), (" select x", ";"), ("", " select x"), ("", " select x;")
     if language == "bash" and _ITEM_OF_CASE.match(line):
         return (("", " x;;"),)
     if _QUESTION.match(line):

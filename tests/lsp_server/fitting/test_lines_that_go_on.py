@@ -108,6 +108,7 @@ TRIED = "function f(a) {\n  if (a) {\n    b();\n  } else {\n    try {\n      c()
 FAR_ALTERNATIVE = (
     "#if A\n" + "int a;\n" * 200 + "#else\nint f(void)\n{\n    int a;\n\n    ‸\n    b();\n    return 1;\n}\n#endif\n"
 )
+QUERY = "class T {\n    void F() {\n        await G(\n            first,\n            ‸\n    }\n}\n"
 TEMPLATE = "template <typename A,\n          enable_if_t<c<A>::value,\n                      int> = 0>\n"
 TEMPLATES = f"{TEMPLATE}bool assign(const A &a, B &b) {{\n  return true;\n}}\n\n{TEMPLATE}‸\n"
 POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n"
@@ -171,6 +172,13 @@ POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n
         ("a.h", "cpp", LOCKED, "Widget const& get(int id) const;"),
         ("a.h", "cpp", LOCKED, "uint8_t const *get(int id);"),
         ("a.cpp", "cpp", LOOP, "for_each(a, b, [](int x) { g(x); });"),
+        ("A.cs", "csharp", QUERY, "a => from b in a.Set<C>()"),
+        (
+            "A.cs",
+            "csharp",
+            QUERY.replace("‸", "a => from b in a.Set<C>()\n                 ‸"),
+            "join d in a.Set<D>() on b.Id equals d.Id",
+        ),
         ("a.c", "c", FAR_ALTERNATIVE, "if (size > MAX) {"),
         ("a.c", "c", "static int XMLCALL\n‸\n\nint b(void) {\n  return 1;\n}\n", "handler(void *a, const char *b,"),
         ("a.sv", "systemverilog", "module a;\n  b c (\n" + "    .d(e),\n" * 400 + "    ‸\n", ".f(g),"),
