@@ -298,7 +298,7 @@ class Window:
             self._answer_empty(message)
         elif asks:
             self._asked[_key(message["id"])] = message
-            if method != "initialize":  # which the next engine is told first of all
+            if method != "initialize":  # which the next engine receives first of all
                 self._waiting.append(message)
 
     def _watch_editor(self, process_id: int) -> None:
