@@ -153,14 +153,16 @@ def test_a_secret_is_in_no_question(tmp_path: Path) -> None:
 # The real server with a real model
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Client, Path]]:
     pytest.importorskip("torch", reason="torch is not installed: a local model that is asked about lines is NOT tested")
-    folder = tmp_path_factory.mktemp("lines")
+    folder = tmp_path / "lines"
+    folder.mkdir()
     (folder / "repo").mkdir()
     shutil.copytree(SMALL, folder / "base")
-    with real(folder, "--backend", "local", "--base", str(folder / "base")) as client:
-        client.initialize([folder / "repo"], options={"nextEdits": True, "deadlineMs": 60_000})
+    options = {"backend": "local", "baseModel": str(folder / "base"), "nextEdits": True, "deadlineMs": 60_000}
+    with real(folder) as client:  # what the command line says could not be switched off
+        client.initialize([folder / "repo"], options=options)
         client.wait_state("ready")
         yield client, folder / "repo"
 
@@ -191,4 +193,6 @@ def test_a_model_that_is_switched_off_is_not_asked(served: tuple[Client, Path]) 
     client.notify("workspace/didChangeConfiguration", {"settings": {"ondol": {"backend": "retrieval"}}})
     session = Session(client, root, "off.py")
     session.ask(2)
-    assert "The model" not in explanation(client)
+    told = explanation(client)
+    assert "off.py" in told
+    assert "The model" not in told
