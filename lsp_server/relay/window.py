@@ -290,16 +290,14 @@ class Window:
             if asks:
                 self._ask(message)
             self._pass_on(body)
-            if method == "exit":
-                self._stop(0 if self._told.shut_down else 1)
-        elif method == "exit":
-            self._stop(0 if self._told.shut_down else 1)
         elif asks and method in _EMPTY:
             self._answer_empty(message)
         elif asks:
             self._asked[_key(message["id"])] = message
             if method != "initialize":  # which the next engine receives first of all
                 self._waiting.append(message)
+        if method == "exit":
+            self._stop(0 if self._told.shut_down else 1)
 
     def _watch_editor(self, process_id: int) -> None:
         """End when the editor's process has ended, also where its pipe stays open in some other process."""
