@@ -14,15 +14,7 @@ from indexer.secrets.cover import COVER, PLACEHOLDER
 from indexer.secrets.masking import mask
 from lsp_server.edits import places
 from lsp_server.edits.changed_lines import ANCHOR, GONE, anchored, has_word, inserted_already, is_block
-from lsp_server.edits.features import (
-    ELSEWHERE,
-    HERE,
-    OTHER_FILE,
-    Place,
-    compare,
-    proven,
-    rows,
-)
+from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, compare, proven, rows
 from lsp_server.edits.lessons import Lesson
 from lsp_server.edits.offered import Offer, Refusals
 from lsp_server.edits.probability import Judge

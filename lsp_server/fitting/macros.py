@@ -68,11 +68,12 @@ _LOOP: Final = {
     ),
     **dict.fromkeys(("cpp", "objc"), re.compile(rf"^(\s+){_EACH}\s*{_PAIRED}\s*(?=\{{\s*$)")),
 }
-"""A macro that begins a loop. In C it may have any name: no function stands in another one, and a literal has a type in
-its brackets and something before them."""
+"""A macro that begins a loop. In C it may have any name, since no function stands in another one. A keyword before the
+brackets begins a literal (``return (struct a) {``)."""
 _LOOP_OF_ONE = re.compile(rf"^(\s+){_EACH}\s*{_PAIRED}\s*$")
 """The same with one statement as its body, on the next line."""
 _STATEMENT = re.compile(r"\s*[\w(*]")
+"""The beginning of a statement; a line that begins with ``.`` or ``->`` goes on with the one before."""
 
 LONGEST: Final = 400
 """Characters of the longest line that macros are looked for in: some patterns take time with its square."""

@@ -76,7 +76,7 @@ class State:
     :param span: number of the string or comment that goes on, -1 in code.
     :param closed: the block that the last line closed at its end, if it did.
     :param faults: marks so far that closed nothing or passed over others, and strings without an end.
-    :param outside: whether the text stands in an alternative of a directive that began before what was read.
+    :param outside: whether lines below stand in an alternative of a directive that began above; marks do not count.
     :param heredoc: the line that ends the heredoc which the next line belongs to; "" in other text.
     """
 
