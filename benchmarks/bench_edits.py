@@ -42,6 +42,10 @@ FIRST = 5
 """Edits that meet a server which still loads its rules for secrets and reads the document the first time."""
 
 PARTS = ["document", "repository", "keys"]
+TYPED_S = 0.2
+"""Between the edits of one offer and the next: without it the server takes them for an editor's own
+(``edit_log.BURST``)."""
+
 PAUSE_S = 0.6
 """Longer than the pause after which the server looks for a next edit by itself."""
 
@@ -159,6 +163,7 @@ def _in_document(ondol: Path, corpus: Path) -> dict[str, Any]:
             document = _Document(client, (folder / "all.py").as_uri(), lines[:LINES])
             names = [name for name, places in sorted(_calls(document.lines).items()) if 3 <= len(places) <= 40]
             for number, name in enumerate(names[: FIRST + ROUNDS]):
+                time.sleep(TYPED_S)
                 for line in _calls(document.lines)[name][:2]:
                     document.put(line, f"{document.lines[line][:-1]}, more=0)")
                 offered += bool(document.timed(line, first if number < FIRST else times))
@@ -179,6 +184,7 @@ def _in_repository(client: Client, corpus: Path) -> dict[str, Any]:
         if len(times.spent) == ROUNDS or not names:
             continue
         document = _Document(client, path.as_uri(), text_of(path).split("\n"))
+        time.sleep(TYPED_S)
         for line in one[names[0]]:
             document.put(line, f"{document.lines[line][:-1]}, more=0)")
         offers = document.timed(line, times)
