@@ -42,11 +42,12 @@ from finetune.evaluation.edit_replay import CommitReplay, in_series, kind_of
 from indexer.config import Settings
 from indexer.storage.reader import Index
 from lsp_server.edits.changed_lines import is_block
-from lsp_server.edits.features import ELSEWHERE, OTHER_FILE, agreed
+from lsp_server.edits.features import ELSEWHERE, OTHER_FILE
 from lsp_server.edits.offers import STEPS_FOR_FILES, Candidates, Search
 from lsp_server.edits.probability import FILE, Judge, first_trees, shipped
 from lsp_server.edits.second_look import ELSEWHERE as SECOND_ELSEWHERE
 from lsp_server.edits.second_look import HERE as SECOND_HERE
+from lsp_server.edits.thresholds import Level
 from lsp_server.edits.views import View
 from lsp_server.server.edit_search import other_files
 
@@ -84,20 +85,24 @@ SIZES = {"here": (500, 16), "elsewhere": (400, 10), "blocks": (300, 8)}
 AGREED_FROM = {"here": 0.3, "elsewhere": 0.5, "file": 0.99, "blocks": 0.3}
 """The thresholds where two edits foretell each other: who made a change twice expects the third."""
 
-Best = tuple[float, bool, bool]
-"""The most probable proposal of a moment: its probability, whether it is right, whether edits agree on it."""
+Best = list[tuple[float, bool, Level]]
+"""The best text of each place of a moment, the most probable first: its probability, whether it is right, and which
+threshold counts. What the names of the place speak against is left out."""
 
 
 @dataclass
 class Cases:
     """Rows of features with their moments; ``chances`` counts the moments at which something could be right.
 
-    :ivar agreed: whether edits agree on the proposal of each row (``features.agreed``).
+    :ivar places: the line of each row. :ivar least: how probable its text is at least (``Candidates.least``).
+    :ivar levels: which threshold counts for it.
     :ivar series: moments whose line is the third of its kind or a later one (``edit_replay.in_series``).
     """
 
     moments: list[int] = field(default_factory=list)
-    agreed: list[bool] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    least: list[float] = field(default_factory=list)
+    levels: list[Level] = field(default_factory=list)
     rows: list[list[float]] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
     chances: int = 0
@@ -187,7 +192,9 @@ def _add(
     cases.rows += table
     cases.right += [want.get(found[one.place].place.line) == one.text for one in proposed]
     cases.moments += [moment.number] * len(table)
-    cases.agreed += [agreed(one.row) for one in proposed]
+    cases.places += [found[one.place].place.line for one in proposed]
+    cases.least += [found[one.place].least(one.text) for one in proposed]
+    cases.levels += [moment.search.level(view, found[one.place], one.text) for one in proposed]
 
 
 def fit(sets: Iterable[Cases], kind: str) -> Any:
@@ -201,12 +208,25 @@ def fit(sets: Iterable[Cases], kind: str) -> Any:
 
 
 def best_of(cases: Cases, judged: Iterable[float]) -> list[Best]:
-    """Return the most probable proposal of each moment."""
-    best: dict[int, Best] = {}
-    for moment, agree, right, probability in zip(cases.moments, cases.agreed, cases.right, judged, strict=True):
-        if moment not in best or probability > best[moment][0]:
-            best[moment] = float(probability), right, agree
-    return list(best.values())
+    """Return the best texts of each moment, as the server chooses them."""
+    best: dict[tuple[int, int], tuple[float, bool, Level]] = {}
+    rows = zip(cases.moments, cases.places, cases.least, cases.right, cases.levels, judged, strict=True)
+    for moment, place, least, right, level, probability in rows:
+        probability = max(float(probability), least)
+        if (moment, place) not in best or probability > best[moment, place][0]:
+            best[moment, place] = probability, right, level
+    found: dict[int, Best] = {moment: [] for moment in cases.moments}
+    for (moment, _), one in sorted(best.items(), key=lambda item: -item[1][0]):
+        if not one[2].held:
+            found[moment].append(one)
+    return list(found.values())
+
+
+def offers(best: Iterable[Best], levels: tuple[float, float]) -> list[bool]:
+    """Return of each offer whether it is right: of each moment the most probable text that reaches its threshold."""
+    all_levels = [levels] * len(KINDS)
+    sure = ([right for p, right, level in one if p >= level.least(all_levels)][:1] for one in best)
+    return [right for found in sure for right in found]
 
 
 def cross(sets: dict[str, dict[str, Cases]], kind: str) -> dict[str, list[Best]]:
@@ -234,7 +254,7 @@ def levels_for(best: list[Best], right: float, agreed_from: float) -> tuple[floa
     """
     level = 0.99
     for percent in range(98, 29, -1):
-        offered = [hit for p, hit, agree in best if p >= (agreed_from if agree else percent / 100)]
+        offered = offers(best, (percent / 100, agreed_from))
         if len(offered) >= FEWEST and sum(offered) >= right * len(offered):
             level = percent / 100
     return level, agreed_from
@@ -266,7 +286,7 @@ def judge(sets: dict[str, dict[str, Cases]], save: bool) -> None:
         print(f"{title}:")
         told(part, kind, judged, levels)
         for name, best in judged.items():
-            offered = [hit for p, hit, agree in best if p >= levels[agree]]
+            offered = offers(best, levels)
             found[name][title] = {"of": part[name][kind].chances, "offered": len(offered), "right": sum(offered)}
     if save:
         for name, one in found.items():
@@ -311,7 +331,9 @@ def in_a_series(cases: Cases) -> Cases:
     kept = [at for at, moment in enumerate(cases.moments) if moment in cases.series]
     return Cases(
         [cases.moments[at] for at in kept],
-        [cases.agreed[at] for at in kept],
+        [cases.places[at] for at in kept],
+        [cases.least[at] for at in kept],
+        [cases.levels[at] for at in kept],
         [cases.rows[at] for at in kept],
         [cases.right[at] for at in kept],
         len(cases.series),
@@ -327,7 +349,7 @@ def told(
     chances = {name: sets[name][kind].chances for name in judged}
     every = [one for best in judged.values() for one in best]
     for name, best in (*judged.items(), ("together", every)):
-        offered = [hit for p, hit, agree in best if p >= levels[agree]]
+        offered = offers(best, levels)
         count = chances.get(name, sum(chances.values())) or 1
         shares = len(offered) / count, sum(offered) / max(1, len(offered)), sum(offered) / count
         print(f"  {name:32} {count:5}", "{:.2f}/{:.2f}/{:.2f}".format(*shares))

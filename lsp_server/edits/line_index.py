@@ -5,7 +5,7 @@ that a search has.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lsp_server.edits.token_lines import RUN, common_ends
@@ -74,8 +74,12 @@ class LineIndex:
 
     def with_words(self, words: Iterable[str]) -> list[int]:
         """Return the lines that hold all of these words (at least one), ascending."""
+        return sorted(self.holding(words))
+
+    def holding(self, words: Iterable[str]) -> Iterator[int]:
+        """Return the same lines in any order."""
         sets = sorted((self._holding.get(word, set()) for word in words), key=len)
-        return self._ascending(sets[0].intersection(*sets[1:]))
+        return self._numbered(sets[0].intersection(*sets[1:]))
 
     def with_part(self, part: str) -> list[int]:
         """Return the lines with a word that has this part, ascending."""
@@ -87,7 +91,7 @@ class LineIndex:
             end = self._words.index("\n", at)
             found |= self._holding[self._words[self._words.rfind("\n", 0, at) + 1 : end]]
             at = self._words.find(part, end)
-        return self._ascending(found)
+        return sorted(self._numbered(found))
 
     def knows(self, word: str) -> bool:
         """Return whether a line holds a word."""
@@ -97,7 +101,7 @@ class LineIndex:
         """Return how many lines have exactly this text."""
         return self._times.get(line, 0)
 
-    def _ascending(self, names: set[int]) -> list[int]:
+    def _numbered(self, names: set[int]) -> Iterator[int]:
         if self._numbers is None:
             self._numbers = {name: number for number, name in enumerate(self._names)}
-        return sorted(map(self._numbers.__getitem__, names))
+        return map(self._numbers.__getitem__, names)

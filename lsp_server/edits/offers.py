@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Final
 
 from indexer.secrets.cover import COVER, PLACEHOLDER
@@ -31,7 +32,7 @@ from lsp_server.edits.second_look import (
     rows_here,
 )
 from lsp_server.edits.spread_calls import spread_texts
-from lsp_server.edits.thresholds import least_probability
+from lsp_server.edits.thresholds import Level, level
 from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import OtherFile, View
 
@@ -60,11 +61,22 @@ PLACES_IN_FILES: Final = 64
 
 @dataclass(frozen=True)
 class Candidates:
-    """Every text that earlier edits make of a line, and for each a row of features."""
+    """Every text that earlier edits make of a line, and for each a row of features.
+
+    :ivar first: the first probability of each, once they were judged.
+    """
 
     place: Place
     texts: dict[str, Evidence]
     rows: list[list[float]]
+    first: list[float] = field(default_factory=list)
+
+    def least(self, text: str) -> float:
+        """Return how probable a text is at least, however rare the trees find it."""
+        if self.place.where != HERE:
+            return 0.0
+        row = self.rows[list(self.texts).index(text)]
+        return PROVEN if proven(row) or self.texts[text].series else 0.0
 
 
 @dataclass(frozen=True)
@@ -137,14 +149,11 @@ class Search:
             without it, since they have trees of their own.
         """
         here = _at_cursor(found)
-        kept = [
-            [(text, row) for text, row in zip(one.texts, one.rows, strict=True) if not blocks or is_block(text)]
-            for one in found
-        ]
-        judged = iter(self.judge.probabilities([row for texts in kept for _, row in texts], here=here))
+        self._judge(found, here=here)
         proposed: list[Looked] = []
-        for number, (one, of_line) in enumerate(zip(found, kept, strict=True)):
-            texts = [(text, next(judged), row) for text, row in of_line]
+        for number, one in enumerate(found):
+            known = zip(one.texts, one.first, one.rows, strict=True)
+            texts = [text for text in known if not blocks or is_block(text[0])]
             if here:
                 texts = sorted(texts, key=lambda text: -text[1])[:TEXTS_HERE]
             most, line = TEXTS_HERE if here else TEXTS, one.place.line
@@ -157,6 +166,13 @@ class Search:
         others = [number for number, one in enumerate(proposed) if not is_block(one.text)]
         table = rows_elsewhere(proposed, self._so_far, len(found), others)
         return [proposed[number] for number in others], table
+
+    def _judge(self, found: Sequence["Candidates"], *, here: bool) -> None:
+        """Put down the first probabilities of proposals that have none yet."""
+        new = [one for one in found if not one.first]
+        judged = iter(self.judge.probabilities([row for one in new for row in one.rows], here=here))
+        for one in new:
+            one.first.extend(islice(judged, len(one.rows)))
 
     @cached_property
     def _so_far(self) -> SoFar:
@@ -190,14 +206,6 @@ class Search:
             if offer is not None and offer.sure:
                 offers.append(offer)
         return sorted(offers, key=lambda offer: -offer.probability)
-
-    def all_in(self, view: View, where: float = ELSEWHERE, least: int = 1) -> Iterator[Offer]:
-        """Yield the best proposal for each line of a document that earlier edits may change, however probable.
-
-        :param least: edits that have to agree on a line.
-        """
-        for _, offer in self._judged(view, self.everywhere(view, where, least)):
-            yield offer
 
     def _judged(self, view: View, found: Sequence["Candidates"]) -> Iterator[tuple["Candidates", Offer]]:
         table = [row for one in found for row in one.rows]
@@ -323,24 +331,27 @@ class Search:
     def _told(self, place: Place) -> Sequence[Taught]:
         return self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]
 
+    def level(self, view: View, of: "Candidates", text: str) -> Level:
+        """Return which threshold counts for a text of a line."""
+        row, history = dict(zip(of.texts, of.rows, strict=True))[text], self._told(of.place)
+        lessons = [history[-1 - age].lesson for age in sorted(of.texts[text].edits)]
+        return level(of.place, row, view.lines[of.place.line], text, lessons)
+
     def _best(self, view: View, of: "Candidates", judged: Sequence[float]) -> Offer | None:
         place, line, history = of.place, view.lines[of.place.line], self._told(of.place)
-        best: tuple[float, str, Evidence, Sequence[float]] | None = None
-        for (text, evidence), probability, row in zip(of.texts.items(), judged, of.rows, strict=True):
+        best: tuple[float, str, Evidence] | None = None
+        for (text, evidence), probability in zip(of.texts.items(), judged, strict=True):
             if self.refusals.refused(line, text):
                 continue
-            if place.where == HERE and (proven(row) or evidence.series):
-                probability = max(probability, PROVEN)
-            probability = self.refusals.lowered(probability, _steps(evidence, history))
+            probability = self.refusals.lowered(max(probability, of.least(text)), _steps(evidence, history))
             if best is None or probability > best[0]:
-                best = (probability, text, evidence, row)
+                best = (probability, text, evidence)
         if best is None or (best[0] >= LEAST_CHECKED and holds_secret(best[1], view.uri)):
             return None
         ages = sorted(best[2].edits)
         sources = tuple((history[-1 - age].uri, history[-1 - age].line) for age in ages)
         steps = frozenset(_steps(best[2], history))
-        lessons = [history[-1 - age].lesson for age in ages]
-        sure = best[0] >= least_probability(self.judge, place, best[3], line, best[1], lessons)
+        sure = best[0] >= self.level(view, of, best[1]).least(self.judge.thresholds)
         return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps, sure)
 
 

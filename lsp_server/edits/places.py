@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ from indexer.search.suffix_array import DEPTH
 from indexer.search.suffix_search import Agreements, Anchored, Search
 from indexer.text.tokens import token_ids
 from lsp_server.edits.calls import CallRule, CallTemplate
+from lsp_server.edits.features import EVERYWHERE
 from lsp_server.edits.lessons import BELOW, CALL, LINE, Lesson
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
@@ -35,9 +37,6 @@ OF_NEWEST: Final = 4
 POOL: Final = 200
 """The nearest places among which these are chosen."""
 
-EVERYWHERE: Final = 60
-"""A rule with more places in a document does not look for any: it would match everywhere."""
-
 NEAR: Final = 3
 """Lines on each side of the newest edit that are always tried, for rows that differ in every name."""
 
@@ -54,6 +53,9 @@ KEPT_NAMES: Final = 2
 
 LISTED: Final = 500
 """Places of a document that are listed where all are asked for."""
+
+KEPT_LESSONS: Final = 64
+"""Changed lines of which is kept what is looked for by them."""
 
 FILES: Final = 200
 HITS: Final = 400
@@ -97,11 +99,8 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
     steps: dict[int, set[int]] = {}
     leads: Counter[int] = Counter()
     for source in recent(history):
-        wanted = [rule.literals for rule in source.lesson.rules if searching(rule)]
-        if source.lesson.side == CALL and isinstance(source.lesson.call, CALLS):
-            wanted.append(frozenset((source.lesson.call.name,)))
-        wanted += [frozenset((name,)) for name in source.lesson.kept_names[:KEPT_NAMES]]
-        groups: list[Sequence[int]] = [view.sites(literals) for literals in wanted]
+        few = (view.few_sites(literals, EVERYWHERE) for literals in _wanted(source.lesson))
+        groups: list[Sequence[int]] = [lines for lines in few if lines is not None]
         groups += [view.index.with_part(part) for part in list(source.lesson.parts)[:3] if len(part) > 3]
         groups += [_other_side(view, lines, source.lesson) for lines in groups if "\n" in source.lesson.new_text]
         for lines in groups:
@@ -120,6 +119,15 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
     first = near.union(sorted(newest, key=lambda number: -leads[number])[:OF_NEWEST])
     chosen = sorted(nearest, key=lambda number: (number not in first, -leads[number]))[:TRIED]
     return Found(sorted(chosen, key=lambda number: abs(number - last)), len(led) - len(chosen))
+
+
+@lru_cache(KEPT_LESSONS)
+def _wanted(lesson: Lesson) -> tuple[frozenset[str], ...]:
+    """Return the sets of tokens by which lines are looked for."""
+    wanted = [rule.literals for rule in lesson.rules if searching(rule)]
+    if lesson.side == CALL and isinstance(lesson.call, CALLS):
+        wanted.append(frozenset((lesson.call.name,)))
+    return (*wanted, *(frozenset((name,)) for name in lesson.kept_names[:KEPT_NAMES]))
 
 
 def _other_side(view: View, lines: Sequence[int], lesson: Lesson) -> list[int]:

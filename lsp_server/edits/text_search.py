@@ -40,6 +40,10 @@ class TextSearch:
             lines = [number for number in lines if self._holds(number, word)]
         return list(lines)
 
+    def holding(self, words: Iterable[str]) -> Iterator[int]:
+        """Return the same lines in any order."""
+        return iter(self.with_words(words))
+
     def with_part(self, part: str) -> list[int]:
         """Return the lines with a word that has this part, ascending."""
         return self._numbers(self._found(part))

@@ -3,13 +3,14 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from lsp_server.edits.changed_lines import is_block
-from lsp_server.edits.features import ELSEWHERE, HERE, STEPS, Place, agreed, goes_on, is_near
+from lsp_server.edits.features import ELSEWHERE, HERE, STEPS, Place, agreed, goes_on, is_near, matches_everywhere
 from lsp_server.edits.lessons import Lesson
 from lsp_server.edits.places import CALLS
-from lsp_server.edits.probability import BLOCKS, Judge
+from lsp_server.edits.probability import BLOCKS
 from lsp_server.edits.token_lines import TokenLine, is_name, is_word, parse
 
 IN_A_ROW_FROM: Final = 0.25
@@ -17,10 +18,29 @@ IN_A_ROW_FROM: Final = 0.25
 there on 38 of 48 were right (sixteen repositories, judged by trees of others)."""
 
 
-def least_probability(
-    judge: Judge, place: Place, row: Sequence[float], line: str, text: str, sources: Sequence[Lesson]
-) -> float:
-    """Return the least probability of an offer.
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Which threshold counts for a proposal.
+
+    :param number: of the judge's thresholds. :param agrees: whether edits agree, so far as that counts here.
+    :param in_a_row: whether the lower threshold of rows of inserted or deleted lines counts.
+    :param held: whether the names of the place speak against it, so that it is not offered however probable it is.
+    """
+
+    number: int
+    agrees: bool
+    in_a_row: bool = False
+    held: bool = False
+
+    def least(self, thresholds: Sequence[Sequence[float]]) -> float:
+        """Return the least probability of an offer."""
+        if self.held:
+            return math.inf
+        return IN_A_ROW_FROM if self.in_a_row else thresholds[self.number][self.agrees]
+
+
+def level(place: Place, row: Sequence[float], line: str, text: str, sources: Sequence[Lesson]) -> Level:
+    """Return which threshold counts for a text of a line.
 
     Where two edits or more agree, and the place has none of the names that all their lines have and another shape
     than any of them, 1 of 11 offers was right (five repositories of role ``fit-edits``, 60 commits each). So
@@ -30,20 +50,20 @@ def least_probability(
     document that has none of these edits, all names are needed that the edited lines have in common, and in theirs
     that of the function, if all of them changed calls of one.
 
+    A rule that would match everywhere is not offered either (``features.matches_everywhere``).
+
     :param row: the features of the proposal. :param sources: what the edits that agree taught.
     """
     names = frozenset(filter(is_name, frozenset.intersection(*(source.words for source in sources))))
     target = parse(line)
     strange = bool(names) and "\n" not in text and names.isdisjoint(target.words)
     strange = strange and row[STEPS] > 1 and all(source.old.kinds != target.kinds for source in sources)
-    if strange and place.where != HERE:
-        return math.inf
     needed = names if not is_near(row) else _called(sources) if row[STEPS] > 1 else frozenset[str]()
-    if not needed <= target.words and _brings_words(target, text):
-        return math.inf
+    held = (strange and place.where != HERE) or (not needed <= target.words and _brings_words(target, text))
+    held = held or matches_everywhere(row)
     if place.where == ELSEWHERE and is_block(text):
-        return IN_A_ROW_FROM if goes_on(row) else judge.thresholds[BLOCKS][agreed(row)]
-    return judge.thresholds[int(place.where)][agreed(row) and not strange]
+        return Level(BLOCKS, agreed(row), goes_on(row), held)
+    return Level(int(place.where), agreed(row) and not strange, held=held)
 
 
 def _called(sources: Sequence[Lesson]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 from indexer.text.lines import unify_line_ends
@@ -33,6 +34,7 @@ class View:
     edited: frozenset[int] = frozenset()
     kept: LineIndex | TextSearch = field(default_factory=LineIndex)
     _counted: dict[frozenset[str], tuple[int, ...]] = field(default_factory=dict)
+    _few: dict[frozenset[str], Sequence[int] | None] = field(default_factory=dict)
     _untouched: dict[frozenset[str], list[int]] = field(default_factory=dict)
     _around: dict[int, Around] = field(default_factory=dict)
 
@@ -59,6 +61,20 @@ class View:
         if found is None:
             found = self._counted[literals] = tuple(self.all_sites(literals)[:SITE_LIMIT])
         return found
+
+    def few_sites(self, literals: frozenset[str], most: int) -> Sequence[int] | None:
+        """Return the lines that hold all these tokens (at least one), ascending; None for more than ``most``.
+
+        :param most: the same each time.
+        """
+        if literals not in self._few:
+            words = list(filter(is_word, literals))
+            signs = literals.difference(words)
+            there = self.index.holding(words) if words else iter(self.all_sites(literals))
+            kept = (number for number in there if all(sign in self.lines[number] for sign in signs))
+            found = list(islice(kept, most + 1))
+            self._few[literals] = sorted(found) if len(found) <= most else None
+        return self._few[literals]
 
     def all_sites(self, literals: frozenset[str]) -> Sequence[int]:
         """Return all lines that hold all these tokens (at least one), ascending."""

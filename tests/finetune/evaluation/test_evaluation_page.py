@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lsp_server.edits.thresholds import Level
+
 ROOT = Path(__file__).parents[3]
 
 FITTED = ("fit", "fit-gate")
@@ -45,12 +47,36 @@ def test_the_baselines_table_is_that_of_its_results(bench):
     assert bench.baseline_table(found) in bench.PAGE.read_text("utf-8")
 
 
-def test_the_table_of_next_edits_is_that_of_its_results(monkeypatch):
+@pytest.fixture
+def fitting(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "scripts")
     spec = importlib.util.spec_from_file_location("fit_second_look", ROOT / "scripts" / "fit_second_look.py")
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_next_edits_are_judged_as_the_server_chooses_them(fitting):
+    """Of each line the best text counts, of each moment the most probable one that reaches its own threshold."""
+    plain, agreed, held = Level(1, False), Level(1, True), Level(1, False, held=True)
+    cases = fitting.Cases(
+        moments=[1, 1, 1, 2, 2],
+        places=[5, 5, 6, 5, 6],
+        least=[0.0, 0.0, 0.0, 0.0, 0.9],
+        levels=[plain, plain, agreed, held, plain],
+        rows=[[0.0]] * 5,
+        right=[False, True, True, True, False],
+    )
+    best = fitting.best_of(cases, [0.7, 0.6, 0.5, 0.95, 0.1])
+    assert best == [[(0.7, False, plain), (0.5, True, agreed)], [(0.9, False, plain)]]
+    assert fitting.offers(best, (0.65, 0.4)) == [False, False]
+    assert fitting.offers(best, (0.8, 0.4)) == [True, False]
+    assert fitting.offers(best, (0.95, 0.6)) == []
+
+
+def test_the_table_of_next_edits_is_that_of_its_results(fitting):
+    module = fitting
     judged = json.loads(module.RESULTS.read_text("utf-8"))["judged"]["repositories"]
     reported = json.loads((ROOT / "benchmarks" / "repositories.json").read_text("utf-8"))
     assert set(judged) == {one["name"].replace("/", "+") for one in reported if one["role"] == "edits"}

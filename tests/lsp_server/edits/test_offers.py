@@ -65,6 +65,21 @@ def test_a_rule_that_matches_everywhere_offers_nothing() -> None:
     assert search(history).elsewhere(View("a.py", "\n".join(["y = x + 0", *lines[1:]]), frozenset({0}))) is None
 
 
+SHAPES = ("print(x)", "if x > {n}:", "a{n} = x + {n}", "return f{n}(x, {n})", "rows[x] = {n}", "while g{n}(x):")
+
+
+def test_a_name_that_stands_everywhere_is_offered_where_nothing_was_passed_alone() -> None:
+    before = [SHAPES[n % len(SHAPES)].format(n=n) for n in range(120)]
+    lines = [line.replace("x", "y") if n < 2 else line for n, line in enumerate(before)]
+    history = [taught("a.py", n, n, before[n], lines[n]) for n in range(2)]
+    for count, offered in ((120, False), (30, True)):
+        view = View("a.py", "\n".join(lines[:count]), frozenset(range(2)))
+        far = [n for n in range(8, 30) if n % len(SHAPES) in (2, 4)]  # nothing but the name is that of an edited line
+        assert all((search(history).here(view, n) is not None) == offered for n in far)
+        assert search(history).here(view, 2) is not None
+        assert search(history).here(view, 6) is not None
+
+
 def test_the_index_names_the_files_that_use_what_was_changed(tmp_path: Path) -> None:
     root = tmp_path / "repo"
     root.mkdir()
@@ -77,8 +92,9 @@ def test_the_index_names_the_files_that_use_what_was_changed(tmp_path: Path) -> 
     assert set(found) >= {"m1.py", "m2.py"}
     assert not set(found) & {"m0.py", "m3.py", "m4.py", "m5.py"}
     view = View.of("m1.py", index.text(index.documents["m1.py"]), frozenset())
-    best = max(search(history).all_in(view, OTHER_FILE), key=lambda offer: offer.probability)
-    assert best.new == call(1, ", tax=0")[4:]
+    looked = search(history)
+    proposed, _ = looked.looked_again(view, looked.everywhere(view, OTHER_FILE))
+    assert proposed[0].text == call(1, ", tax=0")[4:]
     assert Settings().next_edits
 
 
