@@ -264,7 +264,8 @@ def _outcome(now: CommitReplay, kind: str, line: int, judge: Judge) -> Outcome:
         change = (commit, now.step.old[0], now.step.new[0] if now.step.new else GONE)
         return Outcome(commit, language, kind, series, more, "", False, 0.0, spent, change)
     if offer.document == now.path:
-        right = now.wanted(kind != "after").get(offer.line) == offer.new
+        wanted = now.wanted(kind != "after")
+        right = all(wanted.get(offer.line + at) == offer.new for at in range(len(offer.lines)))
     else:
         right = now.elsewhere(offer.document).get(offer.old) == offer.new
     change = (commit, offer.old, offer.new)

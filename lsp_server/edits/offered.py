@@ -12,7 +12,7 @@ REFUSED: Final = 1.2
 
 @dataclass(frozen=True)
 class Offer:
-    """A line and the text that it may become.
+    """A line and the text that it may become, or several lines that may be deleted together.
 
     :param document: its URI, or for a file that is not open its path in the repository.
     :param line: from 0. :param where: ``HERE``, ``ELSEWHERE`` or ``OTHER_FILE``.
@@ -32,6 +32,11 @@ class Offer:
     sure: bool
     model: str = ""
 
+    @property
+    def lines(self) -> list[str]:
+        """The lines that change, as they are."""
+        return self.old.split("\n")
+
 
 @dataclass
 class Refusals:
@@ -42,7 +47,8 @@ class Refusals:
 
     def add(self, offer: Offer) -> None:
         """Count a refused offer."""
-        self.take_back(offer.old, offer.new)
+        for line in offer.lines:
+            self.take_back(line, offer.new)
         self.steps.update(offer.steps)
 
     def take_back(self, old: str, new: str) -> None:

@@ -35,6 +35,7 @@ from lsp_server.edits.spread_calls import spread_texts
 from lsp_server.edits.thresholds import Level, level
 from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import OtherFile, View
+from lsp_server.edits.whole_blocks import whole
 
 ELSEWHERE_HISTORY: Final = 12
 """The newest changed lines that propose something elsewhere."""
@@ -98,7 +99,8 @@ class Search:
         if not self.history or line >= len(view.lines) or line in view.edited:
             return None
         found = [self.candidates(view, self.place_at(view, line))]
-        return next(iter(self._sure(view, found)), None)
+        offer = next(iter(self._sure(view, found)), None)
+        return whole(offer, view, self.history) if offer is not None else None
 
     def unsure(self, view: View, line: int) -> list[tuple[str, float]]:
         """Return what edits make of the line under the cursor, however probable, the most probable text first."""
@@ -113,7 +115,8 @@ class Search:
         :param but: a line that is left out, from 0.
         """
         offers = self._sure(view, self.everywhere(view, ELSEWHERE))
-        return next((offer for offer in offers if offer.line != but), None)
+        offer = next((offer for offer in offers if offer.line != but), None)
+        return whole(offer, view, self.history) if offer is not None else None
 
     def other_file(self, files: Iterable[OtherFile]) -> Offer | None:
         """Return the best offer in the first other document that has one.

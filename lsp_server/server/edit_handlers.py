@@ -126,7 +126,7 @@ class EditHandlers:
         """The range that an offer replaces, and the new text with the document's line ends."""
         document = self._server.documents.get(uri)
         if offer.new == GONE:
-            return self._whole_line(document, offer), ""
+            return self._whole_lines(document, offer), ""
         start, end, text = smallest_change(offer.old, offer.new)
         if "\n" in text and document is not None:
             text = text.replace("\n", line_end(document.buffer.lines[0]) if document.buffer.lines else "\n")
@@ -135,16 +135,16 @@ class EditHandlers:
         place = {"line": offer.line}
         return {"start": {**place, "character": first}, "end": {**place, "character": last}}, text
 
-    def _whole_line(self, document: OpenDocument | None, offer: Offer) -> dict[str, Any]:
-        """The range of a line with its line end; of a document's last line with the line end before it."""
-        line = offer.line
-        if line and document is not None and line + 1 >= len(document.buffer.lines):
+    def _whole_lines(self, document: OpenDocument | None, offer: Offer) -> dict[str, Any]:
+        """The range of lines with their line ends; at a document's end with the line end before them."""
+        line, behind = offer.line, offer.line + len(offer.lines)
+        if line and document is not None and behind >= len(document.buffer.lines):
             above = document.buffer.lines[line - 1]
             encoding = self._server.documents.encoding
-            end = units(offer.old, encoding)
+            end = units(offer.lines[-1], encoding)
             start = {"line": line - 1, "character": units(above[: body_length(above)], encoding)}
-            return {"start": start, "end": {"line": line, "character": end}}
-        return {"start": {"line": line, "character": 0}, "end": {"line": line + 1, "character": 0}}
+            return {"start": start, "end": {"line": behind - 1, "character": end}}
+        return {"start": {"line": line, "character": 0}, "end": {"line": behind, "character": 0}}
 
 
 @dataclass(frozen=True)

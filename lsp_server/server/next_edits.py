@@ -162,7 +162,7 @@ class NextEdits:
             self._found = None
             state.refusals.take_back(old, new)
             offers = [(name, offer) for name, (owner, offer) in self._shown.items() if owner is state]
-            for name in [name for name, offer in offers if (offer.old, offer.new) == (old, new)][-1:]:
+            for name in [name for name, offer in offers if offer.new == new and old in offer.lines][-1:]:
                 self.dismissed(name)
 
     def _stop_timer(self, key: str) -> None:

@@ -840,4 +840,4 @@ ELSEWHERE = {
     "deleted attribute",
     "check at the top of functions",
 }
-UNKNOWN = {"reset of registers", "deleted block"}
+UNKNOWN = {"reset of registers"}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from indexer.config import Settings
 from lsp_server.edits import places
+from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.features import OTHER_FILE
 from lsp_server.edits.offered import Offer, Refusals
 from lsp_server.edits.offers import STEPS_OFFERED, Search
@@ -63,6 +64,33 @@ def test_a_rule_that_matches_everywhere_offers_nothing() -> None:
     lines = [f"x = x + {n}" for n in range(200)]
     history = [taught("a.py", 0, 1, lines[0], "y = x + 0")]
     assert search(history).elsewhere(View("a.py", "\n".join(["y = x + 0", *lines[1:]]), frozenset({0}))) is None
+
+
+def deleted_blocks() -> tuple[View, list[Taught]]:
+    """A check of two lines was deleted at the beginning of two functions of four."""
+    check = ["    if tracing:", "        trace(d)"]
+    lines = [line for name in "abcd" for line in (f"def {name}_open(d):", *check, f"    d.{name} = 1", "")]
+    history = []
+    for step, at in enumerate((1, 4)):
+        history += [taught("a.py", at, step, line, GONE) for line in lines[at : at + 2]]
+        del lines[at : at + 2]
+    return View("a.py", "\n".join(lines)), history
+
+
+def test_lines_that_were_deleted_together_are_offered_together() -> None:
+    view, history = deleted_blocks()
+    offer = search(history).elsewhere(view)
+    assert offer is not None
+    assert offer.line in (7, 12)
+    assert (offer.lines, offer.new) == (["    if tracing:", "        trace(d)"], GONE)
+    there = search(history).here(view, 8)
+    assert there is not None and (there.line, there.old) == (7, offer.old)
+    refusals = Refusals()
+    refusals.add(offer)
+    assert search(history, refusals).elsewhere(view) is None
+    changed = View("a.py", view.text.replace("        trace(d)", "        note(d.c)", 1))
+    alone = search(history).here(changed, 7)
+    assert alone is not None and alone.lines == ["    if tracing:"]
 
 
 SHAPES = ("print(x)", "if x > {n}:", "a{n} = x + {n}", "return f{n}(x, {n})", "rows[x] = {n}", "while g{n}(x):")

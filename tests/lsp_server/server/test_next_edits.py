@@ -220,6 +220,24 @@ def test_a_line_is_deleted_and_lines_are_inserted_at_the_end_of_a_document(fresh
     }
 
 
+def test_lines_that_are_deleted_together_go_with_the_line_end_before_them(fresh: tuple[Client, Path]) -> None:
+    client, root = fresh
+    session = Session(fresh, "theta")
+    uri = (root / "end.py").as_uri()
+    lines = [line for n in range(3) for line in (f"one_{n} = load({n})", "if tracing:", "    trace(one)")]
+    client.open(uri, "\r\n".join(lines))
+    for version, at in ((2, 1), (3, 2)):
+        del lines[at : at + 2]
+        client.change(uri, version, edit(at, 0, "", end=(at + 2, 0)))
+    session.uri, session.version, session.lines = uri, 3, lines
+    (offer,) = session.ask(3)
+    assert offer["text"] == ""
+    assert offer["range"] == {
+        "start": {"line": 2, "character": len(lines[2])},
+        "end": {"line": 4, "character": len(lines[4])},
+    }
+
+
 def _replaced(session: "Session", lines: list[str]) -> list[dict[str, Any]]:
     return [{"text": session.end.join(lines)}]
 

@@ -156,8 +156,6 @@ def test_lines_that_were_inserted_or_deleted_twice_are_offered_at_the_next_place
     server.notify("textDocument/didSave", {"textDocument": {"uri": typist.uri}})
     line, old = typist.start(third), typist.parts[third][0]
     right = [typist.text(third)]
-    if len(old) > 1:  # lines of a block are deleted one by one
-        right += [typist.lines[: line + at] + typist.lines[line + at + 1 :] for at in range(len(old))]
     found = typist.offered(typist.start(second))
     assert found in right if name in ELSEWHERE else found is None or found in right
     there = [typist.offered(at) for at in (range(line, line + len(old)) if old else (line, line - 1))]
