@@ -1,7 +1,7 @@
 """Fits the second look at next edits on the commit histories of public repositories that the first trees have not seen.
 
     python scripts/fit_second_look.py collect --work DIR --clones DIR [--role ROLE] [--only NAME ...] [--seconds N]
-                                                          [--files]
+                                                          [--files] [--kinds blocks]
     python scripts/fit_second_look.py cross --work DIR    each repository judged by trees fitted on others
     python scripts/fit_second_look.py judge --work DIR [--save]    the shipped trees and thresholds, on others; kept as
                                                           the reported figures
@@ -26,7 +26,7 @@ import pickle
 import random
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -115,12 +115,14 @@ class _Moment:
     search: Search
 
 
-def collect(root: Path, seconds: float, files: bool) -> dict[str, Cases]:
+def collect(root: Path, seconds: float, files: bool, kinds: Collection[str] = KINDS) -> dict[str, Cases]:
     """Return the cases of the last commits of a repository.
 
     :param seconds: of processor time, after which no further moment begins. :param files: search other files too.
+    :param kinds: all, or ``blocks`` alone.
     """
     made = {kind: Cases() for kind in KINDS}
+    kept = made if set(kinds) != {"blocks"} else {"blocks": made["blocks"]}
     with tempfile.TemporaryDirectory(prefix="second-look-") as folder:
         for window, index in _windows(root, Path(folder) if files else None):
             drawn = random.Random(SEED).sample(list(window.commits), len(window.commits))
@@ -129,7 +131,7 @@ def collect(root: Path, seconds: float, files: bool) -> dict[str, Cases]:
             for number, commit in enumerate(steps_of(found, SkipReport())):
                 if time.process_time() > end:
                     break
-                _commit(made, commit, number, index, end)
+                _commit(kept, commit, number, index, end)
     return made
 
 
@@ -150,7 +152,7 @@ def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Ind
         if not before and (now.number in drawn_blocks or (now.number in drawn and now.step.judged)):
             _behind(made["blocks"], now, _Moment(PER_COMMIT * number + at, now.search(judge)))
         kind = kind_of(now, before)
-        if now.number not in drawn or kind not in ("here", "after"):
+        if len(made) == 1 or now.number not in drawn or kind not in ("here", "after"):
             continue
         moment, view = _Moment(PER_COMMIT * number + at, now.search(judge)), now.view()
         if kind == "here":
@@ -366,12 +368,12 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=600.0)
     options.add_argument("--files", action="store_true")
     options.add_argument("--save", action="store_true")
-    options.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS), help="of the trees that are fitted")
+    options.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS), help="that are fitted or collected")
     given = options.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     if given.step == "collect":
         for name, clone in repositories(given.role, given.clones, given.only):
-            made = collect(clone, given.seconds, given.files)
+            made = collect(clone, given.seconds, given.files, given.kinds)
             (given.work / f"{name.replace('/', '+')}.pickle").write_bytes(pickle.dumps(made))
             print(name, {kind: (one.chances, len(one.rows)) for kind, one in made.items()}, flush=True)
         return

@@ -72,12 +72,8 @@ class LineIndex:
             self._numbers = None
         self._names[gone] = names
 
-    def with_words(self, words: Iterable[str]) -> list[int]:
-        """Return the lines that hold all of these words (at least one), ascending."""
-        return sorted(self.holding(words))
-
     def holding(self, words: Iterable[str]) -> Iterator[int]:
-        """Return the same lines in any order."""
+        """Return the lines that hold all of these words (at least one), in any order."""
         sets = sorted((self._holding.get(word, set()) for word in words), key=len)
         return self._numbered(sets[0].intersection(*sets[1:]))
 

@@ -32,17 +32,13 @@ class TextSearch:
             self._starts.append(at)
             at += len(line) + 1
 
-    def with_words(self, words: Iterable[str]) -> list[int]:
+    def holding(self, words: Iterable[str]) -> list[int]:
         """Return the lines that hold all of these words (at least one), ascending."""
         longest, *others = sorted(words, key=len, reverse=True)
         lines = self._with_word(longest)
         for word in others:
             lines = [number for number in lines if self._holds(number, word)]
         return list(lines)
-
-    def holding(self, words: Iterable[str]) -> Iterator[int]:
-        """Return the same lines in any order."""
-        return iter(self.with_words(words))
 
     def with_part(self, part: str) -> list[int]:
         """Return the lines with a word that has this part, ascending."""

@@ -1,9 +1,8 @@
 """A document as the search for places sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from typing import Final
 
 from indexer.text.lines import unify_line_ends
@@ -59,7 +58,9 @@ class View:
         """Return the lines that hold all these tokens, ascending; at most ``SITE_LIMIT``."""
         found = self._counted.get(literals)
         if found is None:
-            found = self._counted[literals] = tuple(self.all_sites(literals)[:SITE_LIMIT])
+            few = self._few.get(literals)
+            found = tuple(self.all_sites(literals)[:SITE_LIMIT] if few is None else few)
+            self._counted[literals] = found
         return found
 
     def few_sites(self, literals: frozenset[str], most: int) -> Sequence[int] | None:
@@ -68,24 +69,21 @@ class View:
         :param most: the same each time.
         """
         if literals not in self._few:
-            words = list(filter(is_word, literals))
-            signs = literals.difference(words)
-            there = self.index.holding(words) if words else iter(self.all_sites(literals))
-            kept = (number for number in there if all(sign in self.lines[number] for sign in signs))
-            found = list(islice(kept, most + 1))
+            found = list(self._holding(literals))
             self._few[literals] = sorted(found) if len(found) <= most else None
         return self._few[literals]
 
     def all_sites(self, literals: frozenset[str]) -> Sequence[int]:
         """Return all lines that hold all these tokens (at least one), ascending."""
-        if not literals:
-            return ()
+        return sorted(self._holding(literals)) if literals else ()
+
+    def _holding(self, literals: frozenset[str]) -> Iterable[int]:
         words = list(filter(is_word, literals))
-        signs = literals.difference(words)
-        lines: Sequence[int] = self.index.with_words(words) if words else range(len(self.lines))
-        for sign in signs:
-            lines = [number for number in lines if sign in self.lines[number]]
-        return lines
+        lines = self.lines
+        found: Iterable[int] = self.index.holding(words) if words else range(len(lines))
+        for sign in literals.difference(words):
+            found = [number for number in found if sign in lines[number]]
+        return found
 
     def untouched(self, literals: frozenset[str]) -> list[int]:
         """Return those of :meth:`sites` that were not edited."""
