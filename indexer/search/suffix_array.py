@@ -11,9 +11,9 @@ last anchor, and the tokens after the matches are compared with the rest. This h
 must stay below twice the size of the source) and loses matches only inside prose.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from mmap import mmap
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ punctuation has more."""
 
 LINE_STEP: Final = 64
 """Lines of which the first one's place is kept in memory."""
+
+SORTED_AT_ONCE: Final = 1 << 20
+"""Positions that are sorted at once; each takes some 60 bytes more meanwhile."""
 
 OLD_ORDER: Final = "order.u32"
 """The order in an index of the first format, four little-endian bytes a position; it is read until the next update."""
@@ -105,51 +108,83 @@ def _joined(parts: Sequence[NDArray[np.generic]], kind: str) -> bytes:
     return np.concatenate(parts).astype(kind).tobytes() if parts else b""
 
 
-def _sort(ids: NDArray[np.uint32]) -> NDArray[np.int64]:
+def _sort(ids: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """The suffixes of ``ids`` in order of their first ``DEPTH`` ids, equal ones by position.
 
-    Prefix doubling that only sorts again what is still undecided: 9.4 million tokens of Python take about 4 s.
+    Prefix doubling that only sorts again what is still undecided, some whole groups at a time: a position takes some
+    30 bytes of memory while it is sorted.
     """
     total = len(ids)
-    padded = np.zeros(total + 2, np.uint64)
-    padded[:total] = ids
-    key = (padded[:-2] << np.uint64(24)) | padded[1:-1]
-    order = np.argsort(key, kind="stable")
-    rank, undecided = _ranks(key[order], order, total)
-    del key, padded
-    length = 2
+    order = np.argsort(ids, kind="stable").astype(np.uint32)
+    rank = np.empty(total, np.uint32)
+    fresh = _changes(ids[order])
+    first = np.maximum.accumulate(np.where(fresh, np.arange(total, dtype=np.uint32), np.uint32(0)))
+    rank[order] = first
+    undecided = np.flatnonzero(~_single(fresh)).astype(np.uint32)
+    del fresh, first
+    length = 1
     while length < DEPTH and len(undecided):
-        members = order[undecided]
-        follow = members + length
-        beyond = follow >= total
-        follow[beyond] = 0
-        second = rank[follow].astype(np.int64) + 1
-        second[beyond] = 0
-        first = rank[members].astype(np.int64)
-        again = np.argsort((first.astype(np.uint64) << np.uint64(32)) | second.astype(np.uint64), kind="stable")
-        members, first, second = members[again], first[again], second[again]
-        order[undecided] = members
-        fresh = np.ones(len(members), bool)
-        fresh[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
-        rank[members] = undecided[np.maximum.accumulate(np.where(fresh, np.arange(len(members)), 0))]
-        single = fresh & np.append(fresh[1:], True)
-        undecided = undecided[~single]
+        # The ranks of this length are wanted until all groups are sorted.
+        newer, left = np.empty(len(undecided), np.uint32), []
+        for low, high in _slices(rank, order, undecided):
+            places = undecided[low:high]
+            newer[low:high], single = _sort_again(order, rank, places, length)
+            left.append(places[~single])
+        rank[order[undecided]] = newer
+        undecided = np.concatenate(left)
         length *= 2
     return order
 
 
-def _ranks(
-    keys: NDArray[np.uint64], order: NDArray[np.int64], total: int
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Each suffix's rank (the first place of its group) and the places whose group has more than one member."""
-    fresh = np.ones(total, bool)
-    fresh[1:] = keys[1:] != keys[:-1]
-    places = np.arange(total)
-    first = np.maximum.accumulate(np.where(fresh, places, 0))
-    rank = np.empty(total, np.uint32)
-    rank[order] = first
-    single = fresh & np.append(fresh[1:], True)
-    return rank, places[~single]
+def _slices(
+    rank: NDArray[np.uint32], order: NDArray[np.uint32], undecided: NDArray[np.uint32]
+) -> Iterator[tuple[int, int]]:
+    """Ranges of ``undecided`` with some ``SORTED_AT_ONCE`` places each that end where a group ends."""
+    low = 0
+    while low < len(undecided):
+        high = min(low + SORTED_AT_ONCE, len(undecided))
+        if high < len(undecided):
+            # A group's rank is the first of its places.
+            begins = rank[order[undecided[high]]]
+            high = int(np.searchsorted(undecided, begins))
+            if high <= low:
+                high = int(np.searchsorted(rank[order[undecided[low:]]], begins, side="right")) + low
+        yield low, high
+        low = high
+
+
+def _sort_again(
+    order: NDArray[np.uint32], rank: NDArray[np.uint32], places: NDArray[np.uint32], length: int
+) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    """Sort whole groups, which agree in ``length`` ids, by the next ones, in place.
+
+    :returns: the new rank of each place, and which are alone in their group now.
+    """
+    members = order[places]
+    follow = members.astype(np.int64) + length
+    beyond = follow >= len(rank)
+    follow[beyond] = 0
+    key = rank[follow].astype(np.uint64) + np.uint64(1)
+    key[beyond] = 0
+    key |= rank[members].astype(np.uint64) << np.uint64(32)
+    again = np.argsort(key, kind="stable")
+    order[places] = members[again]
+    fresh = _changes(key[again])
+    ranks = places[np.maximum.accumulate(np.where(fresh, np.arange(len(places)), 0))]
+    return ranks, _single(fresh)
+
+
+def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which values are not equal to the one before."""
+    fresh = np.ones(len(values), bool)
+    fresh[1:] = values[1:] != values[:-1]
+    return fresh
+
+
+def _single(fresh: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which members are alone in their group, where ``fresh`` tells the first of each."""
+    single: NDArray[np.bool_] = fresh & np.append(fresh[1:], True)
+    return single
 
 
 class SuffixIndex:

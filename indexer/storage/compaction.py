@@ -12,9 +12,6 @@ from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Sto
 from indexer.storage.segment import Prepared
 from indexer.text.tokens import Lexed
 
-SMALL_BYTES = 1_000_000
-"""Bytes of text below which a segment counts as small; each update writes one small segment of the changed files."""
-
 MANY_SMALL = 6
 DEAD_SHARE = 0.25
 DEAD_SECONDS = 24 * 3600
@@ -22,10 +19,12 @@ DEAD_SECONDS = 24 * 3600
 
 SEGMENT_BYTES = 14_000_000
 """Bytes of text of a full segment: large enough for few searches per query (a completion searches every segment),
-small enough to sort its suffixes in about 400 MB."""
+small enough that an update which rewrites one is not felt."""
 
 FEW_SEGMENTS = 8
-LARGEST_SEGMENT_BYTES = 24_000_000
+LARGEST_SEGMENT_BYTES = 60_000_000
+"""Bytes of text of a segment where ``FEW_SEGMENTS`` would be larger: some 16 million tokens, whose positions fit into
+three bytes, and which are sorted in 450 MB. With 24 million bytes a key in the Linux kernel took a sixth longer."""
 
 
 def divide(sizes: Sequence[int]) -> list[range]:
@@ -48,11 +47,11 @@ def due(records: Iterable[SegmentRecord], now: int, *, purge: bool) -> list[int]
     :param now: seconds since 1970. :param purge: deleted documents must go now, because settings exclude them.
     """
     records = list(records)
-    small = [record for record in records if record.bytes < SMALL_BYTES]
+    small = [record for record in records if record.bytes < segment.SMALL_BYTES]
     chosen = {record.number for record in small} if len(small) > MANY_SMALL else set()
     for record in records:
         old = record.dead and now - record.dead_since > DEAD_SECONDS
-        rotten = record.bytes >= SMALL_BYTES and record.dead_bytes > DEAD_SHARE * record.bytes
+        rotten = record.bytes >= segment.SMALL_BYTES and record.dead_bytes > DEAD_SHARE * record.bytes
         if rotten or old or (purge and record.dead):
             chosen.add(record.number)
     return sorted(chosen)

@@ -41,6 +41,9 @@ NUMBERS: Final = ("id", "packed_start", "packed_size", "size", "lines", "first_c
 CHUNK_BITS: Final = 20
 """A chunk's key is its document's id shifted by this, plus its number in the document."""
 
+SMALL_BYTES: Final = 1_000_000
+"""Bytes of text below which a segment counts as small; each update writes one small segment of the changed files."""
+
 _LENGTH: Final = struct.Struct("<I")
 _COMPRESSION: Final = 6
 """Level 9 takes three times as long and saves one part in a hundred of the texts (measured on a million lines)."""

@@ -24,6 +24,7 @@ from indexer.search.suffix_search import (
     prepare_longest_first,
     widen_longest_first,
 )
+from indexer.storage.segment import SMALL_BYTES
 from indexer.text.tokens import WORD
 from lsp_server.retrieval.cursor import WINDOW, CursorContext, Ids
 from lsp_server.retrieval.found_columns import (
@@ -59,9 +60,11 @@ INDEXED: Final = (MatchSource.REPOSITORY, MatchSource.SEARCH)
 OPEN_LIMIT: Final = 60
 SPELLINGS_KEPT: Final = 50_000
 
-FULL_SCANS: Final = 16
+FULL_SCANS: Final = 8
 """Segments whose anchors are all scanned up to ``SCAN_LIMIT``; of more segments each gets its share, so that a key does
-not cost more the larger the repository is. Six million lines have 16 segments."""
+not cost more the larger the repository is. Small ones, of the last updates, do not count. Eight segments hold some 16
+million lines. In the Linux kernel (16 segments, 5,402 keys) 399 first lines are right with 8 full scans and 393 with
+16; the 95th percentile of a key's time falls by 7 %."""
 
 
 class NearestSegments:
@@ -117,7 +120,7 @@ def prepare(cursor: CursorContext, index: "Index", memory: FinderMemory, stop: C
     anchored = Anchored.of(context, word_follows=True)
     segments = list(index.segments.values())
     found = [memory.agreements.of(one.number, one.suffix, anchored.query) for one in segments]
-    prepare_longest_first(found, PREPARED, _scan_limit(len(segments)), stop)
+    prepare_longest_first(found, PREPARED, _scan_limit(segments), stop)
 
 
 def _kept(found: "Sequence[SuffixMatches]", limit: int) -> "list[NDArray[np.bool_]]":
@@ -137,9 +140,14 @@ def _kept(found: "Sequence[SuffixMatches]", limit: int) -> "list[NDArray[np.bool
     return kept
 
 
-def _scan_limit(segments: int) -> int:
+def _large(segments: "Sequence[Segment]") -> int:
+    """Return how many segments are not small."""
+    return sum(segment.bytes >= SMALL_BYTES for segment in segments)
+
+
+def _scan_limit(segments: "Sequence[Segment]") -> int:
     """Return how many anchors of each segment are scanned for one length, at most."""
-    return SCAN_LIMIT * FULL_SCANS // max(FULL_SCANS, segments)
+    return SCAN_LIMIT * FULL_SCANS // max(FULL_SCANS, _large(segments))
 
 
 class MatchFinder:
@@ -148,7 +156,7 @@ class MatchFinder:
     :param others: paths and texts of other open documents.
     :param hidden: paths of open documents; their indexed form does not count.
     :ivar texts: the texts that the matches stand in.
-    :ivar thinned: whether some places were left out because the repository has 17 segments or more.
+    :ivar thinned: whether some places were left out because the repository has more than ``FULL_SCANS`` segments.
     """
 
     def __init__(
@@ -281,10 +289,10 @@ class MatchFinder:
         """Return the matches of the whole repository with the longest agreement, however many segments it has."""
         limit = UNFINISHED_LIMIT if query.partial else REPOSITORY_LIMIT
         segments = list(index.segments.values())
-        large = len(segments) > FULL_SCANS
+        large = _large(segments) > FULL_SCANS
         if large:
             segments = self._nearest.first(self.texts.paths[0], segments)
-        scan_limit = _scan_limit(len(segments))
+        scan_limit = _scan_limit(segments)
         anchored = Anchored.of(query.context, word_follows=bool(query.partial))
         searches = [
             Search(

@@ -14,7 +14,7 @@ from indexer.building.survey import survey_afresh
 from indexer.errors import IndexTooNew
 from indexer.search import suffix_array
 from indexer.search.hybrid import search
-from indexer.storage import compaction, fingerprint, generations
+from indexer.storage import compaction, fingerprint, generations, segment
 from indexer.storage.reader import Index
 from indexer.storage.seen_files import SeenFiles
 from tests.support import indexes, repositories
@@ -274,7 +274,7 @@ def test_many_small_segments_are_folded_into_one(tmp_path):
 
 
 def test_a_half_dead_segment_is_rewritten_and_deleted_text_leaves_the_disk_within_a_day(tmp_path, monkeypatch):
-    monkeypatch.setattr(compaction, "SMALL_BYTES", 100)
+    monkeypatch.setattr(segment, "SMALL_BYTES", 100)
     root = repositories.repository(tmp_path / "repo", {f"f{i}.py": f"name_{i} = {i}\n" * 20 for i in range(10)})
     data = tmp_path / "data"
     indexes.updated(root, data)

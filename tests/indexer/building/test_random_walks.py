@@ -12,7 +12,7 @@ import pytest
 from indexer import fsio
 from indexer.building.build import build
 from indexer.search.hybrid import search
-from indexer.storage import compaction
+from indexer.storage import compaction, segment
 from indexer.storage.reader import Index
 from tests.support import indexes, repositories
 
@@ -240,7 +240,7 @@ def test_an_update_equals_a_fresh_build(tmp_path, monkeypatch, walk):
     if walk:
         later = time.time_ns() + 10**18 * 2
         monkeypatch.setattr(fsio, "now_ns", lambda: later)
-    monkeypatch.setattr(compaction, "SMALL_BYTES", rng.choice([200, 2_000, 1_000_000]))
+    monkeypatch.setattr(segment, "SMALL_BYTES", rng.choice([200, 2_000, 1_000_000]))
     monkeypatch.setattr(compaction, "SEGMENT_BYTES", rng.choice([3_000, 4_000_000]))
     repository = Walk(tmp_path / "repo", rng)
     if walk == 1:

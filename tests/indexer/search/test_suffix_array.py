@@ -123,6 +123,20 @@ def test_the_same_documents_give_the_same_bytes() -> None:
     assert suffix_array.build_suffixes(documents) == suffix_array.build_suffixes(documents)
 
 
+@pytest.mark.parametrize("at_once", [1, 7, 1 << 20])
+def test_suffixes_are_sorted_by_their_first_tokens_however_many_at_once(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(suffix_array, "SORTED_AT_ONCE", at_once)
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    for size in (1, 2, 3, 90, 400):
+        ids = [rng.randint(1, rng.choice((1, 2, 40))) for _ in range(size)]
+        order = suffix_array._sort(np.array(ids, np.uint32))
+        assert order.tolist() == sorted(range(size), key=lambda place: ids[place : place + suffix_array.DEPTH])
+
+
 def test_the_inside_of_prose_is_left_out_and_its_line_starts_are_not() -> None:
     text = "one two three four five six seven\n" * 3
     index = open_index([text])
