@@ -4,8 +4,13 @@ A line ends with ``\\n``, ``\\r\\n`` or a lone ``\\r``, as in the language serve
 ``str.splitlines`` on code: it splits at form feeds and other separators too.
 """
 
+from __future__ import annotations
+
 import re
-from typing import Final
+
+TYPE_CHECKING = False  # a name that type checkers take for true; `typing` takes .7 MB in each window's process
+if TYPE_CHECKING:
+    from typing import Final
 
 TAB_COLUMNS: Final = 4
 """Columns that a tab counts for when two indentations are compared. The index stores indentations in these columns, and

@@ -6,19 +6,24 @@ thread and imports little: with ``asyncio``, ``logging`` and the installed packa
 What only the end of an engine needs is imported then. Imports nothing of the engine.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import select
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from contextlib import suppress
 
 from lsp_server.relay import conversation
 from lsp_server.relay.channel import Channel
 from lsp_server.relay.conversation import Conversation
 from lsp_server.server.framing import LOST_FRAMING, MAX_BODY, STALL_CHECK_S, FramingLost, framed
 
+TYPE_CHECKING = False  # a name that type checkers take for true; `typing` takes .7 MB in each window's process
+if TYPE_CHECKING:
+    from typing import Any, Final
 ASK_S: Final = 5.0
 """An engine that owes an answer and said nothing for this long is asked whether it lives, and has as long to say it."""
 
@@ -62,6 +67,7 @@ class Window:
         self._silent = False
         self._given_up: set[str] = set()
         self._shutdown: tuple[float, dict[str, Any]] | None = None
+        self._watched = False
         self._editor_process: int | None = None
         self._found: tuple[int, list[int]] | None = None
         self._use(engine)
@@ -95,7 +101,10 @@ class Window:
                 poll.register(descriptor, select.POLLIN)
         ready = dict(poll.poll(self._patience_ms()))
         if editor.writing and ready.get(editor.write_fd):
-            self._write_editor()
+            try:
+                editor.write()
+            except OSError:
+                self._stop(1)
         if engine is not None and (state := ready.get(engine.read_fd)):
             self._serve_engine(engine, state)
         if ready.get(editor.read_fd):
@@ -112,12 +121,6 @@ class Window:
         if self._shutdown is not None or self._editor.waiting or (engine is not None and engine.waiting):
             return int(1000 * STALL_CHECK_S)
         return 1000 if self._asked and not self._silent else None
-
-    def _write_editor(self) -> None:
-        try:
-            self._editor.write()
-        except OSError:
-            self._stop(1)
 
     def _read_editor(self) -> None:
         try:
@@ -280,7 +283,7 @@ class Window:
             return
         method, asks = message.get("method"), "id" in message
         self._told.take(message)
-        if method == "initialize" and self._told.process_id is not None:
+        if method == "initialize" and not self._watched and self._told.process_id is not None:
             self._watch_editor(self._told.process_id)
         if method is None and asks:
             if _key(message["id"]) in self._engine_asks:
@@ -301,17 +304,15 @@ class Window:
 
     def _watch_editor(self, process_id: int) -> None:
         """End when the editor's process has ended, also where its pipe stays open in some other process."""
-        if process_id > 0 and hasattr(os, "pidfd_open"):
-            try:
-                self._editor_process = os.pidfd_open(process_id)
-                return
-            except ProcessLookupError:
-                return
-            except OSError:
-                pass  # an old kernel, or one that forbids it
         from lsp_server.server import editor_process
 
-        editor_process.watch(process_id, lambda: os._exit(1))
+        self._watched = True
+        try:
+            self._editor_process = editor_process.end_descriptor(process_id)
+        except ProcessLookupError:
+            return
+        if self._editor_process is None:
+            editor_process.watch(process_id, lambda: os._exit(1))
 
     def _ask(self, message: dict[str, Any]) -> None:
         """Note a request that goes to the engine."""
@@ -378,11 +379,10 @@ class Window:
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:
-    try:
+    with suppress(ValueError, RecursionError):
         message = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return message if isinstance(message, dict) else None
+        return message if isinstance(message, dict) else None
+    return None
 
 
 def _key(identifier: Any) -> str:

@@ -26,7 +26,7 @@ from lsp_server.server.factories import Factories
 from lsp_server.server.file_events import FileEvents
 from lsp_server.server.index_process import IndexProgress
 from lsp_server.server.logs import describe
-from lsp_server.server.memory import use_pause
+from lsp_server.server.memory import give_back_start, use_pause
 from lsp_server.server.next_edits import NextEdits
 from lsp_server.server.protocol import OndolProtocol, converter
 from lsp_server.server.tasks import Tasks
@@ -42,6 +42,9 @@ ERROR_EVERY_S: Final = 600.0
 LOOK_EVERY_S: Final = 1.0
 PAUSE_S: Final = 1.0
 """So long after the last change of a document the typing pauses."""
+
+SETTLED_S: Final = 3.0
+"""So long after the start of a window most of the start's work is done."""
 
 STATUS_EVERY_S: Final = 0.2
 RECORDS_S: Final = 0.5
@@ -151,6 +154,10 @@ class Server(LanguageServer):
         self.state_changed()
         self.watch_files()
         self._tasks.start(self._look_regularly())
+        asyncio.get_running_loop().call_later(SETTLED_S, self._settled)
+
+    def _settled(self) -> None:
+        self._thread.submit(lambda _: give_back_start(), urgent=False)
 
     def configure(self, given: Mapping[str, Any]) -> None:
         """Take settings that the editor changed; keys that are not Ondol's are ignored."""

@@ -2,16 +2,19 @@
 
 Linux tells it through a descriptor of the process, which a new process with the same number cannot be taken for;
 elsewhere the number is looked at every two seconds. A number that means nothing here (an editor outside of this
-container) is not watched.
+container) is not watched. Imports little, as ``window``.
 """
 
-import contextlib
+from __future__ import annotations
+
 import os
 import select
-import threading
 import time
 from collections.abc import Callable
-from typing import Final
+
+TYPE_CHECKING = False  # a name that type checkers take for true; `typing` takes .7 MB in each window's process
+if TYPE_CHECKING:
+    from typing import Final
 
 LOOK_EVERY_S: Final = 2.0
 GRACE_S: Final = 5.0
@@ -32,6 +35,8 @@ def watch(process_id: int | None, ended: Callable[[], None]) -> None:
     if wait is None:
         return
 
+    import threading
+
     def follow() -> None:
         wait()
         ended()
@@ -45,16 +50,30 @@ def _waiter(process_id: int) -> Callable[[], None] | None:
     """What waits for the end of a process; None where there is no such process."""
     if os.name == "nt":  # pragma: no cover
         return _windows(process_id)
-    if hasattr(os, "pidfd_open"):
-        try:
-            descriptor = os.pidfd_open(process_id)
-        except ProcessLookupError:
-            return None
-        except OSError:
-            pass  # an old kernel, or one that forbids it
-        else:
-            return lambda: _until_readable(descriptor)
+    try:
+        descriptor = end_descriptor(process_id)
+    except ProcessLookupError:
+        return None
+    if descriptor is not None:
+        return lambda: _until_readable(descriptor)
     return (lambda: _until_gone(process_id)) if _exists(process_id) else None
+
+
+def end_descriptor(process_id: int) -> int | None:
+    """Open what can be read once a process has ended; None where the system has no such descriptors.
+
+    :raises ProcessLookupError: there is no such process.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(process_id)
+    except OverflowError:
+        raise ProcessLookupError(process_id) from None
+    except ProcessLookupError:
+        raise
+    except OSError:
+        return None  # an old kernel, or one that forbids it
 
 
 def _until_readable(descriptor: int) -> None:
@@ -72,7 +91,7 @@ def _until_gone(process_id: int) -> None:
 def _exists(process_id: int) -> bool:
     try:
         os.kill(process_id, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True
@@ -89,7 +108,9 @@ def _windows(process_id: int) -> Callable[[], None] | None:  # pragma: no cover
         return None
 
     def wait() -> None:
-        with contextlib.suppress(OSError):
+        from contextlib import suppress
+
+        with suppress(OSError):
             while kernel.WaitForSingleObject(handle, int(LOOK_EVERY_S * 1000)) == _WAIT_TIMEOUT:
                 pass
 

@@ -67,9 +67,13 @@ class Job(Generic[T]):
 
 
 class Worker:
-    """The thread and its two queues. The first job starts it; as a daemon it never delays the exit."""
+    """The thread and its two queues. The first job starts it; as a daemon it never delays the exit.
+
+    :ivar begun: jobs that were begun.
+    """
 
     def __init__(self) -> None:
+        self.begun = 0
         self._urgent: deque[Job[Any]] = deque()
         self._later: deque[Job[Any]] = deque()
         self._wake = threading.Condition()
@@ -104,6 +108,7 @@ class Worker:
                 if self._closed:
                     return
                 job = self._urgent.popleft() if self._urgent else self._later.popleft()
+            self.begun += 1
             try:
                 job.run()
             except Exception as error:

@@ -25,9 +25,12 @@ from lsp_server.server import file_events
 from lsp_server.server.documents import Change, Documents
 from lsp_server.server.file_events import FileEvents
 from lsp_server.server.logs import describe
+from lsp_server.server.memory import forget_class_making
 from lsp_server.server.transport import Transport
 
 log = logging.getLogger(__name__)
+
+forget_class_making(types)
 
 COMPLETIONS: Final = (types.TEXT_DOCUMENT_INLINE_COMPLETION, types.TEXT_DOCUMENT_COMPLETION)
 LONGEST_LIST: Final = 5_000

@@ -67,3 +67,21 @@ def test_an_editor_is_answered_though_the_engine_ends_before_it_answers_initiali
     thread.join(20)
     assert codes == [1]
     engines[1][0].close()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_second_initialize_opens_no_second_descriptor_of_the_editor() -> None:
+    from_editor, editor_out = os.pipe()
+    editor_in, to_editor = os.pipe()
+    engine, other = socket.socketpair()
+    window = Window(Channel(from_editor, to_editor), other.detach(), lambda: -1)
+    initialize = {"id": 1, "method": "initialize", "params": {"processId": os.getppid(), "capabilities": {}}}
+    window._from_editor(json.dumps(initialize).encode())
+    before = len(os.listdir("/proc/self/fd"))
+    window._from_editor(json.dumps({**initialize, "id": 2}).encode())
+    assert len(os.listdir("/proc/self/fd")) == before
+    descriptor = window._editor_process
+    assert descriptor is not None, "the editor is watched"
+    engine.close()
+    for opened in (from_editor, editor_out, editor_in, to_editor, descriptor):
+        os.close(opened)

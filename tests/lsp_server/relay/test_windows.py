@@ -382,3 +382,13 @@ def test_the_process_of_a_window_is_small(tmp_path: Path, windows: Windows) -> N
         (own,) = [int(row.split()[1]) for row in rows if row.startswith("Anonymous:")]
         assert own < 7_000
         assert windows.engine() != client.process.pid
+
+
+def test_an_ended_engine_is_no_zombie_of_the_window_that_started_it(tmp_path: Path, windows: Windows) -> None:
+    root = shop(tmp_path / "shop")
+    with windows.open() as window:
+        ready(window, root)
+        engine = windows.engine()
+        os.kill(engine, signal.SIGKILL)
+        eventually(lambda: not Path(f"/proc/{engine}").exists())
+        assert window.stop() == 0
