@@ -30,7 +30,7 @@ _BATCH = 64
 # and one endless line cheap.
 _LONGEST_TEXT = 8_192
 _LONGEST_WORD = 120
-_CACHE_SIZE = 500_000
+_CACHE_SIZE = 50_000
 
 
 def units(text: str) -> list[str]:
