@@ -5,6 +5,8 @@ Importing this module imports no torch; ``train`` does, through ``loop``.
 
 import importlib.util
 import json
+import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -61,12 +63,15 @@ def train(
 
 
 def require_torch() -> None:
-    """Say so where the packages that training needs are missing.
+    """Say so where the packages that training needs are missing, and keep them from the network.
 
     :raises UserError: one of them is not installed.
     """
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("peft") is None:
         raise UserError("training needs torch, transformers and peft", f"run: {install_command('model')}")
+    # With AVX512-BF16 bitsandbytes, which peft imports, would fetch a faster kernel, or warn that it cannot.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def require_trainable(folder: ModelFolder) -> None:

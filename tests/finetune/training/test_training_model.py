@@ -90,7 +90,11 @@ def samples_of(dataset: Path, prompt_loss_weight: float = 0.0) -> Samples:
 
 
 @pytest.mark.parametrize("config", ["LlamaConfig", "Qwen2Config"])
-def test_a_documents_loss_is_the_same_alone_and_packed(config: str, base: Path, dataset: Path, tmp_path: Path) -> None:
+def test_a_documents_loss_is_the_same_alone_and_packed(
+    config: str, base: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With bfloat16, which some processors compute in, the sums differ in the fifth digit.
+    monkeypatch.setattr(lora_model, "pick_dtype", lambda device: torch.float32)
     folder = open_folder(write_folder(tmp_path / "base", config_class=config, initializer_range=0.08))
     model = lora_model.load(folder, QUICK, None).eval()
     samples = samples_of(dataset, prompt_loss_weight=0.3)
