@@ -208,7 +208,7 @@ class SeenFiles:
 def _statuses(root: Path, paths: Iterable[str]) -> Iterator[os.stat_result | None]:
     """What there is at each path, links not followed; None for nothing.
 
-    A look from a folder that is open takes three quarters of the time of one with the whole path.
+    ``os.stat`` relative to an open folder takes a quarter less time than with the whole path.
     """
     above, folder = "", -1
     try:
