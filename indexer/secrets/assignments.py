@@ -40,7 +40,7 @@ _MAKER = (
     r"|\[\]byte)"
     r"[ \t]{0,4}[(\[][ \t]{0,4}){0,3}"
 )
-_LITERAL = r"(?P<quote>[\"'`])(?P<quoted>(?:(?!(?P=quote))[^\s\\]|\\[^\n]){6,512})(?P=quote)"
+_LITERAL = r"(?P<quote>\\{0,3}(?:\"{3}|'{3}|[\"'`]))(?P<quoted>(?:(?!(?P=quote))[^\s\\]|\\[^\n]){6,512})(?P=quote)"
 _ASSIGNED = re.compile(
     r"(?P<mark>[\"'`]?\]?)[?!]?[ \t]{0,20}(?:\[[\w ()*+:.-]{0,40}\][ \t]{0,4}){0,3}"
     r"(?P<go>[ \t](?:string|\[\]byte|String|Text|text|varchar)[ \t]{0,4}(?==))?"
@@ -48,6 +48,10 @@ _ASSIGNED = re.compile(
     r"|[!=]={1,2}|=>|::=?(?=[ \t]*[\"'])|:=|\?\?=|\|\|=|\?=|\+=|<-|[:=]|\{(?=[ \t]*\"))|(?P<comma>,)"
     rf"|(?P<call>\())\s{{0,20}}{_MAKER}(?P<prefix>[A-Za-z@$]{{0,2}})(?:{_LITERAL}"
     r"|(?P<bare>[^\s\"'`,;&(){}\[\]<>=]{6,512}+={0,2})(?![(\[{>=]))"
+)
+# What copies its second argument into the first: strcpy((char *)config.password, "value").
+_COPIES = re.compile(
+    r"(?:cpy|cat)(?:_s|A|W)?[ \t]{0,4}\(\s{0,20}(?:\([\w *]{1,30}\)[ \t]{0,4})?&?(?:[\w\[\]]{1,40}(?:\.|->)){0,3}\Z"
 )
 # Words behind which a name is followed by its value without a sign: #define NAME "value", (setq name "value").
 _DEFINES = re.compile(
@@ -66,6 +70,11 @@ _SETTING = re.compile(
 _BEGINS_LINE = re.compile(r"(?:^|\n)[ \t]*(?:(?:export|setenv|set|env|arg|-|--)[ \t]+)*[\"']?\Z", re.IGNORECASE)
 _SETTING_TEXT = re.compile(rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t]){_GAP}{_LITERAL}")
 _SETTINGS: Final[Forms] = ((_SETTING_TEXT, "quoted"), (_SETTING, "bare"))
+# A file of no known language may be settings or code.
+_UNKNOWN: Final[Forms] = (
+    (_SETTING_TEXT, "quoted"),
+    (re.compile(_SETTING.pattern.replace("<bare>", "<either>")), "either"),
+)
 # In a Makefile a colon alone begins a rule.
 _MAKE: Final[Forms] = (
     (re.compile(r"(?P<sign>[ \t]{0,20}(?:[?+]|:{0,3})=)[ \t]{0,30}(?P<bare>[^\s\"'`]{6,512})(?!\S)"), "bare"),
@@ -156,7 +165,15 @@ def named(text: str, path: str) -> list[Span]:
     name = path.lower()
     document = is_document(name)
     unknown = bool(path) and not document and language_of(path) == UNKNOWN
-    settings = _MAKE if _MAKE_NAMES.search(name) else _SETTINGS if unknown or _SETTINGS_NAMES.search(name) else ()
+    settings = (
+        _MAKE
+        if _MAKE_NAMES.search(name)
+        else _SETTINGS
+        if _SETTINGS_NAMES.search(name)
+        else _UNKNOWN
+        if unknown
+        else ()
+    )
     yaml = bool(settings) and bool(_YAML.search(name))
     for stem in rules.NAME_STEMS:
         position = lowered.find(stem)
@@ -209,7 +226,8 @@ def _values(text: str, start: int, end: int, kind: str, settings: Forms, yaml: b
 def _assigned(text: str, start: int, end: int, kind: str, settings: Forms) -> Span | None:
     match = _ASSIGNED.match(text, end)
     if match is not None and match["quoted"] is not None:
-        if match["comma"] and (text[end - 1] == "." or not (match["mark"] and start and text[start - 1] in "\"'`")):
+        named = match["mark"] and start and text[start - 1] in "\"'`" and text[end - 1] != "."
+        if match["comma"] and not named and not _COPIES.search(text, max(0, start - 120), start):
             return None  # f(password, "value"): the second argument is not the first one's value
         if rules.is_key_bytes_text(match["quoted"]) or rules.is_secret_value(match["quoted"], kind):
             return match.span("quoted")
@@ -217,7 +235,12 @@ def _assigned(text: str, start: int, end: int, kind: str, settings: Forms) -> Sp
     for pattern, group in settings:
         line = pattern.match(text, end)
         if line is not None and (line["sign"] or _BEGINS_LINE.search(text, max(0, start - 60), start)):
-            if rules.is_secret_value(line[group], kind):
+            first, last = line.span(group)
+            if group == "either":
+                last -= len(line[group]) - len(line[group].rstrip(")}]"))
+            if rules.is_secret_value(text[first:last], kind) and not (
+                group == "either" and rules.is_access(line[group])
+            ):
                 return line.span(group)
             break  # a part of it may be one, as in an attribute: <a token=...>text</a>
     if match is not None and match["sign"]:

@@ -88,8 +88,8 @@ def nearby(text: str, start: int, end: int, kind: str) -> Iterator[Span]:
         if number == WORDS:
             return
         left, right = match.span()
-        if left == end:
-            continue  # the rest of a longer word: an address, a reference
+        if left == end or text[right : right + 1] == "(":
+            continue  # the rest of a longer word: an address, a reference; or the name of a call
         while right > left and text[right - 1] in ".,:*_?":
             right -= 1
         value = text[left:right].lstrip("*_:@$+-")

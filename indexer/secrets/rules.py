@@ -47,7 +47,7 @@ BYTES = "bytes"
 
 # A name that ends so names something about a secret, not the secret.
 _ABOUT_NAME = re.compile(
-    r"(?:name|names|id|ids|type|kind|url|uri|path|file|dir|field|length|len|size|param|parameter|header|prefix|suffix"
+    r"(?:public_?key_?token|identifier|name|names|id|ids|type|kind|url|uri|path|file|dir|field|length|len|size|param|parameter|header|prefix|suffix"
     r"|policy|label|hint|error|message|msg|text|title|regex|pattern|format|class|selector|column|table|env|var|arn"
     r"|algorithm|alg|method|mode|scheme|provider|endpoint|page|view|route|form|input|element|button|icon|version"
     r"|pem|crt|cert|csr|json|txt|expiry|expires|expired|expires_at|created_at|updated_at|lookup|extractor|ttl|count|limit|index|style|color|ref|fingerprint|exchange|map|set|list|event)$"
@@ -81,6 +81,8 @@ _CODE_SIGNS = re.compile(
     r"^-|[=,]|://|^\.{0,2}/[a-z]|\$[@({]|@\{|%2F|-\d+:|^\d+\*|\*\*|\*\d+(?:-|$)|^@?0x[0-9a-fA-F]{1,15}$"
     r"|^[`$A-Za-z_]\w*(?:\.[A-Za-z_]\w*){2,}$"
 )
+# The begin of a call or of an index: get_session(conn, conn.cookies[@name], :crypto.hash(
+_ACCESS = re.compile(r"[:@&$!]{0,2}[A-Za-z_]\w{2,}[!?]?(?:(?:\.|::|->)[A-Za-z_]\w*[!?]?)*[(\[](?=[\w:@&$\"'\])]|\Z)")
 _BRACKETS = re.compile(r"[\s(){}\[\]<>]")
 # Signs within references of documentation and addresses: Class#method, user@host, path?query.
 _REFERENCE = re.compile(
@@ -103,7 +105,7 @@ _INDEXED = re.compile(
 )
 _QUOTED_VARIABLE = re.compile(r"(\\?[\"'])\$(?:[a-z_]+|[A-Z_]+)\1")
 # A reference inside of a longer value. A dollar sign alone is none: passwords hold it.
-_REFERRED = re.compile(r"[$#]\{[\w.]*\}|\$\(\w+\)|\{\{[ \w.]*\}\}")
+_REFERRED = re.compile(r"[$#]\{[\w.]*\}|[$\\]\([\w.]+\)|\{\{[ \w.]*\}\}")
 _ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}")
 _CLASS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^a-zA-Z0-9]+")
 _CAMEL_WORD = re.compile(r"[A-Z]?[a-z]{3,}")
@@ -290,9 +292,16 @@ def is_unquoted_secret(value: str, kind: str, attached: bool) -> bool:
         return True
     if kind == "password" and digits >= 2 and re.search(r"\w[#!@$]", value) and is_sure_secret(value.title(), kind):
         return True
-    if "**" in value or (_EXPRESSION.fullmatch(value) and not sure):
+    if "**" in value or (_EXPRESSION.fullmatch(value) and not sure) or is_words(re.sub(r"[+*]", "_", value)):
         return False
     return is_secret_value(value, "strict", least=10 if kind == "password" else 16)
+
+
+def is_access(value: str) -> bool:
+    """Whether text without quotes is a call or an index of words, as a file of an unknown language writes its code."""
+    if not _ACCESS.match(value):
+        return False
+    return all(_PART.fullmatch(part) and _is_word(part) for part in re.findall(r"[A-Za-z0-9]+", value))
 
 
 def _is_no_name(value: str) -> bool:
@@ -345,8 +354,13 @@ def is_words(value: str) -> bool:
     parts = _BETWEEN_PARTS.split(value.strip("#./@:$_-="))
     if len(parts) < 2 or not all(_PART.fullmatch(part) for part in parts):
         return False
-    # camelCase changes its class every third letter or so, random letters every second one
-    return all(len(_CLASS.findall(part)) <= len(part) / 2.5 + 1 for part in parts if len(part) > 4)
+    return all(map(_is_word, parts))
+
+
+def _is_word(part: str) -> bool:
+    """Whether letters and digits may be a word: camelCase changes its class every third letter or so, random letters
+    every second one."""
+    return len(part) <= 4 or len(_CLASS.findall(part)) <= len(part) / 2.5 + 1
 
 
 def entropy(value: str) -> float:

@@ -319,6 +319,12 @@ TOOLS = [
     ("appsettings.json", '{{"SecurityKey": "{0}{0}"}}'),
     ("Kconfig", 'config WIFI_PASSWORD\n    string "Wi-Fi password"\n    default "{}"'),
     ("a.robot", "*** Variables ***\n${{PASSWORD}}    {}"),
+    ("a.c", 'strcpy((char *)config.sta.password, "{}");'),
+    ("a.c", 'strlcpy(config->password, "{}", sizeof(config->password));'),
+    ("a.c", 'memcpy((uint8_t *)&config.psk[0], "{}", 10);'),
+    ("a.toml", '[db]\npass = """{}"""'),
+    ("a.toml", "[db]\npass = '''{}'''"),
+    ("a.ipynb", '{{"source": ["password = \\"{}\\"\\n"]}}'),
 ]
 
 
@@ -374,6 +380,16 @@ UNQUOTED_LOOK_ALIKES = [
     ("a.robot", "${PASSWORD}    Get Text    id1"),
     ("Kconfig", 'config WIFI_PASSWORD\n    string "Wi-Fi password"\n    default "mypassword"'),
     ("appsettings.json", '{"Jwt": {"Key": "Authentication:Key"}}'),
+    ("a.ex", "token = Base.decode64!(encoded_token, padding: false)"),
+    ("a.ex", "token = :crypto.strong_rand_bytes(@rand_size)"),
+    ("a.ex.eex", "token = conn.cookies[@remember_me_cookie]"),
+    ("a.ex.eex", "if token = get_session(conn, :user_token) do"),
+    ("a.js.eex", 'let socket = new Socket("/socket", {authToken: window.userToken})'),
+    ("a.swift", 'credential(accessToken: "a\\(refreshCount)",'),
+    ("a.sv", ", parameter master_lg_token_width_p = lg_credit_to_token_decimation_p+2"),
+    ("a.csproj", '<Reference Include="A, Version=1.0.0.0, PublicKeyToken=5120e14c03d0593c" />'),
+    ("a.config", '<assemblyIdentity name="A" publicKeyToken="31bf3856ad364e35"/>'),
+    ("a.rb", "TOKEN_IDENTIFIER = '!real_csrf_token'"),
 ]
 
 
