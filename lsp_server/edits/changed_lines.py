@@ -77,6 +77,25 @@ def changed_blocks(
     return [(there, here, line, "\n".join(lines)) for there, here, line, lines in found if _block(line, lines)]
 
 
+def blank_around(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Return for each line with text that an edit deleted how many blank lines above and below it went too.
+
+    Those between two of them stand below the first.
+    """
+    head, tail = common_ends(old, new)
+    found: list[tuple[int, int]] = []
+    above = 0
+    for line in old[head : len(old) - tail] if head + tail == len(new) else ():
+        if line.strip():
+            found.append((above, 0))
+            above = 0
+        elif found:
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            above += 1
+    return found
+
+
 def is_block(text: str) -> bool:
     """Whether what becomes of a line inserts others or deletes it."""
     return "\n" in text or text == GONE

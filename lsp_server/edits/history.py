@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from lsp_server.edits.changed_lines import GONE, blank_around
 from lsp_server.edits.edit_log import Edit
 from lsp_server.edits.proposals import Taught, taught
 from lsp_server.edits.spread_calls import flat_change
@@ -68,6 +69,9 @@ def _taught(edit: PastEdit) -> tuple[Taught, ...]:
     lines = list(edit.old), list(edit.new)
     changed = Edit(edit.document, edit.start, *lines, edit.step, edit.above, edit.below).changed()
     found = [taught(edit.document, line, edit.step, old, new) for line, old, new in changed]
+    blank = blank_around(edit.old, edit.new)
+    if [one.lesson.new_text for one in found] == [GONE] * len(blank):
+        found = [replace(one, blank=around) for one, around in zip(found, blank, strict=True)]
     whole = flat_change(edit.old, edit.new, edit.above, edit.below)
     if whole is not None:
         found.append(taught(edit.document, edit.start, edit.step, *whole, whole_call=True))

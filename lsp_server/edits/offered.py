@@ -10,6 +10,10 @@ REFUSED: Final = 1.2
 """How much the log-odds of a proposal fall for each refused offer of the same edits."""
 
 
+LEFT: Final = 0.5
+"""The same for each offer at the cursor that the user saw and left alone: he may come back to it."""
+
+
 @dataclass(frozen=True)
 class Offer:
     """A line and the text that it may become, or several lines that may be deleted together.
@@ -40,16 +44,32 @@ class Offer:
 
 @dataclass
 class Refusals:
-    """What the user refused in this session."""
+    """What the user refused in this session, and what he saw at the cursor and left alone.
+
+    :ivar left: what he left alone: the line, and what it would have become. :ivar left_steps: of the edits behind it.
+    """
 
     texts: set[tuple[str, str]] = field(default_factory=set)
     steps: Counter[int] = field(default_factory=Counter)
+    left: set[tuple[str, str]] = field(default_factory=set)
+    left_steps: Counter[int] = field(default_factory=Counter)
 
     def add(self, offer: Offer) -> None:
         """Count a refused offer."""
         for line in offer.lines:
             self.take_back(line, offer.new)
         self.steps.update(offer.steps)
+
+    def leave(self, offer: Offer) -> None:
+        """Count an offer at the cursor that the user left alone; the same one counts once."""
+        if (offer.old, offer.new) not in self.left:
+            self.left.add((offer.old, offer.new))
+            self.left_steps.update(offer.steps)
+
+    def accept(self, offer: Offer) -> None:
+        """Forget what was left alone of edits of which an offer was accepted."""
+        for step in offer.steps:
+            del self.left_steps[step]
 
     def take_back(self, old: str, new: str) -> None:
         """Note that the user changed a line so and took it back."""
@@ -59,9 +79,12 @@ class Refusals:
         """Whether the user refused or took back what would become of a line."""
         return (old.strip(), new.strip()) in self.texts
 
-    def lowered(self, probability: float, steps: Iterable[int]) -> float:
-        """Return a probability after the refusals of the same edits."""
-        times = max((self.steps[step] for step in steps), default=0)
-        if not times or not 0 < probability < 1:
+    def lowered(self, probability: float, steps: Iterable[int], *, here: bool) -> float:
+        """Return a probability after the refusals of the same edits.
+
+        :param here: whether it is one at the cursor, for which counts what was left alone too.
+        """
+        fall = max((REFUSED * self.steps[step] + LEFT * here * self.left_steps[step] for step in steps), default=0.0)
+        if not fall or not 0 < probability < 1:
             return probability
-        return 1 / (1 + math.exp(REFUSED * times - math.log(probability / (1 - probability))))
+        return 1 / (1 + math.exp(fall - math.log(probability / (1 - probability))))

@@ -346,7 +346,8 @@ class Search:
         for (text, evidence), probability in zip(of.texts.items(), judged, strict=True):
             if self.refusals.refused(line, text):
                 continue
-            probability = self.refusals.lowered(max(probability, of.least(text)), _steps(evidence, history))
+            here, behind = place.where == HERE, _steps(evidence, history)
+            probability = self.refusals.lowered(max(probability, of.least(text)), behind, here=here)
             if best is None or probability > best[0]:
                 best = (probability, text, evidence)
         if best is None or (best[0] >= LEAST_CHECKED and holds_secret(best[1], view.uri)):

@@ -27,12 +27,15 @@ class Taught:
     """One changed line of the past.
 
     :param uri: its document. :param line: where it is now, from 0. :param step: the edit it belongs to, ascending.
+    :param blank: of a deleted line how many blank lines above and below were deleted with it; those between two deleted
+        lines stand below the first.
     """
 
     uri: str
     line: int
     step: int
     lesson: Lesson
+    blank: tuple[int, int] = (0, 0)
 
 
 def taught(uri: str, line: int, step: int, old: str, new: str, whole_call: bool = False) -> Taught:

@@ -75,7 +75,7 @@ class EditHandlers:
     @guarded(lambda: None)
     def accepted(self, *arguments: Any) -> None:
         """Take the report that an edit was accepted; the change of the document that follows teaches it again."""
-        self._server.next_edits.feedback.tell(id_of(arguments), "accepted")
+        self._server.next_edits.accepted(id_of(arguments))
 
     @guarded(lambda: None)
     def dismissed(self, *arguments: Any) -> None:

@@ -16,11 +16,13 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from indexer.text.printable import printable
+from lsp_server.edits.features import HERE
 from lsp_server.edits.history import USED, PastEdit
 from lsp_server.edits.learned import LEAST, Learned
 from lsp_server.edits.offered import Offer
 from lsp_server.edits.titles import title_of
 from lsp_server.reasons import Reason
+from lsp_server.server.at_cursor import AtCursor, Standing
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of, path_of
 from lsp_server.server.edit_model import ModelEdits
 from lsp_server.server.edit_recording import record
@@ -96,6 +98,7 @@ class NextEdits:
         self._told: set[str] = set()
         self._found: tuple[Asked, float, Offer | None] | None = None
         self._shown: OrderedDict[str, tuple[SessionEdits, Offer]] = OrderedDict()
+        self._at_cursor = AtCursor(feedback.was_shown)
         self._running: set[Job[Any]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks = Tasks()
@@ -210,6 +213,8 @@ class NextEdits:
         if edit is not None and not edit.start <= line < edit.end:
             state.log.settle(key_of(uri))
         asked_for = document.version
+        if self._at_cursor.moved(key_of(uri), asked_for, line):
+            self._found = None
         owner = self._workspace.owner(document)
         traced: dict[str, Any] = {"id": f"{self._prefix}-e{next(self._numbers)}", "kind": "next_edit"}
         traced |= {"automatic": True, "path": owner.path, "language": owner.language, "version": asked_for}
@@ -236,6 +241,8 @@ class NextEdits:
         shown = None
         if offer is not None and not stale:
             shown = self._remember(state, offer, owner)
+            if offer.where == HERE:
+                self._at_cursor.offered(Standing((shown.id,), state.refusals, key_of(uri), asked_for, line, offer))
             traced |= self._facts(offer, shown, owner.session)
         traced["ms"] = round(1000 * (time.perf_counter() - began), 2)
         if state.log.settled:
@@ -258,6 +265,13 @@ class NextEdits:
             FileEdits(self._uri(name, asked.session), printable(self._path(name, asked.session) or name), offers)
             for name, offers in found.items()
         ]
+
+    def accepted(self, identifier: str) -> None:
+        """Count an accepted edit for the edits that proposed it."""
+        known = self._shown.get(identifier)
+        if known is not None:
+            known[0].refusals.accept(known[1])
+        self.feedback.tell(identifier, "accepted")
 
     def dismissed(self, identifier: str) -> None:
         """Count a refused edit against the edits that proposed it."""

@@ -57,6 +57,10 @@ class EditFeedback:
                 self.counts[one] += 1
                 self._recorder.put(offered.ring, self._record(offered, one))
 
+    def was_shown(self, identifier: str) -> bool:
+        """Whether the editor reported that it shows an edit."""
+        return identifier in self._offered and "shown" in self._offered[identifier].told
+
     def _record(self, offered: OfferedEdit, event: str) -> dict[str, Any]:
         facts = {"language": offered.language, "engine": ENGINE, "probability": round(offered.probability, 3)}
         characters = {} if event == "dismissed" else {"characters": offered.characters}

@@ -1,11 +1,16 @@
 """Which edit is offered, with the judge that Ondol ships."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from indexer.config import Settings
 from lsp_server.edits import places
 from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.edit_log import EditLog
 from lsp_server.edits.features import OTHER_FILE
+from lsp_server.edits.history import History, PastEdit
 from lsp_server.edits.offered import Offer, Refusals
 from lsp_server.edits.offers import STEPS_OFFERED, Search
 from lsp_server.edits.probability import shipped
@@ -93,6 +98,27 @@ def test_lines_that_were_deleted_together_are_offered_together() -> None:
     assert alone is not None and alone.lines == ["    if tracing:"]
 
 
+@pytest.mark.parametrize("inner", [0, 1])
+@pytest.mark.parametrize("behind", [0, 1])
+def test_blank_lines_go_with_the_lines_that_they_went_with(inner: int, behind: int) -> None:
+    block = ["    if tracing:", *[""] * inner, "    note(d)", *[""] * behind]
+    text = [line for name in "abc" for line in (f"def {name}_open(d):", *block, f"    d.{name} = 1", "")]
+    lines, log = list(text), EditLog()
+    for at in (1, 4):
+        gone = lines[at : at + len(block)]
+        edit = log.begin("a.py", at, at + len(block) - 1, gone, (tuple(lines[:at]), tuple(lines[at + len(block) :])))
+        log.apply(edit, at, at + len(block) - 1, [])
+        del lines[at : at + len(block)]
+        log.settle("a.py")
+    history = History().lines([PastEdit.of(edit) for edit in log.settled])
+    offer = search(history).here(View("a.py", "\n".join(lines), frozenset()), 7)
+    assert offer is not None
+    assert (offer.line, offer.lines, offer.new) == (7, block, GONE)
+    lines[8 + inner] = "    other(d, c)"  # the block is not whole there
+    alone = search(history).here(View("a.py", "\n".join(lines), frozenset()), 7)
+    assert alone is not None and alone.lines == ["    if tracing:"]
+
+
 SHAPES = ("print(x)", "if x > {n}:", "a{n} = x + {n}", "return f{n}(x, {n})", "rows[x] = {n}", "while g{n}(x):")
 
 
@@ -167,3 +193,20 @@ def test_of_many_lines_those_are_tried_to_which_most_edits_lead() -> None:
     found = places.in_document(View("a.py", "\n".join(lines), frozenset({0, 1})), history, 1)
     assert [lines[line] for line in found.lines] == like[: places.TRIED]
     assert found.cut == len(near) + len(like) - places.TRIED
+
+
+def test_what_was_left_alone_counts_at_the_cursor_until_an_offer_of_the_same_edits_is_accepted() -> None:
+    view, history = edited(2)
+    offer = search(history).here(view, 3)
+    assert offer is not None
+    refusals = Refusals()
+    refusals.leave(offer)
+    refusals.leave(offer)  # seen again
+    steps = offer.steps
+    once = refusals.lowered(0.9, steps, here=True)
+    assert refusals.lowered(0.9, steps, here=False) == 0.9
+    refusals.leave(replace(offer, line=4, old=view.lines[4]))
+    assert refusals.lowered(0.9, steps, here=True) < once < 0.9
+    assert not refusals.refused(offer.old, offer.new)
+    refusals.accept(offer)
+    assert refusals.lowered(0.9, steps, here=True) == 0.9

@@ -421,3 +421,42 @@ def test_after_many_like_edits_the_next_file_is_offered(tmp_path: Path) -> None:
         assert offer["textDocument"]["uri"] == (root / "far.py").as_uri()
         assert offer["text"].strip(",) ") == "nu_tax=0"
         assert "far.py:" in explanation(client)
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_what_was_seen_and_left_alone_at_the_cursor_is_offered_less(
+    fresh: tuple[Client, Path], *, reported: bool
+) -> None:
+    session = Session(fresh, "rho", ending="swift")
+    fields = [f"    public let field{n}: {kind}?" for n, kind in enumerate(("Int", "Data", "URL", "Name"))]
+    body = [f"        let size{n} = measure{n}(of: parts{n}, by: {n})" for n in range(24)]
+    session.lines, session.version = ["struct Rho {", *fields, "    func work() {", *body, "    }", "}", ""], 2
+    session.client.change(session.uri, 2, {"text": "\n".join(session.lines)})
+    for line in (1, 2):
+        session.put(line, session.lines[line].replace("let", "internal(set) var"))
+
+    def offered(line: int) -> bool:
+        found = session.ask(line)
+        if reported and found:
+            session.client.notify("textDocument/didShowInlineEdit", {"item": {"command": found[0]["command"]}})
+        return bool(found) and session.applied(found[0])[0] == line
+
+    seen = [offered(line) for line in range(6, 30)]
+    assert any(seen[:2])
+    assert any(seen[-6:]) != reported
+    assert offered(3)  # where more of the line agrees, it is still offered
+
+
+def test_a_block_with_a_blank_line_in_it_is_deleted_whole(fresh: tuple[Client, Path]) -> None:
+    session = Session(fresh, "sigma")
+    block = ["    if tracing:", "        trace(d)", "", "    note(d)"]
+    lines = [line for name in "abcd" for line in (f"def {name}_open(d):", *block, f"    d.{name} = 1", "")]
+    session.lines, session.version = lines, 2
+    session.client.change(session.uri, 2, {"text": "\r\n".join(lines)})
+    for at in (1, 4):
+        session.version += 1
+        session.client.change(session.uri, session.version, edit(at, 0, "", end=(at + 4, 0)))
+        del lines[at : at + 4]
+    (offer,) = session.ask(7)
+    assert offer["text"] == ""
+    assert offer["range"] == {"start": {"line": 7, "character": 0}, "end": {"line": 11, "character": 0}}
