@@ -20,6 +20,13 @@ _NUMBERS = frozenset({"version", "commits", "samples", "exact"})
 _KINDS = click.Choice(["safetensors", "f16", "q8_0", "q4_k_m"])
 
 
+def _version_number(value: str) -> int:
+    """Read the number of a version; anything else is said with its cure."""
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise click.BadParameter(f"{printable(value)!r} is no number of a version; `ondol models list` shows them.")
+    return int(value)
+
+
 class Repository:
     """A repository with its settings and its adapter registry."""
 
@@ -114,7 +121,7 @@ def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
 
 
 @models.command(epilog="Example: ondol models show 12")
-@click.argument("version", type=click.IntRange(1))
+@click.argument("version", type=_version_number)
 @_json
 @_repo
 def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None:
@@ -148,7 +155,7 @@ def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None
 
 
 @models.command(epilog="Example: ondol models promote 12")
-@click.argument("version", type=click.IntRange(1))
+@click.argument("version", type=_version_number)
 @_with_base
 @_repo
 def promote(version: int, base: str | None, repo: Path, data_dir: Path | None) -> None:
@@ -181,7 +188,7 @@ def rollback(base: str | None, repo: Path, data_dir: Path | None) -> None:
 
 
 @models.command(epilog="Example: ondol models delete 3 4 5")
-@click.argument("numbers", metavar="VERSION...", type=click.IntRange(1), nargs=-1, required=True)
+@click.argument("numbers", metavar="VERSION...", type=_version_number, nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Also the current version; the previous one becomes current.")
 @_repo
 def delete(numbers: tuple[int, ...], force: bool, repo: Path, data_dir: Path | None) -> None:

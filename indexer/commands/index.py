@@ -162,6 +162,8 @@ def _summary(report: "BuildReport", show_skipped: bool) -> None:
     size = f"{report.text_bytes / 1e6:.1f} MB of text, index {report.index_bytes / 1e6:.1f} MB"
     click.echo(f"{printable(report.root)}: {what}{detail}, generation {report.generation}, {report.seconds:.1f} s")
     click.echo(f"  {report.files:,} files, {report.chunks:,} chunks, {report.lines:,} lines, {size}")
+    if not report.files:
+        click.echo("  nothing to search or to complete from yet: there is no text file, or all are left out")
     if report.masked:
         click.echo(f"  {report.masked:,} secrets masked")
     skipped = list(report.skipped.items())

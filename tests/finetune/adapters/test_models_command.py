@@ -93,6 +93,8 @@ def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: An
             "ondol: adapter version 3 is refused: adapter_model.safetensors is not",
         ),
         (("export", "current", place[1] / "out", "--base", base.path), 1, "ondol: repo has no current adapter; name"),
+        (("show", "nope"), 2, "'nope' is no number of a version; `ondol models list` shows them."),
+        (("promote", "0"), 2, "'0' is no number of a version"),
         (("export", "latest", place[1] / "out", "--base", base.path), 2, "latest is neither `base` nor `current` nor"),
     ):
         done = models(place, *options)

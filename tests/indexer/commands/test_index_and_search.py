@@ -70,6 +70,7 @@ def test_a_plain_folder_an_empty_one_and_one_without_commits_work(tmp_path, data
     for name in ("empty", "fresh"):
         done = console.run("index", tmp_path / name, data=data)
         assert (done.returncode, "0 files" in done.stdout) == (0, True), done.stderr
+        assert "nothing to search" in done.stdout
         assert console.run("search", "anything", "--repo", tmp_path / name, data=data).stdout == "nothing found\n"
     repositories.write(tmp_path / "empty", {"first.py": "first_word = 1\n"})
     console.run("index", tmp_path / "empty", data=data)
