@@ -14,7 +14,8 @@ from indexer.config import Settings
 from indexer.languages.chunking import chunk, chunk_terms
 from indexer.repository.policy import read_source
 from indexer.search.word_prefixes import words_of
-from indexer.storage.segment import Prepared, pack_text
+from indexer.storage.segment import Prepared
+from indexer.storage.text_blocks import pack_text
 from indexer.text.tokens import lex
 from indexer.types import Chunk, Entry, Skip, Source
 

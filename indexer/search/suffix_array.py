@@ -5,10 +5,11 @@ the tokens after them (a suffix array). The longest context that occurs elsewher
 ``memcmp`` on slices of one memory map, about 10 µs for one bound in a million lines. The sort compares ``DEPTH``
 tokens; contexts that agree on these count as equal.
 
-Positions are numbered forwards: position ``p`` means that the next token is number ``p`` of the segment. Only anchors
-are sorted: starts of lines, and words outside running prose. A context that ends between anchors is searched from its
-last anchor, and the tokens after the matches are compared with the rest. This halves the sorted positions (the index
-must stay below twice the size of the source) and loses matches only inside prose.
+The stream consists of units (``token_codes``): a frequent token is one, a rare one two. Positions count units forwards:
+position ``p`` means that the next token begins with unit ``p`` of the segment. Only anchors are sorted: starts of
+lines, and words outside running prose. A context that ends between anchors is searched from its last anchor, and the
+tokens after the matches are compared with the rest. This halves the sorted positions and loses matches only inside
+prose.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.text.tokens import BLANK_LINE, END, NEWLINE, WIDTH, WORD, Lexed, pack, unpack
+from indexer.search import line_table
+from indexer.search.line_table import LineTable
+from indexer.search.token_codes import FREQUENT, UNIT, Coded, TokenCodes, is_half, is_second, rare_ids
+from indexer.text.tokens import BLANK_LINE, END, NEWLINE, WORD, Lexed
 
 Buffer = bytes | memoryview | mmap
 
@@ -29,43 +33,58 @@ PROSE_WORDS: Final = 3
 """Words in a row after which the next word counts as prose."""
 
 SHORT: Final = 1 << 3 * 8
-"""Numbers below this one are kept in three bytes. A segment has some six million tokens; only one of nothing but
-punctuation has more."""
-
-LINE_STEP: Final = 64
-"""Lines of which the first one's place is kept in memory."""
+"""Numbers below this one are kept in three bytes. A segment of code has at most some 16.5 million units; only one of
+nothing but punctuation has more."""
 
 SORTED_AT_ONCE: Final = 1 << 20
 """Positions that are sorted at once; each takes some 60 bytes more meanwhile."""
 
-OLD_ORDER: Final = "order.u32"
-"""The order in an index of the first format, four little-endian bytes a position; it is read until the next update."""
-
-FILES: Final = ("stream.u24", "order.bin", "documents.u32", "counts.u16", "indents.u8")
+FILES: Final = ("stream.u16", "frequent.u32", "order.bin", "documents.u32", *line_table.FILES)
 
 
 def build_suffixes(documents: Sequence[Lexed]) -> dict[str, bytes]:
     """The files of the suffix index over documents in the given order: file name to contents, as in ``FILES``."""
     sizes = np.array([len(lexed.ids) for lexed in documents], np.int64)
     starts = np.concatenate(([0], np.cumsum(sizes + 1)))
-    lines = np.array([0] + [len(lexed.counts) for lexed in documents], np.int64).cumsum()
-    total = int(sizes.sum()) + len(documents)
+    total = int(starts[-1])
     ids = np.full(total, END, np.uint32)
     for start, lexed in zip(starts.tolist()[:-1], documents, strict=True):
         ids[start : start + len(lexed.ids)] = lexed.ids
     wanted = _anchors(ids)
-    backwards = ids[::-1]
-    order = _sort(backwards)
-    # Element j of the backward stream is token total-1-j; read from j on it is the context of position total-j.
-    positions = (total - order).astype(np.uint32)
-    inside = positions < total
-    inside[inside] = wanted[positions[inside]]
+    codes = TokenCodes.of(ids)
+    keys = codes.keys(ids)
+    del ids
+    # Unit number of each token, and of the end.
+    places = np.zeros(total + 1, np.uint32)
+    np.cumsum(1 + (keys >= FREQUENT), out=places[1:])
+    order = _sort(keys[::-1])
+    # Element j of the backward stream is token total-1-j; read from j on it is the context of token total-j.
+    tokens = (total - order).astype(np.uint32)
+    del order
+    inside = tokens < total
+    inside[inside] = wanted[tokens[inside]]
     return {
-        "stream.u24": pack(backwards),
-        "order.bin": _numbers(positions[inside], _width(total)),
-        "documents.u32": np.stack((starts, lines)).astype("<u4").tobytes(),
-        "counts.u16": _joined([lexed.counts for lexed in documents], "<u2"),
-        "indents.u8": _joined([lexed.indents for lexed in documents], "u1"),
+        "stream.u16": codes.units(keys[::-1]).astype(">u2").tobytes(),
+        "frequent.u32": codes.data,
+        "order.bin": _numbers(places[tokens[inside]], _width(int(places[-1]))),
+        **_table(documents, starts, places),
+    }
+
+
+def _table(documents: Sequence[Lexed], starts: NDArray[np.int64], places: NDArray[np.uint32]) -> dict[str, bytes]:
+    """The files of where documents and lines begin.
+
+    :param starts: of each document the number of its first token; :param places: of each token that of its first unit.
+    """
+    lines = np.cumsum([0] + [len(lexed.counts) for lexed in documents])
+    tokens = np.concatenate([np.zeros(0, np.int64), *(lexed.counts for lexed in documents)]).astype(np.int64)
+    indents = np.concatenate([np.zeros(0, np.uint8), *(lexed.indents for lexed in documents)])
+    # One token separates each document from the next one.
+    ends = np.cumsum(tokens) + np.repeat(np.arange(len(documents)), np.diff(lines))
+    units = places[ends].astype(np.int64) - places[ends - tokens]
+    return {
+        "documents.u32": np.stack((places[starts], lines)).astype("<u4").tobytes(),
+        **line_table.build_lines(units, indents),
     }
 
 
@@ -83,7 +102,7 @@ def _anchors(ids: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 
 def _width(total: int) -> int:
-    """Bytes of a position among ``total`` tokens; the last position stands behind all of them."""
+    """Bytes of a position among ``total`` units; the last position stands behind all of them."""
     return 3 if total < SHORT else 4
 
 
@@ -93,7 +112,7 @@ def _numbers(values: NDArray[np.uint32], width: int) -> bytes:
 
 
 def _numbers_at(data: NDArray[np.uint8], rows: NDArray[np.int64], width: int) -> NDArray[np.uint32]:
-    """The numbers in the given rows of what :func:`_numbers` or ``pack`` made.
+    """The numbers in the given rows of what :func:`_numbers` made.
 
     Byte by byte: 64 us for a thousand rows, which numpy copies as rows of three bytes in 220.
     """
@@ -102,10 +121,6 @@ def _numbers_at(data: NDArray[np.uint8], rows: NDArray[np.int64], width: int) ->
     for byte in range(1, width):
         values = (values << np.uint32(8)) | data[places + byte]
     return values
-
-
-def _joined(parts: Sequence[NDArray[np.generic]], kind: str) -> bytes:
-    return np.concatenate(parts).astype(kind).tobytes() if parts else b""
 
 
 def _sort(ids: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -194,30 +209,25 @@ class SuffixIndex:
     """
 
     def __init__(self, files: Mapping[str, Buffer]) -> None:
-        self._stream = files["stream.u24"]
-        self._stream_bytes = np.frombuffer(self._stream, np.uint8)
-        self._tokens = self._stream_bytes.reshape(-1, WIDTH)
-        self._low_bytes = self._tokens[:, WIDTH - 1]
-        self._old = OLD_ORDER in files
-        self._order = files[OLD_ORDER if self._old else "order.bin"]
+        self._stream = files["stream.u16"]
+        self._units = np.frombuffer(self._stream, ">u2")
+        self._codes = TokenCodes(np.frombuffer(files["frequent.u32"], "<u4"))
+        self._order = files["order.bin"]
         table = np.frombuffer(files["documents.u32"], "<u4").reshape(2, -1)
         self._starts, self._first_lines = table[0], table[1]
-        self._counts = np.frombuffer(files["counts.u16"], "<u2")
-        # Every 64th start: all of them would take 127 MB of memory for the kernel.
-        lines = np.arange(0, len(self._counts), LINE_STEP)
-        sums = np.add.reduceat(self._counts, lines, dtype=np.int64) if len(lines) else np.zeros(0, np.int64)
-        self._every = np.concatenate((np.zeros(1, np.int64), np.cumsum(sums)))
-        self.indents = np.frombuffer(files["indents.u8"], np.uint8)
-        self.size = len(self._tokens)
-        self._width = 4 if self._old else _width(self.size)
+        self._lines = LineTable(files)
+        self.size = len(self._units)
+        """Units of the segment."""
+        self._width = _width(self.size)
         self._order_bytes = np.frombuffer(self._order, np.uint8)
         self.rows = len(self._order_bytes) // self._width
 
+    def code(self, ids: Sequence[int]) -> Coded:
+        """A context, the nearest token first, as the stream would hold it."""
+        return self._codes.code(ids)
+
     def positions(self, rows: NDArray[np.int64]) -> NDArray[np.uint32]:
         """The positions in the given rows of the order."""
-        if self._old:
-            found: NDArray[np.uint32] = np.frombuffer(self._order, "<u4")[rows]
-            return found
         return _numbers_at(self._order_bytes, rows, self._width)
 
     def around(self, positions: NDArray[np.uint32], before: int, count: int) -> NDArray[np.uint32]:
@@ -225,25 +235,56 @@ class SuffixIndex:
 
         :param before: tokens before the position, the nearest last. :param count: tokens from the position on.
         """
-        places = self.size - 1 - (positions.astype(np.int64)[:, None] + np.arange(-before, count))
-        ids = unpack(self._tokens.take(places, axis=0, mode="clip"))
-        ids[(places < 0) | (places >= self.size)] = END
-        return ids
+        left, right = (before, count) if self._codes.only_frequent else (2 * before, 2 * count)
+        places = self.size - 1 - (positions.astype(np.int64)[:, None] + np.arange(-left, right))
+        units = self._units.take(places, mode="clip").astype(np.uint16)
+        units[(places < 0) | (places >= self.size)] = 0  # the number of END
+        back = self._codes.rows(units[:, :left][:, ::-1], before, forwards=False)
+        return np.concatenate((back[:, ::-1], self._codes.rows(units[:, left:], count, forwards=True)), axis=1)
 
     def next_token(self, positions: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """The token at each position."""
-        return _numbers_at(self._stream_bytes, self.size - 1 - positions.astype(np.int64), WIDTH)
+        places = self.size - 1 - positions.astype(np.int64)
+        units = self._units[places].astype(np.uint16)
+        if self._codes.only_frequent:
+            return self._codes.known(units)
+        rare = is_half(units)
+        found = self._codes.known(np.where(rare, np.uint16(0), units))
+        found[rare] = rare_ids(self._units[places[rare] - 1], units[rare])
+        return found
 
-    def run(self, first: int, last: int) -> NDArray[np.uint32]:
-        """The tokens at positions ``[first, last)``."""
-        return unpack(self._tokens[self.size - last : self.size - first][::-1])
+    def length(self, ids: Sequence[int]) -> int:
+        """How many units tokens take."""
+        return len(self._codes.ahead(ids)[0]) if ids else 0
+
+    def run(self, first: int, last: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """The tokens at positions ``[first, last)``, and the position of each."""
+        units = self._units[self.size - last : self.size - first].astype(np.uint16)
+        begins = np.flatnonzero(~is_second(units[::-1]))
+        return self._codes.tokens(units)[::-1], first + begins
+
+    def back(self, document: int, position: int, tokens: int) -> int:
+        """The position that many tokens before another one, or where the document begins."""
+        start = self.document_start(document)
+        _, places = self.run(max(start, position - 2 * tokens), position)
+        return int(places[-tokens:][0]) if len(places) else position
 
     def locate(self, positions: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """For each position its document, its source line (from 0) and its token number within that line."""
         documents = np.searchsorted(self._starts, positions, side="right") - 1
-        plain = positions.astype(np.int64) - documents
-        lines, tokens = self._lines(plain)
-        return documents, lines - self._first_lines[documents], tokens
+        places = positions.astype(np.int64)
+        lines, units = self._lines.locate(places - documents)
+        return documents, lines - self._first_lines[documents], self._tokens_before(places, units)
+
+    def _tokens_before(self, places: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many tokens the last ``units`` units before each place are."""
+        if self._codes.only_frequent:
+            return units
+        ends = np.cumsum(units)
+        each = np.repeat(places - ends, units) + np.arange(int(units.sum()))
+        second = np.append(0, np.cumsum(is_second(self._units[self.size - 1 - each])))
+        found: NDArray[np.int64] = units - (second[ends] - second[ends - units])
+        return found
 
     def document_start(self, document: int) -> int:
         """The position of a document's first token."""
@@ -253,55 +294,50 @@ class SuffixIndex:
         """The positions of the tokens of lines ``[first, last)`` of a document, as a half-open range."""
         row = int(self._first_lines[document])
         end = min(row + last, int(self._first_lines[document + 1]))
-        return self._line_start(row + first) + document, self._line_start(end) + document
-
-    def _line_start(self, line: int) -> int:
-        """How many tokens stand before a line of the segment."""
-        block = line // LINE_STEP
-        return int(self._every[block]) + int(self._counts[block * LINE_STEP : line].sum(dtype=np.int64))
-
-    def _lines(self, tokens: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The lines that hold the tokens of given numbers, and the tokens' numbers within them."""
-        blocks = np.minimum(np.searchsorted(self._every, tokens, side="right"), len(self._every) - 1) - 1
-        rows = blocks[:, None] * LINE_STEP + np.arange(LINE_STEP)
-        counts = self._counts.take(rows, mode="clip")
-        if len(rows) and rows[:, -1].max() >= len(self._counts):
-            counts[rows >= len(self._counts)] = 0
-        ends = np.cumsum(counts, axis=1, dtype=np.int32)
-        inside = (tokens - self._every[blocks]).astype(np.int32)
-        # Lines without tokens have no token: the line is behind all that end at or before it.
-        column = (ends <= inside[:, None]).sum(axis=1)
-        numbers = np.arange(len(tokens))
-        return blocks * LINE_STEP + column, (inside - ends[numbers, column] + counts[numbers, column]).astype(np.int64)
+        return self._lines.start(row + first) + document, self._lines.start(end) + document
 
     def indent(self, documents: NDArray[np.int64], lines: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Columns of leading blanks of the given lines; ``BLANK_LINE`` for blank ones and lines that are not there."""
         rows = self._first_lines[documents].astype(np.int64) + lines
         inside = (lines >= 0) & (rows < self._first_lines[documents + 1])
-        return np.where(inside, self.indents[np.where(inside, rows, 0)], BLANK_LINE).astype(np.uint8)
+        return np.where(inside, self._lines.indent(np.where(inside, rows, 0)), BLANK_LINE).astype(np.uint8)
 
     def followed_by(self, positions: NDArray[np.uint32], tail: Sequence[int], first: int = 0) -> NDArray[np.uint32]:
         """The positions whose next tokens are those of the tail.
 
-        The lowest byte is compared first: one look at memory drops all but one in 256 of the others.
-
-        :param first: number of the first token of the tail that is compared.
+        :param first: number of the first token of the tail that is compared; those before it have to be there.
         """
-        for ahead, token in enumerate(tail[first:], first):
+        units, ends = self._codes.ahead(tail)
+        for ahead in range(ends[first - 1] if first else 0, len(units)):
             if not len(positions):
                 break
             places = np.subtract(self.size - 1 - ahead, positions, dtype=np.int64)
             np.maximum(places, 0, out=places)
-            same = np.flatnonzero(self._low_bytes[places] == token & 0xFF)  # take() would copy every third byte
-            positions = positions[same]
-            positions = positions[_numbers_at(self._stream_bytes, places[same], WIDTH) == token]
+            positions = positions[self._units[places] == units[ahead]]
         return positions
+
+    def lexed(self) -> list[Lexed]:
+        """The tokens of every document."""
+        ids, places = self.run(0, self.size)
+        starts, first_lines = self._starts.tolist(), self._first_lines.tolist()
+        units, indents = self._lines.units(), self._lines.indents()
+        ends = np.cumsum(units) + np.repeat(np.arange(len(starts) - 1), np.diff(first_lines))
+        counts = np.searchsorted(places, ends) - np.searchsorted(places, ends - units)
+        tokens = np.searchsorted(places, starts).tolist()
+        return [
+            Lexed(
+                ids[tokens[i] : tokens[i + 1] - 1],
+                counts[first_lines[i] : first_lines[i + 1]].astype(np.uint16),
+                indents[first_lines[i] : first_lines[i + 1]],
+            )
+            for i in range(len(starts) - 1)
+        ]
 
     def _context(self, row: int, size: int) -> bytes:
         """``size`` bytes of the backward context of an entry of the order."""
         place = row * self._width
-        position = int.from_bytes(self._order[place : place + self._width], "little" if self._old else "big")
-        start = (self.size - position) * WIDTH
+        position = int.from_bytes(self._order[place : place + self._width], "big")
+        start = (self.size - position) * UNIT
         return bytes(self._stream[start : start + size])
 
     def bound(self, prefix: bytes, low: int, high: int, *, after: bool) -> int:
@@ -331,12 +367,13 @@ class SuffixIndex:
             return self.bound(prefix, max(0, row - far), nearest, after=False)
         return self.bound(prefix, nearest, min(self.rows, row + far), after=True)
 
-    def agreement(self, row: int, query: bytes) -> int:
+    def agreement(self, row: int, query: Coded) -> int:
         """Tokens in which the context of a row agrees with the query; -1 where there is no such row."""
         if not 0 <= row < self.rows:
             return -1
-        context = self._context(row, len(query))
-        if context == query:
-            return len(query) // WIDTH
-        differing = next((i for i, (a, b) in enumerate(zip(context, query, strict=False)) if a != b), len(context))
-        return differing // WIDTH
+        data = query.data
+        context = self._context(row, len(data))
+        if context == data:
+            return len(query.ends) - 1
+        differing = next((i for i, (a, b) in enumerate(zip(context, data, strict=False)) if a != b), len(context))
+        return query.whole(differing)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.search.suffix_array import DEPTH, PROSE_WORDS, SuffixIndex
-from indexer.text.tokens import NEWLINE, WIDTH, WORD, pack
+from indexer.text.tokens import NEWLINE, WORD
 
 BEHIND_LIMIT: Final = 12
 """Maximum number of tokens between the last anchor and the cursor."""
@@ -62,11 +62,11 @@ def find(index: SuffixIndex, context: Sequence[int], limit: int, wanted: NDArray
 class Anchored:
     """A context as it is searched: from its last anchor, with the tokens behind that.
 
-    :param query: the tokens before the anchor, the nearest first, packed.
+    :param query: the tokens before the anchor, the nearest first.
     :param tail: the tokens between the anchor and the cursor.
     """
 
-    query: bytes
+    query: tuple[int, ...]
     tail: tuple[int, ...]
 
     @classmethod
@@ -77,8 +77,7 @@ class Anchored:
         """
         size = len(context)
         behind = 0 if word_follows and not _words_before(context, size) else _tokens_behind_anchor(context)
-        query = np.array(context[: size - behind][::-1][:DEPTH], np.uint32)
-        return cls(pack(query), tuple(context[size - behind :]))
+        return cls(tuple(context[: size - behind][::-1][:DEPTH]), tuple(context[size - behind :]))
 
 
 class Sample:
@@ -113,7 +112,7 @@ class Sample:
         places = self._index.followed_by(places, tail, first=1)
         if wanted is None or not len(places):
             return places
-        return places[among(self._index.next_token(places + np.uint32(len(tail))), wanted)]
+        return places[among(self._index.next_token(places + np.uint32(self._index.length(tail))), wanted)]
 
 
 class Step:
@@ -150,9 +149,9 @@ class Agreements:
     :param query: as in :class:`Anchored`.
     """
 
-    def __init__(self, index: SuffixIndex, query: bytes) -> None:
-        self._index, self._query = index, query
-        self._low = self._high = index.bound(query, 0, index.rows, after=False)
+    def __init__(self, index: SuffixIndex, query: tuple[int, ...]) -> None:
+        self.index, self._query = index, index.code(query)
+        self._low = self._high = index.bound(self._query.data, 0, index.rows, after=False)
         self._steps: list[Step] = []
         self._look()
 
@@ -171,17 +170,17 @@ class Agreements:
 
     def _widen(self) -> Step:
         agreed, low, high = max(self._agreed), self._low, self._high
-        prefix = self._query[: agreed * WIDTH]
+        prefix = self._query.first(agreed)
         if self._agreed[0] == agreed:
-            self._low = self._index.run_of(prefix, low - 1, -1)
+            self._low = self.index.run_of(prefix, low - 1, -1)
         if self._agreed[1] == agreed:
-            self._high = self._index.run_of(prefix, high, 1)
+            self._high = self.index.run_of(prefix, high, 1)
         self._look()
-        return Step(self._index, agreed, range(self._low, low), range(high, self._high))
+        return Step(self.index, agreed, range(self._low, low), range(high, self._high))
 
     def _look(self) -> None:
         """Look in how many tokens the rows next to the found ones agree."""
-        agreement = self._index.agreement
+        agreement = self.index.agreement
         self._agreed = agreement(self._low - 1, self._query), agreement(self._high, self._query)
 
 
@@ -189,9 +188,9 @@ class AgreementsKept:
     """The agreements of all segments with the last queries."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, dict[int, Agreements]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, ...], dict[int, Agreements]] = OrderedDict()
 
-    def of(self, number: int, index: SuffixIndex, query: bytes) -> Agreements:
+    def of(self, number: int, index: SuffixIndex, query: tuple[int, ...]) -> Agreements:
         """Return the agreements of a segment, which its number names, with a query."""
         segments = self._kept.setdefault(query, {})
         self._kept.move_to_end(query)
@@ -251,7 +250,8 @@ class Search:
             population = step.population
             fresh = step.places(_spread(population, self._left))
         if population:
-            self.found.append((fresh + np.uint32(len(self._tail)), self.length, population))
+            behind = self._agreements.index.length(self._tail)
+            self.found.append((fresh + np.uint32(behind), self.length, population))
             self._left -= len(fresh)
         self._look()
         return len(fresh)

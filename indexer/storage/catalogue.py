@@ -11,14 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from indexer import fsio
 from indexer.repository.git import blob_id
 from indexer.repository.policy import read_bytes
 from indexer.storage.generations import Manifest, SegmentRecord
-from indexer.storage.segment import IndexedDocument, Segment
+from indexer.storage.segment import IndexedDocument, Segment, stored_names
 from indexer.types import Entry
 
-_NAMES: Final = "documents.json"
 _FEW: Final = 32
 """Paths that are looked for one by one before the documents of all segments are read, which takes 8 us each."""
 
@@ -65,7 +63,7 @@ class Catalogue:
     @cached_property
     def _names(self) -> dict[int, bytes]:
         """The names of each segment's documents as they are stored."""
-        return {number: fsio.read(self._place(number) / _NAMES) for number in self.records}
+        return {number: stored_names(self._place(number)) for number in self.records}
 
     def _place(self, number: int) -> Path:
         return self._directory / f"{number:08d}"

@@ -1,9 +1,9 @@
 """One segment: an immutable set of documents in files named by what they hold, written once and then memory-mapped.
 
-    documents.json   columns of text: path, blob, language, encoding
-    documents.npy    int64 (documents, 7): the columns of ``NUMBERS``
-    chunks.npy       int32 (chunks, 2): first line and line after the last, in the order of documents
-    texts.bin        per document one zlib stream: the chunks' headers, then the text
+    documents.zst    JSON of the columns of text: path, blob, language, encoding
+    numbers.zst      int64 (8, documents): the columns of ``NUMBERS``
+    chunks.zst       int32 (2, chunks): first line and line after the last, in the order of documents
+    texts.bin        the texts and the chunks' headers (``text_blocks``)
     vectors.faiss    one vector per chunk, in the same order
     suffix-*         the token suffix index over the documents, in the same order
     words.*          the distinct words of all documents
@@ -13,15 +13,12 @@ A chunk's text is not stored a second time: it is cut from the document's text b
 The manifest of a generation says which documents of a segment are live.
 """
 
-import io
 import json
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +27,16 @@ from indexer import fsio
 from indexer.search import suffix_array, word_prefixes
 from indexer.search.suffix_array import SuffixIndex
 from indexer.search.word_prefixes import Words, words_of
+from indexer.storage import text_blocks
 from indexer.storage.mapping import map_file
+from indexer.storage.text_blocks import Place, pack_text
 from indexer.text.lines import lines_with_ends
-from indexer.text.tokens import TOKEN, WIDTH, Lexed, unpack
+from indexer.text.tokens import TOKEN, Lexed
 from indexer.types import Chunk
+from indexer.zstd import compress, decompress
 
-NUMBERS: Final = ("id", "packed_start", "packed_size", "size", "lines", "first_chunk", "masked")
-"""Columns of ``documents.npy``; ``size`` is the text's in bytes of UTF-8."""
+NUMBERS: Final = ("id", "block_start", "block_size", "offset", "size", "lines", "first_chunk", "masked")
+"""Columns of ``numbers.zst``; ``size`` is the text's in bytes of UTF-8, the three before it are its :class:`Place`."""
 
 CHUNK_BITS: Final = 20
 """A chunk's key is its document's id shifted by this, plus its number in the document."""
@@ -44,9 +44,7 @@ CHUNK_BITS: Final = 20
 SMALL_BYTES: Final = 1_000_000
 """Bytes of text below which a segment counts as small; each update writes one small segment of the changed files."""
 
-_LENGTH: Final = struct.Struct("<I")
-_COMPRESSION: Final = 6
-"""Level 9 takes three times as long and saves one part in a hundred of the texts (measured on a million lines)."""
+_TABLE_LEVEL: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Prepared:
     """One document as a worker prepared it: what its segment stores, and its terms and tokens.
 
     :param size: bytes of the text in UTF-8.
-    :param packed: headers and text, as :func:`pack_text` makes it.
+    :param packed: headers and text, as :func:`~indexer.storage.text_blocks.pack_text` makes it.
     :param spans: int32 ``(chunks, 2)``, first line and line after the last.
     :param vectors: float32 ``(chunks, dimensions)``.
     :param terms: for each chunk its BM25 terms, joined by spaces.
@@ -98,20 +96,6 @@ class IndexedDocument:
     masked: int
 
 
-def pack_text(text: str, headers: Sequence[str]) -> bytes:
-    """Compress a document's text and the headers of its chunks into one record. Lone surrogates are kept."""
-    head = "\n".join(headers).encode("utf-8", "surrogatepass")
-    return zlib.compress(_LENGTH.pack(len(head)) + head + text.encode("utf-8", "surrogatepass"), _COMPRESSION)
-
-
-def unpack_text(packed: bytes | memoryview) -> tuple[str, list[str]]:
-    """The inverse of :func:`pack_text`: text and headers."""
-    data = zlib.decompress(packed)
-    end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
-    headers = data[_LENGTH.size : end].decode("utf-8", "surrogatepass")
-    return data[end:].decode("utf-8", "surrogatepass"), headers.split("\n")
-
-
 def chunk_key(document_id: int, number: int) -> int:
     """The key of chunk ``number`` of a document, unique in the index."""
     return document_id << CHUNK_BITS | number
@@ -124,23 +108,24 @@ def write(directory: Path, documents: Sequence[Prepared], ids: Sequence[int], su
     :param suffixes: the result of :func:`suffix_files` for the documents' tokens, in the same order.
     """
     counts = [len(document.spans) for document in documents]
-    packed = [len(document.packed) for document in documents]
+    blocks, places = text_blocks.join(document.packed for document in documents)
     columns = [
         ids,
-        np.cumsum([0, *packed])[:-1],
-        packed,
+        *np.array(places, np.int64).reshape(-1, len(Place._fields)).T,
         [document.size for document in documents],
         [document.lines for document in documents],
         np.cumsum([0, *counts])[:-1],
         [document.masked for document in documents],
     ]
-    numbers = np.array(columns, np.int64).reshape(len(NUMBERS), len(documents)).T
     spans = np.concatenate([np.empty((0, 2), np.int32), *(document.spans for document in documents)])
     names = {name: [getattr(document, name) for document in documents] for name in _TEXT_COLUMNS}
-    fsio.write_file(directory / "documents.json", json.dumps(names, separators=(",", ":")).encode())
-    fsio.write_file(directory / "documents.npy", _npy(numbers))
-    fsio.write_file(directory / "chunks.npy", _npy(spans.astype("<i4")))
-    fsio.write_parts(directory / "texts.bin", [document.packed for document in documents])
+    for name, table in (
+        (_NAMES, json.dumps(names, separators=(",", ":")).encode()),
+        ("numbers.zst", np.array(columns, "<i8").tobytes()),
+        ("chunks.zst", np.ascontiguousarray(spans.T, "<i4").tobytes()),
+    ):
+        fsio.write_file(directory / name, compress(table, _TABLE_LEVEL))
+    fsio.write_parts(directory / "texts.bin", blocks)
     for name, data in sorted(
         {**suffixes, **word_prefixes.build_words(document.words for document in documents)}.items()
     ):
@@ -152,7 +137,13 @@ def write(directory: Path, documents: Sequence[Prepared], ids: Sequence[int], su
         fsio.write_file(directory / "vectors.faiss", faiss.build_vectors(np.concatenate(vectors)))
 
 
+_NAMES: Final = "documents.zst"
 _TEXT_COLUMNS: Final = ("path", "blob", "language", "encoding")
+
+
+def stored_names(directory: Path) -> bytes:
+    """The columns of text of a segment's documents as JSON, without opening the segment."""
+    return decompress(fsio.read(directory / _NAMES))
 
 
 def has_encoder() -> bool:
@@ -165,12 +156,6 @@ def suffix_files(documents: Sequence[Lexed]) -> dict[str, bytes]:
     return {f"suffix-{name}": data for name, data in suffix_array.build_suffixes(documents).items()}
 
 
-def _npy(array: NDArray[Any]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
-
-
 class Segment:
     """A segment opened for reading; all its files are mapped at once, so they may be removed later.
 
@@ -180,42 +165,39 @@ class Segment:
     def __init__(self, directory: Path, number: int, dead: Sequence[int]) -> None:
         self.number = number
         self._maps = {path.name: map_file(path) for path in sorted(directory.iterdir())}
-        names: dict[str, list[str]] = json.loads(bytes(self._maps["documents.json"]))
-        self._numbers: NDArray[np.int64] = np.load(io.BytesIO(self._maps["documents.npy"]), allow_pickle=False)
-        self.spans: NDArray[np.int32] = np.load(io.BytesIO(self._maps["chunks.npy"]), allow_pickle=False)
-        self.live = np.ones(len(self._numbers), bool)
+        names: dict[str, list[str]] = json.loads(self._table(_NAMES))
+        numbers = np.frombuffer(self._table("numbers.zst"), "<i8").reshape(len(NUMBERS), -1)
+        self.ids, *places, sizes, lines, self._first_chunks, masked = numbers
+        self._places = [Place(*place) for place in zip(*(column.tolist() for column in places), strict=True)]
+        self.spans: NDArray[np.int32] = np.frombuffer(self._table("chunks.zst"), "<i4").reshape(2, -1).T
+        self.live = np.ones(len(self.ids), bool)
         self.live[list(dead)] = False
-        self.ids = self._numbers[:, 0]
-        self._first_chunks = self._numbers[:, 5]
         self.chunk_counts: NDArray[np.int64] = np.diff(np.append(self._first_chunks, len(self.spans)))
         rows = zip(
             self.ids.tolist(),
             *(names[name] for name in _TEXT_COLUMNS[:3]),
             self.live.tolist(),
-            self._numbers.tolist(),
-            self.chunk_counts.tolist(),
+            *(column.tolist() for column in (sizes, lines, self.chunk_counts, masked)),
             strict=True,
         )
         self.documents: list[IndexedDocument] = [
-            IndexedDocument(id, path, blob, language, live, number, local, numbers[3], numbers[4], chunks, numbers[6])
-            for local, (id, path, blob, language, live, numbers, chunks) in enumerate(rows)
+            IndexedDocument(id, path, blob, language, live, number, local, size, lines, chunks, masked)
+            for local, (id, path, blob, language, live, size, lines, chunks, masked) in enumerate(rows)
         ]
         self.encodings = names["encoding"]
-        self.bytes = int(self._numbers[:, 3].sum())
+        self.bytes = int(sizes.sum())
+
+    def _table(self, name: str) -> bytes:
+        return decompress(self._maps[name])
 
     def hide(self, local: int) -> None:
         """Hide a document in this reader alone."""
         self.live[local] = False
         self.documents[local] = replace(self.documents[local], live=False)
 
-    def packed(self, local: int) -> memoryview:
-        """The compressed record of a document."""
-        start, size = self._numbers[local, 1:3].tolist()
-        return self._maps["texts.bin"][start : start + size]
-
     def unpacked(self, local: int) -> tuple[str, list[str]]:
         """Text and chunk headers of a document."""
-        return unpack_text(self.packed(local))
+        return text_blocks.read(self._maps["texts.bin"], self._places[local], self.documents[local].size)
 
     def document_spans(self, local: int) -> NDArray[np.int32]:
         """The chunks of a document, int32 ``(chunks, 2)``."""
@@ -239,6 +221,7 @@ class Segment:
         """
         document = self.documents[local]
         first = int(self._first_chunks[local])
+        text, headers = self.unpacked(local)
         return Prepared(
             path=document.path,
             blob=document.blob,
@@ -247,11 +230,11 @@ class Segment:
             masked=document.masked,
             lines=document.lines,
             size=document.size,
-            packed=bytes(self.packed(local)),
+            packed=pack_text(text, headers),
             spans=self.document_spans(local),
             vectors=vectors[first : first + document.chunks],
             terms=[],
-            words=words_of(TOKEN.findall(self.unpacked(local)[0])),
+            words=words_of(TOKEN.findall(text)),
             lexed=lexed,
         )
 
@@ -265,16 +248,7 @@ class Segment:
 
     def lexed(self) -> list[Lexed]:
         """The tokens of every document, read back from the suffix index."""
-        stream = np.frombuffer(self._maps["suffix-stream.u24"], np.uint8).reshape(-1, WIDTH)
-        starts = np.frombuffer(self._maps["suffix-documents.u32"], "<u4").tolist()
-        counts = np.frombuffer(self._maps["suffix-counts.u16"], "<u2")
-        indents = np.frombuffer(self._maps["suffix-indents.u8"], np.uint8)
-        ids = unpack(stream)[::-1]
-        lines = np.cumsum([0, *(document.lines for document in self.documents)]).tolist()
-        return [
-            Lexed(ids[starts[i] : starts[i + 1] - 1], counts[lines[i] : lines[i + 1]], indents[lines[i] : lines[i + 1]])
-            for i in range(len(self.documents))
-        ]
+        return self.suffix.lexed()
 
     def chunk_keys(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Keys of the chunks in the given rows of the chunk table; -1 for chunks of deleted documents."""

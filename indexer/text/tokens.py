@@ -28,9 +28,6 @@ NEWLINE = 2
 WORD = 1
 """The bit that is set in the ids of identifiers, keywords and words of prose only."""
 
-WIDTH = 3
-"""Bytes of one id in a packed stream (big-endian, so that bytes compare as ids do)."""
-
 BLANK_LINE = MAX_COLUMNS + 1
 """The indentation recorded for a blank line."""
 
@@ -124,14 +121,3 @@ class _Columns(dict[str, int]):
 
 
 _columns_of = _Columns().__getitem__
-
-
-def pack(ids: NDArray[np.uint32]) -> bytes:
-    """Encode ids as a stream of ``WIDTH`` big-endian bytes each."""
-    return np.ascontiguousarray(ids.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:]).tobytes()
-
-
-def unpack(stream: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """The inverse of :func:`pack` for an array of shape ``(..., WIDTH)``."""
-    wide = stream.astype(np.uint32)
-    return ((wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]).astype(np.uint32)

@@ -68,9 +68,9 @@ def search_around(cursor: CursorContext, index: "Index", hidden: frozenset[str])
             continue
         segment = index.segments[document.segment]
         first, last = segment.suffix.line_range(document.local, first_line, last_line)
-        start = max(segment.suffix.document_start(document.local), first - DEPTH)
-        ids = segment.suffix.run(start, last)
-        places = np.arange(start, last + 1)
+        start = segment.suffix.back(document.local, first, DEPTH)
+        ids, places = segment.suffix.run(start, last)
+        places = np.append(places, last)
         part = FoundChunks(
             segment,
             np.append(ids, np.uint32(END)),
@@ -79,7 +79,7 @@ def search_around(cursor: CursorContext, index: "Index", hidden: frozenset[str])
             (places >= first) & (places < last),
         )
         parts.setdefault(document.segment, []).append(part)
-        seen.append(pairs(ids[first - start :]))
+        seen.append(pairs(ids[places[:-1] >= first]))
         if len(seen) == CHUNKS:
             break
     if not seen:

@@ -216,7 +216,7 @@ def test_after_an_update_its_new_files_alone_are_hashed_again(tmp_path, monkeypa
     where = indexes.directory(root, data)
     repositories.write(root, CHANGES)
     second = indexes.updated(root, data)
-    repositories.write(root, {"src/newer.py": "newest = 1\n"})
+    repositories.write(root, {"src/newer.py": "newest = 1\n\nif newest:\n    print((newest, [2, 3]))\n"})
     build(root, indexes.settings(data))
     hashed = []
     monkeypatch.setattr(fsio, "hash_file", lambda path, known=fsio.hash_file: hashed.append(path) or known(path))

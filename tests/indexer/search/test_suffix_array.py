@@ -107,7 +107,7 @@ def test_positions_are_located_in_documents_lines_and_tokens() -> None:
         BLANK_LINE,
     ]
     low, high = index.line_range(0, 2, 3)
-    assert index.run(low, high).tolist() == [*token_ids("first line here"), NEWLINE]
+    assert index.run(low, high)[0].tolist() == [*token_ids("first line here"), NEWLINE]
     assert index.around(np.array([low], np.uint32), 2, 2).tolist() == [[END, END, *token_ids("first line")]]
 
 
@@ -192,7 +192,7 @@ def test_places_in_many_lines_are_located() -> None:
         first = rng.randrange(len(lines_of(texts[document])))
         low, high = index.line_range(document, first, first + 1)
         here = [place for place, row in enumerate(expected) if row[:2] == (document, first)]
-        assert index.run(low, high).tolist() == ids[positions[here]].tolist()
+        assert index.run(low, high)[0].tolist() == ids[positions[here]].tolist()
 
 
 def test_a_scan_of_fewer_anchors_says_so() -> None:

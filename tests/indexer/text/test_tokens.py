@@ -1,8 +1,5 @@
 """The lexer for matching: tokens, lines, indentation, ids."""
 
-import random
-
-import numpy as np
 import pytest
 
 from indexer.text import tokens
@@ -50,14 +47,6 @@ def test_line_ends_are_all_one(end: str) -> None:
 
 def test_form_feeds_and_separators_do_not_end_lines() -> None:
     assert len(tokens.lex("a\x0cb\u2028c\x85d").counts) == 1
-
-
-def test_ids_survive_packing() -> None:
-    seed = random.randrange(2**32)
-    print("seed", seed)
-    ids = np.random.default_rng(seed).integers(0, 2**24, 1000).astype(np.uint32)
-    packed = np.frombuffer(tokens.pack(ids), np.uint8).reshape(-1, tokens.WIDTH)
-    assert (tokens.unpack(packed) == ids).all()
 
 
 def test_lone_surrogates_are_lexed() -> None:
