@@ -11,6 +11,7 @@ Lines end as in the language server protocol (``\\n``, ``\\r\\n``, ``\\r``). Chu
 import re
 import time
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
@@ -323,5 +324,11 @@ def _windows(first: int, end: int, lines: list[str], starts: list[int]) -> list[
 
 
 def chunk_terms(piece: Chunk) -> str:
-    """The terms of a chunk for BM25, joined by spaces."""
-    return " ".join(terms(f"{piece.header}\n{piece.text}"))
+    """The terms of a chunk for BM25, joined by spaces; a repeated one stands there twice.
+
+    BM25 hardly tells three from two, and counts of one bit make the index smaller by .022 of its source (two segments
+    of a kernel). Over seven repositories (gin, gson, ibex, libuv, okhttp, scrapy, vue) recall at 10 of the next chunk
+    is .320 instead of .323, together with vectors .325 instead of .323; of questions .272 instead of .268.
+    """
+    counts = Counter(terms(f"{piece.header}\n{piece.text}"))
+    return " ".join([f"{term} {term}" if count > 1 else term for term, count in counts.items()])

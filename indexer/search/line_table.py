@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 
 FILES: Final = ("lines.u8", "lines.u32")
 
-LINE_STEP: Final = 64
+LINE_STEP: Final = 32
 """Lines of which the first one's place is kept in memory: all places would take 127 MB for the kernel."""
 
 _OTHER: Final = 255
@@ -54,7 +54,7 @@ class LineTable:
         self._others, self._pairs = table[count + 1 :].reshape(2, -1)
         steps = np.arange(0, len(self), LINE_STEP)
         sums = np.add.reduceat(self.units(), steps) if len(steps) else np.zeros(0, np.int64)
-        self._every = np.concatenate((np.zeros(1, np.int64), np.cumsum(sums)))
+        self._every = np.append(0, np.cumsum(sums)).astype(np.uint32)
 
     def __len__(self) -> int:
         """How many lines there are."""
@@ -80,10 +80,12 @@ class LineTable:
 
     def locate(self, units: Ints) -> tuple[Ints, Ints]:
         """The lines that hold the units of given numbers, and the units' numbers within them."""
-        blocks = np.minimum(np.searchsorted(self._every, units, side="right"), len(self._every) - 1) - 1
+        blocks = self._every.searchsorted(units.astype(np.uint32), side="right") - 1
+        np.minimum(blocks, len(self._every) - 2, out=blocks)
         rows = blocks[:, None] * LINE_STEP + np.arange(LINE_STEP)
-        counts = self._some(np.minimum(rows, len(self) - 1)) >> _INDENT_BITS
-        counts[rows >= len(self)] = 0
+        counts = self._some(rows) >> _INDENT_BITS
+        if len(rows) and rows[:, -1].max() >= len(self):
+            counts[rows >= len(self)] = 0
         ends = np.cumsum(counts, axis=1, dtype=np.int64)
         inside = units - self._every[blocks]
         # Lines without units have none: the line is behind all that end at or before the unit.
@@ -92,12 +94,12 @@ class LineTable:
         return blocks * LINE_STEP + column, inside - ends[numbers, column] + counts[numbers, column]
 
     def _some(self, lines: Ints) -> NDArray[np.uint32]:
-        """The pairs of some lines, which have to be there."""
-        codes = self._lines[lines]
+        """The pairs of some lines; anything for lines that are not there."""
+        codes = self._lines.take(lines, mode="clip")
         pairs = self._frequent[codes]
-        other = codes == _OTHER
-        if other.any():
-            pairs[other] = self._pairs[np.searchsorted(self._others, lines[other])]
+        other = np.nonzero(codes == _OTHER)
+        if len(other[0]):
+            pairs[other] = self._pairs.take(self._others.searchsorted(lines[other].astype(np.uint32)), mode="clip")
         return pairs
 
     def _all(self) -> NDArray[np.uint32]:

@@ -54,15 +54,16 @@ def build_suffixes(documents: Sequence[Lexed]) -> dict[str, bytes]:
     codes = TokenCodes.of(ids)
     keys = codes.keys(ids)
     del ids
-    # Unit number of each token, and of the end.
-    places = np.zeros(total + 1, np.uint32)
-    np.cumsum(1 + (keys >= FREQUENT), out=places[1:])
     order = _sort(keys[::-1])
     # Element j of the backward stream is token total-1-j; read from j on it is the context of token total-j.
     tokens = (total - order).astype(np.uint32)
     del order
     inside = tokens < total
     inside[inside] = wanted[tokens[inside]]
+    # Unit number of each token, and of the end.
+    places = np.zeros(total + 1, np.uint32)
+    np.cumsum(keys >= FREQUENT, dtype=np.uint32, out=places[1:])
+    places += np.arange(total + 1, dtype=np.uint32)
     return {
         "stream.u16": codes.units(keys[::-1]).astype(">u2").tobytes(),
         "frequent.u32": codes.data,
@@ -238,9 +239,9 @@ class SuffixIndex:
         left, right = (before, count) if self._codes.only_frequent else (2 * before, 2 * count)
         places = self.size - 1 - (positions.astype(np.int64)[:, None] + np.arange(-left, right))
         units = self._units.take(places, mode="clip").astype(np.uint16)
-        units[(places < 0) | (places >= self.size)] = 0  # the number of END
-        back = self._codes.rows(units[:, :left][:, ::-1], before, forwards=False)
-        return np.concatenate((back[:, ::-1], self._codes.rows(units[:, left:], count, forwards=True)), axis=1)
+        if len(places) and (places.min() < 0 or places.max() >= self.size):
+            units[(places < 0) | (places >= self.size)] = 0  # the number of END
+        return self._codes.around(units, before, count)
 
     def next_token(self, positions: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """The token at each position."""
@@ -281,9 +282,11 @@ class SuffixIndex:
         if self._codes.only_frequent:
             return units
         ends = np.cumsum(units)
-        each = np.repeat(places - ends, units) + np.arange(int(units.sum()))
-        second = np.append(0, np.cumsum(is_second(self._units[self.size - 1 - each])))
-        found: NDArray[np.int64] = units - (second[ends] - second[ends - units])
+        # The units of all places in a row, each from its line's begin on.
+        each = np.arange(ends[-1] if len(ends) else 0) + np.repeat(places - ends, units)
+        second = np.zeros(len(each) + 1, np.int64)
+        np.cumsum(is_second(self._units[self.size - 1 - each]), out=second[1:])
+        found: NDArray[np.int64] = units - second[ends] + second[ends - units]
         return found
 
     def document_start(self, document: int) -> int:
@@ -297,10 +300,17 @@ class SuffixIndex:
         return self._lines.start(row + first) + document, self._lines.start(end) + document
 
     def indent(self, documents: NDArray[np.int64], lines: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Columns of leading blanks of the given lines; ``BLANK_LINE`` for blank ones and lines that are not there."""
-        rows = self._first_lines[documents].astype(np.int64) + lines
-        inside = (lines >= 0) & (rows < self._first_lines[documents + 1])
-        return np.where(inside, self._lines.indent(np.where(inside, rows, 0)), BLANK_LINE).astype(np.uint8)
+        """Columns of leading blanks of the given lines; ``BLANK_LINE`` for blank ones and lines that are not there.
+
+        :param lines: of any shape whose last axis is that of the documents.
+        """
+        first, end = self._first_lines[documents], self._first_lines[documents + 1]
+        rows = lines + first
+        outside = (lines < 0) | (rows >= end)
+        rows[outside] = 0
+        found = self._lines.indent(rows)
+        found[outside] = BLANK_LINE
+        return found
 
     def followed_by(self, positions: NDArray[np.uint32], tail: Sequence[int], first: int = 0) -> NDArray[np.uint32]:
         """The positions whose next tokens are those of the tail.

@@ -257,6 +257,16 @@ class Segment:
         return np.where(self.live[locals_], keys, -1)
 
     @cached_property
+    def folders(self) -> frozenset[str]:
+        """All folders that hold a document, deleted ones included, or a folder that does."""
+        found: set[str] = set()
+        for folder in {document.path.rpartition("/")[0] for document in self.documents}:
+            while folder and folder not in found:
+                found.add(folder)
+                folder = folder.rpartition("/")[0]
+        return frozenset(found)
+
+    @cached_property
     def suffix(self) -> SuffixIndex:
         """The token suffix index; its document numbers are the local ones here."""
         prefix = "suffix-"

@@ -3,7 +3,7 @@ and Japanese.
 
 The same function makes the terms of a chunk and of a query. Words are not stemmed, and there are no stop words: in code
 ``is`` and ``not`` may be the word that is searched for, and BM25 gives frequent words a low weight anyway. Order and
-repetition are kept, because BM25 counts terms.
+repetition are kept; ``chunking`` counts them.
 """
 
 import re

@@ -78,7 +78,7 @@ class NearestSegments:
         """Return the segments, those first that hold a file of the nearest folder; then the newest."""
         folder = path.rpartition("/")[0]
         if self._folder != folder:
-            above = [f"{folder[:end]}/" for end in range(len(folder), 0, -1) if folder[end : end + 1] in ("/", "")]
+            above = [folder[:end] for end in range(len(folder), 0, -1) if folder[end : end + 1] in ("/", "")]
             depths = [self._depth(segment, above) for segment in segments]
             ranked = sorted(zip(depths, segments, strict=True), key=lambda one: (one[0], -one[1].number))
             self._folder, self._order = folder, {one.number: rank for rank, (_, one) in enumerate(ranked)}
@@ -87,8 +87,7 @@ class NearestSegments:
     @staticmethod
     def _depth(segment: "Segment", above: Sequence[str]) -> int:
         """Return how many folders up the nearest folder is that has a file in the segment."""
-        paths = [document.path for document in segment.documents]
-        return next((up for up, folder in enumerate(above) if any(p.startswith(folder) for p in paths)), len(above))
+        return next((up for up, folder in enumerate(above) if folder in segment.folders), len(above))
 
 
 class FinderMemory:
@@ -355,8 +354,7 @@ class MatchFinder:
             return None
         documents, line = documents[keep], line[keep]
         around = suffix.around(positions[keep], FORM, WINDOW)
-        previous = suffix.indent(documents, line - 1).astype(np.int64)
-        second = suffix.indent(documents, line - 2).astype(np.int64)
+        indent, previous, second = suffix.indent(documents, np.stack((line, line - 1, line - 2))).astype(np.int64)
         return FoundColumns(
             source=MatchSource.REPOSITORY if ranks is None else MatchSource.SEARCH,
             length=lengths[keep],
@@ -365,7 +363,7 @@ class MatchFinder:
             line=line,
             token=token[keep],
             hit=NO_SEARCH_RANK if ranks is None else ranks[keep],
-            indent=suffix.indent(documents, line).astype(np.int64),
+            indent=indent,
             previous=np.where(previous == 255, np.where(second == 255, 0, second), previous),
             window=around[:, FORM:],
             before=around[:, :FORM],

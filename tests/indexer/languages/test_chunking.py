@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.languages import chunking
-from indexer.languages.chunking import MAX_CHARS, MAX_LINES, chunk
+from indexer.languages.chunking import MAX_CHARS, MAX_LINES, chunk, chunk_terms
 from indexer.languages.table import LANGUAGES
 from indexer.text.lines import lines_with_ends
 from indexer.types import Chunk
@@ -284,3 +284,8 @@ def test_a_parse_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_chunking_is_deterministic() -> None:
     text = "\n".join(_function(f"f{number}", number + 3) for number in range(40))
     assert chunk(text, "python", "m.py") == chunk(text, "python", "m.py")
+
+
+def test_the_terms_of_a_chunk_stand_there_twice_at_most() -> None:
+    piece = Chunk("a.py", "python", 0, 1, "a.py", "walrus = walrus + walrus_count\n")
+    assert sorted(chunk_terms(piece).split()) == sorted("a py walrus walrus walrus_count count".split())
