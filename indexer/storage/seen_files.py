@@ -88,22 +88,26 @@ class SeenFiles:
         self._new: dict[str, _Row] = {}
         self._gone: set[str] = set()
 
-    def differing(self, root: Path) -> list[str]:
-        """The paths whose row does not hold any more, or states nothing. This looks at every file once."""
-        found = []
-        rows = zip(self.paths, *self._numbers, _statuses(root, self.paths), strict=True)
-        for path, size, modified, changed, inode, status in rows:
+    def differing(self, root: Path) -> bytes:
+        """The rows that do not hold any more, or state nothing, for :meth:`paths_of`. This looks at every file once."""
+        found = array("q")
+        rows = zip(*self._numbers, _statuses(root, self.paths), strict=True)
+        for number, (size, modified, changed, inode, status) in enumerate(rows):
             if status is None:
                 if size != -1:
-                    found.append(path)
+                    found.append(number)
             elif (
                 status.st_mtime_ns != modified
                 or status.st_ctime_ns != changed
                 or status.st_size != size
                 or status.st_ino & _MOST != inode
             ):
-                found.append(path)
-        return found
+                found.append(number)
+        return found.tobytes()
+
+    def paths_of(self, rows: bytes) -> list[str]:
+        """The paths of some rows."""
+        return [self.paths[number] for number in array("q", rows)]
 
     def lookup(self, entry: Entry) -> str | Skip | None:
         """The blob id of an unchanged file, or why its content is left out; None if it must be read."""

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -467,3 +469,29 @@ def test_a_table_is_written_and_read_for_any_name_and_number(tmp_path):
     third.save(basis)
     assert path.stat().st_ino == before
     assert json.loads(path.read_bytes()[32:].split(b"\n")[0])["rows"] == 6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no copy of a process is made elsewhere")
+def test_many_files_are_looked_at_by_a_second_process_with_the_same_result(tmp_path, monkeypatch):
+    """The command runs in a process of its own, which has no other threads."""
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    ahead = "import os, runpy, sys; import indexer.building.survey as one; one._MANY = 0; os.cpu_count = lambda: 2; "
+    seen = "import indexer.storage.seen_files as f; old = f.SeenFiles.differing; here = os.getpid(); "
+    told = "f.SeenFiles.differing = lambda self, root: (os.getpid() != here or sys.exit(9)) and old(self, root); "
+    run = "from finetune.cli import main; main(['index', *sys.argv[1:], '--json'])"
+
+    def updated() -> dict[str, object]:
+        done = subprocess.run(
+            [sys.executable, "-c", ahead + seen + told + run, root, "--data-dir", data],
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    assert updated()["full"]
+    assert not updated()["changed"]
+    repositories.write(root, {"src/added.py": "added = 1\n", "src/heron.py": "changed = 1\n"})
+    report = updated()
+    assert (report["added"], report["removed"]) == (2, 1)
+    assert Index.open(indexes.directory(root, data)).document("src/added.py")
