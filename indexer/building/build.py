@@ -7,6 +7,7 @@ Importing what prepares documents takes half a second of processor time, most of
 large repository it is done while another process looks at the files.
 """
 
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -86,13 +87,11 @@ def build(
 
 def _load_ahead() -> None:
     """Load what an update of a few files needs, .4 s, while this process would wait for a look at many."""
-    from indexer.building import renewal  # noqa: F401
-    from indexer.search import bm25  # noqa: F401
-    from indexer.secrets import masking  # noqa: F401
+    for name in ("building.renewal", "search.bm25", "search.vectors", "secrets.masking"):
+        importlib.import_module(f"indexer.{name}")
     from indexer.storage.segment import has_encoder
 
     if has_encoder():
-        from indexer.search import vectors  # noqa: F401
         from indexer.search.embedding import Encoder
 
         Encoder.load()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from indexer.building.beside import beside
+from indexer.building.second_process import in_second_process
 from indexer.config import Settings
 from indexer.repository import git, policy, walk
 from indexer.repository.listing import Listing, is_read_by_git, read_listing
@@ -74,7 +74,7 @@ def survey(
     walk.check(root)
     place, rules = _Place(root, settings, seen), Rules(root, settings)
     many = len(seen.paths) >= _MANY
-    with beside(lambda: seen.differing(root), really=many) as rows, ThreadPoolExecutor(1) as thread:
+    with in_second_process(lambda: seen.differing(root), really=many) as rows, ThreadPoolExecutor(1) as thread:
         asked = thread.submit(_listing, root, seen)
         rules.look(seen.basis.folders)
         if rules.identity != seen.basis.rules:

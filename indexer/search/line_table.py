@@ -4,7 +4,7 @@
     lines.u32    how many pairs are frequent; the pairs; the other lines' numbers; their pairs
 
 In a kernel 2.3 % of the lines have a pair that is not among the 255 most frequent ones of their segment; these take
-eight bytes more. The units of a token and what blank lines have is told in ``token_codes`` and ``tokens``.
+eight bytes more. Units are explained in ``token_codes``, and blank lines in ``tokens``.
 """
 
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ class LineTable:
         counts = self._some(rows) >> _INDENT_BITS
         if len(rows) and rows[:, -1].max() >= len(self):
             counts[rows >= len(self)] = 0
-        ends = np.cumsum(counts, axis=1, dtype=np.int64)
+        ends = counts.cumsum(axis=1, dtype=np.int64)
         inside = units - self._every[blocks]
         # Lines without units have none: the line is behind all that end at or before the unit.
         column = (ends <= inside[:, None]).sum(axis=1)
@@ -97,7 +97,7 @@ class LineTable:
         """The pairs of some lines; anything for lines that are not there."""
         codes = self._lines.take(lines, mode="clip")
         pairs = self._frequent[codes]
-        other = np.nonzero(codes == _OTHER)
+        other = (codes == _OTHER).nonzero()
         if len(other[0]):
             pairs[other] = self._pairs.take(self._others.searchsorted(lines[other].astype(np.uint32)), mode="clip")
         return pairs

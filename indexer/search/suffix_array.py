@@ -272,7 +272,7 @@ class SuffixIndex:
 
     def locate(self, positions: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """For each position its document, its source line (from 0) and its token number within that line."""
-        documents = np.searchsorted(self._starts, positions, side="right") - 1
+        documents = self._starts.searchsorted(positions, side="right") - 1
         places = positions.astype(np.int64)
         lines, units = self._lines.locate(places - documents)
         return documents, lines - self._first_lines[documents], self._tokens_before(places, units)
@@ -281,11 +281,11 @@ class SuffixIndex:
         """How many tokens the last ``units`` units before each place are."""
         if self._codes.only_frequent:
             return units
-        ends = np.cumsum(units)
+        ends = units.cumsum()
         # The units of all places in a row, each from its line's begin on.
-        each = np.arange(ends[-1] if len(ends) else 0) + np.repeat(places - ends, units)
+        each = np.arange(ends[-1] if len(ends) else 0) + (places - ends).repeat(units)
         second = np.zeros(len(each) + 1, np.int64)
-        np.cumsum(is_second(self._units[self.size - 1 - each]), out=second[1:])
+        is_second(self._units[self.size - 1 - each]).cumsum(out=second[1:])
         found: NDArray[np.int64] = units - second[ends] + second[ends - units]
         return found
 

@@ -147,17 +147,17 @@ class TokenCodes:
         if self.only_frequent:
             return ids
         upper, half = units >= _UPPER, units >= FREQUENT
-        row, column = np.nonzero(upper[:, 1:])
+        row, column = upper[:, 1:].nonzero()
         ids[row, column] = ids[row, column + 1] = rare_ids(units[row, column + 1], units[row, column])
         # Before the place a token counts at its last unit, and behind it at its first one.
         counts = ~upper
         left = 2 * before
         counts[:, :left] = upper[:, :left] | ~half[:, :left]
-        number = np.cumsum(counts, axis=1, dtype=np.int32)
+        number = counts.cumsum(axis=1, dtype=np.int32)
         number += np.int32(before - 1) - number[:, left - 1 : left] if before else np.int32(-1)
         counts &= (number >= 0) & (number < before + count)
         found = np.full((len(units), before + count), END, np.uint32)
-        found[np.nonzero(counts)[0], number[counts]] = ids[counts]
+        found[counts.nonzero()[0], number[counts]] = ids[counts]
         return found
 
     def known(self, units: NDArray[np.uint16]) -> Ids:

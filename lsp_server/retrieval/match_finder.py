@@ -343,12 +343,13 @@ class MatchFinder:
         """
         suffix = segment.suffix
         documents, line, token = suffix.locate(positions)
-        numbers = np.full(len(segment.documents), -1, np.int64)
-        for local in np.unique(documents).tolist():
+        rows = documents.tolist()
+        numbers = dict.fromkeys(rows, -1)
+        for local in numbers:
             document = segment.documents[local]
             if document.live and document.path not in self._hidden:
                 numbers[local] = self.texts.indexed(segment, local)
-        text = numbers[documents]
+        text = np.array([numbers[row] for row in rows], np.int64)
         keep = text >= 0
         if not keep.any():
             return None

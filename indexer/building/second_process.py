@@ -21,7 +21,7 @@ _CAN_COPY: Final = sys.platform == "linux"
 
 
 @contextmanager
-def beside(work: Callable[[], bytes], *, really: bool = True) -> Iterator[Callable[[], bytes]]:
+def in_second_process(work: Callable[[], bytes], *, really: bool = True) -> Iterator[Callable[[], bytes]]:
     """Begin some work; what is given waits for its result.
 
     Where no copy can be made, or it ended without a result, the work is done when the result is asked for.

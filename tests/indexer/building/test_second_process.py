@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="no copy is made
 
 def told(body: str) -> list[str]:
     """What a process prints that runs some lines."""
-    script = "import os, signal, threading, time\nfrom indexer.building.beside import beside\nhere = os.getpid()\n"
+    script = "import os, signal, threading, time\nfrom indexer.building.second_process import in_second_process\nhere = os.getpid()\n"
     script += "def number(): return str(os.getpid() == here).encode()\n"
     script += "os.cpu_count = lambda: 2\n"
     done = subprocess.run(
@@ -24,11 +24,11 @@ def told(body: str) -> list[str]:
 
 def test_the_work_is_done_by_another_process() -> None:
     body = """
-        with beside(number) as result:
+        with in_second_process(number) as result:
             print(result().decode())
-        with beside(lambda: b"x" * 300_000) as result:
+        with in_second_process(lambda: b"x" * 300_000) as result:
             print(len(result()))
-        with beside(number, really=False) as result:
+        with in_second_process(number, really=False) as result:
             print(result().decode())
     """
     assert told(body) == ["False", "300000", "True"]
@@ -45,7 +45,7 @@ def test_a_copy_that_ends_without_a_result_is_replaced_by_work_here() -> None:
                 raise ValueError("not printed")
             return number()
         for work in (dies, fails):
-            with beside(work) as result:
+            with in_second_process(work) as result:
                 print(result().decode())
     """
     assert told(body) == ["True", "True"]
@@ -55,10 +55,10 @@ def test_a_result_that_nobody_asks_for_leaves_no_process_and_no_open_file() -> N
     body = """
         before = os.listdir("/proc/self/fd")
         begun = time.monotonic()
-        with beside(lambda: time.sleep(50) or b"") as result:
+        with in_second_process(lambda: time.sleep(50) or b"") as result:
             pass
         try:
-            with beside(lambda: time.sleep(50) or b"") as result:
+            with in_second_process(lambda: time.sleep(50) or b"") as result:
                 raise KeyError
         except KeyError:
             pass
@@ -76,7 +76,7 @@ def test_a_process_with_other_threads_does_the_work_itself() -> None:
         stop = threading.Event()
         thread = threading.Thread(target=stop.wait)
         thread.start()
-        with beside(number) as result:
+        with in_second_process(number) as result:
             print(result().decode())
         stop.set()
     """
