@@ -167,8 +167,8 @@ class Segment:
         self._maps = {path.name: map_file(path) for path in sorted(directory.iterdir())}
         names: dict[str, list[str]] = json.loads(self._table(_NAMES))
         numbers = np.frombuffer(self._table("numbers.zst"), "<i8").reshape(len(NUMBERS), -1)
-        self.ids, *places, sizes, lines, self._first_chunks, masked = numbers
-        self._places = [Place(*place) for place in zip(*(column.tolist() for column in places), strict=True)]
+        self.ids, *_, sizes, lines, self._first_chunks, masked = numbers
+        self._places = numbers[1 : 1 + len(Place._fields)]
         self.spans: NDArray[np.int32] = np.frombuffer(self._table("chunks.zst"), "<i4").reshape(2, -1).T
         self.live = np.ones(len(self.ids), bool)
         self.live[list(dead)] = False
@@ -197,7 +197,8 @@ class Segment:
 
     def unpacked(self, local: int) -> tuple[str, list[str]]:
         """Text and chunk headers of a document."""
-        return text_blocks.read(self._maps["texts.bin"], self._places[local], self.documents[local].size)
+        place = Place(*self._places[:, local].tolist())
+        return text_blocks.read(self._maps["texts.bin"], place, self.documents[local].size)
 
     def document_spans(self, local: int) -> NDArray[np.int32]:
         """The chunks of a document, int32 ``(chunks, 2)``."""

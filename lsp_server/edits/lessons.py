@@ -35,6 +35,7 @@ _IN_BLOCKS: Final = frozenset({"c22", "c33"})
 LINE, BELOW, CALL = range(3)
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
+_PAIRS = frozenset(("()", "[]", "{}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,11 @@ class Lesson:
     def balance(self) -> int:
         """Brackets that the edit opened and did not close."""
         return balance(self.new) - balance(self.old)
+
+    @cached_property
+    def keeps_brackets(self) -> bool:
+        """Whether the brackets that have no partner in the line are the same as before."""
+        return open_brackets(self.new) == open_brackets(self.old)
 
     def effects(self, line: str, far: bool = False) -> tuple[Effect, ...]:
         """Return what the change makes of a line, by each kind of evidence that applies.
@@ -238,6 +244,17 @@ def lesson(old: str, new: str, whole_call: bool = False) -> Lesson:
 def balance(line: TokenLine) -> int:
     """Return how many brackets a line opens and does not close."""
     return sum((text in _OPEN) - (text in _CLOSE) for text in line.texts)
+
+
+def open_brackets(line: TokenLine) -> list[str]:
+    """Return the brackets of a line that have no partner in it, in order."""
+    found: list[str] = []
+    for text in line.texts:
+        if found and f"{found[-1]}{text}" in _PAIRS:
+            found.pop()
+        elif text in _OPEN or text in _CLOSE:
+            found.append(text)
+    return found
 
 
 def _called(line: TokenLine) -> tuple[tuple[str, ...], tuple[str, ...]] | None:

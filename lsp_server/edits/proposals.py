@@ -7,7 +7,7 @@ from typing import Final
 
 from lsp_server.edits.changed_lines import GONE, is_block
 from lsp_server.edits.columns import aligned
-from lsp_server.edits.lessons import BELOW, LINE, Lesson, lesson
+from lsp_server.edits.lessons import BELOW, LINE, Lesson, lesson, open_brackets
 from lsp_server.edits.rules import Rule
 from lsp_server.edits.series import next_of_series
 from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, is_word, parse, render
@@ -98,14 +98,22 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
     for kind, text, age in _together(line, target, history, applied, far):
         if text != line:
             found.setdefault(text, Evidence()).add(kind, age)
-    for text in [text for text in found if not _sound(line, text)]:
-        del found[text]
+    for text, evidence in list(found.items()):
+        if not _sound(line, text) or _breaks(target, text, [history[-1 - age].lesson for age in evidence.edits]):
+            del found[text]
     return found
 
 
 def _sound(line: str, text: str) -> bool:
     """Whether a text brings no comma without an argument before it, and nothing that stands there already."""
     return len(_NO_ARGUMENT.findall(text)) <= len(_NO_ARGUMENT.findall(line)) and not _twice(line, text)
+
+
+def _breaks(line: TokenLine, text: str, lessons: Sequence[Lesson]) -> bool:
+    """Whether a text takes a bracket's partner away, or brings one without, and none of its edits did so."""
+    if is_block(text):
+        return False
+    return all(one.keeps_brackets for one in lessons) and open_brackets(parse(text)) != open_brackets(line)
 
 
 def _twice(line: str, text: str) -> bool:

@@ -203,3 +203,18 @@ def test_rules_of_signs_alone_do_not_look_elsewhere() -> None:
     assert "if ready(b, 0) and done(c, 0):" in proposals(line, history)
     assert not proposals(line, history, far=True)
     assert "x = compute(b, 0)" in proposals("x = compute(b)", history, far=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "wanted"),
+    [
+        ("a = b", "a = (b)", "c = b", {"c = (b)"}),
+        ("f(a)", "a", "x = f(g(c))", {"x = g(c)"}),
+        ("call(x, 1);", "call(", "call(y, 1);", {"call("}),  # as the edit did
+        ("print(a)", "log(a)", "print(b,", {"log(b,"}),  # as it was
+    ],
+)
+def test_no_text_takes_a_partner_from_a_bracket_unless_the_edit_did(
+    old: str, new: str, line: str, wanted: set[str]
+) -> None:
+    assert made_of(line, (old, new)) == wanted
