@@ -12,7 +12,7 @@ import click
 
 from indexer.cli_options import data_dir_option, settings_for
 from indexer.errors import UserError
-from indexer.repository.git import find_root, is_too_wide
+from indexer.repository.git import find_root, is_repository, is_too_wide
 from indexer.text.printable import printable
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def index(
         raise UserError(
             f"{root} is no repository, and too wide to index by chance", "name a folder: ondol index FOLDER"
         )
+    if repo.is_file() and not is_repository(root):
+        raise UserError(f"{repo} is a file, and not part of a repository", "name a folder: ondol index FOLDER")
     settings = settings_for(root, data_dir, quiet=quiet)
     if workers:
         settings = replace(settings, workers=workers)

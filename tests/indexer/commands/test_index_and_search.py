@@ -380,3 +380,12 @@ def test_paths_of_the_report_cannot_disturb_a_terminal(tmp_path, data):
     repositories.write(root, {"\x1b[31mred.png": b"1"})
     assert "\x1b" not in console.run("index", root, "--skipped", data=data).stdout
     assert Path(root / "\x1b[31mred.png").exists()
+
+
+def test_a_file_names_its_repository_and_no_other_folder(tmp_path):
+    root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
+    assert "built" in console.run("index", root / "README.md", data=data).stdout
+    repositories.write(tmp_path / "plain", {"note.txt": "one\n", "other.txt": "two\n"})
+    done = console.run("index", tmp_path / "plain" / "note.txt", data=data)
+    assert done.returncode == 1
+    assert "note.txt is a file, and not part of a repository; name a folder: ondol index FOLDER." in done.stderr
