@@ -4,7 +4,6 @@
     ├── UserError      exit 1   the user can fix it; the message says how
     │   ├── IndexMissing        no index has been built yet
     │   ├── IndexDamaged        files do not match their recorded hashes
-    │   │   └── IndexTooOld     written by an earlier version of Ondol in another format
     │   ├── IndexTooNew         written by a later version of Ondol
     │   └── Locked     exit 75  another process is writing; the same command works later
     └── Fault          exit 3   a fault of Ondol, or a protocol stream that lost its framing
@@ -40,10 +39,6 @@ class IndexMissing(UserError):
 
 class IndexDamaged(UserError):
     """A file of the index does not match the size or hash in its manifest."""
-
-
-class IndexTooOld(IndexDamaged):
-    """The index was written by an earlier version of Ondol in another format; like a damaged one, it is rebuilt."""
 
 
 class IndexTooNew(UserError):

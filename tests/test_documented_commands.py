@@ -41,6 +41,7 @@ LACKING: Final = {
     "models export": "no base model is set",
     "doctor --backend local --base /models/none": "there is no model /models/none",
     "index --data-dir /proc/ondol": "cannot make the folder",
+    "index ~/product ~/service --ray": "there is no folder",
     "index ~/product --adopt ~/old/product": "old/product",
     "explain last": "no completion was requested",
     "explain": "no completion was requested",

@@ -3,10 +3,10 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -23,7 +23,7 @@ _REASONS_SHOWN = 5
 
 
 @click.command(epilog="Example: ondol index ~/product --workers 2")
-@click.argument("repo", type=click.Path(path_type=Path), default=Path())
+@click.argument("repos", metavar="[REPO]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--full", is_flag=True, help="Rebuild the index from scratch.")
 @click.option(
     "--adopt",
@@ -43,31 +43,45 @@ _REASONS_SHOWN = 5
     metavar="DIR",
     help="First take the index that was exported to a folder or a URL; then only what differs is indexed.",
 )
+@click.option(
+    "--ray",
+    "ray_address",
+    metavar="ADDRESS",
+    help="Spread several repositories over a Ray cluster: its address, `auto`, or `local` for this machine alone.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes to use (default: all cores).")
 @click.option("--skipped", "show_skipped", is_flag=True, help="List every file that is left out, with the reason.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, one line a repository.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--progress-json", is_flag=True, hidden=True, help="One JSON object per step on standard output.")
 @data_dir_option
-def index(
-    repo: Path,
-    full: bool,
-    adopt: Path | None,
-    workers: int | None,
-    data_dir: Path | None,
-    export_to: str | None,
-    import_from: str | None,
-    **shown: bool,
-) -> None:
-    """Build or update the index of REPO (default: the repository around the working directory)."""
-    from indexer.building.build import build
-    from indexer.storage.adoption import take_over
-
-    show_skipped, as_json, quiet, progress_json = (
-        shown[name] for name in ("show_skipped", "as_json", "quiet", "progress_json")
-    )
-    if full and import_from:
+def index(repos: tuple[Path, ...], full: bool, workers: int | None, data_dir: Path | None, **options: Any) -> None:
+    """Build or update the index of each REPO (default: the repository around the working directory)."""
+    if full and options["import_from"]:
         raise click.UsageError("--full rebuilds everything from scratch, so it cannot go with --import")
+    several = len(repos) > 1 or options["ray_address"] is not None
+    for option, name in (("--adopt", "adopt"), ("--export", "export_to"), ("--import", "import_from")):
+        if several and options[name] is not None:
+            raise click.UsageError(f"{option} is for one repository on this machine")
+    shown = _Shown(**{name: options[name] for name in _Shown._fields})
+    chosen = [_chosen(repo, workers, data_dir, shown) for repo in repos or (Path(),)]
+    if several:
+        _index_several(list(dict(chosen).items()), full, workers, options["ray_address"], shown)
+    else:
+        _index_one(*chosen[0], full, options, shown)
+
+
+class _Shown(NamedTuple):
+    """The options that say what is printed."""
+
+    show_skipped: bool
+    as_json: bool
+    quiet: bool
+    progress_json: bool
+
+
+def _chosen(repo: Path, workers: int | None, data_dir: Path | None, shown: _Shown) -> "tuple[Path, Settings]":
+    """The root of a repository and its settings."""
     root = find_root(repo)
     if repo == Path() and is_too_wide(root):
         raise UserError(
@@ -75,28 +89,60 @@ def index(
         )
     if repo.is_file() and not is_repository(root):
         raise UserError(f"{repo} is a file, and not part of a repository", "name a folder: ondol index FOLDER")
-    settings = settings_for(root, data_dir, quiet=quiet)
-    if workers:
-        settings = replace(settings, workers=workers)
-    if adopt is not None:
-        click.echo(f"ondol: {printable(take_over(settings, root, adopt.expanduser().absolute()))}", err=True)
-    if export_to is not None:  # before the work is done
-        _check_export(settings, root, export_to)
-    if import_from is not None:
-        _import(settings, root, import_from)
-    with _progress(progress_json, quiet or as_json) as progress:
+    settings = settings_for(root, data_dir, quiet=shown.quiet)
+    return root, replace(settings, workers=workers) if workers else settings
+
+
+def _index_one(root: Path, settings: "Settings", full: bool, options: dict[str, Any], shown: _Shown) -> None:
+    from indexer.building.build import build
+    from indexer.storage.adoption import take_over
+
+    if options["adopt"] is not None:
+        done = take_over(settings, root, options["adopt"].expanduser().absolute())
+        click.echo(f"ondol: {printable(done)}", err=True)
+    if options["export_to"] is not None:  # before the work is done
+        _check_export(settings, root, options["export_to"])
+    if options["import_from"] is not None:
+        _import(settings, root, options["import_from"])
+    with _progress(shown.progress_json, shown.quiet or shown.as_json) as progress:
         report = build(root, settings, progress, full=full)
-    if export_to is not None:
-        _export(settings, root, export_to)
+    if options["export_to"] is not None:
+        _export(settings, root, options["export_to"])
+    _tell(report, shown)
+
+
+def _index_several(
+    chosen: "list[tuple[Path, Settings]]", full: bool, workers: int | None, address: str | None, shown: _Shown
+) -> None:
+    """Index repositories one after the other, or on a cluster; a problem with one does not end the others."""
+    from indexer.building.cluster import build_in_turn, build_on
+
+    done = build_in_turn(chosen, full=full)
+    if address is not None:
+        done = build_on(address, chosen, full=full, workers=workers or 0)
+    failed, out = 0, sys.stdout
+    with redirect_stdout(sys.stderr):  # Ray prints there what it sees of its processes
+        for outcome in done:
+            if outcome.report is not None:
+                with redirect_stdout(out):
+                    _tell(outcome.report, shown)
+                continue
+            failed += 1
+            click.echo(f"ondol: {printable(str(outcome.root))} is not indexed: {printable(outcome.problem)}", err=True)
+    if failed:
+        sys.exit(1)
+
+
+def _tell(report: "BuildReport", shown: _Shown) -> None:
+    """Print what became of a repository."""
     for note in report.notes:
         click.echo(f"ondol: {printable(note)}", err=True)
-    if as_json or progress_json:
-        skips = {"skips": [[skip.path, skip.reason] for skip in report.skips]} if show_skipped else {}
-        click.echo(
-            json.dumps({"report": {**report.as_dict(), **skips}} if progress_json else {**report.as_dict(), **skips})
-        )
-    elif not quiet:
-        _summary(report, show_skipped)
+    if shown.as_json or shown.progress_json:
+        skips = {"skips": [[skip.path, skip.reason] for skip in report.skips]} if shown.show_skipped else {}
+        fields = {**report.as_dict(), **skips}
+        click.echo(json.dumps({"report": fields} if shown.progress_json else fields))
+    elif not shown.quiet:
+        _summary(report, shown.show_skipped)
 
 
 def _import(settings: "Settings", root: Path, where: str) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from indexer.search import line_table
 from indexer.search.line_table import LineTable
-from indexer.search.token_codes import FREQUENT, UNIT, Coded, TokenCodes, is_half, is_second, rare_ids
+from indexer.search.token_codes import FREQUENT, Coded, PlainCodes, TokenCodes, is_half, is_second, rare_ids
 from indexer.text.tokens import BLANK_LINE, END, NEWLINE, WORD, Lexed
 
 Buffer = bytes | memoryview | mmap
@@ -38,6 +38,9 @@ nothing but punctuation has more."""
 
 SORTED_AT_ONCE: Final = 1 << 20
 """Positions that are sorted at once; each takes some 60 bytes more meanwhile."""
+
+PLAIN: Final = "stream.u32"
+"""The stream of whole ids that is made of an index of an earlier format."""
 
 FILES: Final = ("stream.u16", "frequent.u32", "order.bin", "documents.u32", *line_table.FILES)
 
@@ -210,9 +213,12 @@ class SuffixIndex:
     """
 
     def __init__(self, files: Mapping[str, Buffer]) -> None:
-        self._stream = files["stream.u16"]
-        self._units = np.frombuffer(self._stream, ">u2")
-        self._codes = TokenCodes(np.frombuffer(files["frequent.u32"], "<u4"))
+        self._stream = files[PLAIN if PLAIN in files else "stream.u16"]
+        self._codes: TokenCodes = (
+            PlainCodes() if PLAIN in files else TokenCodes(np.frombuffer(files["frequent.u32"], "<u4"))
+        )
+        self._units = np.frombuffer(self._stream, self._codes.kind)
+        self._unit, self._kind = self._units.itemsize, self._units.dtype.newbyteorder("=")
         self._order = files["order.bin"]
         table = np.frombuffer(files["documents.u32"], "<u4").reshape(2, -1)
         self._starts, self._first_lines = table[0], table[1]
@@ -238,7 +244,7 @@ class SuffixIndex:
         """
         left, right = (before, count) if self._codes.only_frequent else (2 * before, 2 * count)
         places = self.size - 1 - (positions.astype(np.int64)[:, None] + np.arange(-left, right))
-        units = self._units.take(places, mode="clip").astype(np.uint16)
+        units = self._units.take(places, mode="clip").astype(self._kind)
         if len(places) and (places.min() < 0 or places.max() >= self.size):
             units[(places < 0) | (places >= self.size)] = 0  # the number of END
         return self._codes.around(units, before, count)
@@ -246,7 +252,7 @@ class SuffixIndex:
     def next_token(self, positions: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """The token at each position."""
         places = self.size - 1 - positions.astype(np.int64)
-        units = self._units[places].astype(np.uint16)
+        units = self._units[places].astype(self._kind)
         if self._codes.only_frequent:
             return self._codes.known(units)
         rare = is_half(units)
@@ -260,8 +266,10 @@ class SuffixIndex:
 
     def run(self, first: int, last: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """The tokens at positions ``[first, last)``, and the position of each."""
-        units = self._units[self.size - last : self.size - first].astype(np.uint16)
-        begins = np.flatnonzero(~is_second(units[::-1]))
+        units = self._units[self.size - last : self.size - first].astype(self._kind)
+        begins = np.arange(last - first)
+        if not self._codes.only_frequent:
+            begins = np.flatnonzero(~is_second(units[::-1]))
         return self._codes.tokens(units)[::-1], first + begins
 
     def back(self, document: int, position: int, tokens: int) -> int:
@@ -347,7 +355,7 @@ class SuffixIndex:
         """``size`` bytes of the backward context of an entry of the order."""
         place = row * self._width
         position = int.from_bytes(self._order[place : place + self._width], "big")
-        start = (self.size - position) * UNIT
+        start = (self.size - position) * self._unit
         return bytes(self._stream[start : start + size])
 
     def bound(self, prefix: bytes, low: int, high: int, *, after: bool) -> int:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from indexer.text.tokens import END
 
 Ids = NDArray[np.uint32]
+Units = NDArray[np.unsignedinteger]
 
 UNIT: Final = 2
 """Bytes of a unit, big-endian, so that bytes compare as units do."""
@@ -62,6 +63,9 @@ class TokenCodes:
     :param frequent: the ids that have a number, sorted; the first one is ``END``.
     """
 
+    kind = ">u2"
+    """How a unit is written."""
+
     def __init__(self, frequent: Ids) -> None:
         self._frequent = frequent
         self.only_frequent = len(frequent) < FREQUENT
@@ -94,7 +98,7 @@ class TokenCodes:
         keys[others] = ids[others] | rare
         return keys
 
-    def units(self, keys: Ids) -> NDArray[np.uint16]:
+    def units(self, keys: Ids) -> Units:
         """The units of keys, in their order, the upper half of a rare id before the lower one."""
         rare = keys >= FREQUENT
         ends = np.cumsum(rare, dtype=np.int64) + np.arange(1, len(keys) + 1)
@@ -124,7 +128,7 @@ class TokenCodes:
         units = np.frombuffer(coded.data, ">u2")[::-1].tolist()
         return units, [len(units) - end // UNIT for end in coded.ends[-2::-1]]
 
-    def tokens(self, units: NDArray[np.uint16]) -> Ids:
+    def tokens(self, units: Units) -> Ids:
         """The ids of units in the order of the stream; halves of which the other one is missing are left out."""
         if self.only_frequent:
             return self.known(units)
@@ -137,7 +141,7 @@ class TokenCodes:
             begins[-1] = False
         return ids[begins]
 
-    def around(self, units: NDArray[np.uint16], before: int, count: int) -> Ids:
+    def around(self, units: Units, before: int, count: int) -> Ids:
         """The tokens around places, shape ``(places, before + count)``.
 
         :param units: of each place, in the order of the text, twice as many as tokens are asked for: those of
@@ -160,25 +164,51 @@ class TokenCodes:
         found[counts.nonzero()[0], number[counts]] = ids[counts]
         return found
 
-    def known(self, units: NDArray[np.uint16]) -> Ids:
+    def known(self, units: Units) -> Ids:
         """The ids of units that stand for a whole token each."""
         found: Ids = self._frequent[units]
         return found
 
 
-def is_half(units: NDArray[np.uint16]) -> NDArray[np.bool_]:
+class PlainCodes(TokenCodes):
+    """Ids as units of four bytes: how an index of an earlier format is read."""
+
+    kind = ">u4"
+
+    def __init__(self) -> None:
+        super().__init__(np.zeros(1, np.uint32))
+
+    def code(self, ids: Sequence[int]) -> Coded:
+        """The bytes of a context, the nearest token first."""
+        size = np.dtype(self.kind).itemsize
+        return Coded(np.array(ids, self.kind).tobytes(), tuple(range(0, size * len(ids) + 1, size)))
+
+    def ahead(self, ids: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The units of tokens as a text is read, and where each token ends among them."""
+        return list(ids), list(range(1, len(ids) + 1))
+
+    def around(self, units: Units, before: int, count: int) -> Ids:
+        """The tokens around places, shape ``(places, before + count)``."""
+        return self.known(units)
+
+    def known(self, units: Units) -> Ids:
+        """The ids of units."""
+        return units.astype(np.uint32)
+
+
+def is_half(units: Units) -> NDArray[np.bool_]:
     """Which units are one half of a rare id."""
     halves: NDArray[np.bool_] = units >= FREQUENT
     return halves
 
 
-def is_second(units: NDArray[np.uint16]) -> NDArray[np.bool_]:
+def is_second(units: Units) -> NDArray[np.bool_]:
     """Which units are the half of a rare id that comes second as a text is read."""
     second: NDArray[np.bool_] = units >= _UPPER
     return second
 
 
-def rare_ids(upper: NDArray[np.uint16], lower: NDArray[np.uint16]) -> Ids:
+def rare_ids(upper: Units, lower: Units) -> Ids:
     """The ids of pairs of halves."""
     return (upper.astype(np.uint32) & np.uint32(_HALF)) << np.uint32(_HALF_BITS) | lower.astype(np.uint32) & np.uint32(
         _HALF

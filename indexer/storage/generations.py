@@ -26,12 +26,15 @@ from typing import Final
 
 from indexer import fsio, lock
 from indexer.data_layout import index_lock_file, index_pointer_file, verified_cache_file
-from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew, IndexTooOld, UserError
+from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew, UserError
 from indexer.storage.cache_files import boot_id, read_cache, write_cache
 from indexer.storage.write_errors import explained
 
 FORMAT: Final = 3
 """Version of the directory's layout and of every table in it."""
+
+OLDEST_FORMAT: Final = 1
+"""The oldest one that can be read, until the index is rebuilt (``earlier_format``)."""
 
 GENERATIONS_KEPT: Final = 2
 RACY_NS: Final = 2_000_000_000
@@ -355,12 +358,7 @@ def decode_manifest(data: bytes, number: int | None) -> Manifest:
                 f"a later version of Ondol wrote the index (format {fields['format']}, this one reads {FORMAT})",
                 "update Ondol, or rebuild the index with `ondol index --full`",
             )
-        if fields["format"] < FORMAT:
-            raise IndexTooOld(
-                f"an earlier version of Ondol wrote the index (format {fields['format']}, this one reads {FORMAT})",
-                "rebuild it with `ondol index`",
-            )
-        if number not in (None, fields["generation"]):
+        if fields["format"] < OLDEST_FORMAT or number not in (None, fields["generation"]):
             raise damaged
         fields["segments"] = tuple(
             SegmentRecord(**{**segment, "dead": tuple(segment["dead"])}) for segment in fields["segments"]

@@ -14,7 +14,7 @@ The manifest of a generation says which documents of a segment are live.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +27,7 @@ from indexer import fsio
 from indexer.search import suffix_array, word_prefixes
 from indexer.search.suffix_array import SuffixIndex
 from indexer.search.word_prefixes import Words, words_of
-from indexer.storage import text_blocks
+from indexer.storage import earlier_format, text_blocks
 from indexer.storage.mapping import map_file
 from indexer.storage.text_blocks import Place, pack_text
 from indexer.text.lines import lines_with_ends
@@ -146,6 +146,17 @@ def stored_names(directory: Path) -> bytes:
     return decompress(fsio.read(directory / _NAMES))
 
 
+def folders_of(paths: Iterable[str]) -> frozenset[str]:
+    """The folders above some files, those above these included, but for the root."""
+    found: set[str] = set()
+    for folder in {path.rpartition("/")[0] for path in paths}:
+        above = folder
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+    return frozenset(found)
+
+
 def has_encoder() -> bool:
     """Whether the embedding is installed; an index made without it has no vectors."""
     return (Path(__file__).parents[1] / "data" / "embedding.npz").exists()
@@ -165,6 +176,8 @@ class Segment:
     def __init__(self, directory: Path, number: int, dead: Sequence[int]) -> None:
         self.number = number
         self._maps = {path.name: map_file(path) for path in sorted(directory.iterdir())}
+        if earlier_format.is_earlier(self._maps):
+            self._maps = earlier_format.converted(self._maps)
         names: dict[str, list[str]] = json.loads(self._table(_NAMES))
         numbers = np.frombuffer(self._table("numbers.zst"), "<i8").reshape(len(NUMBERS), -1)
         self.ids, *_, sizes, lines, self._first_chunks, masked = numbers
@@ -260,12 +273,7 @@ class Segment:
     @cached_property
     def folders(self) -> frozenset[str]:
         """All folders that hold a document, deleted ones included, or a folder that does."""
-        found: set[str] = set()
-        for folder in {document.path.rpartition("/")[0] for document in self.documents}:
-            while folder and folder not in found:
-                found.add(folder)
-                folder = folder.rpartition("/")[0]
-        return frozenset(found)
+        return folders_of(document.path for document in self.documents)
 
     @cached_property
     def suffix(self) -> SuffixIndex:

@@ -39,8 +39,11 @@ def pack_text(text: str, headers: Sequence[str]) -> bytes:
     return compress(record, _PACKED_LEVEL)
 
 
-def join(packed: Iterable[bytes]) -> tuple[list[bytes], list[Place]]:
-    """The blocks of records, which :func:`pack_text` made, and where each record stands."""
+def join(packed: Iterable[bytes], level: int = _BLOCK_LEVEL) -> tuple[list[bytes], list[Place]]:
+    """The blocks of records, which :func:`pack_text` made, and where each record stands.
+
+    :param level: of the compression.
+    """
     blocks: list[bytes] = []
     places: list[Place] = []
     records: list[bytes] = []
@@ -48,7 +51,7 @@ def join(packed: Iterable[bytes]) -> tuple[list[bytes], list[Place]]:
 
     def close() -> None:
         nonlocal start, filled
-        blocks.append(compress(b"".join(records), _BLOCK_LEVEL))
+        blocks.append(compress(b"".join(records), level))
         offset = 0
         for record in records:
             places.append(Place(start, len(blocks[-1]), offset))

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from indexer.config import Settings
 from indexer.data_layout import index_pointer_file
-from indexer.errors import IndexDamaged, IndexMissing, IndexTooOld, Locked, OndolError
+from indexer.errors import IndexDamaged, IndexMissing, Locked, OndolError
 from lsp_server.server.engine_thread import background
 from lsp_server.server.factories import Factories
 from lsp_server.server.host import Host, SessionState
@@ -201,9 +201,8 @@ class RepositoryIndex:
         except IndexMissing:
             self._missing()
         except IndexDamaged as error:
-            log.warning("the index is rebuilt: %s", error)
-            why = "is of an earlier version" if isinstance(error, IndexTooOld) else "is damaged"
-            self._host.show_message(f"Ondol's index of {self._name} {why} and is being rebuilt.")
+            log.warning("damaged index: %s", error)
+            self._host.show_message(f"Ondol's index of {self._name} is damaged and is being rebuilt.")
             self.update(full=True)
         except Exception as error:
             log.error("the index was not opened: %s", describe(error))

@@ -11,7 +11,7 @@ import indexer.building.renewal
 from indexer import fsio
 from indexer.building.build import build
 from indexer.building.survey import survey_afresh
-from indexer.errors import IndexTooNew, IndexTooOld
+from indexer.errors import IndexTooNew
 from indexer.search.hybrid import search
 from indexer.storage import compaction, fingerprint, generations, segment
 from indexer.storage.reader import Index
@@ -218,23 +218,16 @@ def test_an_index_of_a_later_version_is_refused_and_kept_without_full(tmp_path, 
     assert set(Index.open(indexes.directory(root, data)).documents) == set(repositories.FILES)
 
 
-def test_an_index_of_an_earlier_format_is_rebuilt(tmp_path, monkeypatch):
+def test_an_older_version_is_told_that_it_cannot_read_this_format(tmp_path, monkeypatch):
+    """It knows other names of files, so without the number in the manifest it would fail at the first key."""
     root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"
-    with monkeypatch.context() as earlier:
-        earlier.setattr(generations, "FORMAT", generations.FORMAT - 1)
-        earlier.setattr(
-            generations.Manifest, "__init__", _with_format(generations.Manifest.__init__, generations.FORMAT)
-        )
-        indexes.updated(root, data)
-    with pytest.raises(
-        IndexTooOld, match=r"an earlier version of Ondol wrote the index .*; rebuild it with `ondol index`"
-    ):
-        Index.open(indexes.directory(root, data))
-    report = build(root, indexes.settings(data))
-    assert report.full
-    assert "earlier version" in report.notes[0]
-    assert set(Index.open(indexes.directory(root, data)).documents) == set(repositories.FILES)
+    written = indexes.updated(root, data).manifest
+    monkeypatch.setattr(generations, "FORMAT", generations.OLDEST_FORMAT)
+    told = rf"a later version of Ondol wrote the index \(format {written.format}, this one reads 1\)"
+    for attempt in (lambda: Index.open(indexes.directory(root, data)), lambda: build(root, indexes.settings(data))):
+        with pytest.raises(IndexTooNew, match=told):
+            attempt()
 
 
 def _with_format(init, number):

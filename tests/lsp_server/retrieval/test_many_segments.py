@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from indexer.search.suffix_search import Matches
+from indexer.storage.segment import folders_of
 from lsp_server.retrieval.match_finder import NearestSegments, _kept
 
 
 def segment(number: int, *paths: str) -> Any:
-    return SimpleNamespace(number=number, documents=[SimpleNamespace(path=path) for path in paths])
+    return SimpleNamespace(number=number, folders=folders_of(paths))
 
 
 def test_segments_with_files_of_the_nearest_folder_come_first_and_then_the_newest() -> None:

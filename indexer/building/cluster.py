@@ -1,0 +1,167 @@
+"""Builds the indexes of several repositories on a Ray cluster, one task for each.
+
+A task is an ordinary build in one process, so an index is the one that this machine would make. The machines of the
+cluster need the same version of Ondol, and see the repositories and the data folder under the same paths, for example
+on a network drive; each task checks both. Ray runs a task again when its process or machine ends; a build that was
+ended leaves the index as it was, so that is safe.
+"""
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from indexer import fsio
+from indexer.building.report import BuildReport
+from indexer.config import Settings
+from indexer.data_layout import repository_directory
+from indexer.errors import OndolError, UserError
+from indexer.installation import install_command
+from indexer.storage import fingerprint
+
+LOCAL: Final = "local"
+"""The address of a cluster that is started on this machine and ends with the work."""
+
+_ATTEMPTS: Final = 4
+_LOOPBACK: Final = "127.0.0.1"
+_REACHED_S: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One repository to index.
+
+    :param shape: what :func:`fingerprint.shape` says here; another version of Ondol says something else.
+    :param mark: a file in the data folder that a machine must see, with ``secret`` in it.
+    """
+
+    root: Path
+    settings: Settings
+    full: bool
+    shape: str
+    mark: Path
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a repository: its report, or one sentence that says why there is none."""
+
+    root: Path
+    report: BuildReport | None
+    problem: str = ""
+
+
+def build_in_turn(repositories: Sequence[tuple[Path, Settings]], *, full: bool = False) -> Iterator[Outcome]:
+    """Index repositories here, one after the other; yields what became of each."""
+    for root, settings in repositories:
+        yield _outcome(root, settings, full)
+
+
+def build_on(
+    address: str, repositories: Sequence[tuple[Path, Settings]], *, full: bool = False, workers: int = 0
+) -> Iterator[Outcome]:
+    """Index repositories on a cluster; yields what became of each as soon as it is known.
+
+    :param address: of the cluster's head, ``auto`` for the one that this machine belongs to, or ``LOCAL``.
+    :param workers: processes of a local cluster; 0 for one a core.
+    :raises UserError: Ray is missing, or no cluster answers.
+    """
+    with _cluster(address, workers) as ray, _marked(repositories) as mark:
+        run = ray.remote(num_cpus=1, max_retries=_ATTEMPTS - 1)(build_one)
+        waiting = {}
+        for root, settings in repositories:
+            task = Task(root, replace(settings, workers=1), full, fingerprint.shape(), *mark)
+            waiting[run.remote(task)] = root
+        while waiting:
+            ready, _ = ray.wait(list(waiting))
+            root = waiting.pop(ready[0])
+            try:
+                yield ray.get(ready[0])
+            except ray.exceptions.RayError as error:
+                said = str(error).strip().splitlines()
+                why = f"{type(error).__name__}: {said[-1] if said else ''}"
+                yield Outcome(root, None, f"the task ended {_ATTEMPTS} times without a result ({why}); run it again.")
+
+
+def build_one(task: Task) -> Outcome:
+    """Index one repository on a machine of the cluster."""
+    host = socket.gethostname()
+    try:
+        seen = task.mark.read_text("ascii")
+    except OSError:
+        seen = ""
+    try:
+        if seen != task.secret:
+            raise UserError(f"{host} does not see the data folder {task.mark.parent}", "share it under this path")
+        if fingerprint.shape() != task.shape:
+            raise UserError(
+                f"{host} has another version of Ondol, or of a package that it uses", "install the same one"
+            )
+        if not task.root.is_dir():
+            raise UserError(f"{host} does not see {task.root}", "share it under this path")
+    except OndolError as error:
+        return Outcome(task.root, None, str(error))
+    return _outcome(task.root, task.settings, task.full)
+
+
+def _outcome(root: Path, settings: Settings, full: bool) -> Outcome:
+    from indexer.building.build import build
+
+    try:
+        return Outcome(root, build(root, settings, full=full))
+    except OndolError as error:
+        return Outcome(root, None, str(error))
+
+
+@contextmanager
+def _marked(repositories: Sequence[tuple[Path, Settings]]) -> Iterator[tuple[Path, str]]:
+    """Make a file in the data folder, by which a machine shows that it sees the folder."""
+    root, settings = repositories[0]
+    mark = repository_directory(settings, root).parent / f"cluster-{os.getpid()}"
+    secret = secrets.token_hex(16)
+    fsio.make_directories(mark.parent)
+    fsio.replace_file(mark, secret.encode(), durable=False)
+    try:
+        yield mark, secret
+    finally:
+        with suppress(OSError):
+            fsio.unlink(mark)
+
+
+@contextmanager
+def _cluster(address: str, workers: int) -> Iterator[Any]:
+    """Connect to a cluster, or start one here, and leave it at the end."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report its use to its makers
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # otherwise it warns of a later default
+    try:
+        import ray
+    except ImportError:
+        raise UserError("Ray is not installed", f"install it with `{install_command('cluster')}`") from None
+    where: dict[str, Any] = {"address": address}
+    if address == LOCAL:
+        where = {"num_cpus": workers or os.cpu_count(), "include_dashboard": False, "_node_ip_address": _LOOPBACK}
+    try:
+        _check_reachable(address)
+        ray.init(log_to_driver=False, logging_level="error", **where)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UserError(
+            f"no Ray cluster answers at {address} ({said})",
+            f"start one with `ray start --head`, or use `--ray {LOCAL}` for this machine",
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError where nobody listens at ``host:port``; Ray would try for more than two minutes."""
+    host, found, port = address.rpartition("://")[2].rpartition(":")
+    if found and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACHED_S).close()

@@ -1,0 +1,127 @@
+"""Several repositories, one after the other and on a Ray cluster of two processes on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from indexer.building import cluster
+from indexer.config import Settings
+from indexer.data_layout import index_directory
+from indexer.storage import fingerprint
+from indexer.storage.reader import Index
+from tests.support import console, indexes, repositories
+
+
+def several(folder: Path, count: int = 3) -> list[Path]:
+    roots = [repositories.repository(folder / f"r{number}") for number in range(count)]
+    for number, root in enumerate(roots):
+        more = {f"src/m{i}.py": f"def f{i}_{number}(value):\n    return value + {i}\n" for i in range(60 * number)}
+        repositories.write(root, more)
+    return roots
+
+
+def opened(root: Path, data: Path) -> Index:
+    return Index.open(index_directory(Settings(data_dir=data), root))
+
+
+def same(root: Path, one: Path, other: Path) -> bool:
+    """Whether two indexes hold the same documents, in segments of the same bytes."""
+    first, second = opened(root, one), opened(root, other)
+    segments = [
+        {name: record for name, record in index.manifest.files.items() if name.startswith("segments/")}
+        for index in (first, second)
+    ]
+    return segments[0] == segments[1] and indexes.holds(first) == indexes.holds(second)
+
+
+def test_repositories_are_indexed_in_turn_and_one_that_fails_does_not_end_the_others(tmp_path: Path) -> None:
+    roots, data = several(tmp_path), tmp_path / "data"
+    subprocess.run(["git", "clone", "-q", "--bare", roots[0], tmp_path / "bare.git"], check=True)
+    done = console.run("index", roots[0], tmp_path / "bare.git", roots[1], roots[0], "--json", data=data)
+    assert done.returncode == 1
+    assert [json.loads(line)["root"] for line in done.stdout.splitlines()] == [str(roots[0]), str(roots[1])]
+    assert "bare.git is not indexed:" in done.stderr
+    assert "clone it and index the clone" in done.stderr
+    for option in ("--export", "--import", "--adopt"):
+        refused = console.run("index", *roots, option, tmp_path / "x", data=data)
+        assert refused.returncode == 2
+        assert f"{option} is for one repository on this machine" in refused.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ray's local clusters need a Unix")
+def test_a_cluster_makes_the_same_indexes(tmp_path: Path) -> None:
+    roots, here, there = several(tmp_path), tmp_path / "here", tmp_path / "there"
+    for root in roots:
+        assert console.run("index", root, "--workers", "1", data=here).returncode == 0
+    done = console.run("index", *roots, "--ray", "local", "--workers", "2", "--json", data=there)
+    assert done.returncode == 0, done.stderr
+    assert {json.loads(line)["root"] for line in done.stdout.splitlines()} == set(map(str, roots))
+    assert all(same(root, here, there) for root in roots)
+    assert not list((there / "repositories").glob("cluster-*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are looked for in /proc")
+def test_a_killed_task_runs_again(tmp_path: Path) -> None:
+    roots, here, there = several(tmp_path, 2), tmp_path / "here", tmp_path / "there"
+    repositories.write(
+        roots[0],
+        {f"big/m{i}.py": "".join(f"def f{i}_{j}(a, b): return a * {j}\n" for j in range(300)) for i in range(200)},
+    )
+    for root in roots:
+        indexes.updated(root, here)
+    killed: list[int] = []
+
+    def kill() -> None:
+        deadline = time.monotonic() + 120
+        while not killed and time.monotonic() < deadline:
+            for place in Path("/proc").glob("[0-9]*"):
+                try:
+                    command, ours = (place / "cmdline").read_bytes(), (place / "environ").read_bytes()
+                except OSError:
+                    continue
+                if command.startswith(b"ray::build_one") and str(tmp_path).encode() in ours:
+                    os.kill(int(place.name), signal.SIGKILL)
+                    killed.append(int(place.name))
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    options = ("--ray", "local", "--workers", "2", "--json")
+    done = console.run("index", *roots, *options, data=there, env={"ONDOL_TEST_PLACE": str(tmp_path)})
+    thread.join()
+    assert killed
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    assert all(same(root, here, there) for root in roots)
+
+
+def test_a_cluster_that_does_not_answer_is_said_at_once(tmp_path: Path) -> None:
+    done = console.run("index", several(tmp_path, 1)[0], "--ray", "127.0.0.1:1", data=tmp_path / "data")
+    assert done.returncode == 1
+    assert "no Ray cluster answers at 127.0.0.1:1" in done.stderr
+    assert "start one with `ray start --head`, or use `--ray local` for this machine." in done.stderr
+
+
+def test_a_machine_that_sees_other_folders_or_has_another_version_says_so(tmp_path: Path) -> None:
+    root = several(tmp_path, 1)[0]
+    mark = tmp_path / "mark"
+    mark.write_text("secret")
+    task = cluster.Task(root, Settings(data_dir=tmp_path / "data"), False, fingerprint.shape(), mark, "secret")
+    assert cluster.build_one(task).report is not None
+    for changed, said in (
+        ({"secret": "another"}, "does not see the data folder"),
+        ({"mark": tmp_path / "nowhere"}, "does not see the data folder"),
+        ({"shape": "another"}, "has another version of Ondol"),
+        ({"root": tmp_path / "nowhere"}, "does not see"),
+    ):
+        outcome = cluster.build_one(replace(task, **changed))
+        assert outcome.report is None
+        assert said in outcome.problem
