@@ -170,6 +170,10 @@ def share(copy: Copy) -> None:
     assert copy.said("ondol", "index", "--import", address)
 
 
+def cluster(copy: Copy) -> None:
+    assert "updated" not in copy.said("ondol", "index", "--ray", "local", "--workers", "1")
+
+
 def imports(*names: str) -> Callable[[Copy], None]:
     return lambda copy: [copy.said("python", "-c", f"import {name}") for name in names] and None
 
@@ -180,6 +184,7 @@ COMMANDS: Final[dict[str, Callable[[Copy], None]]] = {
     "quantized": quantized,
     "cpu-model": cpu_model,
     "share": share,
+    "cluster": cluster,
     "fit": imports("lightgbm"),
     "train-embedding": imports("sentence_transformers", "datasets"),
     "test": lambda copy: copy.said("pytest", "--version") and None,
