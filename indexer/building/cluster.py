@@ -9,6 +9,7 @@ ended leaves the index as it was, so that is safe.
 import os
 import secrets
 import socket
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ LOCAL: Final = "local"
 _ATTEMPTS: Final = 4
 _LOOPBACK: Final = "127.0.0.1"
 _REACHED_S: Final = 10
+_LONGEST_FOLDER: Final = 40
+"""Characters of a folder in which Ray makes sockets, whose paths may have 107."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +145,18 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
         import ray
     except ImportError:
         raise UserError("Ray is not installed", f"install it with `{install_command('cluster')}`") from None
-    where: dict[str, Any] = {"address": address}
-    if address == LOCAL:
-        where = {"num_cpus": workers or os.cpu_count(), "include_dashboard": False, "_node_ip_address": _LOOPBACK}
+    with tempfile.TemporaryDirectory(prefix="ondol-", ignore_cleanup_errors=True) as scratch:
+        where: dict[str, Any] = {"address": address}
+        if address == LOCAL:
+            where = {"num_cpus": workers or os.cpu_count(), "include_dashboard": False, "_node_ip_address": _LOOPBACK}
+            if len(scratch) <= _LONGEST_FOLDER:
+                where["_temp_dir"] = scratch  # its logs and sockets go with it
+        with _connected(ray, address, where):
+            yield ray
+
+
+@contextmanager
+def _connected(ray: Any, address: str, where: dict[str, Any]) -> Iterator[None]:
     try:
         _check_reachable(address)
         ray.init(log_to_driver=False, logging_level="error", **where)
@@ -155,7 +167,7 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
             f"start one with `ray start --head`, or use `--ray {LOCAL}` for this machine",
         ) from error
     try:
-        yield ray
+        yield
     finally:
         ray.shutdown()
 

@@ -122,6 +122,7 @@ def test_without_any_part_everything_runs_that_needs_none(copy: Copy) -> None:
     for command in ("doctor", "stats", "models list", "eval --cases 6 --commits 3", "demo --count 1", "search shop"):
         assert copy.said("ondol", *command.split())
     assert copy.names("dashboard", copy.refused("ondol", "dashboard"))
+    assert copy.names("cluster", copy.refused("ondol", "index", "--ray", "local"))
     assert copy.names("model", copy.run(*copy.complete(BASE)).stderr)  # retrieval answers alone
     assert copy.names("model", copy.refused("ondol", "finetune", "--base", BASE))
 
