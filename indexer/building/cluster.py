@@ -77,7 +77,7 @@ def build_on(
     with _cluster(address, workers) as ray, _marked(repositories) as mark:
         run = ray.remote(num_cpus=1, max_retries=_ATTEMPTS - 1)(build_one)
         waiting = {}
-        for root, settings in repositories:
+        for root, settings in sorted(repositories, key=lambda one: -_git_index_bytes(one[0])):
             task = Task(root, replace(settings, workers=1), full, fingerprint.shape(), *mark)
             waiting[run.remote(task)] = root
         while waiting:
@@ -89,6 +89,14 @@ def build_on(
                 said = str(error).strip().splitlines()
                 why = f"{type(error).__name__}: {said[-1] if said else ''}"
                 yield Outcome(root, None, f"the task ended {_ATTEMPTS} times without a result ({why}); run it again.")
+
+
+def _git_index_bytes(root: Path) -> int:
+    """How large a repository is, roughly: the largest are begun first, so that none of them is left at the end."""
+    try:
+        return (root / ".git" / "index").stat().st_size
+    except OSError:
+        return 0
 
 
 def build_one(task: Task) -> Outcome:
