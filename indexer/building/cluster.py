@@ -22,6 +22,7 @@ from indexer.config import Settings
 from indexer.data_layout import repository_directory
 from indexer.errors import OndolError, UserError
 from indexer.installation import install_command
+from indexer.repository.walk import walk
 from indexer.storage import fingerprint
 
 LOCAL: Final = "local"
@@ -74,10 +75,11 @@ def build_on(
     :param workers: processes of a local cluster; 0 for one a core.
     :raises UserError: Ray is missing, or no cluster answers.
     """
+    by_size = sorted(repositories, key=lambda one: -_file_bytes(*one))
     with _cluster(address, workers) as ray, _marked(repositories) as mark:
         run = ray.remote(num_cpus=1, max_retries=_ATTEMPTS - 1)(build_one)
         waiting = {}
-        for root, settings in sorted(repositories, key=lambda one: -_git_index_bytes(one[0])):
+        for root, settings in by_size:
             task = Task(root, replace(settings, workers=1), full, fingerprint.shape(), *mark)
             waiting[run.remote(task)] = root
         while waiting:
@@ -91,12 +93,12 @@ def build_on(
                 yield Outcome(root, None, f"the task ended {_ATTEMPTS} times without a result ({why}); run it again.")
 
 
-def _git_index_bytes(root: Path) -> int:
-    """How large a repository is, roughly: the largest are begun first, so that none of them is left at the end."""
+def _file_bytes(root: Path, settings: Settings) -> int:
+    """How large a repository's files are: the largest are begun first, so that none of them is left at the end."""
     try:
-        return (root / ".git" / "index").stat().st_size
-    except OSError:
-        return 0
+        return sum(entry.size for entry in walk(root, settings)[0])
+    except (OndolError, OSError):
+        return 0  # its task says why
 
 
 def build_one(task: Task) -> Outcome:
@@ -149,8 +151,9 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
     """Connect to a cluster, or start one here, and leave it at the end."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report its use to its makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # otherwise it warns of a later default
+    _authenticate(address)
     try:
-        import ray
+        import ray  # it reads its variables now
     except ImportError:
         raise UserError("Ray is not installed", f"install it with `{install_command('cluster')}`") from None
     with tempfile.TemporaryDirectory(prefix="ondol-", ignore_cleanup_errors=True) as scratch:
@@ -161,6 +164,21 @@ def _cluster(address: str, workers: int) -> Iterator[Any]:
                 where["_temp_dir"] = scratch  # its logs and sockets go with it
         with _connected(ray, address, where):
             yield ray
+
+
+def _authenticate(address: str) -> None:
+    """Have Ray send a token: a new one in a cluster of this process, else the user's, where there is one.
+
+    Without this Ray would write a token into the home folder for a local cluster. Ray 2.60 starts a head with that
+    token from then on, but does not send it to a head whose address is given.
+    """
+    if address == LOCAL:
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    elif (Path.home() / ".ray" / "auth_token").exists() or {
+        "RAY_AUTH_TOKEN",
+        "RAY_AUTH_TOKEN_PATH",
+    } & os.environ.keys():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 @contextmanager

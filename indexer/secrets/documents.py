@@ -2,8 +2,9 @@
 
 A masked document has the length and the lines of the document itself: each character of a secret is one
 :data:`~indexer.secrets.cover.COVER`. Offsets, columns and line ends are therefore the same, and nothing behind this
-module ever holds the secret. The result is that of masking the whole document, for secrets within :data:`REACH` lines
-of what shows them; what only the whole document shows (``find_far``) is looked for each time.
+module ever holds the secret. What masking the whole document covers is covered, for secrets within :data:`REACH` lines
+of what shows them; what only the whole document shows (``find_far``) is looked for each time. A value that stood near
+what showed it stays covered until its own lines are searched again.
 """
 
 from collections import OrderedDict
@@ -68,7 +69,7 @@ class DocumentMasker:
         return self._masked
 
     def _values(self, text: str) -> set[str]:
-        return values_of(text, merged([*self._near, *self._far]))  # a line within a key is no value by itself
+        return values_of(text, [*self._near, *merged(self._far)])
 
     def _spans(self) -> list[Span]:
         return merged([*self._near, *self._far, *chain.from_iterable(self._places.values())])

@@ -34,7 +34,14 @@ from indexer.secrets.key_blocks import LITERALS, key_blocks
 from indexer.secrets.structures import secret_data, table_cells
 
 LEAST_SPREAD: Final = 8
-"""A secret with this number of characters or more is masked wherever it stands in its document."""
+"""A secret with this number of characters or more is masked wherever it stands in its document as a word."""
+
+LEAST_WITHIN: Final = 12
+"""A secret with this number of characters or more is masked within longer words as well.
+
+Kingfisher's shortest values have this length. What it finds is masked wherever it stands in the text that it searched,
+so masking after a key, which searches a part of the document, has to mask the rest of the document in the same way.
+"""
 
 
 def _only(alphabet: str) -> bytes:
@@ -72,7 +79,7 @@ def prepare() -> None:
 
 def find(text: str, path: str = "") -> list[Span]:
     """The spans of the secrets in a document: offsets ``[start, end)``, sorted, not overlapping."""
-    spans = merged([*find_near(text, path), *find_far(text, path)])
+    spans = [*merged(find_near(text, path)), *merged(find_far(text, path))]
     return merged([*spans, *spread(text, values_of(text, spans))]) if spans else spans
 
 
@@ -117,14 +124,15 @@ def values_of(text: str, spans: Iterable[Span]) -> set[str]:
 
 
 def spread(text: str, values: Iterable[str], start: int = 0, end: int | None = None) -> Iterator[Span]:
-    """Yield the places of values in a part of a text, not within longer words."""
+    """Yield the places of values in a part of a text; those of short values not within longer words."""
     stop = len(text) if end is None else end
     for value in values:
         at = text.find(value, start, stop)
         while at >= 0:
             after = at + len(value)
-            if not (text[at - 1 : at].isalnum() and value[0].isalnum()) and not (
-                text[after : after + 1].isalnum() and value[-1].isalnum()
+            if len(value) >= LEAST_WITHIN or (
+                not (text[at - 1 : at].isalnum() and value[0].isalnum())
+                and not (text[after : after + 1].isalnum() and value[-1].isalnum())
             ):
                 yield at, after
             at = text.find(value, after, stop)
@@ -248,7 +256,7 @@ def _kingfisher(text: str) -> set[str]:
         for finding in _scan(text.encode("utf-8", "replace"))
         # This module finds armoured keys and passwords in addresses itself, with more exact ends.
         if finding.visible
-        and len(finding.secret) >= 12
+        and len(finding.secret) >= LEAST_WITHIN
         and "PRIVATE KEY" not in finding.secret
         and not finding.rule_id.endswith("generic-credential-uri")
     }

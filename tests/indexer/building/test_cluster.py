@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -17,7 +18,7 @@ from indexer.config import Settings
 from indexer.data_layout import index_directory
 from indexer.storage import fingerprint
 from indexer.storage.reader import Index
-from tests.support import console, indexes, repositories
+from tests.support import console, indexes, ray_cluster, repositories
 
 
 def several(folder: Path, count: int = 3) -> list[Path]:
@@ -61,11 +62,30 @@ def test_a_cluster_makes_the_same_indexes(tmp_path: Path) -> None:
     roots, here, there = several(tmp_path), tmp_path / "here", tmp_path / "there"
     for root in roots:
         assert console.run("index", root, "--workers", "1", data=here).returncode == 0
-    done = console.run("index", *roots, "--ray", "local", "--workers", "2", "--json", data=there)
+    home = {"HOME": str(tmp_path / "home")}
+    done = console.run("index", *roots, "--ray", "local", "--workers", "2", "--json", data=there, env=home)
     assert done.returncode == 0, done.stderr
     assert {json.loads(line)["root"] for line in done.stdout.splitlines()} == set(map(str, roots))
     assert all(same(root, here, there) for root in roots)
     assert not list((there / "repositories").glob("cluster-*"))
+    assert not (tmp_path / "home" / ".ray").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ray's clusters need a Unix")
+@pytest.mark.parametrize("token", ["with the user's token", "without a token"])
+def test_a_cluster_that_runs_makes_the_same_indexes(tmp_path: Path, token: str) -> None:
+    roots, here, there = several(tmp_path, 2), tmp_path / "here", tmp_path / "there"
+    home = {"HOME": str(tmp_path / "home")}
+    if token.startswith("with "):
+        (tmp_path / "home" / ".ray").mkdir(parents=True)
+        (tmp_path / "home" / ".ray" / "auth_token").write_text("0123456789abcdef" * 4)
+    for root in roots:
+        indexes.updated(root, here)
+    with tempfile.TemporaryDirectory() as logs, ray_cluster.running(Path(logs), **home) as address:
+        done = console.run("index", *roots, "--ray", address, "--json", data=there, env=home)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    assert all(same(root, here, there) for root in roots)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are looked for in /proc")

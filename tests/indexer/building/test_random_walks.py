@@ -55,6 +55,11 @@ class Walk:
         )
         return f"# number {self.count}\n{body}"
 
+    def write(self, place: str, text: str) -> None:
+        """Write a file, unless an earlier step has made a folder of this name."""
+        if not (self.root / place).is_dir():
+            (self.root / place).write_text(text)
+
     def do_add(self) -> Path:
         folder = self.rng.choice(["", "a/", "a/b/", "c/"])
         path = (
@@ -125,7 +130,8 @@ class Walk:
 
     def do_ignore(self) -> None:
         folder = self.rng.choice([self.root, *(path.parent for path in self.files())])
-        (folder / ".ondolignore").write_text(self.rng.choice(["*.js\n", "b/\n", "\n", "moved*\n", "!*.js\n", "/a\n"]))
+        names = self.rng.choice(["*.js\n", "b/\n", "\n", "moved*\n", "!*.js\n", "/a\n"])
+        self.write(str(folder.relative_to(self.root) / ".ondolignore"), names)
 
     def do_ignore_no_more(self) -> None:
         for path in sorted(self.root.rglob(".ondolignore"))[:1]:
@@ -134,7 +140,7 @@ class Walk:
     def do_ignore_in_git(self) -> None:
         place = self.rng.choice([".gitignore", "a/.gitignore", ".git/info/exclude"])
         if (self.root / place).parent.is_dir():
-            (self.root / place).write_text(self.rng.choice(["copy*\n", "*.txt\n", "\n", "c/\n"]))
+            self.write(place, self.rng.choice(["copy*\n", "*.txt\n", "\n", "c/\n"]))
 
     def do_rename_a_folder(self) -> None:
         folder = self.root / self.rng.choice(["a", "c", "d"])
@@ -180,7 +186,7 @@ class Walk:
         self.some().write_text("x = 1\n" * 400_000)
 
     def do_left_out_by_name(self) -> None:
-        (self.root / self.rng.choice(["picture.png", "vendor.lock", "yarn.lock"])).write_text(self.text())
+        self.write(self.rng.choice(["picture.png", "vendor.lock", "yarn.lock"]), self.text())
 
     def do_stage(self) -> None:
         repositories.git(self.root, "add", "-A")
