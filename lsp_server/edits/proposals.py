@@ -19,6 +19,9 @@ PARTS_OF: Final = 24
 _NO_ARGUMENT: Final = re.compile(r"[(,]\s*,|^\s*,")
 """A comma behind an opening bracket, another comma or nothing."""
 
+_PROSE: Final = re.compile(r"\s*(?://|/\*|\*(?=[\s/]|\Z)|#(?=\s)|--(?=\s)|<!--|;;)[^(){}\[\]=;]*\Z")
+"""A line that is a comment without code in it, in any language."""
+
 _JOINED: Final = ("c11", "c22", "k22", "s11", "s22", "sk22")
 
 
@@ -99,7 +102,8 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
         if text != line:
             found.setdefault(text, Evidence()).add(kind, age)
     for text, evidence in list(found.items()):
-        if not _sound(line, text) or _breaks(target, text, [history[-1 - age].lesson for age in evidence.edits]):
+        lessons = [history[-1 - age].lesson for age in evidence.edits]
+        if not _sound(line, text) or _breaks(target, text, lessons) or _leaves_code(line, text, lessons):
             del found[text]
     return found
 
@@ -114,6 +118,16 @@ def _breaks(line: TokenLine, text: str, lessons: Sequence[Lesson]) -> bool:
     if is_block(text):
         return False
     return all(one.keeps_brackets for one in lessons) and open_brackets(parse(text)) != open_brackets(line)
+
+
+def _leaves_code(line: str, text: str, lessons: Sequence[Lesson]) -> bool:
+    """Whether edits of code would change the words of a comment: ``public`` to ``public final`` in a sentence.
+
+    A name that is replaced may be meant in a sentence as well.
+    """
+    if is_block(text) or _PROSE.match(line) is None or any(_PROSE.match(one.old_text) for one in lessons):
+        return False
+    return not any(map(is_name, parse(line).words - parse(text).words))
 
 
 def _twice(line: str, text: str) -> bool:

@@ -218,3 +218,18 @@ def test_no_text_takes_a_partner_from_a_bracket_unless_the_edit_did(
     old: str, new: str, line: str, wanted: set[str]
 ) -> None:
     assert made_of(line, (old, new)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "wanted"),
+    [
+        ("public int size() {", "public final int size() {", "  // not final: this is public API", set()),
+        ("public int size() {", "public final int size() {", "   * the public API", set()),
+        ("x = total", "x = total, 0", "# the total", set()),
+        ("log(a)", "log(a, b)", "# log(c)", {"# log(c, b)"}),  # code that is switched off
+        ("x = total", "x = whole", "# the total", {"# the whole"}),
+        ("# the total", "# the whole total", "# a total", {"# a whole total"}),
+    ],
+)
+def test_edits_of_code_do_not_change_the_words_of_a_comment(old: str, new: str, line: str, wanted: set[str]) -> None:
+    assert made_of(line, (old, new)) == wanted
