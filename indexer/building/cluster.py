@@ -7,11 +7,13 @@ ended leaves the index as it was, so that is safe.
 """
 
 import os
+import re
 import secrets
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +33,11 @@ LOCAL: Final = "local"
 _ATTEMPTS: Final = 4
 _LOOPBACK: Final = "127.0.0.1"
 _REACHED_S: Final = 10
+_LAST_PORT: Final = 65_535
+_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
+_TRIES: Final = {"RAY_NUM_REDIS_GET_RETRIES": "2", "RAY_py_gcs_connect_timeout_s": "10"}
+"""How long Ray tries where something else listens at the address: 40 s, where it would for 14 minutes."""
+
 _LONGEST_FOLDER: Final = 40
 """Characters of a folder in which Ray makes sockets, whose paths may have 107."""
 
@@ -71,7 +78,8 @@ def build_on(
 ) -> Iterator[Outcome]:
     """Index repositories on a cluster; yields what became of each as soon as it is known.
 
-    :param address: of the cluster's head, ``auto`` for the one that this machine belongs to, or ``LOCAL``.
+    :param address: ``host:port`` of the cluster's head, ``auto`` for the one that this machine belongs to, or
+        ``LOCAL``.
     :param workers: processes of a local cluster; 0 for one a core.
     :raises UserError: Ray is missing, or no cluster answers.
     """
@@ -86,11 +94,15 @@ def build_on(
             ready, _ = ray.wait(list(waiting))
             root = waiting.pop(ready[0])
             try:
-                yield ray.get(ready[0])
+                outcome = ray.get(ready[0])
             except ray.exceptions.RayError as error:
                 said = str(error).strip().splitlines()
                 why = f"{type(error).__name__}: {said[-1] if said else ''}"
-                yield Outcome(root, None, f"the task ended {_ATTEMPTS} times without a result ({why}); run it again.")
+                what = f"the task ended {_ATTEMPTS} times without a result"
+                if isinstance(error, ray.exceptions.RayTaskError):  # it is not run again
+                    what = "the task did not begin, or has a fault"
+                outcome = Outcome(root, None, f"{what} ({why}); run it again.")
+            yield outcome
 
 
 def _file_bytes(root: Path, settings: Settings) -> int:
@@ -129,6 +141,9 @@ def _outcome(root: Path, settings: Settings, full: bool) -> Outcome:
         return Outcome(root, build(root, settings, full=full))
     except OndolError as error:
         return Outcome(root, None, str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return Outcome(root, None, f"{place}{error.strerror or error}; check that it exists and may be read.")
 
 
 @contextmanager
@@ -149,21 +164,45 @@ def _marked(repositories: Sequence[tuple[Path, Settings]]) -> Iterator[tuple[Pat
 @contextmanager
 def _cluster(address: str, workers: int) -> Iterator[Any]:
     """Connect to a cluster, or start one here, and leave it at the end."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or address
+    _check(address)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report its use to its makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # otherwise it warns of a later default
+    if address != LOCAL:  # a slow machine needs more time to start one
+        os.environ.update({name: value for name, value in _TRIES.items() if name not in os.environ})
     _authenticate(address)
     try:
         import ray  # it reads its variables now
     except ImportError:
         raise UserError("Ray is not installed", f"install it with `{install_command('cluster')}`") from None
-    with tempfile.TemporaryDirectory(prefix="ondol-", ignore_cleanup_errors=True) as scratch:
-        where: dict[str, Any] = {"address": address}
-        if address == LOCAL:
-            where = {"num_cpus": workers or os.cpu_count(), "include_dashboard": False, "_node_ip_address": _LOOPBACK}
-            if len(scratch) <= _LONGEST_FOLDER:
-                where["_temp_dir"] = scratch  # its logs and sockets go with it
+    if address != LOCAL:
+        with _connected(ray, address, {}):
+            yield ray
+        return
+    with tempfile.TemporaryDirectory(prefix="ondol-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
+        where = {"num_cpus": workers or os.cpu_count(), "include_dashboard": False, "_node_ip_address": _LOOPBACK}
+        inner = Path(scratch, "ray")  # Ray opens it to everybody, and nobody else gets through the one around it
+        if len(str(inner)) <= _LONGEST_FOLDER:
+            where["_temp_dir"] = str(inner)  # its logs and sockets go with it
         with _connected(ray, address, where):
             yield ray
+
+
+def _check(address: str) -> None:
+    """Raise UserError for an address of a form that Ray does not take, or takes for another kind of connection."""
+    found = _ADDRESS.fullmatch(address)
+    if address not in (LOCAL, "auto") and not (found and 0 < int(found[2]) <= _LAST_PORT):
+        raise UserError(
+            f"{address!r} is no address of a Ray cluster",
+            f"name its head as HOST:PORT, or use `--ray auto` or `--ray {LOCAL}`",
+        )
+
+
+def _scratch() -> str | None:
+    """The folder for a local cluster's files: the system's where the user's is too long for a socket's path."""
+    usual = tempfile.gettempdir()
+    return "/tmp" if len(usual) + len("/ondol-12345678/ray") > _LONGEST_FOLDER and Path("/tmp").is_dir() else None  # noqa: S108
 
 
 def _authenticate(address: str) -> None:
@@ -185,9 +224,15 @@ def _authenticate(address: str) -> None:
 def _connected(ray: Any, address: str, where: dict[str, Any]) -> Iterator[None]:
     try:
         _check_reachable(address)
-        ray.init(log_to_driver=False, logging_level="error", **where)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        with chdir(sys.prefix):  # Ray has workers import from here first, and a repository may have a numpy.py
+            ray.init(address, log_to_driver=False, logging_level="error", **where)
+    except Exception as error:  # Ray raises a plain one where a busy machine does not start in time
+        ray.shutdown()
         said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        if address == LOCAL:
+            raise UserError(
+                f"Ray does not start on this machine ({said})", "run it again, or without `--ray`"
+            ) from error
         raise UserError(
             f"no Ray cluster answers at {address} ({said})",
             f"start one with `ray start --head`, or use `--ray {LOCAL}` for this machine",
@@ -200,6 +245,5 @@ def _connected(ray: Any, address: str, where: dict[str, Any]) -> Iterator[None]:
 
 def _check_reachable(address: str) -> None:
     """Raise OSError where nobody listens at ``host:port``; Ray would try for more than two minutes."""
-    host, found, port = address.rpartition("://")[2].rpartition(":")
-    if found and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACHED_S).close()
+    if found := _ADDRESS.fullmatch(address):
+        socket.create_connection((found[1].strip("[]"), int(found[2])), timeout=_REACHED_S).close()

@@ -64,6 +64,8 @@ def index(repos: tuple[Path, ...], full: bool, workers: int | None, data_dir: Pa
         if several and options[name] is not None:
             raise click.UsageError(f"{option} is for one repository on this machine")
     shown = _Shown(**{name: options[name] for name in _Shown._fields})
+    if workers and options["ray_address"] not in (None, "local"):
+        raise click.UsageError("--workers is for this machine; a Ray cluster has processes of its own")
     chosen = [_chosen(repo, workers, data_dir, shown) for repo in repos or (Path(),)]
     if several:
         _index_several(list(dict(chosen).items()), full, workers, options["ray_address"], shown)

@@ -1,5 +1,6 @@
 """Several repositories, one after the other and on a Ray cluster of two processes on this machine."""
 
+import errno
 import json
 import os
 import signal
@@ -10,12 +11,14 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from indexer.building import cluster
 from indexer.config import Settings
 from indexer.data_layout import index_directory
+from indexer.errors import UserError
 from indexer.storage import fingerprint
 from indexer.storage.reader import Index
 from tests.support import console, indexes, ray_cluster, repositories
@@ -62,8 +65,11 @@ def test_a_cluster_makes_the_same_indexes(tmp_path: Path) -> None:
     roots, here, there = several(tmp_path), tmp_path / "here", tmp_path / "there"
     for root in roots:
         assert console.run("index", root, "--workers", "1", data=here).returncode == 0
-    home = {"HOME": str(tmp_path / "home")}
-    done = console.run("index", *roots, "--ray", "local", "--workers", "2", "--json", data=there, env=home)
+    started = tmp_path / "started"  # Ray's workers would import from here first
+    repositories.write(started, dict.fromkeys(("indexer.py", "numpy.py", "json.py"), "1 / 0\n"))
+    env = {"HOME": str(tmp_path / "home"), "RAY_ADDRESS": "127.0.0.1:1"}
+    options = ("--ray", "local", "--workers", "2", "--json")
+    done = console.run("index", *roots, *options, data=there, env=env, cwd=started)
     assert done.returncode == 0, done.stderr
     assert {json.loads(line)["root"] for line in done.stdout.splitlines()} == set(map(str, roots))
     assert all(same(root, here, there) for root in roots)
@@ -128,6 +134,49 @@ def test_a_cluster_that_does_not_answer_is_said_at_once(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "no Ray cluster answers at 127.0.0.1:1" in done.stderr
     assert "start one with `ray start --head`, or use `--ray local` for this machine." in done.stderr
+
+
+@pytest.mark.parametrize(
+    "address", ["", "localhost", "ray://127.0.0.1:1", "127.0.0.1:65536", "h:1:x", "127.0.0.1:" + "9" * 30]
+)
+def test_an_address_of_another_form_is_refused(tmp_path: Path, address: str) -> None:
+    done = console.run("index", tmp_path, "--ray", address, data=tmp_path / "data")
+    assert done.returncode == 1
+    assert f"{address!r} is no address of a Ray cluster; name its head as HOST:PORT" in done.stderr
+
+
+def test_workers_are_not_counted_on_a_cluster_of_others(tmp_path: Path) -> None:
+    done = console.run("index", tmp_path, "--ray", "127.0.0.1:1", "--workers", "2", data=tmp_path / "data")
+    assert done.returncode == 2
+    assert "--workers is for this machine" in done.stderr
+
+
+def test_a_cluster_that_does_not_start_is_said_and_ended() -> None:
+    ended: list[bool] = []
+
+    def init(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup.\nMore.")  # as Ray does on a busy machine
+
+    ray = SimpleNamespace(init=init, shutdown=lambda: ended.append(True))
+    before = Path.cwd()
+    said = r"does not start on this machine \(The current node timed out during startup.\);"
+    with pytest.raises(UserError, match=said), cluster._connected(ray, cluster.LOCAL, {}):
+        pass
+    assert ended
+    assert Path.cwd() == before
+
+
+def test_a_file_that_may_not_be_written_does_not_end_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(root: Path, settings: Settings, *, full: bool) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root / "x"))
+
+    monkeypatch.setattr("indexer.building.build.build", build)
+    roots = [tmp_path / "a", tmp_path / "b"]
+    outcomes = list(cluster.build_in_turn([(root, Settings(data_dir=tmp_path)) for root in roots]))
+    assert [outcome.root for outcome in outcomes] == roots
+    assert outcomes[0].problem == f"{roots[0] / 'x'}: Permission denied; check that it exists and may be read."
 
 
 def test_a_machine_that_sees_other_folders_or_has_another_version_says_so(tmp_path: Path) -> None:
