@@ -97,7 +97,8 @@ def offer_of(case: Case, search: Search, made: str, model: str) -> Offer | None:
     if not agrees(case, made) or search.refusals.refused(case.old, case.text):
         return None
     steps = frozenset(source.step for source in search.history[-len(case.pairs) :])
-    probability = search.refusals.lowered(AGREED, steps, here=True)
+    left = search.refusals.left_like(case.old, [old for old, _ in case.pairs])
+    probability = search.refusals.lowered(AGREED, steps, left)
     if probability < AGREED or holds_secret(case.text, case.view.uri):
         return None
     return Offer(case.view.uri, case.line, case.old, case.text, probability, HERE, (), steps, True, model)

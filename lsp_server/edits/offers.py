@@ -346,8 +346,10 @@ class Search:
         for (text, evidence), probability in zip(of.texts.items(), judged, strict=True):
             if self.refusals.refused(line, text):
                 continue
-            here, behind = place.where == HERE, _steps(evidence, history)
-            probability = self.refusals.lowered(max(probability, of.least(text)), behind, here=here)
+            behind, left = _steps(evidence, history), None
+            if place.where == HERE:
+                left = self.refusals.left_like(line, [history[-1 - age].lesson.old_text for age in evidence.edits])
+            probability = self.refusals.lowered(max(probability, of.least(text)), behind, left)
             if best is None or probability > best[0]:
                 best = (probability, text, evidence)
         if best is None or (best[0] >= LEAST_CHECKED and holds_secret(best[1], view.uri)):

@@ -202,11 +202,34 @@ def test_what_was_left_alone_counts_at_the_cursor_until_an_offer_of_the_same_edi
     refusals = Refusals()
     refusals.leave(offer)
     refusals.leave(offer)  # seen again
-    steps = offer.steps
-    once = refusals.lowered(0.9, steps, here=True)
-    assert refusals.lowered(0.9, steps, here=False) == 0.9
+    edits = [one.lesson.old_text for one in history]
+
+    def lowered() -> float:
+        return refusals.lowered(0.9, offer.steps, refusals.left_like(view.lines[5], edits))
+
+    once = lowered()
+    assert refusals.lowered(0.9, offer.steps) == 0.9  # elsewhere
     refusals.leave(replace(offer, line=4, old=view.lines[4]))
-    assert refusals.lowered(0.9, steps, here=True) < once < 0.9
+    assert lowered() < once < 0.9
     assert not refusals.refused(offer.old, offer.new)
     refusals.accept(offer)
-    assert refusals.lowered(0.9, steps, here=True) == 0.9
+    assert lowered() == 0.9
+
+
+def test_what_was_left_alone_does_not_count_where_a_name_tells_the_places_apart() -> None:
+    edits = ["  public Number getAsNumber() {", "  public String getAsString() {"]
+    others = ["  public boolean isNumber() {", "  public Json(Number number) {", "  public Json(String string) {"]
+    history = [taught("A.java", n, n, old, old.replace("public", "public final")) for n, old in enumerate(edits)]
+    like = "  public Decimal getAsDecimal() {"
+    lines = [*(one.lesson.new_text for one in history), *others, like, "  public boolean isString() {"]
+    view, refusals = View("A.java", "\n".join(lines), frozenset({0, 1})), Refusals()
+    for line in range(2, 5):
+        offer = search(history, refusals).here(view, line)
+        if offer is not None:
+            refusals.leave(offer)
+    assert refusals.left
+    found = search(history, refusals).here(view, 5)
+    assert found is not None
+    assert found.new == like.replace("public", "public final")
+    assert search(history, refusals).here(view, 6) is None
+    assert search(history).here(view, 6) is not None
