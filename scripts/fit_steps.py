@@ -71,7 +71,7 @@ def run(
     parser.add_argument("--windows", type=int, default=defaults.windows)
     parser.add_argument("--amount", type=int, default=defaults.amount, help="cases or hunks of each repository")
     parser.add_argument("--held-out", nargs="*", default=[])
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.step == "fit":
         fit(options.work, options.held_out)
