@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from indexer.building import cluster
+from indexer.building import cluster, ray_connection
 from indexer.config import Settings
 from indexer.data_layout import index_directory
 from indexer.errors import UserError
@@ -152,18 +152,32 @@ def test_workers_are_not_counted_on_a_cluster_of_others(tmp_path: Path) -> None:
 
 
 def test_a_cluster_that_does_not_start_is_said_and_ended() -> None:
+    begun: list[str] = []
     ended: list[bool] = []
 
-    def init(*_: object, **__: object) -> None:
+    def init(address: str, **_: object) -> None:
+        begun.append(address)
         raise Exception("The current node timed out during startup.\nMore.")  # as Ray does on a busy machine
 
     ray = SimpleNamespace(init=init, shutdown=lambda: ended.append(True))
     before = Path.cwd()
     said = r"does not start on this machine \(The current node timed out during startup.\);"
-    with pytest.raises(UserError, match=said), cluster._connected(ray, cluster.LOCAL, {}):
+    with pytest.raises(UserError, match=said), ray_connection._connected(ray, ray_connection.LOCAL, {}):
         pass
-    assert ended
+    assert len(begun) == len(ended) == 2
     assert Path.cwd() == before
+
+
+def test_a_cluster_that_does_not_start_in_time_is_started_again() -> None:
+    begun: list[str] = []
+
+    def init(address: str, **_: object) -> None:
+        begun.append(address)
+        if len(begun) == 1:
+            raise Exception("The current node timed out during startup.")
+
+    with ray_connection._connected(SimpleNamespace(init=init, shutdown=lambda: None), ray_connection.LOCAL, {}):
+        assert len(begun) == 2
 
 
 def test_a_file_that_may_not_be_written_does_not_end_the_others(
