@@ -128,6 +128,6 @@ def _init(ray: Any, address: str, where: dict[str, Any]) -> None:
 
 
 def _check_reachable(address: str) -> None:
-    """Raise OSError where nobody listens at ``host:port``; Ray would try for more than two minutes."""
+    """Raise OSError at once where nobody listens at ``host:port``; Ray would go on trying."""
     if found := _ADDRESS.fullmatch(address):
         socket.create_connection((found[1].strip("[]"), int(found[2])), timeout=_REACHED_S).close()
