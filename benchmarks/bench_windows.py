@@ -30,7 +30,7 @@ from made_on import load, made_on, publish
 from lsp_server.commands.lsp_client import Client, edit
 
 REST_S = 15
-"""The engine gives free memory back every ten seconds."""
+"""The engine gives free memory back twice a second while it works; this is long after that."""
 
 
 def memory(pids: set[int]) -> dict[str, int]:

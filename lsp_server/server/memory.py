@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-PAUSE_S: Final = 2.0
+PAUSE_S: Final = 0.4
 """Between two times of :func:`give_back_free`."""
 
 DUE: Final = 10
