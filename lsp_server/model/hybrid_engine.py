@@ -193,7 +193,7 @@ class HybridEngine:
                 reason = reason or (Reason.SAVES_LITTLE if found.part else asked.first.reason)
                 break
             if found.shown.option == OWN or judged is None:
-                rule = Reason.STANDS_BELOW if stands_below(request, found.shown.text) else None
+                rule = Reason.STANDS_BELOW if stands_below(request, own_line(answer)) else None
                 made = rule or self._own(request, answer, found.shown, trace)
             else:
                 made = judged.rule(found) or judged.make(found.shown)

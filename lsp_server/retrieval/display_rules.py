@@ -33,11 +33,15 @@ def rule_after_ranking(request: Request, ranked: Ranked, decision: Decision) -> 
     choice = decision.shown
     if choice is None:
         return Reason.SAVES_LITTLE
-    return Reason.STANDS_BELOW if stands_below(request, choice.text) else None
+    return Reason.STANDS_BELOW if stands_below(request, ranked.options[choice.option].text) else None
 
 
 def stands_below(request: Request, text: str) -> bool:
-    """Return whether one of the next lines begins with the line that a text would make."""
+    """Return whether one of the next lines begins with the line that a text would make.
+
+    :param text: all that is copied, also where only its beginning is sure enough to be shown: neighbours often begin
+        alike, as methods with a receiver or rows of a table do.
+    """
     before, behind = request.document.text[: request.offset], request.document.text[request.offset :]
     line = (before.rpartition("\n")[2] + text).strip()
     below = behind.split("\n", NEXT_LINES + 1)[1 : NEXT_LINES + 1]

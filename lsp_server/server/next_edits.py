@@ -267,10 +267,17 @@ class NextEdits:
         ]
 
     def accepted(self, identifier: str) -> None:
-        """Count an accepted edit for the edits that proposed it."""
+        """Count an accepted edit for the edits that proposed it.
+
+        The edit is complete, so it need not wait for a pause: the next offer would come from the edits before it, and
+        change under the user's eyes when the pause is over.
+        """
         known = self._shown.get(identifier)
         if known is not None:
-            known[0].refusals.accept(known[1])
+            state, offer = known
+            state.refusals.accept(offer)
+            for name in list(state.log.open):
+                state.log.settle(name)
         self.feedback.tell(identifier, "accepted")
 
     def dismissed(self, identifier: str) -> None:

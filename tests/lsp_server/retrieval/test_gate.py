@@ -209,6 +209,20 @@ def test_what_stands_in_the_next_lines_is_not_shown(engine: RetrievalEngine) -> 
     assert (answer.suggestions, answer.reason) == ((), "stands-below")
 
 
+def method(name: str) -> str:
+    return f"func (s *cursedRenderer) set{name}({name.lower()} bool) {{\n\ts.{name.lower()} = {name.lower()}\n}}\n"
+
+
+def test_a_beginning_that_the_next_line_shares_is_shown(engine: RetrievalEngine) -> None:
+    """Only a whole line that stands below would be written twice; the beginning of its neighbours may be the same."""
+    above = "package tea\n\n" + "\n".join(method(name) for name in ("Color", "Width", "Height", "Cursor", "Logger"))
+    for below in ("", "\n\n" + method("Optimizations")):
+        document = Document("file:///tea.go", "tea.go", "go", 1, f"{above}\nfunc ({below}")
+        engine.update(document)
+        answer = engine.complete(Request(document, len(above) + len("\nfunc ("), True), lambda: False)
+        assert [one.text for one in answer.suggestions] == ["s *cursedRenderer)"], answer
+
+
 def test_what_was_refused_on_the_line_is_not_offered_by_the_engine(engine: RetrievalEngine) -> None:
     head = "def stop_delete(request, session):\n    if not session.|\n"
     [shown] = ask(engine, head).suggestions

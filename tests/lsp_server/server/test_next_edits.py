@@ -124,6 +124,19 @@ def test_what_is_announced_is_what_the_editor_gets(fresh: tuple[Client, Path]) -
     assert [session.applied(one) for one in again] != [session.applied(offer)]
 
 
+def test_an_accepted_edit_counts_at_once(fresh: tuple[Client, Path]) -> None:
+    """Otherwise the next offer comes from the edits before it, and jumps elsewhere when the pause is over."""
+    session = Session(fresh, "sigma")
+    session.change(0)
+    session.change(1)
+    (offer,) = session.ask(3, 4)
+    session.change(2)
+    session.client.command(offer["command"]["command"], offer["command"]["arguments"][0])
+    at_once = session.ask(3, 4)
+    session.client.wait_for(lambda m: m.get("method") == "ondol/nextEditReady" and m["params"] == {"uri": session.uri})
+    assert [session.applied(one) for one in at_once] == [session.applied(one) for one in session.ask(3, 4)]
+
+
 def test_an_edit_elsewhere_is_offered_and_not_again_after_it_was_refused(fresh: tuple[Client, Path]) -> None:
     session = Session(fresh, "beta", end="\r\n", lead="값.😀_")
     session.change(0)
@@ -177,6 +190,7 @@ def test_an_undone_edit_is_refused(fresh: tuple[Client, Path]) -> None:
     session.put(3, session.call(2, ", other=1"))  # made in another way, it is an edit like any other
     session.put(3, old)
     assert [session.applied(one)[0] for one in session.ask(3)] != [3]
+    assert [session.applied(one)[0] for one in session.ask(6)] != [3]  # on another line, the undoing is complete
     counts = session.client.command("ondol.status")["edits"]
     assert counts["accepted"] == 1
     assert counts["dismissed"] == 1
