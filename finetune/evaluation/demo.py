@@ -88,7 +88,7 @@ class DemoResult:
         where = f"At {len(self.hunks)} places, drawn by chance, it would have saved {saved:.0%} of {keys} keys."
         if not texts:
             return f"{where} It showed nothing: nothing in this repository is like these lines."
-        return f"{where} {texts} texts appeared; {wanted} of them were taken, {texts - wanted} were not wanted."
+        return f"{where} Texts that appeared: {texts}; taken: {wanted}; not wanted: {texts - wanted}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for ``--json``."""

@@ -5,6 +5,7 @@ Text is encoded by a copy of the tokenizer without control tokens, so a file tha
 """
 
 import json
+import re
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,6 +23,12 @@ _LONG: Final = 512
 _REMEMBERED: Final = 16
 """Texts whose first tokens are remembered; a blank may be followed by half of all tokens."""
 
+HTML_TAG: Final = re.compile(
+    r"(?!</s>)</?(?:table|caption|thead|tbody|tfoot|tr|th|td|h[1-6]"
+    r"|blockquote|strong|em|b|i|u|s|sub|sup|code|p|ul|ol|li|br)>"
+)
+"""Tags that Gemma has as tokens of their own, and that are text. ``</s>`` ends a text for llama.cpp in any model."""
+
 _MARKUP = set("<>[]|｜")
 _MAX_TOKENIZER_BYTES = 64_000_000
 
@@ -29,7 +36,8 @@ _MAX_TOKENIZER_BYTES = 64_000_000
 def _is_control(token: dict[str, Any]) -> bool:
     """Whether an added token steers the model. Qwen marks its FIM tokens as not special, so its shape counts too."""
     content = token["content"]
-    return bool(token.get("special")) or (len(content) > 1 and not content.isspace() and bool(_MARKUP & set(content)))
+    marked = len(content) > 1 and not content.isspace() and bool(_MARKUP & set(content))
+    return bool(token.get("special")) or (marked and not HTML_TAG.fullmatch(content))
 
 
 def _without_dummy_space(part: Any) -> Any:

@@ -295,6 +295,8 @@ def _check_start(path: Path, data: bytes) -> None:
     version = int.from_bytes(data[4:8], "little")
     if version == 1 or version >= 1 << 16:
         raise BackendProblem(f"{path} is of a GGUF version that llama.cpp no longer reads", "fetch a newer conversion")
+    if not version:
+        raise BackendProblem(f"{path} is damaged: it has no GGUF version", _FETCH)
     if version not in (2, 3):
         raise BackendProblem(f"{path} is of GGUF version {version}, which is not known here", "update Ondol")
 

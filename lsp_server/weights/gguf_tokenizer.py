@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from indexer.prompt.control_strings import CONTROL
-from indexer.prompt.tokenizer import Vocabulary
+from indexer.prompt.tokenizer import HTML_TAG, Vocabulary
 from lsp_server.errors import BackendProblem
 from lsp_server.weights.pre_tokenizers import IGNORE_MERGES, STARTS_WITH_BOS, patterns_of
 
@@ -48,15 +48,20 @@ def tokenizer_of(fields: Mapping[str, Any], name: str) -> tuple[dict[str, Any], 
             f"{name} has a tokenizer of the kind {kind!r}, which is not known here",
             "use a base with BPE or SentencePiece, or its safetensors",
         )
-    controls = {at for at, kind_of in enumerate(types) if _steers(tokens[at], kind_of)}
+    ends = {fields.get(f"tokenizer.ggml.{key}_token_id") for key in ("bos", "eos")}
+    controls = {at for at, kind_of in enumerate(types) if _steers(tokens[at], kind_of, at in ends)}
     added = [at for at, kind_of in enumerate(types) if at in controls or kind_of == _USER_DEFINED]
     data = model | {"version": "1.0", "added_tokens": [_added(at, tokens[at], at in controls) for at in added]}
     return data, _settings(fields, tokens, str(kind), pre), controls
 
 
-def _steers(text: str, kind: int) -> bool:
-    """Whether a token steers the model. Some conversions mark such tokens as user-defined, so known names count."""
-    return kind in (_UNKNOWN, _CONTROL) or (kind == _USER_DEFINED and CONTROL.fullmatch(text) is not None)
+def _steers(text: str, kind: int, ends: bool) -> bool:
+    """Whether a token steers the model. Some conversions mark such tokens as user-defined, so known names count.
+
+    :param ends: whether texts begin or end with it; ``<s>`` is a tag of HTML elsewhere.
+    """
+    named = kind == _USER_DEFINED and CONTROL.fullmatch(text) is not None
+    return kind in (_UNKNOWN, _CONTROL) or (named and (ends or not HTML_TAG.fullmatch(text)))
 
 
 def _added(number: int, text: str, special: bool) -> dict[str, Any]:

@@ -164,5 +164,5 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path) -> None:
     path = write_split_folder(tmp_path / "base")
     (path / "model.safetensors").unlink()
     (path / "broken.gguf").write_bytes(b"GGUF" + b"\0" * 100)
-    with pytest.raises(BackendProblem, match=r"cannot be loaded by llama\.cpp"):
+    with pytest.raises(BackendProblem, match=r"broken\.gguf is damaged"):
         LlamaCppBackend(path)

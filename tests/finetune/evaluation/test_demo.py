@@ -86,7 +86,7 @@ def test_what_nobody_wanted_is_said_and_control_characters_do_nothing() -> None:
     text = report(DemoResult("Premise.", hunks), colour=False)
     assert "\\x1b.py:4  3 of 5 keys saved" in text
     assert "   | x‹\\x1b[2J›" in text
-    assert "it would have saved 60% of 5 keys. 3 texts appeared; 1 of them were taken, 2 were not wanted." in text
+    assert "it would have saved 60% of 5 keys. Texts that appeared: 3; taken: 1; not wanted: 2." in text
     assert "\x1b" not in text
     silent = [PlayedHunk("a.py", 1, "x", steps[:1], keys=1, pressed=1, texts=0, wanted=0)]
     assert "It showed nothing" in DemoResult("Premise.", silent).verdict()

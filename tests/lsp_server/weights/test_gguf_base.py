@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,32 @@ def test_sentence_piece_merges_by_score_and_keeps_its_tokens_apart(tmp_path: Pat
     assert vocabulary.decode(vocabulary.encode(" 가</s>")) == " 가</s>"
     assert (vocabulary.bos, vocabulary.eos) == ((1,), 2)
     assert {1, 2}.isdisjoint(vocabulary.encode("<s>x</s>"))
+
+
+def test_a_tag_of_html_is_text_where_no_text_begins_with_it(tmp_path: Path) -> None:
+    """Gemma has ``<s>`` as a user-defined token for HTML, and begins texts with another one."""
+
+    def other(writer: Any) -> int:
+        tokens = ["<unk>", "<bos>", "<eos>", *map(chr, range(33, 127)), "▁", "</s>", "<s>", "<fim_prefix>"]
+        writer.add_tokenizer_model("llama")
+        writer.add_token_list(tokens)
+        writer.add_token_scores([0.0] * len(tokens))
+        writer.add_token_types([2, 3, 3] + [1] * (len(tokens) - 6) + [4, 4, 4])
+        writer.add_bos_token_id(1)
+        writer.add_eos_token_id(2)
+        return len(tokens)
+
+    def llama(writer: Any) -> int:
+        size = other(writer)
+        writer.kv_data[0]["tokenizer.ggml.bos_token_id"].value = size - 2
+        return size
+
+    vocabulary = open_folder(write_gguf(tmp_path / "gemma.gguf", other)).vocabulary
+    tag, middle = vocabulary.size - 2, vocabulary.size - 1
+    assert vocabulary.encode("<s>") == [tag] and tag - 1 not in vocabulary.encode("</s>")
+    assert middle not in vocabulary.encode("<fim_prefix>") and vocabulary.control("<fim_prefix>") == middle
+    begins = open_folder(write_gguf(tmp_path / "llama.gguf", llama)).vocabulary
+    assert tag not in begins.encode("<s>") and begins.bos == (tag,)
 
 
 def test_the_prompt_format_comes_from_the_tokens_or_from_their_ids(tmp_path: Path) -> None:
@@ -156,6 +183,7 @@ def test_a_damaged_header_is_one_sentence(model: Path) -> None:
         (b"GGUF\x01\x00\x00\x00", "no longer reads"),
         (b"GGUF\x00\x00\x00\x03", "no longer reads"),
         (b"GGUF\x09\x00\x00\x00", "version 9"),
+        (b"GGUF\x00\x00\x00\x00", "is damaged"),
         (b"PK\x03\x04 a wheel", "no GGUF file"),
     ],
 )
