@@ -7,6 +7,8 @@ by token.
 
 from collections.abc import Sequence
 
+from lsp_server.edits.token_lines import common_ends
+
 Operation = tuple[str, int, int, int, int]
 """``equal``, ``replace``, ``delete`` or ``insert``, and where in both runs."""
 
@@ -59,3 +61,19 @@ def _longest(a: str, b: str, first: int, last: int, start: int, end: int) -> tup
         while at + size < last and a[at : at + size + 1] in part:
             best, size = at, size + 1
     return best, start + part.find(a[best : best + size]), size
+
+
+def operations_within(a: Sequence[str], b: Sequence[str]) -> list[Operation]:
+    """Return the operations that make ``b`` of ``a``; common ends are equal, which spares most of the search."""
+    head, tail = common_ends(a, b)
+    last_a, last_b = len(a) - tail, len(b) - tail
+    codes: list[Operation] = [("equal", 0, head, 0, head)] if head else []
+    if head in (last_a, last_b):
+        if last_a > head or last_b > head:
+            codes.append(("delete" if last_a > head else "insert", head, last_a, head, last_b))
+    else:
+        inner = operations(a[head:last_a], b[head:last_b])
+        codes += [(name, head + i, head + j, head + m, head + n) for name, i, j, m, n in inner]
+    if tail:
+        codes.append(("equal", last_a, len(a), last_b, len(b)))
+    return codes

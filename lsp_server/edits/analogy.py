@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from lsp_server.edits.alignment import operations
+from lsp_server.edits.alignment import operations_within
 from lsp_server.edits.names import changes_alike, derived, hole_table
 from lsp_server.edits.rules import Region, spacing, spliced, there_already
-from lsp_server.edits.token_lines import TokenLine, common_ends, is_word, shifted
+from lsp_server.edits.token_lines import TokenLine, is_word, shifted
 from lsp_server.spellings import with_parts
 
 MAX_HOLES: Final = 6
@@ -114,7 +114,7 @@ def _aligned(
     elif _shared(old, line) < least:
         return None
     else:
-        codes = _codes(a, b)
+        codes = operations_within(a, b)
         if sum(j - i for name, i, j, _, _ in codes if name == "equal") < least:
             return None
     starts: list[int | None] = [None] * (len(a) + 1)
@@ -147,22 +147,6 @@ def _shared(old: tuple[str, ...], line: tuple[str, ...]) -> int:
 @lru_cache(SHAPES)
 def _counts(kinds: tuple[str, ...]) -> Mapping[str, int]:
     return Counter(kinds[1:-1])
-
-
-def _codes(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
-    """Return the operations that make ``b`` of ``a``; common ends are equal, which spares most of the search."""
-    head, tail = common_ends(a, b)
-    last_a, last_b = len(a) - tail, len(b) - tail
-    codes: list[tuple[str, int, int, int, int]] = [("equal", 0, head, 0, head)] if head else []
-    if head in (last_a, last_b):
-        if last_a > head or last_b > head:
-            codes.append(("delete" if last_a > head else "insert", head, last_a, head, last_b))
-    else:
-        inner = operations(a[head:last_a], b[head:last_b])
-        codes += [(name, head + i, head + j, head + m, head + n) for name, i, j, m, n in inner]
-    if tail:
-        codes.append(("equal", last_a, len(a), last_b, len(b)))
-    return codes
 
 
 def _filled(

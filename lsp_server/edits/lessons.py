@@ -191,7 +191,7 @@ class Lesson:
         elif target.kinds == self.old.kinds and self._alike(target):
             holes = sum(a != b for a, b in zip(target.texts, self.old.texts, strict=True))
             yield Effect(GONE, "gone_like", None, 1, holes)
-        elif (head := _called(self.old)) is not None and head == _called(target):
+        elif (head := called(self.old)) is not None and head == called(target):
             yield Effect(GONE, "gone_like", None, 1, 1)
 
     def _alike(self, target: TokenLine) -> bool:
@@ -257,7 +257,7 @@ def open_brackets(line: TokenLine) -> list[str]:
     return found
 
 
-def _called(line: TokenLine) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+def called(line: TokenLine) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Return what stands before and behind the arguments of a line that is one call; None for other lines."""
     if "(" not in line.words or not is_name(line.texts[0]):
         return None

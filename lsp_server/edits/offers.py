@@ -18,6 +18,7 @@ from lsp_server.edits.changed_lines import ANCHOR, GONE, anchored, has_word, ins
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, compare, proven, rows
 from lsp_server.edits.lessons import Lesson
 from lsp_server.edits.offered import Offer, Refusals
+from lsp_server.edits.patterns import Patterns, misfit
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, align, once, proposals
 from lsp_server.edits.second_look import (
@@ -76,6 +77,8 @@ class Candidates:
         """Return how probable a text is at least, however rare the trees find it."""
         if self.place.where != HERE:
             return 0.0
+        if self.texts[text].joint and not is_block(text):
+            return PROVEN
         row = self.rows[list(self.texts).index(text)]
         return PROVEN if proven(row) or self.texts[text].series else 0.0
 
@@ -244,6 +247,7 @@ class Search:
         self.searched["places"] += len(told.lines)
         self.searched["places_cut"] += told.cut
         lines = [*told.lines, *sorted(self._of_spread(view, told.lines))]
+        lines += sorted(self._patterns.lines(view, self.last_line(view, 0)).difference(lines))
         return self._candidates(view, where, lines, least)
 
     def _candidates(self, view: View, where: float, lines: Sequence[int], least: int) -> list["Candidates"]:
@@ -269,6 +273,10 @@ class Search:
         return foreseen(self.history)
 
     @cached_property
+    def _patterns(self) -> Patterns:
+        return Patterns(self.history[-ELSEWHERE_HISTORY:])
+
+    @cached_property
     def _trials(self) -> Trials:
         return Trials(self.history)
 
@@ -286,6 +294,7 @@ class Search:
         history = self._told(place)
         head = self._head(view, place.line)
         found = proposals(head + line, history, far=place.where != HERE)
+        self._patterns.add(found, head + line)
         if head:
             anchor = f"{head}{line}\n"
             found = {text[len(head) :]: one for text, one in found.items() if text.startswith(anchor)}
@@ -337,8 +346,12 @@ class Search:
     def level(self, view: View, of: "Candidates", text: str) -> Level:
         """Return which threshold counts for a text of a line."""
         row, history = dict(zip(of.texts, of.rows, strict=True))[text], self._told(of.place)
-        lessons = [history[-1 - age].lesson for age in sorted(of.texts[text].edits)]
-        return level(of.place, row, view.lines[of.place.line], text, lessons)
+        sources = [history[-1 - age] for age in sorted(of.texts[text].edits)]
+        line, common = view.lines[of.place.line], of.texts[text].joint
+        if of.place.where == HERE and not common and not of.least(text):
+            head, newest = self._head(view, of.place.line), {source.step: source.lesson for source in reversed(sources)}
+            common = -misfit(head + line, head + text, tuple(reversed(newest.values())))
+        return level(of.place, row, line, text, [source.lesson for source in sources], common)
 
     def _best(self, view: View, of: "Candidates", judged: Sequence[float]) -> Offer | None:
         place, line, history = of.place, view.lines[of.place.line], self._told(of.place)

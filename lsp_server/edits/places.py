@@ -14,10 +14,10 @@ from indexer.search.suffix_search import Agreements, Anchored, Search
 from indexer.text.tokens import token_ids
 from lsp_server.edits.calls import CallRule, CallTemplate
 from lsp_server.edits.features import EVERYWHERE
-from lsp_server.edits.lessons import BELOW, CALL, LINE, Lesson
+from lsp_server.edits.lessons import BELOW, LINE, Lesson
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
-from lsp_server.edits.token_lines import is_word
+from lsp_server.edits.token_lines import is_name, is_word
 from lsp_server.edits.views import View
 
 if TYPE_CHECKING:
@@ -99,10 +99,12 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
     steps: dict[int, set[int]] = {}
     leads: Counter[int] = Counter()
     for source in recent(history):
-        few = (view.few_sites(literals, EVERYWHERE) for literals in _wanted(source.lesson))
-        groups: list[Sequence[int]] = [lines for lines in few if lines is not None]
+        held = (view.few_sites(literals, EVERYWHERE) for literals in _wanted(source.lesson))
+        groups: list[Sequence[int]] = [lines for lines in held if lines is not None]
         groups += [view.index.with_part(part) for part in list(source.lesson.parts)[:3] if len(part) > 3]
         groups += [_other_side(view, lines, source.lesson) for lines in groups if "\n" in source.lesson.new_text]
+        if (shared := _shared(history, source)) and (few := view.few_sites(shared, EVERYWHERE)) is not None:
+            groups.append(few)
         for lines in groups:
             if len(lines) <= EVERYWHERE:
                 leads.update(lines)
@@ -125,9 +127,23 @@ def in_document(view: View, history: Sequence[Taught], last: int, least: int = 1
 def _wanted(lesson: Lesson) -> tuple[frozenset[str], ...]:
     """Return the sets of tokens by which lines are looked for."""
     wanted = [rule.literals for rule in lesson.rules if searching(rule)]
-    if lesson.side == CALL and isinstance(lesson.call, CALLS):
+    if isinstance(lesson.call, CALLS):
         wanted.append(frozenset((lesson.call.name,)))
     return (*wanted, *(frozenset((name,)) for name in lesson.kept_names[:KEPT_NAMES]))
+
+
+def _shared(history: Sequence[Taught], newest: Taught) -> frozenset[str]:
+    """The words that the lines of the newest edit and of the one before have in common; none for older edits.
+
+    Where each of them has too many places, or longer names than the one that all have, they tell the place together.
+    """
+    if newest.step != history[-1].step:
+        return frozenset()
+    same = (one for one in reversed(history) if one.lesson.side == newest.lesson.side and one.step != newest.step)
+    before = next(same, None)
+    shared = newest.lesson.words & before.lesson.words if before is not None else frozenset[str]()
+    words = frozenset(filter(is_word, shared))
+    return words if any(is_name(word) and len(word) > 2 for word in words) else frozenset()
 
 
 def _other_side(view: View, lines: Sequence[int], lesson: Lesson) -> list[int]:

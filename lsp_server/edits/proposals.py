@@ -58,6 +58,7 @@ class Evidence:
     """What speaks for one proposed text.
 
     :ivar series: its numbers go on with those of the last edits, at a line of the same shape.
+    :ivar joint: so many edits have a pattern in common that makes the text of the line (:mod:`joint`).
     :ivar kinds: the edits by kind of evidence. :ivar edits: all of them; an edit is named by its age, 0 is the newest.
     """
 
@@ -67,6 +68,7 @@ class Evidence:
     places: int = 99
     holes: int = 99
     series: bool = False
+    joint: int = 0
 
     def add(self, kind: str, edit: int, places: int = 1, holes: int = 0) -> None:
         """Count one edit that proposes the text."""
@@ -103,12 +105,12 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
             found.setdefault(text, Evidence()).add(kind, age)
     for text, evidence in list(found.items()):
         lessons = [history[-1 - age].lesson for age in evidence.edits]
-        if not _sound(line, text) or _breaks(target, text, lessons) or _leaves_code(line, text, lessons):
+        if not sound(line, text) or _breaks(target, text, lessons) or _leaves_code(line, text, lessons):
             del found[text]
     return found
 
 
-def _sound(line: str, text: str) -> bool:
+def sound(line: str, text: str) -> bool:
     """Whether a text brings no comma without an argument before it, and nothing that stands there already."""
     return len(_NO_ARGUMENT.findall(text)) <= len(_NO_ARGUMENT.findall(line)) and not _twice(line, text)
 

@@ -11,7 +11,7 @@ from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.edit_log import EditLog
 from lsp_server.edits.features import OTHER_FILE
 from lsp_server.edits.history import History, PastEdit
-from lsp_server.edits.offered import Offer, Refusals
+from lsp_server.edits.offered import LEFT_KEPT, Offer, Refusals
 from lsp_server.edits.offers import STEPS_OFFERED, Search
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.proposals import Taught, taught
@@ -214,6 +214,21 @@ def test_what_was_left_alone_counts_at_the_cursor_until_an_offer_of_the_same_edi
     assert not refusals.refused(offer.old, offer.new)
     refusals.accept(offer)
     assert lowered() == 0.9
+
+
+def test_of_thousands_that_were_left_alone_only_the_newest_are_kept() -> None:
+    refusals, edits = Refusals(), [call(n) for n in range(3)]
+    first = Offer("a.py", 0, "first(line)", "first(text)", 0.9, 0.0, (), frozenset({1}), True)
+    for n in range(5_000):
+        refusals.leave(replace(first, line=n, old=call(n, f", {n}"), steps=frozenset({2, n + 3})))
+    assert len(refusals.left) == LEFT_KEPT
+    left = refusals.left_like("other(line)", edits)
+    assert left[2] == LEFT_KEPT
+    assert left[4_999 + 3] == 1
+    assert left[3] == 0
+    refusals.accept(replace(first, steps=frozenset({2, 5_002})))
+    assert len(refusals.left) == LEFT_KEPT - 1  # of one of them no edit is left
+    assert refusals.left_like("other(line)", edits)[2] == 0
 
 
 def test_what_was_left_alone_does_not_count_where_a_name_tells_the_places_apart() -> None:

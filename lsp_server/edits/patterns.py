@@ -1,0 +1,88 @@
+"""The patterns that the newest edits have in common, put to use: what they make of lines, and where they speak against.
+
+A line that such a pattern fits is one that the user is likely to change too. Where the edits behind a proposal have a
+pattern, and the line does not fit it, something is missing that all of them had.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Final
+
+from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.joint import NEWEST, Joint, joints
+from lsp_server.edits.lessons import BELOW, LINE, Lesson
+from lsp_server.edits.proposals import Evidence, Taught, sound
+from lsp_server.edits.views import View
+
+NEAREST: Final = 4
+"""Places that a pattern fits which are tried, the nearest ones."""
+
+LAID: Final = 24
+"""Lines with all tokens of a pattern over which it is laid, the nearest ones."""
+
+
+class Patterns:
+    """The patterns of the newest edits.
+
+    :param history: changed lines, the newest last.
+    """
+
+    def __init__(self, history: Sequence[Taught]) -> None:
+        self._history = history
+
+    @cached_property
+    def _found(self) -> list[tuple[Joint, tuple[int, ...]]]:
+        """The patterns with a name in them, with the ages of the edits that they make."""
+        found = []
+        for side in (LINE, BELOW):
+            newest: dict[int, int] = {}
+            for age, source in enumerate(reversed(self._history)):
+                if source.lesson.side == side and len(newest) < NEWEST:
+                    newest.setdefault(source.step, age)
+            ages = list(newest.values())
+            lessons = tuple(self._history[-1 - age].lesson for age in ages)
+            named = [(made, right) for made, right in joints(lessons) if made.named]
+            found += [(made, tuple(ages[number] for number in right)) for made, right in named]
+        return found
+
+    def add(self, found: dict[str, Evidence], line: str) -> None:
+        """Add what the patterns make of a line to its proposals."""
+        for pattern, ages in self._found:
+            text = pattern.apply(line)
+            if text is not None and text != line and sound(line, text):
+                evidence = found.setdefault(text, Evidence())
+                evidence.joint = max(evidence.joint, len(ages))
+                for age in ages:
+                    if age not in evidence.edits:
+                        evidence.add("gone_like" if text == GONE else "analogy", age, 1, pattern.holes)
+
+    def lines(self, view: View, last: int) -> set[int]:
+        """Return the lines of a document next to the newest edit that a pattern changes.
+
+        :param last: the line of that edit.
+        """
+        return {line for pattern, _ in self._found for line in _nearest(view, last, pattern)}
+
+
+def _nearest(view: View, last: int, pattern: Joint) -> list[int]:
+    holding = view.all_sites(frozenset(filter(str.strip, pattern.literals)))
+    nearest = sorted(set(holding) - view.edited, key=lambda line: abs(line - last))[:LAID]
+    return list(_changed(view, nearest, pattern))[:NEAREST]
+
+
+def _changed(view: View, lines: Sequence[int], pattern: Joint) -> Iterator[int]:
+    for line in lines:
+        text = pattern.apply(view.lines[line])
+        if text is not None and text != view.lines[line]:
+            yield line
+
+
+def misfit(line: str, text: str, lessons: tuple[Lesson, ...]) -> int:
+    """Return how many edits behind a text have a pattern in common that the line does not fit; 0 where one fits.
+
+    :param lessons: of the edits that propose the text, the newest of each, the newest first.
+    """
+    found = joints(lessons)
+    if any(pattern.apply(line) == text for pattern, _ in found):
+        return 0
+    return max((len(right) for _, right in found), default=0)
