@@ -177,7 +177,11 @@ def joint(first: Lesson, second: Lesson) -> Joint | None:
     a, b = first.old.texts, second.old.texts
     if not a or not b or max(len(a), len(b), len(first.new.texts), len(second.new.texts)) > MAX_TOKENS:
         return None
-    return _of(first, second, operations(a, b)) or _of(first, second, operations_within(a, b))
+    if first.old.kinds != second.old.kinds and not any(map(_telling, first.words & second.words)):
+        return None
+    codes, within = operations(a, b), operations_within(a, b)
+    found = _of(first, second, codes)
+    return _of(first, second, within) if found is None and within != codes else found
 
 
 def _of(first: Lesson, second: Lesson, codes: Sequence[Operation]) -> Joint | None:

@@ -14,10 +14,10 @@ from lsp_server.edits.lessons import BELOW, LINE, Lesson
 from lsp_server.edits.proposals import Evidence, Taught, sound
 from lsp_server.edits.views import View
 
-NEAREST: Final = 4
-"""Places that a pattern fits which are tried, the nearest ones."""
+NEAREST: Final = 2
+"""Places that a pattern of the newest edit fits which are tried, the nearest ones."""
 
-LAID: Final = 24
+LAID: Final = 8
 """Lines with all tokens of a pattern over which it is laid, the nearest ones."""
 
 
@@ -57,11 +57,11 @@ class Patterns:
                         evidence.add("gone_like" if text == GONE else "analogy", age, 1, pattern.holes)
 
     def lines(self, view: View, last: int) -> set[int]:
-        """Return the lines of a document next to the newest edit that a pattern changes.
+        """Return the lines of a document next to the newest edit that a pattern of it changes.
 
         :param last: the line of that edit.
         """
-        return {line for pattern, _ in self._found for line in _nearest(view, last, pattern)}
+        return {line for pattern, ages in self._found if 0 in ages for line in _nearest(view, last, pattern)}
 
 
 def _nearest(view: View, last: int, pattern: Joint) -> list[int]:
