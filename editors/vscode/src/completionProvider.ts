@@ -46,6 +46,8 @@ interface Offer {
   document: vscode.TextDocument;
   connection: Connection;
   candidates: { item: ProtocolItem; ghost: GhostText }[];
+  /** Whether the last change accepted a part of it. */
+  isPartial: boolean;
 }
 
 function completionParams(
@@ -81,6 +83,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
   private lastReported = '';
   private readonly dismissed: string[] = [];
   private again: { uri: string; version: number } | undefined;
+  private list: { document: vscode.TextDocument; version: number; position: vscode.Position } | undefined;
   private readonly subscriptions: vscode.Disposable;
 
   constructor(
@@ -109,6 +112,12 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
     return this.currentOffer !== undefined;
   }
 
+  /** See `SuggestionActivity`. No event says that the list was closed, but a moved cursor or another text closes it. */
+  isListOpenAt(document: vscode.TextDocument, position: vscode.Position): boolean {
+    const { list } = this;
+    return list?.document === document && list.version === document.version && list.position.isEqual(position);
+  }
+
   private get offer(): Offer | undefined {
     return this.currentOffer;
   }
@@ -130,7 +139,9 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
   async dismiss(): Promise<void> {
     const offer = this.offer;
     const first = offer?.candidates[0];
-    if (first !== undefined) {
+    if (first === undefined) {
+      vscode.window.setStatusBarMessage(vscode.l10n.t('Ondol: there is no suggestion to dismiss.'), 4000);
+    } else {
       const text = first.item.insertText as string;
       this.dismissed.splice(
         0,
@@ -173,6 +184,8 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
     given: vscode.InlineCompletionContext,
     token: vscode.CancellationToken,
   ): Promise<vscode.InlineCompletionItem[]> {
+    const isListOpen = given.selectedCompletionInfo !== undefined;
+    this.list = isListOpen ? { document, version: document.version, position } : undefined;
     const context = this.contextOf(document, given);
     const connection = this.host.connectionFor(document);
     if (connection === undefined || !this.shouldRequest(document, context)) {
@@ -187,7 +200,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
         return [];
       }
       const items = this.validItems(answer, document.lineAt(position.line).text, position);
-      this.remember({ document, connection, candidates: items }, position, token);
+      this.remember({ document, connection, candidates: items, isPartial: false }, position, token);
       return items.map(({ item, range }) => {
         const command = { title: 'Ondol', command: ACCEPTED_COMMAND, arguments: [connection, item] };
         return new vscode.InlineCompletionItem(item.insertText as string, range, command);
@@ -251,8 +264,11 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
   /** Keeps the offer to follow the next edits, and reports it as shown unless it disappears at once. */
   private remember(offer: Offer, position: vscode.Position, token: vscode.CancellationToken): void {
     const first = offer.candidates[0];
-    // After an answer without items, an older ghost text that is being typed or accepted in parts stays on screen.
+    // An answer without items removes an older ghost text, unless a part of it was just accepted (VS Code 1.139).
     if (first === undefined) {
+      if (this.offer?.document === offer.document && !this.offer.isPartial) {
+        this.offer = undefined;
+      }
       return;
     }
     this.offer = offer;
@@ -298,6 +314,7 @@ export class CompletionProvider implements vscode.InlineCompletionItemProvider, 
       }
     }
     offer.candidates = candidates;
+    offer.isPartial = partial !== undefined;
     if (candidates.length === 0) {
       this.offer = undefined;
     }

@@ -178,7 +178,7 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
   }
 
   async toggleLanguage(): Promise<void> {
-    const language = vscode.window.activeTextEditor?.document.languageId;
+    const language = this.activeDocument?.languageId;
     if (language === undefined) {
       void vscode.window.showInformationMessage(t('Open a file first. The command switches its language on or off.'));
       return;
@@ -239,8 +239,14 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
     this.refresh();
   }
 
-  private get view(): StatusBarView {
+  /** The document that the user works on. The output panel counts as an editor, but nothing is asked about it. */
+  private get activeDocument(): vscode.TextDocument | undefined {
     const document = vscode.window.activeTextEditor?.document;
+    return document?.uri.scheme === 'output' ? undefined : document;
+  }
+
+  private get view(): StatusBarView {
+    const document = this.activeDocument;
     return statusBarView(this.server.status, this.offReason(document), document?.languageId ?? '', t);
   }
 
@@ -279,7 +285,7 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
 
   /** The folder for the doctor: that of the active document, else the first workspace folder, else the home folder. */
   get activeFolder(): string {
-    const document = vscode.window.activeTextEditor?.document;
+    const document = this.activeDocument;
     const folder =
       (document && vscode.workspace.getWorkspaceFolder(document.uri)) ?? vscode.workspace.workspaceFolders?.[0];
     return folder?.uri.fsPath ?? (document?.uri.scheme === 'file' ? path.dirname(document.uri.fsPath) : os.homedir());

@@ -35,6 +35,12 @@ async function withServer(current: Controller, action: (connection: Connection) 
   }
 }
 
+/** Asks the server to update its indexes. If nothing has changed it has nothing to report, so this is said here. */
+async function indexNow(connection: Connection): Promise<void> {
+  await connection.request('workspace/executeCommand', { command: 'ondol.index', arguments: [] });
+  vscode.window.setStatusBarMessage(t('Ondol: looking for changed files.'), 4000);
+}
+
 async function repeatHere(current: Controller): Promise<void> {
   const editor = vscode.window.activeTextEditor;
   if (editor === undefined) {
@@ -94,10 +100,7 @@ export function activate(context: vscode.ExtensionContext): void {
     'ondol.toggle': () => current.toggleEverywhere(),
     'ondol.toggleLanguage': () => current.toggleLanguage(),
     'ondol.toggleWorkspace': () => current.toggleWorkspace(),
-    'ondol.index': () =>
-      withServer(current, (connection) =>
-        connection.request('workspace/executeCommand', { command: 'ondol.index', arguments: [] }),
-      ),
+    'ondol.index': () => withServer(current, indexNow),
     'ondol.snooze': () => current.toggleSnooze(),
     'ondol.dismiss': () => provider.dismiss(),
     'ondol.recentlyDismissed': () => showDismissed(provider.recentlyDismissed),

@@ -26,6 +26,8 @@ export interface NextEditHost {
 export interface SuggestionActivity {
   readonly isPending: boolean;
   readonly isVisible: boolean;
+  /** Whether the editor's completion list was open at this cursor when it last asked for a suggestion. */
+  isListOpenAt(document: vscode.TextDocument, position: vscode.Position): boolean;
   readonly onDidChangeActivity: vscode.Event<void>;
 }
 
@@ -121,10 +123,11 @@ export class NextEdits implements vscode.Disposable {
     }
   }
 
-  /** Refuses the edit that is shown. */
+  /** Refuses the edit that is shown. Says so if none is. */
   dismiss(): void {
     const offer = this.offer;
     if (offer === undefined) {
+      vscode.window.setStatusBarMessage(t('Ondol: no next edit is shown.'), 4000);
       return;
     }
     this.forget();
@@ -274,7 +277,9 @@ export class NextEdits implements vscode.Disposable {
     // and a Tab within the blink indents the line.
     const { isPending, isVisible } = this.suggestions;
     const waits = isVisible || (isPending && !this.isVisible);
-    if (waits || editor === undefined || !editor.selection.isEmpty) {
+    // A page of settings, the output or a report is no place for a hint.
+    const isServed = editor !== undefined && this.host.connectionFor(editor.document) !== undefined;
+    if (waits || !isServed || !editor.selection.isEmpty) {
       this.decorations.clear();
       this.setContexts(false, false, false);
       return;
@@ -283,7 +288,8 @@ export class NextEdits implements vscode.Disposable {
     const { active } = editor.selection;
     const before = editor.document.lineAt(active.line).text.slice(0, active.character);
     const keepsTab = elsewhere && before.trim() === '';
-    const hint = this.hintOf(offer, elsewhere, keepsTab);
+    const isTabFree = !keepsTab && !this.suggestions.isListOpenAt(editor.document, active);
+    const hint = this.hintOf(offer, elsewhere, isTabFree);
     // The workbench takes these in order: a key that follows the drawing at once has to find its context.
     this.setContexts(true, elsewhere, keepsTab);
     for (const one of vscode.window.visibleTextEditors) {
@@ -297,14 +303,15 @@ export class NextEdits implements vscode.Disposable {
     }
   }
 
-  private hintOf({ edit, uri, place }: Offer, elsewhere: boolean, keepsTab: boolean): string {
+  /** The hint at the end of the cursor's line. It names Tab only where Tab is not the editor's own. */
+  private hintOf({ edit, uri, place }: Offer, elsewhere: boolean, isTabFree: boolean): string | undefined {
     if (!elsewhere) {
-      return t('Tab: accept');
+      return isTabFree ? t('Tab: accept') : undefined;
     }
     const line = 1 + (place?.hunk.line ?? edit.range.start.line);
     const sameFile = place !== undefined && place.document === vscode.window.activeTextEditor?.document;
     const where = sameFile ? t('line {0}', line) : `${vscode.workspace.asRelativePath(uri)}:${line}`;
-    return keepsTab ? t('next edit: {0}', where) : t('Tab: next edit, {0}', where);
+    return isTabFree ? t('Tab: next edit, {0}', where) : t('next edit: {0}', where);
   }
 
   private setContexts(isVisible: boolean, elsewhere: boolean, keepsTab: boolean): void {

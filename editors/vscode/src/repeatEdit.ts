@@ -1,7 +1,7 @@
 // Repeats an edit at all places: lists them with check marks and applies those that stay ticked, one undo step per
 // file.
 import * as vscode from 'vscode';
-import { hunkOf } from './editDiff';
+import { hunkOf, type Hunk } from './editDiff';
 import type { Connection, RepeatedEdits } from './types';
 
 const t = vscode.l10n.t;
@@ -11,7 +11,16 @@ const TICKED_FROM = 0.5;
 const LINE_SIGN = ' ⏎ ';
 
 interface PlaceItem extends vscode.QuickPickItem {
-  place?: { uri: vscode.Uri; range: vscode.Range; newText: string; oldText: string };
+  /** `lines` and `text`: the whole lines that the edit touches, and their text as it was listed. */
+  place?: { uri: vscode.Uri; range: vscode.Range; newText: string; lines: vscode.Range; text: string };
+}
+
+/** What goes, or for new lines the line that they stand next to. */
+function labelOf({ line, before }: Hunk, lines: readonly string[]): string {
+  if (before.length > 0) {
+    return `− ${before.map((one) => one.trim()).join(LINE_SIGN)}`;
+  }
+  return ([lines[line - 1], lines[line]].find((one) => one !== undefined && one.trim() !== '') ?? '').trim();
 }
 
 async function itemsOf(files: RepeatedEdits['files']): Promise<PlaceItem[]> {
@@ -27,12 +36,13 @@ async function itemsOf(files: RepeatedEdits['files']): Promise<PlaceItem[]> {
         continue;
       }
       const span = new vscode.Range(range.start.line, range.start.character, range.end.line, range.end.character);
+      const whole = new vscode.Range(span.start.with({ character: 0 }), document.lineAt(span.end.line).range.end);
       items.push({
-        label: `− ${hunk.before.map((line) => line.trim()).join(LINE_SIGN)}`,
+        label: labelOf(hunk, lines),
         description: t('line {0}, {1} %', hunk.line + 1, Math.round(100 * probability)),
-        detail: `+ ${hunk.after.map((line) => line.trim()).join(LINE_SIGN)}`,
+        detail: hunk.after.length > 0 ? `+ ${hunk.after.map((line) => line.trim()).join(LINE_SIGN)}` : undefined,
         picked: probability >= TICKED_FROM,
-        place: { uri, range: span, newText, oldText: document.getText(span) },
+        place: { uri, range: span, newText, lines: whole, text: document.getText(whole) },
       });
     }
   }
@@ -42,7 +52,7 @@ async function itemsOf(files: RepeatedEdits['files']): Promise<PlaceItem[]> {
 /** Applies the places of one file as one undo step. Returns how many were applied. */
 async function applyToFile(places: NonNullable<PlaceItem['place']>[]): Promise<number> {
   const document = await vscode.workspace.openTextDocument(places[0].uri);
-  const unchanged = places.filter(({ range, oldText }) => document.getText(range) === oldText);
+  const unchanged = places.filter(({ lines, text }) => document.getText(lines) === text);
   const edit = new vscode.WorkspaceEdit();
   for (const { uri, range, newText } of unchanged) {
     edit.replace(uri, range, newText);
@@ -71,7 +81,7 @@ export async function repeatEdit(connection: Connection, editor: vscode.TextEdit
     canPickMany: true,
     matchOnDetail: true,
     title: t('Repeat: {0}', answer?.title ?? ''),
-    placeHolder: t('Untick the places to leave out'),
+    placeHolder: t('Only the ticked places are changed'),
   });
   const places = (chosen ?? []).flatMap((item) => item.place ?? []);
   const byFile = new Map<string, typeof places>();

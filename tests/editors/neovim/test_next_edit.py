@@ -352,6 +352,32 @@ def test_repeat_leaves_out_what_changed_meanwhile(page):
     assert editor.lines() == ["new_name = 1", "other()", "plain = 2", "second(new_name)"]
 
 
+def test_the_list_says_where_new_lines_would_come(page):
+    editor = page("new = 1\n\nif plain:\n    grow_me\n")
+    change(editor)
+    see(editor, (0, "hint", "Tab: next edit, line 5"), (3, "line", "# grown"))
+    editor.rpc.command("Ondol repeat")
+    wait(lambda: editor.lines()[0].startswith("Repeat"), "the list")
+    assert editor.lines()[3:] == ["b.py", "[ ] line 5, 30 %", "          grow_me", "    + # grown"]
+    editor.keys("a")
+    editor.lua("vim.api.nvim_buf_set_lines(vim.fn.bufnr('b.py'), 1, 2, false, {})")
+    editor.keys("<CR>")
+    editor.message_like("changed 0 places in 0 files.*1 place")
+    assert editor.lines() == ["new_name = 1", "if plain:", "    grow_me"]
+
+
+def test_a_page_that_is_no_file_gets_no_hint(page):
+    editor = page()
+    change(editor)
+    drawing = [(0, "hint", "Tab: next edit, line 2"), (1, "old", "old_name"), (1, "new", "new_name")]
+    see(editor, *drawing)
+    editor.rpc.command("new | setlocal buftype=nofile")
+    editor.rpc.command("doautocmd CursorMoved")
+    see(editor)
+    editor.rpc.command("close")
+    see(editor, *drawing)
+
+
 def test_nothing_to_repeat(page):
     editor = page()
     editor.rpc.command("Ondol repeat")

@@ -225,6 +225,14 @@ def test_health(edit):
     assert "ERROR" not in report
 
 
+def test_health_with_a_key_for_two_actions(edit):
+    editor = edit("keys = { accept = '<Tab>', next_edit = '<Tab>' }")
+    editor.rpc.command("checkhealth ondol")
+    report = "\n".join(editor.lines())
+    assert re.search(r"OK <Tab>: accept", report) and re.search(r"OK <Tab>: next edit", report)
+    assert "WARN" not in report, report
+
+
 def test_health_without_the_program(edit):
     editor = edit("cmd = { 'no-such-ondol' }", file=None)
     editor.rpc.command("checkhealth ondol")

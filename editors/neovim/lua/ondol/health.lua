@@ -93,8 +93,7 @@ local function check_keys_and_menus()
     local key = config.options.keys[action]
     if key then
       any = true
-      local now = vim.fn.maparg(key, 'i', false, true)
-      if now.desc == 'Ondol: ' .. action:gsub('_', ' ') then
+      if require('ondol.keymaps').has(key, action) then
         ok(('%s: %s'):format(key, (action:gsub('_', ' '))))
       else
         warn(('%s was mapped to something else after setup()'):format(key), {

@@ -71,6 +71,15 @@ local function map(key, mode, actions)
   end, { desc = 'Ondol: ' .. table.concat(actions, ', '):gsub('_', ' ') })
 end
 
+--- Whether a key has an action in insert mode still; several actions may share a key.
+---@param key string
+---@param action string
+---@return boolean
+function M.has(key, action)
+  local actions = (vim.fn.maparg(key, 'i', false, true).desc or ''):match('^Ondol: (.*)')
+  return vim.list_contains(vim.split(actions or '', ', '), (action:gsub('_', ' ')))
+end
+
 --- Maps the keys of the option `keys` and restores the mappings of earlier calls.
 function M.apply()
   for index = #mapped, 1, -1 do

@@ -7,6 +7,7 @@ local edit_display = require('ondol.edit_display')
 local edit_offer = require('ondol.edit_offer')
 local log = require('ondol.log')
 local requests = require('ondol.requests')
+local scope = require('ondol.scope')
 local sessions = require('ondol.session')
 local suggestion = require('ondol.suggestion')
 local text = require('ondol.text')
@@ -47,7 +48,8 @@ local function forget()
   clear_drawing()
 end
 
---- Whether the edit may be shown now: in normal and insert mode, without a suggestion, menu, snippet or macro.
+--- Whether the edit may be shown now: in normal and insert mode, in a buffer that Ondol serves (a help page or a list
+--- gets no hint), without a suggestion, menu, snippet or macro.
 --- An edit that is on screen stays there while a suggestion is only expected. Otherwise it blinks at each request, and
 --- a Tab within the blink indents the line.
 local function may_show()
@@ -55,6 +57,8 @@ local function may_show()
   local buffer = api.nvim_get_current_buf()
   local waits = sessions.suggests(buffer) or (sessions.expects(buffer) and not current.drawn)
   if (mode ~= 'n' and mode ~= 'i') or vim.fn.reg_executing() ~= '' or waits then
+    return false
+  elseif not scope.eligible(buffer) or not scope.wanted(buffer) then
     return false
   end
   return not (vim.snippet and vim.snippet.active and vim.snippet.active())

@@ -20,6 +20,7 @@ local keys_line = '<Space> leaves a place out or takes it in, a all or none, <CR
 ---@field uri string
 ---@field change table the LSP text edit
 ---@field hunk ondol.Hunk
+---@field neighbour { row: integer, line: string }|nil for new lines: the line that they stand next to
 ---@field probability number
 ---@field ticked boolean
 ---@field first integer|nil its first line in the list, from 0
@@ -47,6 +48,19 @@ local function lines_of(uri)
   end, lines) or {}
 end
 
+--- The line that new lines stand next to: without it, only a number says where they would come.
+local function neighbour_of(hunk, lines)
+  if #hunk.old > 0 then
+    return nil
+  end
+  for _, row in ipairs({ hunk.row - 1, hunk.row }) do
+    local line = lines[row + 1]
+    if line and line:find('%S') then
+      return { row = row, line = line }
+    end
+  end
+end
+
 --- The places of the server's answer.
 local function list_of(result, running)
   local list = { client = running, title = tostring(result.title or ''), files = {}, invalid = 0 }
@@ -59,6 +73,7 @@ local function list_of(result, running)
       if hunk then
         local ticked = probability >= ticked_from
         local place = { uri = file.uri, change = change, hunk = hunk, probability = probability, ticked = ticked }
+        place.neighbour = neighbour_of(hunk, lines)
         places[#places + 1] = place
       else
         list.invalid = list.invalid + 1
@@ -108,11 +123,18 @@ local function render(list)
       place.first = #lines
       local box = place.ticked and '[x]' or '[ ]'
       add(('%s line %d, %d %%'):format(box, place.hunk.row + 1, math.floor(place.probability * 100 + 0.5)))
+      local neighbour = place.neighbour and '      ' .. text.expand_tabs(place.neighbour.line, 0, 4)
+      if neighbour and place.neighbour.row < place.hunk.row then
+        add(neighbour)
+      end
       for _, line in ipairs(place.hunk.old) do
         add('    - ' .. text.expand_tabs(line, 0, 4), 'OndolEditOld')
       end
       for _, line in ipairs(place.hunk.new) do
         add('    + ' .. text.expand_tabs(line, 0, 4), 'OndolEditNew')
+      end
+      if neighbour and place.neighbour.row >= place.hunk.row then
+        add(neighbour)
       end
       place.last = #lines - 1
     end
@@ -133,9 +155,12 @@ local function draw(buffer, list)
   end
 end
 
---- Whether the lines of a place are still those of the list.
-local function unchanged(buffer, hunk)
-  return vim.deep_equal(api.nvim_buf_get_lines(buffer, hunk.row, hunk.row + #hunk.old, false), hunk.old)
+--- Whether the lines of a place, or for new lines the one next to them, are still those of the list.
+local function unchanged(buffer, place)
+  local hunk, neighbour = place.hunk, place.neighbour
+  local old = api.nvim_buf_get_lines(buffer, hunk.row, hunk.row + #hunk.old, false)
+  local next_to = neighbour and api.nvim_buf_get_lines(buffer, neighbour.row, neighbour.row + 1, false)[1]
+  return vim.deep_equal(old, hunk.old) and (not neighbour or next_to == neighbour.line)
 end
 
 --- Applies the ticked places of one file as one undo step. Returns how many were applied and how many were not.
@@ -151,7 +176,7 @@ local function apply_file(list, file)
   vim.bo[buffer].buflisted = true
   local changes = {}
   for _, place in ipairs(wanted) do
-    if vim.bo[buffer].modifiable and unchanged(buffer, place.hunk) then
+    if vim.bo[buffer].modifiable and unchanged(buffer, place) then
       changes[#changes + 1] = { range = place.change.range, newText = place.change.newText }
     end
   end

@@ -20,11 +20,20 @@ const COMMANDS = [...EARLY_COMMANDS, 'dismissed', 'editAccepted', 'editDismissed
 const fault = process.env.FAULT ?? '';
 const answers = {
   'def add(': 'a, b):\n    return a + b',
-  'x = long': 'long_name(first, second)',
+  'x = long': '_name(first, second)',
   'greet(': "이름, 'hello 🙂')",
+  'quit(': 'now)',
 };
+// Text after this key gets no answer. After the other keys the rest of the answer is suggested, as by the real server:
+// VS Code asks again at each key, and an answer without items removes the ghost text.
+const ONCE = 'quit(';
 // The next edits: while a document contains the word "new_name", each of these lines of it is to be changed.
-const replaced = { old_name: 'new_name', split_me: 'first = 1\n    second = 2', remove_me: undefined };
+const replaced = {
+  old_name: 'new_name',
+  split_me: 'first = 1\n    second = 2',
+  remove_me: undefined,
+  '# grow_me': '# grow_me\ngrown = 1',
+};
 const other = process.env.FAKE_OTHER;
 const documents = new Map();
 const versions = new Map();
@@ -65,6 +74,18 @@ function wrongItems({ line, character }) {
     .concat([{ ...good, insertText: '' }, { ...good, insertText: 42 }, null, 'text', { range: null }]);
 }
 
+/** What is still to be typed of the answer to the text before the cursor. */
+function restOf(before) {
+  for (const [key, answer] of Object.entries(answers)) {
+    const at = before.lastIndexOf(key);
+    const typed = before.slice(at + key.length);
+    if (at >= 0 && (typed === '' || (key !== ONCE && typed.length < answer.length && answer.startsWith(typed)))) {
+      return answer.slice(typed.length);
+    }
+  }
+  return undefined;
+}
+
 async function complete({ textDocument, position }) {
   const line = (documents.get(textDocument.uri) ?? '').split(/\r\n|\r|\n/)[position.line] ?? '';
   const before = line.slice(0, position.character);
@@ -77,19 +98,8 @@ async function complete({ textDocument, position }) {
   if (fault === 'slow') {
     await wait(600);
   }
-  const key = Object.keys(answers).find((one) => before.endsWith(one));
-  return {
-    items:
-      key === undefined
-        ? []
-        : [
-            item(
-              position.line,
-              position.character,
-              answers[key].startsWith('long') ? answers[key].slice(4) : answers[key],
-            ),
-          ],
-  };
+  const rest = restOf(before);
+  return { items: rest === undefined ? [] : [item(position.line, position.character, rest)] };
 }
 
 /** The lines of a text that are to be changed, as [line, old text, new text]. */

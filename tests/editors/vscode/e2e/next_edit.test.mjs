@@ -23,7 +23,7 @@ describe('next edits', () => {
 
   before(
     async () => {
-      bench = await Workbench.start();
+      bench = await Workbench.start({ settings: { 'editor.wordBasedSuggestions': 'currentDocument' } });
       const files = { 'a.py': '', 'lib/other.py': 'before = 1\nthird(old_name)\nfourth(old_name)\n' };
       const env = (folder) => ({ FAKE_OTHER: path.join(folder, 'lib/other.py') });
       ({ repo, window, wire } = await bench.openWithFakeServer(files, env));
@@ -88,6 +88,29 @@ describe('next edits', () => {
     await until(async () => (await text()).includes('second(new_name)'), 'the edit');
   });
 
+  it('it appears when a suggestion that was there is no longer made', async () => {
+    await change();
+    await window.key('Control+End');
+    await window.type('quit(');
+    await window.ghostIs('now)');
+    await window.type('n');
+    await window.ghostIs('');
+    await window.drawnLineIs('second(', 'second(~old_name~[new_name])');
+  });
+
+  it('the hint does not name Tab while the completion list has it', async () => {
+    await change('new = 1\nnew_name_of_all = 1\nfirst(old_name, 1)\nnew');
+    await window.drawnLineIs('first(', 'first(~old_name~[new_name], 1)');
+    await window.key('Control+End', 'Control+Space');
+    await window.page.waitForSelector('.suggest-widget.visible .monaco-list-row:has-text("new_name_of_all")');
+    await window.type('_n');
+    await window.drawnLineIs('new_n[', 'new_n[next edit: line 3]');
+    await window.key('Escape');
+    await window.page.waitForSelector('.suggest-widget.visible', { state: 'detached' });
+    await window.key('ArrowLeft', 'End');
+    await window.drawnLineIs('new_n[', 'new_n[Tab: next edit, line 3]');
+  });
+
   it('Tab indents where the cursor is in the indentation', async () => {
     await change();
     await window.key('Control+End');
@@ -140,6 +163,16 @@ describe('next edits', () => {
     const there = await window.saved(path.join(repo, 'lib/other.py'));
     assert.ok(there.includes('fourth(new_name)') && there.includes('third(old_name)'));
     await window.clearNotifications();
+  });
+
+  it('the list says where new lines would come', async () => {
+    await window.openFile('a.py');
+    await change('new = 1\n\n# grow_me\n');
+    await window.key('F10');
+    const row = window.page.locator('.quick-input-list .monaco-list-row:has-text("+ grown = 1")');
+    await row.waitFor();
+    assert.match(await row.getAttribute('aria-label'), /^# grow_me, line 4, /);
+    await window.key('Escape');
   });
 
   it('an answer that does not fit, or is for an older version, is dropped', async () => {
