@@ -224,22 +224,25 @@ class Search:
     def all_of_newest(self, view: View, where: float, least: float) -> Iterator[Offer]:
         """Yield the best proposal for each line that the newest edit may change, for a list of all its places.
 
-        How probable the next edit is says little about the fiftieth place of the same edit, so that a rule which may
-        look for places is enough.
+        How probable the next edit is says little about its fiftieth place: a rule that may look for places is enough.
 
         :param least: the probability from which no such rule is needed.
         """
-        newest = self.history[-1].step
-        known = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0))
-        lines = {*known.lines, *places.of_newest(view, self.history)}
+        newest = places.like_newest(self.history)
+        last = self.last_line(view, 0)
+        known = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], last)
+        lines = {*known.lines, *places.of_newest(view, self.history), *self._patterns.lines(view, last)}
         lines |= self._of_spread(view, lines)
-        for one, offer in self._judged(view, self._candidates(view, where, sorted(lines), 1)):
+        found = self._candidates(view, where, sorted(lines), 1)
+        sure = {offer.line: offer for offer in self._sure(view, found)}
+        for one, offer in self._judged(view, found):
             evidence, told = one.texts[offer.new], self._told(one.place)
-            rules = [rule for rule, source in evidence.rules if source.step == newest]
-            calls = any(told[-1 - age].step == newest for age in evidence.kinds.get("call", ()))
+            rules = [rule for rule, source in evidence.rules if source.step in newest]
+            calls = any(told[-1 - age].step in newest for age in evidence.kinds.get("call", ()))
             likely = offer.probability >= least or calls or any(map(places.tells, rules))
-            if likely and newest in offer.steps:
-                yield offer
+            # A sure one may be shown as the next edit, whatever the first look says.
+            both = (offer if likely else None, sure.get(offer.line))
+            yield from [each for each in both if each is not None and not newest.isdisjoint(each.steps)][:1]
 
     def everywhere(self, view: View, where: float, least: int = 1) -> list["Candidates"]:
         """Return what may become of lines of a document; nothing if the search was stopped."""

@@ -13,6 +13,7 @@ from indexer.search.suffix_array import DEPTH
 from indexer.search.suffix_search import Agreements, Anchored, Search
 from indexer.text.tokens import token_ids
 from lsp_server.edits.calls import CallRule, CallTemplate
+from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.features import EVERYWHERE
 from lsp_server.edits.lessons import BELOW, LINE, Lesson
 from lsp_server.edits.proposals import Taught
@@ -165,14 +166,41 @@ def recent(history: Sequence[Taught]) -> Sequence[Taught]:
     return history
 
 
+def like_newest(history: Sequence[Taught]) -> frozenset[int]:
+    """Return the steps of the newest edit and of those that inserted or deleted the same lines elsewhere.
+
+    To the user these are one edit, and each knows other lines that are like its own.
+
+    :param history: changed lines, the newest last.
+    """
+    newest = history[-1].step
+    same = {_moved(source) for source in history if source.step == newest} - {None}
+    return frozenset(source.step for source in history if source.step == newest or _moved(source) in same)
+
+
+def _moved(source: Taught) -> tuple[str, ...] | None:
+    """The lines that an edit inserted or deleted, without indentation and behind their sign; None for other edits."""
+    old, new = source.lesson.old_text, source.lesson.new_text
+    if new == GONE:
+        return ("-", old.strip())
+    if new.startswith(f"{old}\n"):
+        lines = new[len(old) :].split("\n")
+    elif new.endswith(f"\n{old}"):
+        lines = new[: len(new) - len(old)].split("\n")
+    else:
+        return None
+    return ("+", *(line.strip() for line in lines if line.strip()))
+
+
 def of_newest(view: View, history: Sequence[Taught]) -> list[int]:
     """Return all lines that the newest edit may change, however many, ascending; at most ``LISTED``.
 
     :param history: changed lines, the newest last.
     """
     found: set[int] = set()
+    steps = like_newest(history)
     for source in history:
-        if source.step == history[-1].step:
+        if source.step in steps:
             called = [frozenset((source.lesson.call.name,))] if isinstance(source.lesson.call, CALLS) else []
             for literals in {*called, *(rule.literals for rule in source.lesson.rules if searching(rule))}:
                 found.update(view.all_sites(literals))

@@ -12,6 +12,7 @@ import pytest
 from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.edits.edit_log import TOGETHER_S
 from lsp_server.edits.offers import STEPS_OFFERED
+from lsp_server.server.next_edits import PAUSE_S
 from tests.support import console
 from tests.support.lsp_client import explanation, real
 
@@ -162,6 +163,64 @@ def test_all_places_are_listed_for_the_preview(served: tuple[Client, Path]) -> N
     made = dict(session.applied(one, "newText") for one in file["edits"])
     assert made == {1 + n: session.call(n, ", gamma_tax=0") for n in range(2, 6)}
     assert all(0 < one["probability"] <= 1 for one in file["edits"])
+
+
+GO_TESTS = """package tea
+
+func TestEvery(t *testing.T) {
+\texpected := "every ms"
+\tmsg := Every(time.Millisecond)
+}
+
+func TestTick(t *testing.T) {
+\texpected := "tick"
+\tmsg := Tick(time.Millisecond)
+}
+
+func TestBatch(t *testing.T) {
+\ttestMultiple[BatchMsg](t, Batch)
+}
+
+func TestSequence(t *testing.T) {
+\ttestMultiple[sequenceMsg](t, Sequence)
+}
+
+func testMultiple[T ~[]Cmd](t *testing.T, create func(cmd ...Cmd) Cmd) {
+\tt.Run("nil cmd", func(t *testing.T) {
+\t\tif b := create(nil); b != nil {
+\t\t\tt.Fatalf("expected nil, got %+v", b)
+\t\t}
+\t})
+\tt.Run("single cmd", func(t *testing.T) {
+\t\tb := create(Quit)()
+\t\tif _, ok := b.(QuitMsg); !ok {
+\t\t\tt.Fatalf("expected a QuitMsg, got %T", b)
+\t\t}
+\t})
+}
+"""
+
+
+def test_what_is_offered_next_is_in_the_list_of_all_places(fresh: tuple[Client, Path]) -> None:
+    """The line was inserted at several places; each of these edits leads to other lines, and they are one edit."""
+    client, root = fresh
+    uri, lines, version = (root / "commands_test.go").as_uri(), GO_TESTS.split("\n"), 1
+    client.open(uri, GO_TESTS)
+    offered = 0
+    for head in ("func TestEvery", "func TestTick", "func TestBatch", "func TestSequence"):
+        at = next(number for number, line in enumerate(lines) if line.startswith(head))
+        version += 1
+        client.change(uri, version, edit(at, len(lines[at]), "\n\tt.Parallel()", end=(at, len(lines[at]))))
+        lines.insert(at + 1, "\tt.Parallel()")
+        client.wait_for(lambda m: m.get("method") == "ondol/nextEditReady") if at > 3 else time.sleep(2 * PAUSE_S)
+        position = {"line": at + 1, "character": 0}
+        asked = {"textDocument": {"uri": uri, "version": version}, "position": position, "context": {"triggerKind": 2}}
+        answer = client.command("ondol.repeatEdit", {"uri": uri, "position": position})
+        listed = {one["range"]["start"]["line"] for file in answer["files"] for one in file["edits"]}
+        for offer in client.request("textDocument/copilotInlineEdit", asked)["edits"]:
+            offered += 1
+            assert offer["range"]["start"]["line"] in listed, (head, offer, listed)
+    assert offered == 3
 
 
 def test_all_places_of_a_long_document_are_listed(fresh: tuple[Client, Path]) -> None:
