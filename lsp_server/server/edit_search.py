@@ -4,7 +4,7 @@ A search that was stopped says so, and may begin again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from operator import is_
@@ -122,12 +122,30 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
     others = (there.view for there in other_files(asked, search, stopped))
     for number, view in enumerate((asked.views[0], *others)):
         offers = search.all_of_newest(view, OTHER_FILE if number else ELSEWHERE, LEAST_LISTED)
-        kept = [offer for offer in offers if not _hides(offer)]
+        kept = _once(offer for offer in offers if not _hides(offer))
         if kept:
             found[view.uri] = sorted(kept, key=lambda offer: offer.line)
         if sum(map(len, found.values())) >= LISTED:
             break
     return found
+
+
+def _once(offers: Iterable[Offer]) -> list[Offer]:
+    """Return the offers without those that insert the same lines between the same two lines as a more probable one.
+
+    The line above may say that they belong below it, and the line below that they belong above it.
+    """
+    best: dict[tuple[int, tuple[str, ...]], Offer] = {}
+    for offer in offers:
+        lines = tuple(line.strip() for line in offer.new.split("\n"))
+        key = offer.line, lines
+        if offer.new.startswith(f"{offer.old}\n"):
+            key = offer.line + 1, lines[1:]
+        elif offer.new.endswith(f"\n{offer.old}"):
+            key = offer.line, lines[:-1]
+        if key not in best or best[key].probability < offer.probability:
+            best[key] = offer
+    return list(best.values())
 
 
 def search_of(asked: Asked, stopped: Callable[[], bool], judge: Judge | None = None) -> Search:

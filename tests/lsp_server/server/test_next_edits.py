@@ -216,7 +216,10 @@ def test_what_is_offered_next_is_in_the_list_of_all_places(fresh: tuple[Client, 
         position = {"line": at + 1, "character": 0}
         asked = {"textDocument": {"uri": uri, "version": version}, "position": position, "context": {"triggerKind": 2}}
         answer = client.command("ondol.repeatEdit", {"uri": uri, "position": position})
-        listed = {one["range"]["start"]["line"] for file in answer["files"] for one in file["edits"]}
+        places = [one for file in answer["files"] for one in file["edits"]]
+        listed = {one["range"]["start"]["line"] for one in places}
+        gaps = [one["range"]["start"]["line"] + one["newText"].startswith("\n") for one in places]
+        assert len(gaps) == len(set(gaps)), "the same line would be inserted twice at one place"
         for offer in client.request("textDocument/copilotInlineEdit", asked)["edits"]:
             offered += 1
             assert offer["range"]["start"]["line"] in listed, (head, offer, listed)
