@@ -37,6 +37,9 @@ MAY_BE_EMPTY: Final = 1
 KEPT: Final = 256
 """Pairs of edits whose pattern is kept."""
 
+LINES: Final = 4_096
+"""Lines of which is kept what a pattern makes of them: a search after each edit looks at the same ones."""
+
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 _CLOSE: Final = frozenset(_PAIRS.values())
 
@@ -76,7 +79,7 @@ class Part:
         return before + name[len(head) : len(name) - len(tail)] + behind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Joint:
     """What two edits make of each line that their pattern fits.
 
@@ -112,6 +115,10 @@ class Joint:
 
     def apply(self, text: str) -> str | None:
         """Return what becomes of a line; None where the pattern does not fit."""
+        return _applied(self, text)
+
+    def made(self, text: str) -> str | None:
+        """Return what :meth:`apply` returns; nothing is kept."""
         line = parse(text)
         found = self.fits(line)
         if found is None:
@@ -141,6 +148,11 @@ class Joint:
         if spaces and spaces[0]:
             spaces[0] = ""
         return None if indent is None else render(indent, texts, spaces, line.tail)
+
+
+@lru_cache(LINES)
+def _applied(pattern: Joint, text: str) -> str | None:
+    return pattern.made(text)
 
 
 @lru_cache(KEPT)
@@ -179,9 +191,11 @@ def joint(first: Lesson, second: Lesson) -> Joint | None:
         return None
     if first.old.kinds != second.old.kinds and not any(map(_telling, first.words & second.words)):
         return None
-    codes, within = operations(a, b), operations_within(a, b)
+    codes = operations(a, b)
     found = _of(first, second, codes)
-    return _of(first, second, within) if found is None and within != codes else found
+    if found is not None or (within := operations_within(a, b)) == codes:
+        return found
+    return _of(first, second, within)
 
 
 def _of(first: Lesson, second: Lesson, codes: Sequence[Operation]) -> Joint | None:

@@ -33,7 +33,7 @@ from lsp_server.edits.second_look import (
     rows_here,
 )
 from lsp_server.edits.spread_calls import spread_texts
-from lsp_server.edits.thresholds import Level, level
+from lsp_server.edits.thresholds import IN_A_ROW_FROM, Level, level
 from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import OtherFile, View
 from lsp_server.edits.whole_blocks import whole
@@ -249,8 +249,9 @@ class Search:
         told = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0), least)
         self.searched["places"] += len(told.lines)
         self.searched["places_cut"] += told.cut
-        lines = [*told.lines, *sorted(self._of_spread(view, told.lines))]
-        lines += sorted(self._patterns.lines(view, self.last_line(view, 0)).difference(lines))
+        fit = self._patterns.lines(view, self.last_line(view, 0)).difference(told.lines)
+        lines = [*told.lines[: places.TRIED - len(fit)], *sorted(fit)]
+        lines += sorted(self._of_spread(view, lines))
         return self._candidates(view, where, lines, least)
 
     def _candidates(self, view: View, where: float, lines: Sequence[int], least: int) -> list["Candidates"]:
@@ -351,7 +352,7 @@ class Search:
         row, history = dict(zip(of.texts, of.rows, strict=True))[text], self._told(of.place)
         sources = [history[-1 - age] for age in sorted(of.texts[text].edits)]
         line, common = view.lines[of.place.line], of.texts[text].joint
-        if of.place.where == HERE and not common and not of.least(text):
+        if of.place.where != OTHER_FILE and not common and not of.least(text):
             head, newest = self._head(view, of.place.line), {source.step: source.lesson for source in reversed(sources)}
             common = -misfit(head + line, head + text, tuple(reversed(newest.values())))
         return level(of.place, row, line, text, [source.lesson for source in sources], common)
@@ -373,7 +374,7 @@ class Search:
         ages = sorted(best[2].edits)
         sources = tuple((history[-1 - age].uri, history[-1 - age].line) for age in ages)
         steps = frozenset(_steps(best[2], history))
-        sure = best[0] >= self.level(view, of, best[1]).least(self.judge.thresholds)
+        sure = best[0] >= IN_A_ROW_FROM and best[0] >= self.level(view, of, best[1]).least(self.judge.thresholds)
         return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps, sure)
 
 

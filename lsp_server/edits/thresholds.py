@@ -17,10 +17,14 @@ IN_A_ROW_FROM: Final = 0.25
 """The least probability of lines that are inserted or deleted elsewhere, where edits go on (``features.goes_on``): from
 there on 38 of 48 were right (sixteen repositories, judged by trees of others)."""
 
-UNLIKE_FROM: Final = {-3: 0.85, -4: 0.92}
-"""The least probability at the cursor of a text whose edits have a pattern in common that the line does not fit, by the
-number of these edits; so of 1,366 right offers at lines that change next 9 are lost, of 135 wrong ones there 13, and
-of 813 at lines that stay 160 (fifteen repositories of role ``edits-before``). Two edits may differ from the third."""
+UNLIKE: Final = 3
+"""So many edits with a pattern in common that a line does not fit speak against it; two may differ from the third."""
+
+UNLIKE_FROM: Final = {int(HERE): (0.85, 0.92), int(ELSEWHERE): (0.9, 0.9)}
+"""The least probability of a text at such a line, with three edits and with more.
+
+At the cursor, of 1,366 right offers at lines that change next 9 are lost, of 135 wrong ones there 13, and of 813 at
+lines that stay 160; elsewhere 12 right and 12 wrong ones of 583 (fifteen repositories of role ``edits-before``)."""
 
 COMMON_FROM: Final = {2: 0.6, 3: 0.3}
 """The least probability of a changed line elsewhere that a pattern of two edits fits, and one of three: from there on
@@ -48,8 +52,8 @@ class Level:
         """Return the least probability of an offer."""
         if self.held:
             return math.inf
-        if self.common < 0:
-            return UNLIKE_FROM.get(max(self.common, min(UNLIKE_FROM)), thresholds[self.number][self.agrees])
+        if self.common <= -UNLIKE:
+            return UNLIKE_FROM[self.number][self.common <= -1 - UNLIKE]
         if self.common > 0 and self.number == ELSEWHERE:
             return COMMON_FROM[min(self.common, max(COMMON_FROM))]
         return IN_A_ROW_FROM if self.in_a_row else thresholds[self.number][self.agrees]
