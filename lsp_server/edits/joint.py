@@ -28,8 +28,8 @@ MAX_TOKENS: Final = 120
 LONGEST_HOLE: Final = 60
 """Tokens of a hole at another line, at most."""
 
-STEPS: Final = 2_000
-"""Tries to lay a pattern over a line, at most."""
+STEPS: Final = 400
+"""Tries to lay a pattern over a line, at most; patterns that fit took up to 86 (35 edits by pattern)."""
 
 MAY_BE_EMPTY: Final = 1
 """Holes in which nothing stood in one of both lines, at most."""
