@@ -1,4 +1,4 @@
-"""What two like edits have in common: the line as a pattern with holes, and what becomes of it.
+"""What two like edits have in common: the line as a pattern with holes, and what it is changed to.
 
 A rule of one edit keeps some tokens around what it changes (:mod:`lsp_server.edits.rules`), and cannot know which of
 the others belong to it. Two edits tell: what differs between their lines is a hole, what both have must stand at a
