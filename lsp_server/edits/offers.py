@@ -77,10 +77,8 @@ class Candidates:
         """Return how probable a text is at least, however rare the trees find it."""
         if self.place.where != HERE:
             return 0.0
-        if self.texts[text].joint and not is_block(text):
-            return PROVEN
-        row = self.rows[list(self.texts).index(text)]
-        return PROVEN if proven(row) or self.texts[text].series else 0.0
+        row, evidence = self.rows[list(self.texts).index(text)], self.texts[text]
+        return PROVEN if proven(row) or evidence.series or (evidence.joint and not is_block(text)) else 0.0
 
 
 @dataclass(frozen=True)
