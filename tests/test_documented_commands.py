@@ -81,6 +81,9 @@ COMMANDS: Final = documented()
 REPLAYS: Final = ("eval", "demo", "finetune")
 """Commands that go through the history. They run in a repository with a short one: each line of it costs time."""
 
+SHARE: Final = "share"
+"""The folder that stands for the pages' ``/mnt/team``."""
+
 MODULE: Final = """import json
 
 
@@ -117,7 +120,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / path).write_text(text)
     repositories.git(root, "add", "-A")
     repositories.git(root, "commit", "-q", "-m", "More code")
-    assert console.finished(folder, "index", str(root)).returncode == 0
+    export = str(folder / SHARE / "product-index")  # a command imports it, in whatever order the tests run
+    assert console.finished(folder, "index", str(root), "--export", export).returncode == 0
     return folder
 
 
@@ -125,7 +129,9 @@ def run(home: Path, command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in the repository; the server gets the messages of a short session."""
     place = home / "replays" if command.split()[0] in REPLAYS else home
     said = re.sub(r"(?<![\w/])(~|\$HOME|%h)/", f"{place}/", command)
-    said = said.replace("/srv/ondol", f"{home}/srv").replace("python benchmarks", "false")
+    for named, there in (("/srv/ondol", "srv"), ("/mnt/team", SHARE)):
+        said = said.replace(named, f"{home}/{there}")
+    said = said.replace("python benchmarks", "false")
     words = shlex.split(said)
     variables = {"HOME": str(home)} | console.environment(home)
     if words[0] == "dashboard":
