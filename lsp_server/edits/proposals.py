@@ -58,7 +58,7 @@ class Evidence:
     """What speaks for one proposed text.
 
     :ivar series: its numbers go on with those of the last edits, at a line of the same shape.
-    :ivar joint: so many edits have a pattern in common that makes the text of the line (:mod:`joint`).
+    :ivar joint: number of edits whose common pattern makes the text of the line (:mod:`joint`); 0 for none.
     :ivar kinds: the edits by kind of evidence. :ivar edits: all of them; an edit is named by its age, 0 is the newest.
     """
 

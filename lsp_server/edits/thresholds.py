@@ -18,7 +18,7 @@ IN_A_ROW_FROM: Final = 0.25
 there on 38 of 48 were right (sixteen repositories, judged by trees of others)."""
 
 UNLIKE: Final = 3
-"""So many edits with a pattern in common that a line does not fit speak against it; two may differ from the third."""
+"""Edits from whose number on a pattern that a line does not fit speaks against it; two may differ from the third."""
 
 UNLIKE_FROM: Final = {int(HERE): (0.85, 0.92), int(ELSEWHERE): (0.8, 0.8)}
 """The least probability of a text at such a line, with three edits and with more.
@@ -38,8 +38,8 @@ class Level:
     :param number: of the judge's thresholds. :param agrees: whether edits agree, so far as that counts here.
     :param in_a_row: whether the lower threshold of rows of inserted or deleted lines counts.
     :param held: whether the names of the place speak against it, so that it is not offered however probable it is.
-    :param common: so many edits have a pattern in common that makes the text; negative if so many of the edits behind
-        it have one that the line does not fit (``patterns.misfit``).
+    :param common: number of edits whose common pattern makes the text; negative is the number of those behind the text
+        whose common pattern the line does not fit (``patterns.misfit``).
     """
 
     number: int
