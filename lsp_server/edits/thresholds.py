@@ -18,7 +18,8 @@ IN_A_ROW_FROM: Final = 0.25
 there on 38 of 48 were right (sixteen repositories, judged by trees of others)."""
 
 UNLIKE: Final = 3
-"""Edits from whose number on a pattern that a line does not fit speaks against it; two may differ from the third."""
+"""From this number of edits on, their common pattern speaks against a line that it does not fit; of two, the third may
+differ."""
 
 UNLIKE_FROM: Final = {int(HERE): (0.85, 0.92), int(ELSEWHERE): (0.8, 0.8)}
 """The least probability of a text at such a line, with three edits and with more.
