@@ -30,7 +30,8 @@ PAGE = HERE.parent / "docs" / "evaluation.md"
 PICTURE = HERE.parent / "docs" / "images" / "typing.svg"
 STYLE = """
 svg{background:#fff;font:12px sans-serif}.grid{stroke:#ddd}.curve{fill:none;stroke-width:2}.c0{stroke:#b35900}
-.c1{stroke:#00639b}.c2{stroke:#3a7d34}.mark{fill:#fff;stroke-width:2}text{fill:#333}"""
+.c1{stroke:#00639b}.c2{stroke:#3a7d34}
+.c3{stroke:#7a4a9e}.mark{fill:#fff;stroke-width:2}text{fill:#333}"""
 BEGIN = "<!-- table: benchmarks/bench_typing.py -->"
 ROLE = "typing"
 COMMITS, WINDOWS, HUNKS, SEED = 100, 1, 12, 20261126
@@ -75,7 +76,14 @@ def save(asked: dict[str, int], runs: list[dict[str, Any]]) -> None:
 
 
 def picture(runs: list[dict[str, Any]]) -> str | None:
-    """Return the picture of all gates; None where no precisions were typed in the same repositories."""
+    """Return the picture of the gates that were typed at several precisions, in repositories of all these.
+
+    None where there are no such repositories.
+    """
+    precisions: dict[str, set[float]] = {}
+    for run in runs:
+        precisions.setdefault(run["gate"], set()).add(run["precision"])
+    runs = [run for run in runs if len(precisions[run["gate"]]) > 1]
     typed_at: dict[str, set[tuple[str, float]]] = {}
     for run in runs:
         typed_at.setdefault(run["repository"], set()).add((run["gate"], run["precision"]))

@@ -33,11 +33,22 @@ _MARKUP = set("<>[]|｜")
 _MAX_TOKENIZER_BYTES = 64_000_000
 
 
-def _is_control(token: dict[str, Any]) -> bool:
-    """Whether an added token steers the model. Qwen marks its FIM tokens as not special, so its shape counts too."""
+def _is_control(token: dict[str, Any], ends: Collection[str]) -> bool:
+    """Whether an added token steers the model. Qwen marks its FIM tokens as not special, so its shape counts too.
+
+    :param ends: tokens with which texts begin or end; other tags of HTML are text.
+    """
     content = token["content"]
     marked = len(content) > 1 and not content.isspace() and bool(_MARKUP & set(content))
-    return bool(token.get("special")) or (marked and not HTML_TAG.fullmatch(content))
+    return bool(token.get("special")) or (marked and (content in ends or not HTML_TAG.fullmatch(content)))
+
+
+def _name_in(settings: Mapping[str, Any], key: str) -> str | None:
+    """The name of a token in ``tokenizer_config.json``."""
+    name = settings.get(key)
+    if isinstance(name, dict):
+        name = name.get("content")
+    return name if isinstance(name, str) else None
 
 
 def _without_dummy_space(part: Any) -> Any:
@@ -94,10 +105,11 @@ class Vocabulary:
         try:
             data = json.loads(tokenizer) if isinstance(tokenizer, str) else dict(tokenizer)
             added = data.get("added_tokens") or []
-            steers = _is_control if control_ids is None else lambda token: token["id"] in control_ids
-            self.controls: dict[str, int] = {t["content"]: int(t["id"]) for t in added if steers(t)}
+            ends = {name for key in ("bos_token", "eos_token") if (name := _name_in(settings, key))}
+            known = control_ids if control_ids is not None else {t["id"] for t in added if _is_control(t, ends)}
+            self.controls: dict[str, int] = {t["content"]: int(t["id"]) for t in added if t["id"] in known}
             leading = None if isinstance(settings.get("add_bos_token"), bool) else _first_of_a_text(data)
-            data["added_tokens"] = [t for t in added if not steers(t)]
+            data["added_tokens"] = [t for t in added if t["id"] not in known]
             for key in ("normalizer", "pre_tokenizer"):
                 data[key] = _without_dummy_space(data.get(key))
             data["decoder"] = _without_strip(data.get("decoder"))
@@ -224,7 +236,5 @@ class Vocabulary:
         return found
 
     def _named(self, settings: dict[str, Any], key: str) -> int | None:
-        value = settings.get(key)
-        if isinstance(value, dict):
-            value = value.get("content")
-        return self.control(value) if isinstance(value, str) else None
+        name = _name_in(settings, key)
+        return None if name is None else self.control(name)

@@ -266,6 +266,16 @@ def test_no_text_becomes_a_control_token(family: str) -> None:
         assert [i for i in prompt.ids if i in ids] == [i for i in clean.ids if i in ids]
 
 
+def test_a_tag_of_html_is_text_unless_texts_begin_with_it() -> None:
+    data = json.loads(bytes_tokenizer("small-llama"))
+    tag = 1 + max(token["id"] for token in data["added_tokens"])
+    data["added_tokens"].append({**data["added_tokens"][0], "id": tag, "content": "<s>", "special": False})
+    data["model"]["vocab"]["<s>"] = tag  # as in Gemma
+    assert Vocabulary(data).encode("a<s>") == [ord("a"), tag]
+    begins = Vocabulary(data, {"add_bos_token": True, "bos_token": {"content": "<s>"}})
+    assert begins.bos == (tag,) and begins.encode("a<s>") == list(b"a<s>")
+
+
 def test_control_strings_survive_as_text() -> None:
     vocab = vocabulary("small-llama")
     text = "print('<|fim_middle|>') # <|endoftext|>"
