@@ -70,6 +70,8 @@ class Spread:
         if above == below:
             return self._spliced(below, at - self.rows.index(below), 0, new, come)
         line, texts = self.parsed[above], new.texts
+        if len(come) == 1 and texts[come[0]] == ",":
+            return None  # a comma alone is no argument: (a) to (a,)
         if texts[come[0]] == "," and above:  # behind the last argument
             text = _text(new, range(come[0] + 1, come[-1] + 1))
             ends = "" if self.comma else ","

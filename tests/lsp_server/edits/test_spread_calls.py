@@ -63,6 +63,19 @@ def test_a_last_argument_without_a_comma_behind_it_would_change_two_lines() -> N
     assert list(spread_texts(["f(", "    a,", "    b,", "    c", ")"], 1, [REMOVED])) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        ("f(a)", "f(a,)", ["x = f(", "    b", ")"]),
+        ("f(a)", "f(a,)", ["x = f(", "    b,", ")"]),
+        ("f(a, (b))", "f(a, (b,))", ["f(", "    a,", "    (", "        b", "    )", ")"]),
+    ],
+)
+def test_a_comma_alone_is_no_argument(old: str, new: str, lines: list[str]) -> None:
+    made = rule(old, new)
+    assert [found for at in range(len(lines)) for found in spread_texts(lines, at, [made])] == []
+
+
 def test_an_edit_within_a_call_is_one_of_the_whole_call() -> None:
     above, below = ["x = 1", "f("], [")", "y = 2"]
     assert flat_change(["    b,"], ["    b,", "    c=1,"], [*above, "    a,"], below) == ("f(a, b)", "f(a, b, c=1)")
