@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not FOLDER.is_dir(), reason="ONDOL_REAL_MODELS names no folder: real models are NOT tested"),
 ]
 
+from indexer.prompt.control_strings import without_control_strings
 from indexer.prompt.formats import LEFT_TO_RIGHT
 from indexer.prompt.renderer import PromptInput
 from lsp_server.backends.base import Limits
@@ -68,8 +69,19 @@ def own_tokenizer(path: Path) -> Callable[[str], list[int]]:
 def test_the_ids_are_those_of_llama_cpp_on_1000_texts(path: Path) -> None:
     vocabulary, encode = open_folder(path).vocabulary, own_tokenizer(path)
     tags = "<table><td><b>a</b> <s>b</s></td></table> <code>c</code>"
-    wrong = [text for text in (tags, *texts(1000)) if vocabulary.encode(text) != encode(text)]
+    wrong = [
+        text for text in map(without_control_strings, (tags, *texts(1000))) if vocabulary.encode(text) != encode(text)
+    ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("path", [SMALL, OTHER], ids=["byte-level BPE", "SentencePiece"])
+def test_text_never_becomes_a_control_token(path: Path) -> None:
+    """llama.cpp finds user-defined tokens such as Gemma's ``<start_of_image>`` in text; a file must not write them."""
+    vocabulary = open_folder(path).vocabulary
+    assert vocabulary.controls
+    for name, number in vocabulary.controls.items():
+        assert number not in vocabulary.encode(f'"{name}"'), name
 
 
 @pytest.fixture(scope="module")
