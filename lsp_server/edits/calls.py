@@ -102,12 +102,7 @@ class CallRule:
         for call in reversed(found):
             if call.end >= start:
                 continue  # it encloses a call that was changed already
-            pieces = [self._piece(line, call, argument) for argument in self._order(call)]
-            flat = [
-                token
-                for number, piece in enumerate(pieces)
-                for token in (([("", ",")] if number else []) + _led(piece, bool(number)))
-            ]
+            flat = self._written(line, call)
             first, last = call.name + 2, call.end
             texts[first:last] = [text for _, text in flat]
             spaces[first:last] = [space for space, _ in flat]
@@ -126,6 +121,23 @@ class CallRule:
         if not self.appended:
             return list(self.arguments)
         return [*range(len(call.arguments)), *self.arguments[self.count :]]
+
+    def _written(self, line: TokenLine, call: Call) -> list[tuple[str, str]]:
+        """Return the new arguments with the blanks before each token.
+
+        Arguments that stay next to each other keep the blanks between them: they may be parts of a string.
+        """
+        flat: list[tuple[str, str]] = []
+        before: int | Piece | None = None
+        for argument in self._order(call):
+            piece = self._piece(line, call, argument)
+            if isinstance(before, int) and argument == before + 1:
+                comma = call.arguments[before][1]
+                flat += [(line.spaces[comma], ","), *piece]
+            else:
+                flat += [*([("", ",")] if before is not None else []), *_led(piece, before is not None)]
+            before = argument
+        return flat
 
     def _piece(self, line: TokenLine, call: Call, argument: int | Piece) -> Piece:
         if not isinstance(argument, int):

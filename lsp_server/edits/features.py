@@ -136,12 +136,14 @@ class Place:
 
     :param where: ``HERE`` at the cursor, ``ELSEWHERE`` in its document, or ``OTHER_FILE``.
     :param line: from 0. :param last: the line of the newest edit. :param sites: how many places were looked at.
+    :param listed: whether the user asked for all places: that he passed it says nothing then.
     """
 
     where: float
     line: int
     last: int
     sites: int
+    listed: bool = False
 
 
 @dataclass(frozen=True)
@@ -322,8 +324,8 @@ def _way(recent: Sequence[Taught], view: View, place: Place) -> tuple[float, flo
 def _between(evidence: Evidence, view: View, place: Place) -> float:
     """Return how many lines that the narrowest rule may change stand between the newest edit and the place."""
     ruled = [(len(rule.literals), number) for number, (rule, _) in enumerate(evidence.rules) if rule.literals]
-    if not ruled:
-        return -1.0
+    if not ruled or place.listed:
+        return -1.0 if not ruled else 0.0
     untouched = view.untouched(evidence.rules[max(ruled)[1]][0].literals)
     low, high = min(place.last, place.line), max(place.last, place.line)
     return float(max(0, bisect_left(untouched, high) - bisect_right(untouched, low)))
@@ -348,6 +350,7 @@ def _counts(rule: Rule, evidence: Evidence, view: View, place: Place) -> tuple[f
     passed = max(0, bisect_left(untouched, high) - bisect_right(untouched, low))
     if low < place.line < high and place.line in untouched:
         passed -= 1
+    passed = 0 if place.listed else passed
     return float(len(sites)), float(passed), float(len(sites) - len(untouched))
 
 

@@ -71,6 +71,16 @@ class Part:
     cut: tuple[str, str]
     put: tuple[str, str]
 
+    @classmethod
+    def changed(cls, number: int, cut: tuple[str, str], put: tuple[str, str]) -> "Part":
+        """Return what changes of a name.
+
+        An end that stays is no condition, though both edited names share it: ``cmd_tag_reg`` to ``cmd_tag_q`` and
+        ``cmd_id_reg`` to ``cmd_id_q`` say ``_reg`` to ``_q``.
+        """
+        begin, end = ((old, new) if old != new else ("", "") for old, new in zip(cut, put, strict=True))
+        return cls(number, (begin[0], end[0]), (begin[1], end[1]))
+
     def of(self, name: str) -> str | None:
         """Return the name that is made of another one; None where that has other letters at its ends."""
         (head, tail), (before, behind) = self.cut, self.put
@@ -298,7 +308,7 @@ def _part(one: str, other: str, runs: Sequence[_Run]) -> Part | None:
             if len(middle) > 1 and len(there) > 1 and middle in one and there in other:
                 put = one.split(middle, 1)[0], one.split(middle, 1)[1]
                 if f"{put[0]}{there}{put[1]}" == other:
-                    return Part(number, cut, put)
+                    return Part.changed(number, cut, put)
     return None
 
 

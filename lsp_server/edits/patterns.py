@@ -4,14 +4,16 @@ A line that such a pattern fits is one that the user is likely to change too. Wh
 pattern, and the line does not fit it, something is missing that all of them had.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
-from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.changed_lines import GONE, is_block
 from lsp_server.edits.joint import NEWEST, Joint, joints
 from lsp_server.edits.lessons import BELOW, LINE, Lesson
 from lsp_server.edits.proposals import Evidence, Taught, sound
+from lsp_server.edits.token_lines import TokenLine, is_name, is_word, parse
 from lsp_server.edits.views import View
 
 NEAREST: Final = 2
@@ -63,10 +65,22 @@ class Patterns:
         """
         return {line for pattern, ages in self._found if 0 in ages for line in _nearest(view, last, pattern)}
 
+    def all_lines(self, view: View) -> set[int]:
+        """Return all lines of a document that a pattern of the newest edit changes."""
+        return {
+            line
+            for pattern, ages in self._found
+            if 0 in ages
+            for line in _changed(view, [at for at in _holding(view, pattern) if at not in view.edited], pattern)
+        }
+
+
+def _holding(view: View, pattern: Joint) -> Sequence[int]:
+    return view.all_sites(frozenset(filter(str.strip, pattern.literals)))
+
 
 def _nearest(view: View, last: int, pattern: Joint) -> list[int]:
-    holding = view.all_sites(frozenset(filter(str.strip, pattern.literals)))
-    nearest = sorted(set(holding) - view.edited, key=lambda line: abs(line - last))[:LAID]
+    nearest = sorted(set(_holding(view, pattern)) - view.edited, key=lambda line: abs(line - last))[:LAID]
     return list(_changed(view, nearest, pattern))[:NEAREST]
 
 
@@ -78,11 +92,32 @@ def _changed(view: View, lines: Sequence[int], pattern: Joint) -> Iterator[int]:
 
 
 def misfit(line: str, text: str, lessons: tuple[Lesson, ...]) -> int:
-    """Return how many edits behind a text have a pattern in common that the line does not fit; 0 where one fits.
+    """Return how many edits behind a text have something in common that the line lacks; 0 where it lacks nothing.
+
+    That is a pattern that the line does not fit. Where a text only brings words, it is a name too: where ``public``
+    came before three ``fun``, a ``return`` lacks that. What the newest edits share by chance is nothing that those
+    before them have, and does not count.
 
     :param lessons: of the edits that propose the text, the newest of each, the newest first.
     """
     found = joints(lessons)
     if any(pattern.apply(line) == text for pattern, _ in found):
         return 0
-    return max((len(right) for _, right in found), default=0)
+    common = (
+        len(right)
+        for pattern, right in found
+        if all(pattern.apply(one.old_text) == one.new_text for one in lessons[NEWEST:])
+    )
+    target, lacks = parse(line), 0
+    if brings_words(target, text):
+        names = filter(is_name, frozenset.intersection(*(one.words for one in lessons)))
+        lacks = 0 if target.words.issuperset(names) else len(lessons)
+    return max(lacks, *common, 0)
+
+
+def brings_words(line: TokenLine, text: str) -> bool:
+    """Whether a text leaves all tokens of its line and brings words; lines that are inserted are left out."""
+    if is_block(text):
+        return False
+    before, after = Counter(line.texts), Counter(parse(text).texts)
+    return not before - after and any(map(is_word, after - before))

@@ -32,6 +32,7 @@ from lsp_server.retrieval.gate import (
     Decision,
     Gate,
     decisions,
+    least_next_word,
     line_probability,
     may_follow,
     ruled_out,
@@ -242,6 +243,7 @@ class RetrievalEngine:
                 "from": _place(ranked, option),
                 "probability": round(probability, 4),
                 "next_word": round(float(words[tree.children[0]].max(initial=0.0)), 4),
+                "next_word_least": round(least_next_word(precision), 4),
             }
         texts = tuple(option.text for option, _ in ranking)
         judged = JudgedWords(tree, words, rule, make)

@@ -134,6 +134,11 @@ class Decision:
     shown: Choice | None
 
 
+def least_next_word(precision: float) -> float:
+    """Return how probable the next word has to be (:func:`decide`)."""
+    return math.sqrt(precision)
+
+
 def decide(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _all_allowed) -> Decision:
     """Decide which part of the options is shown automatically.
 
@@ -144,7 +149,7 @@ def decide(tree: WordTree, words: Floats, precision: float, allowed: Allowed = _
     """
     next_word = float(words[tree.children[0]].max(initial=0.0))
     part = choose(tree, words, precision, allowed)
-    if part is None or next_word < math.sqrt(precision):
+    if part is None or next_word < least_next_word(precision):
         return Decision(part.probability if part else next_word, None, None)
     enough = len(part.text.strip()) >= LEAST and part.worth >= WORTH
     return Decision(part.probability, part, part if enough else None)

@@ -17,6 +17,7 @@ from lsp_server.edits.edit_log import EditLog
 from lsp_server.edits.features import ELSEWHERE, OTHER_FILE
 from lsp_server.edits.history import History, PastEdit
 from lsp_server.edits.learned import Learned
+from lsp_server.edits.listed import all_of_newest
 from lsp_server.edits.offered import Offer, Refusals
 from lsp_server.edits.offers import Search
 from lsp_server.edits.probability import Judge, shipped
@@ -121,7 +122,7 @@ def all_places(asked: Asked, stopped: Callable[[], bool]) -> dict[str, list[Offe
     found: dict[str, list[Offer]] = {}
     others = (there.view for there in other_files(asked, search, stopped))
     for number, view in enumerate((asked.views[0], *others)):
-        offers = search.all_of_newest(view, OTHER_FILE if number else ELSEWHERE, LEAST_LISTED)
+        offers = all_of_newest(search, view, OTHER_FILE if number else ELSEWHERE, LEAST_LISTED)
         kept = _once(offer for offer in offers if not _hides(offer))
         if kept:
             found[view.uri] = sorted(kept, key=lambda offer: offer.line)

@@ -54,7 +54,10 @@ def _best(record: dict[str, Any], trace: dict[str, Any]) -> list[str]:
         if record.get("reason") == Reason.SAVES_LITTLE and isinstance(trace.get("worth"), int | float):
             lines.append(f"It is expected to save {trace['worth']:.1f} keys.")
         if record.get("reason") == Reason.GATE and isinstance(held.get("next_word"), int | float):
-            lines.append(f"Its most probable beginning, one word, had a probability of {_percent(held['next_word'])}.")
+            least = held.get("next_word_least")
+            needs = f"; an automatic one needs {_percent(least)}" if record.get("automatic") and least else ""
+            word = _percent(held["next_word"])
+            lines.append(f"Its most probable beginning, one word, had a probability of {word}{needs}.")
         sources = [held["from"]] if held.get("from") else []
     else:
         text = f": {quoted(texts[0])}" if isinstance(texts, list) and texts else ""

@@ -121,6 +121,35 @@ def test_where_three_edits_have_more_in_common_than_a_line_it_has_to_be_more_pro
     assert Level(int(ELSEWHERE), True, common=2).least(thresholds) > Level(1, True, common=3).least(thresholds)
 
 
+def test_what_the_newest_edits_share_by_chance_does_not_speak_against_a_line() -> None:
+    names = ("addr", "count", "last", "cmd_tag", "cmd_id", "cmd_user", "cmd_dest")
+    olds = [f"reg {name} = start({name}, {name});" for name in names]
+    edits = tuple(lesson(old, old.replace("reg", "logic")) for old in reversed(olds))
+    odd = "reg [3:0] state = other(state);"
+    assert misfit(odd, odd.replace("reg", "logic"), edits[:3]) == 3
+    older = lesson("reg mode = 0;", "logic mode = 0;")
+    assert misfit(odd, odd.replace("reg", "logic"), (*edits, older)) == 0
+
+
+def test_an_end_of_a_name_that_stays_is_no_condition() -> None:
+    edits = ("reg cmd_tag_reg, cmd_tag_next;", "reg cmd_id_reg, cmd_id_next;")
+    new = [edit.replace("_reg", "_q").replace("_next", "_d").replace("reg ", "logic ") for edit in edits]
+    assert (
+        made((edits[0], new[0]), (edits[1], new[1]), "reg a_valid_reg, a_valid_next;") == "logic a_valid_q, a_valid_d;"
+    )
+
+
+def test_a_text_that_only_brings_words_needs_the_names_that_three_edits_share() -> None:
+    olds = ["  fun <T> of(): T {", "  fun named(name: String): Key {", "  fun <T : Any> all(one: T, two: T): List<T> {"]
+    edits = tuple(lesson(old, old.replace("fun", "public fun")) for old in olds)
+    inner, other = "    return one(two)", "  fun none(key: Key): Boolean {"
+    assert misfit(inner, "    public return one(two)", edits) == 3
+    assert misfit(other, other.replace("fun", "public fun"), edits) == 0
+    olds = ["log.one(x, two)", "if (log) return one;", "one = other + log;"]
+    renamed = tuple(lesson(old, old.replace("log", "tell")) for old in olds)
+    assert misfit("x = log(2)", "x = tell(2)", renamed) == 0, "what goes tells the place"
+
+
 def test_shapes_without_a_name_propose_nothing() -> None:
     edits: list[Taught] = [taught("a.v", n, n, f"a{n} <= b{n};", f"a{n} <= #1 b{n};") for n in range(3)]
     found: dict[str, Evidence] = {}

@@ -9,8 +9,9 @@ from indexer.config import Settings
 from lsp_server.edits import places
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.edit_log import EditLog
-from lsp_server.edits.features import OTHER_FILE
+from lsp_server.edits.features import ELSEWHERE, OTHER_FILE
 from lsp_server.edits.history import History, PastEdit
+from lsp_server.edits.listed import all_of_newest
 from lsp_server.edits.offered import LEFT_KEPT, Offer, Refusals
 from lsp_server.edits.offers import STEPS_OFFERED, Search
 from lsp_server.edits.probability import shipped
@@ -43,9 +44,50 @@ def test_the_nearest_like_line_is_offered_elsewhere() -> None:
     view, history = edited(2)
     offer = search(history).elsewhere(view)
     assert offer is not None
-    assert 3 <= offer.line <= 6
+    assert offer.line == 3
     assert offer.new == call(offer.line - 1, ", tax=0")
     assert {line for _, line in offer.sources} == {1, 2}
+
+
+NAMES = ("first", "second", "parsed", "written", "joined", "sorted", "merged", "cached")
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new"),
+    [
+        ("    assert found == {n}, '{name}'", "assert found ==", "assert same(found,"),
+        ("    log.debug('{name}', found.{x})", "log.debug", "self.log"),
+    ],
+)
+def test_whoever_follows_offers_leaves_no_like_place_behind(line: str, old: str, new: str) -> None:
+    """What is jumped over counts as left alone, and is hardly offered again."""
+    lines: list[str] = []
+    wanted_places = []
+    for n, name in enumerate(NAMES):
+        lines += [f"def test_{name}(box):", f"    found = box.{name}({n % 4})"]
+        wanted_places.append(len(lines))
+        lines += [line.format(name=name, n=n + 1, x="x" * (n % 3 + 1)), ""]
+    wanted = [one.replace(old, new) for one in lines]
+    made = wanted_places[:2]
+    history = [taught("a.py", at, step, lines[at], wanted[at]) for step, at in enumerate(made)]
+    while len(made) < len(wanted_places):
+        now = [wanted[at] if at in made else one for at, one in enumerate(lines)]
+        offer = search(history).elsewhere(View("a.py", "\n".join(now), frozenset(made)), made[-1])
+        assert offer is not None
+        made.append(offer.line)
+        history.append(taught("a.py", offer.line, len(history), offer.old, offer.new))
+    assert made == wanted_places
+
+
+def test_all_places_are_as_probable_as_with_the_cursor_there() -> None:
+    view, history = edited(2)
+    made = search(history)
+    listed = list(all_of_newest(made, view, ELSEWHERE, 0.2))
+    assert [offer.line for offer in listed] == [3, 4, 5, 6]
+    assert [offer.probability for offer in listed] == [
+        dict(made.unsure(view, line))[call(line - 1, ", tax=0")] for line in range(3, 7)
+    ]
+    assert min(offer.probability for offer in listed) > 0.5
 
 
 def test_nothing_is_offered_without_an_edit_and_on_edited_lines() -> None:

@@ -68,6 +68,9 @@ def made_of(line: str, *edits: tuple[str, str]) -> set[str]:
         # a line deleted: the same one, and one that differs in a name
         ("    log.debug(x)", GONE, "  log.debug(x)", GONE),
         ("    log.debug(one)", GONE, "    log.debug(two)", GONE),
+        # arguments that stay keep their blanks, since they may be parts of a string
+        ('run("c", "x")', 'run("c", "x", check=True)', 'run("e", "a,b" ,c)', 'run("e", "a,b" ,c, check=True)'),
+        ("f(a, b)", "f(ctx, a, b)", 'f("a,b")', 'f(ctx, "a,b")'),
         # carriage returns stay
         ("a = old(b)", "a = new(b)", "c = old(d)\r", "c = new(d)\r"),
     ],

@@ -7,6 +7,7 @@ from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.edit_log import Edit
 from lsp_server.edits.features import ELSEWHERE
 from lsp_server.edits.history import History, PastEdit
+from lsp_server.edits.listed import all_of_newest
 from lsp_server.edits.offered import Refusals
 from lsp_server.edits.offers import Search
 from lsp_server.edits.probability import shipped
@@ -91,5 +92,5 @@ def test_such_calls_are_listed_where_all_places_are_asked_for() -> None:
     lines = [*edit.new, "x = 1", "other = compute_all(", "    first,", "    second,", ")"]
     search = Search(shipped(), History().lines((edit,)), Refusals())
     view = View("a.py", "\n".join(lines), frozenset({0}))
-    listed = [(offer.line, offer.new) for offer in search.all_of_newest(view, ELSEWHERE, 1.0)]
+    listed = [(offer.line, offer.new) for offer in all_of_newest(search, view, ELSEWHERE, 1.0)]
     assert listed == [(4, "    second,\n    c=1,")]

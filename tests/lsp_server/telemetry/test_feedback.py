@@ -182,14 +182,16 @@ def test_a_folder_that_cannot_be_written_costs_records_and_nothing_else(tmp_path
 def test_a_text_that_was_held_back_is_explained_and_stays_in_memory(tmp_path: Path) -> None:
     recorder = Recorder()
     ring, traces = Ring(tmp_path / "traces.jsonl", 1_000_000), Traces(recorder)
-    held = {"text": "#(virtual irq_if)::get(this)", "probability": 0.11, "next_word": 0.98, "from": "tb/env.sv:7"}
+    held: dict[str, object] = {"text": "#(virtual irq_if)::get(this)", "probability": 0.11, "from": "tb/env.sv:7"}
+    held |= {"next_word": 0.75, "next_word_least": 0.8124}
     trace = {"probability": 0.98, "threshold": 0.66, "held": held, "matches": 3, "candidates": 1, "longest": 5}
     traces.add(ring, {"id": "1", "reason": "gate", "automatic": True, "probability": None, "trace": trace})
     recorder.close(60)
     said = explain(traces.find("last") or {})
     text = "Held back: `#(virtual irq_if)::get(this)`. It had a probability of 11 %; `precision` asks for 66 %."
     assert text in said
-    assert "Its most probable beginning, one word, had a probability of 98 %." in said
+    word = "Its most probable beginning, one word, had a probability of 75 %; an automatic one needs 81 %."
+    assert word in said, "a text may be probable enough as a whole, and its first word not"
     assert "It comes from tb/env.sv:7." in said
     assert any(line.startswith("Considered: 3 places agree") and line.endswith("1 text was compared.") for line in said)
     every = explain(traces.find("last") or {}, full=True)
