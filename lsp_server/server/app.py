@@ -160,11 +160,14 @@ class Server(LanguageServer):
         self._thread.submit(lambda _: give_back_start(), urgent=False)
 
     def configure(self, given: Mapping[str, Any]) -> None:
-        """Take settings that the editor changed; keys that are not Ondol's are ignored."""
+        """Take settings that the editor changed; keys that are not Ondol's are ignored.
+
+        Null means that the user set no value any more: what the files and the environment say counts again.
+        """
         known = {setting[0] for setting in config.describe()}
-        named = {re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower(): value for key, value in given.items()}
-        ours = {key: value for key, value in named.items() if value is not None and key in known}
-        self._options = {**self._options, **ours, **self._overrides}
+        ours = {key: value for key, value in _named(given).items() if key in known}
+        options = {**_named(self._options), **ours}
+        self._options = {key: value for key, value in options.items() if value is not None} | self._overrides
         self.repositories.configure(self._options)
 
     def close(self) -> None:
@@ -334,3 +337,8 @@ def _version() -> str:
         return version("ondol")
     except PackageNotFoundError:
         return "0"
+
+
+def _named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by their names in files: editors write ``maxLines`` for ``max_lines``."""
+    return {re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(key)).lower(): value for key, value in given.items()}

@@ -348,14 +348,22 @@ class NextEdits:
         return state.learned[1].new_form
 
     def _remember(self, state: SessionEdits, offer: Offer, owner: Owner) -> ShownEdit:
-        identifier, session = f"{self._prefix}-e{next(self._numbers)}", owner.session
+        identifier, session = self._standing(state, offer), owner.session
+        if identifier is None:
+            identifier = f"{self._prefix}-e{next(self._numbers)}"
+            characters = max(0, len(offer.new) - len(offer.old))
+            self.feedback.offer(OfferedEdit(identifier, owner.language, offer.probability, characters, session.stats))
         self._shown[identifier] = (state, offer)
-        characters = max(0, len(offer.new) - len(offer.old))
-        self.feedback.offer(OfferedEdit(identifier, owner.language, offer.probability, characters, session.stats))
         while len(self._shown) > REMEMBERED:
             self._shown.popitem(last=False)
         there = self._documents.open.get(offer.document)
         return ShownEdit(identifier, offer, self._uri(offer.document, session), there.version if there else None)
+
+    def _standing(self, state: SessionEdits, offer: Offer) -> str | None:
+        """Return the id of the last offer if this is the same text at the same line, so that it counts once."""
+        name, (owner, last) = next(reversed(self._shown.items()), ("", (None, offer)))
+        same = (last.document, last.line, last.old, last.new) == (offer.document, offer.line, offer.old, offer.new)
+        return name if owner is state and same and self.feedback.stands(name) else None
 
     def _facts(self, offer: Offer, shown: ShownEdit, session: Session) -> dict[str, Any]:
         """What the trace of an offer says."""

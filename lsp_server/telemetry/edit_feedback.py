@@ -46,6 +46,14 @@ class EditFeedback:
         while len(self._offered) > REMEMBERED:
             self._offered.popitem(last=False)
 
+    def stands(self, identifier: str) -> bool:
+        """Whether an edit was neither accepted nor dismissed; it is followed on then."""
+        offered = self._offered.get(identifier)
+        if offered is None or offered.told - {"shown"}:
+            return False
+        self._offered.move_to_end(identifier)
+        return True
+
     def tell(self, identifier: str, event: str) -> None:
         """Record an event; an edit that is accepted or dismissed was shown."""
         offered = self._offered.get(identifier)

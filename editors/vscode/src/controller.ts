@@ -8,7 +8,7 @@ import type { ProviderHost } from './completionProvider';
 import type { NextEditHost } from './nextEdit';
 import { offReason, SCHEMES, type OffReason } from './enablement';
 import { Server, type ServerHost } from './server';
-import { readSettings, restartKey, type Settings } from './settings';
+import { changedOptions, readSettings, restartKey, type Settings } from './settings';
 import { statusBarView, type StatusBarView } from './statusBar';
 import type { Connection } from './types';
 
@@ -208,16 +208,14 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
       void this.server.restart();
     }
     if (event.affectsConfiguration('ondol')) {
-      const before = Object.keys(this.settings().options);
+      const before = this.settings().options;
       this.cachedSettings = undefined;
       const next = restartKey(this.settings());
-      // After a setting is removed the server's own value applies again, which only a new server process reads.
-      const removed = before.some((key) => !(key in this.settings().options));
-      if (this.server.isWanted && this.shouldRun && (removed || next !== this.restartKey)) {
+      if (this.server.isWanted && this.shouldRun && next !== this.restartKey) {
         this.restartKey = next;
         void this.restart();
       } else {
-        this.server.configure();
+        this.server.configure(changedOptions(before, this.settings()));
       }
       this.apply();
     } else if (event.affectsConfiguration('editor.inlineSuggest.enabled')) {

@@ -101,8 +101,8 @@ export class Server {
   }
 
   /** Sends changed settings to a running server. */
-  configure(): void {
-    this.connection?.notify('workspace/didChangeConfiguration', { settings: { ondol: this.host.settings().options } });
+  configure(options: Record<string, unknown>): void {
+    this.connection?.notify('workspace/didChangeConfiguration', { settings: { ondol: options } });
   }
 
   /** Stops the server until the next `start`. */

@@ -96,6 +96,12 @@ export function serverArguments(settings: Settings): string[] {
   ];
 }
 
+/** What a running server has to be told: the settings, and null for those that are not set any more. */
+export function changedOptions(before: object, settings: Settings): Record<string, unknown> {
+  const removed = Object.keys(before).filter((key) => !(key in settings.options));
+  return { ...settings.options, ...Object.fromEntries(removed.map((key) => [key, null])) };
+}
+
 /** A key that changes when the server must be restarted. Other settings are sent to the running server. */
 export function restartKey(settings: Settings): string {
   const { baseModel, baseBits, remoteUrl, remoteModel, workers, nextEdits } = settings.options;

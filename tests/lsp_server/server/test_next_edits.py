@@ -263,18 +263,22 @@ def test_edits_are_counted(fresh: tuple[Client, Path], tmp_path: Path) -> None:
     session = Session(fresh, "zeta")
     session.change(0)
     session.change(1)
-    for _ in range(2):  # a report that comes twice counts once
+    offers = []
+    for number in range(2):  # the same offer counts once, and so does a report that comes twice
+        session.put(len(session.lines) - 1, f"# note {number}")
         (offer,) = session.ask(3)
+        offers.append((offer["range"], offer["text"]))
         item = {"item": {"command": offer["command"]}}
         session.client.notify("textDocument/didShowInlineEdit", item)
         session.client.notify("textDocument/didShowInlineEdit", item)
     session.client.command("ondol.editDismissed", offer["command"]["arguments"][0])
-    assert session.client.command("ondol.status")["edits"] == {"shown": 2, "accepted": 0, "dismissed": 1}
+    assert offers[0] == offers[1]
+    assert session.client.command("ondol.status")["edits"] == {"shown": 1, "accepted": 0, "dismissed": 1}
     session.client.stop()
     rows = json.loads(console.run("stats", "--repo", fresh[1], "--json", data=tmp_path / "data").stdout)
     assert [(row["language"], row["engine"], row["shown"], row["dismissed"]) for row in rows] == [
-        ("python", "next edit", 2, 1),
-        ("all", "next edit", 2, 1),
+        ("python", "next edit", 1, 1),
+        ("all", "next edit", 1, 1),
     ]
 
 

@@ -411,6 +411,10 @@ def test_settings_of_the_editor_are_taken_and_changed(tmp_path: Path) -> None:
         client.notify("workspace/didChangeConfiguration", {"settings": settings})
         assert client.complete(URI, 0, 8)
         assert len(client.of("window/showMessage")) == 1
+        client.notify("workspace/didChangeConfiguration", {"settings": {"ondol": {"disabledLanguages": ["python"]}}})
+        assert client.complete(URI, 0, 8) == []
+        client.notify("workspace/didChangeConfiguration", {"settings": {"ondol": {"disabledLanguages": None}}})
+        assert client.complete(URI, 0, 8), "a setting without a value is the server's own one again"
 
 
 def test_a_wrong_setting_of_the_editor_is_told_with_what_is_right_and_what_is_used(tmp_path: Path) -> None:

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readSettings, restartKey, serverArguments, type SettingLevels } from '../../../../editors/vscode/src/settings';
+import {
+  changedOptions,
+  readSettings,
+  restartKey,
+  serverArguments,
+  type SettingLevels,
+} from '../../../../editors/vscode/src/settings';
 
 const from = (levels: Record<string, SettingLevels>) => readSettings((key) => levels[key]);
 
@@ -79,6 +85,13 @@ test('values of a wrong type are ignored', () => {
   assert.deepEqual(settings.options, { exclude: ['x'], nextEdits: true, completionReady: true });
   assert.equal(settings.serverPath, '');
   assert.equal(settings.backend, '');
+});
+
+test('a setting that is not set any more is told as null, so the server takes its own value without a restart', () => {
+  const before = from({ disabledLanguages: { globalValue: ['c'] }, precision: { globalValue: 0.9 } });
+  const after = from({ precision: { globalValue: 0.8 } });
+  assert.equal(restartKey(before), restartKey(after));
+  assert.deepEqual(changedOptions(before.options, after), { ...after.options, disabledLanguages: null });
 });
 
 test('only settings that a running server cannot change restart it', () => {
