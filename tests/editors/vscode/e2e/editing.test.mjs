@@ -282,17 +282,19 @@ describe('editing', () => {
     };
     const off = (label) =>
       window.statusIs((status) => status.icon === 'circle-slash' && label.test(status.label), `off, ${label}`);
+    const ended = () => wire.entries().filter((entry) => entry.event === 'ended').length;
+    const endedAtFirst = ended();
     await window.palette('Ondol: Switch On or Off for This Language');
     await off(/python/);
     await expectNothing('the language is off');
     await window.shot('off');
     await window.palette('Ondol: Switch On or Off for This Language');
     await expectSuggestion();
+    assert.equal(ended(), endedAtFirst, 'the server goes on, and knows the edits of the session');
     for (const [title, label] of [
       ['Ondol: Switch On or Off in This Workspace', /workspace/],
       ['Ondol: Switch On or Off Everywhere', /switched off\.$/],
     ]) {
-      const ended = () => wire.entries().filter((entry) => entry.event === 'ended').length;
       const endedBefore = ended();
       await window.palette(title);
       await off(label);
