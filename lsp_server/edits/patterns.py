@@ -51,7 +51,7 @@ class Patterns:
         """Add what the patterns make of a line to its proposals."""
         for pattern, ages in self._found:
             text = pattern.apply(line)
-            if text is not None and text != line and sound(line, text):
+            if text is not None and text != line and sound(line, text, (pattern.first, pattern.second)):
                 evidence = found.setdefault(text, Evidence())
                 evidence.joint = max(evidence.joint, len(ages))
                 for age in ages:

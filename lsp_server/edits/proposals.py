@@ -105,14 +105,19 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
             found.setdefault(text, Evidence()).add(kind, age)
     for text, evidence in list(found.items()):
         lessons = [history[-1 - age].lesson for age in evidence.edits]
-        if not sound(line, text) or _breaks(target, text, lessons) or _leaves_code(line, text, lessons):
+        if not sound(line, text, lessons) or _breaks(target, text, lessons) or _leaves_code(line, text, lessons):
             del found[text]
     return found
 
 
-def sound(line: str, text: str) -> bool:
-    """Whether a text brings no comma without an argument before it, and nothing that stands there already."""
-    return len(_NO_ARGUMENT.findall(text)) <= len(_NO_ARGUMENT.findall(line)) and not _twice(line, text)
+def sound(line: str, text: str, lessons: Sequence[Lesson]) -> bool:
+    """Whether a text brings no comma without an argument before it, and nothing that stands there already.
+
+    ``f(nil)`` to ``f(nil, nil)`` brings what stands there; a text may do so if one of its edits did.
+    """
+    if len(_NO_ARGUMENT.findall(text)) > len(_NO_ARGUMENT.findall(line)):
+        return False
+    return not _twice(line, text) or any(_twice(one.old_text, one.new_text) for one in lessons)
 
 
 def _breaks(line: TokenLine, text: str, lessons: Sequence[Lesson]) -> bool:

@@ -134,6 +134,11 @@ def test_what_a_call_has_already_is_not_inserted_again() -> None:
     assert not [text for text in made_of("z = run(c, rate, tax=0)", *edits) if text.count("tax") > 1]
 
 
+def test_an_argument_is_inserted_next_to_one_like_it_if_an_edit_did_so() -> None:
+    assert "g(b, nil, nil)" in made_of("g(b, nil)", ("g(a, nil)", "g(a, nil, nil)"))
+    assert "g(b, nil, nil)" not in made_of("g(b, nil)", ("g(a)", "g(a, nil)"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "title"),
     [
