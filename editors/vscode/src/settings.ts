@@ -96,7 +96,7 @@ export function serverArguments(settings: Settings): string[] {
   ];
 }
 
-/** What a running server has to be told: the settings, and null for those that are not set any more. */
+/** What is sent to a running server: the settings, and null for those that are not set any more. */
 export function changedOptions(before: object, settings: Settings): Record<string, unknown> {
   const removed = Object.keys(before).filter((key) => !(key in settings.options));
   return { ...settings.options, ...Object.fromEntries(removed.map((key) => [key, null])) };

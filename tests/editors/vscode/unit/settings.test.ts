@@ -87,7 +87,7 @@ test('values of a wrong type are ignored', () => {
   assert.equal(settings.backend, '');
 });
 
-test('a setting that is not set any more is told as null, so the server takes its own value without a restart', () => {
+test('a setting that is not set any more is sent as null, so the server takes its own value without a restart', () => {
   const before = from({ disabledLanguages: { globalValue: ['c'] }, precision: { globalValue: 0.9 } });
   const after = from({ precision: { globalValue: 0.8 } });
   assert.equal(restartKey(before), restartKey(after));
