@@ -21,14 +21,13 @@ for fitting only.
 """
 
 import random
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from fit_steps import Sample, name_of, parts_of, run
+from fit_steps import Sample, name_of, opened, parts_of, run, typed
 from lightgbm_trees import trees_of
 
 from finetune.commits.typed_hunks import TypedHunk, draw
@@ -38,7 +37,6 @@ from lsp_server.retrieval.gate import TREES
 from lsp_server.retrieval.ranker import Ranker, load_trees
 from lsp_server.retrieval.trees import TreeEnsemble, sigmoid
 from lsp_server.retrieval.word_tree import INPUTS, NOTHING_SAID, word_tree
-from lsp_server.types import Document
 
 SEED: Final = 20261126
 PARAMETERS: Final = {
@@ -68,14 +66,9 @@ since what it said at earlier keys of a line is among the inputs."""
 
 def examples(hunk: TypedHunk, ranker: Ranker, rng: random.Random) -> Iterator[tuple[np.ndarray, list[bool]]]:
     """Yield for keys of a hunk the rows of the words that are examples, and whether each is right."""
-    want, after = "\n".join(hunk.lines), "\n".join(hunk.after)
-    uri = f"file:///{hunk.path}"
-    opened = hunk.before + "\n".join((*hunk.replaced, *hunk.after))
-    ranker.update(Document(uri, hunk.path, hunk.language, 0, opened))
-    at = len(want) - len(want.lstrip(" \t"))
-    while at < len(want):
-        text = hunk.before + want[:at] + ("\n" + after if hunk.after else "")
-        document = Document(uri, hunk.path, hunk.language, at + 1, text)
+    want, uri = "\n".join(hunk.lines), f"file:///{hunk.path}"
+    ranker.update(opened(hunk, uri))
+    for document, at in typed(hunk, uri):
         ranker.update(document)
         ranked = ranker.rank(document, len(hunk.before) + at, lambda: False)
         if ranked is not None and ranked.options and rng.random() * EVERY < 1:
@@ -83,9 +76,6 @@ def examples(hunk: TypedHunk, ranker: Ranker, rng: random.Random) -> Iterator[tu
             right = outcomes(tree, want[at:].split("\n", 1)[0])
             nodes = [node for node in range(1, len(right)) if right[tree.parent[node]]]
             yield tree.rows[nodes].astype(np.float32), [right[node] for node in nodes]
-        at += 1
-        if want[at - 1] == "\n":
-            at += len(re.match(r"[ \t]*", want[at:])[0])  # the editor indents
 
 
 def collect(root: Path, work: Path, sample: Sample) -> None:
