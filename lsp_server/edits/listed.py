@@ -29,8 +29,7 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
     newest = places.like_newest(search.history)
     last = search.last_line(view, 0)
     known = places.in_document(view, search.history[-ELSEWHERE_HISTORY:], last)
-    fit = search.patterns.all_lines(view)
-    lines = {*known.lines, *places.of_newest(view, search.history), *fit}
+    lines = {*known.lines, *places.of_newest(view, search.history)}
     lines |= search.of_spread(view, lines)
     found = search.tried(view, where, sorted(lines), 1, listed=True)
     sure = {offer.line: offer for offer in search.sure(view, found)}

@@ -5,7 +5,7 @@ pattern, and the line does not fit it, something is missing that all of them had
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -65,30 +65,15 @@ class Patterns:
         """
         return {line for pattern, ages in self._found if 0 in ages for line in _nearest(view, last, pattern)}
 
-    def all_lines(self, view: View) -> set[int]:
-        """Return all lines of a document that a pattern of the newest edit changes."""
-        return {
-            line
-            for pattern, ages in self._found
-            if 0 in ages
-            for line in _changed(view, [at for at in _holding(view, pattern) if at not in view.edited], pattern)
-        }
-
-
-def _holding(view: View, pattern: Joint) -> Sequence[int]:
-    return view.all_sites(frozenset(filter(str.strip, pattern.literals)))
-
 
 def _nearest(view: View, last: int, pattern: Joint) -> list[int]:
-    nearest = sorted(set(_holding(view, pattern)) - view.edited, key=lambda line: abs(line - last))[:LAID]
-    return list(_changed(view, nearest, pattern))[:NEAREST]
-
-
-def _changed(view: View, lines: Sequence[int], pattern: Joint) -> Iterator[int]:
-    for line in lines:
+    holding = view.all_sites(frozenset(filter(str.strip, pattern.literals)))
+    found = []
+    for line in sorted(set(holding) - view.edited, key=lambda line: abs(line - last))[:LAID]:
         text = pattern.apply(view.lines[line])
         if text is not None and text != view.lines[line]:
-            yield line
+            found.append(line)
+    return found[:NEAREST]
 
 
 def misfit(line: str, text: str, lessons: tuple[Lesson, ...]) -> int:

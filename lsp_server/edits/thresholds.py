@@ -1,7 +1,6 @@
 """How probable a proposal has to be to be offered, by its place and by what its edits have in common."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,9 +8,10 @@ from typing import Final
 from lsp_server.edits.changed_lines import is_block
 from lsp_server.edits.features import ELSEWHERE, HERE, STEPS, Place, agreed, goes_on, is_near, matches_everywhere
 from lsp_server.edits.lessons import Lesson
+from lsp_server.edits.patterns import brings_words
 from lsp_server.edits.places import CALLS
 from lsp_server.edits.probability import BLOCKS
-from lsp_server.edits.token_lines import TokenLine, is_name, is_word, parse
+from lsp_server.edits.token_lines import is_name, parse
 
 IN_A_ROW_FROM: Final = 0.25
 """The least probability of lines that are inserted or deleted elsewhere, where edits go on (``features.goes_on``): from
@@ -83,7 +83,7 @@ def level(
     strange = bool(names) and "\n" not in text and names.isdisjoint(target.words)
     strange = strange and row[STEPS] > 1 and all(source.old.kinds != target.kinds for source in sources)
     needed = names if not is_near(row) else _called(sources) if row[STEPS] > 1 else frozenset[str]()
-    held = (strange and place.where != HERE) or (not needed <= target.words and _brings_words(target, text))
+    held = (strange and place.where != HERE) or (not needed <= target.words and brings_words(target, text))
     held = held or matches_everywhere(row)
     if place.where == ELSEWHERE and is_block(text):
         return Level(BLOCKS, agreed(row), goes_on(row), held)
@@ -94,11 +94,3 @@ def _called(sources: Sequence[Lesson]) -> frozenset[str]:
     """Return the name of the function, if all edits changed calls of one; else nothing."""
     names = {source.call.name if isinstance(source.call, CALLS) else "" for source in sources}
     return frozenset(names - {""}) if len(names) == 1 else frozenset()
-
-
-def _brings_words(line: TokenLine, text: str) -> bool:
-    """Whether a text leaves all tokens of its line and brings words; lines that are inserted are left out."""
-    if is_block(text):
-        return False
-    before, after = Counter(line.texts), Counter(parse(text).texts)
-    return not before - after and any(map(is_word, after - before))

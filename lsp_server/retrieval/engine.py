@@ -55,7 +55,7 @@ In eight repositories that neither is fitted on, 121 of 1,088 first lines are ri
 within lines; in the ranker's order 118 and 353, in the gate's 116 and 356."""
 
 SURE: Final = 0.003
-"""Probabilities nearer to 0 or 1 count as this near: of lines that the gate finds hopeless, the ranker's first leads."""
+"""Probabilities nearer to 0 or 1 count as this near, so the ranker decides among lines that the gate finds hopeless."""
 
 PART_CHECKS: Final = 8
 """Beginnings of a line whose syntax is checked for one key, at most."""
