@@ -324,8 +324,10 @@ def _way(recent: Sequence[Taught], view: View, place: Place) -> tuple[float, flo
 def _between(evidence: Evidence, view: View, place: Place) -> float:
     """Return how many lines that the narrowest rule may change stand between the newest edit and the place."""
     ruled = [(len(rule.literals), number) for number, (rule, _) in enumerate(evidence.rules) if rule.literals]
-    if not ruled or place.listed:
-        return -1.0 if not ruled else 0.0
+    if not ruled:
+        return -1.0
+    if place.listed:
+        return 0.0
     untouched = view.untouched(evidence.rules[max(ruled)[1]][0].literals)
     low, high = min(place.last, place.line), max(place.last, place.line)
     return float(max(0, bisect_left(untouched, high) - bisect_right(untouched, low)))

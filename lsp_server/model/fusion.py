@@ -1,8 +1,8 @@
 """Turns what retrieval and a model say about each word into one probability, by four small logistic regressions.
 
 A word of a copy that the model writes too, one of a copy that it does not write, one of a copy about which it says
-nothing, and one that it alone proposes have a regression each. ``scripts/fit_fusion.py`` fits them on replayed commits
-of public repositories with a real model; ``ondol eval --fit-model`` fits them on a team's own history.
+nothing, and one that it alone proposes have a regression each. ``scripts/fit_fusion.py`` fits them on lines of public
+repositories typed key by key, with a real model; ``ondol eval --fit-model`` on cursors of a team's own history.
 """
 
 import json
