@@ -25,7 +25,8 @@ from finetune.commits.windows import SkipReport, edits, windows
 from finetune.evaluation.edit_replay import CommitReplay, kind_of
 from indexer.config import Settings
 from lsp_server.edits.features import ELSEWHERE, FEATURES, Place, agreed, proven
-from lsp_server.edits.offers import PROVEN, Search
+from lsp_server.edits.offers import Search
+from lsp_server.edits.place_search import PROVEN
 from lsp_server.edits.probability import FILE, shipped
 from lsp_server.edits.views import View
 
@@ -105,9 +106,9 @@ def collect(root: Path, number: int) -> dict[str, Cases]:
                 if kind == "here":
                     made["here"].chances += 1
                     line, wanted = now.line(now.step, now.step.start), now.wanted(True)
-                    _propose(made["here"], group, search, view, search.place_at(view, line), wanted)
+                    _propose(made["here"], group, search, view, search.places.place_at(view, line), wanted)
                     if (other := now.passed()) is not None:
-                        _propose(made["here"], -group, search, view, search.place_at(view, other), wanted)
+                        _propose(made["here"], -group, search, view, search.places.place_at(view, other), wanted)
                 elif kind == "after" and len(view.lines) <= LONGEST_FILE:
                     made["elsewhere"].chances += now.left() > 0
                     _everywhere(made["elsewhere"], group, search, view, now.wanted(False))
@@ -123,13 +124,13 @@ def shipped_or_none() -> Any:
 
 
 def _everywhere(cases: Cases, group: int, search: Search, view: View, want: dict[int, str]) -> None:
-    for one in search.everywhere(view, ELSEWHERE):
+    for one in search.places.everywhere(view, ELSEWHERE):
         cases.add(group, one.rows, [want.get(one.place.line) == text for text in one.texts])
 
 
 def _propose(cases: Cases, group: int, search: Search, view: View, place: Place, want: dict[int, str]) -> None:
     if place.line < len(view.lines):
-        found = search.candidates(view, place)
+        found = search.places.candidates(view, place)
         cases.add(group, found.rows, [want.get(place.line) == text for text in found.texts])
 
 

@@ -43,7 +43,8 @@ from indexer.config import Settings
 from indexer.storage.reader import Index
 from lsp_server.edits.changed_lines import is_block
 from lsp_server.edits.features import ELSEWHERE, OTHER_FILE
-from lsp_server.edits.offers import STEPS_FOR_FILES, Candidates, Search
+from lsp_server.edits.offers import STEPS_FOR_FILES, Search
+from lsp_server.edits.place_search import Candidates
 from lsp_server.edits.probability import FILE, Judge, first_trees, shipped
 from lsp_server.edits.second_look import ELSEWHERE as SECOND_ELSEWHERE
 from lsp_server.edits.second_look import HERE as SECOND_HERE
@@ -156,14 +157,14 @@ def _commit(made: dict[str, Cases], commit: CommitSteps, number: int, index: Ind
             continue
         moment, view = _Moment(PER_COMMIT * number + at, now.search(judge)), now.view()
         if kind == "here":
-            place = moment.search.place_at(view, now.line(now.step, now.step.start))
+            place = moment.search.places.place_at(view, now.line(now.step, now.step.start))
             made["here"].chances += 1
             if in_series(now, place.line, judge):
                 made["here"].series.add(moment.number)
-            _add(made["here"], moment, view, [moment.search.candidates(view, place)], now.wanted(True))
+            _add(made["here"], moment, view, [moment.search.places.candidates(view, place)], now.wanted(True))
         elif len(view.lines) <= LONGEST_FILE:
             made["elsewhere"].chances += now.left() > 0
-            _add(made["elsewhere"], moment, view, moment.search.everywhere(view, ELSEWHERE), now.wanted(False))
+            _add(made["elsewhere"], moment, view, moment.search.places.everywhere(view, ELSEWHERE), now.wanted(False))
             if index is not None and not now.left():
                 made["file"].chances += 1
                 _in_files(made["file"], moment, now)
@@ -174,12 +175,12 @@ def _behind(cases: Cases, now: CommitReplay, moment: _Moment) -> None:
     view, wanted = now.view(), now.wanted(False)
     if len(view.lines) <= LONGEST_FILE:
         cases.chances += any(map(is_block, wanted.values()))
-        _add(cases, moment, view, moment.search.everywhere(view, ELSEWHERE), wanted, blocks=True)
+        _add(cases, moment, view, moment.search.places.everywhere(view, ELSEWHERE), wanted, blocks=True)
 
 
 def _in_files(cases: Cases, moment: _Moment, now: CommitReplay) -> None:
     for view in (there.view for there in other_files(now.asked(now.step.start), moment.search, lambda: False)):
-        found = moment.search.everywhere(view, OTHER_FILE, STEPS_FOR_FILES)
+        found = moment.search.places.everywhere(view, OTHER_FILE, STEPS_FOR_FILES)
         want = now.elsewhere(view.uri)
         lines = {
             one.place.line: want[view.lines[one.place.line]] for one in found if view.lines[one.place.line] in want

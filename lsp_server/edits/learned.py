@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from lsp_server.edits.changed_lines import GONE
-from lsp_server.edits.offers import MAX_LINE
+from lsp_server.edits.place_search import MAX_LINE
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import MANY, ONE
 from lsp_server.edits.token_lines import TokenLine, parse

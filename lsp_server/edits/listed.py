@@ -7,7 +7,8 @@ from typing import Final
 from lsp_server.edits import places
 from lsp_server.edits.features import ELSEWHERE
 from lsp_server.edits.offered import Offer
-from lsp_server.edits.offers import ELSEWHERE_HISTORY, Candidates, Search
+from lsp_server.edits.offers import Search
+from lsp_server.edits.place_search import Candidates
 from lsp_server.edits.views import View
 
 LEAST_THERE: Final = 0.05
@@ -27,14 +28,10 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
     :param where: ``ELSEWHERE`` or ``OTHER_FILE``. :param least: the probability from which no such rule is needed.
     """
     newest = places.like_newest(search.history)
-    last = search.last_line(view, 0)
-    known = places.in_document(view, search.history[-ELSEWHERE_HISTORY:], last)
-    lines = {*known.lines, *places.of_newest(view, search.history)}
-    lines |= search.of_spread(view, lines)
-    found = search.tried(view, where, sorted(lines), 1, listed=True)
+    found = search.places.of_newest(view, where)
     sure = {offer.line: offer for offer in search.sure(view, found)}
     for one, offer in _judged(search, view, found):
-        evidence, told = one.texts[offer.new], search.told(one.place)
+        evidence, told = one.texts[offer.new], search.places.told(one.place)
         rules = [rule for rule, source in evidence.rules if source.step in newest]
         calls = any(told[-1 - age].step in newest for age in evidence.kinds.get("call", ()))
         likely = offer.probability >= least or calls or bool(evidence.joint) or any(map(places.tells, rules))

@@ -12,8 +12,9 @@ from typing import Final
 
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.features import HERE
-from lsp_server.edits.offered import Offer, holds_secret
-from lsp_server.edits.offers import MAX_LINE, Search
+from lsp_server.edits.offered import Offer
+from lsp_server.edits.offers import Search, holds_secret
+from lsp_server.edits.place_search import MAX_LINE
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.views import View
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from indexer.secrets.masking import mask
 from lsp_server.edits.token_lines import is_name, parse
 from lsp_server.spellings import parts_of
 
 REFUSED: Final = 1.2
 """How much the log-odds of a proposal fall for each refused offer of the same edits."""
-
 
 LEFT: Final = 1.2
 """The same for each offer at the cursor that the user saw at a place like it and left alone.
@@ -120,12 +118,6 @@ class Refusals:
             if not telling or not telling <= here:
                 found.update(steps)
         return found
-
-
-@lru_cache(1_000)
-def holds_secret(text: str, path: str) -> bool:
-    """Whether a text has a secret in it, which is not repeated."""
-    return mask(text, path)[1] > 0
 
 
 @lru_cache(2_048)

@@ -189,7 +189,7 @@ def test_the_index_names_the_files_that_use_what_was_changed(tmp_path: Path) -> 
     assert not set(found) & {"m0.py", "m3.py", "m4.py", "m5.py"}
     view = View.of("m1.py", index.text(index.documents["m1.py"]), frozenset())
     looked = search(history)
-    proposed, _ = looked.looked_again(view, looked.everywhere(view, OTHER_FILE))
+    proposed, _ = looked.looked_again(view, looked.places.everywhere(view, OTHER_FILE))
     assert proposed[0].text == call(1, ", tax=0")[4:]
     assert Settings().next_edits
 
