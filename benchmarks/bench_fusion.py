@@ -23,14 +23,16 @@ from made_on import made_on
 from finetune.commits.cases import Case
 from finetune.commits.stages import ProgressReporter, ReplayPlan, commit_stages
 from finetune.commits.windows import SkipReport, windows
-from finetune.evaluation.fusion_fitting import ask, joined
+from finetune.evaluation.fusion_examples import answered, joined
 from finetune.evaluation.metrics import is_beginning
 from finetune.evaluation.model_systems import SharedModels
+from finetune.evaluation.replay import documents_of, request_of
 from indexer.config import Settings
 from lsp_server.model.fusion import Fusion
 from lsp_server.model.joint_words import own_line
 from lsp_server.model.prompt_context import IndexSource
 from lsp_server.model.requests import ModelAnswer
+from lsp_server.model.runner import ModelRunner
 from lsp_server.retrieval.engine import Proposals, RetrievalEngine
 from lsp_server.retrieval.gate import Choice, decide, line_probability
 
@@ -62,6 +64,18 @@ def judge(case: Case, proposals: Proposals, answer: ModelAnswer, fusion: Fusion)
         both = alone or decide(joint.tree, words, precision).shown
         row |= _shown(f"retrieval at {precision}", alone, rest) | _shown(f"both at {precision}", both, rest)
     return row
+
+
+def ask(retrieval: RetrievalEngine, runner: ModelRunner, case: Case) -> tuple[Proposals, ModelAnswer]:
+    """Return what retrieval proposes at a cursor, and what the model writes there."""
+    request = request_of(case, automatic=False)
+    for document in documents_of(case):
+        retrieval.update(document)
+    proposals = retrieval.propose(request, lambda: False)
+    answer = answered(runner, request, proposals)
+    retrieval.close(request.document.uri)
+    runner.context_builder.close(request.document.uri)
+    return proposals, answer
 
 
 def _shown(name: str, choice: Choice | None, rest: str) -> Row:

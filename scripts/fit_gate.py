@@ -27,12 +27,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from fit_steps import Sample, name_of, opened, parts_of, run, typed
+from fit_steps import Sample, name_of, parts_of, run
 from lightgbm_trees import trees_of
 
 from finetune.commits.typed_hunks import TypedHunk, draw
 from finetune.commits.windows import SkipReport
 from finetune.evaluation.gate_fitting import outcomes
+from finetune.evaluation.typed_keys import opened, typed
 from lsp_server.retrieval.gate import TREES
 from lsp_server.retrieval.ranker import Ranker, load_trees
 from lsp_server.retrieval.trees import TreeEnsemble, sigmoid

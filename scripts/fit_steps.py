@@ -1,18 +1,15 @@
 """What the scripts that fit ranker and gate share: their two steps, and the replayed windows of a repository."""
 
 import argparse
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finetune.commits.stages import indexed_windows
-from finetune.commits.typed_hunks import TypedHunk
 from finetune.commits.windows import Edit, SkipReport, edits, windows
 from indexer.config import Settings
 from indexer.storage.reader import Index
-from lsp_server.types import Document
 
 
 @dataclass(frozen=True)
@@ -54,27 +51,6 @@ def parts_of(root: Path, work: Path, sample: Sample, skips: SkipReport) -> Itera
         for number, (window, index) in enumerate(indexed_windows(root, plan, settings, Path(folder))):
             amount = sample.amount * (number + 1) // len(plan) - sample.amount * number // len(plan)
             yield Part(number, len(plan), amount, list(edits(root, window, settings, skips)), index)
-
-
-def opened(hunk: TypedHunk, uri: str) -> Document:
-    """Return the document before a hunk was typed, with the lines that the hunk replaces."""
-    text = hunk.before + "\n".join((*hunk.replaced, *hunk.after))
-    return Document(uri, hunk.path, hunk.language, 0, text)
-
-
-def typed(hunk: TypedHunk, uri: str) -> Iterator[tuple[Document, int]]:
-    """Yield the document before each key of a hunk, and how much of the hunk's text stands there by then.
-
-    The cursor is behind it. The editor indents, so no key is pressed within the blanks that begin a line.
-    """
-    want, after = "\n".join(hunk.lines), "\n".join(hunk.after)
-    at = len(want) - len(want.lstrip(" \t"))
-    while at < len(want):
-        text = hunk.before + want[:at] + ("\n" + after if hunk.after else "")
-        yield Document(uri, hunk.path, hunk.language, at + 1, text), at
-        at += 1
-        if want[at - 1] == "\n":
-            at += len(re.match(r"[ \t]*", want[at:])[0])  # type: ignore[index]
 
 
 def run(

@@ -3,25 +3,22 @@
 The modules that do the work are imported when the command runs.
 """
 
-import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from finetune.evaluation import results
-from finetune.evaluation.progress_bars import progress_bars
+from finetune.evaluation.replay_inputs import Options, shared_models, stages_of
 from indexer.cli_options import data_dir_option, settings_for
-from indexer.data_layout import replay_reports_directory, work_directory
+from indexer.data_layout import replay_reports_directory
 from indexer.errors import UserError
 
 if TYPE_CHECKING:
-    from finetune.commits.stages import ProgressReporter, Stage
     from finetune.commits.windows import SkipReport
     from finetune.evaluation.replay import ReplayResult
     from indexer.config import Settings
@@ -31,30 +28,6 @@ SHARE: Final = click.FloatRange(0, 1)
 VOTE: Final = "suffix_vote"
 HABITS: Final = ("typos", "escape", "undo", "auto_close")
 """Options of the typist, as ``typist.Habits`` names them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of a replay.
-
-    :param edits: whether next edits are replayed.
-    :param hunks: that are typed; 0 for no typing replay. :param habits: of the typist, as ``typist.Habits`` names them.
-    """
-
-    commits: int
-    windows: int
-    since: str | None
-    first_parent: bool
-    cases: int
-    seed: int
-    systems: tuple[str, ...]
-    adapter: str | None
-    split_files: bool
-    every_line: bool
-    append: bool
-    edits: bool = False
-    hunks: int = 0
-    habits: dict[str, Any] = field(default_factory=dict)
 
 
 @click.command(epilog="Example: ondol eval ~/product --commits 200 --html replay.html")
@@ -92,6 +65,9 @@ class Options:
 )
 @click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
 @click.option("--fit-model", is_flag=True, help="Fit how retrieval and the model are weighed; keep it if it is better.")
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), default=15, show_default=True, help="Limit of --fit-model."
+)
 @click.option("--split-files", is_flag=True, help="Hold out files instead of commits, for folders without history.")
 @click.option("--every-line", is_flag=True, help="Include lines without letters or digits, and moved lines.")
 @click.option("--append", is_flag=True, help="Documents end at the cursor; compare with a vote of longest suffixes.")
@@ -109,6 +85,7 @@ def evaluate(
     out: Path | None,
     fit_gate: bool,
     fit_model: bool,
+    minutes: float,
     data_dir: Path | None,
     **given: Any,
 ) -> None:
@@ -125,25 +102,24 @@ def evaluate(
       base_with_retrieval, adapter_with_retrieval  the model with retrieved context
       hybrid_base, hybrid_adapter                  retrieval engine and model together
     """
+    from finetune.evaluation import fit_commands
     from finetune.evaluation.stopping import Stopped, stopped_by_signals
     from indexer.repository import git
 
     habits = {name: given.pop(name) for name in HABITS}
-    chosen = (*systems, *former_systems) or ("retrieval",)
-    options = Options(**given, systems=chosen, hunks=hunks if typing else 0, habits=habits)
-    if html is not None and not options.cases:
-        raise click.UsageError("--html shows single cursors too: leave out --cases 0")
+    given["systems"] = (*systems, *former_systems) or ("retrieval",)
+    options = Options(**given, hunks=hunks if typing else 0, habits=habits)
     _require_options(options, fit_gate or fit_model)
-    _require_folders(html, out)
+    _require_targets(options, html, out)
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
         settings = replace(settings, base_model=base)
     if fit_gate or fit_model:
         if fit_gate:
-            _fit_gate(root, settings, options, as_json)
+            fit_commands.fit_gate(root, settings, options, as_json)
         if fit_model:
-            _fit_model(root, settings, options, as_json)
+            fit_commands.fit_model(root, settings, replace(options, cases=0, hunks=hunks), minutes, as_json)
         return
     try:
         with stopped_by_signals():
@@ -173,9 +149,11 @@ def _require_options(options: Options, fits: bool) -> None:
         raise click.UsageError("--cases is at least 2; 0 needs --typing or --edits")
 
 
-def _require_folders(*targets: Path | None) -> None:
-    """Refuse a target file whose folder does not exist, before the replay starts."""
-    for target in targets:
+def _require_targets(options: Options, html: Path | None, out: Path | None) -> None:
+    """Refuse a page without cursors, and a file whose folder does not exist, before the replay starts."""
+    if html is not None and not options.cases:
+        raise click.UsageError("--html shows single cursors too: leave out --cases 0")
+    for target in (html, out):
         if target is not None and not target.absolute().parent.is_dir():
             raise UserError(f"there is no folder {target.parent} to write {target.name} into", "create it first")
 
@@ -198,7 +176,7 @@ def _replay(
     names = dict.fromkeys(map(canonical, (*options.systems, *((VOTE,) if options.append else ()))))
     options = replace(options, systems=tuple(names))
     adapter = _adapter(options)
-    with _stages(root, settings, options, passed, quiet) as (stages, reporter, until):
+    with stages_of(root, settings, options, passed, quiet) as (stages, reporter, until):
         models = _models(settings, root, until, names, passed)
         systems = [make_system(name, settings, root, until, adapter, models) for name in names]
         typing = TypingPlan(settings, Habits(**options.habits), options.seed) if options.hunks else None
@@ -249,25 +227,10 @@ def _note(passed: "SkipReport", options: Options, result: "ReplayResult", typed:
 
 
 def _models(settings: "Settings", root: Path, until: str | None, names: Iterable[str], passed: "SkipReport") -> Any:
-    """Return the models that the systems share; None if none of them asks a model.
-
-    Their prompts are as long as a server on this machine could read.
-    """
+    """Return the models that the systems share; None if none of them asks a model."""
     from finetune.evaluation.systems import MODEL_SYSTEMS
 
-    if not set(MODEL_SYSTEMS).intersection(names):
-        return None
-    from finetune.evaluation import model_speed
-    from finetune.evaluation.model_systems import SharedModels
-    from lsp_server.model.factory import PROMPT_TOKENS
-
-    if settings.backend == "remote":
-        return SharedModels(settings, root, until)
-    prefill, _ = model_speed.serving_speed(settings)
-    tokens = model_speed.prompt_limit(prefill)
-    if tokens < PROMPT_TOKENS:
-        passed.note(f"Prompts have at most {tokens:,} tokens: this machine reads {prefill:,.0f} in a second.")
-    return SharedModels(settings, root, until, tokens)
+    return shared_models(settings, root, until, passed) if set(MODEL_SYSTEMS).intersection(names) else None
 
 
 def _adapter(options: Options) -> int | Path | None:
@@ -279,81 +242,6 @@ def _adapter(options: Options) -> int | Path | None:
     if not set(WITH_ADAPTER).intersection(options.systems):
         raise click.UsageError(f"--adapter needs one of the systems {', '.join(WITH_ADAPTER)}")
     return int(options.adapter) if options.adapter.isdecimal() else Path(options.adapter)
-
-
-def _fit_gate(root: Path, settings: "Settings", options: Options, as_json: bool) -> None:
-    from finetune.commits.windows import SkipReport
-    from finetune.evaluation import gate_fitting
-
-    _require_windows(options)
-    passed = SkipReport()
-    with _stages(root, settings, options, passed, as_json) as (stages, reporter, _):
-        collected = gate_fitting.collect(stages, reporter)
-    done = gate_fitting.refit(collected, settings, root)
-    if as_json:
-        click.echo(json.dumps({**done.as_dict(), "passed_over": passed.reasons, "notes": passed.notes}))
-        return
-    results.give_gate(done, settings.precision)
-
-
-def _fit_model(root: Path, settings: "Settings", options: Options, as_json: bool) -> None:
-    from finetune.commits.windows import SkipReport
-    from finetune.evaluation import fusion_fitting
-    from finetune.evaluation.model_systems import SharedModels
-
-    _require_windows(options)
-    passed = SkipReport()
-    runner = SharedModels(settings, root, None, single_line=True).runner(None, lambda problem: passed.note(problem))
-    try:
-        runner.loaded()
-        with _stages(root, settings, options, passed, as_json) as (stages, reporter, _):
-            collected = fusion_fitting.collect(stages, runner, reporter)
-    finally:
-        runner.close()
-    done = fusion_fitting.refit(collected, settings, root)
-    if as_json:
-        click.echo(json.dumps({**done.as_dict(), "passed_over": passed.reasons, "notes": passed.notes}))
-        return
-    click.echo("\n".join([*done.sentences(), *passed.notes]))
-
-
-def _require_windows(options: Options) -> None:
-    """Refuse to fit on all commits: some newer ones have to judge."""
-    if options.windows < 2:
-        raise UserError("with one window there is no newer one to judge by", "use --windows 2 or more")
-
-
-@contextmanager
-def _stages(
-    root: Path, settings: "Settings", options: Options, passed: "SkipReport", quiet: bool
-) -> "Iterator[tuple[Iterator[Stage], ProgressReporter, str | None]]":
-    """Yield the stages of a replay, its progress reporter, and the commit of its oldest index.
-
-    Trees and indexes lie in a temporary folder below the data folder, which is removed at the end.
-    """
-    from finetune.commits.held_out_files import stage
-    from finetune.commits.stages import ReplayPlan, commit_stages
-    from finetune.commits.windows import windows
-    from indexer.repository import git
-
-    half = options.cases // 2
-    amount = ReplayPlan(half, options.cases - half, options.seed, options.every_line, options.hunks, options.append)
-    amount = replace(amount, edits=options.edits)
-    plan = []
-    if not options.split_files:
-        plan = windows(root, options.commits, options.windows, since=options.since, first_parent=options.first_parent)
-        found = sum(len(window.commits) for window in plan)
-        if git.is_shallow(root) and found < options.commits:
-            passed.note(f"The clone is shallow: it has {found:,} of {options.commits:,} commits to replay.")
-        elif found < options.commits:
-            passed.note(f"The history has {found:,} commits to replay.")
-    with work_directory(settings, "eval") as folder, progress_bars(quiet, options.cases + options.hunks) as reporter:
-        made = (
-            stage(root, settings, amount, folder, passed, reporter)
-            if options.split_files
-            else commit_stages(root, plan, settings, amount, folder, passed, reporter)
-        )
-        yield made, reporter, plan[0].base if plan else None
 
 
 def _require(cases: list[Any], passed: "SkipReport") -> None:

@@ -2,7 +2,7 @@
 
 A word of a copy that the model writes too, one of a copy that it does not write, one of a copy about which it says
 nothing, and one that it alone proposes have a regression each. ``scripts/fit_fusion.py`` fits them on lines of public
-repositories typed key by key, with a real model; ``ondol eval --fit-model`` on cursors of a team's own history.
+repositories typed key by key, with a real model; ``ondol eval --fit-model`` on lines of a team's own history.
 """
 
 import json
