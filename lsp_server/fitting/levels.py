@@ -14,7 +14,8 @@ from lsp_server.fitting.names import head_of
 from lsp_server.fitting.surroundings import Surroundings, indent_of
 
 _C: Final = ("c", "cpp", "objc")
-_ENDED: Final = frozenset({*_C, "java", "csharp", "javascript", "typescript", "tsx", "php", "rust", "go", "dart"})
+_SCRIPTS: Final = ("javascript", "typescript", "tsx", "php", "perl")
+_ENDED: Final = frozenset({*_C, *_SCRIPTS, "java", "csharp", "rust", "go", "dart", "zig", "sql"})
 """Languages whose statements end in a semicolon, and whose parentheses hold none but those of a loop or a resource."""
 
 _TYPE = re.compile(

@@ -18,6 +18,7 @@ from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma, with_separator
 from lsp_server.fitting.endings import BEGINS, NO_END, begins_block, goes_on, lacks_colon, reopens_string
 from lsp_server.fitting.indentation import in_unit, unit_of
+from lsp_server.fitting.interpolations import leaves_code_open
 from lsp_server.fitting.levels import ends_in_parentheses
 from lsp_server.fitting.macros import PREPROCESSED, as_in_definition
 from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
@@ -98,6 +99,8 @@ class Place:
         if self._in_definition:
             text = text.rstrip("\\ ")
         if leaves_open(self._around.reader, self._around.state, self._prefix, text + behind):
+            return False
+        if self._around.state.span < 0 and leaves_code_open(self._document.language, self._prefix, text + behind):
             return False
         line = self._prefix + text + behind
         state = self._read(line, len(self._prefix))

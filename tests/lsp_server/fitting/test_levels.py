@@ -151,3 +151,18 @@ def test_a_line_may_do_again_what_a_line_did_that_is_gone_from_here() -> None:
     assert fit("cpp", text, "}  // namespace a", before) == "}  // namespace a"
     twice = text.replace("‸", "}  // namespace a\n‸")
     assert fit("cpp", twice, "}  // namespace a", before) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "added", "left"),
+    [
+        ("sql", "begin\n    x := format('%s,%s', a, v_n‸\n    end if;\n", "ew_path;", "ew_path"),
+        ("perl", "sub f {\n    $x = g($a, $v_n‸\n}\n", "ew_path;", "ew_path"),
+        ("sql", "begin\n    x := format('%s', v_n‸\n    end if;\n", "ew_path);", "ew_path);"),
+        ("perl", "sub f {\n    for (my $i = 0; $i < $n‸\n", "ow;", "ow;"),
+    ],
+)
+def test_a_semicolon_stands_behind_the_parenthesis_also_where_there_is_no_grammar(
+    language: str, text: str, added: str, left: str
+) -> None:
+    assert fit(language, text, added) == left
