@@ -85,6 +85,10 @@ class Refusals:
         """Note that the user changed a line so and took it back."""
         self.texts.add((old.strip(), new.strip()))
 
+    def made(self, old: str, new: str) -> None:
+        """Note that the user changed a line so by himself: redone, or typed after all, it is no longer refused."""
+        self.texts.discard((old.strip(), new.strip()))
+
     def refused(self, old: str, new: str) -> bool:
         """Whether the user refused or took back what would become of a line."""
         return (old.strip(), new.strip()) in self.texts

@@ -195,6 +195,8 @@ class Search:
 
     def level(self, view: View, of: Candidates, text: str) -> Level:
         """Return which threshold counts for a text of a line."""
+        if of.place.where == ELSEWHERE and of.texts[text].swept:
+            return Level(int(ELSEWHERE), True)  # the way that the user goes tells the place, whatever names stand there
         row, history = dict(zip(of.texts, of.rows, strict=True))[text], self.places.told(of.place)
         sources = [history[-1 - age] for age in sorted(of.texts[text].edits)]
         line, common = view.lines[of.place.line], of.texts[text].joint

@@ -13,11 +13,12 @@ from typing import Final
 from indexer.secrets.cover import COVER, PLACEHOLDER
 from lsp_server.edits import places
 from lsp_server.edits.changed_lines import ANCHOR, anchored, has_word, inserted_already, is_block
-from lsp_server.edits.features import HERE, OTHER_FILE, Place, compare, proven, rows
+from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, compare, proven, rows
 from lsp_server.edits.lessons import Lesson
 from lsp_server.edits.patterns import Patterns
 from lsp_server.edits.proposals import Evidence, Taught, align, proposals
 from lsp_server.edits.spread_calls import spread_texts
+from lsp_server.edits.sweeps import Sweeps
 from lsp_server.edits.trials import Trials, foreseen
 from lsp_server.edits.views import View
 
@@ -29,6 +30,10 @@ MAX_LINE: Final = 400
 
 PROVEN: Final = 0.9
 """The least probability at the cursor of a text that is proven (``features.proven``)."""
+
+SWEPT: Final = 0.8
+"""The least probability of the next line of a change that goes on from line to line (``sweeps``): behind two such edits
+32 of 42 were right, behind three 16 of 18, behind more all of 45 (five repositories of role ``edits-before``)."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Candidates:
     def least(self, text: str) -> float:
         """Return how probable a text is at least, however rare the trees find it."""
         if self.place.where != HERE:
-            return 0.0
+            return SWEPT if self.texts[text].swept else 0.0
         row, evidence = self.rows[list(self.texts).index(text)], self.texts[text]
         return PROVEN if proven(row) or evidence.series or (evidence.joint and not is_block(text)) else 0.0
 
@@ -71,6 +76,8 @@ class PlaceSearch:
         fit = self.patterns.lines(view, self.last_line(view, 0)).difference(told.lines)
         lines = [*told.lines[: places.TRIED - len(fit)], *sorted(fit)]
         lines += sorted(self.of_spread(view, lines))
+        swept = self._sweeps.next(view) if where == ELSEWHERE else None
+        lines += [swept[0]] if swept is not None and swept[0] not in lines else []
         return self.tried(view, where, lines, least)
 
     def of_newest(self, view: View, where: float) -> list[Candidates]:
@@ -139,12 +146,28 @@ class PlaceSearch:
         for age, at, text in self._spread(view, place.line, history):
             if at == place.line and text != line:
                 found.setdefault(text, Evidence()).add("call", age)
+        self._sweep(view, place, found)
         if found and place.where != OTHER_FILE and (row := self._row_next_to(view, place.line)) is not None:
             align(found, line, row)
         if least > 1 and all(len(steps_of(evidence, history)) < least for evidence in found.values()):
             return Candidates(place, {}, [])
         trials = self._trials if place.where == HERE else self._trials_elsewhere
         return Candidates(place, found, rows(found, trials, view, place, self._foreseen, head) if found else [])
+
+    @cached_property
+    def _sweeps(self) -> Sweeps:
+        return Sweeps(self.history)
+
+    def _sweep(self, view: View, place: Place, found: dict[str, Evidence]) -> None:
+        """Add what a change makes that goes on from line to line, at its next line."""
+        swept = self._sweeps.next(view) if place.where != OTHER_FILE else None
+        if swept is None or swept[0] != place.line:
+            return
+        if swept[1] not in found:
+            found[swept[1]] = Evidence()
+            for age in self._sweeps.ages:
+                found[swept[1]].add("analogy", age)
+        found[swept[1]].swept = True
 
     def head(self, view: View, at: int) -> str:
         """Return the lines above one without a word that say what it is, where lines were inserted below such a one."""

@@ -58,6 +58,7 @@ class Evidence:
     """What speaks for one proposed text.
 
     :ivar series: its numbers go on with those of the last edits, at a line of the same shape.
+    :ivar swept: it is the next line of a change that the newest edits made line by line (:mod:`sweeps`).
     :ivar joint: number of edits whose common pattern makes the text of the line (:mod:`joint`); 0 for none.
     :ivar kinds: the edits by kind of evidence. :ivar edits: all of them; an edit is named by its age, 0 is the newest.
     """
@@ -68,6 +69,7 @@ class Evidence:
     places: int = 99
     holes: int = 99
     series: bool = False
+    swept: bool = False
     joint: int = 0
 
     def add(self, kind: str, edit: int, places: int = 1, holes: int = 0) -> None:
@@ -127,12 +129,17 @@ def _breaks(line: TokenLine, text: str, lessons: Sequence[Lesson]) -> bool:
     return all(one.keeps_brackets for one in lessons) and open_brackets(parse(text)) != open_brackets(line)
 
 
+def is_prose(line: str) -> bool:
+    """Whether a line is a comment without code in it."""
+    return _PROSE.match(line) is not None
+
+
 def _leaves_code(line: str, text: str, lessons: Sequence[Lesson]) -> bool:
     """Whether edits of code would change the words of a comment: ``public`` to ``public final`` in a sentence.
 
     A name that is replaced may be meant in a sentence as well.
     """
-    if is_block(text) or _PROSE.match(line) is None or any(_PROSE.match(one.old_text) for one in lessons):
+    if is_block(text) or not is_prose(line) or any(is_prose(one.old_text) for one in lessons):
         return False
     return not any(map(is_name, parse(line).words - parse(text).words))
 

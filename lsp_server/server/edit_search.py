@@ -39,14 +39,25 @@ LISTED: Final = 1_000
 class SessionEdits:
     """What was edited and refused in one session, and its open documents as they were searched last.
 
+    :ivar seen: the newest edit of which it is known that the user made it.
     :ivar learned: the version of the log, and the new forms that its edits teach.
     """
 
     log: EditLog = field(default_factory=EditLog)
     history: History = field(default_factory=History)
     refusals: Refusals = field(default_factory=Refusals)
+    seen: int = 0
     learned: tuple[int, Learned] | None = None
     views: dict[str, tuple[OpenDocument, int, View]] = field(default_factory=dict)
+
+    def note_made(self) -> None:
+        """Take back the refusal of what the newest edits did all the same, such as one that was undone and redone."""
+        for edit in reversed(self.log.settled):
+            if edit.step <= self.seen:
+                break
+            for _, old, new in edit.changed():
+                self.refusals.made(old, new)
+        self.seen = max(self.seen, self.log.settled[-1].step if self.log.settled else 0)
 
     def view(self, name: str, document: OpenDocument) -> View:
         """Return an open document for the search; the same one while neither text nor edited lines change."""

@@ -167,6 +167,7 @@ class NextEdits:
             offers = [(name, offer) for name, (owner, offer) in self._shown.items() if owner is state]
             for name in [name for name, offer in offers if offer.new == new and old in offer.lines][-1:]:
                 self.dismissed(name)
+        state.note_made()
 
     def _stop_timer(self, key: str) -> None:
         timer = self._timers.pop(key, None)

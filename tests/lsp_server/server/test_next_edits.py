@@ -259,6 +259,25 @@ def test_an_undone_edit_is_refused(fresh: tuple[Client, Path]) -> None:
     assert counts["shown"] >= 1
 
 
+def test_an_edit_that_is_made_again_is_no_longer_refused(fresh: tuple[Client, Path]) -> None:
+    """Lines that are all the same: undoing one refuses the text for all of them, until the user makes it again."""
+
+    class Same(Session):
+        def call(self, n: int, more: str = "") -> str:
+            return super().call(0, more)
+
+    session = Same(fresh, "again")
+    old, new = session.call(0), session.call(0, ", again_tax=0")
+    for n in range(3):
+        session.change(n)
+        session.ask(7)
+    assert [session.applied(one) for one in session.ask(4)] == [(4, new)]
+    session.put(3, old)
+    assert new not in [session.applied(one)[1] for one in session.ask(5)]
+    session.put(3, new)
+    assert [session.applied(one) for one in session.ask(4)] == [(4, new)]
+
+
 def test_edits_are_counted(fresh: tuple[Client, Path], tmp_path: Path) -> None:
     session = Session(fresh, "zeta")
     session.change(0)

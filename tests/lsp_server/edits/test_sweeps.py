@@ -1,0 +1,146 @@
+"""Changes of signs and numbers that go on from line to line, as they are offered elsewhere."""
+
+import pytest
+
+from lsp_server.edits.history import History, PastEdit
+from lsp_server.edits.offered import Offer, Refusals
+from lsp_server.edits.offers import Search
+from lsp_server.edits.probability import shipped
+from lsp_server.edits.views import View
+
+URI = "file:///a"
+
+LINES = {
+    "quotes": (
+        """
+        import { open } from 'files';
+        import { get, put } from 'http';
+        const said = "it's late", kept = 'a, b';
+        run('one', "two", 'say "three"');
+        // don't touch 'this'
+        export default name;
+        """,
+        {
+            0: 'import { open } from "files";',
+            1: 'import { get, put } from "http";',
+            2: 'const said = "it\'s late", kept = "a, b";',
+            3: 'run("one", "two", \'say "three"\');',
+        },
+    ),
+    "delay": (
+        """
+        always @(posedge clk) begin
+          count <= next_count;
+          state <= rst ? IDLE : after(state);
+          if (a == b) valid = 1;
+          data[3:0] <= bus;
+        end
+        """,
+        {
+            1: "  count <= #1 next_count;",
+            2: "  state <= #1 rst ? IDLE : after(state);",
+            4: "  data[3:0] <= #1 bus;",
+        },
+    ),
+    "stricter comparison": (
+        """
+        if (kind == 'a') { first(); }
+        const same = left.size == right.size;
+        if (count >= 3 || more != less) { second(); }
+        return found.length == 0 ? null : found;
+        """,
+        {
+            0: "if (kind === 'a') { first(); }",
+            1: "const same = left.size === right.size;",
+            3: "return found.length === 0 ? null : found;",
+        },
+    ),
+    "another negation": (
+        """
+        assign a = !busy & req;
+        assign b = !full;
+        assign c = x != y;
+        assign d = en & !empty;
+        """,
+        {0: "assign a = ~busy & req;", 1: "assign b = ~full;", 3: "assign d = en & ~empty;"},
+    ),
+    "assignment that waits": (
+        """
+        if (valid) begin
+          len_seen  = event.len;
+          size_seen = event.size;
+          done_seen = size_seen == 3;
+          if (first == last) count = 0;
+        end
+        """,
+        {
+            1: "  len_seen  <= event.len;",
+            2: "  size_seen <= event.size;",
+            3: "  done_seen <= size_seen == 3;",
+            4: "  if (first == last) count <= 0;",
+        },
+    ),
+    "numbers that go on": (
+        """
+        enum {
+          FIRST,
+          SECOND,
+
+          OTHER_THINGS,
+          LAST
+        };
+        """,
+        {1: "  FIRST = 1,", 2: "  SECOND = 2,", 4: "  OTHER_THINGS = 3,"},
+    ),
+}
+
+
+def after(text: list[str], made: dict[int, str], order: list[int]) -> Offer | None:
+    """What is offered elsewhere after these lines were changed in this order."""
+    now, edits = list(text), []
+    for step, at in enumerate(order):
+        around = tuple(now[max(0, at - 10) : at]), tuple(now[at + 1 : at + 11])
+        edits.append(PastEdit(URI, at, step, (now[at],), (made[at],), *around))
+        now[at] = made[at]
+    view = View(URI, "\n".join(now), frozenset(order))
+    return Search(shipped(), History().lines(tuple(edits)), Refusals()).elsewhere(view, order[-1])
+
+
+def lines_of(text: str) -> list[str]:
+    rows = text.strip("\n").split("\n")
+    return [row[8:] for row in rows[:-1]]
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_each_further_line_is_offered_in_turn_and_then_none(name: str) -> None:
+    text, made = LINES[name]
+    rows, order = lines_of(text), sorted(made)
+    for count in range(2, len(order)):
+        offer = after(rows, made, order[:count])
+        assert offer is not None
+        assert (offer.line, offer.new) == (order[count], made[order[count]])
+    assert after(rows, made, order) is None
+
+
+def test_the_way_up_goes_on_upwards() -> None:
+    rows = ["f('a');", "g(b, 'c');", "return 'd';", "h(1);"]
+    made = {2: 'return "d";', 1: 'g(b, "c");'}
+    offer = after(rows, made, [2, 1])
+    assert offer is not None
+    assert (offer.line, offer.new) == (0, 'f("a");')
+
+
+@pytest.mark.parametrize(
+    ("rows", "made"),
+    [
+        (["f('a');", "u('x');", "g(b, 'c');", "return 'd';"], {0: 'f("a");', 2: 'g(b, "c");'}),
+        (["a = 1", "bb(2)", "c = 3"], {0: "# a = 1", 1: "# bb(2)"}),
+        (["x(a.b);", "c.d = 1;", "e(f.g, 2);"], {0: "x(a->b);", 1: "c->d = 1;"}),
+        (["return WIDE;", "return TALL;", "return DEEP;"], {0: "return 4;", 1: "return 6;"}),
+        (["a  = b;", "cc = f(d);", "e  = g;"], {0: "a = b;", 1: "cc  = f(d);"}),
+    ],
+    ids=["a line between was left", "comments", "members of some objects", "numbers two apart", "blanks"],
+)
+def test_what_does_not_go_on_is_not_offered(rows: list[str], made: dict[int, str]) -> None:
+    offer = after(rows, made, sorted(made))
+    assert offer is None
