@@ -24,6 +24,7 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
   onNextEdit: (uri: string) => void = () => {};
   onLateAnswer: (uri: string) => void = () => {};
   private readonly editCounts = { offered: 0, accepted: 0 };
+  private editPlace: string | undefined;
   private restartKey = '';
   private snooze: NodeJS.Timeout | undefined;
   private cachedSettings: Settings | undefined;
@@ -237,6 +238,13 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
     this.refresh();
   }
 
+  namePlace(place: string | undefined): void {
+    if (place !== this.editPlace) {
+      this.editPlace = place;
+      this.refresh();
+    }
+  }
+
   /** The document that the user works on. The output panel counts as an editor, but nothing is asked about it. */
   private get activeDocument(): vscode.TextDocument | undefined {
     const document = vscode.window.activeTextEditor?.document;
@@ -256,7 +264,9 @@ export class Controller implements ServerHost, ProviderHost, NextEditHost, vscod
   refresh(): void {
     const shown = this.view;
     const { offered, accepted } = this.editCounts;
-    this.item.text = `${shown.icon} ${shown.label}${offered === 0 ? '' : ` ${accepted}/${offered}`}`;
+    const counts = offered === 0 ? '' : ` ${accepted}/${offered}`;
+    const place = this.editPlace === undefined ? '' : ` → ${this.editPlace}`;
+    this.item.text = `${shown.icon} ${shown.label}${counts}${place}`;
     this.item.accessibilityInformation = { label: shown.sentence };
     this.item.backgroundColor = shown.warning ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
     this.item.tooltip = this.tooltip(shown.sentence);

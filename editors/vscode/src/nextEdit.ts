@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { EditDecorations } from './editDecorations';
 import { endOf, hunkOf, isAtPlace, startOf, type Hunk } from './editDiff';
+import { shortName } from './shortName';
 import type { Connection, ProtocolEdit } from './types';
 
 const t = vscode.l10n.t;
@@ -20,6 +21,8 @@ export interface NextEditHost {
   readonly wantsNextEdits: boolean;
   /** Counts an edit that was shown or accepted, for the status bar. */
   countEdit(kind: 'offered' | 'accepted'): void;
+  /** Names the place of the edit that is shown elsewhere in the status bar: the hint may stand beyond a long line. */
+  namePlace(place: string | undefined): void;
 }
 
 /** Tells whether a suggestion at the cursor is requested and whether one may be visible. */
@@ -138,7 +141,7 @@ export class NextEdits implements vscode.Disposable {
   forget(): void {
     this.offer = undefined;
     this.decorations.clear();
-    this.setContexts(false, false, false);
+    this.tell(false, undefined, false);
   }
 
   private isEnabled(connection: Connection | undefined): connection is Connection {
@@ -281,7 +284,7 @@ export class NextEdits implements vscode.Disposable {
     const isServed = editor !== undefined && this.host.connectionFor(editor.document) !== undefined;
     if (waits || !isServed || !editor.selection.isEmpty) {
       this.decorations.clear();
-      this.setContexts(false, false, false);
+      this.tell(false, undefined, false);
       return;
     }
     const elsewhere = !this.isAtPlace(offer);
@@ -289,9 +292,10 @@ export class NextEdits implements vscode.Disposable {
     const before = editor.document.lineAt(active.line).text.slice(0, active.character);
     const keepsTab = elsewhere && before.trim() === '';
     const isTabFree = !keepsTab && !this.suggestions.isListOpenAt(editor.document, active);
-    const hint = this.hintOf(offer, elsewhere, isTabFree);
+    const place = elsewhere ? this.placeOf(offer, editor.document) : undefined;
+    const hint = this.hintOf(place, isTabFree);
     // The workbench takes these in order: a key that follows the drawing at once has to find its context.
-    this.setContexts(true, elsewhere, keepsTab);
+    this.tell(true, place, keepsTab);
     for (const one of vscode.window.visibleTextEditors) {
       const hunk = one.document === offer.place?.document ? offer.place.hunk : undefined;
       this.decorations.draw(one, hunk, one === editor ? hint : undefined);
@@ -304,18 +308,24 @@ export class NextEdits implements vscode.Disposable {
   }
 
   /** The hint at the end of the cursor's line. It names Tab only where Tab is not the editor's own. */
-  private hintOf({ edit, uri, place }: Offer, elsewhere: boolean, isTabFree: boolean): string | undefined {
-    if (!elsewhere) {
+  private hintOf(place: string | undefined, isTabFree: boolean): string | undefined {
+    if (place === undefined) {
       return isTabFree ? t('Tab: accept') : undefined;
     }
-    const line = 1 + (place?.hunk.line ?? edit.range.start.line);
-    const sameFile = place !== undefined && place.document === vscode.window.activeTextEditor?.document;
-    const where = sameFile ? t('line {0}', line) : `${vscode.workspace.asRelativePath(uri)}:${line}`;
-    return isTabFree ? t('Tab: next edit, {0}', where) : t('next edit: {0}', where);
+    return isTabFree ? t('Tab: next edit, {0}', place) : t('next edit: {0}', place);
   }
 
-  private setContexts(isVisible: boolean, elsewhere: boolean, keepsTab: boolean): void {
+  /** The place of an edit for the hint, as short as it is clear: seen from the active document. */
+  private placeOf({ edit, uri, place }: Offer, active: vscode.TextDocument): string {
+    const line = 1 + (place?.hunk.line ?? edit.range.start.line);
+    return place?.document === active ? t('line {0}', line) : `${shortName(uri.path, active.uri.path)}:${line}`;
+  }
+
+  /** Tells the key bindings and the status bar what is shown; `place` is where it is, if that is not at the cursor. */
+  private tell(isVisible: boolean, place: string | undefined, keepsTab: boolean): void {
     this.isVisible = isVisible;
+    this.host.namePlace(place);
+    const elsewhere = place !== undefined;
     const values = {
       'ondol.nextEditVisible': isVisible,
       'ondol.nextEditElsewhere': isVisible && elsewhere,

@@ -199,7 +199,7 @@ def test_in_another_file(page, repo, log):
     other.write_text("before = 1\nthird(old_name)\n")
     editor = page("new = 1\n", env={"FAKE_OTHER": str(other)})
     change(editor)
-    see(editor, (0, "hint", "Tab: next edit, lib/other.py:2"))
+    see(editor, (0, "hint", "Tab: next edit, other.py:2"))
     editor.keys("<Tab>")
     see(editor, (1, "hint", "Tab: accept"), (1, "old", "old_name"), (1, "new", "new_name"))
     assert editor.rpc.current.buffer.name == str(other)

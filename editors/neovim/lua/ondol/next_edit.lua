@@ -75,6 +75,15 @@ local function key_of(action, plug)
   return key and key:gsub('^<(%w+)>$', '%1')
 end
 
+--- The name of a file without its folders; with one of them if the file it is seen from has the same name.
+local function short_name(path, from)
+  local name = vim.fs.basename(path)
+  if name ~= vim.fs.basename(from) then
+    return name
+  end
+  return vim.fs.basename(vim.fs.dirname(path)) .. '/' .. name
+end
+
 local function hint_of(edit)
   local key = key_of('next_edit', '<Plug>(OndolNextEdit)')
   local prefix = key and key .. ': ' or ''
@@ -85,7 +94,7 @@ local function hint_of(edit)
   if edit.buffer == api.nvim_get_current_buf() then
     return ('%snext edit, line %d'):format(prefix, line)
   end
-  return ('%snext edit, %s:%d'):format(prefix, vim.fn.fnamemodify(vim.uri_to_fname(edit.uri), ':.'), line)
+  return ('%snext edit, %s:%d'):format(prefix, short_name(vim.uri_to_fname(edit.uri), api.nvim_buf_get_name(0)), line)
 end
 
 local function report_shown(edit)

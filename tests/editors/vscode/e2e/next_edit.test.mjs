@@ -47,7 +47,7 @@ describe('next edits', () => {
     await until(() => wire.commands('ondol.editAccepted').length === 1, 'the report');
     const shown = wire.sent('textDocument/didShowInlineEdit').map(({ params }) => params.item.command.arguments);
     assert.ok(shown.length >= 2);
-    await window.statusIs((status) => / 1\/2$/.test(status.text), 'the counts');
+    await window.statusIs((status) => / 1\/2 → line 4$/.test(status.text), 'the counts and the place');
     await window.key('Tab', 'Tab');
     await until(async () => (await text()).includes('second(new_name)'), 'the second edit');
     await window.key('Control+z');
@@ -132,7 +132,8 @@ describe('next edits', () => {
 
   it('an edit in another file', async () => {
     await change('new = 1\n');
-    await window.drawnLineIs(EDITED, `${EDITED}[Tab: next edit, lib/other.py:2]`);
+    await window.drawnLineIs(EDITED, `${EDITED}[Tab: next edit, other.py:2]`);
+    await window.statusIs((status) => / → other\.py:2$/.test(status.text), 'the place');
     await window.key('Tab');
     await window.page.waitForSelector('.tab.active[data-resource-name="other.py"]');
     await window.drawnLineIs('third(', 'third(~old_name~[new_name])[Tab: accept]');
