@@ -33,8 +33,9 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
     for one, offer in _judged(search, view, found):
         evidence, told = one.texts[offer.new], search.places.told(one.place)
         rules = [rule for rule, source in evidence.rules if source.step in newest]
-        calls = any(told[-1 - age].step in newest for age in evidence.kinds.get("call", ()))
-        likely = offer.probability >= least or calls or bool(evidence.joint) or any(map(places.tells, rules))
+        ages = evidence.kinds.get("call", set()) | evidence.kinds.get("gone", set())
+        alike = any(told[-1 - age].step in newest for age in ages)  # a call, or the same line deleted
+        likely = offer.probability >= least or alike or bool(evidence.joint) or any(map(places.tells, rules))
         # A sure one may be shown as the next edit, whatever the first look says.
         both = (offer if likely else None, sure.get(offer.line))
         kept = next((each for each in both if each is not None and not newest.isdisjoint(each.steps)), None)

@@ -15,7 +15,7 @@ from indexer.text.tokens import token_ids
 from lsp_server.edits.calls import CallRule, CallTemplate
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.features import EVERYWHERE
-from lsp_server.edits.lessons import BELOW, LINE, Lesson
+from lsp_server.edits.lessons import BELOW, LINE, Lesson, called
 from lsp_server.edits.proposals import Taught
 from lsp_server.edits.rules import Rule
 from lsp_server.edits.token_lines import is_name, is_word
@@ -201,14 +201,24 @@ def of_newest(view: View, history: Sequence[Taught]) -> list[int]:
     steps = like_newest(history)
     for source in history:
         if source.step in steps:
-            called = [frozenset((source.lesson.call.name,))] if isinstance(source.lesson.call, CALLS) else []
-            for literals in {*called, *(rule.literals for rule in source.lesson.rules if searching(rule))}:
+            wanted = {rule.literals for rule in source.lesson.rules if searching(rule)}
+            if isinstance(source.lesson.call, CALLS):
+                wanted.add(frozenset((source.lesson.call.name,)))
+            for literals in wanted.union(_deleted(source.lesson)):
                 found.update(view.all_sites(literals))
             for part in source.lesson.parts:
                 found.update(view.index.with_part(part) if len(part) > 3 else ())
             if len(source.lesson.kept_names) >= KEPT_NAMES:
                 found.update(view.all_sites(frozenset(source.lesson.kept_names[:KEPT_NAMES])))
     return sorted(found - view.edited)[:LISTED]
+
+
+def _deleted(lesson: Lesson) -> list[frozenset[str]]:
+    """The tokens of a deleted line, and those of the call that it is: of lines that are the same or like it."""
+    if lesson.new_text != GONE or not lesson.kept_names:
+        return []
+    head = called(lesson.old)
+    return [lesson.words] if head is None else [lesson.words, frozenset(head[0])]
 
 
 def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str], bool]) -> list[str]:
@@ -231,10 +241,14 @@ def in_repository(index: "Index", history: Sequence[Taught], skip: Callable[[str
 
 
 def _phrases(source: Taught) -> Iterator[str]:
-    """The literal texts of an edit's rules, and names that it renamed."""
+    """The literal texts of an edit's rules, names that it renamed, and a deleted line."""
     for rule in source.lesson.rules:
         if searching(rule) and not rule.by_kind and len(rule.regions) == 1 and rule.regions[0].raw:
             yield rule.regions[0].raw
+    if source.lesson.new_text == GONE and source.lesson.kept_names:
+        yield source.lesson.old_text.strip()
+        if (head := called(source.lesson.old)) is not None:
+            yield f"{''.join(head[0])}("
     yield from (name for name, _ in source.lesson.names if len(name) > 3)
     if source.lesson.call is not None and len(source.lesson.call.phrase) > 3:
         yield source.lesson.call.phrase

@@ -290,3 +290,49 @@ def test_what_was_left_alone_does_not_count_where_a_name_tells_the_places_apart(
     assert found.new == like.replace("public", "public final")
     assert search(history, refusals).here(view, 6) is None
     assert search(history).here(view, 6) is not None
+
+
+OTHERS = {
+    "b.go": 'package b\n\nimport (\n\t"io/ioutil"\n\t"os"\n)\n\nfunc TestB(t *testing.T) {\n\trun(2)\n}\n',
+    "c.go": "package c\n\nfunc TestC(t *testing.T) {\n\tlog.Debug(two, 3)\n\trun(3)\n}\n",
+    "d.go": "package d\n\nvar ioutils, debug = 1, 2\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ('\t"io/ioutil"', (), {"b.go": [(3, GONE)]}),
+        ("\tlog.Debug(one)", (), {"c.go": [(3, GONE)]}),
+        (
+            "func TestA(t *testing.T) {",
+            ("func TestA(t *testing.T) {", "\tt.Parallel()"),
+            {
+                "b.go": [(7, "func TestB(t *testing.T) {\n\tt.Parallel()")],
+                "c.go": [(2, "func TestC(t *testing.T) {\n\tt.Parallel()")],
+            },
+        ),
+    ],
+    ids=["the same line deleted", "a like call deleted", "a line inserted"],
+)
+def test_all_places_in_other_files_hold_inserted_and_deleted_lines(
+    tmp_path: Path, old: str, new: tuple[str, ...], wanted: dict[str, list[tuple[int, str]]]
+) -> None:
+    root = tmp_path / "repo"
+    root.mkdir()
+    for name, text in OTHERS.items():
+        (root / name).write_text(text)
+    index = updated(root, tmp_path / "data")
+    edits = [
+        PastEdit("a.go", 4 + 10 * n, n, (old,), new, ("package a", ""), ("\trun(1)", "}"))  # two places of one file
+        for n in range(2)
+    ]
+    made = search(History().lines(tuple(edits)))
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in places.in_repository(index, made.history, lambda path: False):
+        view = View.of(name, index.text(index.documents[name]), frozenset())
+        offers = all_of_newest(made, view, OTHER_FILE, 0.2)
+        listed = [(offer.line, offer.new) for offer in offers if not offer.new.startswith("\tt.")]
+        if listed:
+            found[name] = listed
+    assert found == wanted
