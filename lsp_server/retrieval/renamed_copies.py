@@ -9,7 +9,7 @@ This module does not judge the result; the ranker does.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -45,8 +45,14 @@ READ_LIMIT: Final = 3
 """Texts of the index that are read for it, at most, if no earlier key has read them; each takes 0.2 to 0.5 ms, and six
 instead of three gave the same suggestions at 4,431 keys of a million lines."""
 
+NEARBY: Final = 200
+"""Lines above and below a match on which a name is looked for."""
+
 LINE_KEPT: Final = 300
 """Characters of a line whose tokens are kept, at most."""
+
+_COMMENTS: Final = frozenset({"//", "///", "#", "*", "/*", "/**", "--", ";", ";;"})
+"""Tokens with which a line of a comment begins."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -69,7 +75,9 @@ def renamed_copies(cursor: CursorContext, matches: Matches, texts: SourceTexts) 
             del names[word]
         if form < FORM_MINIMUM or not names:
             continue
-        rest, changes = apply(text.rest_of_line(line, token), names)
+        rest = text.rest_of_line(line, token)
+        prose = _words_of_comments(before, names)
+        rest, changes = apply(rest, names, prose, _used_nearby(rest, prose, text, line) if prose else ())
         if changes:
             copies.append(_Copy(row, rest, form, changes))
     if not copies:
@@ -174,6 +182,37 @@ def _renaming(source: list[str], target: list[str]) -> tuple[int, dict[str, str]
     return form, {**{f"\0{a}": b for a, b in parts.items()}, **names}
 
 
+def _words_of_comments(tokens: Sequence[str], names: Collection[str]) -> set[str]:
+    """Return the words that are renamed and stand as ordinary words in comments alone.
+
+    Such a word is no part of a name that stands on other lines too: "disables the input" below "clears the renderer"
+    makes no ``cursedInput`` of ``cursedRenderer``. It is one of ``getWidth`` below "returns the width".
+
+    :param tokens: before the match, the nearest first.
+    """
+    found: set[str] = set()
+    elsewhere: set[str] = set()
+    end = 0
+    while end <= len(tokens):
+        start = end
+        while end < len(tokens) and tokens[end] != "\n":
+            end += 1
+        # The tokens run backwards, so that the last one begins the line; the farthest line may be cut.
+        comment = start < end < len(tokens) and tokens[end - 1] in _COMMENTS
+        (found if comment else elsewhere).update(tokens[start:end])
+        end += 1
+    return {word for word in found - elsewhere if word in names and word.islower() and len(identifier_parts(word)) == 1}
+
+
+def _used_nearby(rest: str, prose: Collection[str], text: SourceText, line: int) -> set[str]:
+    """Return the names of a copy that hold a word of ``prose`` and stand on other lines near the match."""
+    names = {name for name in _WORD.findall(rest) if name not in prose and any(map(name.lower().count, prose))}
+    if not names:
+        return names
+    near = [*text.lines[max(0, line - NEARBY) : line], *text.lines[line + 1 : line + NEARBY]]
+    return {name for name in names if any(name in other for other in near)}
+
+
 def _capitals(names: dict[str, str]) -> set[str]:
     """Return the words that are renamed in the case of their first letter alone."""
     return {one for one, other in names.items() if one[1:] == other[1:] and one[0].lower() == other[0].lower()}
@@ -189,15 +228,18 @@ def changed_parts(one: str, other: str) -> list[tuple[str, str]]:
     return differing if len(differing) < len(a) else []
 
 
-def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
+def apply(text: str, names: dict[str, str], prose: Collection[str] = (), kept: Collection[str] = ()) -> tuple[str, int]:
     """Return a text with its words renamed, and how many were.
 
     A word whose first letter alone changes its case is a sentence's first one rather than a name: it changes once.
+
+    :param prose: words that are not renamed within the names of ``kept``.
     """
     changed = 0
     capitals = _capitals(names)
     once = set(capitals)
     respelled = _respelled(names, text)
+    of_names = _respelled({one: other for one, other in names.items() if one not in prose}, text) if kept else {}
 
     def replace(match: re.Match[str]) -> str:
         nonlocal changed
@@ -212,7 +254,7 @@ def apply(text: str, names: dict[str, str]) -> tuple[str, int]:
             or IDENTIFIER_PART.sub(lambda part: _recase(part[0], names.get(f"\0{part[0].lower()}")), word)
         )
         if respelled and new == word:
-            new = with_parts(word, respelled)
+            new = with_parts(word, of_names if word in kept else respelled)
         changed += new != word
         return new
 

@@ -85,3 +85,43 @@ def test_the_text_of_an_enumerators_name_follows_the_ones_above(tmp_path: Path) 
     engine.update(document)
     answer = engine.complete(Request(document, len(text), automatic=False), lambda: False)
     assert answer.suggestions[0].text == '"white"'
+
+
+CURSED = """\
+package tea
+
+type cursedRenderer struct {
+	mouse bool
+}
+
+// flush writes to the renderer.
+func (s *cursedRenderer) flush(mouse bool) {
+	s.mouse = mouse
+}
+
+// reset clears all of the renderer.
+func (s *cursedRenderer) reset(mouse bool) {
+	s.mouse = mouse
+}
+
+// setNoInput disables all of the input.
+func (s *"""
+
+
+def test_a_word_of_comments_alone_is_no_part_of_a_name_that_stands_elsewhere_too() -> None:
+    """``input`` stands for ``renderer`` in the sentence; ``cursedInput`` is no name."""
+    document = Document("file:///a.go", "a.go", "go", 1, CURSED)
+    answer = RetrievalEngine(Settings(), None).complete(Request(document, len(CURSED), False), lambda: False)
+    assert answer.suggestions[0].text == "cursedRenderer) setNoInput(mouse bool) {"
+    assert not any("cursedInput" in one.text for one in answer.suggestions)
+
+
+def test_a_word_of_comments_is_followed_within_a_name_that_stands_nowhere_else() -> None:
+    text = (
+        "class Box {\n  /** Returns the width of this box. */\n  int getWidth() {\n    return box.w;\n  }\n\n"
+        "  /** Returns the depth of this box. */\n  int getDepth() {\n    return box.d;\n  }\n\n"
+        "  /** Returns the height of this box. */\n  int "
+    )
+    document = Document("file:///a.java", "a.java", "java", 1, text)
+    answer = RetrievalEngine(Settings(), None).complete(Request(document, len(text), False), lambda: False)
+    assert answer.suggestions[0].text == "getHeight() {"
