@@ -74,7 +74,8 @@ _VARIABLE: Final = NameRule(
     rf"{_NO_TYPE}{_TYPE}(?P<name>(?!operator\b)\w+)\s*(?:\[[^\]]*\]\s*)*(?::\s*\d+\s*)?(?=[=;{{])", _OPEN
 )
 _FUNCTION: Final = NameRule(
-    rf"{_NO_TYPE}(?!\s*(?:if|for|while|switch|catch|do|try)\b){_TYPE}(?P<name>[\w:~]+\s*\([^;]*\)[^;]*\{{)\s*$"
+    rf"{_NO_TYPE}(?!\s*(?:if|for|while|switch|catch|do|try)\b){_TYPE}"
+    r"(?P<name>[\w:~]+(?:<[^;=()]*>)?\s*\([^;]*\)[^;{]*?)\s*\{?\s*$"
 )
 _IMPORT_LINE: Final = NameRule(r"(?P<name>(?:import|using)\s+[^;({=]+;?)\s*$")
 _PACKAGE: Final = NameRule(r"(?P<name>package)\s+[\w.]+;?\s*$")
