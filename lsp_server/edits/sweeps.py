@@ -5,11 +5,12 @@ where the two newest edits did the same, and no line between them was left to wh
 line in the same direction is the next edit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Final
 
+from lsp_server.edits.assignments import ASSIGN, OPERATOR, standing
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.lessons import LINE, Lesson
 from lsp_server.edits.proposals import Taught, is_prose
@@ -32,7 +33,6 @@ KEPT: Final = 16
 LONGEST: Final = 400
 """Longer lines are passed over, in characters."""
 
-_OPERATOR: Final = frozenset("=<>!&|+-*/%^~?:@#.$\\")
 _COMMENTS: Final = ("//", "#", "--", "/*", ";;")
 _QUOTES: Final = frozenset("\"'`")
 
@@ -108,7 +108,7 @@ def changes(newest: Lesson, before: Lesson) -> tuple[Change, ...]:
     made: list[Change] = [quotes] if quotes is not None else []
     rules = {(rule.regions, rule.by_kind): rule for one in pair for rule in one.rules if _of_signs(rule)}
     order = sorted(rules.values(), key=lambda rule: (rule.by_kind, -len(rule.regions[0].pattern)))
-    made += [change for rule in order for change in _operators(rule, newest.old)]
+    made += [change for rule in order for change in _operators(rule, newest.old, before.old)]
     return tuple(change for change in made if all(change(one.old_text) == one.new_text for one in pair))
 
 
@@ -145,39 +145,52 @@ def _of_signs(rule: Rule) -> bool:
     return region.gone != (".",) if region.gone else not rule.by_kind
 
 
-def _operators(rule: Rule, line: TokenLine) -> list[Change]:
-    """What a rule makes of lines in which the whole operator is the same: ``!`` to ``~`` says nothing of ``!=``."""
+def _operators(rule: Rule, *lines: TokenLine) -> list[Change]:
+    """What a rule makes of lines in which the whole operator is the same: ``!`` to ``~`` says nothing of ``!=``.
+
+    One that assigns has to stand as in one of these lines: ``=`` to ``<=`` in statements says nothing of the ``=`` of a
+    declaration or of a loop's head.
+    """
     (region,) = rule.regions
-    runs = dict.fromkeys(_run(line, cut - 1, region) for cut in rule.cuts(line))
+    spans = [(line, _span(line, cut - 1, region)) for line in lines for cut in rule.cuts(line)]
     tells = region.gone or (region.left and len(region.pattern) > 1)
-    return [_at_operator(rule, region, run) for run in runs if run or tells]
+    found = []
+    for run in dict.fromkeys(line.texts[slice(*span)] for line, span in spans if line is lines[0]):
+        if run or tells:
+            standings = {standing(line, span[0]) for line, span in spans if line.texts[slice(*span)] == run}
+            found.append(_at_operator(rule, region, run, standings if run in ASSIGN else None))
+    return found
 
 
-def _at_operator(rule: Rule, region: Region, run: tuple[str, ...]) -> Change:
+def _at_operator(rule: Rule, region: Region, run: tuple[str, ...], standings: Collection[str] | None) -> Change:
+    def fits(line: TokenLine, cut: int) -> bool:
+        first, last = _span(line, cut - 1, region)
+        return line.texts[first:last] == run and (standings is None or standing(line, first) in standings)
+
     def change(text: str) -> str | None:
         target = parse(text)
-        cuts = [cut for cut in rule.cuts(target) if _run(target, cut - 1, region) == run]
+        cuts = [cut for cut in rule.cuts(target) if fits(target, cut)]
         return rule.made(target, cuts) if cuts else None
 
     return change
 
 
-def _run(line: TokenLine, at: int, region: Region) -> tuple[str, ...]:
-    """The tokens that go at a place, with the operators that touch them.
+def _span(line: TokenLine, at: int, region: Region) -> tuple[int, int]:
+    """Where the tokens that go at a place begin and end, with the operators that touch them.
 
     Where none goes, it is the operator next to which others come, on the side that the rule looks at.
     """
     first, last, spaces = at, at + len(region.gone), (*line.spaces, " ")
     inserted = first == last
-    while first > 0 and line.texts[first - 1] in _OPERATOR:
+    while first > 0 and line.texts[first - 1] in OPERATOR:
         if spaces[first] and not (inserted and first == at and region.left):
             break
         first -= 1
-    while last < len(line.texts) and line.texts[last] in _OPERATOR:
+    while last < len(line.texts) and line.texts[last] in OPERATOR:
         if spaces[last] and not (inserted and last == at and region.right):
             break
         last += 1
-    return line.texts[first:last]
+    return first, last
 
 
 def _quotes(lesson: Lesson) -> Change | None:

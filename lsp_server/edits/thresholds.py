@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lsp_server.edits import assignments
 from lsp_server.edits.changed_lines import is_block
 from lsp_server.edits.features import ELSEWHERE, HERE, STEPS, Place, agreed, goes_on, is_near, matches_everywhere
 from lsp_server.edits.lessons import Lesson
@@ -73,7 +74,8 @@ def level(
     document that has none of these edits, all names are needed that the edited lines have in common, and in theirs
     that of the function, if all of them changed calls of one.
 
-    A rule that would match everywhere is not offered either (``features.matches_everywhere``).
+    A rule that would match everywhere is not offered either (``features.matches_everywhere``), nor a change of an
+    operator that assigns where it stands in something else (``assignments``).
 
     :param row: the features of the proposal. :param sources: what the edits that agree taught.
     :param common: see :class:`Level`.
@@ -84,7 +86,7 @@ def level(
     strange = strange and row[STEPS] > 1 and all(source.old.kinds != target.kinds for source in sources)
     needed = names if not is_near(row) else _called(sources) if row[STEPS] > 1 else frozenset[str]()
     held = (strange and place.where != HERE) or (not needed <= target.words and brings_words(target, text))
-    held = held or matches_everywhere(row)
+    held = held or matches_everywhere(row) or assignments.elsewhere(sources, line, text)
     if place.where == ELSEWHERE and is_block(text):
         return Level(BLOCKS, agreed(row), goes_on(row), held)
     return Level(int(place.where), agreed(row) and not strange, held=held, common=common)

@@ -33,13 +33,16 @@ LINES = {
           count <= next_count;
           state <= rst ? IDLE : after(state);
           if (a == b) valid = 1;
+          if (count <= limit) level = 0;
+          else level[1].top <= 0;
           data[3:0] <= bus;
         end
         """,
         {
             1: "  count <= #1 next_count;",
             2: "  state <= #1 rst ? IDLE : after(state);",
-            4: "  data[3:0] <= #1 bus;",
+            5: "  else level[1].top <= #1 0;",
+            6: "  data[3:0] <= #1 bus;",
         },
     ),
     "stricter comparison": (
@@ -70,14 +73,19 @@ LINES = {
           len_seen  = event.len;
           size_seen = event.size;
           done_seen = size_seen == 3;
-          if (first == last) count = 0;
+          int others = 0;
+          for (int i = 0; i < 4; i = i + 1)
+            {last, first} = first;
+          logic [3:0] more = 2;
+          if (first == last) count = 0; else count = 1;
         end
         """,
         {
             1: "  len_seen  <= event.len;",
             2: "  size_seen <= event.size;",
             3: "  done_seen <= size_seen == 3;",
-            4: "  if (first == last) count <= 0;",
+            6: "    {last, first} <= first;",
+            8: "  if (first == last) count <= 0; else count <= 1;",
         },
     ),
     "numbers that go on": (
@@ -128,6 +136,22 @@ def test_the_way_up_goes_on_upwards() -> None:
     offer = after(rows, made, [2, 1])
     assert offer is not None
     assert (offer.line, offer.new) == (0, 'f("a");')
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("  int last = count;", None),
+        ("  for (count = 0; count < 4; count = count + 1)", None),
+        ("  if (count == 2) count = 0;", "  if (count == 2) count <= 0;"),
+    ],
+)
+def test_at_the_cursor_an_assignment_changes_in_statements_alone(line: str, wanted: str | None) -> None:
+    rows = ["  count = a;", "  count = b;", "  count = c;", line]
+    edits = [PastEdit(URI, at, at, (rows[at],), (rows[at].replace("=", "<="),), (), ()) for at in range(3)]
+    now = [row.replace("=", "<=") for row in rows[:3]]
+    offer = Search(shipped(), History().lines(tuple(edits)), Refusals()).here(View(URI, "\n".join([*now, line])), 3)
+    assert (offer.new if offer is not None else None) == wanted
 
 
 @pytest.mark.parametrize(
