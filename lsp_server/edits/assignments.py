@@ -28,7 +28,7 @@ _OPENERS: Final = {")": "(", "]": "[", "}": "{"}
 _STATEMENT, _DECLARATION, _PART = "statement", "declaration", "part"
 
 
-def elsewhere(lessons: Iterable[Lesson], line: str, text: str) -> bool:
+def stand_otherwise(lessons: Iterable[Lesson], line: str, text: str) -> bool:
     """Return whether edits changed operators that assign, and the text changes one that stands in something else."""
     known = frozenset[str]().union(*(_changed(one.old_text, one.new_text) for one in lessons))
     return bool(known) and not _changed(line, text) <= known
@@ -75,7 +75,7 @@ def standing(line: TokenLine, at: int) -> str:
     return _DECLARATION if is_name(before) or before in _BEFORE_NAME else _PART
 
 
-def _left_side(texts: Sequence[str], at: int) -> int:
+def _left_side(texts: tuple[str, ...], at: int) -> int:
     """Return where the name, with its members and indexes, or the group begins that stands before a token."""
     at -= 1
     while at > 0:
@@ -84,8 +84,10 @@ def _left_side(texts: Sequence[str], at: int) -> int:
             if at > 0 and texts[at] != "{" and (is_name(texts[at - 1]) or texts[at - 1] in ")]"):
                 at -= 1
                 continue
-        if at > 1 and texts[at - 1] in (".", "->", "::"):
+        if at > 1 and texts[at - 1] == ".":
             at -= 2
+        elif at > 2 and texts[at - 2 : at] in (("-", ">"), (":", ":")):
+            at -= 3
         elif at > 0 and texts[at - 1] in ("$", "@"):
             at -= 1
         else:

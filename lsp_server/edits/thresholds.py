@@ -86,7 +86,7 @@ def level(
     strange = strange and row[STEPS] > 1 and all(source.old.kinds != target.kinds for source in sources)
     needed = names if not is_near(row) else _called(sources) if row[STEPS] > 1 else frozenset[str]()
     held = (strange and place.where != HERE) or (not needed <= target.words and brings_words(target, text))
-    held = held or matches_everywhere(row) or assignments.elsewhere(sources, line, text)
+    held = held or matches_everywhere(row) or assignments.stand_otherwise(sources, line, text)
     if place.where == ELSEWHERE and is_block(text):
         return Level(BLOCKS, agreed(row), goes_on(row), held)
     return Level(int(place.where), agreed(row) and not strange, held=held, common=common)

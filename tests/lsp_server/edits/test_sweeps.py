@@ -144,6 +144,8 @@ def test_the_way_up_goes_on_upwards() -> None:
         ("  int last = count;", None),
         ("  for (count = 0; count < 4; count = count + 1)", None),
         ("  if (count == 2) count = 0;", "  if (count == 2) count <= 0;"),
+        ("  if (count == 2) count.low[1] = 0;", "  if (count == 2) count.low[1] <= 0;"),
+        ("  box->count = 0;", "  box->count <= 0;"),
     ],
 )
 def test_at_the_cursor_an_assignment_changes_in_statements_alone(line: str, wanted: str | None) -> None:
