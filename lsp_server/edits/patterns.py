@@ -79,9 +79,9 @@ def _nearest(view: View, last: int, pattern: Joint) -> list[int]:
 def misfit(line: str, text: str, lessons: tuple[Lesson, ...]) -> int:
     """Return how many edits behind a text have something in common that the line lacks; 0 where it lacks nothing.
 
-    That is a pattern that the line does not fit. Where a text only brings words, it is a name too: where ``public``
-    came before three ``fun``, a ``return`` lacks that. What the newest edits share by chance is nothing that those
-    before them have, and does not count.
+    That is a pattern that the line does not fit. Where a text only brings words or lines, it is a name too: where
+    ``public`` came before three ``fun``, or ``#[inline]`` above three ``fn``, a ``return`` lacks that. What the newest
+    edits share by chance is nothing that those before them have, and does not count.
 
     :param lessons: of the edits that propose the text, the newest of each, the newest first.
     """
@@ -94,7 +94,7 @@ def misfit(line: str, text: str, lessons: tuple[Lesson, ...]) -> int:
         if all(pattern.apply(one.old_text) == one.new_text for one in lessons[NEWEST:])
     )
     target, lacks = parse(line), 0
-    if brings_words(target, text):
+    if brings_words(target, text) or (is_block(text) and text != GONE):
         names = filter(is_name, frozenset.intersection(*(one.words for one in lessons)))
         lacks = 0 if target.words.issuperset(names) else len(lessons)
     return max(lacks, *common, 0)

@@ -156,3 +156,11 @@ def test_shapes_without_a_name_propose_nothing() -> None:
     Patterns(edits).add(found, "c <= d;")
     assert not found
     assert misfit("assign c = d;", "assign c = #1 d;", tuple(one.lesson for one in edits)) == 3
+
+
+def test_lines_that_are_inserted_need_the_names_that_the_lines_next_to_them_share() -> None:
+    lines = ["fn size(&self) -> u8 {", "fn is_empty(&self) -> bool {", "fn of(one: u8, other: u8) {", "fn none() {"]
+    edits = tuple(lesson(line, f"#[inline]\n{line}") for line in lines)
+    struct, function = "struct Builder(Vec<u8>);", "fn start(self, at: u8) -> Self {"
+    assert misfit(struct, f"#[inline]\n{struct}", edits) == len(edits)
+    assert misfit(function, f"#[inline]\n{function}", edits) == 0
