@@ -24,8 +24,8 @@ BETWEEN: Final = 200
 
 REACH: Final = 40
 WIDER: Final = 2
-"""Lines behind the newest edit that are looked at: so many, or so many times as far as the edits are from each other.
-Further away 11 of 22 were right."""
+"""Lines behind the newest edit that are looked at: ``REACH``, or ``WIDER`` times the distance of the two edits if that
+is more. Further away 11 of 22 were right."""
 
 KEPT: Final = 16
 """Pairs of edits of which it is kept what they share."""

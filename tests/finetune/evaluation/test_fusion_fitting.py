@@ -188,7 +188,7 @@ def test_the_command_asks_a_real_model_while_hunks_are_typed(tmp_path: Path) -> 
 @pytest.mark.parametrize(("hunks", "said"), [(3, "stopped by SIGTERM after 3 hunks, too few"), (20, "are partial")])
 def test_a_stopped_command_uses_what_was_typed_if_it_is_enough(tmp_path: Path, hunks: int, said: str) -> None:
     root = short_hunks(tmp_path / "r", 30)
-    code = (  # the moment to stop is the key after so many hunks
+    code = (  # it stops at the key behind this number of hunks
         "import os, signal, sys\nfrom finetune.evaluation import fusion_examples\n"
         "count, keys = int(sys.argv.pop()), fusion_examples._keys\n"
         "def stopped(*given):\n    global count\n    count -= 1\n"
