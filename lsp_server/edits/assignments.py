@@ -43,17 +43,29 @@ def _changed(old: str, new: str) -> frozenset[str]:
         if kind == "equal" or any(map(is_name, (*before.texts[start:end], *after.texts[come:stop]))):
             continue
         around = range(start - 1, end + 1) if start == end else range(start, end)
-        touched = {_run(before, at) for at in around if 0 <= at < len(before.texts) and before.texts[at] in OPERATOR}
+        touched = {
+            operator_around(before, at, at + 1)
+            for at in around
+            if 0 <= at < len(before.texts) and before.texts[at] in OPERATOR
+        }
         found |= {standing(before, first) for first, last in touched if before.texts[first:last] in ASSIGN}
     return frozenset(found)
 
 
-def _run(line: TokenLine, at: int) -> tuple[int, int]:
-    """Where the operator begins and ends that has a token."""
-    first, last = at, at + 1
-    while first > 0 and line.texts[first - 1] in OPERATOR and not line.spaces[first]:
+def operator_around(
+    line: TokenLine, first: int, last: int, across: tuple[bool, bool] = (False, False)
+) -> tuple[int, int]:
+    """Return where tokens begin and end with the operators that touch them.
+
+    :param first: their half-open range. :param across: whether the operator on the left and the one on the right belong
+        to them though blanks stand between.
+    """
+    spaces = (*line.spaces, " ")
+    joined, step = across[0], first
+    while first > 0 and line.texts[first - 1] in OPERATOR and (not spaces[first] or (joined and first == step)):
         first -= 1
-    while last < len(line.texts) and line.texts[last] in OPERATOR and not line.spaces[last]:
+    joined, step = across[1], last
+    while last < len(line.texts) and line.texts[last] in OPERATOR and (not spaces[last] or (joined and last == step)):
         last += 1
     return first, last
 

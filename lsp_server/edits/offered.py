@@ -24,6 +24,10 @@ LEFT_KEPT: Final = 200
 (``history.USED``); older ones are mostly of edits that say nothing any more. All are looked at for each text of the
 cursor's line, which takes .14 ms with 200 and took 60 ms with 5,000."""
 
+REFUSED_KEPT: Final = 1_000
+"""Refused texts and edits that are kept, the newest. At most ``history.USED`` changed lines propose something, so older
+refusals are mostly of edits that say nothing any more."""
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -57,11 +61,13 @@ class Offer:
 class Refusals:
     """What the user refused in this session, and what he saw at the cursor and left alone.
 
+    :ivar texts: lines that were refused and what they would have become, the newest last; at most ``REFUSED_KEPT``.
+    :ivar steps: how many offers of an edit were refused; at most so many edits.
     :ivar left: what he left alone: the line, and what it would have become, with the edits behind it; at most
         ``LEFT_KEPT``.
     """
 
-    texts: set[tuple[str, str]] = field(default_factory=set)
+    texts: dict[tuple[str, str], None] = field(default_factory=dict)
     steps: Counter[int] = field(default_factory=Counter)
     left: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
 
@@ -70,6 +76,8 @@ class Refusals:
         for line in offer.lines:
             self.take_back(line, offer.new)
         self.steps.update(offer.steps)
+        for step in sorted(self.steps)[:-REFUSED_KEPT]:
+            del self.steps[step]
 
     def leave(self, offer: Offer) -> None:
         """Count an offer at the cursor that the user left alone; the same one counts once."""
@@ -83,11 +91,15 @@ class Refusals:
 
     def take_back(self, old: str, new: str) -> None:
         """Note that the user changed a line so and took it back."""
-        self.texts.add((old.strip(), new.strip()))
+        change = (old.strip(), new.strip())
+        self.texts.pop(change, None)
+        self.texts[change] = None
+        if len(self.texts) > REFUSED_KEPT:
+            del self.texts[next(iter(self.texts))]
 
     def made(self, old: str, new: str) -> None:
         """Note that the user changed a line so by himself: redone, or typed after all, it is no longer refused."""
-        self.texts.discard((old.strip(), new.strip()))
+        self.texts.pop((old.strip(), new.strip()), None)
 
     def refused(self, old: str, new: str) -> bool:
         """Whether the user refused or took back what would become of a line."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Final
 
-from lsp_server.edits.assignments import ASSIGN, OPERATOR, standing
+from lsp_server.edits.assignments import ASSIGN, operator_around, standing
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.lessons import LINE, Lesson
 from lsp_server.edits.proposals import Taught, is_prose
@@ -180,17 +180,8 @@ def _span(line: TokenLine, at: int, region: Region) -> tuple[int, int]:
 
     Where none goes, it is the operator next to which others come, on the side that the rule looks at.
     """
-    first, last, spaces = at, at + len(region.gone), (*line.spaces, " ")
-    inserted = first == last
-    while first > 0 and line.texts[first - 1] in OPERATOR:
-        if spaces[first] and not (inserted and first == at and region.left):
-            break
-        first -= 1
-    while last < len(line.texts) and line.texts[last] in OPERATOR:
-        if spaces[last] and not (inserted and last == at and region.right):
-            break
-        last += 1
-    return first, last
+    looks = (False, False) if region.gone else (bool(region.left), bool(region.right))
+    return operator_around(line, at, at + len(region.gone), looks)
 
 
 def _quotes(lesson: Lesson) -> Change | None:

@@ -12,7 +12,7 @@ from lsp_server.edits.edit_log import EditLog
 from lsp_server.edits.features import ELSEWHERE, OTHER_FILE
 from lsp_server.edits.history import History, PastEdit
 from lsp_server.edits.listed import all_of_newest
-from lsp_server.edits.offered import LEFT_KEPT, Offer, Refusals
+from lsp_server.edits.offered import LEFT_KEPT, REFUSED_KEPT, Offer, Refusals
 from lsp_server.edits.offers import STEPS_OFFERED, Search
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.proposals import Taught, taught
@@ -271,6 +271,19 @@ def test_of_thousands_that_were_left_alone_only_the_newest_are_kept() -> None:
     refusals.accept(replace(first, steps=frozenset({2, 5_002})))
     assert len(refusals.left) == LEFT_KEPT - 1  # of one of them no edit is left
     assert refusals.left_like("other(line)", edits)[2] == 0
+
+
+def test_of_thousands_that_were_refused_the_newest_stay_refused() -> None:
+    refusals = Refusals()
+    offer = Offer("a.py", 0, "line(0)", "text(0)", 0.9, 0.0, (), frozenset({1}), True)
+    for n in range(3 * REFUSED_KEPT):
+        refusals.add(replace(offer, old=f"line({n})", new=f"text({n})", steps=frozenset({n})))
+        refusals.add(offer)  # again and again
+    assert len(refusals.texts) == len(refusals.steps) == REFUSED_KEPT
+    assert refusals.refused("line(0)", "text(0)")
+    assert refusals.refused(f"line({3 * REFUSED_KEPT - 1})", f"text({3 * REFUSED_KEPT - 1})")
+    assert not refusals.refused("line(1)", "text(1)")
+    assert refusals.lowered(0.9, [3 * REFUSED_KEPT - 1]) < refusals.lowered(0.9, [1]) == 0.9
 
 
 def test_what_was_left_alone_does_not_count_where_a_name_tells_the_places_apart() -> None:
