@@ -176,6 +176,17 @@ def test_a_name_that_stands_everywhere_is_offered_where_nothing_was_passed_alone
         assert search(history).here(view, 6) is not None
 
 
+def test_a_line_that_a_pattern_fits_is_offered_however_many_were_passed() -> None:
+    before = [f"expect(chart{n}).to.be.equal({n % 3});" if n % 3 else f"note(chart{n}.to.be.equal);" for n in range(240)]
+    at = [1, 62, 121, 182]
+    lines = [line.replace(".to.be.equal", ".toBe") if n in at else line for n, line in enumerate(before)]
+    history = [taught("a.ts", n, step, before[n], lines[n]) for step, n in enumerate(at)]
+    view = View("a.ts", "\n".join(lines), frozenset(at))
+    offer = search(history).here(view, 184)
+    assert offer is not None and offer.new == "expect(chart184).toBe(1);"
+    assert search(history).here(view, 183) is None
+
+
 def test_the_index_names_the_files_that_use_what_was_changed(tmp_path: Path) -> None:
     root = tmp_path / "repo"
     root.mkdir()
