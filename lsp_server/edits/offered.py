@@ -38,6 +38,7 @@ class Offer:
     :param sources: the edits that propose it: document and line, the newest first. :param steps: their numbers.
     :param sure: whether it is probable enough to be shown without being asked for.
     :param model: the name of the model that wrote the text; empty for the text of a rule.
+    :param edited: the lines of the edits that propose it, before they were changed.
     """
 
     document: str
@@ -50,6 +51,7 @@ class Offer:
     steps: frozenset[int]
     sure: bool
     model: str = ""
+    edited: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -65,11 +67,14 @@ class Refusals:
     :ivar steps: how many offers of an edit were refused; at most so many edits.
     :ivar left: what he left alone: the line, and what it would have become, with the edits behind it; at most
         ``LEFT_KEPT``.
+    :ivar apart: of that how often each edit was left alone, where an offer of the edit was accepted since at a place
+        that something tells from it (:meth:`left_like`); at most ``LEFT_KEPT``.
     """
 
     texts: dict[tuple[str, str], None] = field(default_factory=dict)
     steps: Counter[int] = field(default_factory=Counter)
     left: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
+    apart: dict[tuple[str, str], Counter[int]] = field(default_factory=dict)
 
     def add(self, offer: Offer) -> None:
         """Count a refused offer."""
@@ -86,8 +91,18 @@ class Refusals:
             del self.left[next(iter(self.left))]
 
     def accept(self, offer: Offer) -> None:
-        """Forget what was left alone of edits of which an offer was accepted."""
-        self.left = {place: rest for place, steps in self.left.items() if (rest := steps - offer.steps)}
+        """Forget what was left alone of edits of which an offer was accepted, where nothing tells the places apart."""
+        common, here = _common(offer.edited), _words(offer.old)
+        for place, steps in list(self.left.items()):
+            if not steps & offer.steps:
+                continue
+            telling = common - _words(place[0])
+            if telling and telling <= here:
+                self.apart[place] = self.apart.pop(place, Counter[int]()) + Counter(steps & offer.steps)
+            self.left[place] = steps - offer.steps
+        self.left = {place: rest for place, rest in self.left.items() if rest}
+        for place in list(self.apart)[:-LEFT_KEPT]:
+            del self.apart[place]
 
     def take_back(self, old: str, new: str) -> None:
         """Note that the user changed a line so and took it back."""
@@ -100,6 +115,7 @@ class Refusals:
     def made(self, old: str, new: str) -> None:
         """Note that the user changed a line so by himself: redone, or typed after all, it is no longer refused."""
         self.texts.pop((old.strip(), new.strip()), None)
+        self.apart.pop((old, new), None)
 
     def refused(self, old: str, new: str) -> bool:
         """Whether the user refused or took back what would become of a line."""
@@ -125,15 +141,22 @@ class Refusals:
         :param edited: the lines of the edits before they were changed.
         """
         found: Counter[int] = Counter()
-        if not self.left:
+        if not self.left and not self.apart:
             return found
-        common = frozenset.intersection(*map(_words, edited)) if len(edited) > 1 else frozenset[str]()
-        here = _words(line)
+        common, here = _common(edited), _words(line)
         for (old, _), steps in self.left.items():
             telling = common - _words(old)
             if not telling or not telling <= here:
                 found.update(steps)
+        for (old, _), times in self.apart.items():
+            if not common - _words(old) <= here:
+                found.update(times)
         return found
+
+
+def _common(edited: Sequence[str]) -> frozenset[str]:
+    """What several edited lines have in common; nothing of a single one."""
+    return frozenset.intersection(*map(_words, edited)) if len(edited) > 1 else frozenset()
 
 
 @lru_cache(2_048)

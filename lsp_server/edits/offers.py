@@ -222,10 +222,12 @@ class Search:
         if best is None or (best[0] >= LEAST_CHECKED and holds_secret(best[1], view.uri)):
             return None
         ages = sorted(best[2].edits)
-        sources = tuple((history[-1 - age].uri, history[-1 - age].line) for age in ages)
+        behind_it = [history[-1 - age] for age in ages]
+        sources = tuple((one.uri, one.line) for one in behind_it)
+        edited = tuple(one.lesson.old_text for one in behind_it)
         steps = frozenset(steps_of(best[2], history))
         sure = best[0] >= IN_A_ROW_FROM and best[0] >= self.level(view, of, best[1]).least(self.judge.thresholds)
-        return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps, sure)
+        return Offer(view.uri, place.line, line, best[1], best[0], place.where, sources, steps, sure, edited=edited)
 
 
 @lru_cache(1_000)

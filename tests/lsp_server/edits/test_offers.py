@@ -177,7 +177,9 @@ def test_a_name_that_stands_everywhere_is_offered_where_nothing_was_passed_alone
 
 
 def test_a_line_that_a_pattern_fits_is_offered_however_many_were_passed() -> None:
-    before = [f"expect(chart{n}).to.be.equal({n % 3});" if n % 3 else f"note(chart{n}.to.be.equal);" for n in range(240)]
+    before = [
+        f"expect(chart{n}).to.be.equal({n % 3});" if n % 3 else f"note(chart{n}.to.be.equal);" for n in range(240)
+    ]
     at = [1, 62, 121, 182]
     lines = [line.replace(".to.be.equal", ".toBe") if n in at else line for n, line in enumerate(before)]
     history = [taught("a.ts", n, step, before[n], lines[n]) for step, n in enumerate(at)]
@@ -314,6 +316,40 @@ def test_what_was_left_alone_does_not_count_where_a_name_tells_the_places_apart(
     assert found.new == like.replace("public", "public final")
     assert search(history, refusals).here(view, 6) is None
     assert search(history).here(view, 6) is not None
+
+
+def test_what_was_left_alone_stays_so_when_an_offer_is_accepted_where_something_tells_the_places_apart() -> None:
+    edits = [f'    $uri = new Uri("http://{name}");' for name in ("a", "b", "c")]
+    without = "    $uri = new Uri();"
+    history = [taught("A.php", n, n, old, old.replace("new Uri", "Uri::parse")) for n, old in enumerate(edits)]
+    lines = [*(one.lesson.new_text for one in history), *["    $x = 1;", edits[0], without] * 6]
+    view, refusals = View("A.php", "\n".join(lines), frozenset(range(3))), Refusals()
+    offered = []
+    for line in range(3, len(lines)):
+        offer = search(history, refusals).here(view, line)
+        if offer is not None and offer.old == without:
+            offered.append(line)
+            refusals.leave(offer)
+        elif offer is not None:
+            refusals.accept(offer)
+    assert len(offered) < 4
+    assert offered[-1] < len(lines) - 4
+    assert search(history, refusals).here(view, len(lines) - 2) is not None
+    refusals.made(without, "    $uri = Uri::parse();")
+    assert search(history, refusals).here(view, len(lines) - 1) is not None
+    assert len(refusals.apart) + len(refusals.left) <= LEFT_KEPT
+
+
+def test_of_thousands_told_apart_the_newest_are_kept() -> None:
+    refusals = Refusals()
+    edited = ("f(a, x)", "f(b, x)")
+    offer = Offer("a.py", 0, "f(c, x)", "g(c, x)", 0.9, 0.0, (), frozenset({1}), True, edited=edited)
+    for n in range(3 * LEFT_KEPT):
+        refusals.leave(replace(offer, old=f"note({n})"))
+        refusals.accept(offer)
+    assert len(refusals.apart) == LEFT_KEPT
+    assert refusals.left_like("note(0)", edited)[1] == LEFT_KEPT
+    assert not refusals.left_like("f(d, x)", edited)
 
 
 OTHERS = {
