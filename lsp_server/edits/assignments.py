@@ -1,7 +1,8 @@
-"""Operators that assign, and where they stand.
+"""Operators that edits of signs change, and where those stand that assign.
 
-``=`` and ``<=`` assign in a statement; in a declaration, in the head of a loop and in a comparison they mean something
-else. So an edit of such an operator tells only of those that stand as it does.
+``==`` to ``===`` says nothing of ``=``. And ``=`` and ``<=`` assign in a statement; in a declaration, in the head of a
+loop and in a comparison they mean something else. So an edit of such an operator tells only of those that stand as it
+does.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,26 +30,33 @@ _STATEMENT, _DECLARATION, _PART = "statement", "declaration", "part"
 
 
 def stand_otherwise(lessons: Iterable[Lesson], line: str, text: str) -> bool:
-    """Return whether edits changed operators that assign, and the text changes one that stands in something else."""
+    """Return whether edits changed operators, and a text changes another one, or one that assigns in something else."""
     known = frozenset[str]().union(*(_changed(one.old_text, one.new_text) for one in lessons))
     return bool(known) and not _changed(line, text) <= known
 
 
 @lru_cache(KEPT)
 def _changed(old: str, new: str) -> frozenset[str]:
-    """Return what the operators stand in that an edit replaced by signs, or to which it added some."""
+    """Return the operators that an edit replaced by signs, or to which it added some.
+
+    Of those that assign it is what they stand in.
+    """
     before, after = parse(old), parse(new)
     found = set()
     for kind, start, end, come, stop in operations(before.texts, after.texts):
         if kind == "equal" or any(map(is_name, (*before.texts[start:end], *after.texts[come:stop]))):
             continue
         around = range(start - 1, end + 1) if start == end else range(start, end)
-        touched = {
-            operator_around(before, at, at + 1)
-            for at in around
-            if 0 <= at < len(before.texts) and before.texts[at] in OPERATOR
-        }
-        found |= {standing(before, first) for first, last in touched if before.texts[first:last] in ASSIGN}
+        for at in around:
+            if not (0 <= at < len(before.texts) and before.texts[at] in OPERATOR):
+                continue
+            first, last = operator_around(before, at, at + 1)
+            if before.texts[first:last] in ASSIGN:
+                found.add(standing(before, first))
+            elif start < end or not (*after.spaces, " ")[come if at < start else stop]:
+                run = "".join(before.texts[first:last])
+                stays = "=" not in (*before.texts[start:end], *after.texts[come:stop])
+                found.add(run.removesuffix("=") if stays else run)  # ``+=`` goes with ``+``
     return frozenset(found)
 
 

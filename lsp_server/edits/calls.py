@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, render
+from lsp_server.spellings import parts_of
 
 _OPEN: Final = frozenset("([{")
 _CLOSE: Final = frozenset(")]}")
@@ -73,6 +74,8 @@ class CallRule:
 
     :param count: number of arguments that the call must have; None if only its last argument counts.
     :param arguments: for each new argument the number of an old one, or tokens.
+    :param edited: arguments of which a part was changed, by their numbers, with the names that stayed in them: the
+        arguments of the call must be the same, or have these.
     """
 
     name: str
@@ -80,6 +83,7 @@ class CallRule:
     count: int
     arguments: tuple[int | Piece, ...]
     appended: bool
+    edited: tuple[tuple[int, tuple[str, ...], frozenset[str]], ...] = ()
 
     @property
     def phrase(self) -> str:
@@ -95,7 +99,7 @@ class CallRule:
         """Return the line after the rule and the number of calls that changed; None where there is no such call."""
         if self.name not in line.places:
             return None
-        found = [call for call in calls(line.texts) if line.texts[call.name] == self.name and self._fits(call)]
+        found = [call for call in calls(line.texts) if line.texts[call.name] == self.name and self._fits(line, call)]
         if not found:
             return None
         texts, spaces, done, start = list(line.texts), list(line.spaces), 0, len(line.texts)
@@ -110,8 +114,12 @@ class CallRule:
             done, start = done + 1, call.name
         return render(line.indent, texts, spaces, line.tail), done
 
-    def _fits(self, call: Call) -> bool:
+    def _fits(self, line: TokenLine, call: Call) -> bool:
         count = len(call.arguments)
+        for number, texts, stay in self.edited:
+            there = _texts(line, call.arguments[number]) if number < count else ()
+            if there != texts and not (stay and stay <= {*there}):
+                return False
         if not self.appended:
             return count == self.count
         again = [argument for argument in self.arguments[self.count :] if isinstance(argument, int)]
@@ -289,7 +297,39 @@ def call_rule(old: TokenLine, new: TokenLine) -> CallRule | CallTemplate | None:
     if made == kept and not renamed:
         return None
     appended = made[: len(olds)] == kept and len(made) > len(olds)
-    return CallRule(old.texts[call.name], new.texts[twin.name], len(olds), tuple(made), appended)
+    if sum(map(len, _wrapped(olds, made))) > 1 and (wrapping := _template(old, new, call)) is not None:
+        return wrapping
+    return CallRule(old.texts[call.name], new.texts[twin.name], len(olds), tuple(made), appended, _edited(olds, made))
+
+
+def _wrapped(olds: Sequence[tuple[str, ...]], made: Sequence[int | Piece]) -> list[list[int]]:
+    """Return for each new argument the old ones that are a part of it and nothing else: ``a=x`` of ``x``."""
+    gone = [number for number in range(len(olds)) if number not in made and olds[number]]
+    found = []
+    for piece in made:
+        texts = () if isinstance(piece, int) else tuple(text for _, text in piece)
+        found.append([n for n in gone if texts[: len(olds[n])] == olds[n] or texts[-len(olds[n]) :] == olds[n]])
+    return found
+
+
+def _edited(
+    olds: Sequence[tuple[str, ...]], made: Sequence[int | Piece]
+) -> tuple[tuple[int, tuple[str, ...], frozenset[str]], ...]:
+    """Return the arguments of which a part was changed: the new one at their place has words or parts of them, too."""
+    if len(made) != len(olds):
+        return ()
+    found = []
+    for number, piece in enumerate(made):
+        if not isinstance(piece, int) and number not in made:
+            come = {text for _, text in piece}
+            parts = {part for text in come for part in _parts(text)}
+            if any(part in parts for text in olds[number] for part in _parts(text)):
+                found.append((number, olds[number], frozenset(filter(is_name, come.intersection(olds[number])))))
+    return tuple(found)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.lower() for part in parts_of(text) if part.strip("_")] if is_name(text) else []
 
 
 def _template(old: TokenLine, new: TokenLine, call: Call) -> CallTemplate | None:

@@ -277,8 +277,14 @@ def _written(a: Sequence[str], b: Sequence[str], runs: Sequence[_Run]) -> list[s
     found: list[str | int | Part] = []
     i = j = 0
     while i < len(a) or j < len(b):
+        same = a[i : i + 1] == b[j : j + 1]  # then a hole that is empty in one of both lines does not stand here
         hole = next(
-            (n for n in order if runs[n] == (tuple(a[i : i + len(runs[n][0])]), tuple(b[j : j + len(runs[n][1])]))),
+            (
+                n
+                for n in order
+                if runs[n] == (tuple(a[i : i + len(runs[n][0])]), tuple(b[j : j + len(runs[n][1])]))
+                and not (same and not all(runs[n]))
+            ),
             None,
         )
         if hole is not None:

@@ -20,11 +20,17 @@ def part_table(old: str, new: str) -> dict[str, str]:
     table = {old: new, **_added_part(old, new)}
     whole = zip(spellings(tuple(parts_of(old))), spellings(tuple(parts_of(new))), strict=True)
     for gone, come in whole:
-        if len(gone) > SHORT:
+        if _says(gone):
             table.setdefault(gone, come)
-    for gone, come in respellings(old, new, SHORT + 1):
-        table.setdefault(gone, come)
+    for gone, come in respellings(old, new, SHORT):
+        if _says(gone):
+            table.setdefault(gone, come)
     return table
+
+
+def _says(part: str) -> bool:
+    """Whether a part of a name is long enough to be replaced in others: two letters are, where each is a syllable."""
+    return len(part) > SHORT or (len(part) == SHORT and not part.isascii())
 
 
 def _added_part(old: str, new: str) -> dict[str, str]:
@@ -35,7 +41,7 @@ def _added_part(old: str, new: str) -> dict[str, str]:
         return {}
     at = len(a) - tail if tail else head - 1
     come = "".join(b[head : len(b) - tail])
-    return {} if len(a[at]) <= SHORT else {a[at]: come + a[at] if tail else a[at] + come}
+    return {} if not _says(a[at]) else {a[at]: come + a[at] if tail else a[at] + come}
 
 
 def hole_table(holes: Mapping[str, str], tokens: Iterable[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from lsp_server.edits.changed_lines import GONE, is_block
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE
 from lsp_server.edits.lessons import Lesson
 from lsp_server.edits.offered import Offer, Refusals
-from lsp_server.edits.patterns import misfit
+from lsp_server.edits.patterns import misfit, renames_alone
 from lsp_server.edits.place_search import Candidates, PlaceSearch, steps_of
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, once
@@ -203,7 +203,11 @@ class Search:
         if of.place.where != OTHER_FILE and not common and not of.least(text):
             head = self.places.head(view, of.place.line)
             newest = {source.step: source.lesson for source in reversed(sources)}
-            common = -misfit(head + line, head + text, tuple(reversed(newest.values())))
+            lessons = list(reversed(newest.values()))
+            if of.place.where == ELSEWHERE:  # the same edit again says no more of what all have in common
+                lessons = list({(one.old.texts, one.new.texts): one for one in reversed(lessons)}.values())[::-1]
+            if of.place.where != HERE or not renames_alone(line, text, lessons):
+                common = -misfit(head + line, head + text, tuple(lessons))
         return level(of.place, row, line, text, [source.lesson for source in sources], common)
 
     def best(self, view: View, of: Candidates, judged: Sequence[float]) -> Offer | None:

@@ -8,6 +8,7 @@ from typing import Final
 from lsp_server.edits.changed_lines import GONE, is_block
 from lsp_server.edits.columns import aligned
 from lsp_server.edits.lessons import BELOW, LINE, Lesson, lesson, open_brackets
+from lsp_server.edits.quotes import breaks_strings, requoted
 from lsp_server.edits.rules import Rule
 from lsp_server.edits.series import next_of_series
 from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, is_word, parse, render
@@ -78,6 +79,14 @@ class Evidence:
         self.edits.add(edit)
         self.places, self.holes = min(self.places, places), min(self.holes, holes)
 
+    def join(self, other: "Evidence") -> None:
+        """Take over what speaks for another text that comes to the same."""
+        for kind, edits in other.kinds.items():
+            self.kinds.setdefault(kind, set()).update(edits)
+        self.edits |= other.edits
+        self.rules += other.rules
+        self.places, self.holes = min(self.places, other.places), min(self.holes, other.holes)
+
 
 def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[str, Evidence]:
     """Return every text that an edit of ``history`` (oldest first) makes of a line, with its evidence.
@@ -107,6 +116,11 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
             found.setdefault(text, Evidence()).add(kind, age)
     for text, evidence in list(found.items()):
         lessons = [history[-1 - age].lesson for age in evidence.edits]
+        if breaks_strings(line, text) and not any(breaks_strings(one.old_text, one.new_text) for one in lessons):
+            del found[text]
+            if (text := requoted(line, text)) == line:
+                continue
+            found.setdefault(text, Evidence()).join(evidence)
         if not sound(line, text, lessons) or _breaks(target, text, lessons) or _leaves_code(line, text, lessons):
             del found[text]
     return found

@@ -14,6 +14,7 @@ from lsp_server.edits.assignments import ASSIGN, operator_around, standing
 from lsp_server.edits.changed_lines import GONE
 from lsp_server.edits.lessons import LINE, Lesson
 from lsp_server.edits.proposals import Taught, is_prose
+from lsp_server.edits.quotes import QUOTES, requoted
 from lsp_server.edits.rules import Region, Rule
 from lsp_server.edits.series import next_of_series
 from lsp_server.edits.token_lines import TokenLine, is_name, parse
@@ -34,7 +35,6 @@ LONGEST: Final = 400
 """Longer lines are passed over, in characters."""
 
 _COMMENTS: Final = ("//", "#", "--", "/*", ";;")
-_QUOTES: Final = frozenset("\"'`")
 
 Change = Callable[[str], str | None]
 """Makes the new text of a line; None where it does not apply."""
@@ -191,31 +191,11 @@ def _quotes(lesson: Lesson) -> Change | None:
     """
     old, new = lesson.old_text, lesson.new_text
     pairs = {(a, b) for a, b in zip(old, new, strict=False) if a != b}
-    if len(old) != len(new) or len(pairs) != 1 or not _QUOTES.issuperset(*pairs):
+    if len(old) != len(new) or len(pairs) != 1 or not QUOTES.issuperset(*pairs):
         return None
     ((before, after),) = pairs
 
     def change(line: str) -> str | None:
-        made = list(line)
-        for start, end in _strings(line, before):
-            if after not in line[start + 1 : end] and "\\" not in line[start + 1 : end]:
-                made[start] = made[end] = after
-        return "".join(made)
+        return requoted(line, line.replace(before, after))
 
     return change
-
-
-def _strings(line: str, quote: str) -> Iterator[tuple[int, int]]:
-    """Yield where the strings in certain quotes begin and end; those within other quotes are none."""
-    at = 0
-    while at < len(line):
-        if line[at] in _QUOTES:
-            end = at + 1
-            while end < len(line) and line[end] != line[at]:
-                end += 2 if line[end] == "\\" else 1
-            if end >= len(line):
-                return
-            if line[at] == quote:
-                yield at, end
-            at = end
-        at += 1

@@ -8,7 +8,7 @@ from lsp_server.edits.joint import LONGEST_HOLE, joint, joints
 from lsp_server.edits.lessons import lesson
 from lsp_server.edits.offered import Refusals
 from lsp_server.edits.offers import Search
-from lsp_server.edits.patterns import Patterns, misfit
+from lsp_server.edits.patterns import Patterns, misfit, renames_alone
 from lsp_server.edits.probability import shipped
 from lsp_server.edits.proposals import Evidence, Taught, taught
 from lsp_server.edits.thresholds import Level
@@ -56,6 +56,12 @@ def made(first: Change, second: Change, line: str) -> str | None:
             "v_other_one      timestamp;",
         ),
         (("echo(a, a)", "echo(a)"), ("echo(b, b)", "echo(b)"), "echo(c, c)", "echo(c)"),
+        (
+            ("cfg.AddOpenKey(typeof(First<>));", "cfg.AddKey(typeof(First<>), Scoped);"),
+            ("cfg.AddOpenPair(typeof(Next<,>));", "cfg.AddPair(typeof(Next<,>), Scoped);"),
+            "cfg.AddOpenStream(typeof(Other<,>));",
+            "cfg.AddStream(typeof(Other<,>), Scoped);",
+        ),
         (("run(x)", "run(x, y)"), ("run()", "run(, y)"), "run(z)", "run(z, y)"),
     ],
 )
@@ -148,6 +154,40 @@ def test_a_text_that_only_brings_words_needs_the_names_that_three_edits_share() 
     olds = ["log.one(x, two)", "if (log) return one;", "one = other + log;"]
     renamed = tuple(lesson(old, old.replace("log", "tell")) for old in olds)
     assert misfit("x = log(2)", "x = tell(2)", renamed) == 0, "what goes tells the place"
+
+
+def test_words_behind_assignments_need_a_sign_of_one() -> None:
+    olds = ["out <= '1';", "last <= in_last;", "data <= in_data;"]
+    edits = tuple(lesson(old, old.replace(";", " after 1 ns;")) for old in olds)
+    assert misfit("end if;", "end if after 1 ns;", edits) == 3
+    assert misfit("valid <= in_valid;", "valid <= in_valid after 1 ns;", edits) == 0
+
+
+def test_renamed_names_may_stand_in_anything() -> None:
+    imports = [(f"import a.b.job_{name};", f"import a.b.post_{name};") for name in ("title", "start", "end", "note")]
+    edits = tuple(lesson(*edit) for edit in imports)
+    use, used = "that(plan.get()).is(job_title);", "that(plan.get()).is(post_title);"
+    assert renames_alone(use, used, edits)
+    assert not renames_alone("add(job_title, job_end)", "add(post_title, job_end)", edits), "half of the names"
+    assert not renames_alone("of(job_other);", "of(post_other);", edits), "no edit replaced this name"
+    assert not renames_alone("of(job_title)", "of(post_title);", edits)
+    history = [taught("A.java", n, n, *edit) for n, edit in enumerate(imports)]
+    lines = [*(new for _, new in imports), *["other();"] * 9, use]
+    offer = Search(shipped(), history, Refusals()).here(View("A.java", "\n".join(lines), frozenset(range(4))), 13)
+    assert offer is not None and offer.new == used
+
+
+def test_equal_edits_say_what_all_have_in_common_once_elsewhere() -> None:
+    old, other = '  return errors.New("bad id");', '  return errors.New("no such name");'
+    history = [taught("a.go", 4 * n, n, old, old.replace("errors.New", "status.of().Invalid")) for n in range(4)]
+    lines = [line for n in range(4) for line in (history[n].lesson.new_text, "}", f"func f{n}() {{", "  a = 1")]
+    view = View("a.go", "\n".join([*lines, other, "}"]), frozenset(range(0, 16, 4)))
+    search = Search(shipped(), history, Refusals())
+    found = next(one for one in search.places.everywhere(view, ELSEWHERE) if one.place.line == 16)
+    text = other.replace("errors.New", "status.of().Invalid")
+    assert search.level(view, found, text).common == 0
+    here = search.places.candidates(view, search.places.place_at(view, 16))
+    assert search.level(view, here, text).common == -4
 
 
 def test_shapes_without_a_name_propose_nothing() -> None:

@@ -137,6 +137,36 @@ def test_arguments_that_stay_keep_their_blanks() -> None:
     assert 'run("e", "a,b", check=True)' in made and not [text for text in made if "a, b" in text]
 
 
+def test_arguments_that_get_names_are_named_in_other_calls() -> None:
+    old, new = "check(f(n=>1), - 2 ** n);", "check(got=>f(n=>1), expected=>- 2 ** n);"
+    wanted = "check(got=>clamp(low - 1), expected=>g(1, 2));"
+    assert wanted in made_of("check(clamp(low - 1), g(1, 2));", (old, new))
+    assert "check(one);" not in made_of("check(one)", (old, new))
+    swapped = ("pair(a.b, c);", "pair(c.of(), a.b);")
+    assert "pair(y.of(), x[0]);" not in made_of("pair(x[0], y);", ("pair(a.b, c);", "pair(d, a.b);"))
+    assert "pair(y.of(), x[0]);" in made_of("pair(x[0], y);", swapped)
+
+
+def test_an_argument_of_which_a_part_changed_replaces_no_other_argument() -> None:
+    edit = (
+        "expect((screen.getBy('box') as Input).value).be(1);",
+        "expect((await screen.find('box') as Input).value).be(1);",
+    )
+    assert not made_of("expect((other as Input).checked).be(2);", edit)
+    renamed = ("plan(old_title, start, end)", "plan(new_title, start, end)")
+    assert "plan(new_title, first, last)" in made_of("plan(old_title, first, last)", renamed)
+    assert not made_of("plan(other_title, first, last)", renamed)
+    default = ("public Run(Token token = new())", "public Run(Token token = default)")
+    assert "override Run(Token token = default)" in made_of("override Run(Token token = new Token())", default)
+    constant = ("call(item, 1)", "call(item, null)")
+    assert "call(other, null)" in made_of("call(other, 2)", constant)
+
+
+def test_two_syllables_are_a_part_of_a_name_and_two_letters_are_not() -> None:
+    assert "둘 = 값[채용_일정_메모]" in made_of("둘 = 값[취업_일정_메모]", ("f(취업_일정_제목)", "f(채용_일정_제목)"))
+    assert not made_of("two = of[ab_plan_memo]", ("f(ab_plan_title)", "f(zz_plan_title)"))
+
+
 def test_an_argument_is_inserted_next_to_one_like_it_if_an_edit_did_so() -> None:
     assert "g(b, nil, nil)" in made_of("g(b, nil)", ("g(a, nil)", "g(a, nil, nil)"))
     assert "g(b, nil, nil)" not in made_of("g(b, nil)", ("g(a)", "g(a, nil)"))

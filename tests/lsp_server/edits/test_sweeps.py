@@ -2,6 +2,7 @@
 
 import pytest
 
+from lsp_server.edits.assignments import stand_otherwise
 from lsp_server.edits.history import History, PastEdit
 from lsp_server.edits.offered import Offer, Refusals
 from lsp_server.edits.offers import Search
@@ -156,6 +157,17 @@ def test_at_the_cursor_an_assignment_changes_in_statements_alone(line: str, want
     assert (offer.new if offer is not None else None) == wanted
 
 
+def test_at_the_cursor_an_edit_of_a_comparison_changes_no_other_operator() -> None:
+    rows = ["  if (one == null) begin", "  if (two != null) begin", "  if (a.b() == null) begin"]
+    edits = [PastEdit(URI, at, at, (row,), (row.replace("= null", "== null"),), (), ()) for at, row in enumerate(rows)]
+    lines = [*(row.replace("= null", "== null") for row in rows), "  phase end_state=null);", "  if (x != null) begin"]
+    search = Search(shipped(), History().lines(tuple(edits)), Refusals())
+    view = View(URI, "\n".join(lines), frozenset(range(3)))
+    assert search.here(view, 3) is None
+    offer = search.here(view, 4)
+    assert offer is not None and offer.new == "  if (x !== null) begin"
+
+
 @pytest.mark.parametrize(
     ("rows", "made"),
     [
@@ -170,3 +182,11 @@ def test_at_the_cursor_an_assignment_changes_in_statements_alone(line: str, want
 def test_what_does_not_go_on_is_not_offered(rows: list[str], made: dict[int, str]) -> None:
     offer = after(rows, made, sorted(made))
     assert offer is None
+
+
+def test_an_operator_goes_with_its_assignment() -> None:
+    rows = ["  return a[0] + (a[1] << 8);", "  return b[0] + (b[1] << 8);", "  c[0] + (c[1] << 8);"]
+    edits = [PastEdit(URI, at, at, (row,), (row.replace("+", "|"),), (), ()) for at, row in enumerate(rows)]
+    lessons = [one.lesson for one in History().lines(tuple(edits))]
+    assert not stand_otherwise(lessons, "  all += a[1] << 8;", "  all |= a[1] << 8;")
+    assert stand_otherwise(lessons, "  all++;", "  all|+;")
