@@ -1,13 +1,13 @@
 """All places of the newest edit in a document, for a list from which the user chooses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from lsp_server.edits import places
 from lsp_server.edits.features import ELSEWHERE
 from lsp_server.edits.offered import Offer
-from lsp_server.edits.offers import Search
+from lsp_server.edits.offers import Search, holds_secret
 from lsp_server.edits.place_search import Candidates
 from lsp_server.edits.views import View
 
@@ -29,6 +29,7 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
     """
     newest = places.like_newest(search.history)
     found = search.places.of_newest(view, where)
+    listed: set[int] = set()
     sure = {offer.line: offer for offer in search.sure(view, found)}
     for one, offer in _judged(search, view, found):
         evidence, told = one.texts[offer.new], search.places.told(one.place)
@@ -43,7 +44,25 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
             there = dict(search.unsure(view, kept.line)).get(kept.new, 0.0)
             kept = replace(kept, probability=there) if there >= LEAST_THERE else None
         if kept is not None:
+            listed.add(kept.line)
             yield kept
+    if where == ELSEWHERE:
+        yield from _of_signs(search, view, listed)
+
+
+def _of_signs(search: Search, view: View, but: Container[int]) -> Iterator[Offer]:
+    """Yield the lines to which a change of signs alone can be done; no word leads to them.
+
+    :param but: lines that are listed already.
+    """
+    for line, text in search.places.of_signs(view):
+        old = view.lines[line]
+        if line in but or search.refusals.refused(old, text) or holds_secret(text, view.uri):
+            continue
+        there = dict(search.unsure(view, line)).get(text, 0.0)
+        if there >= LEAST_THERE:
+            steps = frozenset((search.history[-1].step,))
+            yield Offer(view.uri, line, old, text, there, ELSEWHERE, (), steps, sure=False)
 
 
 def _judged(search: Search, view: View, found: Sequence[Candidates]) -> Iterator[tuple[Candidates, Offer]]:

@@ -63,7 +63,8 @@ class Offer:
 class Refusals:
     """What the user refused in this session, and what he saw at the cursor and left alone.
 
-    :ivar texts: lines that were refused and what they would have become, the newest last; at most ``REFUSED_KEPT``.
+    :ivar texts: lines that were refused and what they would have become, with the edits that were counted for it, the
+        newest last; at most ``REFUSED_KEPT``.
     :ivar steps: how many offers of an edit were refused; at most so many edits.
     :ivar left: what he left alone: the line, and what it would have become, with the edits behind it; at most
         ``LEFT_KEPT``.
@@ -71,7 +72,7 @@ class Refusals:
         that something tells from it (:meth:`left_like`); at most ``LEFT_KEPT``.
     """
 
-    texts: dict[tuple[str, str], None] = field(default_factory=dict)
+    texts: dict[tuple[str, str], Counter[int]] = field(default_factory=dict)
     steps: Counter[int] = field(default_factory=Counter)
     left: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
     apart: dict[tuple[str, str], Counter[int]] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class Refusals:
         """Count a refused offer."""
         for line in offer.lines:
             self.take_back(line, offer.new)
+        self.texts[offer.lines[0].strip(), offer.new.strip()].update(offer.steps)
         self.steps.update(offer.steps)
         for step in sorted(self.steps)[:-REFUSED_KEPT]:
             del self.steps[step]
@@ -107,14 +109,17 @@ class Refusals:
     def take_back(self, old: str, new: str) -> None:
         """Note that the user changed a line so and took it back."""
         change = (old.strip(), new.strip())
-        self.texts.pop(change, None)
-        self.texts[change] = None
+        self.texts[change] = self.texts.pop(change, Counter())
         if len(self.texts) > REFUSED_KEPT:
             del self.texts[next(iter(self.texts))]
 
     def made(self, old: str, new: str) -> None:
-        """Note that the user changed a line so by himself: redone, or typed after all, it is no longer refused."""
-        self.texts.pop((old.strip(), new.strip()), None)
+        """Note that the user changed a line so by himself: redone, or typed after all, it is no longer refused.
+
+        The edits behind it count as before then.
+        """
+        for step, times in self.texts.pop((old.strip(), new.strip()), Counter[int]()).items():
+            self.steps[step] = max(0, self.steps[step] - times)
         self.apart.pop((old, new), None)
 
     def refused(self, old: str, new: str) -> bool:

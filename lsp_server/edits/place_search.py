@@ -154,6 +154,10 @@ class PlaceSearch:
         trials = self._trials if place.where == HERE else self._trials_elsewhere
         return Candidates(place, found, rows(found, trials, view, place, self._foreseen, head) if found else [])
 
+    def of_signs(self, view: View) -> list[tuple[int, str]]:
+        """Return all lines to which a change of signs alone can be done, with their new texts, for the same list."""
+        return self._sweeps.everywhere(view)[: places.LISTED]
+
     @cached_property
     def _sweeps(self) -> Sweeps:
         return Sweeps(self.history)

@@ -75,6 +75,20 @@ class Sweeps:
                     return found
         return None
 
+    def everywhere(self, view: View) -> list[tuple[int, str]]:
+        """Return all lines that were not edited and to which the newest edit can be done, from 0, with their new texts.
+
+        Nothing where it is no change of signs or numbers alone.
+        """
+        if not self.history:
+            return []
+        ages = self.ages or (0, 0)
+        newest, before = (self.history[-1 - age].lesson for age in ages)
+        for change in changes(newest, before) or changes(newest, newest):
+            if found := list(_places(change, view, range(len(view.lines)))):
+                return found
+        return []
+
     @cached_property
     def ages(self) -> tuple[int, ...]:
         """The newest changed line, and the newest one of the edit before, by age; nothing after a single edit."""

@@ -286,6 +286,21 @@ def test_of_thousands_that_were_left_alone_only_the_newest_are_kept() -> None:
     assert refusals.left_like("other(line)", edits)[2] == 0
 
 
+def test_what_was_refused_and_made_all_the_same_counts_against_no_edit() -> None:
+    view, history = edited(2)
+    offer = search(history).elsewhere(view)
+    assert offer is not None
+    refusals = Refusals()
+    refusals.add(offer)
+    refusals.add(replace(offer, old="other(1)", new="other(2)"))
+    refusals.made(offer.old, offer.new)
+    once = refusals.lowered(0.9, offer.steps)
+    assert refusals.lowered(0.9, []) > once
+    refusals.made("other(1)", "other(2)")
+    assert refusals.lowered(0.9, offer.steps) == 0.9 > once
+    assert not refusals.refused(offer.old, offer.new)
+
+
 def test_of_thousands_that_were_refused_the_newest_stay_refused() -> None:
     refusals = Refusals()
     offer = Offer("a.py", 0, "line(0)", "text(0)", 0.9, 0.0, (), frozenset({1}), True)

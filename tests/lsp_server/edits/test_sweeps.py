@@ -3,7 +3,9 @@
 import pytest
 
 from lsp_server.edits.assignments import stand_otherwise
+from lsp_server.edits.features import ELSEWHERE
 from lsp_server.edits.history import History, PastEdit
+from lsp_server.edits.listed import all_of_newest
 from lsp_server.edits.offered import Offer, Refusals
 from lsp_server.edits.offers import Search
 from lsp_server.edits.probability import shipped
@@ -190,3 +192,19 @@ def test_an_operator_goes_with_its_assignment() -> None:
     lessons = [one.lesson for one in History().lines(tuple(edits))]
     assert not stand_otherwise(lessons, "  all += a[1] << 8;", "  all |= a[1] << 8;")
     assert stand_otherwise(lessons, "  all++;", "  all|+;")
+
+
+@pytest.mark.parametrize("typed", [1, 2])
+def test_all_places_of_a_change_of_quotes_are_listed(typed: int) -> None:
+    rows = [f"f{n}('{n}');" if n % 3 else f'g{n}("it\'s {n}");' for n in range(200)]
+    at = [1, 2][:typed]
+    edits = [PastEdit(URI, n, n, (rows[n],), (rows[n].replace("'", '"'),), (), ()) for n in at]
+    lines = [row.replace("'", '"') if n in at else row for n, row in enumerate(rows)]
+    refusals = Refusals()
+    refusals.take_back(rows[4], rows[4].replace("'", '"'))
+    search = Search(shipped(), History().lines(tuple(edits)), refusals)
+    listed = list(all_of_newest(search, View(URI, "\n".join(lines), frozenset(at)), ELSEWHERE, 0.2))
+    made = {offer.line: offer.new for offer in listed}
+    assert len(made) == len(listed)
+    left = [n for n in range(200) if n % 3 and n not in at and n != 4]
+    assert made == {n: rows[n].replace("'", '"') for n in left}
