@@ -7,12 +7,15 @@ imports it.
 import os
 import re
 import secrets
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from indexer.errors import UserError
@@ -109,10 +112,39 @@ def _connected(ray: Any, address: str, where: dict[str, Any]) -> Iterator[None]:
             f"no Ray cluster answers at {address} ({said})",
             f"start one with `ray start --head`, or use `--ray {LOCAL}` for this machine",
         ) from error
+    with _ends_by_sigterm():
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _ends_by_sigterm() -> Iterator[None]:
+    """Leave the block at SIGTERM, and exit with the status of a process that it ended.
+
+    Ray's own handler prints addresses of its code and aborts. While Ray waits it lets only KeyboardInterrupt through,
+    and turns SystemExit into another one with the status 1.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only that one can have a handler
+        yield
+        return
+    received = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        received = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except KeyboardInterrupt:
+        if not received:
+            raise
+        raise SystemExit(128 + signal.SIGTERM) from None
     finally:
-        ray.shutdown()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _init(ray: Any, address: str, where: dict[str, Any]) -> None:

@@ -23,6 +23,9 @@ from indexer.storage import fingerprint
 from indexer.storage.reader import Index
 from tests.support import console, indexes, ray_cluster, repositories
 
+PLACE = "ONDOL_TEST_PLACE"
+"""A variable by which a test knows its processes."""
+
 
 def several(folder: Path, count: int = 3) -> list[Path]:
     roots = [repositories.repository(folder / f"r{number}") for number in range(count)]
@@ -95,38 +98,71 @@ def test_a_cluster_that_runs_makes_the_same_indexes(tmp_path: Path, token: str) 
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are looked for in /proc")
-def test_a_killed_task_runs_again(tmp_path: Path) -> None:
-    roots, here, there = several(tmp_path, 2), tmp_path / "here", tmp_path / "there"
+def slow(folder: Path) -> list[Path]:
+    """Two repositories, the first of which takes seconds."""
+    roots = several(folder, 2)
     repositories.write(
         roots[0],
         {f"big/m{i}.py": "".join(f"def f{i}_{j}(a, b): return a * {j}\n" for j in range(300)) for i in range(200)},
     )
+    return roots
+
+
+def task_process(folder: Path) -> int:
+    """Wait for a process that indexes for a command with ``PLACE`` set to this folder, and return its number."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                command, ours = (place / "cmdline").read_bytes(), (place / "environ").read_bytes()
+            except OSError:
+                continue
+            if command.startswith(b"ray::build_one") and str(folder).encode() in ours:
+                return int(place.name)
+        time.sleep(0.02)
+    raise AssertionError("no process indexes")
+
+
+def test_a_killed_task_runs_again(tmp_path: Path) -> None:
+    roots, here, there = slow(tmp_path), tmp_path / "here", tmp_path / "there"
     for root in roots:
         indexes.updated(root, here)
     killed: list[int] = []
 
     def kill() -> None:
-        deadline = time.monotonic() + 120
-        while not killed and time.monotonic() < deadline:
-            for place in Path("/proc").glob("[0-9]*"):
-                try:
-                    command, ours = (place / "cmdline").read_bytes(), (place / "environ").read_bytes()
-                except OSError:
-                    continue
-                if command.startswith(b"ray::build_one") and str(tmp_path).encode() in ours:
-                    os.kill(int(place.name), signal.SIGKILL)
-                    killed.append(int(place.name))
-            time.sleep(0.02)
+        killed.append(task_process(tmp_path))
+        os.kill(killed[0], signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
     options = ("--ray", "local", "--workers", "2", "--json")
-    done = console.run("index", *roots, *options, data=there, env={"ONDOL_TEST_PLACE": str(tmp_path)})
+    done = console.run("index", *roots, *options, data=there, env={PLACE: str(tmp_path)})
     thread.join()
     assert killed
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 2
     assert all(same(root, here, there) for root in roots)
+
+
+def test_sigterm_ends_the_command_and_leaves_nothing(tmp_path: Path) -> None:
+    roots = slow(tmp_path)
+    with tempfile.TemporaryDirectory(prefix="r") as scratch:  # short, for the paths of Ray's sockets
+        started = subprocess.Popen(
+            [console.SCRIPT, "index", *roots, "--ray", "local", "--workers", "1"],
+            env=console.environment(tmp_path, TMPDIR=scratch, **{PLACE: str(tmp_path)}),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        worker = task_process(tmp_path)
+        started.terminate()
+        said = started.communicate(timeout=60)[1]
+        assert started.returncode == 128 + signal.SIGTERM
+        assert "SIGTERM received" not in said
+        assert "Traceback" not in said
+        assert os.listdir(scratch) == []
+        assert not Path(f"/proc/{worker}/environ").exists()
+    assert not list((tmp_path / "data").rglob("cluster-*"))
 
 
 def test_a_cluster_that_does_not_answer_is_said_at_once(tmp_path: Path) -> None:
