@@ -1,4 +1,4 @@
-"""The language of a file, by its name or by what an editor calls it, and its grammar.
+"""The language of a file, by its name, by what an editor calls it or by its first lines, and its grammar.
 
 Grammars are compiled parsers from wheels, which download nothing when they run. Each is loaded on first use; a grammar
 that is not installed is no error: its files are then cut into windows of lines.
@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from indexer.languages.first_lines import language_name
 from indexer.languages.table import LANGUAGES
 
 if TYPE_CHECKING:
@@ -46,13 +47,27 @@ def language_of(path: str) -> str:
     return UNKNOWN
 
 
-def language_of_document(language_id: str, path: str) -> str:
-    """The language of an open document, by its file name or else by the editor's ``languageId``.
+def language_of_text(path: str, text: str) -> str:
+    """The language of a file by its name, or else by what its first lines say; ``"text"`` if neither is known.
+
+    A file that ends in ``.txt`` is text: it may show a script.
+    """
+    by_name = language_of(path)
+    if by_name != UNKNOWN or path.lower().endswith(".txt"):
+        return by_name
+    return _BY_EDITOR_ID.get(language_name(text), UNKNOWN)
+
+
+def language_of_document(language_id: str, path: str, text: str = "") -> str:
+    """The language of an open document, by its file name, by the editor's ``languageId`` or by its first lines.
 
     The file name comes first, as in the index: some editors call a ``.svh`` file ``verilog``.
+
+    :param path: "" where the document has none. :param text: the document.
     """
     by_name = language_of(PurePosixPath(path).name) if path else UNKNOWN
-    return by_name if by_name != UNKNOWN else _BY_EDITOR_ID.get(language_id.lower(), UNKNOWN)
+    by_editor = by_name if by_name != UNKNOWN else _BY_EDITOR_ID.get(language_id.lower(), UNKNOWN)
+    return by_editor if by_editor != UNKNOWN else language_of_text(path, text)
 
 
 def language_in(language: str, path: str, text: str) -> str:

@@ -16,7 +16,7 @@ import pathspec
 
 from indexer.config import Settings
 from indexer.ignore_patterns import compile_lines
-from indexer.languages.grammars import language_of
+from indexer.languages.grammars import language_of_text
 from indexer.repository.encodings import decode, wide_encoding
 from indexer.repository.git import blob_id
 from indexer.types import Entry, Skip, Source
@@ -305,7 +305,7 @@ def _judge(path: str, data: bytes, settings: Settings) -> Source | Skip:
     from indexer.secrets.masking import mask  # .2 s, which an update that reads no file does not need
 
     masked, count = mask(text, path)
-    return Source(path, blob_id(data), language_of(path), masked, encoding, count)
+    return Source(path, blob_id(data), language_of_text(path, text), masked, encoding, count)
 
 
 def _is_binary(data: bytes) -> bool:

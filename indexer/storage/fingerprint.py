@@ -24,6 +24,7 @@ _PACKAGE: Final = Path(__file__).parents[1]
 _SHAPING_MODULES: Final = (
     "building/prepare",
     "languages/chunking",
+    "languages/first_lines",
     "languages/grammars",
     "languages/table",
     "repository/encodings",

@@ -162,7 +162,7 @@ def read_document(root: Path, path: Path, settings: "Settings") -> "Document":
     if reason is not None:
         raise UserError(f"{path} is left out ({reason})", "change the setting that leaves it out, or name another file")
     text = decode(resolved.read_bytes())[0]
-    return Document(resolved.as_uri(), relative, grammars.language_of(relative), 1, text)
+    return Document(resolved.as_uri(), relative, grammars.language_of_text(relative, text), 1, text)
 
 
 def _ask(root: Path, settings: "Settings", document: Any, offset: int, automatic: bool) -> "tuple[Answer, float]":

@@ -35,6 +35,9 @@ REPLACED_LINES: Final = 20
 ZSH: Final = (".zsh", ".zshrc", ".zsh-theme")
 """Ends of the names of files that are written for zsh."""
 
+_ZSH_LINE = re.compile(r"#!.*\bzsh\b")
+"""The first line of a script for zsh, whose name seldom says so."""
+
 HEADER_CHARS: Final = 2_000
 """Characters above the cursor that tell whether a header has become one of C++."""
 
@@ -274,7 +277,7 @@ class SurroundingsCache:
         what stands just above the cursor. The grammar of shells does not know zsh.
         """
         path = document.path or document.uri
-        if document.language == "bash" and path.endswith(ZSH):
+        if document.language == "bash" and (path.endswith(ZSH) or _ZSH_LINE.match(document.text)):
             return replace(document, language="zsh")
         if document.language != "c" or not path.endswith(".h"):
             return document

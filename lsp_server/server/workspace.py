@@ -201,8 +201,8 @@ class Workspace:
 
         path = path_of(document.notebook or document.uri)
         session, relative = self._session_of(path)
-        language = grammars.language_of_document(document.language_id, "" if document.notebook else relative or "")
-        return Owner(session, relative, language, _excluded(session, relative, path))
+        said = (document.language_id, "" if document.notebook else relative or "", document.buffer.text)
+        return Owner(session, relative, grammars.language_of_document(*said), _excluded(session, relative, path))
 
     def _session_of(self, path: str | None) -> tuple[Session, str | None]:
         """The session of the innermost root around a path, and the path below that root."""

@@ -5,9 +5,12 @@ import sys
 
 import pytest
 
+from indexer.config import Settings
 from indexer.languages import grammars
-from indexer.languages.grammars import grammar, language_of, language_of_document, parser
+from indexer.languages.grammars import grammar, language_of, language_of_document, language_of_text, parser
 from indexer.languages.table import LANGUAGES
+from indexer.repository.policy import source_from_bytes
+from indexer.types import Source
 
 SNIPPETS = {
     "python": "@cached\ndef area(r: float) -> float:\n    match r:\n        case 0: return 0.0\n    return 3.14 * r\n",
@@ -158,6 +161,46 @@ def test_language_of_an_open_document_goes_by_name_then_by_editor_id() -> None:
     assert language_of_document("typescriptreact", "") == "tsx"
     assert language_of_document("shellscript", "bin/run") == "bash"
     assert language_of_document("klingon", "bin/run") == "text"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "language"),
+    [
+        ("install", "#!/bin/sh\n", "bash"),
+        ("neofetch", "#!/usr/bin/env bash\n# vim: set ft=python:\n", "bash"),
+        ("bin/run", "#!/usr/bin/python3.11 -u\n", "python"),
+        ("bin/run", "#! /usr/bin/env -S LANG=C python3 -u\r\n", "python"),
+        ("bin/run", "\ufeff#!/usr/bin/env node", "javascript"),
+        ("bin/run", "#!/usr/bin/Rscript --vanilla\n", "r"),
+        ("rules", "#!/usr/bin/make -f\n", "make"),
+        ("vector", "// Vector -*- C++ -*-\n", "cpp"),
+        ("run", "# -*- mode: ruby; coding: utf-8 -*-\n", "ruby"),
+        ("run", "# -*- coding: utf-8 -*-\n", "text"),
+        ("Vagrant", "a = 1\n\n# vim: set ft=ruby ts=2 :\n", "ruby"),
+        ("test/a.bats", "#!/usr/bin/env bats\n", "bash"),
+        ("run.py", "#!/bin/sh\n", "python"),
+        ("shown.txt", "#!/bin/sh\n", "text"),
+        ("bin/run", "#!/opt/own/thing\n", "text"),
+        ("bin/run", "#!/usr/bin/env\n", "text"),
+        ("bin/run", "#!", "text"),
+        ("notes", "Use #!/bin/sh\n", "text"),
+        ("notes", "", "text"),
+    ],
+)
+def test_a_file_whose_name_says_nothing_says_its_language_itself(path: str, text: str, language: str) -> None:
+    assert language_of_text(path, text) == language
+    assert language_of_document("plaintext", path, text) == language
+    assert language_of_document("", path, text) == language
+
+
+def test_what_the_editor_says_counts_before_the_first_line() -> None:
+    assert language_of_document("perl", "bin/run", "#!/bin/sh\n") == "perl"
+
+
+def test_the_source_of_a_script_has_its_language() -> None:
+    source = source_from_bytes("bin/run", b"#!/usr/bin/env bash\necho a\n", Settings())
+    assert isinstance(source, Source)
+    assert source.language == "bash"
 
 
 def test_extensions_belong_to_one_language_each() -> None:

@@ -163,6 +163,7 @@ POSTED = "@a.get(\n    1,\n)\ndef b():\n    pass\n\n\n@a.post(\n    2,\n)\n‸\n
         ),
         ("a.cpp", "cpp", "void a() {\n  A_IF_CONSTEXPR(b) {\n    c();\n  ‸\n", "} else {"),
         ("a.zsh", "bash", "a() {\n  b\n  ‸\n}\n", "if (( ! $+commands[c] )); then"),
+        ("bin/a", "bash", "#!/usr/bin/env zsh\na() {\n  b\n  ‸\n}\n", "if (( ! $+commands[c] )); then"),
         ("a.zsh", "bash", "a\n‸\n", 'b zsh >| "$C/_b" &|'),
         ("a.c", "c", "int a;\n\n‸\n\nint b;\n", "static BOOL foo(int x);"),
         ("a.c", "c", "int a;\n\n‸\n\nint b;\n", "static DWORD WINAPI foo(int x);"),

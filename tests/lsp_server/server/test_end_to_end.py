@@ -46,6 +46,18 @@ def test_text_that_was_never_saved_is_suggested_in_another_file(tmp_path: Path) 
         assert items[0]["insertText"] == "quarterly_entry(amount, currency)"
 
 
+def test_a_script_without_an_ending_is_of_the_language_that_its_first_line_names(tmp_path: Path) -> None:
+    root = shop(tmp_path / "shop")
+    with real(tmp_path) as client:
+        client.initialize([root])
+        client.wait_state("ready")
+        text = "#!/bin/sh\n" + "if ready; then\n  ship --all\nfi\n" * 3 + "if ready; then\n  ship --all\n"
+        uri = (root / "deliver").as_uri()
+        client.open(uri, text, language="plaintext")
+        client.complete(uri, text.count("\n"), 0)
+        assert "(bash, " in client.command("ondol.explain")
+
+
 def test_nothing_is_written_into_the_repository(tmp_path: Path) -> None:
     root = shop(tmp_path / "shop")
     before = sorted(path.relative_to(root) for path in root.rglob("*"))
