@@ -14,6 +14,9 @@ NO_END: Final = re.compile(
     r"|\b(?:and|or|not|in|is|as|extends|implements|new|instanceof))\s*$"
 )
 BEGINS: Final = re.compile(r"\s*(?:return|throw|raise|yield|await|new|case|goto|import|typedef|assign|delete)\s*")
+_QUOTE_OPENS = re.compile(r"(?:^|[\s(=])([\"'`])\s*$")
+_BASE = re.compile(r"'[sS]?[bBoOdDhH]?$")
+"""In Verilog, the beginning of a number with a base (``8'h``) or of a cast (``int'``)."""
 _UNFINISHED = re.compile(r"(?:[:,\\]|&&|\|\||[=+*/?]|\b(?:and|or|not|then|do|else))$|^@[\w.]+(?:\(.*\))?$")
 
 _HEAD = re.compile(r"\s*(?:async\s+)?(?:if|elif|else|for|while|def|class|with|try|except|finally)\b")
@@ -37,6 +40,18 @@ _WHOLE_HEADS: Final = frozenset({"json", "yaml", "toml", "html", "xml", "css", "
 _GOES_ON = re.compile(r"(?:[\\(\[.&|=+*/?<-]|\b(?:and|or|not|in|is|then|do|else|select))\s*$")
 
 _QUOTE = re.compile(r"[\"'`]")
+
+
+def may_stop(line: str, language: str, *, prose: bool, part: bool) -> bool:
+    """Return whether a line may end where it does: not behind an operator, nor within a number with a base.
+
+    :param prose: whether it ends in a comment or a string. :param part: whether more of it follows. A part does not end
+        in a quote that opens something there.
+    """
+    if not prose:
+        return NO_END.search(line) is None and not (language in HARDWARE and _BASE.search(line))
+    found = _QUOTE_OPENS.search(line) if part else None
+    return found is None or line.count(found[1]) % 2 == 0
 
 
 def begins_block(line: str, state: State) -> bool:

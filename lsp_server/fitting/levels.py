@@ -67,6 +67,15 @@ _MEMBERS: Final = {
 }
 """Lines that never stand in a function."""
 
+_DOCUMENTS: Final = {
+    **dict.fromkeys(
+        ("csharp", "dart", "java", "kotlin", "rust", "scala", "swift"), re.compile(r"\s*(?:///(?!/)|/\*\*)")
+    ),
+    # In a function ``/** @var …`` gives a type.
+    **dict.fromkeys((*_SCRIPT, "php"), re.compile(r"\s*/\*\*(?!/|\s*@)")),
+}
+"""Comments that document what follows. Of 35,700 in thirty repositories three stand in a function; in C one of 20."""
+
 _ENUM = re.compile(r"\benum\b")
 
 NEAR: Final = 20
@@ -100,6 +109,17 @@ def on_wrong_level(line: str, around: Surroundings) -> bool:
     if language in _STATEMENTS and _STATEMENTS[language].match(line):
         return _TYPE.match(head) is not None
     return language in _MEMBERS and _MEMBERS[language].match(line) is not None and _FUNCTION.search(head) is not None
+
+
+def documents_statement(prefix: str, text: str, around: Surroundings) -> bool:
+    """Return whether a text begins a comment that documents a definition, in the body of a function.
+
+    :param prefix: the line before the text, in which no such comment has begun.
+    """
+    pattern, block = _DOCUMENTS.get(around.language), around.state.code
+    if pattern is None or block is None or block.mark != "{" or prefix.strip() not in ("", "/", "//", "/*"):
+        return False
+    return pattern.match(prefix + text) is not None and _FUNCTION.search(head_of(block, around.above)) is not None
 
 
 def _in_long_list(around: Surroundings) -> bool:

@@ -16,7 +16,7 @@ from indexer.text.lines import leading_blanks, line_end, unify_line_ends
 from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma, with_separator
-from lsp_server.fitting.endings import BEGINS, NO_END, begins_block, goes_on, lacks_colon, reopens_string
+from lsp_server.fitting.endings import BEGINS, NO_END, begins_block, goes_on, lacks_colon, may_stop, reopens_string
 from lsp_server.fitting.indentation import in_unit, unit_of
 from lsp_server.fitting.interpolations import leaves_code_open
 from lsp_server.fitting.levels import ends_in_parentheses
@@ -93,9 +93,9 @@ class Place:
 
     def may_end(self, text: str) -> bool:
         """See :meth:`Fitter.may_end`."""
-        return self._may_end(text, self._rest)
+        return self._may_end(text, self._rest, part=True)
 
-    def _may_end(self, text: str, behind: str) -> bool:
+    def _may_end(self, text: str, behind: str, part: bool = False) -> bool:
         if self._in_definition:
             text = text.rstrip("\\ ")
         if leaves_open(self._around.reader, self._around.state, self._prefix, text + behind):
@@ -105,7 +105,7 @@ class Place:
         line = self._prefix + text + behind
         state = self._read(line, len(self._prefix))
         prose = state.span >= 0 or self._around.reader.ends_in_comment(line)
-        if not prose and not behind.strip() and NO_END.search(line):
+        if not behind.strip() and not may_stop(line, self._document.language, prose=prose, part=part):
             return False
         return not self._adds_error([line], without_own(state), alone=True)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from indexer.languages.grammars import language_of
 from lsp_server.fitting.fitter import Fitter
 from lsp_server.types import Document
 from tests.support.fitted_texts import fit
@@ -150,11 +151,38 @@ OF_VHDL = [
     ("a.vhd", before("  end process"), "port map (", "d <= '1';"),
     ("a.vhd", before("  p : process"), "generic (", "q : process (c)"),
 ]
+BEHIND_A_CONDITION = [
+    ("a.c", "int f(void) {\n    if (a[0] <‸)\n        b();\n}\n", " 0) && (c", " 0 && c"),
+    ("a.sv", "module a;\n  initial begin\n    if (a[0] <‸)\n  end\nendmodule\n", " 0) && (c", " f(0) && c"),
+    ("A.java", "class A {\n  void f() {\n    if (a <‸)\n  }\n}\n", " 0) || (c", " 0 || c"),
+    ("a.ts", "if (a‸)\n", "() === 1) === (c", "() === 1"),
+]
+ENDS_LIKE_HEADS = [
+    (
+        "a.vhd",
+        "package body a is\n  function b return bit is\n  begin\n    return '1';\n  end function b‸\n",
+        " is",
+        ";",
+    ),
+]
+OF_ITSELF = [
+    ("a.zig", "fn f() void {\n    const gpa = ‸\n}\n", "gpa.deinit();", "gpa_state.allocator();"),
+    ("a.ts", "function f() {\n  const item = ‸\n}\n", "item.next;", "items.next;"),
+    ("A.java", "class A {\n  Item f() {\n    final Item item = ‸\n  }\n}\n", "item.next();", "Item.next();"),
+    ("A.cs", "class A\n{\n    A F()\n    {\n        var one = ‸\n    }\n}\n", "one[0];", "One[0];"),
+    ("a.c", "void f(void) {\n    struct item *item = ‸\n}\n", "item->next;", "malloc(sizeof(*item));"),
+]
+DOCUMENTS_A_STATEMENT = [
+    ("A.cs", "class A\n{\n    void F(int a)\n    {\n        //‸\n    }\n}\n", "/ <summary>", " b"),
+    ("A.java", "class A {\n  void f() {\n    ‸\n  }\n}\n", "/** Makes it. */", "/* Makes it. */"),
+    ("a.ts", "function f() {\n  ‸\n}\n", "/** Makes it. */", "/** @type {number} */"),
+]
 
 
 @pytest.mark.parametrize(
     ("path", "text", "wrong", "right"),
     [
+        *(*BEHIND_A_CONDITION, *ENDS_LIKE_HEADS, *OF_ITSELF, *DOCUMENTS_A_STATEMENT),
         *(*ENDS_AT_THE_CURSOR, *GOES_ON, *WITH_PARTS_THAT_NO_GRAMMAR_KNOWS, *OF_HEADS),
         *(*IN_ANOTHER_BLOCK, *AT_ANOTHER_LEVEL, *OF_VHDL),
     ],
@@ -162,6 +190,41 @@ OF_VHDL = [
 def test_what_breaks_the_code_is_not_kept(path: str, text: str, wrong: str, right: str) -> None:
     assert fit(path, text, right) == right
     assert fit(path, text, wrong) != wrong
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "kept"),
+    [
+        ("a.py", "if (a‸)\n", ") and (c"),
+        ("A.cs", "class A\n{\n    private Color ‸\n}\n", "Color = Color.Red;"),
+        ("a.c", "void f(void) {\n    if (a)\n        b();\n    else ‸\n}\n", "p = p->next;"),
+        ("A.cs", "class A\n{\n    void F(int a)\n    {\n    }\n    //‸\n}\n", "/ <summary>"),
+        ("A.java", "class A {\n  ‸\n  void f() {\n  }\n}\n", "/** Makes it. */"),
+        ("a.c", "int f(void) {\n    if (a) ‸\n}\n", "*b = 1;"),
+    ],
+)
+def test_what_only_looks_like_it_is_kept(path: str, text: str, kept: str) -> None:
+    assert fit(path, text, kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "ends", "goes_on"),
+    [
+        ("a.sv", "`define A(x) \\\n  x = ‸\n", "1'", "1'b1"),
+        ("a.sv", "`define A(x) \\\n  x = ‸\n", "8'sh", "8'shff"),
+        ("a.sv", "module a;\n  assign b = ‸\nendmodule\n", "'h", "'hf"),
+        ("a.vhd", "package a is\n  -- ‸\nend package;\n", '"got: " & b & "', '"got: " & b'),
+        ("a.py", '"""Read.\n\n‸\n"""\n', "of `a` or `", "of `a` or `b`"),
+        ("A.cs", 'class A\n{\n    string b = @"\n      ‸\n      </a>";\n}\n', "<a b='", "<a b='c'"),
+        ("a.c", "// ‸\nint a;\n", 'say "a" and ("', 'say "a" and ("b'),
+    ],
+)
+def test_a_beginning_does_not_end_where_something_begins(path: str, text: str, ends: str, goes_on: str) -> None:
+    fitter, language = Fitter(), language_of(path)
+    document = Document(f"file:///{path}", path, language, 1, text.replace("‸", ""))
+    fitter.update(document)
+    assert not fitter.may_end(document, text.index("‸"), ends)
+    assert fitter.may_end(document, text.index("‸"), goes_on)
 
 
 FAR = "#if A\n" + "int a;\n" * 300
