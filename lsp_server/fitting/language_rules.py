@@ -8,6 +8,9 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+_AROUND = re.compile(r"\(\?[^)]*\)\*?")
+"""Groups of a pattern, all but the text that ends a string: what must stand before it or behind it."""
+
 
 @dataclass(frozen=True, eq=False)
 class LanguageRules:
@@ -91,8 +94,13 @@ class LanguageRules:
 
     def end_of_span(self, span: int) -> str:
         """Return the text that ends a string or comment, given by its number; "" where that is no fixed text."""
-        end = self.spans[span][1].removeprefix(r"(?<!\\)").removeprefix("^").removesuffix(r"\b").replace("\\", "")
-        return "" if end[0] == "(" else end
+        end = _AROUND.sub("", self.spans[span][1]).removeprefix("^").removesuffix(r"\b").replace("\\", "")
+        return "" if end == "$" else end
+
+    def begins_as_it_ends(self, span: int) -> bool:
+        """Return whether a string, given by its number, begins with the quotes that end it."""
+        end = self.end_of_span(span)
+        return end != "" and not end.strip("\"'`") and end in self.spans[span][0] and not self.ends_with_line(span)
 
     def ends_on_own_line(self, span: int) -> bool:
         """Return whether what ends a string or comment, given by its number, stands at the start of a line."""

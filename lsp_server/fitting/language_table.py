@@ -22,6 +22,11 @@ _LOOP: Final = {"while": _names("do")}
 _SWITCH: Final = {**_BRACES, **_LOOP, **_LABELS}
 _BLOCK_COMMENT: Final = (r"/\*", r"\*/")
 _CHARACTER: Final = r"'(?:\\.[^'\n]*|[^\\'\n])'"
+_QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
+_TRIPLE: Final = r'"""(?:[^"\\]|\\.|"(?!""))*"""'
+_TRIPLE_RAW: Final = r'"""(?:[^"]|"(?!""))*"""+'
+"""In Kotlin and Scala the quotes before the last three belong to the string."""
+
 _GOES_ON: Final = (r'"(?:[^"\\]|\\.)*\\$', r'(?<!\\)"')
 _HASH: Final = r"(?:^|(?<=\s))#.*"
 _PLAIN: Final = r"[^\s\"'`/()\[\]{}]+"
@@ -50,7 +55,7 @@ _SCRIPT: Final = LanguageRules(
 _PYTHON: Final = LanguageRules(
     plain=r"[^\s#\"'()\[\]{}]+",
     comments=(r"#.*",),
-    strings=(r'"""(?:[^"\\]|\\.|"(?!""))*"""', r"'''(?:[^'\\]|\\.|'(?!''))*'''"),
+    strings=(_TRIPLE, r"'''(?:[^'\\]|\\.|'(?!''))*'''"),
     spans=(('"""', r'(?<!\\)"""'), ("'''", r"(?<!\\)'''"), _GOES_ON),
     indented=True,
     middles={
@@ -101,13 +106,14 @@ _VHDL: Final = LanguageRules(
         r"\b(?:if|case)\b(?=[^;]*\bgenerate\b)|\b(?:elsif|else)\b[^;]*\bgenerate\b|\bend\s+for\b",
         r"\bwait\s+for\b",
         r"\bnext\s+when\b",
+        r"\b(?:alias|attribute)\b[^;]*\bis\b",
     ),
     spans=(),
     quotes='"',
     words=dict.fromkeys(("if", "record", "units", "protected", "loop", "generate"), ("end",)),
     phrases={
         r"(?<!:)(?<!: )\bcomponent\b(?![^;]*\bport\s+map\b)": ("end",),
-        r"\b(?:entity|architecture|package|configuration)\b[^;()]*\bis\b(?!\s+new\b)": ("end",),
+        r"\b(?:entity|architecture|package|configuration|context)\b[^;()]*\bis\b(?!\s+new\b)": ("end",),
         # What is read up to its "is" is whole: the same word on a line of its own ends a head of several lines.
         rf"\b(?:function|procedure)\b[^;()]*(?:{_PARAMETERS}[^;()]*)?\bis\b(?!\s+new\b)": ("end",),
         rf"\b(?:process|block)\b(?:\s*{_PARAMETERS})?(?:\s*is\b)?": ("end",),
@@ -117,7 +123,7 @@ _VHDL: Final = LanguageRules(
     hanging=r"return\b|is\b",
     word_form=r"\b(?:{})\b",
     word_ends=r"\bend\b(?:\s+(?:postponed\s+)?(?:if|process|record|units|protected|block|case|loop|generate|component"
-    r"|entity|architecture|package(?:\s+body)?|configuration|function|procedure)\b)?",
+    r"|entity|architecture|package(?:\s+body)?|configuration|context|function|procedure)\b)?",
     ignore_case=True,
     middles={"else": _names("if elsif case when generate"), "elsif": _names("if elsif")},
     inside=True,
@@ -130,10 +136,14 @@ _RUBY: Final = LanguageRules(
         r"(?<=[(,=\s~|&!])/(?![\s=])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[])+/[a-z]*",
         r"%[wWiIqQr]?(?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\]|\{(?:[^{}]|\{[^{}]*\})*\})",
         r"%[wWiIqQr](?P<edge>[!|/~@,])(?:\\.|(?!(?P=edge)).)*(?P=edge)",
-        r"(?<=[\s(,\[])\?[\"'(\[{)\]}](?!\w)",
+        r"(?<=[\s(,\[])\?[\"'(\[{)\]}](?!\w)|\$[\"'`]",
         r"(?:^\s*)?(?<![\w.])def\s+[\w.?!]+(?:\([^()]*\))?\s+=\s",
     ),
-    spans=((r"^=begin\b", r"^=end\b"),),
+    spans=(
+        (r"^=begin\b", r"^=end\b"),
+        (r"(?<=[\s(,=])\"(?=[^\"]*$)", r'(?<!\\)"'),
+        (r"(?<=[\s(,=])'(?=[^']*$)", r"(?<!\\)'"),
+    ),
     quotes="\"'`",
     words={"do": ("end",)},
     phrases={
@@ -214,13 +224,13 @@ RULES: Final[dict[str, LanguageRules]] = {
     "objc": _C,
     "java": LanguageRules(
         plain=_PLAIN,
-        strings=(_CHARACTER, r'"""(?:[^"\\]|\\.|"(?!""))*"""'),
+        strings=(_CHARACTER, _TRIPLE),
         spans=(_BLOCK_COMMENT, ('"""', '"""')),
         middles=_SWITCH,
     ),
     "csharp": LanguageRules(
-        strings=(_CHARACTER, r'\$?@\$?"(?:[^"]|"")*"', r'"""(?:[^"]|"(?!""))*"""'),
-        spans=(_BLOCK_COMMENT, ('"""', '"""')),
+        strings=(_CHARACTER, r'(?:@\$?|\$@)"(?:[^"]|"")*"(?!")', _TRIPLE_RAW),
+        spans=(_BLOCK_COMMENT, ('"""', '"""'), (r'(?:@\$?|\$@)"', r'(?<!")(?:"")*"(?!")')),
         directives=(r"^\s*#\s*if\b", r"^\s*#\s*(?:else|elif)\b", r"^\s*#\s*endif\b"),
         middles=_SWITCH,
     ),
@@ -248,7 +258,13 @@ RULES: Final[dict[str, LanguageRules]] = {
         inside=True,
         unit="\t",
     ),
-    "yaml": LanguageRules(comments=(_HASH,), spans=(), strings=(r"(?<=\w)'(?=\w)",)),
+    "yaml": LanguageRules(
+        comments=(_HASH,),
+        # In text without quotes an apostrophe begins no string.
+        strings=(r"(?<=\w)'(?=\w)", _QUOTED, "'(?:[^']|'')*'(?!')"),
+        spans=((r'(?<=[:-] )"', r'(?<!\\)"'), (r"(?<=[:,-] )'|(?<=[\[{])'", r"(?<!')(?:'')*'(?!')")),
+        quotes='"',
+    ),
     "toml": LanguageRules(
         comments=(r"#.*",), strings=(r'"""(?:[^"]|"(?!""))*"""',), spans=(('"""', '"""'), ("'''", "'''"))
     ),
@@ -267,6 +283,11 @@ RULES: Final[dict[str, LanguageRules]] = {
     ),
     "elixir": LanguageRules(
         comments=(_HASH,),
+        strings=(
+            r"~[a-zA-Z]+(?:\((?:[^()\\]|\\.)*\)|\[(?:[^\[\]\\]|\\.)*\]|\{(?:[^{}\\]|\\.)*\}|<[^<>]*>)",
+            r"~[a-zA-Z]+(?P<sigil>[/|]|\"(?!\"\")|'(?!''))(?:\\.|(?!(?P=sigil)).)*(?P=sigil)",
+            r"(?<![\w?])\?\\?[\"'(\[{)\]}]",
+        ),
         spans=(('"""', '"""'), ("'''", "'''")),
         words={"do": ("end",), "fn": ("end",)},
         middles={"else": _names("if with try")},
@@ -274,8 +295,18 @@ RULES: Final[dict[str, LanguageRules]] = {
     ),
     "julia": LanguageRules(
         comments=(_HASH,),
-        spans=(('"""', '"""'),),
-        phrases={r"^\s*(?:if|for|while|function|struct|module|begin|let|try|macro|mutable\s+struct|quote)\b": ("end",)},
+        strings=(r"(?<![\w)\]}'.])'(?:\\.[^'\n]*|[^\\'\n])'", _TRIPLE),
+        spans=(('"""', '"""'), ("#=", "=#")),
+        phrases={
+            r"^\s*(?:(?:[\w.]*@[\w.]+|return|local|global|const|\w[\w.,\[\] ]*\s=)\s+)*(?:if|for|while|function|struct"
+            r"|module|baremodule|let|try|macro|mutable\s+struct|abstract\s+type|primitive\s+type|quote)\b(?!\s*=)": (
+                "end",
+            ),
+            r"^\s*@\w+\s+\"[^\"]*\"[^\[(]*\bfor\b|(?<=[=,]\s)(?:if|let|try|quote|function)\b": ("end",),
+            r"(?<=\()(?:if|for|while|let|function)\b|(?<![\w.:\[!@])begin(?![\w\]:])": ("end",),
+            r"(?<![\w.:!@])do(?=\s*(?:#.*)?$|\s+[\w(][^=;]*$)": ("end",),
+        },
+        word_ends=r"(?<![\w.:$@\[])end(?!\w|\s*[\]+*/-])",
         quotes='"',
         inside=True,
     ),
@@ -286,8 +317,18 @@ RULES: Final[dict[str, LanguageRules]] = {
     "text": LanguageRules(comments=(), spans=(), brackets=False, quotes=""),
     "rst": LanguageRules(comments=(), spans=(), brackets=False, quotes=""),
     "powershell": LanguageRules(comments=(_HASH,), spans=((r"<#", r"#>"),), middles={"else": _names("if elseif")}),
-    "sql": LanguageRules(comments=(r"--.*",)),
-    "haskell": LanguageRules(comments=(r"--.*",), spans=((r"\{-", r"-\}"),), quotes='"'),
+    "sql": LanguageRules(
+        comments=(r"--.*",),
+        strings=(r"'(?:\\'|''|[^'])*'(?!')",),
+        spans=(_BLOCK_COMMENT, ("'", r"(?<![\\'])(?:'')*'(?!')")),
+        quotes='"',
+    ),
+    "haskell": LanguageRules(
+        comments=(r"--+(?![!#$%&*+./<=>?@\\^|~:]).*",),
+        strings=(r"(?<![\w'])'(?:\\.[^'\n]*|[^\\'\n])'",),
+        spans=((r"\{-", r"-\}"),),
+        quotes='"',
+    ),
     "nix": LanguageRules(comments=(_HASH,), spans=(_BLOCK_COMMENT, ("''", "''")), quotes='"'),
     "perl": LanguageRules(
         comments=(_HASH,),
@@ -297,13 +338,35 @@ RULES: Final[dict[str, LanguageRules]] = {
     ),
     "php": LanguageRules(comments=(r"//.*", _HASH), spans=(_BLOCK_COMMENT,), middles=_SWITCH),
     "tcl": LanguageRules(comments=(r"^\s*#.*",), spans=(), quotes='"'),
-    "cmake": LanguageRules(comments=(_HASH,), strings=(r'"(?:[^"\\]|\\.)*"',), spans=(('"', r'(?<!\\)"'),), quotes=""),
-    "r": LanguageRules(comments=(_HASH,), spans=(), middles=_BRACES),
+    "cmake": LanguageRules(comments=(_HASH,), strings=(_QUOTED,), spans=(('"', r'(?<!\\)"'),), quotes=""),
+    "r": LanguageRules(
+        comments=(_HASH,),
+        strings=(_QUOTED, r"'(?:[^'\\]|\\.)*'"),
+        spans=(('"', r'(?<!\\)"'), ("'", r"(?<!\\)'")),
+        quotes="",
+        middles=_BRACES,
+    ),
     "scala": LanguageRules(
-        strings=(_CHARACTER, r"'\w+"), spans=(_BLOCK_COMMENT, ('"""', '"""')), quotes='"', middles=_BRACES
+        strings=(_CHARACTER, r"'\w+", _TRIPLE_RAW),
+        spans=(_BLOCK_COMMENT, ('"""', '"""')),
+        quotes='"',
+        middles=_BRACES,
     ),
     "kotlin": LanguageRules(
-        strings=(_CHARACTER,), spans=(_BLOCK_COMMENT, ('"""', '"""')), middles={"else": _names("if when")}
+        strings=(_CHARACTER, _TRIPLE_RAW),
+        spans=(_BLOCK_COMMENT, ('"""', '"""')),
+        middles={"else": _names("if when")},
+    ),
+    "swift": LanguageRules(
+        strings=(_TRIPLE, r'#"(?:[^"]|"(?!#))*"#'),
+        spans=(_BLOCK_COMMENT, ('"""', '"""')),
+        quotes='"',
+        middles=_BRACES,
+    ),
+    "dart": LanguageRules(
+        strings=(r"r'[^']*'(?!')", r'r"[^"]*"(?!")', _TRIPLE, r"'''(?:[^'\\]|\\.|'(?!''))*'''"),
+        spans=(_BLOCK_COMMENT, ('"""', '"""'), ("'''", "'''")),
+        middles=_BRACES,
     ),
     "zig": LanguageRules(
         spans=(), strings=(_CHARACTER, r"\\\\.*"), quotes='"', middles={"else": _names("if while for switch")}

@@ -157,11 +157,13 @@ def _siblings(
     before = (around.states[number - 1] if number else None for number in range(len(above) - 1, -1, -1))
     over = _of_scope(line, rules, state, zip(above[::-1], before, [*above[-2::-1], ""], strict=False))
 
+    def ends(other: str) -> bool:
+        outside = rules.indented and other.strip() != "" and indent_of(other) < indent_of(line)
+        return outside or rules.end.match(other) is not None
+
     def under() -> Iterator[str]:
         # Behind the cursor's line the same blocks are open as before it, where the line opens none.
-        seen = (
-            other if strict or not 0 < n < REWRITTEN or rules.end.match(other) else "" for n, other in enumerate(below)
-        )
+        seen = (other if strict or not 0 < n < REWRITTEN or ends(other) else "" for n, other in enumerate(below))
         yield from _of_scope(line, rules, state, zip(seen, around.states_below(), ["", *below], strict=False))
 
     return over, under()

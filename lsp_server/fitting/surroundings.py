@@ -138,7 +138,7 @@ class Surroundings:
         if not mark:
             return True  # the next line belongs to it in any case
         begin, end = self.reader.rules.span_ends[span]
-        if begin.fullmatch(mark):
+        if self.reader.rules.begins_as_it_ends(span):
             first = next((line.strip() for line in self.below if line.strip()), "")
             if re.fullmatch(rf"{re.escape(mark)}[\s,;)\]}}.]*", first):
                 return True  # a mark that ends something, and no more

@@ -145,3 +145,9 @@ def test_a_line_that_is_requested_may_replace_one_of_those_just_below() -> None:
     document = Document("file:///x", "x", "typescript", 1, text.replace("‸", ""))
     assert isinstance(Fitter().fit(document, text.index("‸"), "a: 2,"), Fitted)
     assert isinstance(Fitter().fit(document, text.index("‸"), "b: 2,"), Rejected)
+
+
+def test_the_next_item_has_keys_of_its_own_though_it_begins_just_below() -> None:
+    text = "- a: 1\n  ‸\n  c: 1\n\n- a: 2\n  b: 1\n"
+    document = Document("file:///x", "x.yml", "yaml", 1, text.replace("‸", ""))
+    assert isinstance(Fitter().fit(document, text.index("‸"), "b: 2"), Fitted)
