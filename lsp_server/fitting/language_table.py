@@ -23,10 +23,11 @@ _SWITCH: Final = {**_BRACES, **_LOOP, **_LABELS}
 _BLOCK_COMMENT: Final = (r"/\*", r"\*/")
 _CHARACTER: Final = r"'(?:\\.[^'\n]*|[^\\'\n])'"
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
+_SINGLE: Final = r"'(?:[^'\\]|\\.)*'"
+_DOUBLED: Final = r"'(?:[^']|'')*'(?!')"
+_STRING: Final = ('"', r'(?<!\\)"')
 _TRIPLE: Final = r'"""(?:[^"\\]|\\.|"(?!""))*"""'
-_TRIPLE_RAW: Final = r'"""(?:[^"]|"(?!""))*"""+'
-"""In Kotlin and Scala the quotes before the last three belong to the string."""
-
+_TRIPLE_RAW: Final = r'"""(?:[^"]|"(?!""))*"""+'  # quotes before the last three belong to the string
 _GOES_ON: Final = (r'"(?:[^"\\]|\\.)*\\$', r'(?<!\\)"')
 _HASH: Final = r"(?:^|(?<=\s))#.*"
 _PLAIN: Final = r"[^\s\"'`/()\[\]{}]+"
@@ -261,7 +262,7 @@ RULES: Final[dict[str, LanguageRules]] = {
     "yaml": LanguageRules(
         comments=(_HASH,),
         # In text without quotes an apostrophe begins no string.
-        strings=(r"(?<=\w)'(?=\w)", _QUOTED, "'(?:[^']|'')*'(?!')"),
+        strings=(r"(?<=\w)'(?=\w)", _QUOTED, _DOUBLED),
         spans=((r'(?<=[:-] )"', r'(?<!\\)"'), (r"(?<=[:,-] )'|(?<=[\[{])'", r"(?<!')(?:'')*'(?!')")),
         quotes='"',
     ),
@@ -316,7 +317,21 @@ RULES: Final[dict[str, LanguageRules]] = {
     "markdown": LanguageRules(comments=(), spans=(), brackets=False, quotes=""),
     "text": LanguageRules(comments=(), spans=(), brackets=False, quotes=""),
     "rst": LanguageRules(comments=(), spans=(), brackets=False, quotes=""),
-    "powershell": LanguageRules(comments=(_HASH,), spans=((r"<#", r"#>"),), middles={"else": _names("if elseif")}),
+    "powershell": LanguageRules(
+        comments=(_HASH,),
+        strings=(r'"(?:[^"`$]|`.|""|\$\((?:[^()"]|"[^"]*"|\([^()]*\))*\)|\$(?!\())*"', _DOUBLED),
+        spans=((r"<#", r"#>"), (r"@'\s*$", r"^'@"), (r'@"\s*$', r'^"@'), ('"', r'(?<!`)"'), ("'", "'")),
+        quotes="",
+        middles={"else": _names("if elseif")},
+    ),
+    "erlang": LanguageRules(
+        comments=(r"%.*",), strings=(r"\$\\?.", _QUOTED), spans=(('"""', '"""'), ('"', r'(?<!\\)"')), quotes="'"
+    ),
+    "fsharp": LanguageRules(
+        strings=(_CHARACTER, r"'[A-Za-z_]\w*|(?<=\w)'+", _TRIPLE_RAW, r'@"(?:[^"]|"")*"(?!")', _QUOTED, "``[^`]*``"),
+        spans=((r"\(\*(?!\))", r"\*\)"), ('"""', '"""'), _STRING),
+        quotes="",
+    ),
     "sql": LanguageRules(
         comments=(r"--.*",),
         strings=(r"'(?:\\'|''|[^'])*'(?!')",),
@@ -336,12 +351,17 @@ RULES: Final[dict[str, LanguageRules]] = {
         spans=((r"^=[a-z]\w*", r"^=cut\b"),),
         middles={"else": _names("if elsif unless"), "elsif": _IF},
     ),
-    "php": LanguageRules(comments=(r"//.*", _HASH), spans=(_BLOCK_COMMENT,), middles=_SWITCH),
+    "php": LanguageRules(
+        comments=(r"//.*", _HASH),
+        strings=(_QUOTED, _SINGLE),
+        spans=(_BLOCK_COMMENT, (r'(?<=[\s(=.,\[])"', r'(?<!\\)"'), (r"(?<=[\s(=.,\[])'", r"(?<!\\)'")),
+        middles=_SWITCH,
+    ),
     "tcl": LanguageRules(comments=(r"^\s*#.*",), spans=(), quotes='"'),
     "cmake": LanguageRules(comments=(_HASH,), strings=(_QUOTED,), spans=(('"', r'(?<!\\)"'),), quotes=""),
     "r": LanguageRules(
         comments=(_HASH,),
-        strings=(_QUOTED, r"'(?:[^'\\]|\\.)*'"),
+        strings=(_QUOTED, _SINGLE),
         spans=(('"', r'(?<!\\)"'), ("'", r"(?<!\\)'")),
         quotes="",
         middles=_BRACES,
@@ -371,8 +391,8 @@ RULES: Final[dict[str, LanguageRules]] = {
     "zig": LanguageRules(
         spans=(), strings=(_CHARACTER, r"\\\\.*"), quotes='"', middles={"else": _names("if while for switch")}
     ),
-    "lisp": LanguageRules(comments=(";.*",), strings=(r"#\\.",), spans=(("#\\|", "\\|#"),), quotes='"'),
-    "clojure": LanguageRules(comments=(";.*",), strings=(r"\\.",), spans=(), quotes='"'),
+    "lisp": LanguageRules(comments=(";.*",), strings=(r"#\\.", _QUOTED), spans=(("#\\|", "\\|#"), _STRING), quotes=""),
+    "clojure": LanguageRules(comments=(";.*",), strings=(r"\\.", _QUOTED), spans=(_STRING,), quotes=""),
     "ocaml": LanguageRules(comments=(), strings=(_CHARACTER,), spans=((r"\(\*", r"\*\)"),), quotes='"'),
     "ada": LanguageRules(comments=(r"--.*",), strings=(_CHARACTER,), spans=(), quotes='"'),
     "ini": LanguageRules(comments=(r"[#;].*",), spans=(), quotes="", brackets=False),

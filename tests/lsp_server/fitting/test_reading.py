@@ -6,10 +6,13 @@ from lsp_server.fitting.marks import START, LineReader, rules_of
 from tests.support.fitted_texts import fit
 
 WHOLE = [
+    ("clojure", '(def a "b (\n  c\\" [\n" \\" \\( "d")'),
     ("csharp", 'var a = @"<x y=""1"">\n  {0} (\n  </x>";\nvar b = $@"c:\\{d}\\";\nvar e = @"""f""" + @"\\";'),
     ("csharp", 'var a = $"""\n  { "b": (\n  """;'),
     ("dart", "const a = '''\n  { \"b\": (\n''';\nfinal c = r'\\' + r'''\n{''';\nvar d = '''e'f''';"),
     ("elixir", 'a = ~r/["\'(]/\nb = ~s(c "d" e) <> ~w[f {g]\nh = ~p"/i/#{j}"\nk = ?( + ?\\"\nl = ~H"""\n  <p>(\n"""'),
+    ("erlang", '%% it\'s (\na() -> [$", $(, $%, "b {"]. % isn\'t'),
+    ("fsharp", "let f (x: 'T) (y': 'a) = x :?> 'T // it's\nlet g = @\"\\\" (* it's ( *)\nlet ``it's (`` = (*) '('"),
     ("haskell", "isOpen c = c == '(' || c == '\"' || c == '\\''\nf' = g' x' '{' -- it's (\na --> b = (a, b)"),
     (
         "julia",
@@ -18,6 +21,8 @@ WHOLE = [
         '@testset "a" begin\n    #= it ( =#\n    c = (for n in x; n; end; x)\nend\nabstract type T end',
     ),
     ("kotlin", 'val a = """b "c"""" + d\nval e = """\n  (\n"""'),
+    ("php", "$a = 'b (\n  c {\n';\n$d = \"e's (\n  [\";"),
+    ("powershell", "$a = @'\n it's (\n'@\n$b = \"c `\" ( $(f \"(\" 'd')\"\n$e = \"\\\"\n$g = 'h\n  ('\n<# it's #>"),
     ("r", "a <- \"b (\n  it's {\n\"\nd <- 'e \\' (\n'"),
     ("scala", 'val a = """b "c"""" + d\nval e = """\n  (\n"""'),
     ("sql", "SELECT 'it''s (', $1;\nSELECT 'a\n  (b ''c'' d\n', e;\nSELECT 'it\\'s (';\nSELECT ''; -- it's ("),
