@@ -319,8 +319,8 @@ def _edited(
     if len(made) != len(olds):
         return ()
     found = []
-    for number, piece in enumerate(made):
-        if not isinstance(piece, int) and number not in made:
+    for number, (piece, wrapped) in enumerate(zip(made, _wrapped(olds, made), strict=True)):
+        if not isinstance(piece, int) and number not in made and number not in wrapped:
             come = {text for _, text in piece}
             parts = {part for text in come for part in _parts(text)}
             if any(part in parts for text in olds[number] for part in _parts(text)):

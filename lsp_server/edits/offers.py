@@ -31,7 +31,7 @@ from lsp_server.edits.second_look import (
     rows_elsewhere,
     rows_here,
 )
-from lsp_server.edits.thresholds import IN_A_ROW_FROM, Level, level
+from lsp_server.edits.thresholds import IN_A_ROW_FROM, UNLIKE, Level, level
 from lsp_server.edits.views import OtherFile, View
 from lsp_server.edits.whole_blocks import whole
 
@@ -203,11 +203,13 @@ class Search:
         if of.place.where != OTHER_FILE and not common and not of.least(text):
             head = self.places.head(view, of.place.line)
             newest = {source.step: source.lesson for source in reversed(sources)}
-            lessons = list(reversed(newest.values()))
-            if of.place.where == ELSEWHERE:  # the same edit again says no more of what all have in common
-                lessons = list({(one.old.texts, one.new.texts): one for one in reversed(lessons)}.values())[::-1]
+            lessons = tuple(reversed(newest.values()))
             if of.place.where != HERE or not renames_alone(line, text, lessons):
-                common = -misfit(head + line, head + text, tuple(lessons))
+                common = -misfit(head + line, head + text, lessons)
+            if of.place.where == ELSEWHERE and common <= -UNLIKE:
+                # The same edit again says no more of what all have in common.
+                others = {(one.old.texts, one.new.texts): one for one in reversed(lessons)}
+                common = max(common, -misfit(head + line, head + text, tuple(reversed(others.values()))))
         return level(of.place, row, line, text, [source.lesson for source in sources], common)
 
     def best(self, view: View, of: Candidates, judged: Sequence[float]) -> Offer | None:

@@ -5,7 +5,7 @@ pattern, and the line does not fit it, something is missing that all of them had
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -105,16 +105,19 @@ def _tells(text: str) -> bool:
     return text == "=" or is_name(text)
 
 
-def renames_alone(line: str, text: str, lessons: Iterable[Lesson]) -> bool:
-    """Whether a text gives names of a line other ones, as edits did to the same names, and nothing else.
+def renames_alone(line: str, text: str, lessons: Sequence[Lesson]) -> bool:
+    """Whether a text gives names of a line other ones, as some of the edits did to the same names, and nothing else.
 
-    Such names may stand in anything: four imports that were renamed say nothing against their uses. At the cursor 11 of
-    11 such texts were right where a pattern of three edits speaks against the line (role ``edits-before``).
+    Such names may stand in anything: four imports that were renamed say nothing against their uses. Where all edits
+    replaced the same name, what else they have in common may belong to it. At the cursor 11 of 11 texts of both kinds
+    were right where a pattern of three edits speaks against the line (role ``edits-before``).
     """
     before, after = parse(line).texts, parse(text).texts
     names = {pair for one in lessons for pair in one.names}
     changed = {pair for pair in zip(before, after, strict=False) if pair[0] != pair[1]}
-    return len(before) == len(after) and bool(changed) and changed <= names and not {old for old, _ in names} & {*after}
+    if len(before) != len(after) or not changed <= names or {old for old, _ in names} & {*after}:
+        return False
+    return not all(changed <= {*one.names} for one in lessons)
 
 
 def brings_words(line: TokenLine, text: str) -> bool:

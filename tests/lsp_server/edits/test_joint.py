@@ -171,6 +171,8 @@ def test_renamed_names_may_stand_in_anything() -> None:
     assert not renames_alone("add(job_title, job_end)", "add(post_title, job_end)", edits), "half of the names"
     assert not renames_alone("of(job_other);", "of(post_other);", edits), "no edit replaced this name"
     assert not renames_alone("of(job_title)", "of(post_title);", edits)
+    same = tuple(lesson(f"import old.{name};", f"import new.{name};") for name in ("a", "b", "c"))
+    assert not renames_alone("of(old.d.e);", "of(new.d.e);", same), "all edits replaced the same name"
     history = [taught("A.java", n, n, *edit) for n, edit in enumerate(imports)]
     lines = [*(new for _, new in imports), *["other();"] * 9, use]
     offer = Search(shipped(), history, Refusals()).here(View("A.java", "\n".join(lines), frozenset(range(4))), 13)
