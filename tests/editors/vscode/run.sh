@@ -1,7 +1,8 @@
 #!/bin/bash
 # Tests the VS Code extension: unit tests, then end-to-end tests in the real workbench (code-server) in a headless Chromium.
 #
-#   tests/editors/vscode/run.sh [--unit | --install | --only PATTERN | --screenshots | --bench [ARGUMENTS] ]
+#   tests/editors/vscode/run.sh [--unit | --install | --only PATTERN | --screenshots | --bench [ARGUMENTS] |
+#                                --script FILE [ARGUMENTS] ]
 #
 # Needs npm. The end-to-end tests also need Chromium, which is installed with apt-get as root, and the console script `ondol`
 # from ONDOL_COMMAND, .venv/bin/ondol or the PATH. Everything else is installed into
@@ -61,10 +62,11 @@ build_extension() {
   npm run --silent package >"$cache/package.log" 2>&1 || { tail -20 "$cache/package.log" >&2; fail "the extension could not be packaged."; }
 }
 
+script=$(realpath "${2:-.}")
 command -v npm >/dev/null && command -v node >/dev/null || fail "npm and node are needed."
 mkdir -p "$cache"
 build_extension
-if [ "${1:-}" != --install ]; then npm run --silent test || fail "the unit tests failed."; fi
+[[ "${1:-}" = --install || "${1:-}" = --script ]] || npm run --silent test || fail "the unit tests failed."
 [ "${1:-}" = --unit ] && exit 0
 install_chromium
 install_workbench
@@ -78,6 +80,7 @@ mkdir -p "$ONDOL_ARTIFACTS"
 cd "$here"
 case "${1:-}" in
   --screenshots) exec node "$root/scripts/vscode_screenshots.mjs" ;;
+  --script) exec node "$script" "${@:3}" ;;
   --bench) shift; exec node "$root/benchmarks/bench_vscode.mjs" "$@" ;;
   --only) exec node --test --test-concurrency=1 --test-reporter=spec --test-name-pattern="$2" e2e/*.test.mjs ;;
   "") exec node --test --test-concurrency=1 --test-reporter=spec e2e/*.test.mjs ;;
