@@ -62,7 +62,7 @@ build_extension() {
   npm run --silent package >"$cache/package.log" 2>&1 || { tail -20 "$cache/package.log" >&2; fail "the extension could not be packaged."; }
 }
 
-script=$(realpath "${2:-.}")
+[ "${1:-}" = --script ] && script=$(realpath "$2")
 command -v npm >/dev/null && command -v node >/dev/null || fail "npm and node are needed."
 mkdir -p "$cache"
 build_extension
