@@ -84,7 +84,7 @@ class ModelEdits:
             if now.job is not None:
                 now.job.cancel()
 
-    def can_ask(self, asked: Asked) -> bool:
+    def _can_ask(self, asked: Asked) -> bool:
         """Whether a model is loaded that may say what becomes of lines."""
         engine = asked.session.engine
         state = engine.state if isinstance(engine, AsksLines) else None
@@ -93,7 +93,7 @@ class ModelEdits:
     async def offer(self, asked: Asked, document: Document) -> tuple[Offer | None, dict[str, Any]]:
         """Return the model's offer for the cursor's line as far as it is known, and facts for the trace."""
         engine = asked.session.engine
-        if not isinstance(engine, AsksLines) or not self.can_ask(asked) or asked.line in asked.views[0].edited:
+        if not isinstance(engine, AsksLines) or not self._can_ask(asked) or asked.line in asked.views[0].edited:
             return None, {}
         now = self._now
         if now is None or not _same(now.asked, asked):

@@ -193,10 +193,9 @@ class NextEdits:
         except Exception as error:
             self._failed(error)
             return
-        wanted = offer is not None
-        if asked is not None and not wanted and key_of(document.uri) not in self._told:
-            # An editor that never heard of an edit of this document would not ask on other lines.
-            wanted = self._model.can_ask(asked)
+        # A document's first edit is announced even where nothing is offered: a line that the cursor reaches later may
+        # get an offer, and an editor that never heard of an edit would not ask there.
+        wanted = offer is not None or (asked is not None and key_of(document.uri) not in self._told)
         if wanted and document.version == version and self.on_ready is not None:
             self._told.add(key_of(document.uri))
             self.on_ready(document.uri)

@@ -62,6 +62,7 @@ const isSame = (one: Offer, other: Offer): boolean =>
   JSON.stringify(one.edit.range) === JSON.stringify(other.edit.range);
 const openDocument = (uri: string): vscode.TextDocument | undefined =>
   vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri);
+const lineKey = (document: vscode.TextDocument, line: number): string => `${document.uri.toString()}:${line}`;
 const linesOf = (document: vscode.TextDocument): string[] =>
   Array.from({ length: document.lineCount }, (_, line) => document.lineAt(line).text);
 
@@ -69,11 +70,12 @@ const linesOf = (document: vscode.TextDocument): string[] =>
 export class NextEdits implements vscode.Disposable {
   private offer: Offer | undefined;
   private readonly decorations = new EditDecorations();
-  private readonly live = new Set<string>();
+  /** The server that has something to repeat. It is asked in every document: the next place may be in any of them. */
+  private live: Connection | undefined;
   private readonly subscriptions: vscode.Disposable;
   private timer: NodeJS.Timeout | undefined;
   private ticket = 0;
-  private askedLine = -1;
+  private asked = '';
   private isVisible = false;
   private contexts = '';
 
@@ -85,7 +87,6 @@ export class NextEdits implements vscode.Disposable {
     this.subscriptions = vscode.Disposable.from(
       this.decorations,
       vscode.workspace.onDidChangeTextDocument(({ document }) => this.onChange(document)),
-      vscode.workspace.onDidCloseTextDocument((document) => this.live.delete(document.uri.toString())),
       vscode.window.onDidChangeTextEditorSelection((event) => this.onMove(event.textEditor)),
       vscode.window.onDidChangeActiveTextEditor((editor) => this.onMove(editor)),
       suggestions.onDidChangeActivity(() => this.show()),
@@ -99,10 +100,10 @@ export class NextEdits implements vscode.Disposable {
 
   /** Handles the server's message that it has a next edit for a document. */
   onReady(uri: string): void {
-    const key = vscode.Uri.parse(uri).toString();
-    this.live.add(key);
+    const document = openDocument(vscode.Uri.parse(uri).toString());
+    this.live = document && this.host.connectionFor(document);
     const editor = vscode.window.activeTextEditor;
-    if (editor?.document.uri.toString() === key) {
+    if (editor !== undefined && editor.document === document) {
       void this.ask(editor, AUTOMATIC);
     }
   }
@@ -170,12 +171,9 @@ export class NextEdits implements vscode.Disposable {
     if (editor === undefined || editor !== vscode.window.activeTextEditor) {
       return;
     }
-    const { line } = editor.selection.active;
-    if (line === this.askedLine || !this.live.has(editor.document.uri.toString())) {
+    const isAsked = lineKey(editor.document, editor.selection.active.line) === this.asked;
+    if (isAsked || this.live === undefined || this.host.connectionFor(editor.document) !== this.live) {
       return;
-    }
-    if (this.offer?.reached === true && !this.isAtPlace(this.offer)) {
-      this.offer.reached = false;
     }
     this.askSoon();
   }
@@ -200,7 +198,7 @@ export class NextEdits implements vscode.Disposable {
     const ticket = ++this.ticket;
     const { version } = document;
     const { line, character } = editor.selection.active;
-    this.askedLine = line;
+    this.asked = lineKey(document, line);
     const uri = document.uri.toString();
     const params = { textDocument: { uri, version }, position: { line, character }, context: { triggerKind } };
     try {
@@ -217,8 +215,8 @@ export class NextEdits implements vscode.Disposable {
   private onAnswer(edit: ProtocolEdit | undefined, connection: Connection, source: Text): void {
     const former = this.offer;
     if (edit === undefined) {
-      // An edit at whose place the user just arrived stays, although the server may have nothing to add.
-      if (former !== undefined && !(former.reached && isValid(former))) {
+      // An edit to whose place the user went stays there, although the server may have nothing to add.
+      if (former !== undefined && !(former.reached && isValid(former) && this.isAtPlace(former))) {
         this.forget();
       }
       return;
@@ -230,7 +228,7 @@ export class NextEdits implements vscode.Disposable {
     }
     // The server gives each answer a new id.
     offer.reported = former !== undefined && isSame(former, offer) && former.reported;
-    this.live.add(source.document.uri.toString());
+    this.live = connection;
     this.offer = offer;
     this.show();
   }
@@ -361,7 +359,7 @@ export class NextEdits implements vscode.Disposable {
     const { document, hunk } = offer.place;
     const start = startOf(hunk);
     const at = document.validatePosition(new vscode.Position(start.line, start.character));
-    this.askedLine = at.line;
+    this.asked = lineKey(document, at.line);
     const editor =
       vscode.window.activeTextEditor?.document === document
         ? vscode.window.activeTextEditor

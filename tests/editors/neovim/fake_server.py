@@ -179,7 +179,8 @@ class Server:
     def next_edit(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the edit that is nearest to the cursor, in this document or else in FAKE_OTHER."""
         uri, row = params["textDocument"]["uri"], params["position"]["line"]
-        log("askedit", version=params["textDocument"]["version"], line=row, kind=params["context"]["triggerKind"])
+        version, kind = params["textDocument"]["version"], params["context"]["triggerKind"]
+        log("askedit", uri=uri, version=version, line=row, kind=kind)
         own = [(uri, *place) for place in self.places(self.texts.get(uri, ""))]
         own = [place for place in own if (uri, place[2]) not in self.refused]
         own.sort(key=lambda place: (abs(place[1] - row), place[1]))

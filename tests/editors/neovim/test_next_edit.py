@@ -1,5 +1,7 @@
 """The next edit in a real Neovim with a server that has known answers: shown, reached, applied, refused."""
 
+from pathlib import Path
+
 import pytest
 
 from editor import events, wait
@@ -240,6 +242,27 @@ def test_an_edit_disappears_when_the_text_changes(page):
     see(editor)
     editor.keys("<Tab>")
     assert editor.lines()[1] == "first(old_name, 1)"
+
+
+def test_every_line_that_the_cursor_reaches_is_asked_for(page, log, repo):
+    """The place of the next edit may be the cursor's line alone, in a document in which nothing was offered yet."""
+
+    def asked():
+        return [(Path(event["uri"]).name, event["line"]) for event in events(log, "askedit")]
+
+    (repo / "c.py").write_text("one = 1\ntwo = 2\nthree = 3\n")
+    editor = page("new = 1\nplain = 2\nplain = 3\n")
+    editor.keys("jk")
+    editor.lua("vim.wait(300)")
+    assert asked() == []
+    editor.keys("ggcenew_name<Esc>")
+    wait(lambda: ("b.py", 0) in asked(), "the first request", asked)
+    editor.keys("j")
+    wait(lambda: ("b.py", 1) in asked(), "a request for the next line", asked)
+    editor.lua("vim.cmd.edit(...)", str(repo / "c.py"))
+    wait(lambda: ("c.py", 0) in asked(), "a request in the other file", asked)
+    editor.keys("jj")
+    wait(lambda: ("c.py", 2) in asked(), "a request for its last line", asked)
 
 
 def test_off(page, log):

@@ -125,6 +125,14 @@ def test_what_is_announced_is_what_the_editor_gets(fresh: tuple[Client, Path]) -
     assert [session.applied(one) for one in again] != [session.applied(offer)]
 
 
+def test_an_editor_hears_of_the_first_edit_though_nothing_is_offered(fresh: tuple[Client, Path]) -> None:
+    """Otherwise it would not ask on the lines that the cursor reaches, some of which get an offer."""
+    session = Session(fresh, "kappa", lines=6)
+    session.put(2, "unlike_all_others()")
+    session.client.wait_for(lambda m: m.get("method") == "ondol/nextEditReady" and m["params"] == {"uri": session.uri})
+    assert session.ask(2) == []
+
+
 def test_an_accepted_edit_counts_at_once(fresh: tuple[Client, Path]) -> None:
     """Otherwise the next offer comes from the edits before it, and jumps elsewhere when the pause is over."""
     session = Session(fresh, "sigma")

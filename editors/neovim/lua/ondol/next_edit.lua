@@ -20,11 +20,11 @@ local ask_after = 100 -- milliseconds after the cursor reached another line
 local look_again_after = 120 -- milliseconds, while a suggestion is expected
 
 local current ---@type ondol.EditOffer|nil
-local live = {} ---@type table<integer, vim.lsp.Client> buffers in which the server has something to repeat
+local live = {} ---@type table<integer, true> clients, by id, whose server has something to repeat
 local counts = { offered = 0, accepted = 0 }
 local ticket = 0
 local ask_timer, look_timer
-local asked_row
+local asked_row, asked_buffer
 
 local function stop(timer)
   if timer and not timer:is_closing() then
@@ -141,8 +141,8 @@ local function on_answer(number, buffer, tick, client, result)
   end
   local answer = type(result.edits) == 'table' and result.edits[1] or nil
   if not answer then
-    -- An edit at whose place the user just arrived stays, although the server may have nothing to add.
-    if current and not (current.reached and edit_offer.valid(current)) then
+    -- An edit to whose place the user went stays there, although the server may have nothing to add.
+    if current and not (current.reached and edit_offer.valid(current) and edit_offer.at_place(current)) then
       forget()
     end
     return
@@ -154,7 +154,7 @@ local function on_answer(number, buffer, tick, client, result)
   -- The server gives each answer a new id.
   edit.reported = current ~= nil and edit_offer.same(current, edit) and current.reported
   edit.drawn = current ~= nil and current.drawn
-  live[buffer] = client
+  live[client.id] = true
   forget()
   current = edit
   show()
@@ -170,7 +170,7 @@ local function ask(buffer, client, kind, done)
   ticket = ticket + 1
   local number, tick = ticket, api.nvim_buf_get_changedtick(buffer)
   local row, column = sessions.cursor()
-  asked_row = row
+  asked_row, asked_buffer = row, buffer
   local before = api.nvim_get_current_line():sub(1, column)
   local params = {
     textDocument = { uri = vim.uri_from_bufnr(buffer), version = document_sync.version(buffer) or tick },
@@ -203,7 +203,7 @@ function M.on_ready(client, params)
   end
   local buffer = edit_offer.buffer_of(params.uri)
   if buffer then
-    live[buffer] = client
+    live[client.id] = true
     ask(buffer, client, automatic)
   end
 end
@@ -240,7 +240,7 @@ local function go_to_place(edit)
   local row, column = edit_diff.start(edit.hunk)
   row = math.min(row, api.nvim_buf_line_count(edit.buffer) - 1)
   api.nvim_win_set_cursor(0, { row + 1, column })
-  asked_row = row
+  asked_row, asked_buffer = row, edit.buffer
   if vim.o.foldenable then
     vim.cmd('normal! zv')
   end
@@ -338,23 +338,19 @@ function M.watch(group)
     callback = function(event)
       local row = sessions.cursor()
       show()
-      local client = live[event.buf]
-      if client and row ~= asked_row and api.nvim_get_current_buf() == event.buf then
-        if current and current.reached and current.buffer == event.buf and not edit_offer.at_place(current) then
-          current.reached = false
-        end
-        ask_soon(event.buf, client, ask_after)
+      local session = api.nvim_get_current_buf() == event.buf and sessions.of(event.buf) or nil
+      local asked = row == asked_row and event.buf == asked_buffer
+      if session and live[session.client.id] and not asked then
+        ask_soon(event.buf, session.client, ask_after)
       end
     end,
   })
   api.nvim_create_autocmd('LspDetach', {
     group = group,
     callback = function(event)
-      if live[event.buf] and event.data and live[event.buf].id == event.data.client_id then
-        live[event.buf] = nil
-        if current and current.client.id == event.data.client_id then
-          forget()
-        end
+      local own = current and event.data and current.client.id == event.data.client_id
+      if own and (event.buf == current.buffer or event.buf == current.source) then
+        forget()
       end
     end,
   })

@@ -176,6 +176,22 @@ describe('next edits', () => {
     await window.key('Escape');
   });
 
+  it('each line that the cursor reaches is asked for, in other files too', async () => {
+    const asked = () =>
+      wire
+        .sent('textDocument/copilotInlineEdit')
+        .map(({ params }) => `${path.basename(params.textDocument.uri)}:${params.position.line}`);
+    fs.writeFileSync(path.join(repo, 'c.py'), 'one = 1\ntwo = 2\nthree = 3\n');
+    await window.openFile('a.py');
+    await change('new = 1\nplain = 2\nplain = 3\n');
+    await window.key('ArrowDown');
+    await until(() => asked().includes('a.py:1'), 'a request for the next line');
+    await window.openFile('c.py');
+    await until(() => asked().includes('c.py:3'), 'a request in the other file');
+    await window.key('ArrowUp', 'ArrowUp');
+    await until(() => asked().includes('c.py:1'), 'a request for a line of it');
+  });
+
   it('an answer that does not fit, or is for an older version, is dropped', async () => {
     for (const fault of ['bad-edit', 'old-edit']) {
       const faulty = bench.fakeServer(fault);
