@@ -240,6 +240,20 @@ def test_what_was_left_in_an_edited_document_is_not_offered_from_another_one() -
     assert search(many(STEPS_OFFERED)).other_file(there("x = 1", edited=frozenset({2}))) is None
 
 
+def test_in_a_document_without_edits_other_lines_are_offered_behind_the_newest_edit_alone() -> None:
+    """The cursor came there from another document: what older edits say, and whole lines, are seldom wanted."""
+    view = View("b.py", "\n".join(LINES))
+    offer = search(many(3)).elsewhere(view, 0)
+    assert offer is not None
+    assert offer.new == call(offer.line - 1, ", tax=0")
+    last = taught("a.py", 9, 3, "import sys", "import os")
+    assert search([*many(3), last]).elsewhere(view, 0) is None
+    assert search([*many(3), last]).here(view, 1) is not None
+    view, history = deleted_blocks()
+    assert search(history).elsewhere(view) is not None
+    assert search(history).elsewhere(View("b.py", view.text)) is None
+
+
 def test_of_many_lines_those_are_tried_to_which_most_edits_lead() -> None:
     edited_lines = [f"value_{n} = compute(items_{n}, rate, tax)" for n in range(2)]
     near, like = [f"note_{n} = rate" for n in range(25)], [f"x{n} = compute(y{n}, rate)" for n in range(30)]
