@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from finetune.dashboard.page import Page, Table
 from finetune.evaluation import screen
-from finetune.evaluation.verdict import verdict
+from finetune.evaluation.verdict import others, verdict
 
 LARGEST: Final = 20_000_000
 """Bytes of a report, at most; one with all systems and languages has some 100,000."""
@@ -24,7 +24,7 @@ def replay_page(kept: Path, given: Sequence[Path]) -> Page:
     for path in (*given, *sorted(kept.glob("*.json"), reverse=True)):
         try:
             report = report_in(path)
-            sentences, (heads, rows) = verdict(report), screen.figures(report)
+            sentences, (heads, rows) = verdict(report) + others(report), screen.figures(report)
             title = _title(report)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
             page.problems.append(f"{path} is not a report of `ondol eval --json`.")

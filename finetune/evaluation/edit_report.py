@@ -11,12 +11,13 @@ from finetune.evaluation.figure_text import percent
 from indexer.text.printable import printable
 
 _SAVED: Final = "edits after the first that were offered right"
-_TILES: Final = {
+TILES: Final = {
     "here_right": "right of those offered at the cursor",
     "here_reached": "of the next changed lines reached",
     "elsewhere_right": "right of those offered elsewhere in the file",
     "saved": "of the edits after the first saved",
 }
+"""The figures that matter most, with their names."""
 COLUMNS: Final = {
     "here_right": "right at the cursor",
     "here_reached": "reached",
@@ -59,7 +60,7 @@ def page_part(edits: dict[str, Any]) -> dict[str, Any]:
     first = next(iter(edits.values()))
     overall = first["overall"]
     tiles = []
-    for key, label in _TILES.items():
+    for key, label in TILES.items():
         one = overall[key]
         known = one["value"] is not None
         value = f"{100 * one['value']:.1f} %" if known else "–"

@@ -1,4 +1,5 @@
-"""The first screen of ``ondol eval``: the verdict, one table, and where the rest is.
+"""The first screen of ``ondol eval``: the verdict, one table, a sentence about each other kind of figures, and where the
+rest is.
 
 It fits 24 lines of 100 columns.
 """
@@ -10,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from finetune.evaluation.edit_report import COLUMNS as EDITED
 from finetune.evaluation.edit_report import ORDERS
+from finetune.evaluation.edit_report import TILES as EDITED
 from finetune.evaluation.figure_text import percent
 from finetune.evaluation.typing_report import cell
-from finetune.evaluation.verdict import verdict
+from finetune.evaluation.verdict import others, verdict
 from indexer.text.printable import printable
 
 LANGUAGES: Final = 6
@@ -41,6 +42,8 @@ def show(report: dict[str, Any], console: Console, *, hint: bool = True) -> None
         console.print(Text(sentence, style), soft_wrap=False)
     console.print()
     console.print(table(report))
+    for sentence in others(report):
+        console.print(Text(sentence), soft_wrap=False)
     for note in report["notes"][:NOTES]:
         text = printable(note)
         console.print(Text(text if len(text) <= _WIDEST_NOTE else text[: _WIDEST_NOTE - 2] + " …", "dim"))
@@ -51,10 +54,10 @@ def show(report: dict[str, Any], console: Console, *, hint: bool = True) -> None
 
 
 def table(report: dict[str, Any]) -> Table:
-    """Return the one table: of systems if there are several, else of languages."""
+    """Return the one table: of systems if there are several, else of languages; of the orders of edits."""
     heads, rows = figures(report)
     found = Table(box=None, pad_edge=False)
-    found.add_column(heads[0], max_width=22, no_wrap=True)
+    found.add_column(heads[0], max_width=22 if len(heads) > 3 else 48, no_wrap=True)
     for head in heads[1:]:
         found.add_column(head, justify="right", no_wrap=True)
     for name, *cells in rows:
@@ -72,8 +75,9 @@ def figures(report: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ..
         systems = report["systems"]
         first = next(iter(systems.values()))
         return _rows("cursors", _CURSORS, _listed(systems, first["groups"]["language"]), lambda key, one: percent(one))
-    orders = {ORDERS[order]: one["overall"] for order, one in report["edits"].items()}
-    return _rows("edits", EDITED, orders, lambda key, one: percent(one))
+    orders = [one["overall"] for one in report["edits"].values()]
+    rows = [(label, *(percent(one[key]) for one in orders)) for key, label in EDITED.items()]
+    return ("", *(ORDERS[order] for order in report["edits"])), rows
 
 
 def _listed(systems: dict[str, Any], languages: dict[str, Any]) -> dict[str, Any]:

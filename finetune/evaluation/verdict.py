@@ -41,6 +41,16 @@ def verdict(report: dict[str, Any]) -> list[str]:
     return [first, _sure(estimate, basis, little=count < LITTLE, stopped=bool(report.get("partial"))), advice(report)]
 
 
+def others(report: dict[str, Any]) -> list[str]:
+    """Return a sentence about each further kind of figures in a report: single cursors, next edits."""
+    first, found = _first(report)[0], []
+    if "systems" in report and first != "cursors":
+        found.append(_cursors(report, next(iter(report["systems"].values()))["overall"]))
+    if "edits" in report and first != "edits":
+        found.append(_edits(next(iter(report["edits"].values()))["overall"]))
+    return found
+
+
 def advice(report: dict[str, Any]) -> str:
     """Return what to do: leave it on, switch it off, for some languages or altogether, fit the gate, or measure more.
 
@@ -117,8 +127,9 @@ def _sure(estimate: dict[str, Any], basis: str, *, little: bool, stopped: bool) 
     low, high = 100 * estimate["low"], 100 * estimate["high"]
     width = high - low
     value = max(0.0, 100 * estimate["value"])
-    known = width <= max(4.0, value / 2)  # an interval of 0 to 5 % around 2 % says little
-    how = "fairly well known" if known else "roughly known" if width <= max(8.0, value) else "hardly known"
+    # An interval of 0 to 5 % around 2 % says little, and so does one of 64 to 100 % around 95 %.
+    known, roughly = max(4.0, min(value, 100 * WIDE) / 2), max(8.0, min(value, 100 * WIDE))
+    how = "fairly well known" if width <= known else "roughly known" if width <= roughly else "hardly known"
     how = "hardly known" if little else how
     figure = f"{100 * estimate['value']:.0f} %"
     return f"How sure: the {figure} are {how}, with a 95 % interval of {low:.0f} to {high:.0f} %, {measured}."

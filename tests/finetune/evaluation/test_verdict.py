@@ -46,8 +46,8 @@ def typed(saved: float = 0.3, texts: int = 200) -> dict[str, Any]:
     return {"hunks": 40, "characters": 3000, "texts": texts, **figures}
 
 
-def edits() -> dict[str, Any]:
-    figures = {key: estimate(0.9) for key in EDITS} | {"saved": estimate(0.4), "ms": {"p50": 2.0, "p95": 9.0}}
+def edits(width: float = 0.04) -> dict[str, Any]:
+    figures = {key: estimate(0.9, width) for key in EDITS} | {"saved": estimate(0.4), "ms": {"p50": 2.0, "p95": 9.0}}
     return {order: {"overall": {"commits": 20, "edits": 300, **figures}} for order in ("in_order", "random")}
 
 
@@ -117,6 +117,27 @@ def test_the_replay_of_edits_has_a_verdict_of_its_own() -> None:
     assert "90 % of the changes" in what and advised == "Leave next edits on."
 
 
+def test_a_wide_interval_is_no_knowledge_however_high_the_share() -> None:
+    given = report() | {"edits": edits(width=0.35)}
+    del given["systems"]
+    assert "are hardly known" in verdict(given)[1] and "too little" in verdict(given)[2]
+    assert "are roughly known" in verdict(given | {"edits": edits(width=0.25)})[1]
+
+
+def test_each_kind_of_figures_that_was_asked_for_is_on_the_first_screen() -> None:
+    typing = {"typing": {"systems": {"retrieval": {"overall": typed(), "languages": {"python": typed()}}}}}
+    text = " ".join(printed(report() | {"edits": edits()} | typing).split())
+    for said in ("of the keys in", "of the characters in", "90 % of the changes"):
+        assert text.count(said) == 1, text
+    assert text.index("of the keys in") < text.index("of the characters in") < text.index("90 % of the changes")
+
+
+def test_the_table_of_edits_is_not_cut_off() -> None:
+    given = {key: value for key, value in report().items() if key != "systems"} | {"edits": edits(width=0.35)}
+    text = printed(given)
+    assert "…" not in text and text.count("90.0 % [73, 108]") == 6, text
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_first_screen_fits_24_lines_of_100_columns(seed: int) -> None:
     rng = random.Random(seed)
@@ -135,6 +156,7 @@ def test_the_first_screen_fits_24_lines_of_100_columns(seed: int) -> None:
         many | {"typing": {"systems": {"retrieval": typing}}},
         many | {"systems": {f"system_{n}": many["systems"]["retrieval"] for n in range(8)}},
         {key: value for key, value in many.items() if key != "systems"} | {"edits": edits()},
+        many | {"typing": {"systems": {"retrieval": typing}}, "edits": edits()},
     ):
         text = printed(given)
         assert screens.fits(text), text
