@@ -1,5 +1,5 @@
-"""The first screen of ``ondol eval``: the verdict, one table, a sentence about each other kind of figures, and where the
-rest is.
+"""The first screen of ``ondol eval``: the verdict, one table, a sentence about each other kind of figures, and where
+the rest is.
 
 It fits 24 lines of 100 columns.
 """

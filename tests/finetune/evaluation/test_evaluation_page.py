@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 FITTED = ("fit", "fit-gate")
 """Roles of repositories that ranker or gate were fitted on; the others are reported on, some by two benchmarks."""
 
-EDITS = ("fit-edits", "fit-second-look", "edits", "edits-before")
+EDITS = ("fit-edits", "fit-second-look", "edits", "edits-before", "vscode-edits")
 FUSION = ("fit-fusion", "fusion")
 """Roles of repositories that next edits and fusion were fitted on, or are reported on."""
 
