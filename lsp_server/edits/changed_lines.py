@@ -7,6 +7,7 @@ afterwards, or a deleted line.
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Final
 
 from lsp_server.edits.token_lines import common_ends
@@ -29,6 +30,14 @@ BLOCK_LINES: Final = 4
 
 ANCHOR: Final = 2
 """Lines above a line without a word among which one with a word is looked for."""
+
+
+NEAR: Final = 3
+"""So near to the same lines no line is inserted, counted in lines with text. Of 279 such texts offered at the
+cursor (eleven repositories) 43 stood that near, none of them right; within five lines 70, 1 of them right."""
+
+REACH: Final = 40
+"""Lines above and below a place among which the same lines are looked for."""
 
 
 def changed_lines(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, str, str]]:
@@ -137,6 +146,33 @@ def inserted_already(text: str, lines: Sequence[str], at: int) -> bool:
     above = [line.strip() for line in lines[max(0, at - come) : at]]
     below = [line.strip() for line in lines[at + 1 : at + 1 + come]]
     return (made[-1] == line and made[:-1] == above) or (made[0] == line and made[1:] == below)
+
+
+def stands_near(text: str, lines: Sequence[str], at: int) -> bool:
+    """Whether the lines that a text inserts next to a line stand a few lines above or below it already.
+
+    Where they stand that near to each other elsewhere, as a check behind each statement does, they may do so again.
+    """
+    made = text.split("\n")
+    come = [line.strip() for line in (made[1:] if made[0] == lines[at] else made[:-1]) if line.strip()]
+    if not any(map(has_word, come)):
+        return False
+    above, below = (_stripped(lines[max(0, at - REACH) : at]), _stripped(lines[at + 1 : at + 1 + REACH]))
+    reach = NEAR + len(come) - 1
+    if not (_runs(come, above[-reach:]) or _runs(come, below[:reach])):
+        return False
+    starts = _runs(come, [*above, lines[at].strip(), *below])
+    return all(behind - before > NEAR + len(come) for before, behind in pairwise(starts))
+
+
+def _stripped(lines: Sequence[str]) -> list[str]:
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _runs(run: Sequence[str], lines: Sequence[str]) -> list[int]:
+    """Return where a run of lines begins among others."""
+    size = len(run)
+    return [at for at, line in enumerate(lines) if line == run[0] and lines[at : at + size] == run]
 
 
 def _ratio(a: str, b: str) -> float:

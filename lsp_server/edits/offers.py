@@ -20,6 +20,7 @@ from lsp_server.edits.patterns import misfit, renames_alone
 from lsp_server.edits.place_search import Candidates, PlaceSearch, steps_of
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, once
+from lsp_server.edits.same_changes import done_otherwise
 from lsp_server.edits.second_look import (
     LOOKED_AT,
     TEXTS,
@@ -207,6 +208,8 @@ class Search:
         row, history = dict(zip(of.texts, of.rows, strict=True))[text], self.places.told(of.place)
         sources = [history[-1 - age] for age in sorted(of.texts[text].edits)]
         line, common = view.lines[of.place.line], of.texts[text].joint
+        if not common and done_otherwise(of.texts[text], sources, line, text):
+            return Level(int(of.place.where), True, held=True)
         if of.place.where != OTHER_FILE and not common and not of.least(text):
             head = self.places.head(view, of.place.line)
             newest = {source.step: source.lesson for source in reversed(sources)}

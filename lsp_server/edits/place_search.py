@@ -12,7 +12,7 @@ from typing import Final
 
 from indexer.secrets.cover import COVER, PLACEHOLDER
 from lsp_server.edits import places
-from lsp_server.edits.changed_lines import ANCHOR, anchored, has_word, inserted_already, is_block
+from lsp_server.edits.changed_lines import ANCHOR, anchored, has_word, inserted_already, is_block, stands_near
 from lsp_server.edits.features import ELSEWHERE, HERE, OTHER_FILE, Place, compare, proven, rows
 from lsp_server.edits.lessons import Lesson
 from lsp_server.edits.patterns import Patterns
@@ -141,8 +141,9 @@ class PlaceSearch:
         if head:
             anchor = f"{head}{line}\n"
             found = {text[len(head) :]: one for text, one in found.items() if text.startswith(anchor)}
-        for text in [text for text in found if "\n" in text and inserted_already(text, view.lines, place.line)]:
-            del found[text]
+        for text in [text for text in found if "\n" in text]:
+            if inserted_already(text, view.lines, place.line) or stands_near(text, view.lines, place.line):
+                del found[text]
         for age, at, text in self._spread(view, place.line, history):
             if at == place.line and text != line:
                 found.setdefault(text, Evidence()).add("call", age)

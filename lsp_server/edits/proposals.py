@@ -1,6 +1,7 @@
 """Proposals for one line: every text that an earlier edit makes of it, with the evidence that speaks for it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +20,9 @@ PARTS_OF: Final = 24
 
 _NO_ARGUMENT: Final = re.compile(r"[(,]\s*,|^\s*,")
 """A comma behind an opening bracket, another comma or nothing."""
+
+_EMPTY: Final = re.compile(r"""\"\"|''|``|\(\)|\[\]|\{\}|<>""")
+"""Quotes or brackets with nothing between them."""
 
 _PROSE: Final = re.compile(r"\s*(?://|/\*|\*(?=[\s/]|\Z)|#(?=\s)|--(?=\s)|<!--|;;)[^(){}\[\]=;]*\Z")
 """A line that is a comment without code in it, in any language."""
@@ -127,13 +131,23 @@ def proposals(line: str, history: Sequence[Taught], far: bool = False) -> dict[s
 
 
 def sound(line: str, text: str, lessons: Sequence[Lesson]) -> bool:
-    """Whether a text brings no comma without an argument before it, and nothing that stands there already.
+    """Whether a text brings no comma without an argument before it, no pair around nothing, nothing that stands there.
 
-    ``f(nil)`` to ``f(nil, nil)`` brings what stands there; a text may do so if one of its edits did.
+    ``f(nil)`` to ``f(nil, nil)`` brings what stands there, and ``80`` to ``"80"`` brings ``""`` behind ``env:``; a text
+    may do so if one of its edits did.
     """
     if len(_NO_ARGUMENT.findall(text)) > len(_NO_ARGUMENT.findall(line)):
         return False
+    if _wraps_nothing(line, text) and not any(_wraps_nothing(one.old_text, one.new_text) for one in lessons):
+        return False
     return not _twice(line, text) or any(_twice(one.old_text, one.new_text) for one in lessons)
+
+
+def _wraps_nothing(line: str, text: str) -> bool:
+    """Whether a text takes nothing away, and brings quotes or brackets with nothing between them."""
+    if is_block(text) or len(_EMPTY.findall(text)) <= len(_EMPTY.findall(line)):
+        return False
+    return not Counter(parse(line).texts) - Counter(parse(text).texts)
 
 
 def _breaks(line: TokenLine, text: str, lessons: Sequence[Lesson]) -> bool:
