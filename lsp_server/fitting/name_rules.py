@@ -71,7 +71,9 @@ _NO_TYPE: Final = (
 )
 _TYPE: Final = r"\s*(?:\w[\w:.]*(?:<[^;=()]*>)?(?:\[\])*[*&]*\s+)+[*&]*"
 _VARIABLE: Final = NameRule(
-    rf"{_NO_TYPE}{_TYPE}(?P<name>(?!operator\b)\w+)\s*(?:\[[^\]]*\]\s*)*(?::\s*\d+\s*)?(?=[=;{{])", _OPEN
+    rf"{_NO_TYPE}(?![^=;{{]*\b(?:class|interface|record)\s){_TYPE}(?P<name>(?!operator\b)\w+)\s*"
+    r"(?:\[[^\]]*\]\s*)*(?::\s*\d+\s*)?(?=[=;{])",
+    _OPEN,
 )
 _FUNCTION: Final = NameRule(
     rf"{_NO_TYPE}(?!\s*(?:if|for|while|switch|catch|do|try)\b){_TYPE}"
@@ -80,8 +82,18 @@ _FUNCTION: Final = NameRule(
 _IMPORT_LINE: Final = NameRule(r"(?P<name>(?:import|using)\s+[^;({=]+;?)\s*$")
 _PACKAGE: Final = NameRule(r"(?P<name>package)\s+[\w.]+;?\s*$")
 
+_TITLE: Final = NameRule(
+    r"\s*(?P<name>(?:it|test|describe|context|specify|feature|scenario|suite)(?:\.(?:only|skip))?(?:\s*\(\s*|\s+)"
+    rf"(?:{_TEXT}))\s*(?:,|\)|do\b|\{{|in\b)"
+)
+"""A test, or a group of tests, by its title."""
+
 _C: Final = NameRules(
     (
+        NameRule(
+            rf"\s*(?P<name>(?:TEST|TEST_F|TEST_P|TYPED_TEST|TEST_CASE|TEST_CASE_METHOD|BENCHMARK|SCENARIO|SECTION)\s*"
+            rf"\(\s*(?:{_TEXT}|\w+\s*(?:,\s*(?:\w+|{_TEXT}))?)\s*(?:\)|,))"
+        ),
         NameRule(r"\s*(?P<name>(?:struct|union|enum|class)\s+\w+)\s*(?::[^:]|\{|$)"),
         _CASE,
         _DEFAULT,
@@ -113,6 +125,7 @@ _JAVA: Final = NameRules(
 )
 _SCRIPT: Final = NameRules(
     (
+        _TITLE,
         NameRule(
             r"\s*(?:export\s+)?(?:default\s+)?(?:async\s+)?(?P<kind>const|let|class|enum|abstract\s+class)\s+"
             r"(?P<name>[\w$]+)"
@@ -175,8 +188,12 @@ _SYSTEMVERILOG: Final = NameRules(
     ends=r"\s*`(?:if|els|endif|undef)",
 )
 _CPP_LIKE: Final = ("c", "cpp", "objc")
+_MODIFIERS: Final = r"(?:(?:private|protected|final|implicit|override|sealed|abstract|lazy|inline)(?:\[\w+\])?\s+)*"
+_CALL: Final = r"^(?!.*\b(?:if|while|for|when|assert|require)\b)"
 _RUBY: Final = NameRules(
     (
+        _TITLE,
+        NameRule(r"\s*(?P<name>(?:has_many|has_one|belongs_to|has_and_belongs_to_many|scope|enum)\s+:\w+)\b"),
         NameRule(r"\s*(?P<kind>def)\s+(?P<name>(?:\w+\.)*\w+[?!=]?)"),
         NameRule(r"\s*when\s+(?P<name>[^,]+?)\s*(?:then\b.*)?$", None, r"\bcase\b"),
         _ELSE,
@@ -213,6 +230,7 @@ RULES: Final[dict[str, NameRules]] = {
             NameRule(r"\s*(?P<name>(?:[\w.]+\s+)?\"[^\"]+\")\s*$", _LIST, r"^import\b"),
             NameRule(r"\s*(?P<name>\w+)(?:\s+\w+)?\s*(?:=|$)", _LIST, r"^(?:const|var)\b"),
             NameRule(rf"\s*(?!default:)(?P<name>\w+|{_TEXT}):(?!=)", _OPEN),
+            NameRule(r"\s*\w+\.Run\((?P<name>\"[^\"]+\"),"),
             _CASE,
             _DEFAULT,
         )
@@ -231,7 +249,26 @@ RULES: Final[dict[str, NameRules]] = {
                 r"\s*(?:(?:private|internal|public|protected|override|lateinit|const)\s+)*va[lr]\s+(?P<name>\w+)\b(?!\.)"
             ),
             NameRule(r"(?P<name>import\s+[\w.]+)\s*$"),
+            NameRule(
+                r"\s*(?:(?:private|internal|public|protected|override|open|abstract|inline|suspend|operator|final)\s+)*"
+                r"fun\s+(?P<name>(?:<[^>]*>\s*)?(?:[\w<>?*, ]+\.)?(?:\w+|`[^`]+`)\s*\([^()]*\))"
+            ),
+            NameRule(rf"\s*(?P<name>(?:{_TEXT}|[^-{{}}=\"'])+?)\s*->", _OPEN, r"\bwhen\b"),
+            NameRule(r"\s*(?P<name>\w+)\s*=(?!=)", _LIST, _CALL),
+            _TITLE,
         )
+    ),
+    "scala": NameRules(
+        (
+            NameRule(rf"\s*{_MODIFIERS}(?P<name>(?:(?:case\s+)?(?:class|object)|trait|enum)\s+\w+)"),
+            NameRule(rf"\s*{_MODIFIERS}(?P<name>def\s+\w+(?:\[[^\]]*\])?(?:\([^()]*\))*)\s*(?::|=|\{{)"),
+            NameRule(rf"\s*{_MODIFIERS}va[lr]\s+(?P<name>\w+)\s*[:=]"),
+            NameRule(r"(?P<name>import\s+\S.*)$"),
+            NameRule(r"\s*(?P<name>case\s+[^=]+?)\s*=>", _OPEN, r"\bmatch\b"),
+            NameRule(r"\s*(?P<name>\w+)\s*=(?![=>])", _LIST, _CALL),
+            _TITLE,
+        ),
+        indented=True,
     ),
     "javascript": _SCRIPT,
     "typescript": _SCRIPT,
@@ -243,7 +280,7 @@ RULES: Final[dict[str, NameRules]] = {
                 r"(?P<kind>fn|struct|enum|trait|mod|union|type|static|const)\s+(?!mut\b|fn\b|ref\b|_\b)(?P<name>\w+)"
             ),
             NameRule(r"\s*(?:pub(?:\([^)]*\))?\s+)?(?P<name>\w+):(?!:)", _BOTH, r"^(?!.*\b(?:impl|trait|mod)\b)"),
-            NameRule(r"\s*(?P<name>[\w:]+(?:\s*\([\w, ._]*\))?)\s*=>", _OPEN, r"\bmatch\b"),
+            NameRule(rf"\s*(?P<name>b?(?:{_TEXT})|[\w:]+(?:\s*[({{][\w, ._]*[)}}])?)\s*=>", _OPEN, r"\bmatch\b"),
             _MEMBER,
             NameRule(r"\s*(?P<name>(?:pub\s+)?use\s+[^;]+;)"),
         ),
@@ -265,15 +302,62 @@ RULES: Final[dict[str, NameRules]] = {
         (
             NameRule(r"\s*(?:function\s+)?(?P<name>[\w-]+)\s*\(\)"),
             NameRule(r"\s*(?P<name>[^()\s#]+)\)", None, r"^case\b"),
+            NameRule(rf"(?P<name>@test\s+(?:{_TEXT}))"),
             _ELSE,
         )
     ),
-    **dict.fromkeys(("make", "lua"), NameRules((_ELSE,))),
+    "make": NameRules(
+        (
+            # A target may be named again to give it more prerequisites, but hardly twice with some of the same.
+            NameRule(r"(?P<name>[\w./%$()@-][^:=#]*?:(?![:=])\s*[^\s=#]+)(?=\s|$)"),
+            _ELSE,
+        ),
+        ends=r"\s*(?:ifn?eq|ifn?def|endif|-?include|define)\b",
+    ),
+    "lua": NameRules(
+        (
+            NameRule(r"\s*(?:local\s+)?(?P<kind>function)\s+(?P<name>[\w.:]+)\s*\("),
+            NameRule(r"\s*(?P<name>\w+|\[(?:" + _TEXT + r")\])\s*=(?!=)", _OPEN),
+            NameRule(r"\s*(?P<name>local\s+[\w, ]+?\s*=\s*require\b.*)"),
+            _TITLE,
+            _ELSE,
+        )
+    ),
+    "cmake": NameRules(
+        (
+            NameRule(
+                r"\s*(?P<name>(?:add_(?:library|executable|custom_target|test|subdirectory)|option|function|macro"
+                r"|project)\s*\(\s*(?:NAME\s+)?[\w:.${}/-]+)(?=[\s)])"
+            ),
+        ),
+        ends=r"\s*(?:if|else|elseif|endif)\b",
+    ),
+    "sql": NameRules(
+        (
+            NameRule(
+                r"(?i:\s*create\s+(?:unique\s+)?(?:table|index|view|type|sequence)\s+(?:if\s+not\s+exists\s+)?(?P<name>[\w.\"`]+))"
+            ),
+            NameRule(
+                r"(?i:\s*(?!constraint\b|primary\b|foreign\b|unique\b|check\b|key\b|index\b)"
+                r"(?P<name>[\w\"`]+)\s+\w)",
+                _LIST,
+                r"(?i:\bcreate\s+table\b)",
+            ),
+        ),
+        ends=r"(?i:\s*drop\b)",
+    ),
+    "elixir": NameRules((_TITLE,)),
     "php": NameRules(
         (
             NameRule(r"\s*(?:(?:abstract|final)\s+)?(?P<name>(?:class|interface|trait|enum)\s+\w+)"),
             NameRule(r"\s*(?:(?:public|protected|private|static|abstract|final)\s+)*function\s+(?P<name>\w+)"),
             NameRule(r"(?P<name>use\s+[^;{]+;)"),
+            NameRule(
+                r"\s*(?:(?:public|protected|private|static|readonly|var)\s+)+(?:[?\w|\\]+\s+)?(?P<name>\$\w+)\b", _BOTH
+            ),
+            NameRule(r"\s*(?:(?:public|protected|private|final)\s+)*(?P<name>const\s+(?:\w+\s+)?\w+)\s*=", _OPEN),
+            NameRule(r"\s*(?P<name>case\s+\w+)\s*[;=]", _OPEN, r"\benum\b"),
+            NameRule(r"\s*(?P<name>(?:it|test|describe)\(" + _TEXT + r")\s*,"),
             NameRule(rf"\s*(?P<name>{_TEXT})\s*=>", ("[", "(")),
             _CASE,
             _DEFAULT,
@@ -283,6 +367,13 @@ RULES: Final[dict[str, NameRules]] = {
         (
             NameRule(r"\s*(?P<name>(?:class|struct|enum|protocol)\s+\w+)"),
             NameRule(r"\s*(?P<name>let\s+\w+)\b"),
+            NameRule(
+                r"\s*(?:(?:public|private|fileprivate|internal|open|static|class|final|override|mutating)\s+)*"
+                r"(?P<name>func\s+\w+\([^()]*\)[^{]*?)\s*(?:\{|$)"
+            ),
+            NameRule(r"\s*(?P<name>case\s+(?:[^:{}=]|\([^)]*\))+?)\s*:", _OPEN, r"\bswitch\b"),
+            NameRule(r"\s*case\s+(?P<name>\w+)\s*(?=[=(]|$)", _OPEN, r"\benum\b"),
+            NameRule(r"(?P<name>(?:@testable\s+)?import\s+\w+)\s*$"),
         ),
         ends=r"\s*#(?:if|else|endif)",
     ),

@@ -32,7 +32,13 @@ COPIED: Final = 8
 _FREE: Final = frozenset({"_", "init", "main", ".PHONY"})
 _COMMENT = re.compile(r"\s*(?:#(?!\s*(?:include|define))|//|/?\*|--)")
 _LABEL = re.compile(r"\s*(?:case\b|default\s*:)")
-_OVERLOAD = re.compile(r"^\s*(?:@.*(?:overload|register|\.setter|\.getter|\.deleter)|#\[cfg)")
+OVERLOAD = re.compile(r"^\s*(?:@.*(?:overload|register|\.setter|\.getter|\.deleter)|#\[cfg)")
+_ALLOWING = re.compile(
+    r"template\b|\[<|#\[\s*(?:cfg|rustversion)|@(?!Override\b)[\w.]*\b(?:overload|register|setter|getter|deleter)\b"
+)
+_REGISTERS = re.compile(r"@(?!pytest\b|mock\b|patch\b|unittest\b|functools\b|hypothesis\b)\w+(?:\.\w+)+\s*\(")
+"""A call that may register a function of Python under another name: a route, a command."""
+
 _GOES_ON = re.compile(r"\s*(?:[)\]]|&&|\|\||(?:and|or|where)\b)")
 _BLOCK = re.compile(
     r"(?:(?:pub|public|private|protected|internal|static|final|abstract|async|export|local|override|sealed)\s+)*"
@@ -57,33 +63,41 @@ def defined_twice(
     :param strict: whether the lines just below the cursor count too. The user may be going to replace them: without
         them 0.1 instead of 0.4 % of the authors' own lines are taken for a second definition.
     """
-    rules = RULES.get(around.language)
     state = around.state if state is None else state
     if state.span < 0 and _around_itself(line, state, around):
         return True
-    if (
-        rules is None
-        or len(line) > LONGEST
-        or state.span >= 0
-        or _decorated(line, [*around.above[-DECORATED:], *above])
-    ):
-        return False
-    for rule in rules.rules:
-        found = rule.pattern.match(line)
-        if found is None or found["name"] in _FREE or not _belongs(rule, state.code, around):
-            continue
-        key = _key(found)
+    rules = RULES.get(around.language)
+    for rule, key in names_given(line, around, state, above):
+        assert rules is not None
         above_it, below_it = _siblings(line, rules, around, state, strict)
-        if any(_gives(rule, key, other) for other in above_it):
+        if any(gives(rule, key, other) for other in above_it):
             return True
         below = list(below_it)
-        if not any(_gives(rule, key, other) for other in below) or around.rewritten(line):
+        if not any(gives(rule, key, other) for other in below) or around.rewritten(line):
             return False
         if strict:
             return True
         over, under = _siblings(line, rules, around, state, strict=True)
         return not _copied(rule, islice(over, COPIED), [*under])
     return False
+
+
+def names_given(
+    line: str, around: Surroundings, state: State, above: Sequence[str] = ()
+) -> Iterator[tuple[NameRule, tuple[str, str]]]:
+    """Yield the names that a line gives in the block that is open before it, with the rule that says so."""
+    rules = RULES.get(around.language)
+    if (
+        rules is None
+        or len(line) > LONGEST
+        or state.span >= 0
+        or _allowed_again(line, [*around.above[-DECORATED:], *above], around.language)
+    ):
+        return
+    for rule in rules.rules:
+        found = rule.pattern.match(line)
+        if found is not None and found["name"] not in _FREE and _belongs(rule, state.code, around):
+            yield rule, _key(found)
 
 
 def _around_itself(line: str, state: State, around: Surroundings) -> bool:
@@ -101,16 +115,23 @@ def _around_itself(line: str, state: State, around: Surroundings) -> bool:
 def _copied(rule: NameRule, above: Iterable[str], below: Sequence[str]) -> bool:
     """Return whether a line above gives a name that one below gives too: then these lines are about to be deleted."""
     found = filter(None, map(rule.pattern.match, above))
-    return any(_gives(rule, _key(one), other) for one in found for other in below)
+    return any(gives(rule, _key(one), other) for one in found for other in below)
 
 
-def _decorated(line: str, above: Sequence[str]) -> bool:
-    """Return whether a decorator or an attribute stands before a line: it may be a setter or an overload."""
-    last = above[-1].lstrip() if above else ""
+def _allowed_again(line: str, above: Sequence[str], language: str) -> bool:
+    """Return whether what stands right before a line allows its name once more: a setter, an overload, a template.
+
+    Other decorators and attributes say nothing about the name.
+    """
     depth = indent_of(line)
-    if last and (last.startswith((")", "]", "}")) or indent_of(above[-1]) > depth):  # of several lines, perhaps
-        last = next((other.lstrip() for other in reversed(above[:-1]) if indent_of(other) <= depth), last)
-    return last.startswith(("@", "#[", "[<", "template")) and not last.startswith("@Override")
+    for other in reversed(above):
+        text = other.lstrip()
+        if _ALLOWING.match(text) or (language in ("python", "starlark") and _REGISTERS.match(text)):
+            return True
+        # A decorator of several lines ends in a bracket.
+        if not text.startswith(("@", "#[", "[", ")", "]", "}")) and indent_of(other) <= depth:
+            return False
+    return False
 
 
 def _key(found: re.Match[str]) -> tuple[str, str]:
@@ -118,7 +139,8 @@ def _key(found: re.Match[str]) -> tuple[str, str]:
     return ("function" if groups.get("kind") == "function" else "", _BLANKS.sub(" ", groups["name"]))
 
 
-def _gives(rule: NameRule, key: tuple[str, str], line: str) -> bool:
+def gives(rule: NameRule, key: tuple[str, str], line: str) -> bool:
+    """Return whether a line gives a name by a rule."""
     if key[1].split(" ", 1)[0] not in line:
         return False
     found = rule.pattern.match(line)
@@ -189,5 +211,5 @@ def _of_scope(
             same = state.code is None
         else:
             same = before.code is state.code and before.conditions is state.conditions and before.span < 0
-        if same and depth == indent and len(other) <= LONGEST and not _OVERLOAD.search(previous):
+        if same and depth == indent and len(other) <= LONGEST and not OVERLOAD.search(previous):
             yield other

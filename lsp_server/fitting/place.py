@@ -17,6 +17,7 @@ from indexer.text.tokens import TOKEN
 from lsp_server.fitting.answers import visible
 from lsp_server.fitting.behind import in_call, placements, with_comma, with_separator
 from lsp_server.fitting.endings import BEGINS, NO_END, begins_block, goes_on, lacks_colon, may_stop, reopens_string
+from lsp_server.fitting.far_names import defined_far
 from lsp_server.fitting.indentation import in_unit, unit_of
 from lsp_server.fitting.interpolations import leaves_code_open
 from lsp_server.fitting.levels import ends_in_parentheses
@@ -70,8 +71,7 @@ class Place:
         text = document.text
         start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
         end = min((e for e in (text.find("\n", offset), text.find("\r", offset)) if e >= 0), default=len(text))
-        self._document, self._offset, self._syntax = document, offset, syntax
-        self._skipped = ""
+        self._document, self._offset, self._syntax, self._skipped = document, offset, syntax, ""
         self._prefix, self._rest = text[start:offset], text[offset:end]
         # Of a line of minified code only what the text itself opens and closes is looked at.
         self._long = end - start > LONGEST
@@ -96,8 +96,7 @@ class Place:
         return self._may_end(text, self._rest, part=True)
 
     def _may_end(self, text: str, behind: str, part: bool = False) -> bool:
-        if self._in_definition:
-            text = text.rstrip("\\ ")
+        text = text.rstrip("\\ ") if self._in_definition else text
         if leaves_open(self._around.reader, self._around.state, self._prefix, text + behind):
             return False
         if self._around.state.span < 0 and leaves_code_open(self._document.language, self._prefix, text + behind):
@@ -117,7 +116,10 @@ class Place:
 
     def defined_twice(self, text: str) -> bool:
         """See :meth:`Fitter.defined_twice`."""
-        return defined_twice(self._prefix + text, self._around, strict=True)
+        return defined_twice(self._prefix + text, self._around, strict=True) or self._defined_far(text)
+
+    def _defined_far(self, text: str) -> bool:
+        return defined_far(self._prefix + text, self._around, self._document.text, self._offset)
 
     def fit(self, text: str, whole: bool, automatic: bool = False) -> Fitted | Rejected:
         """Return the text as it fits, see :meth:`Fitter.fit`."""
@@ -140,7 +142,7 @@ class Place:
             first, *below = lines[0][len(self._prefix) :], *lines[1:]
         if whole and self._document.language in PREPROCESSED and not self._rest.strip():
             first, *below = self._as_in_definition([first, *below])
-        if not self._long and misplaced(first, self._prefix, self._around):
+        if not self._long and (misplaced(first, self._prefix, self._around) or self._defined_far(first)):
             return Rejected("misplaced")
         found = self._with_lines(first, below) if whole and below and not self._rest.strip() else None
         if found is None:
@@ -208,10 +210,9 @@ class Place:
         count, state = self._sound(first, below)
         while count and not below[count - 1].strip():
             count -= 1
-        lines = [first, *below[:count]]
         if not count or self._adds_error([self._prefix + first, *below[:count]], state):
             return None
-        return lines, 0
+        return [first, *below[:count]], 0
 
     def _first_line(self, text: str, whole: bool, automatic: bool = False) -> tuple[list[str], int] | None:
         """Return the first line as it fits to the text behind the cursor, and how much of that it replaces."""
@@ -243,8 +244,7 @@ class Place:
         end = state.heredoc or (rules.end_of_span(state.span) if state.span >= 0 else "")
         if not end:
             return None
-        below = bool(state.heredoc) or rules.ends_on_own_line(state.span) or text.endswith("\\")
-        if not below:
+        if not (state.heredoc or rules.ends_on_own_line(state.span) or text.endswith("\\")):
             return self._first_line(f"{text} {end}" if end[-1] in "/>" else text + end, True)
         for last in (end, end + ";"):
             after = self._around.reader.read(last, state, 0)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lsp_server.fitting.answers import FENCED
+from lsp_server.fitting.closing_words import closes_another
 from lsp_server.fitting.depth import too_deep
 from lsp_server.fitting.indentation import tabbed
 from lsp_server.fitting.levels import documents_statement, on_wrong_level
@@ -83,6 +84,7 @@ def misplaced(text: str, prefix: str, around: Surroundings) -> bool:
         or (around.language == "vhdl" and _END_OF_BLOCK.match(prefix + text) is not None)
         or _made_of_itself(prefix + text, around.language)
         or documents_statement(prefix, text, around)
+        or closes_another(prefix + text, around)
         or defined_twice(prefix + text, around)
     )
 

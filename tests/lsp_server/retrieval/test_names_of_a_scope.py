@@ -41,7 +41,7 @@ ENDING = {"python": "py", "go": "go", "c": "c", "typescript": "ts"}
 
 def engine_of(tmp_path: Path, files: dict[str, str], precision: float = 0.66) -> RetrievalEngine:
     root = tmp_path / "repository"
-    root.mkdir()
+    root.mkdir(parents=True)
     for name, text in files.items():
         (root / name).write_text(text)
     settings = dataclasses.replace(Settings(), data_dir=tmp_path / "data", workers=1, precision=precision)
@@ -106,3 +106,30 @@ def test_where_the_best_text_does_not_fit_the_second_is_tried(tmp_path: Path, mo
 
     monkeypatch.setattr(engine._maker, "make", lambda *_, **__: None)
     assert ask(engine, "python", own, automatic=True).reason == Reason.DOES_NOT_FIT
+
+
+FILLED = "".join(f"        check{number}();\n" for number in range(150))
+TESTS = {
+    "rust": ("mod t {\n    #[test]\n    fn reads_the_header() {\n%    }\n\n    #[test]\n    |\n}\n", "fn re"),
+    "java": ("class T {\n    @Test\n    void readsTheHeader() {\n%    }\n\n    @Test\n    |\n}\n", "void re"),
+    "typescript": (
+        'describe("t", () => {\n    it("reads the header", () => {\n%    });\n\n    |\n});\n',
+        'it("re',
+    ),
+    "python": ("class T:\n    def reads_the_header(self):\n%\n    |\n", "def re"),
+}
+
+
+@pytest.mark.parametrize("lines", ["", FILLED])
+@pytest.mark.parametrize("language", TESTS)
+def test_a_test_of_the_same_class_is_not_offered_again(tmp_path: Path, language: str, lines: str) -> None:
+    text, typed = TESTS[language]
+    text = text.replace("%", (lines or "        check();\n").replace(";", "" if language == "python" else ";"))
+    ending = {**ENDING, "rust": "rs", "java": "java"}[language]
+    for automatic in (True, False):
+        engine = engine_of(tmp_path / str(automatic), {f"other.{ending}": text.replace("|", "").replace("%", "")}, 0.2)
+        offset = text.index("|") + len(typed)
+        document = Document(f"file:///own.{ending}", f"own.{ending}", language, 1, text.replace("|", typed))
+        engine.update(document)
+        answer = engine.complete(Request(document, offset, automatic), lambda: False)
+        assert not [one for one in answer.suggestions if "header" in (typed + one.text).split("\n")[0]]
