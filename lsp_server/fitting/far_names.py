@@ -1,7 +1,8 @@
 """Finds out whether a line gives a name that its scope has beyond the lines that are read around the cursor.
 
 A class of tests or a list may be thousands of lines long. What is open at far lines is not known. A far line is taken
-to be of the same scope where it has the same blanks before it, and no line between has fewer.
+to be of the same scope where it has the same blanks before it, and no end of a block between has fewer (where blocks
+have no ends: no line).
 """
 
 import re
