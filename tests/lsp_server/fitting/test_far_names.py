@@ -76,7 +76,7 @@ def test_another_scope_and_another_name_may_stand_there(language: str, text: str
 
 
 def many(line: str, count: int = 200) -> str:
-    """Return so many lines that those at both ends are not read together."""
+    """Return enough lines to keep both ends from being read together."""
     return "".join(line.replace("%", str(number)) + "\n" for number in range(count))
 
 
