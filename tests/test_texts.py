@@ -106,6 +106,13 @@ def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
     assert all(re.search(r"\d+ cores of .+, \d{4}-\d\d-\d\d$", one.source.about) for one in found)
 
 
+def test_the_figures_of_the_korean_readme_are_those_of_the_results() -> None:
+    figures = {one.text.replace(" to ", "~") for one in script("readme_figures").figures()}
+    quoted = re.findall(r"[\d.~]+ (?:ms|%)", (ROOT / "README.ko.md").read_text("utf-8"))
+    assert len(quoted) >= 4
+    assert not [one for one in quoted if one not in figures]
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ("log.md", "CHANGELOG.md")], ids=str)
 def test_every_quoted_command_exists_with_its_options(page: Path) -> None:
     wrong = []
