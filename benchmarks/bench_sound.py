@@ -10,8 +10,9 @@ line is fitted as well: what is rejected or cut of it is a right line lost. (Whe
 the end of the string is added, which loses nothing.) Cost is processor time of the first text that is fitted after a
 jump to another document; ``bench_sound_cost.py`` measures keys.
 
-Results go to ``results/sound.json`` after each repository and as a table into ``docs/evaluation.md``. They hold figures
-and no code; ``--show`` writes the texts that add an error to a file, as JSON lines.
+Results go to ``results/sound.json`` after each repository, and the sums of each version of Ondol as a table into
+``docs/evaluation.md``. They hold figures and no code; ``--show`` writes the texts that add an error to a file, as JSON
+lines.
 """
 
 import argparse
@@ -19,12 +20,12 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from clones import copy_at, find
+from clones import copy_at, find, put_into
 from made_on import made_on
 from sound_cases import from_top
 from sound_judge import judge
@@ -42,9 +43,26 @@ HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"
 RESULTS = HERE / "results" / "sound.json"
 PAGE = HERE.parent / "docs" / "evaluation.md"
-BEGIN, END = "<!-- table: benchmarks/bench_sound.py -->", "<!-- end of table -->"
+RIGHT_LINES = HERE / "results" / "right_lines.json"
+BEGIN = "<!-- table: benchmarks/bench_sound.py -->"
 ROLE = "sound"
 COMMITS, WINDOWS, CASES, SEED = 60, 1, 250, 20261126
+TITLES = (
+    "version",
+    "repositories",
+    "cursors",
+    "automatic texts",
+    "add an error, strictly",
+    "fairly",
+    "requested texts",
+    "add an error, strictly",
+    "fairly",
+    "blocks left open",
+    "other unit",
+    "right lines lost",
+    "lost of more lines",
+    "ms at a jump, p95",
+)
 COUNTS = ("judged", "strict", "fair", "right", "part", "several", "left_open", "other_unit")
 
 
@@ -105,34 +123,42 @@ def _one(
     engine.close(request.document.uri)
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Return the counts as a Markdown table, with their sum."""
-    titles = (
-        "cursors | automatic: judged | add an error, strictly | fairly | requested: judged | add an error, strictly"
-    )
-    titles += " | fairly | blocks left open | other unit | right lines lost | ms at a jump, p95"
-    out = [f"| repository | {titles} |", "|---" * (titles.count("|") + 2) + "|"]
-    whole: Counter[str] = Counter()
+def table(rows: Sequence[dict[str, Any]], alone: Mapping[str, dict[str, Any]]) -> str:
+    """Return a Markdown table with the counts of each version that was measured, and of all of them.
+
+    :param alone: by repository, the lines that ``bench_right_lines.py`` judged.
+    """
+    versions: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        whole.update({name: value for name, value in row.items() if isinstance(value, int)})
-    slowest = max((row["p95_ms"] for row in rows if row["p95_ms"] is not None), default=None)
-    for row in (*rows, {"repository": "**together**", **whole, "p95_ms": slowest}):
-        get = Counter({name: value for name, value in row.items() if isinstance(value, int)})
-        cells = [str(get["cases"])]
-        for kind in ("automatic", "requested"):
-            judged = get[f"{kind}_judged"]
-            cells += [str(judged), _share(get[f"{kind}_strict"], judged), _share(get[f"{kind}_fair"], judged)]
-        blocks = get["automatic_several"] + get["requested_several"]
-        cells += [
-            f"{get[f'automatic_{name}'] + get[f'requested_{name}']} of {blocks}" for name in ("left_open", "other_unit")
-        ]
-        cells += [_share(get["lost"], get["cases"]), str(row["p95_ms"])]
-        out.append(f"| {row['repository']} | " + " | ".join(cells) + " |")
+        versions.setdefault(row["machine"]["commit"][:7], []).append(row)
+    out = [f"| {' | '.join(TITLES)} |", "|---" * len(TITLES) + "|"]
+    for version, some in (*versions.items(), ("**together**", rows)):
+        out.append(f"| {version} | {' | '.join(_cells(some, alone))} |")
     return "\n".join(out)
 
 
+def _cells(rows: Sequence[dict[str, Any]], alone: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    whole: Counter[str] = Counter()
+    for row in rows:
+        whole.update({name: value for name, value in row.items() if isinstance(value, int)})
+    yield str(len(rows))
+    yield str(whole["cases"])
+    for kind in ("automatic", "requested"):
+        judged = whole[f"{kind}_judged"]
+        yield str(judged)
+        yield _share(whole[f"{kind}_strict"], judged)
+        yield _share(whole[f"{kind}_fair"], judged)
+    blocks = whole["automatic_several"] + whole["requested_several"]
+    for name in ("left_open", "other_unit"):
+        yield f"{whole[f'automatic_{name}'] + whole[f'requested_{name}']} of {blocks}"
+    yield _share(whole["lost"], whole["cases"])
+    more = [alone[row["repository"]] for row in rows if row["repository"] in alone]
+    yield _share(sum(one["lost"] for one in more), sum(one["cases"] for one in more))
+    yield str(max((row["p95_ms"] for row in rows if row["p95_ms"] is not None), default=None))
+
+
 def _share(part: int, whole: int) -> str:
-    return f"{part} ({100 * part / whole:.1f} %)" if whole else "–"
+    return f"{part} ({100 * part / whole:.2f} %)" if whole else "–"
 
 
 def main() -> None:
@@ -164,8 +190,8 @@ def main() -> None:
             asked = {"commits": COMMITS, "windows": WINDOWS, "cases": options.cases, "seed": SEED}
             about = {"asked": asked}
             RESULTS.write_text(f'{json.dumps(about)[:-1]},\n "rows": [\n{lines}\n]}}\n', "utf-8")
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table(list(rows.values()))}\n\n{END}{rest.partition(END)[2]}", "utf-8")
+    alone = {row["repository"]: row for row in json.loads(RIGHT_LINES.read_text("utf-8"))["rows"]}
+    put_into(PAGE, table(list(rows.values()), alone), BEGIN)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from clones import evaluated, find, put_into
 from made_on import made_on
 
 from finetune.evaluation.svg_plots import line_plot
+from indexer.config import Settings
 
 HERE = Path(__file__).parent
 REPOSITORIES = HERE / "repositories.json"
@@ -34,6 +35,9 @@ svg{background:#fff;font:12px sans-serif}.grid{stroke:#ddd}.curve{fill:none;stro
 .c3{stroke:#7a4a9e}.mark{fill:#fff;stroke-width:2}text{fill:#333}"""
 BEGIN = "<!-- table: benchmarks/bench_typing.py -->"
 ROLE = "typing"
+SHIPPED = "words"
+"""The gate that is shipped, as it is named in the results."""
+
 COMMITS, WINDOWS, HUNKS, SEED = 100, 1, 12, 20261126
 
 COLUMNS = {
@@ -59,13 +63,19 @@ def row(run: dict[str, Any]) -> dict[str, float | None]:
 
 
 def table(runs: list[dict[str, Any]]) -> str:
-    """Return the runs as a Markdown table, and the mean of each gate and precision."""
-    lines = [f"| gate | precision | repository | {' | '.join(COLUMNS.values())} |", "|---" * (3 + len(COLUMNS)) + "|"]
+    """Return two Markdown tables: the means of each version and precision, and each repository as it is shipped."""
+    heads = " | ".join(COLUMNS.values())
+    lines = [f"| gate | precision | repositories | {heads} |", "|---" * (3 + len(COLUMNS)) + "|"]
     for gate, precision in sorted({(run["gate"], run["precision"]) for run in runs}):
-        rows = [(run["repository"], row(run)) for run in runs if (run["gate"], run["precision"]) == (gate, precision)]
-        mean = {name: _mean([one[name] for _, one in rows]) for name in COLUMNS}
-        for repository, one in [*rows, (f"**mean of {len(rows)}**", mean)]:
-            lines.append(f"| {gate} | {precision} | {repository} | {' | '.join(_cell(n, one[n]) for n in COLUMNS)} |")
+        rows = [row(run) for run in runs if (run["gate"], run["precision"]) == (gate, precision)]
+        means = [_cell(name, _mean([one[name] for one in rows])) for name in COLUMNS]
+        lines.append(f"| {gate} | {precision} | {len(rows)} | {' | '.join(means)} |")
+    lines += ["", f"| repository | {heads} |", "|---" * (1 + len(COLUMNS)) + "|"]
+    for run in runs:
+        if (run["gate"], run["precision"]) != (SHIPPED, Settings().precision):
+            continue
+        cells = [_cell(name, value) for name, value in row(run).items()]
+        lines.append(f"| {run['repository']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -124,7 +134,7 @@ def main() -> None:
     parser.add_argument("--clones", type=Path, help="folder with the clones; without it, only write the table")
     parser.add_argument("--only", nargs="*", help="names of repositories, OWNER/NAME")
     parser.add_argument("--precision", nargs="*", type=float, default=[0.66])
-    parser.add_argument("--gate", default="words", help="a name for the version that is measured")
+    parser.add_argument("--gate", default=SHIPPED, help="a name for the version that is measured")
     parser.add_argument("--commit", help="the commit of that version; by default the one that is checked out here")
     parser.add_argument("--ondol", type=Path, default=Path(sys.executable).with_name("ondol"))
     options = parser.parse_args()
