@@ -14,6 +14,7 @@ from indexer.secrets import rules
 from indexer.secrets.cover import Span
 from indexer.secrets.nearby import nearby, taken
 from indexer.secrets.prose import in_prose, is_document
+from indexer.secrets.roundabout import in_a_roundabout_way
 
 Forms = tuple[tuple["re.Pattern[str]", str], ...]
 """Patterns for a value in files of settings, each with the name of the value's group."""
@@ -42,11 +43,12 @@ _MAKER = (
 )
 _LITERAL = r"(?P<quote>\\{0,3}(?:\"{3}|'{3}|[\"'`]))(?P<quoted>(?:(?!(?P=quote))[^\s\\]|\\[^\n]){6,512})(?P=quote)"
 _ASSIGNED = re.compile(
-    r"(?P<mark>[\"'`]?\]?)[?!]?[ \t]{0,20}(?:\[[\w ()*+:.-]{0,40}\][ \t]{0,4}){0,3}"
+    r"(?P<mark>(?:\\{0,3}[\"'`])?\]?)[?!]?[ \t]{0,20}(?:\[[\w ()*+:.-]{0,40}\][ \t]{0,4}){0,3}"
     r"(?P<go>[ \t](?:string|\[\]byte|String|Text|text|varchar)[ \t]{0,4}(?==))?"
-    r"(?:(?P<sign>:[ \t]{0,4}(?:&(?:'\w+ )?(?:mut )?)?[A-Za-z][\w\[\]<>.*&?:']{0,40}(?: ?\| ?\w+)?[ \t]{0,4}="
+    r"(?:(?P<sign>:[ \t]{0,4}(?:&(?:'\w+ )?(?:mut )?|\[\w{0,4}\](?:const )?)?"
+    r"[A-Za-z][\w\[\]<>.*&?:']{0,40}(?: ?\| ?\w+)?[ \t]{0,4}="
     r"|[!=]={1,2}|=>|::=?(?=[ \t]*[\"'])|:=|\?\?=|\|\|=|\?=|\+=|<-|[:=]|\{(?=[ \t]*\"))|(?P<comma>,)"
-    rf"|(?P<call>\())\s{{0,20}}{_MAKER}(?P<prefix>[A-Za-z@$]{{0,2}})(?:{_LITERAL}"
+    rf"|(?P<call>\())\s{{0,20}}{_MAKER}(?P<prefix>[A-Za-z@$#]{{0,2}}|<<)(?:{_LITERAL}"
     r"|(?P<bare>[^\s\"'`,;&(){}\[\]<>=]{6,512}+={0,2})(?![(\[{>=]))"
 )
 # What copies its second argument into the first: strcpy((char *)config.password, "value").
@@ -67,7 +69,10 @@ _SETTING = re.compile(
     rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>::(?=[ \t])|[:=]|=>)|[ \t]){_GAP}"
     r"(?P<bare>[^\s\"'`]{5,511}[^\s\"'`,;])[,;]?(?!\S)"
 )
-_BEGINS_LINE = re.compile(r"(?:^|\n)[ \t]*(?:(?:export|setenv|set|env|arg|-|--)[ \t]+)*[\"']?\Z", re.IGNORECASE)
+_BEGINS_LINE = re.compile(
+    r"(?:^|\n)[ \t]*(?:(?:export|setenv|setx|set(?:[ \t]+--?[a-z]{1,9}){0,2}|env|arg|-|--)[ \t]+)*[\"']?\Z",
+    re.IGNORECASE,
+)
 _SETTING_TEXT = re.compile(rf"[\"']?[ \t]{{0,20}}(?:(?P<sign>[:=]|=>)|[ \t]){_GAP}{_LITERAL}")
 _SETTINGS: Final[Forms] = ((_SETTING_TEXT, "quoted"), (_SETTING, "bare"))
 # A file of no known language may be settings or code.
@@ -208,7 +213,7 @@ def _values(text: str, start: int, end: int, kind: str, settings: Forms, yaml: b
     span = _assigned(text, start, end, kind, settings)
     if span is None:
         span = _defined(text, start, end, kind) or _in_markup(text, end, kind) or _in_pair(text, start, end, kind)
-        span = span or _otherwise(text, start, end, kind)
+        span = span or _otherwise(text, start, end, kind) or in_a_roundabout_way(text, start, end, kind)
     if span is not None:
         yield span
         return
@@ -227,7 +232,8 @@ def _assigned(text: str, start: int, end: int, kind: str, settings: Forms) -> Sp
     match = _ASSIGNED.match(text, end)
     if match is not None and match["quoted"] is not None:
         named = match["mark"] and start and text[start - 1] in "\"'`" and text[end - 1] != "."
-        if match["comma"] and not named and not _COPIES.search(text, max(0, start - 120), start):
+        paired = text[start - 1 : start] == "{" or named  # {password, "value"}, ("password", "value")
+        if match["comma"] and not paired and not _COPIES.search(text, max(0, start - 120), start):
             return None  # f(password, "value"): the second argument is not the first one's value
         if rules.is_key_bytes_text(match["quoted"]) or rules.is_secret_value(match["quoted"], kind):
             return match.span("quoted")
@@ -236,12 +242,14 @@ def _assigned(text: str, start: int, end: int, kind: str, settings: Forms) -> Sp
         line = pattern.match(text, end)
         if line is not None and (line["sign"] or _BEGINS_LINE.search(text, max(0, start - 60), start)):
             first, last = line.span(group)
-            if group == "either":
+            if not line["sign"] and line[group].startswith("("):
+                break  # set tokens (command) of fish
+            if group == "either" or not re.search(r"[({\[]", line[group]):  # the end of {password: value}
                 last -= len(line[group]) - len(line[group].rstrip(")}]"))
             if rules.is_secret_value(text[first:last], kind) and not (
                 group == "either" and rules.is_access(line[group])
             ):
-                return line.span(group)
+                return first, last
             break  # a part of it may be one, as in an attribute: <a token=...>text</a>
     if match is not None and match["sign"]:
         first = match.start("prefix")

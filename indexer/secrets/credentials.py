@@ -80,7 +80,41 @@ _SQL = (
 )
 
 ROWS: Final[tuple[Row, ...]] = (
-    Row(("://",), re.compile(r"://[^\s:/@\"'`<>?#]{0,64}:(?P<secret>[^\s/@\"'`<>]{3,128})@(?=[\w\[{$%])"), _in_address),
+    Row(
+        ("://",),
+        re.compile(
+            r"://[^\s:/@\"'`<>?#]{0,64}:(?P<secret>(?:[^\s/@\"'`<>]|@(?=[^\s/@\"'`<>,;]{0,64}@)){3,128})@(?=[\w\[{$%])"
+        ),
+        _in_address,
+    ),
+    # The addresses of MySQL in Go: user:password@tcp(host)/name.
+    Row(
+        ("@tcp", "@unix", "@cloudsql"),
+        re.compile(r"(?<![\w.:-])[\w.-]{1,64}:(?P<secret>[^\s/\"'`<>]{3,128})@(?:tcp|unix|cloudsql)[46]?\("),
+        _in_address,
+    ),
+    # Words of a connection as PostgreSQL has them: host=db user=app password=value.
+    Row(
+        ("password=", "password ="),
+        re.compile(
+            r"\b(?:host|hostaddr|port|user|dbname|sslmode) ?= ?[^\s\"'`]{0,64} (?:\w{1,20} ?= ?[^\s\"'`]{0,64} ){0,6}"
+            r"password ?= ?'?(?P<secret>[^\s\"'`<>{}$%]{5,128})|\bpassword ?= ?'?(?P<first>[^\s\"'`<>{}$%]{5,128})'?"
+            r"(?= (?:\w{1,20}=\S{0,64} ){0,3}(?:host|hostaddr|port|user|dbname|sslmode)=)"
+        ),
+        _likely,
+    ),
+    Row(
+        ("password=", "passwd=", "pwd=", "pass="),
+        re.compile(r"[?&](?:password|passwd|pwd|pass)=(?P<secret>[^&\s\"'`<>#{}$;]{6,128})"),
+        _likely,
+    ),
+    Row(
+        ("convertto-securestring",),
+        re.compile(
+            r"(?i:convertto-securestring)[ \t]+(?:-\w+[ \t]+){0,3}(?P<q>[\"'])(?P<secret>[^\s\"'$]{4,128})(?P=q)"
+        ),
+        _password,
+    ),
     Row(
         ("://",),
         re.compile(r"://(?P<secret>[A-Za-z0-9_-]{20,128})(?::x-oauth-basic)?@(?=[\w\[{$%])"),

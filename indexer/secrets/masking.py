@@ -52,6 +52,8 @@ def _only(alphabet: str) -> bytes:
 _WORD_BYTES = _only(formats.WORD)
 _ALNUM_BYTES = _only(formats.ALNUM)
 _BASE64_BYTES = _only(formats.ALNUM + "+/=")
+# An equals sign in front of more text ends what may be base64: NAME=value is two words.
+_BASE64_ENDS = re.compile(rb"(=)(?=[A-Za-z0-9+/])")
 _TABLES = (".md", ".markdown", ".mdx", ".rst", ".adoc", ".txt")
 _YAML = (".yaml", ".yml", ".tpl", ".j2")
 
@@ -170,7 +172,7 @@ def _announced(words: bytes) -> set[str]:
                 found = (match.group(0) for match in pattern.finditer(lines))
                 values.update(value for value in found if "XXXXXX" not in value.upper())
                 break
-    for run in words.translate(_BASE64_BYTES).split():
+    for run in _BASE64_ENDS.sub(rb"\1 ", words.translate(_BASE64_BYTES)).split():
         if len(run) >= 24 and not run.islower() and _hides_secret(word := run.decode("ascii")):
             values.add(word)
     return values

@@ -61,6 +61,7 @@ _STAND_IN = re.compile(
     r"|^(?:user|admin|root)\d*$|^(?:true|false|null|none|nil)\W*$"
     r"|://|process\.env|os\.environ|@[~^]?\d+\.\d|\ba-z|A-Z0-9"
     r"|X{8}|^\d{4}-\d\d-\d\d(?:[T ]|$)|^[\w.+-]+@(?:[\w-]+\.)+[a-z]{2,}\.?$|^[a-z.]+@[a-z-]+$|%[A-Z_]{3,}%|/\d{8}/"
+    r"|(?:^|\|)(?:required|nullable|confirmed|sometimes|min:\d+)(?:\||$)"
     r"|a-zA-Z|a-z0-9|0-9a-[fz]|%7B.*%7D|^\w*\[[\w-]+\W?=|^\^.*\$$|[\U0001f300-\U0001faff]|^0x[0-9a-f]{1,15}u?l{0,2}$|(?-i:^/[a-z]+\d?[a-z]*(?:/[a-z\d-]+)*$)",
     re.IGNORECASE,
 )
@@ -328,7 +329,7 @@ def looks_random(value: str, least: int = 16) -> bool:
         return True
     if _HEX.fullmatch(value):
         return len(set(value)) >= 8 and any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-    if is_words(value):
+    if is_words(value) or _is_dotted_name(value):
         return False
     # AbstractBasicAuthHandler changes every third letter, but most of its letters are in words.
     least_runs = 0.42 if value.isalpha() and not _lacks_words(value) else 0.3
@@ -337,6 +338,14 @@ def looks_random(value: str, least: int = 16) -> bool:
         and len(set(value)) >= min(len(value) * 0.4, 16)
         and entropy(value) >= 3.0
     )
+
+
+def _is_dotted_name(value: str) -> bool:
+    """Whether text is names joined by dots, with at most two digits: ``OAuth1Authenticator.ForRequestToken``."""
+    letters, digits = sum(map(str.isalpha, value)), sum(map(str.isdigit, value))
+    if "." not in value or digits > 2 or letters < 16 or not value.replace(".", "_").isidentifier():
+        return False
+    return sum(map(len, _CAMEL_WORD.findall(value))) >= 0.75 * letters
 
 
 def _lacks_words(letters: str) -> bool:

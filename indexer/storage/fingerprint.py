@@ -45,6 +45,7 @@ _SHAPING_MODULES: Final = (
     "secrets/masking",
     "secrets/nearby",
     "secrets/prose",
+    "secrets/roundabout",
     "secrets/rules",
     "secrets/structures",
     "storage/segment",

@@ -1,0 +1,67 @@
+"""Finds secrets that are given to a name in a roundabout way, where the way itself says that a value follows.
+
+``assignments`` reads the direct ways; ``nearby`` asks much of a value that merely stands on the line of a name. Here
+are ways between these two, in which a password as people choose it (``river7414``) counts as well: a fallback
+(``env.PASSWORD || "..."``), the default of a placeholder, a whole pair in quotes (``"PASSWORD=..."``), a string behind
+blanks (Gradle, Clojure), a declaration with a type between name and value, braces of Tcl, raw strings of C++.
+"""
+
+import re
+from typing import Final
+
+from indexer.secrets import rules
+from indexer.secrets.cover import Span
+
+_LITERAL = r"(?P<quote>\\{0,3}(?:\"{3}|'{3}|[\"'`]))(?P<value>(?:(?!(?P=quote))[^\s\\]|\\[^\n]){6,512})(?P=quote)"
+_END = r"(?=[ \t]*(?:[,;:)}\]#]|//|\r?\n|\Z|:\w))"
+
+_WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
+    # env.PASSWORD || "value", getenv("PASSWORD") or "value", password = given ?? "value"
+    (
+        re.compile(""),
+        re.compile(
+            r"[\"'`]?[)\]]{0,2}"
+            r"(?:[ \t]{0,4}(?::[ \t]?\w{1,30})?[ \t]{0,4}:?=(?![=~])[ \t]{0,4}[\w$.()\[\]\"'?! -]{1,80}?)?"
+            rf"[ \t\n]{{0,20}}(?:\|\||\?\?|\?:|\bor\b|\belse\b)[ \t\n]{{0,20}}{_LITERAL}"
+        ),
+    ),
+    # ${PASSWORD:-value} of shells, ${password:value} of Spring
+    (re.compile(r"[$#]\{\Z"), re.compile(r":[-=]?(?P<value>[^\s{}$\"'`?+][^\s{}$\"'`]{5,127})\}")),
+    # "PASSWORD=value", 'Private-Token: value', "export PASSWORD=value"
+    (
+        re.compile(r"(?P<opens>[\"'`])(?:(?:export|set|env)[ \t]+)?\Z"),
+        re.compile(r"(?:=|:[ \t]?)(?P<value>[^\s\"'`\\,;&{}()<>]{6,512})(?=(?P<closes>[\"'`]))"),
+    ),
+    # password "value" of Gradle, :password "value" of Clojure
+    (re.compile(r"(?:^|[\n({,:;])[ \t]*:?\Z"), re.compile(rf"[ \t]{{1,8}}{_LITERAL}{_END}")),
+    # Const PASSWORD As String = "value", PASSWORD CONSTANT VARCHAR2(20) := 'value', PASSWORD PIC X(9) VALUE 'value'
+    (
+        re.compile(""),
+        re.compile(
+            r"[ \t]+(?:(?i:pic|as|constant|type)[ \t]+)?[A-Za-z]\w{0,20}(?:\(\d{1,4}\))?[ \t]+"
+            rf"(?:(?i:value|default)(?:[ \t]+(?i:is))?|:?=(?!=))[ \t]*{_LITERAL}"
+        ),
+    ),
+    # set password {value} of Tcl
+    (re.compile(r"\bset[ \t]+(?:::)?\Z"), re.compile(r"[ \t]+\{(?P<value>[^\s{}$\[\]]{6,128})\}")),
+    # password[] = R"(value)" of C++
+    (
+        re.compile(""),
+        re.compile(r"(?:\[\w*\])?[ \t]*[={][ \t]*(?:u8|[LuU])?R\"\w{0,16}\((?P<value>[^\s()\"]{6,512})\)"),
+    ),
+)
+
+
+def in_a_roundabout_way(text: str, start: int, end: int, kind: str) -> Span | None:
+    """Return the secret that is given to the name at ``[start, end)``, which is of this kind, in one of these ways."""
+    before = text[max(0, start - 40) : start]
+    for leads, pattern in _WAYS:
+        match = pattern.match(text, end)
+        led = leads.search(before) if match is not None else None
+        if match is None or led is None:
+            continue
+        if "closes" in pattern.groupindex and match["closes"] != led["opens"]:
+            continue
+        if not match["value"].startswith("-") and rules.is_secret_value(match["value"], kind):
+            return match.span("value")
+    return None
