@@ -238,10 +238,11 @@ def _read_toml(path: Path, problems: list[str]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         problems.append(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); it is ignored.")
         return {}
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # before fdopen, which refuses a folder
+        os.close(descriptor)
+        problems.append(f"{path}: is not a regular file; it is ignored.")
+        return {}
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            problems.append(f"{path}: is not a regular file; it is ignored.")
-            return {}
         try:
             data = file.read(_CONFIG_FILE_LIMIT + 1)
             if len(data) > _CONFIG_FILE_LIMIT:

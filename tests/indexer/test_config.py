@@ -180,8 +180,11 @@ def test_the_repositorys_file_is_not_read_through_a_link(tmp_path: Path) -> None
     assert settings == Settings()
     assert "cannot be read" in problems[0]
     (tmp_path / ".ondol.toml").unlink()
-    os.mkfifo(tmp_path / ".ondol.toml")
-    assert load(tmp_path, {}, NOWHERE, None)[1] == [f"{tmp_path}/.ondol.toml: is not a regular file; it is ignored."]
+    for make in (os.mkfifo, os.mkdir):
+        make(tmp_path / ".ondol.toml")
+        said = [f"{tmp_path}/.ondol.toml: is not a regular file; it is ignored."]
+        assert load(tmp_path, {}, NOWHERE, None) == (Settings(), said)
+        (tmp_path / ".ondol.toml").rename(tmp_path / f"before {make.__name__}")
 
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))

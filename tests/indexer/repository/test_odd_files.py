@@ -99,3 +99,10 @@ def test_the_files_that_a_checkout_changes_are_found_in_every_kind_of_work_tree(
         repositories.git(root, "checkout", "-q", "-b", "elsewhere" + root.name)
         assert {path: path.stat().st_mtime_ns for path in changing_files(root) if path.exists()} != before
     assert changing_files(tmp_path) == ()
+
+
+def test_a_folder_in_the_place_of_a_pointer_is_none(tmp_path: Path) -> None:
+    root = repositories.repository(tmp_path / "repo", {"a.py": "x = 1\n"})
+    before = changing_files(root)
+    (root / ".git" / "commondir").mkdir()
+    assert changing_files(root) == before
