@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from indexer.text.lines import leading_blanks
+from lsp_server.fitting.families import HARDWARE, PYTHONS, SCRIPTS
 from lsp_server.fitting.marks import State
 
 Way = tuple[str, str]
@@ -34,13 +35,13 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     **dict.fromkeys(("java", "csharp", "rust", "php", "dart", "kotlin", "swift"), _SEMICOLON),
     **dict.fromkeys(("c", "objc"), _C),
     "cpp": _CPP,
-    **dict.fromkeys(("javascript", "typescript", "tsx"), _SCRIPT),
-    **dict.fromkeys(("python", "starlark"), _PYTHON),
+    **dict.fromkeys(SCRIPTS, _SCRIPT),
+    **dict.fromkeys(PYTHONS, _PYTHON),
     "go": ((" x", ""), ("", "{}"), (" x", " {}"), ("", " x:")),
     "bash": ((" x", ""), ("", " { x; }"), ("", "; then x; fi"), ("", "; do x; done")),
     "ruby": ((" x", ""), ("", " : x")),
     **dict.fromkeys(
-        ("systemverilog", "verilog"),
+        HARDWARE,
         (*_HARDWARE, (";", ""), (" logic x;", " x;"), (" x", " x;"), _LABELLED, *_ITEMS),
     ),
     "vhdl": (
@@ -57,7 +58,7 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
 
 _ON_THE_SAME_LINE: Final[dict[str, tuple[Way, ...]]] = {
     "python": (("", " in x:"), ("", " in x: pass"), ("", " import x")),
-    **dict.fromkeys(("systemverilog", "verilog"), (("", " = x;"), (" = x", " = x;"))),
+    **dict.fromkeys(HARDWARE, (("", " = x;"), (" = x", " = x;"))),
     **dict.fromkeys(("c", "cpp", "java", "csharp", "rust"), (("", " = x;"), ("", "(x);"), (" x", " = x;"))),
 }
 """What a line that is still typed may go on with as well."""
@@ -142,7 +143,7 @@ def ways(language: str, line: str, state: State, *, same_line: bool = False) -> 
     if opened is not None and language == "vhdl":
         word = re.split(r"\W", opened.mark, maxsplit=1)[0].lower()
         return (_VHDL_BODIES.get(word, ""), ""), *found
-    if opened is not None and language in ("systemverilog", "verilog") and _CASE.match(opened.mark):
+    if opened is not None and language in HARDWARE and _CASE.match(opened.mark):
         return (("\n1: ;", ""), *found)
     element = _ELEMENT.search(line) if language in ("tsx", "javascript") else None
     if element is not None:
@@ -155,7 +156,7 @@ def ways(language: str, line: str, state: State, *, same_line: bool = False) -> 
 def _ended(language: str, line: str, state: State) -> bool:
     """Return whether the end of a line ends its statement."""
     within = state.code is not None and state.code.mark in "([{"
-    if language in ("python", "starlark"):
+    if language in PYTHONS:
         return not within
     if line.rstrip().endswith(";"):
         return not within or (state.code is not None and state.code.mark == "{")
@@ -164,7 +165,7 @@ def _ended(language: str, line: str, state: State) -> bool:
 
 def _of_head(language: str, line: str) -> tuple[Way, ...]:
     """Return what follows the head of a block that does not end with the block, an annotation, or a question."""
-    python, cpp = language in ("python", "starlark"), language in ("cpp", "objc")
+    python, cpp = language in PYTHONS, language in ("cpp", "objc")
     indent = "\n" + leading_blanks(line)
     if _TRY.match(line):
         end = f"{indent}except x: pass" if python else " catch (...) {}" if cpp else " finally {}"

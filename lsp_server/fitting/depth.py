@@ -4,12 +4,9 @@ tree-sitter reads a deeper line as one of the block above it, so it finds no err
 """
 
 import re
-from typing import Final
 
+from lsp_server.fitting.families import PYTHONS
 from lsp_server.fitting.surroundings import Surroundings
-
-INDENTED: Final = frozenset({"python", "starlark"})
-"""Languages whose blocks are their indentation."""
 
 _OPENS = re.compile(r":\s*(?:#.*)?$")
 
@@ -20,7 +17,7 @@ def too_deep(line: str, around: Surroundings) -> bool:
     Blanks are compared as they are written, so tabs among blanks decide nothing. It is for a text that adds blanks:
     those that stand there are the author's own.
     """
-    if around.language not in INDENTED or around.state.code is not None or around.state.span >= 0:
+    if around.language not in PYTHONS or around.state.code is not None or around.state.span >= 0:
         return False
     last = ""
     for row in range(len(around.above) - 1, -1, -1):

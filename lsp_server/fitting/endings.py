@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from lsp_server.fitting.completions import WAYS
-from lsp_server.fitting.frame import HARDWARE, last_code
+from lsp_server.fitting.families import HARDWARE
+from lsp_server.fitting.frame import last_code
 from lsp_server.fitting.levels import holds_statements
 from lsp_server.fitting.marks import LineReader, State
 from lsp_server.fitting.surroundings import Surroundings

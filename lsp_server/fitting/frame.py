@@ -9,15 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from indexer.text.lines import leading_blanks
-from lsp_server.fitting.macros import PREPROCESSED
+from lsp_server.fitting.families import C_FAMILY, HARDWARE, PYTHONS, SCRIPTS
 from lsp_server.fitting.marks import START, Condition, LineReader, Open, State, opened
 from lsp_server.fitting.names import head_of
 from lsp_server.fitting.surroundings import Surroundings
 
-HARDWARE: Final = frozenset({"systemverilog", "verilog"})
-_ARROWS: Final = frozenset({"javascript", "typescript", "tsx"})
 _NO_PARENTHESES: Final = frozenset({"go", "rust", "swift"})
-_ENDED: Final = frozenset({"c", "cpp", "objc", "java", "csharp", "php", "rust", "dart", *HARDWARE})
+_ENDED: Final = frozenset({*C_FAMILY, "java", "csharp", "php", "rust", "dart", *HARDWARE})
 """Languages whose statements end in a semicolon."""
 
 ABOVE: Final = 3
@@ -29,7 +27,7 @@ _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|for|foreach|while|switch|ca
 _VALUE = re.compile(r"(?:[=,(:?&|]|=>|\breturn|\basync)\s*$")
 _TRY = re.compile(r"(?:\}\s*)?try\b")
 TRY_ENDS: Final = {
-    **dict.fromkeys(("java", "javascript", "typescript", "tsx", "csharp"), " finally {}"),
+    **dict.fromkeys(("java", "csharp", *SCRIPTS), " finally {}"),
     "cpp": " catch (...) {}",
 }
 """What follows the block of a ``try``."""
@@ -112,7 +110,7 @@ def _ended(head: str, marks: list[str], reader: LineReader, language: str) -> st
     if marks == ["{"] and found[:1] == ["("]:
         if _CONDITION.match(head):
             return "try {" if _TRY.match(head) else _condition("{", language)
-        arrow = " => {" if language in _ARROWS and _VALUE.search(head[:at]) else " {"
+        arrow = " => {" if language in SCRIPTS and _VALUE.search(head[:at]) else " {"
         return f"{head[:at]}(){arrow}"
     return head
 
@@ -139,7 +137,7 @@ def _without_comment(line: str, reader: LineReader) -> str:
 def may_be_arrow(around: Surroundings) -> bool:
     """Return whether a parenthesis is open that may begin an arrow function or its type."""
     block = around.state.code
-    arrows = around.language in _ARROWS and block is not None and block.mark == "("
+    arrows = around.language in SCRIPTS and block is not None and block.mark == "("
     return arrows and block is not None and _VALUE.search(block.head.rstrip("(").rstrip()) is not None
 
 
@@ -149,7 +147,7 @@ def ends(state: State, outer: State, language: str) -> str:
     :param outer: what is open before the window: directives from there are not ended.
     """
     lines: list[str] = []
-    known, condition = [*_conditions(outer)], state.conditions if language in PREPROCESSED else None
+    known, condition = [*_conditions(outer)], state.conditions if language in C_FAMILY else None
     for node in opened(state.code):
         while condition is not None and condition not in known and not condition.far and condition.code is node:
             lines.append("#endif")
@@ -170,7 +168,7 @@ def fillers(around: Surroundings) -> list[str]:
     """Return lines one of which may stand at the cursor, where the line above asks for a next one."""
     last = last_code(around)
     blanks, body = leading_blanks(last), last.strip()
-    if around.language in ("python", "starlark"):
+    if around.language in PYTHONS:
         return [blanks + "    pass"] if body.endswith(":") else [blanks + "x"]
     item = [last[:-1]] if body.endswith(",") else []
     # A function's head may go on in too many ways.
@@ -193,7 +191,7 @@ def _end(node: Open, language: str) -> str:
     if node.below is not None and node.below.mark in "([":
         return end
     if node.mark in "([" and language not in HARDWARE:
-        if language in ("python", "starlark"):
+        if language in PYTHONS:
             return end + ": pass" if _PYTHON_HEAD.match(node.head) else end
         if _CONDITION.match(node.head):
             return end + " {}"
@@ -202,7 +200,7 @@ def _end(node: Open, language: str) -> str:
         return end + ";" if language in _ENDED and not node.head.startswith(("class", "interface")) else end
     if node.mark in "([":
         return end + " x ();" if node.head.endswith("#(") and not _DESIGN.match(node.head) else end + ";"
-    if language in _ARROWS and node.head == "import {":
+    if language in SCRIPTS and node.head == "import {":
         return end + ' from "x"'
     if node.mark == "{" and _TRY.match(node.head):
         return end + TRY_ENDS.get(language, "")
@@ -210,5 +208,5 @@ def _end(node: Open, language: str) -> str:
         return end
     if node.head.startswith("typedef"):
         return end + " x;"
-    typed = language in ("c", "cpp", "objc", *HARDWARE) and _TYPE.match(node.head)
+    typed = language in C_FAMILY | HARDWARE and _TYPE.match(node.head)
     return end + ";" if typed or _LIST.search(node.head) else end

@@ -1,12 +1,13 @@
 """The form of a language's lexical rules: what its comments, strings, brackets and block words look like.
 
 All patterns are matched within one line. ``language_table`` holds the rules of each language, ``marks`` reads text with
-them.
+them. At the end stand the patterns that several languages have.
 """
 
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 _AROUND = re.compile(r"\(\?[^)]*\)\*?")
 """Groups of a pattern, all but the text that ends a string: what must stand before it or behind it."""
@@ -153,3 +154,19 @@ class LanguageRules:
             if words
             else None
         )
+
+
+def names(text: str) -> frozenset[str]:
+    """Return the words of a text, for ``LanguageRules.middles``."""
+    return frozenset(text.split())
+
+
+IF: Final = names("if")
+
+BLOCK_COMMENT: Final = (r"/\*", r"\*/")
+
+HASH: Final = r"(?:^|(?<=\s))#.*"
+"""A comment behind a ``#`` that is no part of a word."""
+
+GOES_ON: Final = (r'"(?:[^"\\]|\\.)*\\$', r'(?<!\\)"')
+"""A string that goes on behind an escaped line end."""

@@ -9,13 +9,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from lsp_server.fitting.families import C_FAMILY, HARDWARE, PYTHONS, SCRIPTS
 from lsp_server.fitting.marks import Open, State
 from lsp_server.fitting.names import head_of
 from lsp_server.fitting.surroundings import Surroundings, indent_of
 
-_C: Final = ("c", "cpp", "objc")
-_SCRIPTS: Final = ("javascript", "typescript", "tsx", "php", "perl")
-_ENDED: Final = frozenset({*_C, *_SCRIPTS, "java", "csharp", "rust", "go", "dart", "zig", "sql"})
+_ENDED: Final = frozenset({*C_FAMILY, *SCRIPTS, "php", "perl", "java", "csharp", "rust", "go", "dart", "zig", "sql"})
 """Languages whose statements end in a semicolon, and whose parentheses hold none but those of a loop or a resource."""
 
 _TYPE = re.compile(
@@ -29,15 +28,14 @@ _FUNCTION = re.compile(
 )
 """The head of a function's body, and of a loop's or condition's."""
 
-_SCRIPT: Final = ("javascript", "typescript", "tsx")
 _STATEMENTS: Final = {
     **dict.fromkeys(
-        (*_C, "java", "csharp", "php", "dart"),
+        (*C_FAMILY, "java", "csharp", "php", "dart"),
         re.compile(r"\s*(?:return|break|continue|goto|throw|if|else|for|while|switch|do|try|catch)\b"),
     ),
     # A method may have any of these names.
     **dict.fromkeys(
-        _SCRIPT,
+        SCRIPTS,
         re.compile(r"\s*(?:(?:if|for|while|switch)\s+\(|(?:return|throw|const|let|var)\s+[\w({\[]|(?:return|break);)"),
     ),
     "rust": re.compile(r"\s*(?:return|let|if|while|loop|match|for\s+\w+\s+in)\b"),
@@ -46,8 +44,8 @@ _STATEMENTS: Final = {
 """Lines that stand in a function, not between the members of a type."""
 
 _TOPMOST: Final = {
-    **{name: _STATEMENTS[name] for name in (*_C, "java", "rust", "go")},
-    **dict.fromkeys((*_SCRIPT, "python", "starlark"), re.compile(r"(?:return|break|continue)\b(?!\s*[:=.(])")),
+    **{name: _STATEMENTS[name] for name in (*C_FAMILY, "java", "rust", "go")},
+    **dict.fromkeys((*SCRIPTS, *PYTHONS), re.compile(r"(?:return|break|continue)\b(?!\s*[:=.(])")),
 }
 """Lines that stand in a function, not at the top of a file, with no blanks before them."""
 
@@ -62,7 +60,7 @@ _MEMBERS: Final = {
     "java": re.compile(r"\s*(?:import|package)\s+[\w.*]+\s*;|\s*(?:public|private|protected)\s"),
     "kotlin": re.compile(r"\s*(?:import|package)\s+[\w.*]+\s*$"),
     "csharp": re.compile(r"\s*(?:namespace\s|using\s+[\w.]+;|(?:public|private|protected|internal)\s)"),
-    **dict.fromkeys(_SCRIPT, re.compile(r"\s*(?:import\s+[\w{*'\"]|export\s)")),
+    **dict.fromkeys(SCRIPTS, re.compile(r"\s*(?:import\s+[\w{*'\"]|export\s)")),
     "rust": re.compile(r"\s*(?:#\[(?:\w+::)*test\]|pub\b)"),
 }
 """Lines that never stand in a function."""
@@ -72,7 +70,7 @@ _DOCUMENTS: Final = {
         ("csharp", "dart", "java", "kotlin", "rust", "scala", "swift"), re.compile(r"\s*(?:///(?!/)|/\*\*)")
     ),
     # In a function ``/** @var …`` gives a type.
-    **dict.fromkeys((*_SCRIPT, "php"), re.compile(r"\s*/\*\*(?!/|\s*@)")),
+    **dict.fromkeys((*SCRIPTS, "php"), re.compile(r"\s*/\*\*(?!/|\s*@)")),
 }
 """Comments that document what follows. Of 35,700 in thirty repositories three stand in a function; in C one of 20."""
 
@@ -91,17 +89,17 @@ _SEMICOLON = re.compile(r";\s*$")
 def on_wrong_level(line: str, around: Surroundings) -> bool:
     """Return whether a whole line belongs to another level of the code than the cursor's."""
     language, block = around.language, around.state.code
-    if language in _C and _ONCE.match(line):
+    if language in C_FAMILY and _ONCE.match(line):
         return any(above.strip() and not _ASIDE.match(above) for above in around.above)
-    if language in ("systemverilog", "verilog") and _PORT.match(line):
+    if language in HARDWARE and _PORT.match(line):
         # In a long list of ports its bracket may stand above what was read.
         return not _in_long_list(around) if block is None else block.mark != "("
-    if language in ("systemverilog", "verilog") and _DESIGN.match(line):
+    if language in HARDWARE and _DESIGN.match(line):
         return block is not None
     known = around.state.conditions is None or around.state.conditions.far
     if language in _TOPMOST and block is None and known and _TOPMOST[language].match(line):
         return not line[:1].isspace()
-    if language in ("python", "starlark") and block is None and _LEAVES.match(line):
+    if language in PYTHONS and block is None and _LEAVES.match(line):
         return _outside_function(line, around.above)
     if block is None or block.mark != "{":
         return False

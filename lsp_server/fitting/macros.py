@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from indexer.text.lines import leading_blanks
-
-PREPROCESSED: Final = frozenset({"c", "cpp", "objc"})
-"""Languages with a preprocessor whose macros are written in capitals."""
+from lsp_server.fitting.families import C_FAMILY, HARDWARE
 
 _NAME: Final = r"[A-Z][A-Z\d_]{3,}"
 _ATTRIBUTE = re.compile(r"\b__attribute__\s*\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)")
@@ -95,9 +93,9 @@ def without_macros(language: str, lines: Sequence[str]) -> list[str]:
 
     Where no macro is found the lines are returned as they are.
     """
-    if language in ("systemverilog", "verilog"):
+    if language in HARDWARE:
         return ["" if "`" in line and _HARDWARE.match(line) else line for line in lines]
-    if language not in PREPROCESSED:
+    if language not in C_FAMILY:
         return list(lines)
     found = []
     for line, below in zip(lines, [*lines[1:], ""], strict=False):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from lsp_server.fitting.families import C_FAMILY
+
 
 @dataclass(frozen=True)
 class NameRule:
@@ -187,7 +189,6 @@ _SYSTEMVERILOG: Final = NameRules(
     ),
     ends=r"\s*`(?:if|els|endif|undef)",
 )
-_CPP_LIKE: Final = ("c", "cpp", "objc")
 _MODIFIERS: Final = r"(?:(?:private|protected|final|implicit|override|sealed|abstract|lazy|inline)(?:\[\w+\])?\s+)*"
 _CALL: Final = r"^(?!.*\b(?:if|while|for|when|assert|require)\b)"
 _RUBY: Final = NameRules(
@@ -235,7 +236,7 @@ RULES: Final[dict[str, NameRules]] = {
             _DEFAULT,
         )
     ),
-    **dict.fromkeys(_CPP_LIKE, _C),
+    **dict.fromkeys(C_FAMILY, _C),
     "java": _JAVA,
     "csharp": _JAVA,
     "dart": _JAVA,

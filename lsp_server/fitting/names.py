@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from lsp_server.fitting.families import PYTHONS
 from lsp_server.fitting.marks import Open, State, opened
 from lsp_server.fitting.name_rules import RULES, NameRule, NameRules
 from lsp_server.fitting.surroundings import Surroundings, indent_of
@@ -126,7 +127,7 @@ def _allowed_again(line: str, above: Sequence[str], language: str) -> bool:
     depth = indent_of(line)
     for other in reversed(above):
         text = other.lstrip()
-        if _ALLOWING.match(text) or (language in ("python", "starlark") and _REGISTERS.match(text)):
+        if _ALLOWING.match(text) or (language in PYTHONS and _REGISTERS.match(text)):
             return True
         # A decorator of several lines ends in a bracket.
         if not text.startswith(("@", "#[", "[", ")", "]", "}")) and indent_of(other) <= depth:

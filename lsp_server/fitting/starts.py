@@ -8,6 +8,7 @@ from typing import Final
 from lsp_server.fitting.answers import FENCED
 from lsp_server.fitting.closing_words import closes_another
 from lsp_server.fitting.depth import too_deep
+from lsp_server.fitting.families import C_FAMILY, HARDWARE, SCRIPTS
 from lsp_server.fitting.indentation import tabbed
 from lsp_server.fitting.levels import documents_statement, on_wrong_level
 from lsp_server.fitting.line_marks import lexed
@@ -18,16 +19,12 @@ from lsp_server.fitting.surroundings import Surroundings, indent_of
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|={7}|\|{7})(?:\s|$)")
 _FENCE = re.compile(r"`{3}|~{3}")
 _BLOCK_WORD = re.compile(r"(?:begin|end(?:if|case|module|function|task|class)?|fi|done|esac)(?:\s*(?:#|//).*)?")
-_BRACES: Final = frozenset(
-    ("c", "cpp", "objc", "java", "csharp", "javascript", "typescript", "tsx", "go", "rust", "python")
-)
+_BRACES: Final = frozenset((*C_FAMILY, *SCRIPTS, "java", "csharp", "go", "rust", "python"))
 """Languages without block words that end a block."""
 
 _CONDITION = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|elif|elsif|while|switch|until|unless)\b(?P<rest>.*)$")
 _COMPARES = re.compile(r"[=!]==?|&&|\|\||[<>]=?(?!\w)|\b(?:and|or|in|is|not)\b")
-_IN_BRACKETS: Final = frozenset(
-    ("c", "cpp", "objc", "java", "csharp", "javascript", "typescript", "tsx", "php", "dart", "groovy", "verilog")
-) | {"systemverilog"}
+_IN_BRACKETS: Final = frozenset((*C_FAMILY, *SCRIPTS, *HARDWARE, "java", "csharp", "php", "dart", "groovy"))
 """Languages whose conditions stand in brackets as a whole."""
 _CONDITION_IN_BRACKETS = re.compile(r"\s*(?:\}?\s*else\s+)?(?:if|while|switch)\s*(?=\()")
 _OPERATES = re.compile(r"\s*(?:&&|\|\||[=!]=)")
@@ -37,8 +34,8 @@ _OF_NAME = re.compile(r"\s*(?:\.|\[|->|;|$)")
 _TYPE = re.compile(r"\s*(?:[A-Za-z_][\w<>,\[\]?.]*[\s*&]+)+")
 _NO_TYPE = re.compile(r"\b(?:else|return|case|do|goto|using|import|export|type|namespace|throw|await|yield)\b")
 _DECLARES: Final = {
-    **dict.fromkeys(("c", "cpp", "objc", "java", "csharp", "dart"), _TYPE),
-    **dict.fromkeys(("javascript", "typescript", "tsx"), re.compile(r"\s*(?:export\s+)?(?:const|let)\s+")),
+    **dict.fromkeys((*C_FAMILY, "java", "csharp", "dart"), _TYPE),
+    **dict.fromkeys(SCRIPTS, re.compile(r"\s*(?:export\s+)?(?:const|let)\s+")),
     "zig": re.compile(r"\s*(?:pub\s+)?(?:const|var)\s+"),
 }
 """What stands before the name in a declaration whose value cannot be made of that name: ``const gpa = gpa.deinit();``.

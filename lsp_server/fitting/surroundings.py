@@ -41,6 +41,9 @@ _ZSH_LINE = re.compile(r"#!.*\bzsh\b")
 HEADER_CHARS: Final = 2_000
 """Characters above the cursor that tell whether a header has become one of C++."""
 
+DOCUMENTS: Final = 16
+"""Documents whose surroundings are kept."""
+
 JUMP: Final = 40
 """Lines that the cursor moves at once to come to another place."""
 
@@ -225,7 +228,7 @@ class Surroundings:
 class SurroundingsCache:
     """Makes surroundings, and keeps those of the last cursor in each document. For one thread."""
 
-    def __init__(self, size: int = 16) -> None:
+    def __init__(self) -> None:
         self._kept: dict[str, tuple[str, str, Surroundings]] = {}
         self._states: dict[str, tuple[int, list[str], list[State], State]] = {}
         self._before: dict[str, str] = {}
@@ -233,7 +236,6 @@ class SurroundingsCache:
         self._rows: dict[str, int] = {}
         self._cplusplus: dict[str, bool] = {}
         self._last: tuple[str, str, str, int, Surroundings] | None = None
-        self._size = size
 
     def update(self, document: Document) -> None:
         """Take a document's text as that which stood there before the user began, if it was just opened."""
@@ -255,7 +257,7 @@ class SurroundingsCache:
             old = kept[2] if kept is not None and kept[1] == after and kept[2].language == document.language else None
             kept = (before, after, self._made(document, before, after, old))
         self._kept[document.uri] = kept
-        while len(self._kept) > self._size:
+        while len(self._kept) > DOCUMENTS:
             forgotten = next(iter(self._kept))
             del self._kept[forgotten]
             self._states.pop(forgotten, None)

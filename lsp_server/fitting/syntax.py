@@ -16,8 +16,9 @@ from indexer.text.lines import leading_blanks
 from lsp_server.fitting.behind import with_comma
 from lsp_server.fitting.completions import WAYS, Way, ways
 from lsp_server.fitting.endings import may_go_on, unread
-from lsp_server.fitting.frame import HARDWARE, closer, ends, fillers, heads, in_php, may_be_arrow
-from lsp_server.fitting.macros import PREPROCESSED, with_plain_arguments, without_macros
+from lsp_server.fitting.families import C_FAMILY, HARDWARE, PYTHONS
+from lsp_server.fitting.frame import closer, ends, fillers, heads, in_php, may_be_arrow
+from lsp_server.fitting.macros import with_plain_arguments, without_macros
 from lsp_server.fitting.marks import START, Open, State, keeps, opened, without_own
 from lsp_server.fitting.surroundings import Surroundings, indent_of
 
@@ -129,11 +130,11 @@ class SyntaxCheck:
             return Verdict(False, "no grammar")
         if around.state.span >= 0 or state.span >= 0 or around.state.heredoc or state.heredoc:
             return Verdict(False, "in a string or comment")
-        if len(lines) == 1 and language in PREPROCESSED and _WHOLE_DIRECTIVE.match(lines[0]):
+        if len(lines) == 1 and language in C_FAMILY and _WHOLE_DIRECTIVE.match(lines[0]):
             return Verdict(bool(_errors(found.parse(_source(lines)))))
         if len(lines) == 1 and not alone and unread(lines[0], goes_on, around):
             return Verdict(False, "unfinished")
-        if language in PREPROCESSED and (_BLOCK_MACRO.match(lines[0]) or _in_macro(around)):
+        if language in C_FAMILY and (_BLOCK_MACRO.match(lines[0]) or _in_macro(around)):
             return Verdict(False, "macro")
         broken = not alone and (around.cost_without > 0 or around.left_open) and not _has_macro(around)
         if broken and (may_be_arrow(around) or language not in WAYS):
@@ -164,13 +165,13 @@ class SyntaxCheck:
             going_on = ways(language, lines[0], state) if may_go_on(lines[0], window.around) else ()
             if any(_errors_with(window, found, lines, state, way) <= window.errors for way in going_on):
                 return False, "unfinished"
-        if language in PREPROCESSED:
+        if language in C_FAMILY:
             plain = [with_plain_arguments(line) for line in lines]
             if plain != [*lines] and _errors_with(window, found, plain, state) <= window.errors:
                 return False, ""
         # A line that is wrong as it is typed (a text without its end, another dialect) is not the text's fault.
         limit = _errors_with(window, found, [typed[0]], typed[1])
-        if not alone and limit > window.errors and not (language in PREPROCESSED and _MACRO_CALL.match(typed[0])):
+        if not alone and limit > window.errors and not (language in C_FAMILY and _MACRO_CALL.match(typed[0])):
             going_on = ways(language, typed[0], typed[1], same_line=True)
             limit = min((limit, *(_errors_with(window, found, [typed[0]], typed[1], way) for way in going_on)))
         return errors > limit, ""
@@ -348,7 +349,7 @@ def _closing(line: str, before: Open | None, after: Open | None, language: str, 
         if id(node) in known:
             break
         text += closer(node, language) if node.mark in "([" else "\n" + closer(node, language)
-    if language in ("python", "starlark") and line.rstrip().endswith(":") and not text:
+    if language in PYTHONS and line.rstrip().endswith(":") and not text:
         following = next((other for other in below if other.strip()), "")
         text = " pass" if indent_of(following) <= indent_of(line) else ""
     return text
