@@ -82,11 +82,9 @@ def export_gguf(
     out: Path,
     adapter: AdapterVersion | None = None,
     kinds: Sequence[str] = ("q8_0", "q4_k_m"),
-    texts: Sequence[str] = _PARITY_TEXTS,
 ) -> list[Checked]:
     """Write GGUF files with config and tokenizer: a folder for ``ondol serve --backend local --base``.
 
-    :param texts: texts on which tokenizer and logits are compared.
     :raises UserError: ``out`` exists, a kind is unknown, or a file does not pass its check.
     """
     unknown = [k for k in kinds if k not in KINDS]
@@ -98,16 +96,14 @@ def export_gguf(
         write_model(folder, half, adapter)
         files = [half if kind == "f16" else _quantise(half, work / f"{name}.{kind}.gguf", kind) for kind in kinds]
         _copy_settings(folder, work, adapter)
-        report = check(folder, half, files, texts)
+        report = check(folder, half, files)
         if "f16" not in kinds:
             half.unlink()
         (work / "export.json").write_text(json.dumps([asdict(c) for c in report], indent=2) + "\n")
     return report
 
 
-def export_adapter(
-    folder: ModelFolder, out: Path, adapter: AdapterVersion, texts: Sequence[str] = _PARITY_TEXTS
-) -> list[Checked]:
+def export_adapter(folder: ModelFolder, out: Path, adapter: AdapterVersion) -> list[Checked]:
     """Write an adapter alone as a GGUF file, which llama.cpp attaches to a GGUF file of the same base.
 
     Attached to the 16-bit base, it must choose the same tokens as the merged 16-bit model.
@@ -121,7 +117,7 @@ def export_adapter(
         write_model(folder, base)
         write_model(folder, merged, adapter)
         worst, same = 0.0, []
-        for text in texts:
+        for text in _PARITY_TEXTS:
             ids = folder.vocabulary.encode(text)[:200]
             got, wanted = _logits(base, ids, file), _logits(merged, ids)
             worst = max(worst, float(np.abs(got - wanted).max()))
@@ -133,24 +129,24 @@ def export_adapter(
             )
         base.unlink()
         merged.unlink()
-        report = [Checked(file.name, file.stat().st_size, (len(texts), len(texts)), worst, share)]
+        report = [Checked(file.name, file.stat().st_size, (len(_PARITY_TEXTS), len(_PARITY_TEXTS)), worst, share)]
         (work / "export.json").write_text(json.dumps([asdict(c) for c in report], indent=2) + "\n")
     return report
 
 
-def check(folder: ModelFolder, reference: Path, files: Iterable[Path], texts: Sequence[str]) -> list[Checked]:
+def check(folder: ModelFolder, reference: Path, files: Iterable[Path]) -> list[Checked]:
     """Compare files with the 16-bit reference and the folder's tokenizer.
 
     :raises UserError: a tokenizer disagrees, or more choices have changed than such a file may change.
     """
-    samples = [folder.vocabulary.encode(text)[:200] for text in texts]
+    samples = [folder.vocabulary.encode(text)[:200] for text in _PARITY_TEXTS]
     expected = [_logits(reference, ids) for ids in samples]
-    out = []
+    out, count = [], len(_PARITY_TEXTS)
     for file in files:
-        agreed = _parity(file, folder, texts)
-        if agreed < len(texts):
+        agreed = _parity(file, folder)
+        if agreed < count:
             raise UserError(
-                f"llama.cpp tokenizes {len(texts) - agreed} of {len(texts)} texts differently than {folder.name}",
+                f"llama.cpp tokenizes {count - agreed} of {count} texts differently than {folder.name}",
                 "serve the safetensors instead",
             )
         worst, same = 0.0, []
@@ -162,9 +158,7 @@ def check(folder: ModelFolder, reference: Path, files: Iterable[Path], texts: Se
         if share < _LEAST_SHARE.get(kind_of(file), 0.95):
             raise UserError(f"{file.name} chooses other tokens at {1 - share:.0%} of positions", "use a larger kind")
         reference_itself = file == reference
-        out.append(
-            Checked(file.name, file.stat().st_size, (agreed, len(texts)), None if reference_itself else worst, share)
-        )
+        out.append(Checked(file.name, file.stat().st_size, (agreed, count), None if reference_itself else worst, share))
     return out
 
 
@@ -190,8 +184,8 @@ def _quantise(source: Path, target: Path, kind: str) -> Path:
     return target
 
 
-def _parity(file: Path, folder: ModelFolder, texts: Sequence[str]) -> int:
-    """Return the number of texts for which llama.cpp's tokenizer gives the folder's ids."""
+def _parity(file: Path, folder: ModelFolder) -> int:
+    """Return the number of ``_PARITY_TEXTS`` for which llama.cpp's tokenizer gives the folder's ids."""
     c = library()
     options = c.llama_model_default_params()
     options.vocab_only = True
@@ -201,7 +195,7 @@ def _parity(file: Path, folder: ModelFolder, texts: Sequence[str]) -> int:
     try:
         vocabulary = c.llama_model_get_vocab(model)
         agreed = 0
-        for text in texts:
+        for text in _PARITY_TEXTS:
             raw = text.encode()
             room = (c.llama_token * (len(raw) + 8))()
             count = c.llama_tokenize(vocabulary, raw, len(raw), room, len(room), False, False)

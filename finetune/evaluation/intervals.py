@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES: Final = 1000
+_BINS: Final = 10
 _LEVEL: Final = 0.95
 _Z: Final = 1.959964
 
@@ -48,12 +49,12 @@ class Bootstrap:
     :param files: the file of each case.
     """
 
-    def __init__(self, files: Sequence[str], seed: int, resamples: int = RESAMPLES) -> None:
+    def __init__(self, files: Sequence[str], seed: int) -> None:
         names, self._file = np.unique(np.array(files, dtype=object).astype(str), return_inverse=True)
         self._count = len(names)
         rng = np.random.default_rng(seed)
         chances = np.full(self._count, 1 / self._count) if self._count else np.zeros(0)
-        self._draws = rng.multinomial(self._count, chances, size=resamples).astype(np.float64)
+        self._draws = rng.multinomial(self._count, chances, size=RESAMPLES).astype(np.float64)
 
     def ratio(self, top: Column, bottom: Column, *, share: bool = False) -> Estimate:
         """Estimate the sum of ``top`` divided by the sum of ``bottom``, one value per case each.
@@ -96,7 +97,7 @@ def wilson(hits: float, count: float) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-def calibration(probability: Column, right: NDArray[np.bool_], bins: int = 10) -> tuple[float, list[dict[str, Any]]]:
+def calibration(probability: Column, right: NDArray[np.bool_]) -> tuple[float, list[dict[str, Any]]]:
     """Return the expected calibration error and its bins.
 
     The error is the mean distance, over all suggestions, between the mean probability of their bin and the share of
@@ -104,9 +105,9 @@ def calibration(probability: Column, right: NDArray[np.bool_], bins: int = 10) -
     """
     if not len(probability):
         return 0.0, []
-    place = np.minimum((probability * bins).astype(int), bins - 1)
+    place = np.minimum((probability * _BINS).astype(int), _BINS - 1)
     rows, error = [], 0.0
-    for number in range(bins):
+    for number in range(_BINS):
         inside = place == number
         if not inside.any():
             continue

@@ -26,6 +26,9 @@ OTHERS: Final = "(others)"
 _LEAST_SHOWN: Final = 10
 """The curve starts at this number of suggestions, since the share of right ones is unsteady among fewer."""
 
+_POINTS: Final = 150
+"""Points of the curve, about."""
+
 Of = Callable[[ScoredAnswer], float]
 
 
@@ -238,8 +241,8 @@ def _shown_curve(counted: Sequence[ScoredAnswer]) -> list[list[float]]:
     return _thinned(trade_off(probability, right, max(1, len(counted))))
 
 
-def _thinned(curve: list[tuple[float, float]], points: int = 150) -> list[list[float]]:
-    step = max(1, len(curve) // points)
+def _thinned(curve: list[tuple[float, float]]) -> list[list[float]]:
+    step = max(1, len(curve) // _POINTS)
     kept = curve[max(step, _LEAST_SHOWN) - 1 :: step]
     if curve and kept[-1:] != curve[-1:]:
         kept.append(curve[-1])

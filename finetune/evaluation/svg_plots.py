@@ -10,6 +10,7 @@ from html import escape
 
 WIDTH, HEIGHT = 520, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 26, 14, 46
+_LONGEST_NAME = 24  # characters of a name that fit to the left of its row
 
 Point = tuple[float, float]
 
@@ -218,8 +219,8 @@ def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> st
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _short(name: str, most: int = 24) -> str:
-    return name if len(name) <= most else "…" + name[1 - most :]
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else "…" + name[1 - _LONGEST_NAME :]
 
 
 def _svg(title: str, parts: Sequence[str], height: int = HEIGHT) -> str:

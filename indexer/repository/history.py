@@ -5,7 +5,7 @@ A file that was moved is compared with its state before the move, so that moved 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -100,7 +100,7 @@ def commits(
     return found
 
 
-def changes(root: Path, commit: Commit, paths: Sequence[str] = ()) -> list[Change]:
+def changes(root: Path, commit: Commit) -> list[Change]:
     """The regular files that a commit added or changed, with their hunks.
 
     Deletions are left out, and so are links that became files (git prints two patches for one such entry).
@@ -130,7 +130,6 @@ def changes(root: Path, commit: Commit, paths: Sequence[str] = ()) -> list[Chang
         *against,
         commit.id,
         "--",
-        *paths,
     )
     raw, _, patch = output.partition(b"\n\n")
     files = [change for line in raw.split(b"\n") if (change := _raw_change(line))]

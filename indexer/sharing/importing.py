@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -51,12 +50,9 @@ class _Gone(Exception):
     """A file that the manifest lists is missing."""
 
 
-def import_index(
-    settings: Settings, root: Path, place: Place, progress: Callable[[int, int], None] | None = None
-) -> ImportReport:
+def import_index(settings: Settings, root: Path, place: Place) -> ImportReport:
     """Make the exported index that of ``root``; an update must follow.
 
-    :param progress: called with the bytes copied so far, and all that have to be copied.
     :raises UserError: the export is not whole, of another version or another repository, or cannot be reached; the
         index is as it was.
     """
@@ -68,7 +64,7 @@ def import_index(
         report = ImportReport(place.name, export.commit)
         try:
             with target.writing():
-                _Import(target, root, place, export, report, progress or (lambda done, total: None)).run()
+                _Import(target, root, place, export, report).run()
                 adoption.remember(settings, root)
         except _Gone as gone:
             newer = read_manifest(place)
@@ -109,17 +105,9 @@ def _other(export: ExportManifest, place: Place, why: str) -> UserError:
 class _Import:
     """One import, under the writer's lock."""
 
-    def __init__(
-        self,
-        target: Store,
-        root: Path,
-        place: Place,
-        export: ExportManifest,
-        report: ImportReport,
-        progress: Callable[[int, int], None],
-    ) -> None:
+    def __init__(self, target: Store, root: Path, place: Place, export: ExportManifest, report: ImportReport) -> None:
         self._target, self._root, self._place = target, root, place
-        self._index, self._report, self._progress = export.index, report, progress
+        self._index, self._report = export.index, report
         self._base = self._current()
         self._published: list[Path] = []
         self._have = _by_hash(self._base) if self._base else {}
@@ -220,7 +208,6 @@ class _Import:
                         break
                     digest.update(piece)
                     fsio.write(descriptor, piece)
-                    self._progress(self._report.taken_bytes + size, self._total)
                 fsio.fsync(descriptor)
             except FileNotFoundError as error:
                 raise _Gone(record.sha256) from error

@@ -4,13 +4,12 @@ Documents keep their ids, texts, chunks and vectors, so the BM25 index stays as 
 again; only the suffix index is sorted again. This module decides when that is due and does it; ``build`` commits.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from indexer.storage import generations, segment
 from indexer.storage.catalogue import Catalogue
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
 from indexer.storage.segment import Prepared
-from indexer.text.tokens import Lexed
 
 MANY_SMALL = 6
 DEAD_SHARE = 0.25
@@ -59,14 +58,10 @@ def due(records: Iterable[SegmentRecord], now: int, *, purge: bool) -> list[int]
 
 
 def rewrite(
-    target: Store,
-    manifest: Manifest,
-    numbers: Sequence[int],
-    suffixes: Callable[[list[Lexed]], dict[str, bytes]] = segment.suffix_files,
+    target: Store, manifest: Manifest, numbers: Sequence[int]
 ) -> tuple[tuple[SegmentRecord, ...], dict[str, FileRecord]]:
     """Write the live documents of the segments ``numbers`` into new segments.
 
-    :param suffixes: builds the files of the suffix index.
     :returns: the records of all segments afterwards, and those of the files below ``segments/``.
     """
     catalogue = Catalogue(target.segments, manifest)
@@ -86,7 +81,7 @@ def rewrite(
     records = []
     for place, run in enumerate(divide([prepared.size for prepared, _ in documents])):
         part = [documents[i] for i in run]
-        built = suffixes([prepared.lexed for prepared, _ in part])
+        built = segment.suffix_files([prepared.lexed for prepared, _ in part])
         record, written = write(target, manifest.next_segment + place, part, built)
         records.append(record)
         files.update(written)

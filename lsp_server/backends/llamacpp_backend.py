@@ -187,7 +187,7 @@ class LlamaCppModel:
             out += self._scored(token, group, list(given)) if fits else [float("-inf")] * len(group)
         return out
 
-    def set_adapter(self, file: Path | None, scale: float = 1.0) -> None:
+    def set_adapter(self, file: Path | None) -> None:
         """Attach a LoRA file in place of the previous one; the caller has to drop the cache."""
         adapter = None
         if file is not None:
@@ -196,7 +196,7 @@ class LlamaCppModel:
                 raise BackendProblem("llama.cpp refuses the adapter", "promote another version, or train again")
         count = 1 if adapter else 0
         pointers = (self._c.llama_adapter_lora_p_ctypes * 1)(adapter) if adapter else None
-        scales = (ctypes.c_float * 1)(scale) if adapter else None
+        scales = (ctypes.c_float * 1)(1.0) if adapter else None
         if self._c.llama_set_adapters_lora(self._context, pointers, count, scales):
             raise BackendProblem("llama.cpp refuses the adapter", "promote another version, or train again")
         previous, self._adapter = self._adapter, adapter

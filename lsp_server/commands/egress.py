@@ -44,10 +44,9 @@ _RUN: Final = (sys.executable, "-P", "-c", "from lsp_server.cli import main; mai
 _SECONDS: Final = 900
 
 
-def prove(root: Path, *, extra: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
+def prove(root: Path) -> dict[str, Any]:
     """Index, search and serve ``root`` under the guards, and report the attempts.
 
-    :param extra: more commands to run, for tests.
     :returns: ``attempts`` (a list), ``isolated`` (whether the namespace had no network), ``steps`` (each command, and
         whether it succeeded).
     """
@@ -64,7 +63,7 @@ def prove(root: Path, *, extra: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
         }
         prefix = namespace()
         steps = []
-        for arguments in (["index", str(root), "--quiet"], ["search", "open", "--repo", str(root)], *extra):
+        for arguments in (["index", str(root), "--quiet"], ["search", "open", "--repo", str(root)]):
             steps.append(_step([*prefix, *_RUN, *arguments], arguments[0], environment))
         steps.append(_serve([*prefix, *_RUN, "serve", "--stdio"], root, environment))
         attempts = log.read_text("utf-8").splitlines() if log.exists() else []

@@ -51,6 +51,7 @@ _DEFINITION = (
 )
 _IMPORT_LINES_READ = 60
 _LINES_SHOWN = 6
+_MOST = 4  # definitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Modules:
 
 
 def definitions(
-    text: str, around: str, path: str, modules: Modules, read: Callable[[str], str | None], limit: int = 4
+    text: str, around: str, path: str, modules: Modules, read: Callable[[str], str | None]
 ) -> list[Definition]:
     """Return definitions in other files of names that ``text`` imports and ``around`` uses.
 
@@ -141,7 +142,7 @@ def definitions(
             line = source.count("\n", 0, match.start("name"))
             shown = source.split("\n")[line : line + _LINES_SHOWN]
             out.append(Definition(found, line, "\n".join(shown) + "\n"))
-            if len(out) >= limit:
+            if len(out) >= _MOST:
                 return out
     return out
 

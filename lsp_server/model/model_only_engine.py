@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 _WAIT_SECONDS: Final = 300.0  # more than a generation may take
 
+_THRESHOLD: Final = 0.5
+"""Probability from which an automatic request is answered."""
+
 
 class ModelOnlyEngine:
     """Suggestions of the model alone.
 
     :param retrieval: whether its prompt holds context from the index.
-    :param threshold: probability from which an automatic request is answered.
     """
 
     def __init__(
@@ -38,14 +40,11 @@ class ModelOnlyEngine:
         runner: ModelRunner,
         *,
         retrieval: bool,
-        fusion: Fusion | None = None,
-        threshold: float = 0.5,
     ) -> None:
         self._settings = settings
         self._runner = runner
         self._retrieval = retrieval
-        self._fusion = fusion or Fusion.load()
-        self._threshold = threshold
+        self._fusion = Fusion.load()
         self._fitter = Fitter()
 
     @property
@@ -90,7 +89,7 @@ class ModelOnlyEngine:
             return Answer((), answer.reason if isinstance(answer.reason, Reason) else Reason.EMPTY, trace)
         joint = joint_words(None, None, answer)
         probability = line_probability(joint.tree, self._fusion.probabilities(joint), own_line(answer)) or 0.0
-        if request.automatic and probability < self._threshold:
+        if request.automatic and probability < _THRESHOLD:
             return Answer((), Reason.GATE, trace)
         fitting = (suggestion_of(self._fitter, request, text, probability, trace) for text in answer.texts)
         made = tuple({s.text: s for s in fitting if s is not None}.values())[: 1 if request.automatic else 3]

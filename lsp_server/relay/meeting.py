@@ -52,18 +52,17 @@ class Meeting:
         return self.folder / f"{self.name}.lock"
 
 
-def meeting(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Meeting:
+def meeting(overrides: Mapping[str, Any]) -> Meeting:
     """Find the place of the engine for these settings; creates the folder.
 
     :param overrides: settings from the command line.
-    :param environ: None for this process's.
     :raises UserError: this system has no such sockets, or the folder is not the user's alone.
     """
     import hashlib
 
     from indexer import config, fsio
 
-    environ = os.environ if environ is None else environ
+    environ = os.environ
     settings, _ = config.load(None, environ, init_options=overrides)
     if os.name != "posix" or not hasattr(socket, "AF_UNIX"):
         raise UserError("this system has no Unix sockets", "each window has an engine of its own")

@@ -249,10 +249,10 @@ async def _keep_log_short() -> None:
         await asyncio.sleep(LOG_LOOK_S)
 
 
-def run_engine(path: Path, overrides: Mapping[str, Any], factories: Factories | None = None) -> None:
+def run_engine(path: Path, overrides: Mapping[str, Any]) -> None:
     """Be the engine of the socket at ``path``, if no other process is; then end the process.
 
-    :param overrides: settings from the command line. :param factories: replaced by tests.
+    :param overrides: settings from the command line.
     """
     _log_to_file(overrides)
     few_arenas()
@@ -262,7 +262,7 @@ def run_engine(path: Path, overrides: Mapping[str, Any], factories: Factories | 
     code = 0
     try:
         with lock.hold(path.with_suffix(".lock"), "serving windows", TAKE_OVER_S):
-            asyncio.run(_run(path, overrides, factories or Factories(open_index=SharedIndexes())))
+            asyncio.run(_run(path, overrides, Factories(open_index=SharedIndexes())))
     except Locked:
         pass  # another window has started one meanwhile
     except Exception as error:

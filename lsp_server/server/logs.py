@@ -36,7 +36,7 @@ def describe(error: BaseException) -> str:
     return f"{what} at {where}" if where else what
 
 
-def set_up_logs(level: int = logging.INFO) -> None:
+def set_up_logs() -> None:
     """Log to stderr through :class:`RedactingFormatter`; pygls only from WARNING on (at INFO it logs every message)."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RedactingFormatter())
@@ -44,6 +44,6 @@ def set_up_logs(level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     for name in _OURS:
-        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("pygls").setLevel(logging.WARNING)
     logging.getLogger("pygls.protocol.json_rpc").setLevel(logging.ERROR)  # warns of every cancelled finished request
