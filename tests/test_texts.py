@@ -51,6 +51,13 @@ def test_the_walks_of_the_architecture_page_name_modules_that_exist() -> None:
     assert not set(re.findall(r"`([a-z_]+(?:/[a-z_]+)+)`", text)) - modules - short
 
 
+@pytest.mark.parametrize("folder", ["benchmarks", "scripts"])
+def test_the_page_of_a_folder_of_scripts_names_each_of_them(folder: str) -> None:
+    page = (ROOT / folder / "README.md").read_text("utf-8")
+    names = [path.name for path in (ROOT / folder).iterdir() if path.suffix in (".py", ".mjs")]
+    assert not [name for name in names if f"`{name}`" not in page]
+
+
 def slug(heading: str) -> str:
     """The anchor that GitHub makes of a heading."""
     kept = re.sub(r"[^\w\- ]", "", re.sub(r"[`*]|\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower())

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "editors").glob("*/README.md")])
+_FOLDERS: Final = ("editors/*", "benchmarks", "scripts")
+PAGES: Final = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(page for folder in _FOLDERS for page in ROOT.glob(f"{folder}/README.md")),
+    ]
+)
 
 
 def quoted_commands(page: Path) -> list[str]:

@@ -1,10 +1,10 @@
-"""One night with a time limit: does it end, how much memory does it take, and what does it decide?
+"""A nightly run with a time limit: does it end in time, how much memory does it take, and what does it decide?
 
-    python benchmarks/bench_night.py REPO --base FILE [--minutes 30] [--out FILE]
+    python benchmarks/bench_time_limit.py REPO --base FILE [--minutes 30] [--out FILE]
 
 Runs the real command, ``ondol finetune REPO --max-minutes``, with an empty data folder, and adds up the memory of all
 its processes every three seconds (proportional set size, so that shared pages count once). Results go to
-``results/nights.json``, by repository: minutes, memory, all systems, the decision. They hold no line of code. Linux.
+``results/time_limit.json``, by repository: minutes, memory, all systems, the decision. They hold no code. Linux.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import Any, Final
 from bench_nightly import short
 from made_on import head, made_on
 
-RESULTS: Final = Path(__file__).parent / "results" / "nights.json"
+RESULTS: Final = Path(__file__).parent / "results" / "time_limit.json"
 ONDOL: Final = Path(sys.executable).with_name("ondol")
 LOOK_S: Final = 3.0
 
@@ -50,8 +50,8 @@ def memory_gb(process: int) -> float:
     return kilobytes * 1024 / 1e9
 
 
-def night(repo: Path, base: Path, minutes: float, data: Path) -> dict[str, Any]:
-    """Run one night and return its report with its minutes and its peak memory.
+def limited_run(repo: Path, base: Path, minutes: float, data: Path) -> dict[str, Any]:
+    """Make one nightly run and return its report with its minutes and its peak memory.
 
     :raises SystemExit: the command failed.
     """
@@ -79,7 +79,7 @@ def night(repo: Path, base: Path, minutes: float, data: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the night, print and store."""
+    """Make the run, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repo", type=Path)
     parser.add_argument("--base", type=Path, required=True, help="a model's folder or GGUF file")
@@ -89,8 +89,8 @@ def main() -> None:
     options = parser.parse_args()
     repo = options.repo.resolve()
     began = made_on("torch", "transformers", "peft")
-    with tempfile.TemporaryDirectory(prefix="ondol-night-") as data:
-        found = night(repo, options.base.resolve(), options.minutes, Path(data))
+    with tempfile.TemporaryDirectory(prefix="ondol-time-limit-") as data:
+        found = limited_run(repo, options.base.resolve(), options.minutes, Path(data))
     kept = json.loads(options.out.read_text("utf-8")) if options.out.exists() else {}
     kept[options.name or repo.name] = {"at": head(repo), "measured_on": began, **found}
     print(json.dumps(kept[options.name or repo.name], indent=1))
