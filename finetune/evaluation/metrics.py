@@ -16,6 +16,7 @@ from rapidfuzz.distance import Levenshtein
 
 from finetune.commits.cases import Case
 from indexer.languages.grammars import language_of
+from indexer.text.lines import lines_of
 from indexer.text.tokens import TOKEN
 from lsp_server.types import Answer, Suggestion
 
@@ -184,7 +185,7 @@ def _inserted(case: Case, suggestion: Suggestion) -> str:
 
 def lines_without_end_blanks(text: str) -> list[str]:
     """Split a text into lines and remove the blanks at their ends."""
-    return [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    return [line.rstrip() for line in lines_of(text)]
 
 
 def is_beginning(text: str, rest: str) -> bool:

@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from finetune.evaluation.baseline import Baseline
 from lsp_server.reasons import Reason
-from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
+from lsp_server.types import Answer, Request, Suggestion
 
 Ids = NDArray[np.int32]
 
@@ -101,38 +102,18 @@ def mixed(levels: list[tuple[dict[int, int], int]]) -> dict[int, float]:
     return mixture
 
 
-class Ngram:
-    """The baseline, with the engine's interface."""
+class Ngram(Baseline):
+    """The baseline, as an engine."""
 
     def __init__(self) -> None:
         self._words = Words()
         self._repository = Counts(np.zeros(0, np.int32))
-
-    @property
-    def state(self) -> ModelState | None:
-        """Return None: there is no language model to load."""
-        return None
-
-    def accepted(self, document: Document, offset: int) -> None:
-        """Do nothing: a replay accepts no suggestion."""
-
-    def prepare(self, stop: Callable[[], bool]) -> None:
-        """Do nothing: no work is left for later."""
-
-    def stop(self) -> None:
-        """Do nothing: there is no model to free."""
 
     def set_index(self, index: Any) -> None:
         """Count the texts of an index."""
         self._words = Words()
         texts = () if index is None else (index.text(document) for document in index.documents.values())
         self._repository = Counts(self._join(texts))
-
-    def update(self, document: Document) -> None:
-        """Do nothing: a document is counted at each request."""
-
-    def close(self, uri: str) -> None:
-        """Do nothing: nothing is stored about a document."""
 
     def complete(self, request: Request, cancelled: Callable[[], bool]) -> Answer:
         """Return the greedy rest of the line; nothing for an automatic request."""

@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from finetune.evaluation.baseline import Baseline
 from lsp_server.reasons import Reason
-from lsp_server.types import Answer, Document, ModelState, Request, Suggestion
+from lsp_server.types import Answer, Document, Request, Suggestion
 
 BASE: Final = 1.7
 DOCUMENT: Final = 3.0
@@ -64,33 +65,13 @@ class _Tokens:
         return self.text[self.ends[place] : end if end >= 0 else len(self.text)]
 
 
-class SuffixVote:
-    """The baseline, with the engine's interface."""
+class SuffixVote(Baseline):
+    """The baseline, as an engine."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._repository = _Tokens("", self._numbers)
         self._ranges: dict[str, tuple[int, int]] = {}
-
-    @property
-    def state(self) -> ModelState | None:
-        """Return None: there is no language model to load."""
-        return None
-
-    def accepted(self, document: Document, offset: int) -> None:
-        """Do nothing: a replay accepts no suggestion."""
-
-    def prepare(self, stop: Callable[[], bool]) -> None:
-        """Do nothing: no work is left for later."""
-
-    def stop(self) -> None:
-        """Do nothing: there is no model to free."""
-
-    def update(self, document: Document) -> None:
-        """Do nothing: a document is read at each request."""
-
-    def close(self, uri: str) -> None:
-        """Do nothing: nothing is stored about a document."""
 
     def set_index(self, index: Any) -> None:
         """Read the texts of an index."""

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from lsp_server.common_text import common_start
+
 LINES: Final = 40
 """Lines above the cursor among which one that was there before is looked for, and lines that may be gone."""
 
@@ -55,7 +57,7 @@ def is_of(line: str, typed: str) -> bool:
     """Return whether a line that is gone is the cursor's own, as it was before the user changed it."""
     typed = typed.strip()
     length = min(len(line), len(typed))
-    return length > 0 and common(line, typed) * 2 >= length
+    return length > 0 and common_start(line, typed) * 2 >= length
 
 
 def repeats_below(line: str, typed: str, below: Sequence[str]) -> bool:
@@ -67,8 +69,3 @@ def repeats_below(line: str, typed: str, below: Sequence[str]) -> bool:
     added = typed[len(line) :].lstrip()
     joined = bool(added) and bool(next_line) and (next_line.startswith(added) or added.startswith(next_line))
     return line[-1:] in ("(", "[", "{") and typed.startswith(line) and joined
-
-
-def common(one: str, other: str) -> int:
-    """Return the number of characters that two lines begin with in common."""
-    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from indexer.prompt.renderer import ContextPiece, PromptInput
 from indexer.search.suffix_search import find
 from indexer.secrets.cover import shortened
-from indexer.text.lines import lines_of
+from indexer.text.lines import lines_of, unify_line_ends
 from indexer.types import Chunk, Hit
 from lsp_server.backends.base import Cancelled
 from lsp_server.model.imported_definitions import Modules, definitions
@@ -258,7 +258,7 @@ class PromptContextBuilder:
         text = document.text
         begin = self.begin(text, offset) if begin is None else begin
         prefix, suffix = shortened(text[begin:offset]), shortened(text[offset : offset + _SUFFIX_CHARS])
-        return PromptInput(_path(document), _unix(prefix), _unix(suffix), context, self._repository)
+        return PromptInput(_path(document), unify_line_ends(prefix), unify_line_ends(suffix), context, self._repository)
 
 
 def _result(
@@ -282,11 +282,6 @@ def _path(document: Document) -> str:
     return document.path or document.uri.rpartition("/")[2] or "untitled"
 
 
-def _unix(text: str) -> str:
-    """Return a text with the line end that models are trained on."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _retrieve(
     source: ContextSource, modules: Modules | None, text: str, offset: int, path: str, lines: int
 ) -> tuple[ContextPiece, ...]:
@@ -302,11 +297,10 @@ def _retrieve(
         region = (hit.chunk.path, start // max(1, lines // 2))
         if body.strip() and region not in taken:
             taken.add(region)
-            pieces.append(ContextPiece(hit.chunk.path, _unix(body)))
+            pieces.append(ContextPiece(hit.chunk.path, unify_line_ends(body)))
     defined = definitions(text[:20_000], query, path, modules, source.text) if modules else []
-    known = [
-        ContextPiece(d.path, _unix(d.text)) for d in defined if (d.path, d.line // max(1, lines // 2)) not in taken
-    ]
+    fresh = (one for one in defined if (one.path, one.line // max(1, lines // 2)) not in taken)
+    known = [ContextPiece(one.path, unify_line_ends(one.text)) for one in fresh]
     return (*similar_pieces, *pieces[:2], *known[:3], *pieces[2:])
 
 

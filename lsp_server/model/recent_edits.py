@@ -6,6 +6,7 @@ A rename that begins in one of them often continues at the cursor. This module k
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from lsp_server.common_text import common_ends
 from lsp_server.types import Document
 
 _KEPT = 8
@@ -62,20 +63,5 @@ class RecentEdits:
 
 def changed(before: str, after: str) -> tuple[int, int]:
     """Return the span of ``after`` between the beginning and the end that it has in common with ``before``."""
-    shortest = min(len(before), len(after))
-    start = _agreeing(before, after, shortest)
-    rest = shortest - start
-    end = _agreeing(before[::-1], after[::-1], rest) if rest else 0
+    start, end = common_ends(before, after)
     return start, len(after) - end
-
-
-def _agreeing(one: str, other: str, limit: int) -> int:
-    """Return the length of the common beginning, by bisection; comparing slices is fast."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

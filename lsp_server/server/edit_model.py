@@ -84,16 +84,10 @@ class ModelEdits:
             if now.job is not None:
                 now.job.cancel()
 
-    def _can_ask(self, asked: Asked) -> bool:
-        """Whether a model is loaded that may say what becomes of lines."""
-        engine = asked.session.engine
-        state = engine.state if isinstance(engine, AsksLines) else None
-        return state is not None and state.phase is ModelPhase.READY
-
     async def offer(self, asked: Asked, document: Document) -> tuple[Offer | None, dict[str, Any]]:
         """Return the model's offer for the cursor's line as far as it is known, and facts for the trace."""
-        engine = asked.session.engine
-        if not isinstance(engine, AsksLines) or not self._can_ask(asked) or asked.line in asked.views[0].edited:
+        engine = _with_model(asked)
+        if engine is None or asked.line in asked.views[0].edited:
             return None, {}
         now = self._now
         if now is None or not _same(now.asked, asked):
@@ -154,6 +148,14 @@ class ModelEdits:
 
         self._fitter = self._fitter or Fitter()
         return fits(self._fitter, now.document, case)
+
+
+def _with_model(asked: Asked) -> AsksLines | None:
+    """Return the engine, if it has a model that is loaded."""
+    engine = asked.session.engine
+    if not isinstance(engine, AsksLines) or engine.state is None:
+        return None
+    return engine if engine.state.phase is ModelPhase.READY else None
 
 
 def fits(fitter: "Fitter", document: Document, case: Case) -> bool:

@@ -5,6 +5,8 @@ Lines are strings, with their line ends where a list of them is given; columns c
 
 from collections.abc import Sequence
 
+from lsp_server.common_text import common_ends
+
 Place = tuple[int, int]
 Edit = tuple[Place, Place, str] | None
 """Start, end (line, column in any units) and new text; None where the whole text was replaced."""
@@ -39,21 +41,8 @@ def difference(old: str, new: str, column: int) -> tuple[int, str, str]:
         return column, "", new[column : column + grown]
     if grown < 0 and column + grown >= 0 and new == old[: column + grown] + old[column:]:
         return column + grown, old[column + grown : column], ""
-    place = common(old, new)
-    end = common(old[place:][::-1], new[place:][::-1])
+    place, end = common_ends(old, new)
     return place, old[place : len(old) - end], new[place : len(new) - end]
-
-
-def common(one: str, other: str) -> int:
-    """Return the length of the common beginning of two texts, by bisection."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def text_from(lines: Sequence[str], number: int, column: int, length: int) -> str:

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lsp_server.common_text import common_start
 from lsp_server.hangul import is_composing
-from lsp_server.server.line_edits import Edit, body, common, difference, moved, stands, text_from
+from lsp_server.server.line_edits import Edit, body, difference, moved, stands, text_from
 
 REFUSALS: Final = 500
 """Refusals kept for a line; older ones are forgotten."""
@@ -199,7 +200,7 @@ class Refusals:
             elif ghost.text.startswith(passed):
                 ghost.column, ghost.text = column, ghost.text[len(passed) :]
             elif not is_composing(passed, ghost.text):
-                line.refuse_ghost(common(passed, ghost.text))
+                line.refuse_ghost(common_start(passed, ghost.text))
         line.column = column
         _notice_deletions(document, line, lines)
         new, line.new = line.new, 0
@@ -296,7 +297,7 @@ def _follow_ghost(document: _Document, line: _Line, lines: Sequence[str], change
         ghost.column, ghost.start = min(place, ghost.column), min(place, ghost.start)
         line.refuse_ghost()
         return
-    agreed = common(inserted, ghost.text)
+    agreed = common_start(inserted, ghost.text)
     if is_composing(inserted[agreed:], ghost.text[agreed:]):
         ghost.column, ghost.text = ghost.column + agreed, ghost.text[agreed:]
         return
@@ -320,7 +321,7 @@ def _notice_deletions(document: _Document, line: _Line, lines: Sequence[str]) ->
             document.accepted.remove(accepted)
             continue
         now = text_from(lines, number, len(before), len(accepted.text) + 200)
-        kept = common(now, accepted.text)
+        kept = common_start(now, accepted.text)
         if kept == len(accepted.text):
             continue
         kept = len(accepted.text[:kept].rstrip())  # blanks and line ends stand there anyway
