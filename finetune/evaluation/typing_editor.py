@@ -13,13 +13,15 @@ from typing import Any, Final
 from indexer.config import Settings
 from lsp_server.server.completion_request import EditorRequest
 from lsp_server.server.completions import Completions
+from lsp_server.server.document_owner import Owner
 from lsp_server.server.documents import Change, Documents, OpenDocument
 from lsp_server.server.engine_thread import EngineThread
 from lsp_server.server.factories import Factories
 from lsp_server.server.index_process import IndexProgress
 from lsp_server.server.item_memory import Item
+from lsp_server.server.live_text import Snapshot
 from lsp_server.server.session import Session
-from lsp_server.server.workspace import Owner, Snapshot, Workspace
+from lsp_server.server.workspace import Workspace
 from lsp_server.telemetry.feedback import Feedback
 from lsp_server.telemetry.traces import Recorder, Ring, Traces
 from lsp_server.types import Engine

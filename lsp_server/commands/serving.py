@@ -148,7 +148,7 @@ def read_document(root: Path, path: Path, settings: "Settings") -> "Document":
     from indexer.languages import grammars
     from indexer.repository import policy, walk
     from indexer.repository.encodings import decode
-    from lsp_server.server.workspace import private_reasons
+    from lsp_server.server.document_owner import private_reasons
     from lsp_server.types import Document
 
     resolved = fsio.real_path(path)

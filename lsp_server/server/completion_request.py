@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from lsp_server.reasons import Reason
 from lsp_server.server.documents import OpenDocument, key_of
+from lsp_server.server.live_text import Snapshot
 from lsp_server.server.refusals import Standing
-from lsp_server.server.workspace import RequestContext, Snapshot
+from lsp_server.server.workspace import RequestContext
 
 T = TypeVar("T")
 

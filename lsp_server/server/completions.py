@@ -22,9 +22,10 @@ from lsp_server.server.documents import Change, Documents, OpenDocument, key_of
 from lsp_server.server.engine_thread import EngineThread, Job
 from lsp_server.server.item_memory import Item, ItemMemory
 from lsp_server.server.late_answers import LateAnswers
+from lsp_server.server.live_text import Snapshot
 from lsp_server.server.logs import describe
 from lsp_server.server.refusals import Refusals, Standing
-from lsp_server.server.workspace import RequestContext, Snapshot, Workspace
+from lsp_server.server.workspace import RequestContext, Workspace
 from lsp_server.telemetry.feedback import Feedback, Offered
 from lsp_server.telemetry.traces import Traces
 from lsp_server.types import Answer, Popup, Request, Suggestion

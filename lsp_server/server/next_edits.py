@@ -23,15 +23,17 @@ from lsp_server.edits.offered import Offer
 from lsp_server.edits.titles import title_of
 from lsp_server.reasons import Reason
 from lsp_server.server.at_cursor import AtCursor, Standing
+from lsp_server.server.document_owner import Owner
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of, path_of
 from lsp_server.server.edit_model import ModelEdits
 from lsp_server.server.edit_recording import record
-from lsp_server.server.edit_search import Asked, SessionEdits, all_places, next_edit
-from lsp_server.server.engine_thread import EngineThread, Job
+from lsp_server.server.edit_search import Asked, SessionEdits, all_places
+from lsp_server.server.edit_searches import EditSearches
+from lsp_server.server.engine_thread import EngineThread
 from lsp_server.server.logs import describe
 from lsp_server.server.session import Session
 from lsp_server.server.tasks import Tasks
-from lsp_server.server.workspace import Owner, Workspace
+from lsp_server.server.workspace import Workspace
 from lsp_server.telemetry.edit_feedback import EditFeedback, OfferedEdit
 from lsp_server.telemetry.traces import Traces
 from lsp_server.types import Document
@@ -40,11 +42,6 @@ PAUSE_S: Final = 0.4
 """After this long without a change, an edit counts as made."""
 
 REMEMBERED: Final = 50
-TRIES: Final = 40
-RETRY_S: Final = 0.03
-
-REUSED_S: Final = 2.0
-"""An editor that hears of a next edit asks for it at once: for so long the answer is the one that was found."""
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +93,9 @@ class NextEdits:
         self._states: WeakKeyDictionary[Session, SessionEdits] = WeakKeyDictionary()
         self._model = ModelEdits(thread, self._failed)
         self._told: set[str] = set()
-        self._found: tuple[Asked, float, Offer | None] | None = None
+        self._searches = EditSearches(thread)
         self._shown: OrderedDict[str, tuple[SessionEdits, Offer]] = OrderedDict()
         self._at_cursor = AtCursor(feedback.was_shown)
-        self._running: set[Job[Any]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks = Tasks()
         self._numbers = itertools.count(1)
@@ -127,8 +123,7 @@ class NextEdits:
         """Apply the changes of a document and note them as edits."""
         key = key_of(document.uri)
         self._model.cancel()
-        for job in self._running:
-            job.cancel()
+        self._searches.cancel()
         state = self._state(document)
         if state is None:
             for change in changes:
@@ -162,7 +157,7 @@ class NextEdits:
         """Undo refuses: what the user took back is not offered for the same line again."""
         taken, state.log.taken_back = state.log.taken_back, []
         for old, new in taken:
-            self._found = None
+            self._searches.forget()
             state.refusals.take_back(old, new)
             offers = [(name, offer) for name, (owner, offer) in self._shown.items() if owner is state]
             for name in [name for name, offer in offers if offer.new == new and old in offer.lines][-1:]:
@@ -189,7 +184,7 @@ class NextEdits:
         version = document.version
         asked = self._asked(document, state, state.log.settled[-1].start, 0)
         try:
-            offer = await self._search(asked) if asked is not None else None
+            offer = await self._searches.search(asked) if asked is not None else None
         except Exception as error:
             self._failed(error)
             return
@@ -212,42 +207,50 @@ class NextEdits:
         edit = state.log.open.get(key_of(uri))
         if edit is not None and not edit.start <= line < edit.end:
             state.log.settle(key_of(uri))
-        asked_for = document.version
-        if self._at_cursor.moved(key_of(uri), asked_for, line):
-            self._found = None
+        searched = document.version
+        if self._at_cursor.moved(key_of(uri), searched, line):
+            self._searches.forget()
         owner = self._workspace.owner(document)
         traced: dict[str, Any] = {"id": f"{self._prefix}-e{next(self._numbers)}", "kind": "next_edit"}
-        traced |= {"automatic": True, "path": owner.path, "language": owner.language, "version": asked_for}
+        traced |= {"automatic": True, "path": owner.path, "language": owner.language, "version": searched}
         traced |= {"line": line + 1, "column": column + 1}
-        offer: Offer | None = None
-        if version is None or version == asked_for:
-            asked = self._asked(document, state, line, column)
-            try:
-                if asked is not None:
-                    offer = await self._search(asked)
-                    traced["searched"] = dict(asked.searched)
-                    if offer is None and document.version == asked_for:
-                        about = Document(document.uri, owner.path, owner.language, asked_for, "")
-                        offer, facts = await self._model.offer(asked, about)
-                        traced |= facts
-            except Exception as error:
-                self._failed(error)
-                traced["error"] = describe(error)
-        stale = document.version != asked_for or self._documents.get(uri) is not document
-        stale = stale or (version is not None and version != asked_for)
-        traced["reason"] = Reason.STALE if stale else Reason.NO_NEXT_EDIT if offer is None else Reason.NEXT_EDIT
-        if traced["reason"] == Reason.NEXT_EDIT and offer is not None and offer.model:
-            traced["reason"] = Reason.MODEL_EDIT
+        known = version in (None, searched)
+        asked = self._asked(document, state, line, column) if known else None
+        offer = await self._offer(asked, document, owner, traced) if asked is not None else None
         shown = None
-        if offer is not None and not stale:
+        if not known or document.version != searched or self._documents.get(uri) is not document:
+            traced["reason"] = Reason.STALE
+        elif offer is None:
+            traced["reason"] = Reason.NO_NEXT_EDIT
+        else:
+            traced["reason"] = Reason.MODEL_EDIT if offer.model else Reason.NEXT_EDIT
             shown = self._remember(state, offer, owner)
             if offer.where == HERE:
-                self._at_cursor.offered(Standing((shown.id,), state.refusals, key_of(uri), asked_for, line, offer))
+                self._at_cursor.offered(Standing((shown.id,), state.refusals, key_of(uri), searched, line, offer))
             traced |= self._facts(offer, shown, owner.session)
         traced["ms"] = round(1000 * (time.perf_counter() - began), 2)
         if state.log.settled:
             self._traces.add(owner.session.traces, traced)
         return shown
+
+    async def _offer(self, asked: Asked, document: OpenDocument, owner: Owner, traced: dict[str, Any]) -> Offer | None:
+        """Return the offer of the rules, else that of the model; after an error, none.
+
+        :param traced: the record of the trace; receives what the search and the model say.
+        """
+        version = document.version
+        try:
+            offer = await self._searches.search(asked)
+            traced["searched"] = dict(asked.searched)
+            if offer is None and document.version == version:
+                about = Document(document.uri, owner.path, owner.language, version, "")
+                offer, facts = await self._model.offer(asked, about)
+                traced |= facts
+        except Exception as error:
+            self._failed(error)
+            traced["error"] = describe(error)
+            return None
+        return offer
 
     async def everywhere(self, uri: str, line: int) -> tuple[str, list[FileEdits]]:
         """Return a title and all places of the newest edit, by file; the document with the cursor comes first."""
@@ -285,33 +288,8 @@ class NextEdits:
         known = self._shown.pop(identifier, None)
         if known is not None:
             known[0].refusals.add(known[1])
-            self._found = None
+            self._searches.forget()
             self.feedback.tell(identifier, "dismissed")
-
-    async def _search(self, asked: Asked) -> Offer | None:
-        """Search on the engine's thread; begin again where something urgent came in between."""
-        if self._found is not None and self._found[0].same(asked) and time.monotonic() - self._found[1] < REUSED_S:
-            asked.searched.update(self._found[0].searched)
-            return self._found[2]
-        for _ in range(TRIES):
-            job = self._thread.submit(
-                lambda cancelled: next_edit(asked, lambda: cancelled() or self._thread.urgent_waits), urgent=False
-            )
-            self._running.add(job)
-            try:
-                finished, offer = await job.future
-            except asyncio.CancelledError:
-                if not job.cancelled:
-                    job.cancel()
-                    raise
-                return None  # a key came
-            finally:
-                self._running.discard(job)
-            if finished:
-                self._found = asked, time.monotonic(), offer
-                return offer
-            await asyncio.sleep(RETRY_S)
-        return None
 
     def _asked(self, document: OpenDocument, state: SessionEdits, line: int, column: int) -> Asked | None:
         """Everything that a search needs; None where there is nothing to repeat or the document may not be used."""

@@ -1,9 +1,10 @@
-"""Which repository a document belongs to, what of it may be used, and the text that the engine sees.
+"""The repositories that are open, and which of them each document belongs to.
 
 Several folders may be open. Each has a session with an engine and an index, and a document belongs to the innermost
 root around it. Documents outside of all roots, untitled ones among them, share a session without an index.
 
-Knows no protocol types and never reads a document from the disk.
+``document_owner`` says what of a document may be used, ``live_text`` what engines see of it. Knows no protocol types
+and never reads a document from the disk.
 """
 
 import asyncio
@@ -13,14 +14,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from indexer import fsio
 from indexer.config import Settings
 from indexer.errors import UserError
 from lsp_server.reasons import Reason
+from lsp_server.server.document_owner import Owner, excluded_reason
 from lsp_server.server.documents import Documents, OpenDocument, key_of, path_of
 from lsp_server.server.engine_thread import EngineThread, background
 from lsp_server.server.factories import Factories
 from lsp_server.server.host import STATES, Host, SessionState
+from lsp_server.server.live_text import LiveText, Snapshot
 from lsp_server.server.memory import give_back
 from lsp_server.server.session import Session
 from lsp_server.types import Document
@@ -37,34 +39,6 @@ LOOK_S: Final = 1.0
 
 ENDED_S: Final = 2.0
 """After this time, nothing that a closed folder had begun runs any more."""
-
-IDLE_S: Final = 0.3
-"""An edited document is made searchable after this long without an edit, or before another document is completed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The session of a document.
-
-    :param path: below the session's root, as the index spells it; None outside.
-    :param excluded: why nothing of the document may be used, or None.
-    """
-
-    session: Session
-    path: str | None
-    language: str
-    excluded: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The text that the engine sees; for a cell, the text of its whole notebook.
-
-    :param base: code points before the document's own text.
-    """
-
-    document: Document
-    base: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +60,6 @@ class RequestContext:
     take_updates: Callable[[], list[Document]]
 
 
-def private_reasons() -> tuple[str, ...]:
-    """The reasons of ``policy`` that forbid any use of a file; the others only keep it out of the index."""
-    from indexer.repository import policy
-
-    return (policy.EXCLUDED, policy.ONDOLIGNORED, policy.KEY_FILE, policy.OWN_DATA, policy.VERSION_CONTROL)
-
-
 class Workspace:
     """The sessions by root, and the owner of every open document. Lives on the loop."""
 
@@ -106,9 +73,8 @@ class Workspace:
         self._outside: Session | None = None
         self._folders: dict[str, Path] = {}
         self._owners: dict[str, Owner] = {}
-        self._edited: set[str] = set()
+        self._live = LiveText(documents, thread, self.owner, self.sessions)
         self._saved: set[str] = set()
-        self._timer: asyncio.TimerHandle | None = None
 
     # Folders and sessions
 
@@ -164,8 +130,7 @@ class Workspace:
 
         :param wait: end the children before this returns, because the process ends.
         """
-        if self._timer is not None:
-            self._timer.cancel()
+        self._live.close()
         for session in self.sessions():
             session.close(wait=wait)
 
@@ -202,7 +167,7 @@ class Workspace:
         path = path_of(document.notebook or document.uri)
         session, relative = self._session_of(path)
         said = (document.language_id, "" if document.notebook else relative or "", document.buffer.text)
-        return Owner(session, relative, grammars.language_of_document(*said), _excluded(session, relative, path))
+        return Owner(session, relative, grammars.language_of_document(*said), excluded_reason(session, relative, path))
 
     def _session_of(self, path: str | None) -> tuple[Session, str | None]:
         """The session of the innermost root around a path, and the path below that root."""
@@ -237,7 +202,7 @@ class Workspace:
     def _configure(self, session: Session) -> None:
         """Hand the settings to a session; a rebuilt engine gets every open document again."""
         session.configure(self.options)
-        self._edited |= set(self._documents.open)
+        self._live.changed_all()
 
     def _forget_excluded(self) -> None:
         for document in self._documents.open.values():
@@ -287,33 +252,15 @@ class Workspace:
             owner.path,
             owner.language,
             frozenset((owner.language, document.language_id.lower())),
-            blocked or self._snapshot(document, owner),
-            partial(self._take_updates, owner.session, document),
+            blocked or self._live.snapshot(document, owner),
+            partial(self._live.take_updates, owner.session, document),
         )
 
-    def _snapshot(self, document: OpenDocument, owner: Owner) -> Snapshot:
-        """A document's text; for a cell, all code cells of its notebook, one below the other."""
-        own = document.buffer.text
-        if document.notebook is None:
-            return Snapshot(Document(document.uri, owner.path, owner.language, document.version, own), 0)
-        texts: list[str] = []
-        base = 0
-        for cell in self._documents.cells(document.notebook):
-            text = own if cell is document else cell.buffer.text if cell.trouble is None else ""
-            if cell is document:
-                base = sum(len(t) + 1 for t in texts)
-            texts.append(text)
-        joined = "\n".join(texts or [own])
-        return Snapshot(Document(document.notebook, owner.path, owner.language, document.version, joined), base)
-
-    # Live text
+    # Events of the editor
 
     def changed(self, document: OpenDocument) -> None:
         """Make a document that was opened or edited searchable soon."""
-        self._edited.add(key_of(document.uri))
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(IDLE_S, self._flush)
+        self._live.changed(document)
 
     def saved(self, document: OpenDocument) -> None:
         """Update the index of a document that was saved once nothing was saved for a while."""
@@ -323,7 +270,7 @@ class Workspace:
     def closed(self, document: OpenDocument) -> None:
         """Drop the live text of a document that was closed; what it has saved is searched until the index has it."""
         key = key_of(document.uri)
-        self._edited.discard(key)
+        self._live.closed(key)
         if (owner := self._owners.pop(key, None)) is not None:
             self._forget(owner, document)
         if key in self._saved:
@@ -339,38 +286,6 @@ class Workspace:
         if session.engine is not None:
             self._thread.submit(lambda _: session.forget(uri))
 
-    def _take_updates(self, session: Session, completed: OpenDocument | None) -> list[Document]:
-        """Take the edited documents of a session.
-
-        :param completed: the document that is being completed, which the engine gets with the request.
-        """
-        found: dict[str, Document] = {}
-        for key in list(self._edited):
-            document = self._documents.open.get(key)
-            if document is None:
-                self._edited.discard(key)
-                continue
-            owner = self.owner(document)
-            if document is completed or owner.session is not session:
-                continue
-            self._edited.discard(key)
-            if completed is not None and document.notebook is not None and document.notebook == completed.notebook:
-                continue
-            if document.trouble is None and owner.excluded is None:
-                seen = self._snapshot(document, owner).document
-                found[seen.uri] = seen
-        return list(found.values())
-
-    def _flush(self) -> None:
-        for session in self.sessions():
-            if session.engine is not None and (updates := self._take_updates(session, None)):
-                self._thread.submit(partial(_update, session, updates), urgent=False)
-
-
-def _update(session: Session, updates: list[Document], _: Callable[[], bool]) -> None:
-    """Give edited documents to a session's engine, which a changed setting may have replaced meanwhile."""
-    session.update(updates)
-
 
 def _rest(sessions: list[Session], _: Callable[[], bool]) -> None:
     """Forget what was kept for open documents, of which there are none."""
@@ -378,23 +293,3 @@ def _rest(sessions: list[Session], _: Callable[[], bool]) -> None:
         if session.index is not None:
             session.index.forget_texts()
     give_back()
-
-
-def _excluded(session: Session, relative: str | None, path: str | None) -> str | None:
-    """The private reason why nothing of a file may be used, or None."""
-    from indexer.repository import policy, walk
-
-    if path is None:
-        return None
-    if policy.is_version_control(relative or path) or ".git" in Path(path).parts:
-        return policy.VERSION_CONTROL
-    private = private_reasons()
-    if relative is None or session.root is None:
-        reason = policy.accepts_path(path.lstrip("/"), session.settings)
-        return reason if reason in private else None
-    real = session.relative(str(fsio.real_path(path))) or relative
-    for candidate in {relative, real}:
-        reason = walk.excluded(session.root, candidate, session.settings)
-        if reason in private:
-            return reason
-    return None
