@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lsp_server.fitting.surroundings import Surroundings, indent_of
+from lsp_server.fitting.indentation import indent_of
+from lsp_server.fitting.surroundings import Surroundings
 
 _VHDL_END = re.compile(r"\s*end\s+(?:postponed\s+)?([a-z]+)\b", re.IGNORECASE)
 _VHDL_BLOCKS: Final = frozenset(

@@ -15,7 +15,7 @@ from lsp_server.fitting.levels import ends_in_parentheses
 from lsp_server.fitting.marks import LONGEST, State, holds_own, keeps, leaves_open, without_own
 from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.starts import continues_nothing
-from lsp_server.fitting.surroundings import Surroundings, SurroundingsCache
+from lsp_server.fitting.surroundings_cache import SurroundingsCache
 from lsp_server.fitting.syntax import SyntaxCheck
 from lsp_server.types import Document
 
@@ -38,7 +38,7 @@ class CursorLine:
         self.is_long = end - start > LONGEST
         if self.is_long:
             self.prefix, self.rest = "", self.rest[:LONGEST]
-        self.around: Surroundings = cache.at(document, start, end)
+        self.around = cache.at(document, start, end)
         self.typed = self.read(self.prefix + self.rest)
         # What the document lacks with the line as it is typed, or without it, is not the text's fault. The missing end
         # of a statement that is typed over several lines is a fault of each of them.

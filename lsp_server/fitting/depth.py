@@ -5,6 +5,7 @@ tree-sitter reads a deeper line as one of the block above it, so it finds no err
 
 import re
 
+from indexer.text.lines import leading_blanks
 from lsp_server.fitting.families import PYTHONS
 from lsp_server.fitting.surroundings import Surroundings
 
@@ -32,10 +33,6 @@ def too_deep(line: str, around: Surroundings) -> bool:
             continue
         if _OPENS.search(last) or last.rstrip().endswith("\\") or (row == 0 and not around.from_start):
             return False
-        own, blanks = _blanks(line), _blanks(above)
+        own, blanks = leading_blanks(line), leading_blanks(above)
         return len(own) > len(blanks) and own.startswith(blanks)
     return False
-
-
-def _blanks(line: str) -> str:
-    return line[: len(line) - len(line.lstrip(" \t"))]

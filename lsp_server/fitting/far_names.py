@@ -12,9 +12,10 @@ from itertools import chain
 from typing import Final
 
 from indexer.text.lines import leading_blanks
-from lsp_server.fitting.name_rules import RULES
+from lsp_server.fitting.indentation import indent_of
+from lsp_server.fitting.name_table import RULES
 from lsp_server.fitting.names import LONGEST, OVERLOAD, gives, names_given
-from lsp_server.fitting.surroundings import Surroundings, indent_of
+from lsp_server.fitting.surroundings import Surroundings
 
 CHARACTERS: Final = 100_000
 """Characters above the cursor, and below it, that are looked at, at most."""

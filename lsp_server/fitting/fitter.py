@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsp_server.fitting.indentation import RepositoryUnits
 from lsp_server.fitting.place import Fitted, Place, Rejected
-from lsp_server.fitting.surroundings import SurroundingsCache
+from lsp_server.fitting.surroundings_cache import SurroundingsCache
 from lsp_server.fitting.syntax import SyntaxCheck
 from lsp_server.types import Document
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from lsp_server.fitting.families import C_FAMILY, HARDWARE, PYTHONS, SCRIPTS
+from lsp_server.fitting.indentation import indent_of
 from lsp_server.fitting.marks import Open, State
 from lsp_server.fitting.names import head_of
-from lsp_server.fitting.surroundings import Surroundings, indent_of
+from lsp_server.fitting.surroundings import Surroundings
 
 _ENDED: Final = frozenset({*C_FAMILY, *SCRIPTS, "php", "perl", "java", "csharp", "rust", "go", "dart", "zig", "sql"})
 """Languages whose statements end in a semicolon, and whose parentheses hold none but those of a loop or a resource."""

@@ -10,9 +10,11 @@ from itertools import islice
 from typing import Final
 
 from lsp_server.fitting.families import PYTHONS
+from lsp_server.fitting.indentation import indent_of
 from lsp_server.fitting.marks import Open, State, opened
-from lsp_server.fitting.name_rules import RULES, NameRule, NameRules
-from lsp_server.fitting.surroundings import Surroundings, indent_of
+from lsp_server.fitting.name_rules import NameRule, NameRules
+from lsp_server.fitting.name_table import RULES
+from lsp_server.fitting.surroundings import Surroundings
 
 LONGEST: Final = 300
 """Characters of the longest line that is compared."""

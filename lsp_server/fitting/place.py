@@ -25,7 +25,7 @@ from lsp_server.fitting.macros import as_in_definition
 from lsp_server.fitting.marks import leaves_open
 from lsp_server.fitting.names import defined_twice
 from lsp_server.fitting.starts import misplaced
-from lsp_server.fitting.surroundings import SurroundingsCache
+from lsp_server.fitting.surroundings_cache import SurroundingsCache
 from lsp_server.fitting.syntax import SyntaxCheck
 from lsp_server.types import Document
 

@@ -9,12 +9,12 @@ from lsp_server.fitting.answers import FENCED
 from lsp_server.fitting.closing_words import closes_another
 from lsp_server.fitting.depth import too_deep
 from lsp_server.fitting.families import C_FAMILY, HARDWARE, SCRIPTS
-from lsp_server.fitting.indentation import tabbed
+from lsp_server.fitting.indentation import indent_of, tabbed
 from lsp_server.fitting.levels import documents_statement, on_wrong_level
 from lsp_server.fitting.line_marks import lexed
 from lsp_server.fitting.marks import Open, State, rules_of
 from lsp_server.fitting.names import defined_twice, head_of
-from lsp_server.fitting.surroundings import Surroundings, indent_of
+from lsp_server.fitting.surroundings import Surroundings
 
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|={7}|\|{7})(?:\s|$)")
 _FENCE = re.compile(r"`{3}|~{3}")

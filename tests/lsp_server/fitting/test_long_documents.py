@@ -7,7 +7,7 @@ import pytest
 from lsp_server.fitting import outer_blocks
 from lsp_server.fitting.mark_counts import MarkCounts
 from lsp_server.fitting.marks import START, LineReader, rules_of
-from lsp_server.fitting.surroundings import SurroundingsCache
+from lsp_server.fitting.surroundings_cache import SurroundingsCache
 from lsp_server.types import Document
 
 

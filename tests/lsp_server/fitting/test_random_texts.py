@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from indexer.languages.grammars import parser
-from lsp_server.fitting import syntax
+from lsp_server.fitting import syntax_window
 from lsp_server.fitting.fitter import Fitter
 from lsp_server.fitting.place import Fitted
 from lsp_server.types import Document
@@ -166,7 +166,7 @@ def surplus(language: str, text: str) -> list[int]:
 def errors(language: str, text: str) -> int:
     found = parser(language)
     assert found is not None
-    return len(syntax._errors(found.parse(text.encode())))
+    return len(syntax_window.errors_of(found.parse(text.encode())))
 
 
 def check(language: str, rng: random.Random, fitter: Fitter, number: int) -> bool:
