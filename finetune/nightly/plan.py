@@ -87,8 +87,18 @@ class NightPlan:
 def unlimited(wish: Wish, sentence: str) -> NightPlan:
     """Return the plan of a run that does all it was asked for."""
     prompt = min(PROMPT_TOKENS, max(64, wish.max_tokens - RESERVE))
-    step = wish.tokens_per_step
-    return NightPlan(wish.samples, wish.cases, wish.max_tokens, step, prompt, True, None, None, None, sentence)
+    return NightPlan(
+        wish.samples,
+        wish.cases,
+        wish.max_tokens,
+        wish.tokens_per_step,
+        prompt,
+        alone=True,
+        set_until=None,
+        train_until=None,
+        until=None,
+        sentence=sentence,
+    )
 
 
 def plan_run(speeds: Speeds, wish: Wish, limit: float | None, spent: float, ends: str = "") -> NightPlan:
@@ -123,8 +133,18 @@ def plan_run(speeds: Speeds, wish: Wish, limit: float | None, spent: float, ends
         )
     trained = samples * wish.epochs * longest * _FILLED
     step = min(wish.tokens_per_step, max(LEAST_STEP, int(trained / STEPS)))
-    ends_of = (spent + set_seconds, limit - replay_seconds, limit)
-    return NightPlan(samples, cases, longest, step, prompt, alone, *ends_of, sentence)
+    return NightPlan(
+        samples,
+        cases,
+        longest,
+        step,
+        prompt,
+        alone,
+        set_until=spent + set_seconds,
+        train_until=limit - replay_seconds,
+        until=limit,
+        sentence=sentence,
+    )
 
 
 def _counted(wish: Wish) -> str:

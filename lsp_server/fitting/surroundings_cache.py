@@ -136,7 +136,17 @@ class SurroundingsCache:
                 rows += [len(below)] * len(outer)
                 break
         return Surroundings(
-            document.language, above, below, states, state, demands, rows, in_code, complete, first == 0, begun
+            document.language,
+            above,
+            below,
+            states,
+            state,
+            demands,
+            demand_rows=rows,
+            in_code=in_code,
+            complete=complete,
+            from_start=first == 0,
+            before=begun,
         )
 
     def _states_of(self, document: Document, first: int, over: str, above: list[str]) -> list[State]:

@@ -325,16 +325,17 @@ class ModelRunner:
         answers = [cleaned(m.text, line, document.language, document.text) for m in made]
         texts = [StopRules.without_echo(text, request.suffix) for text, _ in answers]
         first = made[0] if made else None
+        trace = traced(backend, planned.context, first, time.thread_time() - began)
+        if first is None:
+            return ModelAnswer((), Reason.EMPTY, trace=trace)
         return ModelAnswer(
-            tuple(t for t in texts if t.strip()),
-            first.reason if first else Reason.EMPTY,
-            first.line_logprob if first else None,
-            first.own if first else None,
-            first.lines if first and texts[0].strip() and first.text.startswith(texts[0]) else (),
-            dict(zip(request.copies, first.judged, strict=False)) if first else {},
-            True,
-            traced(backend, planned.context, first, time.thread_time() - began)
-            | ({"cleaned": answers[0][1]} if answers and answers[0][1] else {}),
+            tuple(text for text in texts if text.strip()),
+            first.reason,
+            line_logprob=first.line_logprob,
+            own=first.own,
+            lines=first.lines if texts[0].strip() and first.text.startswith(texts[0]) else (),
+            judged=dict(zip(request.copies, first.judged, strict=False)),
+            trace=trace | ({"cleaned": answers[0][1]} if answers[0][1] else {}),
         )
 
     def _limits(self, request: ModelRequest) -> Limits:
