@@ -24,8 +24,8 @@ from lsp_server.model.factory import PROMPT_TOKENS
 from lsp_server.model.hybrid_engine import HybridEngine
 from lsp_server.model.model_only_engine import ModelOnlyEngine
 from lsp_server.model.prompt_context import PromptContextBuilder
-from lsp_server.model.requests import ModelRequest, Ticket
-from lsp_server.model.runner import UNHURRIED, ModelRunner
+from lsp_server.model.requests import UNHURRIED, ModelRequest, Ticket
+from lsp_server.model.runner import ModelRunner
 from lsp_server.retrieval.engine import RetrievalEngine
 from lsp_server.types import Engine
 from lsp_server.weights.adapter_registry import AdapterVersion, current_number, read_folder, read_version

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from indexer.config import Settings
 from lsp_server.backends.base import Judgement
+from lsp_server.model.prompt_context import RETRIEVAL_SECONDS
 from lsp_server.reasons import Reason
 from lsp_server.types import Document, Request
 
@@ -78,6 +79,22 @@ class ModelAnswer:
     judged: Mapping[str, Judgement] = field(default_factory=dict)
     complete: bool = True
     trace: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """How long the model may take.
+
+    :param retrieval: seconds for the search of context; None: as long as it takes.
+    :param generation: seconds after which a generation ends, even if its request has been answered without it.
+    """
+
+    retrieval: float | None = RETRIEVAL_SECONDS
+    generation: float = 5.0
+
+
+UNHURRIED: Final = TimeLimits(None, 120.0)
+"""For commands and replays, which may wait."""
 
 
 class Job:

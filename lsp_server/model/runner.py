@@ -15,9 +15,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from indexer.errors import OndolError, UserError
 from lsp_server.backends.base import Backend, Limits
@@ -27,9 +26,9 @@ from lsp_server.fitting.answers import cleaned
 from lsp_server.model.answer_trace import traced
 from lsp_server.model.line_changes import changed_line
 from lsp_server.model.line_questions import LineJob, LineQuestion, nothing
-from lsp_server.model.prompt_context import RETRIEVAL_SECONDS, PromptContextBuilder
+from lsp_server.model.prompt_context import PromptContextBuilder
 from lsp_server.model.prompt_plans import COLD_SECONDS, PromptPlans
-from lsp_server.model.requests import Job, ModelAnswer, ModelRequest, Ticket
+from lsp_server.model.requests import Job, ModelAnswer, ModelRequest, Ticket, TimeLimits
 from lsp_server.reasons import Reason
 from lsp_server.types import Document, ModelPhase, ModelState
 from lsp_server.weights.adapter_registry import current_number, read_version
@@ -45,22 +44,6 @@ REST_SECONDS = 0.5
 OPENED_SECONDS = 0.2
 """How long a document is open until a prompt is computed for it: retrieval takes its text first, and a request that
 comes with the document need not wait for the end of a search."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimeLimits:
-    """How long the model may take.
-
-    :param retrieval: seconds for the search of context; None: as long as it takes.
-    :param generation: seconds after which a generation ends, even if its request has been answered without it.
-    """
-
-    retrieval: float | None = RETRIEVAL_SECONDS
-    generation: float = 5.0
-
-
-UNHURRIED: Final = TimeLimits(None, 120.0)
-"""For commands and replays, which may wait."""
 
 
 class ModelRunner:
