@@ -14,18 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from finetune.commits.typed_hunks import TypedHunk
+from finetune.evaluation.editor_help import CLOSERS, INDENT, QUOTES, closing_marks, keys_of, own_line
 from finetune.evaluation.metrics import is_beginning
 from finetune.evaluation.typing_editor import Ghost, TypingEditor
 from lsp_server.hangul import keys
 
-CLOSERS: Final = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
-QUOTES: Final = "\"'`"
 LEAST_WORD: Final = 3
 """Characters of the shortest word, its blanks included, that the typist accepts alone."""
 
 _WORD: Final = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 _LINE: Final = re.compile(r"\n?[^\n]*")
-_INDENT: Final = re.compile(r"\n[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +115,13 @@ class Typist:
         self._ghost: Ghost | None = None
         self._seen: Seen | None = None
         self._line = _Line()
-        self._closing = _closing(self._want) if habits.auto_close else {}
+        self._closing = closing_marks(self._want) if habits.auto_close else {}
 
     async def type(self) -> TypedResult:
         """Type the hunk; return what happened."""
         hunk = self.result.hunk
-        self.result.characters = _keys(self._want, {}, self._at, len(self._want))
-        self.result.alone = _keys(self._want, self._closing, self._at, len(self._want))
+        self.result.characters = keys_of(self._want, {}, self._at, len(self._want))
+        self.result.alone = keys_of(self._want, self._closing, self._at, len(self._want))
         uri = f"typing:///{hunk.commit}/{hunk.path}"
         opened, after = "\n".join((*hunk.replaced, *hunk.after)), "\n".join(hunk.after)
         await self._editor.open(uri, hunk.path, hunk.language, hunk.before + opened)
@@ -275,7 +273,7 @@ class Typist:
             self.result.pressed -= len(keys(letter))
             await self._typo(letter)
             return
-        text = _INDENT.match(self._want, self._at)[0] if letter == "\n" else letter  # type: ignore[index]
+        text = INDENT.match(self._want, self._at)[0] if letter == "\n" else letter  # type: ignore[index]
         closer = self._closing.get(self._at)
         quoted = bool(self._pending) and self._pending[0].text in QUOTES
         if letter == "\n" and self._opens_block():
@@ -296,7 +294,7 @@ class Typist:
         closing = self._closing.get(self._at - 1)
         if closing is None or not self._pending or self._pending[0] != _Closer(self._want[closing], closing):
             return False
-        return _own_line(self._want, self._at - 1, closing) is not None
+        return own_line(self._want, self._at - 1, closing) is not None
 
     async def _typo(self, letter: str) -> None:
         """Type a wrong letter and take it back; the ghost text on screen is typed past."""
@@ -345,55 +343,10 @@ class Typist:
 
     def _keys_of(self, text: str) -> int:
         """Keys that typing a right text takes without ghost text."""
-        return _keys(self._want, self._closing, self._at, self._at + len(text))
-
-
-def _keys(want: str, closing: dict[int, int], start: int, end: int) -> int:
-    """Return the keys that a part of a text takes without ghost texts: what the editor inserts is free."""
-    free = set(closing.values())
-    free |= {line for one in closing.items() if (line := _own_line(want, *one)) is not None}
-    for match in _INDENT.finditer(want):
-        free.update(range(match.start() + 1, match.end()))
-    return sum(len(keys(want[at])) for at in range(start, end) if at not in free)
-
-
-def _own_line(want: str, opening: int, closing: int) -> int | None:
-    """Return where the line of a closing bracket begins, if Enter behind the opening one puts it there."""
-    begin = want.rfind("\n", 0, closing)
-    block = want[opening] in "([{" and want[opening + 1] == "\n" and begin > opening + 1
-    return begin if block and not want[begin:closing].strip() else None
+        return keys_of(self._want, self._closing, self._at, self._at + len(text))
 
 
 def _same(one: Ghost, other: Ghost) -> bool:
     """Whether two ghost texts are the same to the eye: closing marks at the end do not count."""
     marks = " )]}\"'`;"
     return one.id == other.id or one.text.rstrip(marks) == other.text.rstrip(marks) != ""
-
-
-def _closing(want: str) -> dict[int, int]:
-    """Return for each opening bracket or quote that the editor closes the place of its closing one.
-
-    Only what the text itself closes, nested properly; nothing within quotes, and no quote next to a letter.
-    """
-    found: dict[int, int] = {}
-    at = 0
-    stack: list[tuple[str, int]] = []
-    while at < len(want):
-        letter = want[at]
-        if letter in QUOTES:
-            end = want.find(letter, at + 1)
-            line = want.find("\n", at)
-            in_word = want[at - 1 : at].isalnum()
-            if not in_word and end > at and (line < 0 or end < line) and want[end - 1] != "\\":
-                found[at] = end
-                at = end
-        elif letter in CLOSERS:
-            stack.append((letter, at))
-        elif letter in ")]}" and stack:
-            opening, place = stack.pop()
-            if CLOSERS[opening] == letter:
-                found[place] = at
-            else:
-                stack.clear()
-        at += 1
-    return found

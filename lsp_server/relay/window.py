@@ -14,16 +14,17 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
 from lsp_server.relay import conversation
 from lsp_server.relay.channel import Channel
 from lsp_server.relay.conversation import Conversation
+from lsp_server.relay.window_messages import CANCELLED, EMPTY, key_of, parsed, say
 from lsp_server.server.framing import LOST_FRAMING, MAX_BODY, STALL_CHECK_S, FramingLost, framed
 
 TYPE_CHECKING = False  # a name that type checkers take for true; `typing` takes .7 MB in each window's process
 if TYPE_CHECKING:
     from typing import Any, Final
+
 ASK_S: Final = 5.0
 """An engine that owes an answer and said nothing for this long is asked whether it lives, and has as long to say it."""
 
@@ -34,14 +35,6 @@ FLUSH_S: Final = 0.5
 STARTS: Final = 5
 STARTS_WITHIN_S: Final = 60.0
 """A window whose engine ended so often within this time ends itself: something in it ends every engine."""
-
-_EMPTY: Final[dict[str, Any]] = {
-    "textDocument/inlineCompletion": {"items": []},
-    "textDocument/completion": None,
-    "textDocument/copilotInlineEdit": {"edits": []},
-    "shutdown": None,
-}
-_CANCELLED: Final = -32802
 
 
 class Window:
@@ -197,8 +190,8 @@ class Window:
 
     def _give_up(self, request: dict[str, Any]) -> None:
         """Answer a request in place of the engine, if it has not done so; what it says later is not passed on."""
-        if _key(request["id"]) in self._asked:
-            self._given_up.add(_key(request["id"]))
+        if key_of(request["id"]) in self._asked:
+            self._given_up.add(key_of(request["id"]))
             self._answer_empty(request)
 
     def _engine_ended(self, engine: Channel) -> None:
@@ -266,18 +259,18 @@ class Window:
             self._to_engine(message)
 
     def _answer_empty(self, request: dict[str, Any]) -> None:
-        self._asked.pop(_key(request["id"]), None)
+        self._asked.pop(key_of(request["id"]), None)
         method = str(request.get("method"))
-        if method in _EMPTY:
-            self._to_editor({"id": request["id"], "result": _EMPTY[method]})
+        if method in EMPTY:
+            self._to_editor({"id": request["id"], "result": EMPTY[method]})
         else:
-            error = {"code": _CANCELLED, "message": "the engine ended or stopped while it worked on this; ask again"}
+            error = {"code": CANCELLED, "message": "the engine ended or stopped while it worked on this; ask again"}
             self._to_editor({"id": request["id"], "error": error})
 
     # Messages
 
     def _from_editor(self, body: bytes) -> None:
-        message = _parsed(body)
+        message = parsed(body)
         if message is None:
             self._pass_on(body)
             return
@@ -286,17 +279,17 @@ class Window:
         if method == "initialize" and not self._watched and self._told.process_id is not None:
             self._watch_editor(self._told.process_id)
         if method is None and asks:
-            if _key(message["id"]) in self._engine_asks:
-                self._engine_asks.discard(_key(message["id"]))
+            if key_of(message["id"]) in self._engine_asks:
+                self._engine_asks.discard(key_of(message["id"]))
                 self._pass_on(body)
         elif self._engine is not None:
             if asks:
                 self._ask(message)
             self._pass_on(body)
-        elif asks and method in _EMPTY:
+        elif asks and method in EMPTY:
             self._answer_empty(message)
         elif asks:
-            self._asked[_key(message["id"])] = message
+            self._asked[key_of(message["id"])] = message
             if method != "initialize":  # which the next engine receives first of all
                 self._waiting.append(message)
         if method == "exit":
@@ -318,26 +311,26 @@ class Window:
         """Note a request that goes to the engine."""
         if not self._asked and not self._silent:
             self._heard = time.monotonic()
-        self._asked[_key(message["id"])] = message
+        self._asked[key_of(message["id"])] = message
         if self._silent:
             self._give_up(message)
         elif message.get("method") == "shutdown":
             self._shutdown = time.monotonic() + SHUTDOWN_S, message
 
     def _from_engine(self, body: bytes) -> None:
-        message = _parsed(body)
+        message = parsed(body)
         if message is None:
             return
         self._hear()
         method, asks = message.get("method"), "id" in message
         if method is None and asks:
-            key = _key(message["id"])
+            key = key_of(message["id"])
             if key in self._given_up:
                 self._given_up.discard(key)
                 return
             if message["id"] == self._told.initialize_id:
                 self._told.initialized_with(message)
-            if message["id"] == conversation.INITIALIZE and self._asked.pop(_key(self._told.initialize_id), None):
+            if message["id"] == conversation.INITIALIZE and self._asked.pop(key_of(self._told.initialize_id), None):
                 message = {**message, "id": self._told.initialize_id}  # the engine ended before it had answered
                 self._told.initialized_with(message)
                 self._to_editor(message)
@@ -346,7 +339,7 @@ class Window:
                 return
             self._asked.pop(key, None)
         elif asks:
-            self._engine_asks.add(_key(message["id"]))
+            self._engine_asks.add(key_of(message["id"]))
         self._note(str(method), message.get("params"))
         self._editor.put(framed(body))
 
@@ -360,7 +353,7 @@ class Window:
             for one in params["unregisterations"]:
                 self._registered.pop(one["id"], None)
         elif method == "$/progress":
-            token, kind = _key(params.get("token")), (params.get("value") or {}).get("kind")
+            token, kind = key_of(params.get("token")), (params.get("value") or {}).get("kind")
             (self._bars.discard if kind == "end" else self._bars.add)(token)
 
     def _pass_on(self, body: bytes) -> None:
@@ -376,25 +369,3 @@ class Window:
 
     def _to_editor(self, message: dict[str, Any]) -> None:
         self._editor.put(framed(json.dumps({"jsonrpc": "2.0", **message}).encode()))
-
-
-def _parsed(body: bytes) -> dict[str, Any] | None:
-    with suppress(ValueError, RecursionError):
-        message = json.loads(body)
-        return message if isinstance(message, dict) else None
-    return None
-
-
-def _key(identifier: Any) -> str:
-    """An id of the protocol as text: 1 and "1" are two ids."""
-    return json.dumps(identifier)
-
-
-def say(level: str, said: str, *values: object) -> None:
-    """Log something; most windows have nothing to log, and ``logging`` takes a megabyte."""
-    import logging
-
-    from lsp_server.server.logs import set_up_logs
-
-    set_up_logs()
-    logging.getLogger(__name__).log(logging.getLevelNamesMapping()[level.upper()], said, *values)

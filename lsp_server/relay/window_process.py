@@ -8,7 +8,8 @@ import signal
 import sys
 
 from lsp_server.relay.channel import Channel
-from lsp_server.relay.window import Window, say
+from lsp_server.relay.window import Window
+from lsp_server.relay.window_messages import say
 from lsp_server.server.stdio import take_stdio
 
 TYPE_CHECKING = False  # a name that type checkers take for true; `typing` takes .7 MB in each window's process
