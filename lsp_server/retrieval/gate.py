@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsp_server.hangul import keys
+from lsp_server.retrieval.ranker import Ranked
 from lsp_server.retrieval.trees import TreeEnsemble, sigmoid
-from lsp_server.retrieval.word_tree import INPUTS, WordTree
+from lsp_server.retrieval.word_tree import INPUTS, WordTree, words_of
 
 TREES: Final = Path(__file__).parents[1] / "data" / "gate.json"
 
@@ -226,6 +227,38 @@ def ruled_out(tree: WordTree, words: Floats, node: int) -> Floats:
         out[one] = max(0.0, upto - whole) / left
         before = upto
     return out
+
+
+def made_likely(tree: WordTree, words: Floats, text: str, probability: float, *, ends: bool) -> Floats:
+    """Return the probability of each word, given that the author writes a text with a probability; as it was if higher.
+
+    What is unsure in the text grows most, and its rivals become as much less probable.
+
+    :param words: the probability of each node, given the words before it. :param ends: whether the line ends behind it.
+    """
+    spelled = words_of(text)
+    path = tree.path(spelled)
+    if not path or len(path) != len(spelled):
+        return words
+    if ends and tree.text[path[-1]] == text:
+        path += [child for child in tree.children[path[-1]] if tree.ends[child]]
+    sure = np.clip(words[path], 1e-6, 1 - 1e-6)
+    whole = float(np.log(sure).sum())
+    if whole >= math.log(probability):
+        return words
+    out = words.copy()
+    for node, before, now in zip(path, sure, sure ** (math.log(probability) / whole), strict=True):
+        out[tree.children[tree.parent[node]]] *= (1 - now) / (1 - before)
+        out[node] = now
+    return out
+
+
+def with_listed_row(ranked: Ranked, tree: WordTree, words: Floats) -> Floats:
+    """Return the probability of each word, with that of the next row in the order of a list, which the gate lacks."""
+    row = ranked.listed
+    if row is None:
+        return words
+    return made_likely(tree, words, ranked.options[0].text, row.probability, ends=row.ends)
 
 
 def line_probability(tree: WordTree, words: Floats, text: str) -> float | None:
