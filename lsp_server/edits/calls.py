@@ -4,68 +4,17 @@
 function and says of each new argument which old one it is, counted from the begin or from the end, or its text.
 """
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
 
+from lsp_server.edits.call_parts import Call, calls, start_of
+from lsp_server.edits.declarations import declares, passed, typed
 from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, render
 from lsp_server.spellings import parts_of
 
-_OPEN: Final = frozenset("([{")
-_CLOSE: Final = frozenset(")]}")
-_NO_CALLS: Final = frozenset(
-    (
-        "if",
-        "elif",
-        "else",
-        "while",
-        "for",
-        "foreach",
-        "switch",
-        "match",
-        "case",
-        "catch",
-        "except",
-        "return",
-        "throw",
-        "raise",
-        "and",
-        "or",
-        "not",
-        "in",
-        "is",
-        "await",
-        "yield",
-        "assert",
-        "with",
-        "when",
-        "unless",
-        "until",
-        "typeof",
-        "sizeof",
-        "do",
-        "lambda",
-    )
-)
-"""Words of common languages before a bracket that are no functions."""
-
 Piece = tuple[tuple[str, str], ...]
 """Tokens, each with the blanks before it."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call in a line.
-
-    :param name: the token of the function's name. :param end: the token of the closing bracket.
-    :param arguments: half-open ranges of tokens.
-    """
-
-    name: int
-    end: int
-    arguments: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -76,6 +25,8 @@ class CallRule:
     :param arguments: for each new argument the number of an old one, or tokens.
     :param edited: arguments of which a part was changed, by their numbers, with the names that stayed in them: the
         arguments of the call must be the same, or have these.
+    :param declares: whether it was taught by a declaration, as ``declarations.declares`` says.
+    :param passed: what a call gets then; None where that is not seen.
     """
 
     name: str
@@ -84,6 +35,8 @@ class CallRule:
     arguments: tuple[int | Piece, ...]
     appended: bool
     edited: tuple[tuple[int, tuple[str, ...], frozenset[str]], ...] = ()
+    declares: bool | None = None
+    passed: tuple[int | Piece, ...] | None = None
 
     @property
     def phrase(self) -> str:
@@ -106,13 +59,25 @@ class CallRule:
         for call in reversed(found):
             if call.end >= start:
                 continue  # it encloses a call that was changed already
-            flat = self._written(line, call)
+            arguments = self._arguments(line, call)
+            if arguments is None:
+                continue
+            flat = self._written(line, call, arguments)
             first, last = call.name + 2, call.end
             texts[first:last] = [text for _, text in flat]
             spaces[first:last] = [space for space, _ in flat]
             texts[call.name] = self.new_name
             done, start = done + 1, call.name
-        return render(line.indent, texts, spaces, line.tail), done
+        return (render(line.indent, texts, spaces, line.tail), done) if done else None
+
+    def _arguments(self, line: TokenLine, call: Call) -> Sequence[int | Piece] | None:
+        """Return the new arguments of a call, or of a declaration; None where the rule says nothing of it."""
+        there = None if self.declares is None else declares(line, call)
+        if there is None or there == self.declares:
+            return self.arguments
+        if not there:
+            return self.passed
+        return None if any(typed(line, *bounds) for bounds in call.arguments) else self.arguments
 
     def _fits(self, line: TokenLine, call: Call) -> bool:
         count = len(call.arguments)
@@ -125,19 +90,15 @@ class CallRule:
         again = [argument for argument in self.arguments[self.count :] if isinstance(argument, int)]
         return count >= 1 and all(argument < count for argument in again)
 
-    def _order(self, call: Call) -> list[int | Piece]:
-        if not self.appended:
-            return list(self.arguments)
-        return [*range(len(call.arguments)), *self.arguments[self.count :]]
-
-    def _written(self, line: TokenLine, call: Call) -> list[tuple[str, str]]:
+    def _written(self, line: TokenLine, call: Call, arguments: Sequence[int | Piece]) -> list[tuple[str, str]]:
         """Return the new arguments with the blanks before each token.
 
         Arguments that stay next to each other keep the blanks between them: they may be parts of a string.
         """
         flat: list[tuple[str, str]] = []
         before: int | Piece | None = None
-        for argument in self._order(call):
+        order = [*range(len(call.arguments)), *arguments[self.count :]] if self.appended else arguments
+        for argument in order:
             piece = self._piece(line, call, argument)
             if isinstance(before, int) and argument == before + 1:
                 comma = call.arguments[before][1]
@@ -231,44 +192,6 @@ def _led(piece: Piece, spaced: bool) -> list[tuple[str, str]]:
     return [(" " if spaced and first != "\n" else "", first), *piece[1:]]
 
 
-def calls(texts: Sequence[str]) -> list[Call]:
-    """Return the calls of a line whose closing bracket is on it, in the order of their names."""
-    found: list[Call] = []
-    stack: list[tuple[int, list[int]]] = []
-    for at, text in enumerate(texts):
-        if text in _OPEN:
-            stack.append((at, [at]))
-        elif text == "," and stack:
-            stack[-1][1].append(at)
-        elif text in _CLOSE and stack:
-            opened, commas = stack.pop()
-            if text == ")" and texts[opened] == "(" and opened and _callable(texts[opened - 1]):
-                bounds = [*commas, at]
-                ranges = tuple((a + 1, b) for a, b in itertools.pairwise(bounds))
-                found.append(Call(opened - 1, at, ranges if at > opened + 1 else ()))
-    return sorted(found, key=lambda call: call.name)
-
-
-def _callable(text: str) -> bool:
-    return is_name(text) and text not in _NO_CALLS
-
-
-def start_of(texts: Sequence[str], call: Call) -> int:
-    """Return the first token of a call's expression: of what the function is called on, ``new``, or the name."""
-    at = call.name
-    while at >= 2 and texts[at - 1] == ".":
-        at -= 2
-        depth = 0
-        while at >= 0 and (texts[at] in _CLOSE or depth):
-            depth += (texts[at] in _CLOSE) - (texts[at] in _OPEN)
-            at -= 1
-            if not depth and not (at >= 0 and texts[at] in _CLOSE):
-                break
-        if at < 0 or not is_name(texts[at]):
-            return at + 1
-    return at - 1 if at and texts[at - 1] == "new" else at
-
-
 def call_rule(old: TokenLine, new: TokenLine) -> CallRule | CallTemplate | None:
     """Return the rule of the smallest call around all changes of a line; None where the changes are in no call."""
     before, after = calls(old.texts), calls(new.texts)
@@ -277,11 +200,13 @@ def call_rule(old: TokenLine, new: TokenLine) -> CallRule | CallTemplate | None:
     around = [c for c in before if c.name <= head and c.end >= until]
     if not around:
         around = [c for c in before if start_of(old.texts, c) <= head and c.end + 1 >= until]
-    if not around or not around[-1].arguments:
+    if not around:
         return None
     call = around[-1]
     size = len(new.texts) - len(old.texts)
     twin = next((c for c in after if c.name == call.name and c.end == call.end + size), None)
+    if not call.arguments and (call.name > head or twin is None or not twin.arguments):
+        return None
     if call.name > head or twin is None or len(twin.arguments) < len(call.arguments) == 2:
         return _template(old, new, call)
     olds = [_texts(old, bounds) for bounds in call.arguments]
@@ -296,10 +221,27 @@ def call_rule(old: TokenLine, new: TokenLine) -> CallRule | CallTemplate | None:
     renamed = new.texts[twin.name] != old.texts[call.name]
     if made == kept and not renamed:
         return None
-    appended = made[: len(olds)] == kept and len(made) > len(olds)
+    appended = bool(olds) and made[: len(olds)] == kept and len(made) > len(olds)
     if sum(map(len, _wrapped(olds, made))) > 1 and (wrapping := _template(old, new, call)) is not None:
         return wrapping
-    return CallRule(old.texts[call.name], new.texts[twin.name], len(olds), tuple(made), appended, _edited(olds, made))
+    names = old.texts[call.name], new.texts[twin.name]
+    rule = CallRule(*names, len(olds), tuple(made), appended, _edited(olds, made))
+    return (
+        rule if set(made) <= {*kept} else replace(rule, declares=declares(new, twin), passed=_passed(new, twin, rule))
+    )
+
+
+def _passed(new: TokenLine, twin: Call, rule: CallRule) -> tuple[int | Piece, ...] | None:
+    """Return the arguments that calls get where a declaration got parameters; None where one of them was changed."""
+    if not rule.arguments or not {*range(rule.count)} <= {*rule.arguments}:
+        return None
+    found: list[int | Piece] = []
+    for made, bounds in zip(rule.arguments, twin.arguments, strict=True):
+        names = passed(new, twin, *bounds) if not isinstance(made, int) else ()
+        if names is None:
+            return None
+        found.append(made if isinstance(made, int) else tuple(("", text) for text in names))
+    return tuple(found)
 
 
 def _wrapped(olds: Sequence[tuple[str, ...]], made: Sequence[int | Piece]) -> list[list[int]]:

@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 from lsp_server.edits.alignment import Operation, operations, operations_within
+from lsp_server.edits.call_parts import divided, divides
 from lsp_server.edits.changed_lines import GONE, is_block
 from lsp_server.edits.lessons import CALL, Lesson, called
 from lsp_server.edits.token_lines import TokenLine, common_ends, is_name, is_word, kind_of, parse, render, shifted
@@ -53,11 +54,13 @@ class Hole:
 
     :param number: lines repeat a hole where both edits did. :param kind: of its one token in both lines; else empty.
     :param may_be_empty: whether nothing stood there in one of them.
+    :param whole: whether it was one expression in both lines, without a comma.
     """
 
     number: int
     kind: str
     may_be_empty: bool
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +257,7 @@ def _pattern(a: Sequence[str], b: Sequence[str], codes: Sequence[Operation]) -> 
             runs.append(run)
         kinds = {kind_of(text) for text in (*run[0], *run[1])}
         single = len(run[0]) == len(run[1]) == 1 and len(kinds) == 1
-        old.append(Hole(runs.index(run), kinds.pop() if single else "", not all(run)))
+        old.append(Hole(runs.index(run), kinds.pop() if single else "", not all(run), not any(map(divided, run))))
     return old, runs
 
 
@@ -379,6 +382,8 @@ def _ends(texts: Sequence[str], at: int, hole: Hole) -> Iterator[int]:
     expected: list[str] = []
     for end in range(at, min(len(texts), at + LONGEST_HOLE)):
         text = texts[end]
+        if hole.whole and not expected and divides(texts, at, end):
+            return
         if text in _PAIRS:
             expected.append(_PAIRS[text])
         elif expected and expected[-1] == text:

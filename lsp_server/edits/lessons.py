@@ -12,8 +12,9 @@ from typing import Final
 
 from lsp_server.edits.analogy import Changes, carried_over
 from lsp_server.edits.calls import CallRule, CallTemplate, call_rule
-from lsp_server.edits.changed_lines import GONE
+from lsp_server.edits.changed_lines import GONE, is_block
 from lsp_server.edits.columns import moved_columns, with_columns
+from lsp_server.edits.declarations import Brought, brought
 from lsp_server.edits.names import part_table
 from lsp_server.edits.rules import Rule, differences, replaced_names, rules_of
 from lsp_server.edits.templates import Template, template
@@ -112,6 +113,11 @@ class Lesson:
         return sorted((name for name in stays if len(name) > 2 and is_name(name)), key=lambda name: (-len(name), name))
 
     @cached_property
+    def brings(self) -> Brought | None:
+        """What the edit brings to a call or to a declaration."""
+        return _brought(self.old_text, self.new_text)
+
+    @cached_property
     def balance(self) -> int:
         """Brackets that the edit opened and did not close."""
         return balance(self.new) - balance(self.old)
@@ -204,7 +210,13 @@ class Lesson:
 
 @lru_cache(EFFECTS)
 def _effects(taught: Lesson, line: str, far: bool) -> tuple[Effect, ...]:
-    return tuple(effect for effect in taught.made(line, far) if effect.text != line)
+    found = (effect for effect in taught.made(line, far) if effect.text != line)
+    mine = taught.brings
+    return tuple(effect for effect in found if mine is None or mine.fits(_brought(line, effect.text)))
+
+
+def _brought(old: str, new: str) -> Brought | None:
+    return None if is_block(new) else brought(old, new)
 
 
 @lru_cache(TRIED)

@@ -32,6 +32,8 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
     listed: set[int] = set()
     sure = {offer.line: offer for offer in search.sure(view, found)}
     for one, offer in _judged(search, view, found):
+        if search.otherwise(view, one, offer.new):
+            continue
         evidence, told = one.texts[offer.new], search.places.told(one.place)
         rules = [rule for rule, source in evidence.rules if source.step in newest]
         ages = evidence.kinds.get("call", set()) | evidence.kinds.get("gone", set())
@@ -40,7 +42,7 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
         # A sure one may be shown as the next edit, whatever the first look says.
         both = (offer if likely else None, sure.get(offer.line))
         kept = next((each for each in both if each is not None and not newest.isdisjoint(each.steps)), None)
-        if kept is not None and where == ELSEWHERE:
+        if kept is not None and (where == ELSEWHERE or evidence.joint):
             there = dict(search.unsure(view, kept.line)).get(kept.new, 0.0)
             kept = replace(kept, probability=there) if there >= LEAST_THERE else None
         if kept is not None:

@@ -20,7 +20,7 @@ from lsp_server.edits.patterns import misfit, renames_alone
 from lsp_server.edits.place_search import Candidates, PlaceSearch, steps_of
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, once
-from lsp_server.edits.same_changes import done_otherwise
+from lsp_server.edits.same_changes import done_otherwise, in_other_block
 from lsp_server.edits.second_look import (
     LOOKED_AT,
     TEXTS,
@@ -208,7 +208,7 @@ class Search:
         row, history = dict(zip(of.texts, of.rows, strict=True))[text], self.places.told(of.place)
         sources = [history[-1 - age] for age in sorted(of.texts[text].edits)]
         line, common = view.lines[of.place.line], of.texts[text].joint
-        if not common and done_otherwise(of.texts[text], sources, line, text):
+        if self.otherwise(view, of, text):
             return Level(int(of.place.where), True, held=True)
         if of.place.where != OTHER_FILE and not common and not of.least(text):
             head = self.places.head(view, of.place.line)
@@ -220,7 +220,21 @@ class Search:
                 # The same edit again says no more of what all have in common.
                 others = {(one.old.texts, one.new.texts): one for one in reversed(lessons)}
                 common = max(common, -misfit(head + line, head + text, tuple(reversed(others.values()))))
-        return level(of.place, row, line, text, [source.lesson for source in sources], common)
+        return level(of.place, row, line, text, [source.lesson for source in sources], common, self._declared)
+
+    @cached_property
+    def _declared(self) -> frozenset[str]:
+        """The functions whose declarations got parameters."""
+        brought = (one.lesson.brings for one in self.history)
+        return frozenset(one.name for one in brought if one is not None and one.declares)
+
+    def otherwise(self, view: View, of: Candidates, text: str) -> bool:
+        """Whether a text does to another thing what all of its edits did to one and the same."""
+        history, evidence, at = self.places.told(of.place), of.texts[text], of.place.line
+        sources = [history[-1 - age] for age in sorted(evidence.edits)]
+        if in_other_block(sources, view.lines[at], text, view, at):
+            return True
+        return not evidence.joint and done_otherwise(evidence, sources, view.lines[at], text)
 
     def best(self, view: View, of: Candidates, judged: Sequence[float]) -> Offer | None:
         """Return the most probable text of a line that was not refused; None for none, or where it holds a secret."""

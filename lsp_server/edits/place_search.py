@@ -138,6 +138,7 @@ class PlaceSearch:
         head = self.head(view, place.line)
         found = proposals(head + line, history, far=place.where != HERE)
         self.patterns.add(found, head + line)
+        _add_declared(found, history)
         if head:
             anchor = f"{head}{line}\n"
             found = {text[len(head) :]: one for text, one in found.items() if text.startswith(anchor)}
@@ -207,6 +208,15 @@ class PlaceSearch:
     def told(self, place: Place) -> Sequence[Taught]:
         """Return the changed lines that propose something at a place, the newest last."""
         return self.history if place.where == HERE else self.history[-ELSEWHERE_HISTORY:]
+
+
+def _add_declared(found: dict[str, Evidence], history: Sequence[Taught]) -> None:
+    """Count edits of a function's declaration and of its calls that make the same of a line as a pattern of theirs."""
+    for evidence in found.values():
+        told = [history[-1 - age] for age in evidence.kinds.get("call", ())]
+        declares = {one.lesson.brings.declares for one in told if one.lesson.brings is not None}
+        if {True, False} <= declares:
+            evidence.joint = max(evidence.joint, len({one.step for one in told}))
 
 
 def steps_of(evidence: Evidence, history: Sequence[Taught]) -> set[int]:

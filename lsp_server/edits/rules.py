@@ -9,9 +9,11 @@ a proposal is estimated from all kinds that agree on it (:mod:`lsp_server.edits.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 from lsp_server.edits.alignment import operations
+from lsp_server.edits.call_parts import divided
 from lsp_server.edits.token_lines import BEGIN, END, TokenLine, is_name, is_word, kind_of, render, shifted
 
 MAX_TOKENS: Final = 80
@@ -71,6 +73,7 @@ class Rule:
     :param by_kind: the context agrees if the kinds of its tokens do.
     :param indents: the indentation before and after.
     :param columns: tokens with more than one blank before them keep their columns.
+    :param whole: for each two regions whether one expression stood between them: no comma stands there then.
     """
 
     kind: str
@@ -78,6 +81,7 @@ class Rule:
     by_kind: bool
     indents: tuple[str, str]
     columns: bool
+    whole: tuple[bool, ...] = ()
 
     @cached_property
     def literals(self) -> frozenset[str]:
@@ -129,9 +133,9 @@ class Rule:
                     end = cuts[-1] + max(1, len(region.gone))
             return cuts
         behind = 0
-        for region in self.regions:
+        for region, whole in zip(self.regions, (False, *self.whole), strict=False):
             places = [at for at in find(region, line, self.by_kind) if at + len(region.left) >= behind]
-            if len(places) != 1:
+            if len(places) != 1 or (whole and divided(line.padded[behind : places[0] + len(region.left)])):
                 return []
             cuts.append(places[0] + len(region.left))
             behind = cuts[-1] + len(region.gone)
@@ -309,7 +313,8 @@ def _rule(
         first, last = max(0, i - left), j + right
         raw = "".join(s + t for s, t in zip(old.spaces[first:last], old.texts[first:last], strict=True)).strip()
         made.append(Region(before, old.texts[i:j], come, after, space, respaced, raw))
-    return Rule(kind, tuple(made), by_kind, (old.indent, new.indent), columns)
+    whole = tuple(not divided(old.texts[one[1] : other[0]]) for one, other in pairwise(regions))
+    return Rule(kind, tuple(made), by_kind, (old.indent, new.indent), columns, whole)
 
 
 def spacing(old: TokenLine, new: TokenLine, region: tuple[int, int, int, int]) -> tuple[str | None, bool]:

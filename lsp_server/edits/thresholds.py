@@ -1,7 +1,7 @@
 """How probable a proposal has to be to be offered, by its place and by what its edits have in common."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,7 +62,13 @@ class Level:
 
 
 def level(
-    place: Place, row: Sequence[float], line: str, text: str, sources: Sequence[Lesson], common: int = 0
+    place: Place,
+    row: Sequence[float],
+    line: str,
+    text: str,
+    sources: Sequence[Lesson],
+    common: int = 0,
+    declared: Collection[str] = (),
 ) -> Level:
     """Return which threshold counts for a text of a line.
 
@@ -72,7 +78,7 @@ def level(
 
     What an edit replaces tells a place by itself; what only brings words belongs to what stands there. So in a
     document that has none of these edits, all names are needed that the edited lines have in common, and in theirs
-    that of the function, if all of them changed calls of one.
+    that of the function, if all of them changed calls of one. So it is everywhere once its declaration was changed.
 
     A rule that would match everywhere is not offered either (``features.matches_everywhere``), unless a pattern of
     edits fits the whole line: 19 of 19 such texts were right, others 2 of 18 (two repositories of role
@@ -80,13 +86,16 @@ def level(
     (``assignments``).
 
     :param row: the features of the proposal. :param sources: what the edits that agree taught.
-    :param common: see :class:`Level`.
+    :param common: see :class:`Level`. :param declared: functions whose declarations got parameters.
     """
     names = frozenset(filter(is_name, frozenset.intersection(*(source.words for source in sources))))
     target = parse(line)
     strange = bool(names) and "\n" not in text and names.isdisjoint(target.words)
     strange = strange and row[STEPS] > 1 and all(source.old.kinds != target.kinds for source in sources)
-    needed = names if not is_near(row) else _called(sources) if row[STEPS] > 1 else frozenset[str]()
+    called = _called(sources)
+    needed = called if called and called <= {*declared} else names
+    if is_near(row):
+        needed = called if row[STEPS] > 1 else frozenset()
     held = (strange and place.where != HERE) or (not needed <= target.words and brings_words(target, text))
     held = held or (matches_everywhere(row) and common <= 0) or assignments.stand_otherwise(sources, line, text)
     if place.where == ELSEWHERE and is_block(text):

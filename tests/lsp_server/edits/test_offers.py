@@ -330,7 +330,7 @@ def test_of_thousands_that_were_refused_the_newest_stay_refused() -> None:
 
 def test_what_was_left_alone_does_not_count_where_a_name_tells_the_places_apart() -> None:
     edits = ["  public Number getAsNumber() {", "  public String getAsString() {"]
-    others = ["  public boolean isNumber() {", "  public Json(Number number) {", "  public Json(String string) {"]
+    others = [f"  public boolean is{name}() {{" for name in ("Number", "Empty", "Null")]
     history = [taught("A.java", n, n, old, old.replace("public", "public final")) for n, old in enumerate(edits)]
     like = "  public Decimal getAsDecimal() {"
     lines = [*(one.lesson.new_text for one in history), *others, like, "  public boolean isString() {"]

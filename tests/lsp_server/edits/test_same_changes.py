@@ -71,6 +71,46 @@ def offered(edits: list[tuple[str, str]], others: list[str]) -> list[str | None]
             id="a call around one word",
         ),
         pytest.param(
+            [("    x: number;", "    readonly x: number;"), ("    y: number;", "    readonly y: number;")],
+            ["    return moved;", "    const moved = {", "    z: number;"],
+            [None, None, "    readonly z: number;"],
+            id="a word before a name with a type",
+        ),
+        pytest.param(
+            [("    double area() const;", "    double area() const override;")]
+            + [("    std::string name() const;", "    std::string name() const override;")],
+            ["    double r_;", "    virtual int size() const = 0;", "    int edges() const;"],
+            [None, None, "    int edges() const override;"],
+            id="a word behind a method",
+        ),
+        pytest.param(
+            [("  id,", "  o.id,"), ("  total,", "  o.total,")],
+            ["FROM orders o", "  created_at,"],
+            [None, "  o.created_at,"],
+            id="a name before columns",
+        ),
+        pytest.param(
+            [
+                ("A extends Array,", "A extends Array<State>,"),
+                ("<B extends Array, R>(", "<B extends Array<State>, R>("),
+            ],
+            ["c: Combine<Inputs, R>,", "D extends Array,"],
+            [None, "D extends Array<State>,"],
+            id="what is attached to a name",
+        ),
+        pytest.param(
+            [("    if (a == NULL)", "    if (!a)"), ("    if (b->next == NULL)", "    if (!b->next)")],
+            ["    if (a->next == NULL && b->next == NULL)", "    if (a->key == NULL)"],
+            [None, "    if (!a->key)"],
+            id="one of two comparisons",
+        ),
+        pytest.param(
+            [('show("a {}".format(x.a))', 'show(f"a {x.a}")'), ('show("b {}".format(y.b))', 'show(f"b {y.b}")')],
+            ['show("c {} {}".format(z.c, z.d))', 'show("d {}".format(z.d))'],
+            [None, 'show(f"d {z.d}")'],
+            id="two arguments in place of one",
+        ),
+        pytest.param(
             [("  PORT: 80", '  PORT: "80"'), ("  WORKERS: 4", '  WORKERS: "4"')],
             ["env:", "  RETRIES: 3"],
             [None, '  RETRIES: "3"'],
@@ -146,6 +186,43 @@ def test_lines_are_not_inserted_next_to_the_same_ones() -> None:
     third = lines.index("  fifo u_err (")
     assert search.here(view, third + 1) is not None
     assert [search.here(view, at) for at in range(third) if at not in edited] == [None] * (third - 2)
+
+
+def test_lines_are_inserted_once_in_a_block() -> None:
+    come = "    t.Parallel()"
+    lines = ["func TestA() {", come, "    a := 1", "    b := 2", "    c := 3", "    d := 4", "    check(a, b)", "}", ""]
+    lines += ["func TestB() {", "    e := 5", "    check(e)", "}"]
+    for at in range(2, 7):
+        assert stands_near(f"{lines[at]}\n{come}", lines, at)
+        assert stands_near(f"{come}\n{lines[at]}", lines, at)
+    assert not stands_near(f"{lines[9]}\n{come}", lines, 9)
+    assert not stands_near(f"{come}\n{lines[10]}", lines, 10)
+    methods = ["  [A]", *[line for name in "fgh" for line in (f"  int {name}() {{", "    x();", "    y();", "  }")]]
+    assert not stands_near(f"  [A]\n{methods[9]}", methods, 9)
+    twice = [*lines[:5], come, *lines[5:]]
+    assert not stands_near(f"{twice[7]}\n{come}", [*twice[:7], *["    f()"] * 5, *twice[7:]], 12)
+
+
+def test_words_and_lines_stay_in_blocks_of_one_kind() -> None:
+    lines = [
+        "export interface Point {",
+        "  x: number;",
+        "  y: number;",
+        "}",
+        "",
+        "const start = {",
+        "  x: zero,",
+    ]
+    lines += ["};", "", "export interface Line {", "  z: number;", "}"]
+    history = []
+    for step, at in enumerate((1, 2)):
+        history.append(taught(URI, at, step, lines[at], lines[at].replace("  ", "  readonly ")))
+        lines[at] = history[-1].lesson.new_text
+    search = Search(shipped(), history, Refusals())
+    view = View(URI, "\n".join(lines), frozenset({1, 2}))
+    assert search.here(view, 6) is None
+    other = search.here(view, 10)
+    assert other is not None and other.new == "  readonly z: number;"
 
 
 def test_a_check_behind_each_statement_may_stand_next_to_another() -> None:
