@@ -70,7 +70,7 @@ class Row(NamedTuple):
 _LONG_OPTION = (
     r"--(?:[a-z]+-)*(?:password|passwd|passphrase|pass|token|secret|api-?key|access-?key|secret-?key"
     r"|client-?secret|auth-?token|pwd"
-    r"|private-?key|psk)"
+    r"|private-?key|psk|requirepass)"
 )
 
 _SQL = (

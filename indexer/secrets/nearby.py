@@ -51,6 +51,12 @@ _CALLS: Final = (
 _TAKERS: Final = tuple(_CALLS.split())
 """What takes a secret among its arguments, in lower case."""
 
+# The last argument of a call that opens a connection: getConnection(url, "user", "value").
+_LOGIN = re.compile(
+    r"(?:getConnection|new PDO|create_(?:super)?user)\([^\n;]{3,200}?,\s{0,20}(?P<quote>[\"'])"
+    r"(?P<value>(?:(?!(?P=quote))[^\s\\]){6,128})(?P=quote)\s{0,20}\)"
+)
+
 
 def taken(text: str, lowered: str) -> Iterator[Span]:
     """Yield the secrets among the quoted arguments of calls that take one.
@@ -66,6 +72,10 @@ def taken(text: str, lowered: str) -> Iterator[Span]:
                 if rules.is_sure_secret(match["value"], "password") or _KEY.fullmatch(match["value"]):
                     yield match.span("value")
             position = lowered.find(taker, position)
+    if any(call in lowered for call in ("getconnection(", "new pdo(", "user(")):
+        for match in _LOGIN.finditer(text):
+            if rules.is_secret_value(match["value"], "password"):
+                yield match.span("value")
 
 
 def nearby(text: str, start: int, end: int, kind: str) -> Iterator[Span]:

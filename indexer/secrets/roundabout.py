@@ -15,6 +15,7 @@ from indexer.secrets.cover import Span
 _LITERAL = r"(?P<quote>\\{0,3}(?:\"{3}|'{3}|[\"'`]))(?P<value>(?:(?!(?P=quote))[^\s\\]|\\[^\n]){6,512})(?P=quote)"
 _END = r"(?=[ \t]*(?:[,;:)}\]#]|//|\r?\n|\Z|:\w))"
 
+_USER = r"(?i:\bid|\buser(?:name)?|\baccount|\blogin|아이디|계정|사용자)[ \t]?"
 _WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
     # env.PASSWORD || "value", getenv("PASSWORD") or "value", password = given ?? "value"
     (
@@ -24,6 +25,37 @@ _WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
             r"(?:[ \t]{0,4}(?::[ \t]?\w{1,30})?[ \t]{0,4}:?=(?![=~])[ \t]{0,4}[\w$.()\[\]\"'?! -]{1,80}?)?"
             rf"[ \t\n]{{0,20}}(?:\|\||\?\?|\?:|\bor\b|\belse\b)[ \t\n]{{0,20}}{_LITERAL}"
         ),
+    ),
+    # password = given.or_else("value"), password = field(default="value"), "Password", with: "value"
+    (
+        re.compile(""),
+        re.compile(
+            r"(?:[^\n;=,]{0,20}=(?![=~]))?[^\n;=]{0,80}?\b(?i:or_?else|unwrap_or(?:_else)?|get_?or_?else|value_or|fallback"
+            r"|default(?:_?value)?|env_?default|frommaybe|with(?=[ \t]?[:=]))\b[ \t]{0,4}"
+            rf"(?:[=:(]|=>)?[ \t]{{0,4}}(?:\|_?\||\(\)[ \t]?->|\{{)?[ \t]{{0,4}}{_LITERAL}"
+        ),
+    ),
+    # let(:password) { "value" }, fetch("PASSWORD") { "value" }
+    (re.compile(r"\([:\"']\Z"), re.compile(rf"[\"']?\)[ \t]{{0,4}}\{{[ \t]{{0,4}}{_LITERAL}[ \t]{{0,4}}\}}")),
+    # get('#password').type('value'), fill('#password', 'value') of tests in a browser
+    (
+        re.compile(r"[\"'`/](?:[\w-]{0,20}(?:\[[\w ~*^|-]{1,20}=[\"']?|#))?\Z"),
+        re.compile(
+            r"[\"']?\]?[\"'`/]i?\)*(?:,[ \t]{0,4}|[ \t\n]{0,20}\.(?:type|fill|setValue|sendKeys|send_keys)\([ \t]{0,4})"
+            rf"{_LITERAL}[ \t]{{0,4}}\)"
+        ),
+    ),
+    # "PASSWORD": {"value": "value"}, --name db-password --value value
+    (
+        re.compile(""),
+        re.compile(
+            r"[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}\{[ \t]{0,4}[\"']?(?i:value|default)[\"']?"
+            rf"[ \t]?[:=][ \t]?{_LITERAL}"
+        ),
+    ),
+    (
+        re.compile(r"--name[ =][^\s]{0,40}\Z"),
+        re.compile(r"[\"']?[ \t]+--value[ =][\"']?(?P<value>[^\s\"'`$<{]{6,128})"),
     ),
     # ${PASSWORD:-value} of shells, ${password:value} of Spring
     (re.compile(r"[$#]\{\Z"), re.compile(r":[-=]?(?P<value>[^\s{}$\"'`?+][^\s{}$\"'`]{5,127})\}")),
@@ -51,6 +83,19 @@ _WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
     ),
 )
 
+# What people write for people, so a value has to look like more: password `value`, ID/PW: admin / value.
+_NOTED: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
+    (re.compile(""), re.compile(r"(?:[ \t]?(?:is|:|=|은|는))?[ \t]{1,4}`(?P<value>[^\s`]{6,64})`")),
+    (
+        re.compile(rf"{_USER}/[ \t]?\Z"),
+        re.compile(r"[ \t]?[:=)-][ \t]?[\w.@-]{1,40}[ \t]?/[ \t]?(?P<value>[^\s\"'`,;()<>]{6,64})"),
+    ),
+    (
+        re.compile(rf"{_USER}[:=]?[ \t]?[\w.@-]{{1,40}}[ \t]?[/,][ \t]?\Z"),
+        re.compile(r"[ \t]?[:=]?[ \t]?(?P<value>[^\s\"'`,;()<>]{6,64})(?=\s|\Z)"),
+    ),
+)
+
 
 def in_a_roundabout_way(text: str, start: int, end: int, kind: str) -> Span | None:
     """Return the secret that is given to the name at ``[start, end)``, which is of this kind, in one of these ways."""
@@ -63,5 +108,9 @@ def in_a_roundabout_way(text: str, start: int, end: int, kind: str) -> Span | No
         if "closes" in pattern.groupindex and match["closes"] != led["opens"]:
             continue
         if not match["value"].startswith("-") and rules.is_secret_value(match["value"], kind):
+            return match.span("value")
+    for leads, pattern in _NOTED:
+        match = pattern.match(text, end)
+        if match is not None and leads.search(before) and rules.is_noted_secret(match["value"], kind):
             return match.span("value")
     return None
