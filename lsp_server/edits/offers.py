@@ -232,7 +232,7 @@ class Search:
         """Whether a text does to another thing what all of its edits did to one and the same."""
         history, evidence, at = self.places.told(of.place), of.texts[text], of.place.line
         sources = [history[-1 - age] for age in sorted(evidence.edits)]
-        if in_other_block(sources, view.lines[at], text, view, at):
+        if (not evidence.joint or is_block(text)) and in_other_block(sources, view.lines[at], text, view, at):
             return True
         return not evidence.joint and done_otherwise(evidence, sources, view.lines[at], text)
 
