@@ -3,7 +3,8 @@
 ``assignments`` reads the direct ways; ``nearby`` asks much of a value that merely stands on the line of a name. Here
 are ways between these two, in which a password as people choose it (``river7414``) counts as well: a fallback
 (``env.PASSWORD || "..."``), the default of a placeholder, a whole pair in quotes (``"PASSWORD=..."``), a string behind
-blanks (Gradle, Clojure), a declaration with a type between name and value, braces of Tcl, raw strings of C++.
+blanks (Gradle, Clojure), a declaration with a type between name and value, braces of Tcl, raw strings of C++, and what
+a test in a browser fills in. In notes for people (``ID/PW: admin / ...``) a value has to look like more.
 """
 
 import re
@@ -15,11 +16,15 @@ from indexer.secrets.cover import Span
 _LITERAL = r"(?P<quote>\\{0,3}(?:\"{3}|'{3}|[\"'`]))(?P<value>(?:(?!(?P=quote))[^\s\\]|\\[^\n]){6,512})(?P=quote)"
 _END = r"(?=[ \t]*(?:[,;:)}\]#]|//|\r?\n|\Z|:\w))"
 
+_ANYWHERE = re.compile("")
 _USER = r"(?i:\bid|\buser(?:name)?|\baccount|\blogin|아이디|계정|사용자)[ \t]?"
-_WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
+_Way = tuple[re.Pattern[str], re.Pattern[str]]
+"""What stands before the name, and what follows it with the value."""
+
+_WAYS: Final[tuple[_Way, ...]] = (
     # env.PASSWORD || "value", getenv("PASSWORD") or "value", password = given ?? "value"
     (
-        re.compile(""),
+        _ANYWHERE,
         re.compile(
             r"[\"'`]?[)\]]{0,2}"
             r"(?:[ \t]{0,4}(?::[ \t]?\w{1,30})?[ \t]{0,4}:?=(?![=~])[ \t]{0,4}[\w$.()\[\]\"'?! -]{1,80}?)?"
@@ -28,7 +33,7 @@ _WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
     ),
     # password = given.or_else("value"), password = field(default="value"), "Password", with: "value"
     (
-        re.compile(""),
+        _ANYWHERE,
         re.compile(
             r"(?:[^\n;=,]{0,20}=(?![=~]))?[^\n;=]{0,80}?\b(?i:or_?else|unwrap_or(?:_else)?|get_?or_?else|value_or|fallback"
             r"|default(?:_?value)?|env_?default|frommaybe|with(?=[ \t]?[:=]))\b[ \t]{0,4}"
@@ -47,7 +52,7 @@ _WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
     ),
     # "PASSWORD": {"value": "value"}, --name db-password --value value
     (
-        re.compile(""),
+        _ANYWHERE,
         re.compile(
             r"[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}\{[ \t]{0,4}[\"']?(?i:value|default)[\"']?"
             rf"[ \t]?[:=][ \t]?{_LITERAL}"
@@ -68,7 +73,7 @@ _WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
     (re.compile(r"(?:^|[\n({,:;])[ \t]*:?\Z"), re.compile(rf"[ \t]{{1,8}}{_LITERAL}{_END}")),
     # Const PASSWORD As String = "value", PASSWORD CONSTANT VARCHAR2(20) := 'value', PASSWORD PIC X(9) VALUE 'value'
     (
-        re.compile(""),
+        _ANYWHERE,
         re.compile(
             r"[ \t]+(?:(?i:pic|as|constant|type)[ \t]+)?[A-Za-z]\w{0,20}(?:\(\d{1,4}\))?[ \t]+"
             rf"(?:(?i:value|default)(?:[ \t]+(?i:is))?|:?=(?!=))[ \t]*{_LITERAL}"
@@ -78,14 +83,14 @@ _WAYS: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
     (re.compile(r"\bset[ \t]+(?:::)?\Z"), re.compile(r"[ \t]+\{(?P<value>[^\s{}$\[\]]{6,128})\}")),
     # password[] = R"(value)" of C++
     (
-        re.compile(""),
+        _ANYWHERE,
         re.compile(r"(?:\[\w*\])?[ \t]*[={][ \t]*(?:u8|[LuU])?R\"\w{0,16}\((?P<value>[^\s()\"]{6,512})\)"),
     ),
 )
 
 # What people write for people, so a value has to look like more: password `value`, ID/PW: admin / value.
-_NOTED: Final[tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = (
-    (re.compile(""), re.compile(r"(?:[ \t]?(?:is|:|=|은|는))?[ \t]{1,4}`(?P<value>[^\s`]{6,64})`")),
+_NOTED: Final[tuple[_Way, ...]] = (
+    (_ANYWHERE, re.compile(r"(?:[ \t]?(?:is|:|=|은|는))?[ \t]{1,4}`(?P<value>[^\s`]{6,64})`")),
     (
         re.compile(rf"{_USER}/[ \t]?\Z"),
         re.compile(r"[ \t]?[:=)-][ \t]?[\w.@-]{1,40}[ \t]?/[ \t]?(?P<value>[^\s\"'`,;()<>]{6,64})"),
