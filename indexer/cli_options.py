@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from indexer.config import Settings, load
+from indexer.errors import UserError
 from indexer.text.printable import printable
 
 
@@ -20,10 +21,24 @@ def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> S
     return replace(settings, data_dir=data_dir.expanduser().absolute()) if data_dir else settings
 
 
+class PathName(click.Path):
+    """A path that is not empty: an unset variable in a script must not mean the working directory."""
+
+    def __init__(self, **rules: Any) -> None:
+        """Take the rules of :class:`click.Path`."""
+        super().__init__(path_type=Path, **rules)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty name; the default of an option or argument is no text."""
+        if value == "":
+            raise UserError("an empty name is no path", "name a file or folder (. is the working directory)")
+        return super().convert(value, param, ctx)
+
+
 def data_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option ``--data-dir``."""
     return click.option(
         "--data-dir",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=PathName(file_okay=False),
         help="Keep indexes, adapters and records under this folder instead of the platform's.",
     )(command)

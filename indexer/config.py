@@ -25,7 +25,7 @@ import platformdirs
 
 from indexer.finetune_settings import FinetuneSettings
 from indexer.ignore_patterns import is_usable
-from indexer.setting_fields import Trust, at_least, not_negative, one_of, positive, setting, share
+from indexer.setting_fields import Trust, at_least, not_negative, one_of, positive, setting, share, unknown_languages
 
 REPOSITORY_FILE = ".ondol.toml"
 USER_FILE = "ondol.toml"
@@ -87,7 +87,9 @@ class Settings:
     max_line_chars: int = setting(
         20_000, "Files with a longer line are left out, in characters.", narrow=min, check=positive
     )
-    disabled_languages: tuple[str, ...] = setting((), "Languages in which nothing is suggested.", narrow=_union)
+    disabled_languages: tuple[str, ...] = setting(
+        (), "Languages in which nothing is suggested.", narrow=_union, remark=unknown_languages
+    )
     precision: float = setting(
         0.66,
         "Probability with which all of an automatic suggestion shall be right; higher shows fewer and shorter ones.",
@@ -259,11 +261,19 @@ def _take(values: dict[str, Any], key: str, raw: Any, where: str, problems: list
     value, reason = _convert(key, raw)
     if reason is None:
         values[key] = value
+        _remark(key, value, where, problems)
     elif key in _FIELDS:
         problems.append(f"{where}: {key} {reason}; {_show(_current(values, key))} is used.")
     else:
         meant = _like(key)
         problems.append(f"{where}: {key} {reason}; it is ignored{f'. Is {meant} meant?' if meant else '.'}")
+
+
+def _remark(key: str, value: Any, where: str, problems: list[str]) -> None:
+    """Report what is odd about a value that is used nevertheless."""
+    remark = _FIELDS[key].metadata["remark"]
+    if remark and (said := remark(value)):
+        problems.append(f"{where}: {key} {said}.")
 
 
 def _like(key: str) -> str:
@@ -290,6 +300,7 @@ def _narrow(values: dict[str, Any], key: str, raw: Any, problems: list[str]) -> 
     ours = _current(values, key)
     joined = field.metadata["narrow"](ours, value)
     values[key] = joined
+    _remark(key, value, REPOSITORY_FILE, problems)
     if not isinstance(ours, tuple) and joined != value:
         problems.append(f"{REPOSITORY_FILE}: {key} may only be tightened by a repository; {_show(ours)} is used.")
 

@@ -17,15 +17,17 @@ def setting(
     *,
     narrow: Callable[[Any, Any], Any] | None = None,
     check: Check | None = None,
+    remark: Check | None = None,
     shown: str | None = None,
 ) -> Any:
     """Declare one setting. With ``narrow`` a repository may tighten it; without, only the user may set it.
 
     :param narrow: joins the user's value and the repository's into the tighter one.
+    :param remark: returns what is odd about a value that is used nevertheless, or None.
     :param shown: the default as documentation shows it, if the value alone would not say it.
     """
     trust: Trust = "narrow" if narrow else "user"
-    metadata = {"trust": trust, "help": help, "narrow": narrow, "check": check, "shown": shown}
+    metadata = {"trust": trust, "help": help, "narrow": narrow, "check": check, "remark": remark, "shown": shown}
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -59,3 +61,18 @@ def between(low: int, high: int) -> Check:
 def one_of(*values: str | int) -> Check:
     """Return a check that a value is one of some."""
     return lambda value: None if value in values else f"must be one of {', '.join(map(str, values))}"
+
+
+def unknown_languages(value: Any) -> str | None:
+    """Name a language that Ondol does not know. It is used nevertheless: an editor may call its documents so."""
+    from indexer.languages.table import LANGUAGES
+
+    names = (*LANGUAGES, "text")
+    known = {name.lower() for name in names} | {i.lower() for kind in LANGUAGES.values() for i in kind.editor_ids}
+    odd = [name for name in value if name.lower() not in known | {"plaintext"}]
+    if not odd:
+        return None
+    return (
+        f'names "{odd[0]}", which is no language that Ondol knows, so it holds only where an editor says that name; '
+        f"known are {', '.join(sorted(names))}"
+    )

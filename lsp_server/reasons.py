@@ -1,7 +1,8 @@
 """Every reason why a completion was shown or was not, with the sentence that ``ondol explain`` prints."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 
 class Reason(StrEnum):
@@ -123,3 +124,20 @@ def sentence(value: str) -> str:
         return Reason(value).sentence
     except ValueError:
         return f"The engine's verdict was `{value}`."
+
+
+_REJECTED: Final = {
+    "secret": "What was found would write out a secret again.",
+    "mask": "What was found begins with a masked secret.",
+    "misplaced": "What was found belongs somewhere else than at this cursor.",
+    "unsound": "What was found would add a syntax error to the document.",
+    "blank": "What was found adds nothing to the text around the cursor.",
+}
+
+
+def verdict(reason: str, trace: Mapping[str, Any]) -> str:
+    """Return the sentence for an answer; where nothing fits, why what was found first did not."""
+    rejected = trace.get("rejected")
+    if reason == Reason.DOES_NOT_FIT and isinstance(rejected, list) and rejected and rejected[0] in _REJECTED:
+        return _REJECTED[rejected[0]]
+    return sentence(reason)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finetune.adapters.overview import row_of
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, settings_for
 from indexer.errors import OndolError, UserError
 from indexer.text.printable import printable
 
@@ -58,7 +58,7 @@ def _repo(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--repo`` and ``--data-dir``."""
     option = click.option(
         "--repo",
-        type=click.Path(path_type=Path),
+        type=PathName(),
         default=Path(),
         help="The repository (default: that of the working directory).",
     )
@@ -206,7 +206,7 @@ def delete(numbers: tuple[int, ...], force: bool, repo: Path, data_dir: Path | N
 
 @models.command(epilog="Example: ondol models export current ~/models/team --kind q4_k_m")
 @click.argument("what", metavar="base|current|VERSION")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=PathName())
 @click.option("--kind", "kinds", multiple=True, type=_KINDS, help="File format; repeatable (default: q8_0, q4_k_m).")
 @click.option("--adapter-only", is_flag=True, help="Write only the adapter, as a GGUF file for llama.cpp's --lora.")
 @_with_base

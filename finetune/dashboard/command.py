@@ -7,19 +7,19 @@ from pathlib import Path
 
 import click
 
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, settings_for
 from indexer.errors import UserError
 from indexer.installation import install_command
 
 
 @click.command(epilog="Example: ondol dashboard ~/product --port 8501")
-@click.argument("repo", type=click.Path(path_type=Path), default=Path())
+@click.argument("repo", type=PathName(), default=Path())
 @click.option("--port", type=click.IntRange(1024, 65535), default=8501, show_default=True, help="Port of the page.")
 @click.option(
     "--eval",
     "evaluations",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=PathName(exists=True, dir_okay=False),
     help="Another report of `ondol eval --json` to show; repeatable.",
 )
 @click.option("--open", "browse", is_flag=True, help="Open a browser.")

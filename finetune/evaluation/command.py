@@ -14,7 +14,7 @@ import click
 
 from finetune.evaluation import results
 from finetune.evaluation.replay_inputs import Options, shared_models, stages_of
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, settings_for
 from indexer.data_layout import replay_reports_directory
 from indexer.errors import UserError
 
@@ -31,7 +31,7 @@ HABITS: Final = ("typos", "escape", "undo", "auto_close")
 
 
 @click.command(epilog="Example: ondol eval ~/product --commits 200 --html replay.html")
-@click.argument("repo", type=click.Path(path_type=Path), default=Path())
+@click.argument("repo", type=PathName(), default=Path())
 @click.option("--commits", type=click.IntRange(1), default=100, show_default=True, help="Newest commits to replay.")
 @click.option(
     "--windows", type=click.IntRange(1), default=4, show_default=True, help="Windows of commits; one index each."
@@ -57,12 +57,10 @@ HABITS: Final = ("typos", "escape", "undo", "auto_close")
     help="The base model of systems with a model, a GGUF file or a folder; overrides the settings.",
 )
 @click.option("--adapter", metavar="N|FOLDER", help="Adapter for systems with an adapter; by default the current one.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with plots to FILE.")
+@click.option("--html", type=PathName(dir_okay=False), help="Write a page with plots to FILE.")
 @click.option("--full", is_flag=True, help="Print every figure below the verdict.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON, without any code.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every case and key to FILE, as JSON lines."
-)
+@click.option("--out", type=PathName(dir_okay=False), help="Write every case and key to FILE, as JSON lines.")
 @click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
 @click.option("--fit-model", is_flag=True, help="Fit how retrieval and the model are weighed; keep it if it is better.")
 @click.option(

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from finetune.nightly.earlier_options import earlier_options, given_options, where_options_went
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, settings_for
 from indexer.config import user_config_file
 from indexer.errors import UserError
 from indexer.installation import install_command
@@ -26,7 +26,7 @@ from indexer.text.printable import printable
 
 
 @click.command(epilog="Example: ondol finetune ~/product --base /models/granite-3b-code-base-2k --max-minutes 120")
-@click.argument("repo", type=click.Path(path_type=Path), default=Path())
+@click.argument("repo", type=PathName(), default=Path())
 @click.option(
     "--base", metavar="PATH", help="The base model, a GGUF file or a folder (default: base_model in ondol.toml)."
 )

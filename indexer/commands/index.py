@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, settings_for
 from indexer.errors import UserError
 from indexer.repository.git import find_root, is_repository, is_too_wide
 from indexer.text.printable import printable
@@ -23,11 +23,11 @@ _REASONS_SHOWN = 5
 
 
 @click.command(epilog="Example: ondol index ~/product --workers 2")
-@click.argument("repos", metavar="[REPO]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("repos", metavar="[REPO]...", nargs=-1, type=PathName())
 @click.option("--full", is_flag=True, help="Rebuild the index from scratch.")
 @click.option(
     "--adopt",
-    type=click.Path(path_type=Path),
+    type=PathName(),
     metavar="FOLDER",
     help="Use the data of a folder that is gone: this repository's former place.",
 )

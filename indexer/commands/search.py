@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, settings_for
 from indexer.repository.git import find_root
 from indexer.text.printable import printable
 
@@ -29,7 +29,7 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 @click.command(epilog='Example: ondol search "open a socket with a timeout" --limit 3')
 @click.argument("text")
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--repo", type=PathName(), default=Path(), help="The repository (default: around here).")
 @click.option("--limit", type=click.IntRange(1, 1000), default=5, show_default=True, help="Chunks to show.")
 @click.option("--full", is_flag=True, help="Show ten lines of each chunk, and long lines whole.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")

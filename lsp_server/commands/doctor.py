@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from indexer import fsio
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, settings_for
 from indexer.config import Settings, load
 from indexer.data_layout import build_report_file, index_directory, repositories_directory
 from indexer.errors import UserError
@@ -31,7 +31,7 @@ from lsp_server.commands.doctor_page import page
 
 
 @click.command(epilog="Example: ondol doctor --verify")
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--repo", type=PathName(), default=Path(), help="The repository (default: around here).")
 @click.option("--verify", is_flag=True, help="Hash every file of the index.")
 @click.option("--remove-orphans", is_flag=True, help="Delete the data of repositories whose folders are gone.")
 @click.option("--no-egress", is_flag=True, help="Index, search and serve under a guard: prove that no data leaves.")

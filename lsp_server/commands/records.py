@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from indexer.cli_options import data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, settings_for
 from indexer.errors import UserError
 from indexer.text.printable import printable
 
@@ -17,7 +17,7 @@ _AGO = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 @click.command(epilog="Example: ondol explain last")
 @click.argument("identifier", metavar="[ID|last]", default="last")
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--repo", type=PathName(), default=Path(), help="The repository (default: around here).")
 @click.option("--full", is_flag=True, help="Add the numbers behind the answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 @data_dir_option
@@ -37,7 +37,7 @@ def explain(identifier: str, repo: Path, full: bool, as_json: bool, data_dir: Pa
 
 @click.command(epilog="Example: ondol stats --since 7d")
 @click.option("--since", help="Count from then on: an age such as 12h, 7d or 4w, or a date such as 2026-11-01.")
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository (default: around here).")
+@click.option("--repo", type=PathName(), default=Path(), help="The repository (default: around here).")
 @click.option("--full", is_flag=True, help="Print every row, and what the words mean.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 @data_dir_option

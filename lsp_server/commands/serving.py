@@ -129,6 +129,7 @@ def complete(
         click.echo(json.dumps(_as_json(answer, document.text, offset, milliseconds)))
         return
     from lsp_server.commands.terminal import has_colour, show
+    from lsp_server.reasons import verdict
 
     for suggestion in answer.suggestions[: 1 if automatic else 3]:
         click.echo(show(typed, suggestion.text[offset - suggestion.start :], colour=has_colour()))
@@ -137,7 +138,7 @@ def complete(
         said = f"  {suggestion.probability:.0%} likely, by {by}, {milliseconds:.1f} ms"
         click.echo(said + (f", from {source}" if source else ""))
     if not answer.suggestions:
-        click.echo(f"nothing: {answer.reason.sentence}", err=True)
+        click.echo(f"nothing: {verdict(answer.reason, answer.trace)}", err=True)
 
 
 def read_document(root: Path, path: Path, settings: "Settings") -> "Document":

@@ -6,7 +6,7 @@ Every probability in them is that a whole text is right, so that it can be compa
 import time
 from typing import Any, Final
 
-from lsp_server.reasons import MODEL_REASONS, Reason, sentence
+from lsp_server.reasons import MODEL_REASONS, Reason, sentence, verdict
 
 _NAMES: Final = {"longest": "longest agreement in tokens"}
 _UNTOLD: Final = ("held", "probability", "threshold")
@@ -28,7 +28,7 @@ def explain(record: dict[str, Any], *, full: bool = False) -> list[str]:
     trace = trace if isinstance(trace, dict) else {}
     kind = "Automatic" if record.get("automatic") else "Invoked"
     lines = [f"{kind} request for a completion at {place} ({record.get('language', '?')}, {_when(record)})."]
-    lines.append(sentence(str(record.get("reason", "?"))))
+    lines.append(verdict(str(record.get("reason", "?")), trace))
     lines += _best(record, trace)
     lines += _considered(trace)
     if isinstance(refused := record.get("refused"), int) and refused:

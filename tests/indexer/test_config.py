@@ -152,6 +152,17 @@ def test_bad_values_are_reported_and_not_used(options: dict[str, Any], told: str
     assert told in problems[0]
 
 
+def test_an_unknown_language_is_reported_and_still_holds(tmp_path: Path) -> None:
+    settings, problems = from_repository(tmp_path, 'disabled_languages = ["markdown", "klingon", "Vue"]\n')
+    assert settings.disabled_languages == ("markdown", "klingon", "Vue")  # an editor may have a plugin for it
+    assert len(problems) == 1
+    assert '.ondol.toml: disabled_languages names "klingon", which is no language that Ondol knows' in problems[0]
+    assert "ada, " in problems[0]
+    assert problems[0].endswith("zig.")
+    assert len(load(None, {"ONDOL_DISABLED_LANGUAGES": "klingon,python"}, NOWHERE)[1]) == 1
+    assert load(None, {}, NOWHERE, {"disabledLanguages": ["text", "plaintext", "FortranFreeForm"]})[1] == []
+
+
 def test_a_bad_value_leaves_the_one_before(tmp_path: Path) -> None:
     user = tmp_path / "ondol.toml"
     user.write_text("max_lines = 5\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.reasons import Reason, sentence
+from lsp_server.reasons import Reason, sentence, verdict
 from lsp_server.telemetry.explanations import explain
 from lsp_server.types import Answer
 
@@ -71,3 +71,13 @@ def test_traces_store_the_value() -> None:
 
 def test_a_reason_of_another_version_is_named() -> None:
     assert "The engine's verdict was `popup`." in explain({"id": "1", "reason": "popup"})
+
+
+def test_what_does_not_fit_names_its_one_reason() -> None:
+    assert "secret" in verdict("does-not-fit", {"rejected": ["secret", "unsound"]})
+    assert verdict("does-not-fit", {"rejected": ["unsound"]}) == (
+        "What was found would add a syntax error to the document."
+    )
+    for trace in ({}, {"rejected": []}, {"rejected": ["of a later version"]}, {"rejected": "unsound"}):
+        assert verdict("does-not-fit", trace) == Reason.DOES_NOT_FIT.sentence
+    assert verdict("gate", {"rejected": ["unsound"]}) == Reason.GATE.sentence

@@ -98,6 +98,9 @@ def test_shallow_detached_and_with_submodules(tmp_path, data):
     [
         (["index", "no/such/place"], "no/such/place"),
         (["search", "x", "--repo", "."], "there is no index in"),
+        (["index", ""], "an empty name is no path"),
+        (["search", "x", "--repo", ""], "an empty name is no path"),
+        (["stats", "--data-dir", ""], "an empty name is no path"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_1(tmp_path, data, arguments, sentence):
