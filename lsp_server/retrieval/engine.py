@@ -198,7 +198,7 @@ class RetrievalEngine:
 
     def _judge(self, request: Request, ranked: Ranked, trace: dict[str, Any]) -> Proposals:
         """Return the proposals for ranked options."""
-        tree = word_tree(ranked)
+        tree, ranked = word_tree(ranked), self._maker.with_fitting_row(request, ranked)
         words = with_listed_row(ranked, tree, self._gate.probabilities(tree.rows))
         words = self._without_second_definitions(request, ranked, tree, words)
         words = self._without_refuted_words(request, ranked, tree, words, trace)

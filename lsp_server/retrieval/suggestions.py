@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from indexer.config import Settings
 from indexer.text.lines import columns, leading_blanks
 from lsp_server.fitting.fitter import Fitter, traced
 from lsp_server.fitting.indentation import BEGINS_BLOCK, deepened, width_of
+from lsp_server.fitting.place import Fitted
 from lsp_server.retrieval.next_lines import next_lines, source_unit
 from lsp_server.retrieval.ranker import Option, Ranked
 from lsp_server.types import Request, Suggestion
@@ -71,6 +73,19 @@ class SuggestionMaker:
             start, text = request.popup.start, typed + text
         source = (ranked.provenance(option),)
         return Suggestion(text, start, fitted.end, probability, "retrieval", source)
+
+    def with_fitting_row(self, request: Request, ranked: Ranked) -> Ranked:
+        """Return the options without the next row in the order of a list as a sure one, if it loses words at its place.
+
+        The order of a list says nothing of what is left of such a row.
+        """
+        row = ranked.listed
+        if row is None or ranked.cursor.rest.strip():  # what stands behind the cursor may be the row's own end
+            return ranked
+        text, automatic = ranked.options[0].text, request.automatic
+        result = self._fitter.fit(request.document, request.offset, text, whole=row.ends, automatic=automatic)
+        whole = isinstance(result, Fitted) and not any(map(str.isalnum, text[len(result.text) :]))
+        return ranked if whole else replace(ranked, listed=None)
 
 
 def added(request: Request, suggestion: Suggestion) -> str:

@@ -138,3 +138,16 @@ def test_a_text_becomes_as_likely_as_wanted_and_its_rivals_less() -> None:
     assert all(a <= b for a, b in pairwise(sorted(now[[one, end]])))
     assert (made_likely(tree, now, "one", 0.8, ends=True) == now).all()
     assert (made_likely(tree, words, "missing", 0.9, ends=True) == words).all()
+
+
+@pytest.mark.parametrize(("block", "shown"), [("\n};\n", ["type Third"]), ("\n  Third,\n};\n", [])])
+def test_a_row_is_sure_only_with_all_of_its_words(block: str, shown: list[str]) -> None:
+    far = "\n".join(f"const v{number} = {number * 7};" for number in range(70))
+    head = f"export type All = Pick<First, Second, Third, Fourth>;\n{far}\nexport {{\n"
+    above = head + "  type First,\n  type Second,\n  "
+    engine = RetrievalEngine(Settings(), None)
+    engine.update(Document("file:///a.ts", "a.ts", "typescript", 0, head + block[1:]))
+    document = Document("file:///a.ts", "a.ts", "typescript", 1, above + block)
+    engine.update(document)
+    answer = engine.complete(Request(document, len(above), automatic=True), lambda: False)
+    assert [one.text for one in answer.suggestions] == shown, answer.trace
