@@ -55,6 +55,11 @@ def leading_blanks(line: str) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
+def indent_of(line: str) -> int:
+    """The width in columns of a line's indentation, at most ``MAX_COLUMNS``."""
+    return columns(leading_blanks(line))
+
+
 def columns(blanks: str) -> int:
     """The width in columns of a run of spaces and tabs, at most ``MAX_COLUMNS``."""
     return min(len(blanks) + (TAB_COLUMNS - 1) * blanks.count("\t"), MAX_COLUMNS)

@@ -3,15 +3,10 @@
 Knows indentation and line ends; knows no language and no model.
 """
 
-from indexer.text.lines import columns, leading_blanks
+from indexer.text.lines import indent_of
 from lsp_server.backends.base import Limits
 
 _CLOSERS = ("}", ")", "]", "end", "</")
-
-
-def indent_of(line: str) -> int:
-    """The width of a line's indentation in columns."""
-    return columns(leading_blanks(line))
 
 
 class StopRules:

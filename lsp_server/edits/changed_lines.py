@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise, takewhile
 from typing import Final
 
+from indexer.text.lines import indent_of
 from lsp_server.edits.token_lines import common_ends
 
 GONE: Final = "\x00"
@@ -167,8 +168,8 @@ def stands_near(text: str, lines: Sequence[str], at: int) -> bool:
     if come == _stripped(lines[at : at + 1]):
         return False  # once more the line itself
     over, rest = ([*above, lines[at]], below) if under else (above, [lines[at], *below])
-    indent = min(_indent(line) for line in (made[1:] if under else made[:-1]) if line.strip())
-    first, second = ([_indent(line) for line in rest if line.strip()] + [0, 0])[:2]
+    indent = min(indent_of(line) for line in (made[1:] if under else made[:-1]) if line.strip())
+    first, second = ([indent_of(line) for line in rest if line.strip()] + [0, 0])[:2]
     if not indent or second > first:
         return False  # above the head of a block, as attributes stand, each may have them
     return len(_runs(come, _block_around(over, rest, indent))) == 1
@@ -176,13 +177,9 @@ def stands_near(text: str, lines: Sequence[str], at: int) -> bool:
 
 def _block_around(above: Sequence[str], below: Sequence[str], indent: int) -> list[str]:
     """Return the lines around a place up to the next ones that are indented less, without blanks around them."""
-    up = takewhile(lambda line: not line.strip() or _indent(line) >= indent, reversed(above))
-    down = takewhile(lambda line: not line.strip() or _indent(line) >= indent, below)
+    up = takewhile(lambda line: not line.strip() or indent_of(line) >= indent, reversed(above))
+    down = takewhile(lambda line: not line.strip() or indent_of(line) >= indent, below)
     return _stripped([*reversed(list(up)), *down])
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def _stripped(lines: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from indexer.text.lines import unify_line_ends
+from indexer.text.lines import indent_of, unify_line_ends
 from lsp_server.edits.line_index import LineIndex
 from lsp_server.edits.text_search import TextSearch
 from lsp_server.edits.token_lines import is_word, parse
@@ -110,9 +110,9 @@ class View:
         """The tokens of the nearest line above that is indented less."""
         if line >= len(self.lines):
             return frozenset()
-        indent = _indent(self.lines[line])
+        indent = indent_of(self.lines[line])
         for at in range(line - 1, max(-1, line - 1 - LOOK), -1):
-            if self.lines[at].strip() and _indent(self.lines[at]) < indent:
+            if self.lines[at].strip() and indent_of(self.lines[at]) < indent:
                 return frozenset(parse(self.lines[at]).texts)
         return frozenset()
 
@@ -128,7 +128,3 @@ class OtherFile:
     view: View
     number: int = 0
     files: int = 0
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())

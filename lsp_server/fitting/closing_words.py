@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lsp_server.fitting.indentation import indent_of
+from indexer.text.lines import indent_of
 from lsp_server.fitting.surroundings import Surroundings
 
 _VHDL_END = re.compile(r"\s*end\s+(?:postponed\s+)?([a-z]+)\b", re.IGNORECASE)

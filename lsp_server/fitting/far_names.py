@@ -11,8 +11,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
-from indexer.text.lines import leading_blanks
-from lsp_server.fitting.indentation import indent_of
+from indexer.text.lines import indent_of, leading_blanks
 from lsp_server.fitting.name_table import RULES
 from lsp_server.fitting.names import LONGEST, OVERLOAD, gives, names_given
 from lsp_server.fitting.surroundings import Surroundings

@@ -31,11 +31,6 @@ _ACCESS = re.compile(r"(?:public|private|protected|signals|Q_\w+)(?: slots)?:$")
 """Labels that many styles of C++ indent by half a level."""
 
 
-def indent_of(line: str) -> int:
-    """Return the columns of a line's leading blanks."""
-    return columns(leading_blanks(line))
-
-
 def unit_of(lines: Sequence[str], others: Sequence[str] = ()) -> str | None:
     """Return the blanks of one level of some lines: a tab or blanks; None where nothing is indented.
 

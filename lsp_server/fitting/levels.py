@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from indexer.text.lines import indent_of
 from lsp_server.fitting.families import C_FAMILY, HARDWARE, PYTHONS, SCRIPTS
-from lsp_server.fitting.indentation import indent_of
 from lsp_server.fitting.marks import Open, State
 from lsp_server.fitting.names import head_of
 from lsp_server.fitting.surroundings import Surroundings

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from indexer.text.lines import indent_of
 from lsp_server.fitting.families import PYTHONS
-from lsp_server.fitting.indentation import indent_of
 from lsp_server.fitting.marks import Open, State, opened
 from lsp_server.fitting.name_rules import NameRule, NameRules
 from lsp_server.fitting.name_table import RULES

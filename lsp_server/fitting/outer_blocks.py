@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
+from indexer.text.lines import columns, indent_of
 from lsp_server.fitting.language_rules import LanguageRules
 from lsp_server.fitting.marks import START, Condition, Demand, LineReader, Open, State, opened
 
@@ -39,7 +40,7 @@ def outer_state(text: str, lines: list[str], rules: LanguageRules) -> State:
 
     :param text: what stands above the lines that are read. :param lines: these lines.
     """
-    depth = next((_indent(line) for line in lines if line.strip() and not ASIDE.match(line.lstrip())), 0)
+    depth = next((indent_of(line) for line in lines if line.strip() and not ASIDE.match(line.lstrip())), 0)
     reader = LineReader(rules, [])
     state = START
     for head, closed in reversed(_heads(text, depth, reader)):
@@ -90,7 +91,7 @@ def _heads(text: str, depth: int, reader: LineReader) -> list[tuple[str, bool]]:
     bracket, ended = "", False
     for start, end in _parts(text) if depth else ():
         for blanks, body in reversed(_lines_before(text, start, end, depth)):
-            indent = len(blanks.expandtabs(4))
+            indent = columns(blanks)
             if indent >= depth or _NO_HEAD.match(body):
                 continue
             if body.rstrip() == "{":  # its statement stands on the line before
@@ -166,7 +167,3 @@ def _less_than(depth: int) -> re.Pattern[str]:
     It begins with a fixed letter, which is found at once: other lines cost a tenth of those that are returned.
     """
     return re.compile(rf"\n([ \t]{{0,{depth - 1}}})([^\s].*)")
-
-
-def _indent(line: str) -> int:
-    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4))

@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from indexer.text.lines import indent_of
 from lsp_server.fitting.answers import FENCED
 from lsp_server.fitting.closing_words import closes_another
 from lsp_server.fitting.depth import too_deep
 from lsp_server.fitting.families import C_FAMILY, HARDWARE, SCRIPTS
-from lsp_server.fitting.indentation import indent_of, tabbed
+from lsp_server.fitting.indentation import tabbed
 from lsp_server.fitting.levels import documents_statement, on_wrong_level
 from lsp_server.fitting.line_marks import lexed
 from lsp_server.fitting.marks import Open, State, rules_of

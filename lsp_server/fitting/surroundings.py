@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from indexer.text.lines import lines_of
-from lsp_server.fitting.indentation import indent_of, unit_of
+from indexer.text.lines import indent_of, lines_of
+from lsp_server.fitting.indentation import unit_of
 from lsp_server.fitting.line_marks import lexed
 from lsp_server.fitting.marks import START, Demand, LineReader, State, disagreement, rules_of
 from lsp_server.fitting.outer_blocks import ASIDE

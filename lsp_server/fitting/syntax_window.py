@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from indexer.text.lines import leading_blanks
+from indexer.text.lines import indent_of, leading_blanks
 from lsp_server.fitting.behind import with_comma
 from lsp_server.fitting.completions import Way
 from lsp_server.fitting.families import PYTHONS
 from lsp_server.fitting.frame import closer, ends, fillers, heads, in_php
-from lsp_server.fitting.indentation import indent_of
 from lsp_server.fitting.macros import without_macros
 from lsp_server.fitting.marks import START, Open, State, keeps, opened, without_own
 from lsp_server.fitting.surroundings import Surroundings

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import OndolError, UserError
+from indexer.text.lines import indent_of
 from lsp_server.backends.base import Backend, Limits
-from lsp_server.backends.stop_rules import StopRules, indent_of
+from lsp_server.backends.stop_rules import StopRules
 from lsp_server.errors import BackendProblem
 from lsp_server.fitting.answers import cleaned
 from lsp_server.model.answer_trace import traced

@@ -13,10 +13,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from indexer.prompt.renderer import Prompt
 from indexer.prompt.tokenizer import Vocabulary
+from indexer.text.lines import indent_of
 from lsp_server.backends.base import Limits
 from lsp_server.backends.decoding import Decoder
 from lsp_server.backends.judged_texts import later_lines
-from lsp_server.backends.stop_rules import StopRules, indent_of
+from lsp_server.backends.stop_rules import StopRules
 from lsp_server.errors import BackendProblem
 
 END = 256
