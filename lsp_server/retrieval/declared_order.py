@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-import numpy as np
-
 from indexer.text.lines import leading_blanks
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.cursor import CursorContext, LineContext
@@ -26,11 +24,12 @@ from lsp_server.retrieval.listed_items import (
     Neighbours,
     comma_list,
     counterpart,
+    exchangeable,
     is_comment,
     is_end,
     neighbours,
 )
-from lsp_server.retrieval.matches import DerivedMatches, Matches, MatchSource, window_of
+from lsp_server.retrieval.matches import DerivedMatches, NextRow, as_derived
 from lsp_server.spellings import changed_part, parts_of, spellings, with_parts
 
 REACH: Final = 30_000
@@ -139,7 +138,7 @@ def _next_row(place: _Place, blanks: str) -> ListedRow | None:
     if len(rows) == 1:
         directly_above = last == len(place.above) - 1
         return _second_parameter(place.above, last, blanks) if directly_above else None
-    if rows[0][1] != rows[1][1]:
+    if rows[0][1:] != rows[1][1:]:
         return None
     found = _third_row(place, last, rows[1][0])
     if found is None:
@@ -154,13 +153,14 @@ def _bare(text: str) -> str:
     return "".join(text.split())
 
 
-def _rows_above(lines: Sequence[str], blanks: str) -> list[tuple[int, int]]:
-    """Return the numbers of the last three rows with an indentation, nearest first, and the blank lines below each.
+def _rows_above(lines: Sequence[str], blanks: str) -> list[tuple[int, int, int]]:
+    """Return the numbers of the last three rows with an indentation, nearest first.
 
-    Deeper lines and ends of blocks belong to the row above them.
+    Deeper lines and ends of blocks belong to the row above them. How many blank lines stand below each follows, and how
+    many ends with its indentation it has: one more is due before the next row where the row above has fewer.
     """
-    found: list[tuple[int, int]] = []
-    row, empty, body = len(lines) - 1, 0, False
+    found: list[tuple[int, int, int]] = []
+    row, empty, ends, body = len(lines) - 1, 0, 0, False
     while row >= max(0, len(lines) - LOOK_BACK) and len(found) < 3:
         line = lines[row]
         if not line.strip():
@@ -171,8 +171,10 @@ def _rows_above(lines: Sequence[str], blanks: str) -> list[tuple[int, int]]:
                 break
             body = True
             if own == blanks and not is_end(line):
-                found.append((row, empty))
-                empty, body = 0, False
+                found.append((row, empty, ends))
+                empty, ends, body = 0, 0, False
+            elif own == blanks:
+                ends += 1
         row -= 1
     return found
 
@@ -184,7 +186,7 @@ def _third_row(place: _Place, last: int, before: int) -> ListedRow | None:
     if len(new) != len(old) or len(new) > TOKENS or new == old:
         return None
     changing = [number for number, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
-    if not all(_exchangeable(old[number], new[number]) for number in changing):
+    if not all(exchangeable(old[number], new[number]) for number in changing):
         return None
     found: dict[str, int] = {}
     ends = cut = False  # rows that are copied and go on in another form count as an end
@@ -210,12 +212,6 @@ def _third_row(place: _Place, last: int, before: int) -> ListedRow | None:
 def _begins_like(row: Sequence[str], element: Sequence[str]) -> bool:
     """Return whether a row is an element of a list but for the mark behind it."""
     return list(row[: len(element) - 1]) == list(element[:-1]) and len(row) - len(element) in (0, 1)
-
-
-def _exchangeable(one: str, other: str) -> bool:
-    if WORD.fullmatch(one):
-        return WORD.fullmatch(other) is not None
-    return one[0].isdigit() and other[0].isdigit()
 
 
 def _items(changes: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -351,22 +347,5 @@ def as_match(cursor: CursorContext, row: ListedRow) -> DerivedMatches | None:
         return None
     if not tokens[typed].startswith(reading.partial) or tokens[typed] == reading.partial:
         return None
-    rest, context = row.text[spans[typed - 1][1] if typed else 0 :], cursor.line_context
-    columns = {
-        "reading": number,
-        "source": int(MatchSource.SERIES),
-        "length": max(typed, AGREEING),
-        "weight": 1.0,
-        "text": 0,
-        "line": row.row,
-        "token": typed,
-        "hit": 0,
-        "indent": max(int(context.indents[row.row]), 0),
-        "previous": int(context.previous_indents[row.row]),
-        "form": typed,
-        "changes": 1,
-    }
-    window = np.array([window_of(rest)], np.uint32)
-    return DerivedMatches(
-        Matches(**{name: np.array([value]) for name, value in columns.items()}, window=window), [rest]
-    )
+    rest = row.text[spans[typed - 1][1] if typed else 0 :]
+    return as_derived(cursor.line_context, [NextRow(number, typed, row.row, rest, max(typed, AGREEING))])

@@ -53,6 +53,13 @@ class Neighbours:
     last: bool = False
 
 
+def exchangeable(one: str, other: str) -> bool:
+    """Return whether two tokens may stand in one position of two elements: two words, or two numbers."""
+    if WORD.fullmatch(one):
+        return WORD.fullmatch(other) is not None
+    return one[0].isdigit() and other[0].isdigit()
+
+
 def is_comment(line: str) -> bool:
     """Return whether a line is a comment or decorates the next one."""
     return line.lstrip().startswith(_COMMENT)

@@ -1,7 +1,7 @@
 """Matches: positions where code like that before the cursor stands, as columns, and the texts they stand in.
 
-``match_finder`` finds matches; ``renamed_copies`` and ``series`` derive more of them. This module neither finds nor
-ranks.
+``match_finder`` finds matches; ``renamed_copies``, ``series`` and ``declared_order`` derive more of them. This module
+neither finds nor ranks.
 """
 
 import threading
@@ -23,7 +23,7 @@ from lsp_server.retrieval.text_lines import TextLines
 if TYPE_CHECKING:
     from indexer.storage.reader import Index
     from indexer.storage.segment import IndexedDocument, Segment
-    from lsp_server.retrieval.cursor import LexedText
+    from lsp_server.retrieval.cursor import LexedText, LineContext
 
 Ints = NDArray[np.int64]
 
@@ -256,6 +256,46 @@ class DerivedMatches:
 
     matches: Matches
     rests: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NextRow:
+    """A line that goes on like lines of the document above the cursor.
+
+    :param reading: number of the cursor's reading. :param typed: tokens of the line before the cursor.
+    :param row: number of the line above that it is made from. :param rest: its text behind the cursor.
+    :param length: as many tokens before the cursor count as equal. :param rank: of the word that was chosen.
+    """
+
+    reading: int
+    typed: int
+    row: int
+    rest: str
+    length: int
+    rank: int = 0
+
+
+def as_derived(context: "LineContext", rows: Sequence[NextRow]) -> DerivedMatches:
+    """Return next rows of the document as matches of the cursor."""
+    size = len(rows)
+    lines = np.array([one.row for one in rows])
+    typed = np.array([one.typed for one in rows])
+    found = Matches(
+        reading=np.array([one.reading for one in rows]),
+        source=np.full(size, int(MatchSource.SERIES)),
+        length=np.array([one.length for one in rows]),
+        weight=np.ones(size),
+        text=np.zeros(size, np.int64),
+        line=lines,
+        token=typed,
+        hit=np.array([one.rank for one in rows]),
+        indent=np.maximum(context.indents[lines], 0),
+        previous=context.previous_indents[lines],
+        form=typed,
+        changes=np.ones(size, np.int64),
+        window=np.array([window_of(one.rest) for one in rows], np.uint32),
+    )
+    return DerivedMatches(found, [one.rest for one in rows])
 
 
 def window_of(text: str) -> list[int]:

@@ -14,19 +14,17 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-import numpy as np
-
 from indexer.text.lines import leading_blanks
 from indexer.text.tokens import TOKEN
 from lsp_server.retrieval.columns import LONGEST
 from lsp_server.retrieval.cursor import REACH, WINDOW, CursorContext
+from lsp_server.retrieval.listed_items import WORD, exchangeable
 from lsp_server.retrieval.matches import (
     COUNTED_RANK,
     FIRST_NAME_RANK,
     DerivedMatches,
-    Matches,
-    MatchSource,
-    window_of,
+    NextRow,
+    as_derived,
 )
 from lsp_server.retrieval.renamed_copies import apply, changed_parts
 
@@ -36,11 +34,13 @@ TEMPLATES: Final = 3
 NAMES: Final = 5
 """Words of each kind that are tried, at most."""
 
+LONGEST_FORM: Final = 12
+"""As many tokens before the cursor count as equal, at most."""
+
 SEEN: Final = 12
 """Occurrences of a word that are looked at on either side of the cursor, at most."""
 
 _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
-_WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Template:
 
 def next_rows(cursor: CursorContext) -> DerivedMatches | None:
     """Return the next rows of the series that the cursor stands in; None where it stands in none."""
-    rows: list[_Row] = []
+    rows: list[NextRow] = []
     seen: set[tuple[int, str]] = set()
     for number, reading in enumerate(cursor.readings):
         typed = TOKEN.findall(cursor.prefix)[: len(reading.typed)]
@@ -67,25 +67,9 @@ def next_rows(cursor: CursorContext) -> DerivedMatches | None:
             for rest, rank in _fillings(cursor, template, before, len(typed), reading.partial, templates):
                 if (number, rest) not in seen:
                     seen.add((number, rest))
-                    rows.append(_Row(number, len(typed), template, rest, rank))
-    if not rows:
-        return None
-    return DerivedMatches(_as_matches(cursor, rows), [row.rest for row in rows])
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A new row of a series.
-
-    :param reading: number of the cursor's reading. :param typed: tokens of the row before the cursor.
-    :param rank: of the word that was chosen.
-    """
-
-    reading: int
-    typed: int
-    template: Template
-    rest: str
-    rank: int
+                    length = min(len(typed), LONGEST_FORM)
+                    rows.append(NextRow(number, len(typed), template.row, rest, length, rank))
+    return as_derived(cursor.line_context, rows) if rows else None
 
 
 def _templates(cursor: CursorContext, typed: Sequence[str]) -> list[Template]:
@@ -108,17 +92,10 @@ def _names(tokens: Sequence[str], typed: Sequence[str]) -> dict[str, str] | None
     for one, other in zip(tokens, typed, strict=False):
         if one == other:
             continue
-        if not _exchangeable(one, other):
+        if not exchangeable(one, other):
             return None
         names.setdefault(one, other)
     return names
-
-
-def _exchangeable(one: str, other: str) -> bool:
-    """Return whether two tokens may stand in the same column of two rows: two words, or two numbers."""
-    if _WORD.fullmatch(one):
-        return _WORD.fullmatch(other) is not None
-    return one[0].isdigit() and other[0].isdigit()
 
 
 def _fillings(
@@ -140,7 +117,7 @@ def _fillings(
         counted = _counted(template, before, typed)
         if counted is not None:
             yield counted, COUNTED_RANK
-    if not _WORD.fullmatch(word):
+    if not WORD.fullmatch(word):
         return
     used = {one.tokens[changing] for one in series if changing < len(one.tokens)}
     named = _begun(cursor, partial) if partial else []
@@ -159,7 +136,7 @@ def _changing_token(template: Template, before: Template | None, typed: int) -> 
     changing = None
     for number, (one, other) in enumerate(zip(template.tokens, before.tokens, strict=True)):
         if one != other:
-            if not _exchangeable(one, other):
+            if not exchangeable(one, other):
                 return None
             if changing is None and number >= typed:
                 changing = number
@@ -238,28 +215,6 @@ def _counterpart(this: Sequence[str], following: Sequence[str], number: int) -> 
                 at - 1 >= 0 and number - 1 >= 0 and following[at - 1] == this[number - 1],
                 at + 1 < len(following) and number + 1 < len(this) and following[at + 1] == this[number + 1],
             ]
-            if _WORD.fullmatch(new) and new not in this and any(around):
+            if WORD.fullmatch(new) and new not in this and any(around):
                 return new
     return None
-
-
-def _as_matches(cursor: CursorContext, rows: Sequence[_Row]) -> Matches:
-    size = len(rows)
-    context = cursor.line_context
-    lines = np.array([row.template.row for row in rows])
-    typed = np.array([row.typed for row in rows])
-    return Matches(
-        reading=np.array([row.reading for row in rows]),
-        source=np.full(size, int(MatchSource.SERIES)),
-        length=np.minimum(typed, 12),
-        weight=np.ones(size),
-        text=np.zeros(size, np.int64),
-        line=lines,
-        token=typed,
-        hit=np.array([row.rank for row in rows]),
-        indent=np.maximum(context.indents[lines], 0),
-        previous=context.previous_indents[lines],
-        form=typed,
-        changes=np.ones(size, np.int64),
-        window=np.array([window_of(row.rest) for row in rows], np.uint32),
-    )

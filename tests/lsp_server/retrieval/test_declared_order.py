@@ -65,6 +65,7 @@ def next_row(above: str, below: str = "", opened: str = "") -> ListedRow | None:
             "case BLUE:",
         ),
         (ENUMERATION + '    case RED: return "red";\n    case GREEN: return "green";', 'case BLUE: return "blue";'),
+        ("enum { A, B, C } e;\ncase (e)\n  A: begin\n    x();\n  end\n  B: begin\n    x();\n  end\n  ", "C: begin"),
         (PORTS + "    .clk_i (clk_i),\n    .rst_ni (rst_ni),", ".data_i (data_i),"),
         (FIELDS + "\tfmt.Println(u.Name)\n\tfmt.Println(u.Age)", "fmt.Println(u.FirstLetter)"),
         # The type stands in the list: what else changes comes from there.
@@ -90,6 +91,8 @@ def test_the_next_row_uses_the_next_item(above: str, expected: str) -> None:
         FIELDS + "\tfmt.Println(u.Name)\n\n\tfmt.Println(u.Age)",  # rows that stand apart, and no blank line
         "a: X;\nb: Y;\nc: Z = 1;\n  a: X;\n  b: Y;",  # a copy of rows, the next of which has another form
         FIELDS + "\tput(1, u.Name)\n\tput(2, u.Age)",  # 1 and 2 may be widths, whose next one is 4
+        # The end of the row's block comes first.
+        "enum { A, B, C } e;\ncase (e)\n  A: begin\n    x();\n  end\n  B: begin\n    x();\n  ",
         "x = 1\ny = 2",
         "",
     ],
