@@ -12,8 +12,9 @@ from typing import Final
 from indexer.languages.grammars import UNKNOWN, language_of
 from indexer.secrets import rules
 from indexer.secrets.cover import Span
+from indexer.secrets.insert_rows import insert_rows
 from indexer.secrets.nearby import nearby, taken
-from indexer.secrets.prose import in_prose, is_document
+from indexer.secrets.prose import commented, in_prose, is_document
 from indexer.secrets.roundabout import in_a_roundabout_way
 
 Forms = tuple[tuple["re.Pattern[str]", str], ...]
@@ -47,7 +48,7 @@ _ASSIGNED = re.compile(
     r"(?P<go>[ \t](?:string|\[\]byte|String|Text|text|varchar)[ \t]{0,4}(?==))?"
     r"(?:(?P<sign>:[ \t]{0,4}(?:&(?:'\w+ )?(?:mut )?|\[\w{0,4}\](?:const )?)?"
     r"[A-Za-z][\w\[\]<>.*&?:']{0,40}(?: ?\| ?\w+)?[ \t]{0,4}="
-    r"|[!=]={1,2}|=>|::=?(?=[ \t]*[\"'])|:=|\?\?=|\|\|=|\?=|\+=|<-|[:=]|\{(?=[ \t]*\"))|(?P<comma>,)"
+    r"|[!=]={1,2}|[=-]>|::=?(?=[ \t]*[\"'])|:=|\?\?=|\|\|=|\?=|\+=|<-|[:=]|\{(?=[ \t]*\"))|(?P<comma>,)"
     rf"|(?P<call>\())\s{{0,20}}{_MAKER}(?P<prefix>[A-Za-z@$#]{{0,2}}|<<)(?:{_LITERAL}"
     r"|(?P<bare>[^\s\"'`,;&(){}\[\]<>=]{6,512}+={0,2})(?![(\[{>=]))"
 )
@@ -191,13 +192,14 @@ def named(text: str, path: str) -> list[Span]:
             kind = rules.kind_of_name(text[start:end])
             if kind is not None and not _ADDRESS.match(text, end):
                 found = list(_values(text, start, end, kind, settings, yaml))
-                if not found and kind != rules.BYTES and (noted := in_prose(text, start, end, kind, document)):
-                    found = [noted]
+                if not found and kind != rules.BYTES:
+                    noted = in_prose(text, start, end, kind, document) or commented(text, start, end, kind)
+                    found = [noted] if noted else found
                 if found:
                     spans += found
                     after = max(after, found[-1][1]) if found[0][0] >= after else after
             position = lowered.find(stem, max(after, position + 1))
-    return spans + list(taken(text, lowered))
+    return [*spans, *taken(text, lowered), *insert_rows(text, lowered)]
 
 
 def _values(text: str, start: int, end: int, kind: str, settings: Forms, yaml: bool) -> Iterator[Span]:

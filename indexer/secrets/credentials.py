@@ -135,10 +135,11 @@ ROWS: Final[tuple[Row, ...]] = (
         _likely,
     ),
     Row(
-        (" -u", "--user", "--proxy-user"),
+        (" -u", "--user", "--proxy-user", "--auth", " -a "),
         re.compile(
             r"(?:(?<=\s)-u|--user|--proxy-user|(?<=\s)-U"
-            r"|--userpwd)[ \t=]*[\"']?(?:[\w.@\\/-]{1,64})[:%](?P<secret>[^\s\"'`:$<{/][^\s\"'`]{3,1023})"
+            r"|--userpwd|\b(?:https?|xhs?)[ \t](?:[^\n|;&]{0,120}?[ \t])?(?:-a|--auth))"
+            r"[ \t=]*[\"']?(?:[\w.@\\/-]{1,64})[:%](?P<secret>[^\s\"'`:$<{/][^\s\"'`]{3,1023})"
         ),
         _in_address,
     ),
@@ -175,22 +176,14 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     Row(
         (
-            "lftp",
-            "zip",
-            "sqlplus",
-            "oracle:thin:",
-            "signtool",
-            "net user",
-            "kinit",
-            "rootpw",
-            "login=",
-            "openssl",
-            "aws configure",
+            *("lftp", "zip", "sqlplus", "oracle:thin:", "signtool", "net user", "net use", "kinit", "rootpw"),
+            *("login=", "openssl", "aws configure", "htpasswd"),
         ),
         re.compile(
             r"\b(?:lftp\b[^\n|;&]{0,80}?\s-u\s*[\w.-]{1,64},|zip\b[^\n|;&]{0,80}?\s(?:-P\s*|--password\s+)"
             r"|(?:sqlplus\s+(?:-\w+\s+)*|oracle:thin:|(?:imp|exp)(?:dp)?\s+)[\w.$-]{1,64}/|signtool\b[^\n|;&]{0,120}?\s/p\s+"
-            r"|net\s+user\s+\S{1,64}\s+|kinit\b[^\n|;&]{0,80}?<<<\s*|rootpw\s+(?:--?\w+\s+)*|login=[\w.-]{1,64}:"
+            r"|net\s+user\s+\S{1,64}\s+|net\s+use\s+(?:\S{1,9}\s+)?\\\\\S{1,80}\s+(?:/user:\S{1,64}\s+)?"
+            r"|htpasswd\s+(?:-\w+\s+)*?-\w*b\w*\s+(?:-\w+\s+)*(?:\S{1,80}\s+){1,2}|kinit\b[^\n|;&]{0,80}?<<<\s*|rootpw\s+(?:--?\w+\s+)*|login=[\w.-]{1,64}:"
             r"|aws\s+configure\s+set\s+\S*(?:key|token)\s+|openssl\b[^\n|;&]{0,120}?\s-[kK]\s+)(?P<q>[\"']?)(?P<secret>[^\s\"'`$<{@-][^\s\"'`$]{3,127}?)(?P=q)(?=[\s|;&@\"']|$)",
             re.M,
         ),
@@ -335,6 +328,11 @@ _FILES: Final = (
     (re.compile(r"(?:^|/)\.?pgpass(?:\.conf)?$"), _PGPASS),
     (re.compile(r"(?:^|/)(?:\.?htpasswd|\.?htdigest|shadow|passwd)[^/]*$"), _HTPASSWD),
     (re.compile(r"(?:^|/)(?:chap|pap)-secrets[^/]*$"), _CHAP),
+    # A name and a password on two lines, as OpenVPN reads them.
+    (
+        re.compile(r"(?:^|/)[\w.-]*(?:auth|cred|login|user|pass|vpn)[^/]*\.(?:txt|conf|cfg|auth|pass|login)$|/auth$"),
+        re.compile(r"\A(?!#)[^\s:=]{2,64}\r?\n(?P<secret>(?=\S*\d)\S{6,128})\s*\Z"),
+    ),
     (re.compile(r"(?:^|/)sasl_passwd[^/]*$"), _SASL),
 )
 

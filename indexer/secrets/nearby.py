@@ -46,12 +46,41 @@ _CALLS: Final = (
     "getconnection( mysqli( mysqli_connect( pdo( mysqldb.connect( pymysql.connect( wifi.begin( addap( softap( hmac.new("
     " createhmac( createcipheriv( hmacsha256( jwt.sign( jwt.encode( jwt.verify( jwt.decode( signwith( from_secret("
     " fernet( totp( secretkeyspec( aes.new( wallet( dbi->connect( simple_bind ks.load( keystore.load( smbconnection("
+    " jwt.encode@ jwt.decode@"
     " connect_s3( securitykey( :auth( accounts: pgp_sym_encrypt( pgp_sym_decrypt( convertto-securestring"
 )
-_TAKERS: Final = tuple(_CALLS.split())
+_TAKERS: Final = tuple(call.replace("@", " ") for call in _CALLS.split())
 """What takes a secret among its arguments, in lower case."""
 
 # The last argument of a call that opens a connection: getConnection(url, "user", "value").
+# What hashes a password, or takes it to open a store of keys.
+_QUOTED_ALONE = r"(?:b|\[\]byte\()?(?P<quote>[\"'])(?P<value>(?:(?!(?P=quote))[^\s\\]){6,128})(?P=quote)"
+_HASHING: Final = (
+    "hash::make( bcrypt( bcrypt. bcryptjs. argon2. password_hash( make_password( hashpassword( hash_password( hashpw("
+    " generatefrompassword( pwd_context. passwordencoder. pbekeyspec( passwordprotection( passwordauthentication("
+    " password.create("
+)
+_HASHES: Final = re.compile(
+    r"(?:\b(?:Hash::make|bcrypt|password_hash|generate_password_hash|make_password|hash_?[pP]assword|hashpw"
+    r"|GenerateFromPassword|(?:bcrypt|argon2|pwd_context|bcryptjs|passwordEncoder)\.(?:hash|hashSync|encode|generate)"
+    r"|PBEKeySpec|PasswordProtection|PasswordAuthentication\([^()\n]{1,60},)\s?\(?|Password\.create\()\s{0,20}"
+    rf"{_QUOTED_ALONE}"
+)
+_OPENS: Final = re.compile(
+    r"\.(?:load|init|getKey|getEntry|setKeyEntry|loadKeyMaterial|loadTrustMaterial)\([^;\n]{0,160}?"
+    rf"{_QUOTED_ALONE}\.toCharArray\("
+)
+_FTP: Final = re.compile(
+    rf"(?:\bFTP(?:_TLS)?\([^\n,]{{1,80}},|->connect\([\"']dbi:[^\n,]{{1,80}},)\s{{0,9}}[^\n,]{{1,60}},\s{{0,9}}{_QUOTED_ALONE}"
+)
+_TAKING: Final = (
+    (
+        tuple(_HASHING.split()),
+        _HASHES,
+    ),
+    (("tochararray(",), _OPENS),
+    (("ftp(", "ftp_tls(", "->connect("), _FTP),
+)
 _LOGIN = re.compile(
     r"(?:getConnection|new PDO|create_(?:super)?user)\([^\n;]{3,200}?,\s{0,20}(?P<quote>[\"'])"
     r"(?P<value>(?:(?!(?P=quote))[^\s\\]){6,128})(?P=quote)\s{0,20}\)"
@@ -72,6 +101,11 @@ def taken(text: str, lowered: str) -> Iterator[Span]:
                 if rules.is_sure_secret(match["value"], "password") or _KEY.fullmatch(match["value"]):
                     yield match.span("value")
             position = lowered.find(taker, position)
+    for anchors, pattern in _TAKING:
+        if any(anchor in lowered for anchor in anchors):
+            for match in pattern.finditer(text):
+                if rules.is_secret_value(match["value"], "password"):
+                    yield match.span("value")
     if any(call in lowered for call in ("getconnection(", "new pdo(", "user(")):
         for match in _LOGIN.finditer(text):
             if rules.is_secret_value(match["value"], "password"):

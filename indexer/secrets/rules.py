@@ -70,6 +70,8 @@ _CODE = re.compile(r"%(?:0\d|[1-9])?(?:\.\d+)?l{0,2}[sdxuif]\b|%\.\*s|\\[abfnrtu
 _TECHNICAL = re.compile(
     r"^(?:sha-?\d+\w*|md5|oauth2?\w*|base(?:32|58|64)\w*|utf-?\d+|aes-?\d+\w*|rs\d+|hs\d+|es\d+|ps\d+|ed25519|x509|x25519"
     r"|pkcs\d+\w*|pbkdf2\w*|bcrypt\w*|argon2\w*|scrypt\w*|rsa-?\d*|ecdsa\w*|hmac-?\w*|p-?256|secp\d+\w\d|http[s2]?|ipv[46]"
+    r"|(?:text|image|audio|video|font|application|multipart|message|model)/(?:\*|[\w.+-]+)"
+    r"|(?:[a-z]\w*\.)*(?:b|base)_?(?:16|32|58|64|85)_?(?:en|de)code\w*"
     r"|v\d{1,2}(?:\.\d+)*|win32|x86\w*|k8s|s3|ec2|i18n|l10n|ghsa-[\w-]+|cve-\d+-\d+)$",
     re.IGNORECASE,
 )
@@ -110,6 +112,8 @@ _REFERRED = re.compile(r"[$#]\{[\w.]*\}|[$\\]\([\w.]+\)|\{\{[ \w.]*\}\}")
 _ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}")
 _CLASS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^a-zA-Z0-9]+")
 _CAMEL_WORD = re.compile(r"[A-Z]?[a-z]{3,}")
+# SetFromBuffer, LaTeX-related
+_JOINED_WORDS = re.compile(r"[A-Z]?[a-z]{2,}(?:[A-Z][a-z]{2,})+|[A-Za-z]{1,12}-[a-z]{5,}")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
@@ -329,7 +333,7 @@ def looks_random(value: str, least: int = 16) -> bool:
         return True
     if _HEX.fullmatch(value):
         return len(set(value)) >= 8 and any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-    if is_words(value) or _is_dotted_name(value):
+    if is_words(value) or _is_dotted_name(value) or _JOINED_WORDS.fullmatch(value):
         return False
     # AbstractBasicAuthHandler changes every third letter, but most of its letters are in words.
     least_runs = 0.42 if value.isalpha() and not _lacks_words(value) else 0.3

@@ -41,6 +41,7 @@ _SHAPING_MODULES: Final = (
     "secrets/cover",
     "secrets/credentials",
     "secrets/formats",
+    "secrets/insert_rows",
     "secrets/key_blocks",
     "secrets/masking",
     "secrets/nearby",
