@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from lsp_server.edits import places
+from lsp_server.edits.changed_lines import is_block
 from lsp_server.edits.features import ELSEWHERE
 from lsp_server.edits.offered import Offer
 from lsp_server.edits.offers import Search, holds_secret
@@ -28,6 +29,7 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
     :param where: ``ELSEWHERE`` or ``OTHER_FILE``. :param least: the probability from which no such rule is needed.
     """
     newest = places.like_newest(search.history)
+    newer = newest.union(sorted({one.step for one in search.history})[-2:])
     found = search.places.of_newest(view, where)
     listed: set[int] = set()
     sure = {offer.line: offer for offer in search.sure(view, found)}
@@ -39,11 +41,14 @@ def all_of_newest(search: Search, view: View, where: float, least: float) -> Ite
         ages = evidence.kinds.get("call", set()) | evidence.kinds.get("gone", set())
         alike = any(told[-1 - age].step in newest for age in ages)  # a call, or the same line deleted
         likely = offer.probability >= least or alike or bool(evidence.joint) or any(map(places.tells, rules))
+        if not likely and where == ELSEWHERE and not is_block(offer.new) and len(offer.steps & newer) > 1:
+            here = search.here(view, offer.line)  # rows that share no word
+            likely = here is not None and here.new == offer.new
         # A sure one may be shown as the next edit, whatever the first look says.
         both = (offer if likely else None, sure.get(offer.line))
         kept = next((each for each in both if each is not None and not newest.isdisjoint(each.steps)), None)
         if kept is not None and (where == ELSEWHERE or evidence.joint):
-            there = dict(search.unsure(view, kept.line)).get(kept.new, 0.0)
+            there = _there(search, view, kept.line, kept.new)
             kept = replace(kept, probability=there) if there >= LEAST_THERE else None
         if kept is not None:
             listed.add(kept.line)
@@ -61,10 +66,17 @@ def _of_signs(search: Search, view: View, but: Container[int]) -> Iterator[Offer
         old = view.lines[line]
         if line in but or search.refusals.refused(old, text) or holds_secret(text, view.uri):
             continue
-        there = dict(search.unsure(view, line)).get(text, 0.0)
+        there = _there(search, view, line, text)
         if there >= LEAST_THERE:
             steps = frozenset((search.history[-1].step,))
             yield Offer(view.uri, line, old, text, there, ELSEWHERE, (), steps, sure=False)
+
+
+def _there(search: Search, view: View, line: int, text: str) -> float:
+    """Return how probable a text is with the cursor at its line; 0 where it is none that is looked at twice."""
+    probability = dict(search.unsure(view, line)).get(text, 0.0)
+    there = search.places.candidates(view, search.places.place_at(view, line))
+    return max(probability, there.least(text)) if probability else 0.0
 
 
 def _judged(search: Search, view: View, found: Sequence[Candidates]) -> Iterator[tuple[Candidates, Offer]]:

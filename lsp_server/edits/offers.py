@@ -20,6 +20,7 @@ from lsp_server.edits.patterns import misfit, renames_alone
 from lsp_server.edits.place_search import Candidates, PlaceSearch, steps_of
 from lsp_server.edits.probability import Judge
 from lsp_server.edits.proposals import Evidence, Taught, once
+from lsp_server.edits.prose import brings_sentence
 from lsp_server.edits.same_changes import done_otherwise, in_other_block
 from lsp_server.edits.second_look import (
     LOOKED_AT,
@@ -223,10 +224,11 @@ class Search:
         return level(of.place, row, line, text, [source.lesson for source in sources], common, self._declared)
 
     @cached_property
-    def _declared(self) -> frozenset[str]:
-        """The functions whose declarations got parameters."""
-        brought = (one.lesson.brings for one in self.history)
-        return frozenset(one.name for one in brought if one is not None and one.declares)
+    def _declared(self) -> dict[str, bool]:
+        """The functions whose declarations got parameters, and whether calls of them got arguments."""
+        brought = [one.lesson.brings for one in self.history if one.lesson.brings is not None]
+        called = {one.name for one in brought if not one.declares}
+        return {one.name: one.name in called for one in brought if one.declares}
 
     def otherwise(self, view: View, of: Candidates, text: str) -> bool:
         """Whether a text does to another thing what all of its edits did to one and the same."""
@@ -234,6 +236,8 @@ class Search:
         sources = [history[-1 - age] for age in sorted(evidence.edits)]
         if (not evidence.joint or is_block(text)) and in_other_block(sources, view.lines[at], text, view, at):
             return True
+        if len({source.step for source in sources}) == 1 and brings_sentence(view.lines[at], text):
+            return True  # what one edit says in a string is of its own place
         return not evidence.joint and done_otherwise(evidence, sources, view.lines[at], text)
 
     def best(self, view: View, of: Candidates, judged: Sequence[float]) -> Offer | None:

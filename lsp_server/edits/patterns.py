@@ -5,13 +5,15 @@ pattern, and the line does not fit it, something is missing that all of them had
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 from lsp_server.edits.changed_lines import GONE, is_block
 from lsp_server.edits.joint import NEWEST, Joint, joints
 from lsp_server.edits.lessons import BELOW, LINE, Lesson
+from lsp_server.edits.places import LISTED
 from lsp_server.edits.proposals import Evidence, Taught, sound
 from lsp_server.edits.token_lines import TokenLine, is_name, is_word, parse
 from lsp_server.edits.views import View
@@ -65,15 +67,30 @@ class Patterns:
         """
         return {line for pattern, ages in self._found if 0 in ages for line in _nearest(view, last, pattern)}
 
+    def every_line(self, view: View) -> set[int]:
+        """Return all lines of a document that a pattern of the newest edit changes, for a list; at most ``LISTED``."""
+        found: set[int] = set()
+        for pattern, ages in self._found:
+            if 0 in ages:
+                found.update(islice(_fitting(view, pattern, sorted(_holding(view, pattern))), LISTED))
+        return found
+
 
 def _nearest(view: View, last: int, pattern: Joint) -> list[int]:
-    holding = view.all_sites(frozenset(filter(str.strip, pattern.literals)))
-    found = []
-    for line in sorted(set(holding) - view.edited, key=lambda line: abs(line - last))[:LAID]:
+    nearest = sorted(_holding(view, pattern), key=lambda line: abs(line - last))[:LAID]
+    return list(islice(_fitting(view, pattern, nearest), NEAREST))
+
+
+def _holding(view: View, pattern: Joint) -> set[int]:
+    return set(view.all_sites(frozenset(filter(str.strip, pattern.literals)))) - view.edited
+
+
+def _fitting(view: View, pattern: Joint, lines: Sequence[int]) -> Iterator[int]:
+    """Yield those of some lines that a pattern changes."""
+    for line in lines:
         text = pattern.apply(view.lines[line])
         if text is not None and text != view.lines[line]:
-            found.append(line)
-    return found[:NEAREST]
+            yield line
 
 
 def misfit(line: str, text: str, lessons: tuple[Lesson, ...]) -> int:

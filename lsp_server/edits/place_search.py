@@ -83,7 +83,7 @@ class PlaceSearch:
     def of_newest(self, view: View, where: float) -> list[Candidates]:
         """Return what may become of all lines that the newest edit may change, for a list to choose from."""
         near = places.in_document(view, self.history[-ELSEWHERE_HISTORY:], self.last_line(view, 0))
-        lines = {*near.lines, *places.of_newest(view, self.history)}
+        lines = {*near.lines, *places.of_newest(view, self.history), *self.patterns.every_line(view)}
         return self.tried(view, where, sorted(lines | self.of_spread(view, lines)), 1, listed=True)
 
     def tried(
@@ -211,12 +211,24 @@ class PlaceSearch:
 
 
 def _add_declared(found: dict[str, Evidence], history: Sequence[Taught]) -> None:
-    """Count edits of a function's declaration and of its calls that make the same of a line as a pattern of theirs."""
+    """Count edits of a function's declaration and of its calls as a pattern of theirs.
+
+    What a call got where its function got a parameter, other calls need as well: the name of the parameter, or what was
+    passed for it, such as ``null``.
+    """
+    declared: dict[str, set[int]] = {}
+    for one in history:
+        brings = one.lesson.brings
+        if brings is not None and brings.declares:
+            declared.setdefault(brings.name, set()).add(one.step)
+    if not declared:
+        return
     for evidence in found.values():
         told = [history[-1 - age] for age in evidence.kinds.get("call", ())]
-        declares = {one.lesson.brings.declares for one in told if one.lesson.brings is not None}
-        if {True, False} <= declares:
-            evidence.joint = max(evidence.joint, len({one.step for one in told}))
+        calls = [(one.step, one.lesson.brings) for one in told if one.lesson.brings is not None]
+        steps = {step for step, brings in calls if not brings.declares}
+        for name in {brings.name for step, brings in calls if step in steps}:
+            evidence.joint = max(evidence.joint, len(steps | declared.get(name, set())) if name in declared else 0)
 
 
 def steps_of(evidence: Evidence, history: Sequence[Taught]) -> set[int]:

@@ -1,8 +1,9 @@
 """How probable a proposal has to be to be offered, by its place and by what its edits have in common."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from lsp_server.edits import assignments
@@ -13,6 +14,8 @@ from lsp_server.edits.patterns import brings_words
 from lsp_server.edits.places import CALLS
 from lsp_server.edits.probability import BLOCKS
 from lsp_server.edits.token_lines import is_name, parse
+
+NONE: Final[Mapping[str, bool]] = MappingProxyType({})
 
 IN_A_ROW_FROM: Final = 0.25
 """The least probability of lines that are inserted or deleted elsewhere, where edits go on (``features.goes_on``): from
@@ -68,7 +71,7 @@ def level(
     text: str,
     sources: Sequence[Lesson],
     common: int = 0,
-    declared: Collection[str] = (),
+    declared: Mapping[str, bool] = NONE,
 ) -> Level:
     """Return which threshold counts for a text of a line.
 
@@ -86,16 +89,18 @@ def level(
     (``assignments``).
 
     :param row: the features of the proposal. :param sources: what the edits that agree taught.
-    :param common: see :class:`Level`. :param declared: functions whose declarations got parameters.
+    :param common: see :class:`Level`.
+    :param declared: functions whose declarations got parameters, and whether calls of them got arguments since.
     """
     names = frozenset(filter(is_name, frozenset.intersection(*(source.words for source in sources))))
     target = parse(line)
     strange = bool(names) and "\n" not in text and names.isdisjoint(target.words)
     strange = strange and row[STEPS] > 1 and all(source.old.kinds != target.kinds for source in sources)
     called = _called(sources)
-    needed = called if called and called <= {*declared} else names
+    needed = called if called and called <= declared.keys() else names
     if is_near(row):
-        needed = called if row[STEPS] > 1 else frozenset()
+        followed = bool(called) and all(declared.get(name) for name in called)
+        needed = called if row[STEPS] > 1 or followed else frozenset()
     held = (strange and place.where != HERE) or (not needed <= target.words and brings_words(target, text))
     held = held or (matches_everywhere(row) and common <= 0) or assignments.stand_otherwise(sources, line, text)
     if place.where == ELSEWHERE and is_block(text):

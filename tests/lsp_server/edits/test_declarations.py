@@ -91,3 +91,41 @@ def test_a_declaration_and_a_call_agree() -> None:
     here = search.here(View("file:///a.go", "\n".join(lines), frozenset({0, 5})), 9)
     assert here is not None and here.new == "\titem, _ := s.load(ctx, strings.ToLower(id))"
     assert here.steps == {0, 1}
+
+
+PARAMETER = "fun load(id: String): User {", "fun load(id: String, fresh: Boolean): User {"
+FIRST_CALL = '    val a = load("a")', '    val a = load("a", fresh = true)'
+
+
+@pytest.mark.parametrize(
+    ("declaration", "call", "other", "wanted"),
+    [
+        (PARAMETER, FIRST_CALL, "    show(load(name(key)))", "    show(load(name(key), fresh = true))"),
+        (PARAMETER, FIRST_CALL, '    val b = reload("a")', None),
+        (
+            ("def fetch(url, retries=3):", "def fetch(url, retries=3, *, timeout):"),
+            ('    return fetch("https://a")', '    return fetch("https://a", timeout=5)'),
+            '    data = fetch(base + "/x", retries=1)',
+            '    data = fetch(base + "/x", retries=1, timeout=5)',
+        ),
+        (
+            ("string Label(string key)", "string Label(string key, string fallback)"),
+            ('    title.Text = Label("title");', '    title.Text = Label("title", null);'),
+            "    var end = Label(END);",
+            "    var end = Label(END, null);",
+        ),
+        (
+            ("func load(id string) error {", "func load(ctx context.Context, id string) error {"),
+            ('\terr := load("a")', '\terr := load(ctx, "a")'),
+            "func show(id string) error {",
+            None,
+        ),
+    ],
+)
+def test_what_the_first_call_passes_for_a_new_parameter_the_others_get(
+    declaration: tuple[str, str], call: tuple[str, str], other: str, wanted: str | None
+) -> None:
+    lines = [declaration[1], "", "", call[1], "", "", other]
+    history = [taught("a", 0, 0, *declaration), taught("a", 3, 1, *call)]
+    offer = Search(shipped(), history, Refusals()).here(View("a", "\n".join(lines), frozenset({0, 3})), 6)
+    assert (offer.new if offer is not None else None) == wanted

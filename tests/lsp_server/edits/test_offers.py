@@ -90,6 +90,17 @@ def test_all_places_are_as_probable_as_with_the_cursor_there() -> None:
     assert min(offer.probability for offer in listed) > 0.5
 
 
+def test_rows_that_share_no_word_are_listed_as_they_are_offered_at_the_cursor() -> None:
+    rows = ["| id | int |", "| name | text |", "| size | int |", "| tags | list |"]
+    lines = [*(f"{row} yes |" for row in rows[:2]), *rows[2:]]
+    history = [taught("a.md", at, at, rows[at], lines[at]) for at in range(2)]
+    listed = all_of_newest(search(history), View("a.md", "\n".join(lines), frozenset({0, 1})), ELSEWHERE, 0.2)
+    assert [(offer.line, offer.new, offer.probability > 0.5) for offer in listed] == [
+        (2, "| size | int | yes |", True),
+        (3, "| tags | list | yes |", True),
+    ]
+
+
 def test_nothing_is_offered_without_an_edit_and_on_edited_lines() -> None:
     view, history = edited(2)
     assert search([]).here(view, 3) is None
