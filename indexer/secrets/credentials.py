@@ -183,7 +183,7 @@ ROWS: Final[tuple[Row, ...]] = (
             r"\b(?:lftp\b[^\n|;&]{0,80}?\s-u\s*[\w.-]{1,64},|zip\b[^\n|;&]{0,80}?\s(?:-P\s*|--password\s+)"
             r"|(?:sqlplus\s+(?:-\w+\s+)*|oracle:thin:|(?:imp|exp)(?:dp)?\s+)[\w.$-]{1,64}/|signtool\b[^\n|;&]{0,120}?\s/p\s+"
             r"|net\s+user\s+\S{1,64}\s+|net\s+use\s+(?:\S{1,9}\s+)?\\\\\S{1,80}\s+(?:/user:\S{1,64}\s+)?"
-            r"|htpasswd\s+(?:-\w+\s+)*?-\w*b\w*\s+(?:-\w+\s+)*(?:\S{1,80}\s+){1,2}|kinit\b[^\n|;&]{0,80}?<<<\s*|rootpw\s+(?:--?\w+\s+)*|login=[\w.-]{1,64}:"
+            r"|htpasswd\s+(?:-\w{1,9}\s+){0,3}?-\w{0,9}b\w{0,9}\s+(?:-\w{1,9}\s+){0,3}(?:\S{1,80}\s+){1,2}|kinit\b[^\n|;&]{0,80}?<<<\s*|rootpw\s+(?:--?\w+\s+)*|login=[\w.-]{1,64}:"
             r"|aws\s+configure\s+set\s+\S*(?:key|token)\s+|openssl\b[^\n|;&]{0,120}?\s-[kK]\s+)(?P<q>[\"']?)(?P<secret>[^\s\"'`$<{@-][^\s\"'`$]{3,127}?)(?P=q)(?=[\s|;&@\"']|$)",
             re.M,
         ),

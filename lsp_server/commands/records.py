@@ -31,7 +31,7 @@ def explain(identifier: str, repo: Path, full: bool, as_json: bool, data_dir: Pa
     if record is None:
         if identifier == "last":
             raise UserError("no completion was requested in this repository yet", "type in an editor that runs Ondol")
-        raise UserError(f"there is no record {identifier}", "use `last`, or an id that `ondol explain` has shown")
+        raise UserError(f"there is no record {identifier!r}", "use `last`, or an id that `ondol explain` has shown")
     click.echo(json.dumps(record) if as_json else "\n".join(printable(line) for line in sentences(record, full=full)))
 
 

@@ -100,6 +100,7 @@ def test_shallow_detached_and_with_submodules(tmp_path, data):
         (["search", "x", "--repo", "."], "there is no index in"),
         (["index", ""], "an empty name is no path"),
         (["search", "x", "--repo", ""], "an empty name is no path"),
+        (["explain", ""], "there is no record ''"),
         (["stats", "--data-dir", ""], "an empty name is no path"),
     ],
 )
