@@ -1,7 +1,8 @@
 """The text of open documents as engines see it: of a cell, the text of its whole notebook.
 
-An edited document is searchable soon after its last edit, or before another document is completed. The documents and
-the engines' thread are given; whose a document is, the workspace says.
+An edited document is searchable soon after its last edit, or before another document is completed. An engine gets
+each document as it was opened first, since what was typed and removed since then counts. The documents and the
+engines' thread are given; whose a document is, the workspace says.
 """
 
 import asyncio
@@ -47,6 +48,8 @@ class LiveText:
         self._documents, self._thread = documents, thread
         self._owner, self._sessions = owner, sessions
         self._edited: set[str] = set()
+        self._opened: dict[str, str] = {}
+        self._not_given: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
@@ -71,7 +74,11 @@ class LiveText:
 
     def changed(self, document: OpenDocument) -> None:
         """Make a document that was opened or edited searchable soon."""
-        self._edited.add(key_of(document.uri))
+        key = key_of(document.uri)
+        self._edited.add(key)
+        if key not in self._opened and document.notebook is None:
+            self._opened[key] = document.buffer.text
+            self._not_given.add(key)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(IDLE_S, self._flush)
@@ -79,16 +86,36 @@ class LiveText:
     def changed_all(self) -> None:
         """Give every open document to its engine again, which was rebuilt."""
         self._edited |= set(self._documents.open)
+        self._not_given |= set(self._opened)
 
     def closed(self, key: str) -> None:
         """Forget a document that was closed."""
         self._edited.discard(key)
+        self._not_given.discard(key)
+        self._opened.pop(key, None)
 
     def take_updates(self, session: Session, completed: OpenDocument | None) -> list[Document]:
-        """Take the edited documents of a session.
+        """Take the edited documents of a session; before them, those that its engine does not know, as they were opened.
 
-        :param completed: the document that is being completed, which the engine gets with the request.
+        :param completed: the document that is being completed, whose text of now the engine gets with the request.
         """
+        return [*self._take_opened(session), *self._take_edited(session, completed)]
+
+    def _take_opened(self, session: Session) -> list[Document]:
+        found = []
+        for key in list(self._not_given):
+            document = self._documents.open.get(key)
+            if document is None:
+                self._not_given.discard(key)
+                continue
+            owner = self._owner(document)
+            if owner.session is session and owner.excluded is None and document.trouble is None:
+                self._not_given.discard(key)
+                text = self._opened[key]
+                found.append(Document(document.uri, owner.path, owner.language, document.version, text))
+        return found
+
+    def _take_edited(self, session: Session, completed: OpenDocument | None) -> list[Document]:
         found: dict[str, Document] = {}
         for key in list(self._edited):
             document = self._documents.open.get(key)
