@@ -95,7 +95,7 @@ class LiveText:
         self._opened.pop(key, None)
 
     def take_updates(self, session: Session, completed: OpenDocument | None) -> list[Document]:
-        """Take the edited documents of a session; before them, those that its engine does not know, as they were opened.
+        """Take the edited documents of a session, and before them those new to its engine as they were opened.
 
         :param completed: the document that is being completed, whose text of now the engine gets with the request.
         """
