@@ -214,7 +214,8 @@ def _add_declared(found: dict[str, Evidence], history: Sequence[Taught]) -> None
     """Count edits of a function's declaration and of its calls as a pattern of theirs.
 
     What a call got where its function got a parameter, other calls need as well: the name of the parameter, or what was
-    passed for it, such as ``null``.
+    passed for it, such as ``null``. So the declaration counts as one edit more: with one call, of 15 proposals from .3
+    on that had not been offered 13 were right (thirteen repositories with such commits, none of role ``edits``).
     """
     declared: dict[str, set[int]] = {}
     for one in history:
@@ -228,7 +229,8 @@ def _add_declared(found: dict[str, Evidence], history: Sequence[Taught]) -> None
         calls = [(one.step, one.lesson.brings) for one in told if one.lesson.brings is not None]
         steps = {step for step, brings in calls if not brings.declares}
         for name in {brings.name for step, brings in calls if step in steps}:
-            evidence.joint = max(evidence.joint, len(steps | declared.get(name, set())) if name in declared else 0)
+            if name in declared:
+                evidence.joint = max(evidence.joint, 1 + len(steps | declared[name]))
 
 
 def steps_of(evidence: Evidence, history: Sequence[Taught]) -> set[int]:

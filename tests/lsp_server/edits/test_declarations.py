@@ -129,3 +129,25 @@ def test_what_the_first_call_passes_for_a_new_parameter_the_others_get(
     history = [taught("a", 0, 0, *declaration), taught("a", 3, 1, *call)]
     offer = Search(shipped(), history, Refusals()).here(View("a", "\n".join(lines), frozenset({0, 3})), 6)
     assert (offer.new if offer is not None else None) == wanted
+
+
+@pytest.mark.parametrize(("steps", "offered"), [((0, 1), (8, "\tb, err := load(ctx, a)")), ((0, 0), None)])
+def test_behind_the_first_call_the_next_one_is_offered_from_where_the_cursor_is(
+    steps: tuple[int, int], offered: tuple[int, str] | None
+) -> None:
+    declaration = "func load(id string) error {", "func load(ctx context.Context, id string) error {"
+    old, new = "\tuser, err := load(id)", "\tuser, err := load(ctx, id)"
+    lines = [
+        declaration[1],
+        "}",
+        "",
+        "func show(id string) {",
+        new,
+        "}",
+        "",
+        "func both(a string) {",
+        "\tb, err := load(a)",
+    ]
+    history = [taught("a", 0, steps[0], *declaration), taught("a", 4, steps[1], old, new)]
+    offer = Search(shipped(), history, Refusals()).elsewhere(View("a", "\n".join(lines), frozenset({0, 4})), 4)
+    assert (offer and (offer.line, offer.new)) == offered
