@@ -1,7 +1,5 @@
 """Secrets whose name stands in a comment behind them, in the head of a statement, or nowhere but in the call or file."""
 
-import time
-
 import pytest
 
 from indexer.secrets.masking import mask
@@ -70,7 +68,8 @@ def test_what_only_looks_like_that_stays(path: str, text: str) -> None:
     assert mask(text, path) == (text, 0)
 
 
-def test_a_line_of_options_takes_no_time() -> None:
-    began = time.process_time()
-    mask("htpasswd " + "-b " * 5_000, "a.sh")
-    assert time.process_time() - began < 2
+def test_a_long_line_of_options_is_looked_through_once() -> None:
+    options = (
+        "htpasswd " + "-b " * 50_000
+    )  # a pattern that tried each option from each other one would take half an hour
+    assert mask(options, "a.sh") == (options, 0)
