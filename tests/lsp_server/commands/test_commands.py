@@ -30,7 +30,7 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, command: str) ->
         (["complete", "a.py:1:99"], "name a column"),
         (["complete", ".env:1"], "left out"),
         (["explain"], "no completion was requested"),
-        (["explain", "abc-1"], "no record abc-1"),
+        (["explain", "abc-1"], "no record 'abc-1'"),
         (["stats", "--since", "yesterday"], "no point in time"),
         (["demo", "empty"], "holds fewer than two code files"),
     ],
