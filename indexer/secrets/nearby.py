@@ -46,14 +46,11 @@ _CALLS: Final = (
     "getconnection( mysqli( mysqli_connect( pdo( mysqldb.connect( pymysql.connect( wifi.begin( addap( softap( hmac.new("
     " createhmac( createcipheriv( hmacsha256( jwt.sign( jwt.encode( jwt.verify( jwt.decode( signwith( from_secret("
     " fernet( totp( secretkeyspec( aes.new( wallet( dbi->connect( simple_bind ks.load( keystore.load( smbconnection("
-    " jwt.encode@ jwt.decode@"
     " connect_s3( securitykey( :auth( accounts: pgp_sym_encrypt( pgp_sym_decrypt( convertto-securestring"
 )
-_TAKERS: Final = tuple(call.replace("@", " ") for call in _CALLS.split())
+_TAKERS: Final = (*_CALLS.split(), "jwt.encode ", "jwt.decode ")
 """What takes a secret among its arguments, in lower case."""
 
-# The last argument of a call that opens a connection: getConnection(url, "user", "value").
-# What hashes a password, or takes it to open a store of keys.
 _QUOTED_ALONE = r"(?:b|\[\]byte\()?(?P<quote>[\"'])(?P<value>(?:(?!(?P=quote))[^\s\\]){6,128})(?P=quote)"
 _HASHING: Final = (
     "hash::make( bcrypt( bcrypt. bcryptjs. argon2. password_hash( make_password( hashpassword( hash_password( hashpw("
@@ -73,18 +70,17 @@ _OPENS: Final = re.compile(
 _FTP: Final = re.compile(
     rf"(?:\bFTP(?:_TLS)?\([^\n,]{{1,80}},|->connect\([\"']dbi:[^\n,]{{1,80}},)\s{{0,9}}[^\n,]{{1,60}},\s{{0,9}}{_QUOTED_ALONE}"
 )
-_TAKING: Final = (
-    (
-        tuple(_HASHING.split()),
-        _HASHES,
-    ),
-    (("tochararray(",), _OPENS),
-    (("ftp(", "ftp_tls(", "->connect("), _FTP),
-)
-_LOGIN = re.compile(
+_LOGIN: Final = re.compile(
     r"(?:getConnection|new PDO|create_(?:super)?user)\([^\n;]{3,200}?,\s{0,20}(?P<quote>[\"'])"
     r"(?P<value>(?:(?!(?P=quote))[^\s\\]){6,128})(?P=quote)\s{0,20}\)"
 )
+_TAKING: Final = (
+    (tuple(_HASHING.split()), _HASHES),  # Hash::make("value")
+    (("tochararray(",), _OPENS),  # keys.load(in, "value".toCharArray())
+    (("ftp(", "ftp_tls(", "->connect("), _FTP),  # FTP(host, "user", "value")
+    (("getconnection(", "new pdo(", "user("), _LOGIN),  # getConnection(url, "user", "value")
+)
+"""Calls that take a password: words of which one must stand in the text, in lower case, and the pattern."""
 
 
 def taken(text: str, lowered: str) -> Iterator[Span]:
@@ -106,10 +102,6 @@ def taken(text: str, lowered: str) -> Iterator[Span]:
             for match in pattern.finditer(text):
                 if rules.is_secret_value(match["value"], "password"):
                     yield match.span("value")
-    if any(call in lowered for call in ("getconnection(", "new pdo(", "user(")):
-        for match in _LOGIN.finditer(text):
-            if rules.is_secret_value(match["value"], "password"):
-                yield match.span("value")
 
 
 def nearby(text: str, start: int, end: int, kind: str) -> Iterator[Span]:
