@@ -6,7 +6,7 @@ engines' thread are given; whose a document is, the workspace says.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -103,13 +103,8 @@ class LiveText:
 
     def _take_opened(self, session: Session) -> list[Document]:
         found = []
-        for key in list(self._not_given):
-            document = self._documents.open.get(key)
-            if document is None:
-                self._not_given.discard(key)
-                continue
-            owner = self._owner(document)
-            if owner.session is session and owner.excluded is None and document.trouble is None:
+        for key, document, owner in self._theirs(self._not_given, session):
+            if owner.excluded is None and document.trouble is None:
                 self._not_given.discard(key)
                 text = self._opened[key]
                 found.append(Document(document.uri, owner.path, owner.language, document.version, text))
@@ -117,13 +112,8 @@ class LiveText:
 
     def _take_edited(self, session: Session, completed: OpenDocument | None) -> list[Document]:
         found: dict[str, Document] = {}
-        for key in list(self._edited):
-            document = self._documents.open.get(key)
-            if document is None:
-                self._edited.discard(key)
-                continue
-            owner = self._owner(document)
-            if document is completed or owner.session is not session:
+        for key, document, owner in self._theirs(self._edited, session):
+            if document is completed:
                 continue
             self._edited.discard(key)
             if completed is not None and document.notebook is not None and document.notebook == completed.notebook:
@@ -132,6 +122,15 @@ class LiveText:
                 seen = self.snapshot(document, owner).document
                 found[seen.uri] = seen
         return list(found.values())
+
+    def _theirs(self, keys: set[str], session: Session) -> Iterator[tuple[str, OpenDocument, Owner]]:
+        """Yield those of some documents that belong to a session; keys of closed documents are removed."""
+        for key in list(keys):
+            document = self._documents.open.get(key)
+            if document is None:
+                keys.discard(key)
+            elif (owner := self._owner(document)).session is session:
+                yield key, document, owner
 
     def _flush(self) -> None:
         for session in self._sessions():
