@@ -22,6 +22,7 @@ from indexer.config import Settings
 from indexer.data_layout import build_report_file, index_directory, repository_directory, seen_files_file
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
 from indexer.storage import adoption, cache_files, fingerprint
+from indexer.storage.expiry import holds_expired
 from indexer.storage.generations import Manifest, Store
 from indexer.storage.seen_files import SeenFiles
 from indexer.storage.write_errors import dispensable
@@ -55,7 +56,7 @@ def build(
     with target.writing():
         shape, choice = fingerprint.shape(), fingerprint.settings(settings)
         base = _base(target, report, shape)
-        target.remove_unlisted()
+        target.remove_unlisted(lambda before: holds_expired(before, now))
         seen = SeenFiles(seen_files_file(target.directory), fingerprint.outcome(settings))
         progress(BuildProgress("walk", 0, 0, 0))
         found = None
@@ -63,7 +64,8 @@ def build(
             found = survey(root, settings, seen, _load_ahead)
         if found is not None and budget.is_over(found.size, settings):
             found = None
-        if found is not None and base is not None and found.is_empty and base.root == str(root) and target.names(base):
+        same = base is not None and base.root == str(root) and not holds_expired(base, now)
+        if found is not None and base is not None and found.is_empty and same and target.names(base):
             report.count(*(base.counts[name] for name in COUNTS))
             report.skips += found.skips
             with dispensable(report.notes):

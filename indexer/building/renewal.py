@@ -26,6 +26,7 @@ from indexer.repository.walk import Rules
 from indexer.storage import compaction, fingerprint, segment
 from indexer.storage.bm25_update import Bm25Update
 from indexer.storage.catalogue import Catalogue
+from indexer.storage.expiry import holds_expired
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
 from indexer.storage.seen_files import SeenFiles
 from indexer.storage.segment import IndexedDocument, Prepared
@@ -225,7 +226,8 @@ class Renewal:
         self.report.removed, self.report.revived = len(removed), len(revived)
         purge = base is None or base.settings != self.choice or self._holds_forbidden(removed, alive)
         stays = not (self.report.added or removed or revived or purge)
-        if base is not None and stays and base.root == str(self.root) and self.target.names(base):
+        stays = stays and base is not None and base.root == str(self.root) and not holds_expired(base, self.now)
+        if base is not None and stays and self.target.names(base):
             return base
         self.report.changed = True
         changed = self.catalogue.with_changes(removed, revived, self.now)
@@ -283,10 +285,7 @@ class Renewal:
             next_segment=max([manifest.next_segment, *(record.number + 1 for record in records)]),
         )
         newer = self._bm25_after(newer, manifest, purge=purge).commit(newer, manifest)
-        expired = any(
-            record.dead and self.now - record.dead_since > compaction.DEAD_SECONDS for record in manifest.segments
-        )
-        self.target.collect([newer] if purge or expired else [newer, manifest])
+        self.target.collect([newer] if purge or holds_expired(manifest, self.now) else [newer, manifest])
         return newer
 
     def _bm25_after(self, newer: Manifest, manifest: Manifest, *, purge: bool) -> Bm25Update:

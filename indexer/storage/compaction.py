@@ -8,14 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from indexer.storage import generations, segment
 from indexer.storage.catalogue import Catalogue
+from indexer.storage.expiry import is_expired
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
 from indexer.storage.segment import Prepared
 
 MANY_SMALL = 6
 DEAD_SHARE = 0.25
-DEAD_SECONDS = 24 * 3600
-"""The first build after this time removes deleted text from the disk."""
-
 SEGMENT_BYTES = 14_000_000
 """Bytes of text of a full segment: large enough for few searches per query (a completion searches every segment),
 small enough that an update which rewrites one is not felt."""
@@ -50,9 +48,8 @@ def due(records: Iterable[SegmentRecord], now: int, *, purge: bool) -> list[int]
     small = [record for record in records if record.bytes < segment.SMALL_BYTES]
     chosen = {record.number for record in small} if len(small) > MANY_SMALL else set()
     for record in records:
-        old = record.dead and now - record.dead_since > DEAD_SECONDS
         rotten = record.bytes >= segment.SMALL_BYTES and record.dead_bytes > DEAD_SHARE * record.bytes
-        if rotten or old or (purge and record.dead):
+        if rotten or is_expired(record, now) or (purge and record.dead):
             chosen.add(record.number)
     return sorted(chosen)
 

@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -318,15 +318,17 @@ class Store:
                     with contextlib.suppress(PermissionError):
                         fsio.remove_tree(directory / _name(number))
 
-    def remove_unlisted(self) -> None:
+    def remove_unlisted(self, unwanted: Callable[[Manifest], bool]) -> None:
         """Remove what an interrupted update left: generations and segments that those of ``CURRENT`` do not list.
 
         Nothing is removed where one of these cannot be read.
+
+        :param unwanted: whether the generation before must go as well.
         """
         with contextlib.suppress(IndexDamaged, IndexTooNew):
             named = [self._manifest(number, digest) for number, digest in self._pointers() if digest is not None]
             if named:
-                self.collect(named)
+                self.collect([*named[:1], *(one for one in named[1:] if not unwanted(one))])
 
     def next_generation(self) -> int:
         """A number that no generation has, finished or not."""

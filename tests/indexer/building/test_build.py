@@ -291,6 +291,32 @@ def test_a_half_dead_segment_is_rewritten_and_deleted_text_leaves_the_disk_withi
     assert indexes.holds(index) == indexes.holds(indexes.updated(root, tmp_path / "fresh"))
 
 
+DAY_NS = 24 * 3_600_000_000_000
+
+
+@pytest.mark.parametrize("away", [DAY_NS + 10**10, -400 * DAY_NS], ids=["a day later", "a clock that was far ahead"])
+@pytest.mark.parametrize("gone", [1, 8], ids=["little", "most of it"])
+def test_deleted_text_leaves_the_disk_after_a_day_though_nothing_else_changes(tmp_path, monkeypatch, away, gone):
+    monkeypatch.setattr(segment, "SMALL_BYTES", 100)
+    names = [f"unique{number}name" for number in range(10)]
+    root = repositories.repository(tmp_path / "repo", {f"{name}.py": f"{name} = 1\n" * 20 for name in names})
+    data = tmp_path / "data"
+    indexes.updated(root, data)
+    for name in names[:gone]:
+        (root / f"{name}.py").unlink()
+    indexes.updated(root, data)
+    now = time.time_ns() + away
+    monkeypatch.setattr(fsio, "now_ns", lambda: now)
+    index = indexes.updated(root, data)
+    assert sorted(index.documents) == [f"{name}.py" for name in names[gone:]]
+    where = indexes.directory(root, data)
+    assert {path.name for path in (where / "segments").iterdir()} == {f"{n:08d}" for n in index.segments}
+    assert len(list((where / "generations").iterdir())) == 1
+    assert [name for name in names if name in unpacked(index)] == names[gone:]
+    again = indexes.updated(root, data)
+    assert again.generation == index.generation
+
+
 def test_readers_keep_their_generation_while_newer_ones_replace_it(tmp_path):
     root = repositories.repository(tmp_path / "repo")
     data = tmp_path / "data"

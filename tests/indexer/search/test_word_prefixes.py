@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from indexer.search.word_prefixes import Words, build_words, words_of
-from indexer.storage import compaction
+from indexer.storage import compaction, expiry
 from indexer.storage.reader import Index
 from indexer.text.tokens import TOKEN, token_id
 from tests.support import indexes, repositories
@@ -55,7 +55,7 @@ def test_a_segment_knows_the_words_of_new_files_and_forgets_those_of_removed_one
     assert len(index.segments) <= compaction.MANY_SMALL
     assert found(index, "uncommon_") == {token_id(f"uncommon_{number}") for number in numbers}
     (root / "more0.py").unlink()
-    monkeypatch.setattr(compaction, "DEAD_SECONDS", -1)
+    monkeypatch.setattr(expiry, "DEAD_SECONDS", -1)
     index = indexes.updated(root, data)
     assert found(index, "uncommon_") == {token_id(f"uncommon_{number}") for number in numbers if number}
 
