@@ -15,6 +15,7 @@ from typing import Any, Final, TextIO, cast
 import click
 
 from indexer.errors import OndolError
+from indexer.storage.write_errors import cure_of
 from indexer.text.printable import OutputGuard, printable
 
 COMMANDS: Final = {
@@ -69,7 +70,7 @@ class LazyGroup(click.Group):
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             said = printable(f"{place}{error.strerror or error}")
-            click.echo(f"ondol: {said}; check that it exists and may be read.", err=True)
+            click.echo(f"ondol: {said}; {cure_of(error)}.", err=True)
             sys.exit(1)
         except Exception as error:
             if os.environ.get("ONDOL_DEBUG"):

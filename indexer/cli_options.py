@@ -1,9 +1,10 @@
 """Options that several commands share, and the settings for a repository."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -19,6 +20,21 @@ def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> S
         for problem in problems:
             click.echo(f"ondol: {printable(problem)}", err=True)
     return replace(settings, data_dir=data_dir.expanduser().absolute()) if data_dir else settings
+
+
+class Finite(click.FloatRange):
+    """A number within a range; ``nan`` and ``inf``, which lie in every range of click's, are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Refuse what is no number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
+
+
+SEED: Final = click.IntRange(0, 2**32 - 1)
+"""A seed that every generator of random numbers takes."""
 
 
 class PathName(click.Path):

@@ -25,7 +25,7 @@ import platformdirs
 
 from indexer.finetune_settings import FinetuneSettings
 from indexer.ignore_patterns import is_usable
-from indexer.setting_fields import Trust, at_least, not_negative, one_of, positive, setting, share, unknown_languages
+from indexer.setting_fields import Trust, at_least, between, one_of, positive, setting, share, unknown_languages
 
 REPOSITORY_FILE = ".ondol.toml"
 USER_FILE = "ondol.toml"
@@ -103,7 +103,7 @@ class Settings:
         100,
         "Time for one answer, in milliseconds. A request waits for a model at least so long, and longer where the "
         "model's measured speed says that its answer is near; a copy that is sure enough waits for nothing.",
-        check=positive,
+        check=between(1, 3_600_000),
     )
     backend: str = setting(
         "retrieval",
@@ -160,7 +160,7 @@ class Settings:
         check=positive,
     )
     debounce_ms: int = setting(
-        0, "Wait this long after a keystroke before answering, in milliseconds.", check=not_negative
+        0, "Wait this long after a keystroke before answering, in milliseconds.", check=between(0, 3_600_000)
     )
     finetune: FinetuneSettings = dataclasses.field(default_factory=FinetuneSettings)
 

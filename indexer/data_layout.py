@@ -1,7 +1,7 @@
 """Where data lives on disk. No other module knows these names; each format inside a file has its own owner.
 
     DATA_DIR/
-      eval-*/, demo-*/                work folders of a running command, removed at its end
+      eval-*/, demo-*/                work folders of a running command, removed at its end; if it was killed, later
       loose/                          traces and statistics of documents outside any repository
       engine.log                      the log of the engine that several windows share
       repositories/NAME-HASH/         one folder per repository, mode 700
@@ -31,16 +31,16 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import platformdirs
 
-from indexer import fsio
+from indexer import fsio, lock
 from indexer.config import Settings
-from indexer.errors import UserError
+from indexer.errors import OndolError, UserError
 
 
 def engine_log_file(settings: Settings) -> Path:
@@ -58,8 +58,7 @@ def repository_directory(settings: Settings, root: Path) -> Path:
     """
     directory = repository_path(settings, root)
     try:
-        for folder in (settings.data_dir, directory.parent, directory):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fsio.make_directories(directory)
         if os.name == "posix" and stat.S_IMODE(directory.stat().st_mode) != 0o700:
             directory.chmod(0o700)
     except OSError as error:
@@ -157,7 +156,7 @@ def records_file(settings: Settings, root: Path | None, name: str) -> Path:
         folder = repository_directory(settings, root)
     else:
         folder = settings.data_dir / "loose"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fsio.make_directories(folder)
     return folder / name
 
 
@@ -213,20 +212,32 @@ def stale_data_cache_file(registry: Path) -> Path:
 
 
 def code_hash_cache_file() -> Path:
-    """The hash of this installation's code that shapes documents."""
+    """The hash of this installation's code that shapes documents; its folder is created where that is possible."""
     return _cache_directory() / "shape"
 
 
 def secret_rules_cache_directory() -> Path:
-    """The compiled rules of the secret detector."""
+    """The compiled rules of the secret detector; the folder above is created where that is possible."""
     return _cache_directory() / "kingfisher"
 
 
 def _cache_directory() -> Path:
-    return platformdirs.user_cache_path("ondol", appauthor=False)
+    """The cache folder, which nobody else may write whatever the umask: what is in it decides what is masked."""
+    folder = platformdirs.user_cache_path("ondol", appauthor=False)
+    with suppress(OSError):
+        fsio.make_directories(folder)
+    return folder
 
 
 # Work folders
+
+_IN_USE: Final = ".in-use"
+"""The file in a work folder that its command has locked."""
+
+_WORK_FOLDER: Final = re.compile(r"(eval|demo)-[a-z0-9_]{8}")
+
+_NIGHTLY_COPIES: Final = ("set/scratch", "replay")
+"""Folders in the work folder of a nightly run that hold files of the repository as they are, and indexes of them."""
 
 
 @contextmanager
@@ -237,14 +248,37 @@ def work_directory(settings: Settings, command: str) -> Iterator[Path]:
     :raises UserError: the data directory cannot be written.
     """
     try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fsio.make_directories(settings.data_dir)
         folder = Path(tempfile.mkdtemp(prefix=f"{command}-", dir=settings.data_dir))
     except OSError as error:
         raise _not_writable(f"a folder in {settings.data_dir}", error) from error
     try:
-        yield folder
+        with lock.hold(folder / _IN_USE, "working there"):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(settings: Settings, root: Path) -> None:
+    """Remove copies of code that a command left when its process was killed: work folders, and those of nightly runs.
+
+    What such a folder belongs to holds a lock as long as it lives. The data set and the checkpoints of a nightly run
+    stay, for the run that continues it.
+    """
+    with suppress(OSError):
+        for folder in list(os.scandir(settings.data_dir)):
+            if _WORK_FOLDER.fullmatch(folder.name) and Path(folder.path, _IN_USE).is_file():
+                _remove_unlocked(Path(folder.path, _IN_USE), [Path(folder.path)])
+        night = nightly_work_directory(settings, root)
+        copies = [night / name for name in _NIGHTLY_COPIES if (night / name).is_dir()]
+        if copies:
+            _remove_unlocked(nightly_lock_file(settings, root), copies)
+
+
+def _remove_unlocked(lock_file: Path, folders: list[Path]) -> None:
+    with suppress(OndolError, OSError), lock.hold(lock_file, "removing what a killed process left"):
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def settings_inside(settings: Settings, folder: Path) -> Settings:

@@ -39,4 +39,6 @@ class FinetuneSettings:
         shown="0 (a quarter)",
     )
     replay_cases: int = setting(400, "Cursors at which the adapter is judged.", check=between(2, 1_000_000))
-    seed: int = setting(1, "Seed of the data set, the training, the canaries and the cursors.")
+    seed: int = setting(
+        1, "Seed of the data set, the training, the canaries and the cursors.", check=between(0, 2**32 - 1)
+    )

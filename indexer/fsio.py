@@ -138,7 +138,7 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
 def make_directories(path: Path, mode: int = _DIRECTORY_MODE) -> None:
     """Create a directory and its missing parents."""
     missing = []
-    while not path.is_dir():
+    while not path.is_dir() and path != path.parent:
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Trust = Literal["user", "narrow"]
 """``user``: only the user may set it. ``narrow``: a repository may tighten the user's value."""
+
+LARGEST: Final = 10**12
 
 Check = Callable[[Any], str | None]
 """Returns what is wrong with a value of the right type, or None."""
@@ -35,12 +37,17 @@ def setting(
 
 def positive(value: Any) -> str | None:
     """Check that a number is more than 0."""
-    return None if value > 0 else "must be more than 0"
+    return _usable(value) if value > 0 else "must be more than 0"
 
 
 def not_negative(value: Any) -> str | None:
     """Check that a number is at least 0."""
-    return None if value >= 0 else "must not be negative"
+    return _usable(value) if value >= 0 else "must not be negative"
+
+
+def _usable(value: float) -> str | None:
+    """Check that a number is not so large that it must be a mistake; infinity is."""
+    return None if value <= LARGEST else f"must be at most {LARGEST:,}"
 
 
 def share(value: Any) -> str | None:
@@ -50,7 +57,7 @@ def share(value: Any) -> str | None:
 
 def at_least(low: int) -> Check:
     """Return a check that a number is not below a bound."""
-    return lambda value: None if value >= low else f"must be at least {low}"
+    return lambda value: _usable(value) if value >= low else f"must be at least {low}"
 
 
 def between(low: int, high: int) -> Check:

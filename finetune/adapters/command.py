@@ -48,6 +48,15 @@ class Repository:
 
         return open_base(self._base)
 
+    def current(self) -> int | None:
+        """Return the current version; of a damaged pointer the last one, with a sentence on standard error."""
+        from lsp_server.weights import adapter_registry_writer
+
+        number, problem = adapter_registry_writer.current(self.registry)
+        if problem is not None:
+            click.echo(f"ondol: {printable(problem)}", err=True)
+        return number
+
     @property
     def has_base(self) -> bool:
         """Whether a base model is set."""
@@ -86,11 +95,10 @@ def list_versions(repo: Path, data_dir: Path | None, as_json: bool) -> None:
     """
     from finetune.adapters.stale_data import stale_data
     from lsp_server.weights import adapter_registry_writer
-    from lsp_server.weights.adapter_registry import current_number
 
     repository = Repository(repo, data_dir, quiet=as_json)
     found = adapter_registry_writer.versions(repository.registry)
-    now = current_number(repository.registry)
+    now = repository.current()
     stale = stale_data(repository.registry, repository.root, repository.settings, found)
     if as_json:
         click.echo(json.dumps({"current": now, "versions": [row_of(one, now, stale) for one in reversed(found)]}))
@@ -128,11 +136,10 @@ def show(version: int, repo: Path, data_dir: Path | None, as_json: bool) -> None
     """Show all facts about a version."""
     from finetune.adapters.stale_data import stale_data
     from lsp_server.weights import adapter_registry_writer
-    from lsp_server.weights.adapter_registry import current_number
 
     repository = Repository(repo, data_dir, quiet=as_json)
     found = adapter_registry_writer.version(repository.registry, version)
-    now = current_number(repository.registry)
+    now = repository.current()
     stale = stale_data(
         repository.registry, repository.root, repository.settings, adapter_registry_writer.versions(repository.registry)
     )
@@ -194,10 +201,9 @@ def rollback(base: str | None, repo: Path, data_dir: Path | None) -> None:
 def delete(numbers: tuple[int, ...], force: bool, repo: Path, data_dir: Path | None) -> None:
     """Delete versions permanently."""
     from lsp_server.weights import adapter_registry_writer
-    from lsp_server.weights.adapter_registry import current_number
 
     repository = Repository(repo, data_dir)
-    before = current_number(repository.registry)
+    before = repository.current()
     for number in numbers:
         now = adapter_registry_writer.delete(repository.registry, number, force=force)
         click.echo(f"version {number} is deleted" + (f"; {_current(now)}" if now != before else ""))

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from finetune.commits.allowed import HistoryRules
 from finetune.dataset.shards import path_key
 from indexer import fsio
 from indexer.config import Settings
 from indexer.data_layout import stale_data_cache_file
 from indexer.errors import OndolError
 from indexer.repository import git
-from indexer.repository.walk import Rules
 from lsp_server.weights.adapter_registry_writer import Version, seen
 
 
@@ -68,7 +68,7 @@ def stale_data(registry: Path, root: Path, settings: Settings, versions: Sequenc
 
 def _tree(root: Path, commit: str, settings: Settings) -> tuple[set[str], set[str], set[str]]:
     """Return for a commit: the hashes of all paths, those of the paths that policy accepts, and all blob ids."""
-    rules = Rules(root, settings)
+    rules = HistoryRules(root, settings)
     present, accepted, blobs = set(), set(), set()
     for entry in git.ls_tree(root, commit):
         present.add(path_key(entry.path))

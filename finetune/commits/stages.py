@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.commits import typed_hunks
+from finetune.commits.allowed import allowed
 from finetune.commits.cases import KINDS, Case, choose
 from finetune.commits.typed_hunks import TypedHunk
 from finetune.commits.windows import Edit, SkipReport, Tree, Window, beyond, edits, of_unknown_language
@@ -15,7 +16,6 @@ from indexer.building.build import build
 from indexer.building.report import BuildProgress
 from indexer.config import Settings
 from indexer.data_layout import index_directory, settings_inside
-from indexer.repository.policy import accepts_path
 from indexer.storage.reader import Index
 
 
@@ -95,12 +95,12 @@ def indexed_windows(
 def _indexed(
     root: Path, windows: Sequence[Window], settings: Settings, folder: Path, reporter: ProgressReporter
 ) -> Iterator[tuple[Window, Index, dict[str, Any]]]:
-    tree = Tree(root, folder / (root.name or "repository"), settings.max_file_bytes)
+    tree, allows = Tree(root, folder / (root.name or "repository"), settings.max_file_bytes), allowed(root, settings)
     for number, window in enumerate(windows):
         reporter.phase(f"indexing window {number + 1} of {len(windows)}", 0, 0)
         # The index must hold nothing of the commits that are predicted, nor of later ones.
         assert len(beyond(root, window.base, window.commits)) == len(window.commits), "the base holds the window"
-        tree.move_to(window.base, lambda path: accepts_path(path, settings) is None)
+        tree.move_to(window.base, allows)
         index, about = index_of(tree.folder, settings, folder, reporter)
         newest, oldest = window.commits[0], window.commits[-1]
         commits = {

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from finetune.commits.allowed import allowed
 from indexer.config import Settings
 from indexer.errors import OndolError, UserError
 from indexer.languages.grammars import language_of
 from indexer.repository import git, history
 from indexer.repository.git import cat_file_batch, run_git
 from indexer.repository.history import NO_BLOB, Change, Commit
-from indexer.repository.policy import accepts_path, source_from_bytes
+from indexer.repository.policy import source_from_bytes
 from indexer.text.lines import lines_of
 from indexer.types import Skip
 
@@ -151,7 +152,7 @@ def edits(
     :param wanted: decides by its path whether a file is replayed; the default is ``is_code``.
     """
     wanted = wanted or is_code
-    base_blobs = _blobs(root, window.base)
+    allows, base_blobs = allowed(root, settings), _blobs(root, window.base)
     try:
         gone = _deleted(root, window.commits, settings)
     except OndolError:
@@ -161,7 +162,7 @@ def edits(
         try:
             changed = history.changes(root, commit)
             chosen = [change for change in changed if wanted(change.path)]
-            chosen = _accepted(chosen, settings, base_blobs, skips)
+            chosen = _accepted(chosen, allows, base_blobs, skips)
             chosen = _sampled(commit, changed, chosen, skips)
             yield from _with_texts(root, commit, chosen, settings, gone.get(commit.id, frozenset()), skips)
         except OndolError:
@@ -180,12 +181,12 @@ def of_unknown_language(path: str) -> bool:
 
 
 def _accepted(
-    changes: Sequence[Change], settings: Settings, base_blobs: frozenset[str], skips: SkipReport
+    changes: Sequence[Change], allows: Callable[[str], bool], base_blobs: frozenset[str], skips: SkipReport
 ) -> list[Change]:
     """Return the changes that the policy accepts, that change lines, and that restore no text of the window's base."""
     accepted = []
     for change in changes:
-        if accepts_path(change.path, settings) is not None:
+        if not (allows(change.path) and allows(change.old_path)):
             continue
         if not change.hunks:
             skips.count("file: no lines changed, or binary")

@@ -15,6 +15,7 @@ from finetune.dashboard.model_pages import ModelPages
 from finetune.dashboard.page import Page, Table
 from finetune.dashboard.replay_page import replay_page, report_in
 from finetune.dashboard.use_page import NOTHING, percent, total, use_page
+from finetune.evaluation.dated_files import in_order
 from finetune.evaluation.svg_plots import Dot, time_plot
 from finetune.evaluation.systems import systems_of
 from finetune.nightly.promotion import titled
@@ -109,7 +110,7 @@ class Figures:
 def nightly_reports(folder: Path) -> list[dict[str, Any]]:
     """Return the reports of nightly runs, the oldest first; an unreadable one as a row with its file's name."""
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in in_order(folder):
         try:
             found.append(report_in(path))
         except (OSError, ValueError):

@@ -19,7 +19,6 @@ from indexer.data_layout import registry_directory
 from indexer.errors import OndolError, UserError
 from lsp_server.backends.loading import open_base
 from lsp_server.weights import adapter_registry_writer
-from lsp_server.weights.adapter_registry import current_number
 from lsp_server.weights.adapter_registry_writer import Version, versions
 
 PROMOTE: Final = "promote"
@@ -56,7 +55,7 @@ class ModelPages:
         :param query: ``a`` and ``b`` name versions to compare; ``ask`` what the user is asked about ``version``.
         """
         found = versions(self._registry)
-        now = current_number(self._registry)
+        now, problem = adapter_registry_writer.current(self._registry)
         numbers = [str(one.number) for one in reversed(found)]
         first, second = query.get("a", ""), query.get("b", "")
         rival = str(now) if now is not None and [str(now)] != numbers[:1] else "".join(numbers[1:2])
@@ -66,6 +65,7 @@ class ModelPages:
         )
         form = Form(fields, "Compare")
         page = Page("Models", form if len(found) > 1 else None, self._said(), self._question(query, found, now))
+        page.problems.extend([problem] if problem else [])
         if self._failed:
             page.problems.append(self._failed)
             self._failed = ""
@@ -80,7 +80,7 @@ class ModelPages:
 
     def current(self) -> dict[str, Any] | None:
         """Return the row of the current version; None where there is none."""
-        now = current_number(self._registry)
+        now, _ = adapter_registry_writer.current(self._registry)
         return next((row_of(one, now, {}) for one in versions(self._registry) if one.number == now), None)
 
     def change(self, values: Mapping[str, str]) -> None:
@@ -90,7 +90,7 @@ class ModelPages:
         """
         with self._lock:
             try:
-                if str(current_number(self._registry) or "") != values.get("now", ""):
+                if str(adapter_registry_writer.current(self._registry)[0] or "") != values.get("now", ""):
                     raise UserError(
                         "another version has become current meanwhile, so nothing was changed", "look again"
                     )

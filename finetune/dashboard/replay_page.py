@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from finetune.dashboard.page import Page, Table
 from finetune.evaluation import screen
+from finetune.evaluation.dated_files import in_order
 from finetune.evaluation.verdict import others, verdict
 
 LARGEST: Final = 20_000_000
@@ -21,7 +22,7 @@ def replay_page(kept: Path, given: Sequence[Path]) -> Page:
     :param kept: the folder of this repository's last reports. :param given: reports of ``ondol eval --json``.
     """
     page = Page("Replay")
-    for path in (*given, *sorted(kept.glob("*.json"), reverse=True)):
+    for path in (*given, *reversed(in_order(kept))):
         try:
             report = report_in(path)
             sentences, (heads, rows) = verdict(report) + others(report), screen.figures(report)

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.commits.allowed import allowed
 from finetune.commits.stages import SILENT, ProgressReporter, index_of, indexed_windows
 from finetune.commits.windows import SkipReport, Tree, Window, edits
 from finetune.dataset.commit_range import DatasetOptions, commit_range
@@ -27,7 +28,6 @@ from indexer.config import Settings
 from indexer.errors import UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
 from indexer.repository.history import NO_BLOB
-from indexer.repository.policy import accepts_path
 from indexer.storage.reader import Index
 from lsp_server.weights.base_model import ModelFolder, open_folder
 
@@ -223,7 +223,7 @@ class _Builder:
         self.skips.note("The history has one commit: the set holds only the code as it stands.")
         self._report("indexing")
         tree = Tree(self.root, scratch / self.root.name, self.settings.max_file_bytes)
-        tree.move_to(until, lambda path: accepts_path(path, self.settings) is None)
+        tree.move_to(until, allowed(self.root, self.settings))
         yield Window(until, ()), index_of(tree.folder, self.settings, scratch)[0]
 
     def _write_commits(self, window: Window, index: Index, wanted: int) -> None:

@@ -14,7 +14,7 @@ import click
 
 from finetune.evaluation import results
 from finetune.evaluation.replay_inputs import Options, shared_models, stages_of
-from indexer.cli_options import PathName, data_dir_option, settings_for
+from indexer.cli_options import SEED, Finite, PathName, data_dir_option, settings_for
 from indexer.data_layout import replay_reports_directory
 from indexer.errors import UserError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from indexer.config import Settings
 
 
-SHARE: Final = click.FloatRange(0, 1)
+SHARE: Final = Finite(0, 1)
 VOTE: Final = "suffix_vote"
 HABITS: Final = ("typos", "escape", "undo", "auto_close")
 """Options of the typist, as ``typist.Habits`` names them."""
@@ -48,7 +48,7 @@ HABITS: Final = ("typos", "escape", "undo", "auto_close")
 @click.option("--undo", type=SHARE, default=0.02, show_default=True, help="Share of accepts that are undone.")
 @click.option("--auto-close/--no-auto-close", default=True, help="Whether the typist's editor closes brackets.")
 @click.option("--edits", is_flag=True, help="Also make the commits' changes one by one and ask for the next edit.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed for drawing cursors and intervals.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed for drawing cursors and intervals.")
 @click.option("--system", "systems", multiple=True, help="System to evaluate, by default retrieval; repeatable.")
 @click.option("--arm", "former_systems", multiple=True, hidden=True)
 @click.option(
@@ -63,9 +63,7 @@ HABITS: Final = ("typos", "escape", "undo", "auto_close")
 @click.option("--out", type=PathName(dir_okay=False), help="Write every case and key to FILE, as JSON lines.")
 @click.option("--fit-gate", is_flag=True, help="Fit the gate to this repository; keep it if it is better.")
 @click.option("--fit-model", is_flag=True, help="Fit how retrieval and the model are weighed; keep it if it is better.")
-@click.option(
-    "--minutes", type=click.FloatRange(0, min_open=True), default=15, show_default=True, help="Limit of --fit-model."
-)
+@click.option("--minutes", type=Finite(0, min_open=True), default=15, show_default=True, help="Limit of --fit-model.")
 @click.option("--split-files", is_flag=True, help="Hold out files instead of commits, for folders without history.")
 @click.option("--every-line", is_flag=True, help="Include lines without letters or digits, and moved lines.")
 @click.option("--append", is_flag=True, help="Documents end at the cursor; compare with a vote of longest suffixes.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from indexer.cli_options import PathName, data_dir_option, settings_for
+from indexer.cli_options import SEED, PathName, data_dir_option, settings_for
 from lsp_server.commands.terminal import coloured, escaped, has_colour
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LOOK_S: Final = 0.4
 @click.command(epilog="Example: ondol demo ~/product --count 4")
 @click.argument("repo", type=PathName(), default=Path())
 @click.option("--count", type=click.IntRange(1, 1000), default=8, show_default=True, help="Places to type at.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed for drawing the places.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed for drawing the places.")
 @click.option("--still", is_flag=True, help="Print the result without the moving picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @data_dir_option

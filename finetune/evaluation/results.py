@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from finetune.evaluation.dated_files import in_order, next_name
 from indexer import fsio
 
 if TYPE_CHECKING:
@@ -29,17 +30,24 @@ WIDE: Final = 160
 def give(
     report: dict[str, Any], result: "ReplayResult", html: Path | None, out: Path | None, *, as_json: bool, full: bool
 ) -> None:
-    """Write the requested files, and print the verdict, or everything.
+    """Print the verdict, or everything, and then write the requested files: a full disk must not cost the figures.
 
     :param html: the page to write. :param out: the file for every case. :param full: print every figure too.
     """
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        _print(report, full=full)
     if out is not None:
         _write_cases(out, result)
     if html is not None:
         _write_page(html, report, result)
-    if as_json:
-        click.echo(json.dumps(report))
-        return
+    if not as_json:
+        for target in filter(None, (html, out)):
+            click.echo(f"written: {target}")
+
+
+def _print(report: dict[str, Any], *, full: bool) -> None:
     from finetune.evaluation import report as every_figure
     from finetune.evaluation import screen
 
@@ -47,8 +55,6 @@ def give(
     if full:
         click.echo()
         every_figure.show(report, _console(WIDE, soft_wrap=True))
-    for target in filter(None, (html, out)):
-        click.echo(f"written: {target}")
 
 
 def keep(report: dict[str, Any], folder: Path) -> None:
@@ -56,8 +62,9 @@ def keep(report: dict[str, Any], folder: Path) -> None:
     try:
         fsio.make_directories(folder)
         name = re.sub(r"[^\dT]", "", report["made"].partition("+")[0])
+        name = next_name(folder, name)
         fsio.replace_file(folder / f"{name}.json", json.dumps(report).encode(), durable=False)
-        for old in sorted(folder.glob("*.json"))[:-KEPT]:
+        for old in in_order(folder)[:-KEPT]:
             fsio.unlink(old)
     except OSError as error:
         why = error.strerror or error

@@ -1,4 +1,4 @@
-"""Ends a long job when the process is asked to: by SIGTERM, or by SIGINT, which Ctrl-C sends.
+"""Ends a long job when the process is asked to: by SIGTERM, by SIGINT, which Ctrl-C sends, or with its terminal.
 
 The first signal raises :class:`Stopped` in the main thread, so that the job can report what it has. A second one ends
 the process at once.
@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+
 
 class Stopped(BaseException):
     """A signal asked this process to end. No ``Exception``, so that code that goes on after errors does not go on.
 
-    :ivar exit_code: that of a process which the signal ended: 130 after Ctrl-C, 143 after SIGTERM.
+    :ivar exit_code: that of a process which the signal ended: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
 
     def __init__(self, number: int) -> None:
@@ -33,8 +35,9 @@ def stopped_by_signals() -> Iterator[None]:
             signal.signal(one, signal.SIG_DFL)
         raise Stopped(number)
 
-    for one in (signal.SIGTERM, signal.SIGINT):
-        before[one] = signal.signal(one, stop)
+    for one in _SIGNALS:
+        if one in (signal.SIGTERM, signal.SIGINT) or signal.getsignal(one) != signal.SIG_IGN:  # as nohup does
+            before[one] = signal.signal(one, stop)
     try:
         yield
     finally:

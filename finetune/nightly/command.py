@@ -12,17 +12,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from finetune.nightly.earlier_options import earlier_options, given_options, where_options_went
-from indexer.cli_options import PathName, data_dir_option, settings_for
+from indexer.cli_options import Finite, PathName, data_dir_option, settings_for
 from indexer.config import user_config_file
 from indexer.errors import UserError
 from indexer.installation import install_command
 from indexer.repository import git
 from indexer.text.printable import printable
+
+MOST_MINUTES: Final = 60 * 24 * 366
+"""A limit of more than a year is a mistake."""
 
 
 @click.command(epilog="Example: ondol finetune ~/product --base /models/granite-3b-code-base-2k --max-minutes 120")
@@ -32,7 +35,7 @@ from indexer.text.printable import printable
 )
 @click.option(
     "--max-minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, MOST_MINUTES, min_open=True),
     help="Longest time for the whole run: data set, training and replay (default: no limit).",
 )
 @click.option(

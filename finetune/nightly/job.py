@@ -11,10 +11,11 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.commits.allowed import HistoryRules
 from finetune.commits.stages import SILENT, ProgressReporter
 from finetune.dataset import build
 from finetune.dataset.build import Manifest
@@ -37,11 +38,12 @@ from indexer.data_layout import (
 )
 from indexer.errors import UserError
 from indexer.prompt.renderer import PROMPT_FORMAT
+from indexer.storage import fingerprint
 from indexer.storage.write_errors import explained
 from lsp_server.backends.loading import open_base
 from lsp_server.errors import BackendProblem
 from lsp_server.weights import adapter_registry_writer
-from lsp_server.weights.adapter_registry import current_number, read_folder
+from lsp_server.weights.adapter_registry import read_folder
 from lsp_server.weights.adapter_registry_writer import Version
 from lsp_server.weights.base_model import ModelFolder
 
@@ -53,6 +55,7 @@ _KEPT: Final = ("samples", "max_tokens", "tokens_per_step")
 """Sizes of a plan that the run which continues an interrupted one takes over."""
 
 _LEAST_MINUTES: Final = 0.5
+DAY_S: Final = 86_400
 _DOING: Final = "work of this nightly run"
 
 
@@ -132,7 +135,9 @@ class NightlyJob:
         found = adapter_registry_writer.versions(self.registry)
         fitting = [one for one in found if one.field("base", "identity") == self.base.identity]
         self._finish_promotion(fitting[-1:])
-        number = current_number(self.registry)
+        number, problem = adapter_registry_writer.current(self.registry)
+        if problem is not None:
+            self.report.note(f"The registry is damaged: {problem}")
         current = next((one for one in fitting if one.number == number), None)
         if current is not None:
             try:
@@ -147,7 +152,7 @@ class NightlyJob:
     def _finish_promotion(self, newest: list[Version]) -> None:
         """Promote the last run's better adapter if its process ended between adding and promoting it."""
         for one in newest:
-            if one.field("verdict") == PROMOTED and not adapter_registry_writer.was_promoted(self.registry, one.number):
+            if one.field("verdict") == PROMOTED and adapter_registry_writer.was_only_added(self.registry, one.number):
                 adapter_registry_writer.promote(self.registry, one.number, self.base)
                 self.report.note(f"The last run ended before it promoted version {one.number}; it is promoted now.")
 
@@ -166,8 +171,7 @@ class NightlyJob:
         self.reporter.phase("measuring this machine", 0, 0)
         measured = speeds.measure(self.base, self.settings, options.training)
         spent = time.monotonic() - self.started
-        ends = datetime.now() + timedelta(seconds=(limit or 0.0) - spent)
-        made = plan_run(measured, wish, limit, spent, f"{ends:%H:%M}")
+        made = plan_run(measured, wish, limit, spent, time_of_day(datetime.now(UTC), (limit or 0.0) - spent))
         self.on_cpu = measured.on_cpu
         self.report.planned(made, measured)
         self.say(made.sentence)
@@ -185,6 +189,7 @@ class NightlyJob:
             "minutes": self.options.max_minutes,
             "base": self.base.identity,
             "prompt": [PROMPT_FORMAT, self.base.spec.name],
+            "rules": [fingerprint.outcome(self.settings), HistoryRules(self.root, self.settings).digest()],
         }
         folder = self.work / "set"
         began = time.monotonic()
@@ -324,6 +329,12 @@ class NightlyJob:
         self.report.add(version=version.number)
         if decision.promote and self.options.promote:
             adapter_registry_writer.promote(self.registry, version.number, self.base)
+
+
+def time_of_day(now: datetime, seconds: float) -> str:
+    """Return the local time some seconds after ``now``, with the date where that is not within a day."""
+    then = (now + timedelta(seconds=seconds)).astimezone()  # clocks may be put forward or back in between
+    return f"{then:%H:%M}" if seconds < DAY_S else f"{then:%Y-%m-%d %H:%M}"
 
 
 def problems_of(result: TrainingResult, adapter: Path, base: ModelFolder) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from finetune.evaluation.dated_files import next_name
 from finetune.nightly.promotion import BASE, CURRENT, called, points, titled
 from indexer import fsio
 from indexer.text.printable import printable
@@ -162,7 +163,7 @@ class Report:
     def write(self, folder: Path) -> None:
         """Write both forms, named by the time; ``document["files"]`` holds their paths, none if the disk is full."""
         self.add(seconds=round(time.monotonic() - self._started, 1))
-        stem = _free_stem(folder, datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
+        stem = next_name(folder, datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
         files = {kind: folder / f"{stem}.{kind}" for kind in ("json", "md")}
         self.add(files={kind: str(path) for kind, path in files.items()})
         self.document = finite(self.document)
@@ -172,15 +173,6 @@ class Report:
         except OSError as error:
             self.note(f"The report could not be written: {error.strerror or error}.")
             self.add(files={})
-
-
-def _free_stem(folder: Path, stem: str) -> str:
-    """Return a name for new files that sorts after those there: runs may end in one second, clocks may be set back."""
-    number, free = 1, stem
-    while (folder / f"{free}.json").exists():
-        number += 1
-        free = f"{stem}_{number}"
-    return free
 
 
 def markdown(document: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from finetune.commits.allowed import allowed
 from finetune.commits.windows import is_code
 from finetune.dataset.samples import RawSample
 from finetune.dataset.spans import Spans
@@ -18,7 +19,7 @@ from indexer.config import Settings
 from indexer.languages.grammars import language_of
 from indexer.repository import git
 from indexer.repository.git import cat_file_batch
-from indexer.repository.policy import accepts_path, source_from_bytes
+from indexer.repository.policy import source_from_bytes
 from indexer.text.lines import unify_line_ends
 from indexer.types import Skip
 
@@ -33,11 +34,8 @@ def own_texts(root: Path, settings: Settings, seed: int) -> Iterator[tuple[str, 
     head = git.head(root)
     if head is None:
         return
-    entries = [
-        one
-        for one in git.ls_tree(root, head)
-        if one.is_regular and is_code(one.path) and accepts_path(one.path, settings) is None
-    ]
+    allows = allowed(root, settings)
+    entries = [one for one in git.ls_tree(root, head) if one.is_regular and is_code(one.path) and allows(one.path)]
     random.Random(f"{seed}:own").shuffle(entries)
     for entry in entries:
         for _, data in cat_file_batch(root, [entry.blob], settings.max_file_bytes):

@@ -19,7 +19,13 @@ from indexer.building import budget
 from indexer.building.report import COUNTS, BuildProgress, BuildReport
 from indexer.building.survey import survey
 from indexer.config import Settings
-from indexer.data_layout import build_report_file, index_directory, repository_directory, seen_files_file
+from indexer.data_layout import (
+    build_report_file,
+    index_directory,
+    remove_abandoned,
+    repository_directory,
+    seen_files_file,
+)
 from indexer.errors import IndexDamaged, IndexMissing, IndexTooNew
 from indexer.storage import adoption, cache_files, fingerprint
 from indexer.storage.expiry import holds_expired
@@ -50,6 +56,7 @@ def build(
     """
     started, now = time.monotonic(), fsio.now_ns() // 1_000_000_000
     repository_directory(settings, root)
+    remove_abandoned(settings, root)
     target = Store(index_directory(settings, root))
     report = BuildReport(str(root), str(target.directory), full=full, notes=adoption.adopt(settings, root))
     progress = progress or (lambda _: None)

@@ -25,7 +25,7 @@ from indexer.repository.listing import Listing, read_listing
 from indexer.types import Entry, Skip, absent
 
 IGNORE_FILE = ".ondolignore"
-_IGNORE_FILE_LIMIT = 64 * 1024
+IGNORE_FILE_LIMIT = 64 * 1024
 
 
 def walk(root: Path, settings: Settings) -> tuple[list[Entry], list[Skip]]:
@@ -221,13 +221,9 @@ class Rules:
 
     def _read(self, path: str) -> pathspec.GitIgnoreSpec | None:
         """The patterns of the ignore file at ``path``, None if there are none; unusable lines are recorded."""
-        try:
-            os.lstat(self._prefix + path)  # a sixth of the time of opening every folder above it
-        except (FileNotFoundError, NotADirectoryError):
+        data = self.content(path)
+        if data is None:
             return None
-        except (OSError, ValueError):
-            pass
-        data = policy.read_bytes(self._root, path, _IGNORE_FILE_LIMIT)
         if isinstance(data, str):
             if data != policy.VANISHED:
                 self.problems.append(Skip(path, data))
@@ -237,6 +233,16 @@ class Rules:
         spec, bad = compile_lines(data.decode("utf-8", "surrogateescape").splitlines())
         self.problems += [Skip(f"{path}:{number}", policy.BAD_PATTERN) for number in bad]
         return spec if spec.patterns else None
+
+    def content(self, path: str) -> bytes | str | None:
+        """What the ignore file at ``path`` holds, or why it cannot be read; None if there is none."""
+        try:
+            os.lstat(self._prefix + path)  # a sixth of the time of opening every folder above it
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError):
+            pass
+        return policy.read_bytes(self._root, path, IGNORE_FILE_LIMIT)
 
 
 def excluded(root: Path, path: str, settings: Settings) -> str | None:

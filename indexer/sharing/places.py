@@ -23,8 +23,8 @@ FILES: Final = "files"
 _PIECE: Final = 1 << 20
 _LOCK: Final = "LOCK"
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|memory:")
-_MODE: Final = 0o666
-_DIRECTORY_MODE: Final = 0o777
+_MODE: Final = 0o664
+_DIRECTORY_MODE: Final = 0o775
 """Modes of what a team shares: the user's umask narrows them."""
 
 

@@ -113,7 +113,6 @@ def _code_hash(modules: Sequence[str]) -> str:
     code = "\0".join(code_of(source.decode("utf-8")) for source in sources)
     found = hashlib.sha256(code.encode()).hexdigest()
     with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
         kept = dict(list(known.items())[-_VERSIONS_KEPT + 1 :])
         cache_files.write_cache(file, {**kept, key: found})
     return found

@@ -34,6 +34,15 @@ def explained(directory: Path, what: str = "index") -> Iterator[None]:
         ) from error
 
 
+def cure_of(error: OSError) -> str:
+    """What to do about an error of the system that nothing else explains, in the imperative."""
+    if is_full(error):
+        return "free some space, or choose another disk with --data-dir"
+    if error.errno in _MAY_NOT:
+        return "check that you may read and write it"
+    return "check that it exists and may be read"
+
+
 def is_full(error: OSError) -> bool:
     """Whether no space is left."""
     return error.errno in _NO_SPACE

@@ -79,5 +79,5 @@ def _since(text: str | None) -> float:
         return time.time() - int(match[1]) * _AGO[match[2]]
     try:
         return time.mktime(time.strptime(text, "%Y-%m-%d"))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UserError(f"{text!r} is no point in time", "write an age (12h, 7d, 4w) or a date (2026-11-01)") from error

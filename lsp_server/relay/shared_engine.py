@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from indexer import config, lock
+from indexer import config, fsio, lock
 from indexer.data_layout import engine_log_file
 from indexer.errors import Locked
 from lsp_server.relay import meeting
@@ -233,7 +233,7 @@ def _log_to_file(overrides: Mapping[str, Any]) -> None:
     """Let standard output and error be the engine's log; they stay what they are where it cannot be written."""
     settings, _ = config.load(None, init_options=overrides)
     with contextlib.suppress(OSError):
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fsio.make_directories(settings.data_dir)
         descriptor = os.open(engine_log_file(settings), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for number in (1, 2):
             os.dup2(descriptor, number)

@@ -32,6 +32,10 @@ AFTER_START_S: Final = 1.0
 BUSY_S: Final = 20.0
 LONGEST_WAIT_S: Final = 60.0
 
+KILLED: Final = (
+    "something ended the indexing process, perhaps because memory is short; lower `workers` or `max_index_memory_mb`"
+)
+
 QUIET_S: Final = 10.0
 """Changes on disk after this long without an update begin a new series."""
 
@@ -80,6 +84,7 @@ class RepositoryIndex:
         self._stamp: tuple[int, ...] = ()
         self._outdated = False
         self._narrowed = False
+        self._killed = False  # the last child was ended by a signal
         self._series = 0
         self._ended = 0.0
         self._update_took = 0.0
@@ -251,6 +256,7 @@ class RepositoryIndex:
         if self._closed:
             return
         if outcome.code == 0:
+            self._killed = False
             if self.opened is None or self._narrowed or self.current_stamp() != self._stamp:
                 await self._open()
             else:
@@ -271,7 +277,12 @@ class RepositoryIndex:
                 self._user.report(SessionState("indexing", message))
             self._schedule(BUSY_S)
             return
-        said = outcome.said or f"it ended with {outcome.code}"
+        if outcome.code < 0 and not self._killed:  # by whom is not known: the next one may be spared
+            self._killed = True
+            self._schedule(BUSY_S)
+            return
+        ended = KILLED if outcome.code < 0 else f"it ended with {outcome.code}"
+        said = outcome.said.removeprefix("ondol: ") or ended
         self._user.report(SessionState("problem", f"the index of {self._name} is not up to date: {said}"), message=True)
 
     def current_stamp(self) -> tuple[int, ...]:

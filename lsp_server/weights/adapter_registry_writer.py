@@ -122,17 +122,18 @@ def history(registry: Path) -> list[Event]:
 
 def served(registry: Path) -> list[int]:
     """The versions that ``current`` has named and may name again, the current one last; empty where none is current."""
-    now = current_number(registry)
-    stack = _stack(_settled(history(registry), now))
+    events, now = _known(registry)
+    stack = _stack(events)
     there = {one.number for one in versions(registry)}
     kept = [number for number in stack if number in there]
     return kept if not now or kept[-1:] == [now] else [*kept, now]
 
 
-def was_promoted(registry: Path, number: int) -> bool:
-    """Whether a version was ever promoted."""
-    events = _settled(history(registry), current_number(registry))
-    return any(event.what == PROMOTED and event.version == number for event in events)
+def was_only_added(registry: Path, number: int) -> bool:
+    """Whether the history says that a version was added, and not that it was ever promoted."""
+    events, _ = _known(registry)
+    said = {event.what for event in events if event.version == number}
+    return ADDED in said and PROMOTED not in said
 
 
 def add(registry: Path, adapter: Path, record: Mapping[str, Any], seen: Mapping[str, tuple[str, ...]]) -> Version:
@@ -147,7 +148,7 @@ def add(registry: Path, adapter: Path, record: Mapping[str, Any], seen: Mapping[
         if not (adapter / name).is_file():
             raise UserError(f"{adapter} holds no {name}", "train again")
     with _writing(registry):
-        events = _settled(history(registry), current_number(registry))
+        events, _ = _known(registry)
         used = [one.version or 0 for one in events] + [one.number for one in versions(registry)]
         number = max(used, default=0) + 1
         staged = registry / VERSIONS / _STAGED
@@ -179,7 +180,7 @@ def promote(registry: Path, number: int, base: ModelFolder) -> None:
     version(registry, number)
     verify(registry, number, base)
     with _writing(registry):
-        events = _settled(history(registry), current_number(registry))
+        events, _ = _known(registry)
         _move(registry, events, Event(PROMOTED, number, _now()))
 
 
@@ -200,7 +201,7 @@ def delete(registry: Path, number: int, *, force: bool = False) -> int | None:
     """
     version(registry, number)
     with _writing(registry):
-        now = current_number(registry)
+        events, now = _known(registry)
         if number == now:
             if not force:
                 raise UserError(
@@ -208,7 +209,8 @@ def delete(registry: Path, number: int, *, force: bool = False) -> int | None:
                     "promote another one or roll back first, or use --force, which rolls back and deletes it",
                 )
             now = _roll_back(registry)
-        _write_history(registry, [*_settled(history(registry), now), Event(DELETED, number, _now())])
+            events, _ = _known(registry)
+        _write_history(registry, [*events, Event(DELETED, number, _now())])
         doomed = registry / VERSIONS / f"{_DOOMED}{number}"
         fsio.rename(version_folder(registry, number), doomed)
         fsio.fsync_dir(doomed.parent)
@@ -246,17 +248,37 @@ def seen(found: Version) -> dict[str, tuple[str, ...]]:
 
 
 def _roll_back(registry: Path) -> int | None:
-    if not current_number(registry):
+    events, now = _known(registry)
+    if not now:
         raise UserError("no adapter is current, so there is nothing to roll back", "promote a version")
     stack = served(registry)
     target = stack[-2] if len(stack) > 1 else None
-    _move(registry, _settled(history(registry), stack[-1]), Event(ROLLED_BACK, target, _now()))
+    _move(registry, events, Event(ROLLED_BACK, target, _now()))
     return target
 
 
 def _move(registry: Path, events: list[Event], event: Event) -> None:
     _write_history(registry, [*events, event])
     fsio.replace_file(registry / CURRENT, f"{event.version or ''}\n".encode())
+
+
+def current(registry: Path) -> tuple[int | None, str | None]:
+    """The version that is current, or that was the last one if the pointer is damaged; and what is wrong then."""
+    try:
+        return current_number(registry), None
+    except BackendProblem as error:
+        return _known(registry)[1], str(error)
+
+
+def _known(registry: Path) -> tuple[list[Event], int | None]:
+    """The history without what was not done, and the current version; of a damaged pointer, the one in the history."""
+    events = history(registry)
+    try:
+        now = current_number(registry)
+    except BackendProblem:
+        stack = _stack(events)
+        return events, stack[-1] if stack else None
+    return _settled(events, now), now
 
 
 def _stack(events: list[Event]) -> list[int]:

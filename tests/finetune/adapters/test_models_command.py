@@ -102,6 +102,38 @@ def test_what_cannot_be_is_one_sentence(place: tuple[Path, Path, Path], base: An
     assert current_number(place[2]) is None
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [b"\0\0\0", b"latest\n", b"99999999999999\n", b"\xff\n"])
+def test_a_damaged_pointer_is_said_and_cured_by_promoting(
+    damage: bytes, place: tuple[Path, Path, Path], base: Any
+) -> None:
+    for number in "12":
+        assert models(place, "promote", number, "--base", base.path).returncode == 0
+    (place[2] / "current").write_bytes(damage)
+    listed = models(place, "list")
+    assert listed.returncode == 0
+    assert [row.split()[:2] for row in listed.stdout.splitlines()[1:]][1] == ["*", "2"]
+    assert "current is refused" in listed.stderr
+    assert models(place, "promote", "1", "--base", base.path).stdout == "version 1 is current\n"
+    assert models(place, "rollback").stdout == "version 2 is current\n"
+    (place[2] / "current").write_bytes(b"latest")
+    assert models(place, "rollback").stdout == "version 1 is current\n"
+    assert adapter_registry_writer.served(place[2]) == [1]
+
+
+@pytest.mark.parametrize("value", [None, 5, 0.5, True, [], {}, "text", ["x"], {"value": "x"}, {"value": {}}])
+def test_a_manifest_of_others_is_listed(value: Any, place: tuple[Path, Path, Path], base: Any) -> None:
+    path = place[2] / "versions" / "2" / "manifest.json"
+    foreign = dict.fromkeys(("made", "base", "commits", "dataset", "metrics", "verdict", "reasons", "files"), value)
+    manifests = [foreign, {"metrics": {"gains": {BASE: value}, "systems": {CANDIDATE: {"exact": value}}}}]
+    manifests += [{"metrics": value, "base": {"name": value}, "commits": {"count": value, "head": value}}]
+    for one in manifests:
+        path.write_text(json.dumps({"version": 2, **one}))
+        for command in (("list",), ("list", "--json"), ("show", "2")):
+            done = models(place, *command)
+            assert (done.returncode, done.stderr) == (0, ""), (one, done.stderr)
+
+
 def test_an_empty_registry(tmp_path: Path) -> None:
     root = repositories.repository(tmp_path / "repo")
     done = console.run("models", "list", "--repo", root, data=tmp_path / "data")

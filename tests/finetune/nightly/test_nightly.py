@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,13 @@ import pytest
 from finetune.commits.windows import SkipReport, beyond
 from finetune.dataset.build import Manifest
 from finetune.dataset.commit_range import DatasetOptions
+from finetune.evaluation.dated_files import in_order
 from finetune.evaluation.stopping import Stopped, stopped_by_signals
 from finetune.nightly import commit_split
 from finetune.nightly import job as nightly_job
 from finetune.nightly.canaries import COUNT, leaked, make
 from finetune.nightly.commit_split import NotEnoughCommits, PlanOptions, split_commits
-from finetune.nightly.job import run_nightly_job
+from finetune.nightly.job import run_nightly_job, time_of_day
 from finetune.nightly.options import NightlyOptions
 from finetune.nightly.plan import Speeds
 from finetune.nightly.replay import Judged
@@ -171,6 +174,30 @@ def test_a_data_set_alone_is_written_and_lists_what_was_left_out(repo: Path, tmp
     assert json.loads(again.stdout)["dataset"]["sha256"] == made.sha256
 
 
+@pytest.mark.parametrize("where", ["committed last", "in the work tree alone", "in a bare repository"])
+def test_what_an_ignore_file_excludes_now_is_in_no_data_set(where: str, repo: Path, tmp_path: Path, base: Any) -> None:
+    """The commits are from before the ignore file, so none of their trees has it."""
+    data, place = tmp_path / "data", "" if where != "in the work tree alone" else "src/"
+    before = finetune(repo, data, base.path, "--dataset-only")
+    assert before.returncode == 0, before.stderr
+    assert "src/area0" in data_set(data)
+    (repo / place / ".ondolignore").write_text("area0/\n")
+    if not place:
+        commit(repo, {}, "nothing of area0 any more")
+    if where == "in a bare repository":
+        repositories.git(tmp_path, "clone", "-q", "--bare", str(repo), str(tmp_path / "bare.git"))
+        repo, data = tmp_path / "bare.git", tmp_path / "other data"
+    done = finetune(repo, data, base.path, "--dataset-only")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "src/area0" not in data_set(data)
+    assert "src/area1" in data_set(data)
+
+
+def data_set(data: Path) -> str:
+    """The samples of the data set that lies in the work folder."""
+    return "".join(path.read_text() for path in next(data.glob("repositories/*/night/set")).glob("*.jsonl"))
+
+
 def test_too_few_changes_are_reported_and_are_no_error(tmp_path: Path, base: Any) -> None:
     root = repositories.repository(tmp_path / "repo")
     done = finetune(root, tmp_path / "data", base.path)
@@ -233,7 +260,8 @@ def test_a_base_that_cannot_be_used_is_one_sentence(
 
 
 def test_wrong_use(repo: Path, tmp_path: Path) -> None:
-    for wrong in (("--max-minutes", "0"), ("--min-commits", "0"), ("--start", "nowhere")):
+    endless = [("--max-minutes", minutes) for minutes in ("nan", "inf", "1e300")]
+    for wrong in (("--max-minutes", "0"), ("--min-commits", "0"), ("--start", "nowhere"), *endless):
         assert finetune(repo, tmp_path / "data", None, *wrong).returncode == 2
     assert finetune(tmp_path / "nowhere", tmp_path / "data", None).returncode == 1
     plain = tmp_path / "plain"
@@ -349,6 +377,55 @@ def test_an_interrupted_run_is_continued(
     assert not list(data.glob("repositories/*/night"))
     commit(repo, {"new.py": "new = 1\n"})
     assert run(repo, data, base, monkeypatch, train)["status"] == "too few changes"
+
+
+def test_the_data_set_of_an_interrupted_run_is_not_used_under_other_rules(
+    repo: Path, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+
+    def killed(out: Path) -> TrainingResult:
+        raise KeyboardInterrupt
+
+    sets = []
+    for rule in ("", "area0/\n"):
+        if rule:
+            (repo / ".ondolignore").write_text(rule)
+        with pytest.raises(KeyboardInterrupt):
+            run(repo, data, base, monkeypatch, killed)
+        sets.append(data_set(data))
+    assert "src/area0" in sets[0]
+    assert "src/area0" not in sets[1] and "src/area1" in sets[1]
+
+
+def test_a_report_comes_last_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    for there in ("20260101-000000", "20990101-000000", "20990101-000000_9", "20990101-000000_10"):
+        (tmp_path / f"{there}.json").write_text("{}")
+    Report(tmp_path).write(tmp_path)
+    names = [path.stem for path in in_order(tmp_path)]
+    assert names[1:] == [f"20990101-000000{number}" for number in ("", "_9", "_10", "_11")]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="zones")
+@pytest.mark.parametrize(
+    ("zone", "start", "hours", "said"),
+    [
+        ("Asia/Seoul", "2026-11-29T15:00", 2, "02:00"),
+        ("Europe/Berlin", "2026-03-29T00:30", 2, "04:30"),
+        ("Europe/Berlin", "2026-10-25T00:30", 2, "03:30"),
+        ("UTC", "2026-11-29T15:00", 26, "2026-11-30 17:00"),
+    ],
+)
+def test_the_end_is_said_by_the_clock_on_the_wall(
+    zone: str, start: str, hours: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert time_of_day(datetime.fromisoformat(f"{start}+00:00"), 3600 * hours) == said
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

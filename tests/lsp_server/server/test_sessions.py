@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -182,6 +183,27 @@ def test_the_indexing_child_ends_with_the_server(tmp_path: Path) -> None:
             return not [p for p in alive if "Z" not in Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1][:3]]
 
         eventually(gone)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="uses ps")
+def test_an_index_whose_process_was_killed_is_made_once_more_and_then_explained(tmp_path: Path) -> None:
+    root = repository(tmp_path / "shop", {}, commit=False)
+    for number in range(400):
+        (root / f"m{number}.py").write_text(f"def f{number}(a, b):\n    return a + b * {number}\n" * 40)
+    with Client([*console_script(), "serve", "--stdio"], env=environment(tmp_path)) as client:
+        client.initialize([root])
+        for _ in "12":
+            eventually(lambda: bool(children(client.process.pid)))
+            assert "problem" not in [status["state"] for status in client.of("ondol/status")]
+            for child in children(client.process.pid):
+                os.kill(child, signal.SIGKILL)
+            eventually(lambda: not children(client.process.pid))
+        status = client.wait_for(lambda m: m.get("method") == "ondol/status" and m["params"]["state"] == "problem")
+        assert "lower `workers`" in status["params"]["message"]
+        (root / "more.py").write_text("x = 1\n")
+        client.command("ondol.index")
+        client.wait_for(lambda m: m.get("method") == "ondol/status" and m["params"]["state"] == "ready")
 
 
 def test_the_lock_of_another_writer_is_no_problem(tmp_path: Path) -> None:
