@@ -67,12 +67,13 @@ def with_parts(name: str, table: Mapping[str, str]) -> str:
         return table[name]
     for gone in sorted(table, key=len, reverse=True):
         at = -1 if gone in table[gone] and table[gone] in name else name.find(gone)
-        if at >= 0 and _at_word_ends(name, at, at + len(gone)):
+        if at >= 0 and at_word_ends(name, at, at + len(gone)):
             return name[:at] + table[gone] + name[at + len(gone) :]
     return name
 
 
-def _at_word_ends(name: str, start: int, end: int) -> bool:
+def at_word_ends(name: str, start: int, end: int) -> bool:
+    """Return whether a part of a text begins and ends where words of an identifier do."""
     left = start == 0 or not name[start - 1].isalpha() or (name[start].isupper() and name[start - 1].islower())
     right = end == len(name) or not name[end].islower() or not name[end - 1].isalpha()
     if name[start:end].isdecimal():

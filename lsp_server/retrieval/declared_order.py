@@ -6,19 +6,18 @@ rows of one form above the cursor use two neighbouring items; the next row uses 
 below the head of a function, if it is an assignment with the first parameter on both sides. At the list's end there is
 no next row.
 
-The last row must have been written since the document was opened: behind rows that stood there already people write
-something else. The gate knows nothing of such lists, so each kind of evidence has a probability of its own.
+The gate knows nothing of such lists, so each kind of evidence has a probability of its own.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
 from indexer.text.lines import leading_blanks
 from indexer.text.tokens import TOKEN
-from lsp_server.retrieval.cursor import CursorContext, LineContext
+from lsp_server.retrieval.cursor import LineContext
 from lsp_server.retrieval.listed_items import (
     WORD,
     Neighbours,
@@ -29,7 +28,7 @@ from lsp_server.retrieval.listed_items import (
     is_end,
     neighbours,
 )
-from lsp_server.retrieval.matches import DerivedMatches, NextRow, as_derived
+from lsp_server.retrieval.matches import ExpectedRow
 from lsp_server.spellings import changed_part, parts_of, spellings, with_parts
 
 REACH: Final = 30_000
@@ -50,9 +49,6 @@ FIRST: Final = 0.77
 ASSIGNMENT: Final = 8
 """Tokens of the longest row that is enough evidence alone: ``this.name = name;``."""
 
-AGREEING: Final = 12
-"""As many tokens before the cursor count as equal, so that the row is among the candidates."""
-
 NEAR: Final = 60
 """Lines on either side of the cursor that must not have the next row already."""
 
@@ -60,28 +56,6 @@ SHORT: Final = 3
 """Letters of the shortest item that is replaced within longer names."""
 
 _OWN = frozenset({"self", "this", "cls"})
-
-
-@dataclass(frozen=True, slots=True)
-class ListedRow:
-    """The next row in the order of a list.
-
-    :param text: without its indentation. :param row: number of the row above. :param lists: how many lists agree.
-    :param columns: of the row that change. :param continues: whether the rule makes the row above as well.
-    :param ends: whether the line ends behind the text.
-    """
-
-    text: str
-    row: int
-    lists: int
-    columns: int
-    continues: bool
-    ends: bool = True
-
-    @property
-    def probability(self) -> float:
-        """How often the author writes such a row."""
-        return SURE if self.continues else FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +78,20 @@ class _Place:
         return [("\n".join(lines), lines) for lines in (self.above[first:before], self.below[:last])]
 
 
-def listed_row(context: LineContext, blanks: str, opened: Sequence[str]) -> ListedRow | None:
+def listed_row(context: LineContext, blanks: str) -> ExpectedRow | None:
     """Return the next row in the order of a list; None where the rows above follow none.
 
-    :param blanks: the indentation of the cursor's line. :param opened: the document's lines when it was opened.
+    :param blanks: the indentation of the cursor's line.
     """
     place = _Place(context.before.lines, context.after.lines)
     found = _next_row(place, blanks)
-    if found is None or not _is_new(place, found.row, opened):
+    if found is None:
         return None
     near = (*place.above[-NEAR:], *place.below[:NEAR])
     return None if any(line.strip().startswith(found.text) for line in near) else found
 
 
-def _is_new(place: _Place, row: int, opened: Sequence[str]) -> bool:
-    """Return whether a row and the line above it stand in the document more often than when it was opened."""
-    pair = [line.strip() for line in place.above[max(0, row - 1) : row + 1]]
-
-    def count(lines: Sequence[str]) -> int:
-        return sum(
-            one.strip() == pair[-1] and (number == 0 or lines[number - 1].strip() == pair[0])
-            for number, one in enumerate(lines)
-        )
-
-    return count(place.above) + count(place.below) > count(opened)
-
-
-def _next_row(place: _Place, blanks: str) -> ListedRow | None:
+def _next_row(place: _Place, blanks: str) -> ExpectedRow | None:
     rows = _rows_above(place.above, blanks)
     if not rows or is_comment(place.above[rows[0][0]]):
         return None
@@ -146,7 +107,7 @@ def _next_row(place: _Place, blanks: str) -> ListedRow | None:
     earlier = _Place(place.above[:last], place.below)
     before = _third_row(earlier, rows[1][0], rows[2][0]) if len(rows) > 2 else None
     continues = before is not None and _bare(before.text) == _bare(place.above[last])
-    return ListedRow(found.text, last, found.lists, found.columns, continues, found.ends)
+    return replace(found, probability=SURE) if continues else found
 
 
 def _bare(text: str) -> str:
@@ -179,7 +140,7 @@ def _rows_above(lines: Sequence[str], blanks: str) -> list[tuple[int, int, int]]
     return found
 
 
-def _third_row(place: _Place, last: int, before: int) -> ListedRow | None:
+def _third_row(place: _Place, last: int, before: int) -> ExpectedRow | None:
     """Return the row behind two rows of one form; None where lists do not agree about it, or one of them ends."""
     text = place.above[last]
     new, old = TOKEN.findall(text), TOKEN.findall(place.above[before])
@@ -188,7 +149,7 @@ def _third_row(place: _Place, last: int, before: int) -> ListedRow | None:
     changing = [number for number, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
     if not all(exchangeable(old[number], new[number]) for number in changing):
         return None
-    found: dict[str, int] = {}
+    found: set[str] = set()
     ends = cut = False  # rows that are copied and go on in another form count as an end
     texts = place.texts(before)
     for one, other in _items([(old[number], new[number]) for number in changing]):
@@ -199,14 +160,14 @@ def _third_row(place: _Place, last: int, before: int) -> ListedRow | None:
                 words = _filled(old, new, changing, (one, other), around)
                 if words is not None:
                     row = _with_words(text, words)
-                    found[row] = found.get(row, 0) + 1
+                    found.add(row)
                     cut |= around.last and new[-1] in (",", around.here[-1])
     if len(found) != 1 or ends:
         return None
-    [(row, lists)] = found.items()
+    [row] = found
     if cut:
         row = row.removesuffix(new[-1]).rstrip()
-    return ListedRow(row, last, lists, len(changing), False, not cut)
+    return ExpectedRow(row, last, FIRST, not cut)
 
 
 def _begins_like(row: Sequence[str], element: Sequence[str]) -> bool:
@@ -290,7 +251,7 @@ def _with_words(text: str, words: dict[int, str]) -> str:
     return TOKEN.sub(lambda found: words.get(next(numbers), found[0]), text).strip()
 
 
-def _second_parameter(lines: Sequence[str], row: int, blanks: str) -> ListedRow | None:
+def _second_parameter(lines: Sequence[str], row: int, blanks: str) -> ExpectedRow | None:
     """Return the row of the second parameter below a function's head and the row of the first one."""
     if row == 0 or len(leading_blanks(lines[row - 1])) >= len(blanks):
         return None
@@ -315,9 +276,8 @@ def _second_parameter(lines: Sequence[str], row: int, blanks: str) -> ListedRow 
         if at is None or word not in tokens or not WORD.fullmatch(word) or not WORD.fullmatch(behind[at]):
             continue
         new = {n: _renamed(one, word, behind[at]) for n, one in enumerate(tokens) if WORD.fullmatch(one)}
-        changed = sum(one != tokens[n] for n, one in new.items())
-        if changed == 2:
-            return ListedRow(_with_words(lines[row], new), row, 1, changed, False)
+        if sum(one != tokens[number] for number, one in new.items()) == 2:
+            return ExpectedRow(_with_words(lines[row], new), row, FIRST)
     return None
 
 
@@ -334,18 +294,3 @@ def _opening(text: str, close: int) -> int | None:
 def _first_word(text: str, start: int, close: int) -> int:
     found = re.compile(r"\w").search(text, start, close)
     return found.start() if found else start
-
-
-def as_match(cursor: CursorContext, row: ListedRow) -> DerivedMatches | None:
-    """Return a row as a match of the cursor; None where it does not go on from what is typed."""
-    number = len(cursor.readings) - 1
-    reading = cursor.readings[number]
-    typed = len(reading.typed)
-    spans = [found.span() for found in TOKEN.finditer(row.text)]
-    tokens = [row.text[slice(*span)] for span in spans]
-    if typed >= len(tokens) or tokens[:typed] != TOKEN.findall(cursor.prefix)[:typed]:
-        return None
-    if not tokens[typed].startswith(reading.partial) or tokens[typed] == reading.partial:
-        return None
-    rest = row.text[spans[typed - 1][1] if typed else 0 :]
-    return as_derived(cursor.line_context, [NextRow(number, typed, row.row, rest, max(typed, AGREEING))])

@@ -36,7 +36,7 @@ from lsp_server.retrieval.gate import (
     line_probability,
     may_follow,
     ruled_out,
-    with_listed_row,
+    with_expected_row,
 )
 from lsp_server.retrieval.ranker import Option, Ranked, Ranker, load_trees
 from lsp_server.retrieval.refuted_words import RefutedWords
@@ -199,7 +199,7 @@ class RetrievalEngine:
     def _judge(self, request: Request, ranked: Ranked, trace: dict[str, Any]) -> Proposals:
         """Return the proposals for ranked options."""
         tree, ranked = word_tree(ranked), self._maker.with_fitting_row(request, ranked)
-        words = with_listed_row(ranked, tree, self._gate.probabilities(tree.rows))
+        words = with_expected_row(ranked, tree, self._gate.probabilities(tree.rows))
         words = self._without_second_definitions(request, ranked, tree, words)
         words = self._without_refuted_words(request, ranked, tree, words, trace)
         precision = self._settings.precision

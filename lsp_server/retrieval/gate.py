@@ -253,9 +253,9 @@ def made_likely(tree: WordTree, words: Floats, text: str, probability: float, *,
     return out
 
 
-def with_listed_row(ranked: Ranked, tree: WordTree, words: Floats) -> Floats:
-    """Return the probability of each word, with that of the next row in the order of a list, which the gate lacks."""
-    row = ranked.listed
+def with_expected_row(ranked: Ranked, tree: WordTree, words: Floats) -> Floats:
+    """Return the probability of each word, with that of the row that the document asks for, which the gate lacks."""
+    row = ranked.expected
     if row is None:
         return words
     return made_likely(tree, words, ranked.options[0].text, row.probability, ends=row.ends)

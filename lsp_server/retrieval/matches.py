@@ -275,6 +275,20 @@ class NextRow:
     rank: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedRow:
+    """A row that follows from the document by a rule that the gate does not know.
+
+    :param text: without its indentation. :param row: number of the line above that it is made from.
+    :param probability: how often the author writes such a row. :param ends: whether the line ends behind the text.
+    """
+
+    text: str
+    row: int
+    probability: float
+    ends: bool = True
+
+
 def as_derived(context: "LineContext", rows: Sequence[NextRow]) -> DerivedMatches:
     """Return next rows of the document as matches of the cursor."""
     size = len(rows)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.text.lines import leading_blanks, lines_of
+from indexer.text.lines import lines_of
 from lsp_server.fitting.behind import continuation
 from lsp_server.retrieval.cursor import CursorContext, CursorContexts, LexedText
-from lsp_server.retrieval.declared_order import ListedRow, as_match, listed_row
+from lsp_server.retrieval.expected_rows import ExpectedRows
 from lsp_server.retrieval.match_finder import FinderMemory, MatchFinder, prepare
-from lsp_server.retrieval.matches import Matches, MatchSource, SourceText, SourceTexts, joined
+from lsp_server.retrieval.matches import ExpectedRow, Matches, MatchSource, SourceText, SourceTexts, joined
 from lsp_server.retrieval.ranker_features import FEATURES, Candidates, candidates_of
 from lsp_server.retrieval.removed_lines import RemovedLines, removed_lines
 from lsp_server.retrieval.renamed_copies import renamed_copies
@@ -69,7 +69,7 @@ class Retrieved:
     """The candidates at a cursor, not yet ranked.
 
     :param rests: for derived matches, by number: the text behind the token before them.
-    :param thinned: as in ``MatchFinder``. :param listed: the next row in the order of a list, which is the last match.
+    :param thinned: as in ``MatchFinder``. :param expected: the row that the document asks for, which is the last match.
     """
 
     cursor: CursorContext
@@ -78,7 +78,7 @@ class Retrieved:
     candidates: Candidates
     texts: SourceTexts
     thinned: bool = False
-    listed: ListedRow | None = None
+    expected: ExpectedRow | None = None
 
     def text(self, candidate: int) -> str | None:
         """Return what of a candidate is still to be written; None if it does not continue the line here."""
@@ -99,7 +99,7 @@ class Ranked:
     :param ends: the score of the line ending at the cursor, or None if nothing suggests that.
     :param scores: the ranker's score of each candidate.
     :param thinned: whether some places of the index were left out because it is so large.
-    :param listed: the next row in the order of a list, if it is the first option.
+    :param expected: the row that the document asks for, if it is the first option.
     """
 
     cursor: CursorContext
@@ -110,7 +110,7 @@ class Ranked:
     texts: SourceTexts
     scores: NDArray[np.float64]
     thinned: bool = False
-    listed: ListedRow | None = None
+    expected: ExpectedRow | None = None
 
     def source(self, match: int) -> tuple[SourceText, int]:
         """Return the text that a match stands in, and its line there."""
@@ -151,7 +151,7 @@ class Ranker:
         self._lexed: dict[str, LexedText] = {}
         self._opened: dict[str, list[str]] = {}
         self._removed: tuple[object, RemovedLines | None] = (None, None)
-        self._listed: tuple[object, ListedRow | None] = (None, None)
+        self._expected = ExpectedRows()
         self._memory = FinderMemory()
         self._asked: CursorContext | None = None
         self._index: Index | None = None
@@ -181,10 +181,11 @@ class Ranker:
     @contextmanager
     def looking_ahead(self, uri: str) -> Iterator[None]:
         """Rank elsewhere in a document for a moment; what is kept for its present line stays as it is."""
-        asked, removed, hits, listed = self._asked, self._removed, self._hits, self._listed
+        asked, removed, hits, expected = self._asked, self._removed, self._hits, self._expected
+        self._expected = ExpectedRows()
         with self._cursors.kept(uri):
             yield
-        self._asked, self._removed, self._hits, self._listed = asked, removed, hits, listed
+        self._asked, self._removed, self._hits, self._expected = asked, removed, hits, expected
 
     def rank(self, document: Document, offset: int, cancelled: Callable[[], bool]) -> Ranked | None:
         """Return the options at a cursor; None if there are no candidates, or when cancelled."""
@@ -193,7 +194,7 @@ class Ranker:
             return None
         rows = retrieved.candidates.rows
         scores = self._trees.scores(rows) if self._trees else -np.arange(len(rows), dtype=np.float64)
-        ranked = _with_listed_first(_spell(retrieved, scores), retrieved)
+        ranked = _with_expected_first(_spell(retrieved, scores), retrieved)
         if ranked.options:
             ranked.cursor.line_context.predicts(ranked.cursor.prefix, ranked.options[0].text)
         return ranked
@@ -212,8 +213,8 @@ class Ranker:
         matches = finder.find()
         if cancelled():
             return None
-        listed = self._listed_row(cursor)
-        row = as_match(cursor, listed) if listed is not None else None
+        opened = self._opened.get(document.uri)
+        expected, row = (opened is not None and self._expected.at(cursor, opened)) or (None, None)
         derived = [
             renamed_copies(cursor, matches, finder.texts) if matches is not None else None,
             next_rows(cursor),
@@ -227,8 +228,7 @@ class Ranker:
         if matches is None:
             return None
         candidates = candidates_of(cursor, matches, finder.texts, hits.pairs)
-        listed = listed if row is not None else None
-        return Retrieved(cursor, matches, rests, candidates, finder.texts, finder.thinned, listed)
+        return Retrieved(cursor, matches, rests, candidates, finder.texts, finder.thinned, expected)
 
     def prepare(self, stop: Callable[[], bool]) -> None:
         """Look up what the key after the last one needs if it begins a word; ``stop`` says whether to end at once."""
@@ -260,14 +260,6 @@ class Ranker:
             found = removed_lines(opened, context.before.lines, context.after.lines) if opened else None
             self._removed = (context, found)
         return self._removed[1]
-
-    def _listed_row(self, cursor: CursorContext) -> ListedRow | None:
-        """Return the next row in the order of a list."""
-        context, blanks = cursor.line_context, leading_blanks(cursor.prefix)  # kept while one types in a line
-        if self._listed[0] != (context, blanks):
-            opened = self._opened.get(cursor.document.uri)
-            self._listed = (context, blanks), listed_row(context, blanks, opened) if opened is not None else None
-        return self._listed[1]
 
     def _search(self, cursor: CursorContext, hidden: frozenset[str]) -> SearchHits:
         if self._index is None:
@@ -322,9 +314,9 @@ def _spell(retrieved: Retrieved, scores: NDArray[np.float64]) -> Ranked:
     )
 
 
-def _with_listed_first(ranked: Ranked, retrieved: Retrieved) -> Ranked:
-    """Return the options with the next row in the order of a list as the first one; the same where there is none."""
-    if retrieved.listed is None:
+def _with_expected_first(ranked: Ranked, retrieved: Retrieved) -> Ranked:
+    """Return the options with the expected row as the first one; the same where there is none."""
+    if retrieved.expected is None:
         return ranked
     match = len(retrieved.matches) - 1
     candidate = int(retrieved.candidates.members[match])
@@ -334,4 +326,4 @@ def _with_listed_first(ranked: Ranked, retrieved: Retrieved) -> Ranked:
     score = max([float(ranked.scores[candidate]), *(option.score for option in ranked.options)])
     first = Option(text, score, retrieved.candidates.rows[candidate], candidate, match)
     others = [option for option in ranked.options if option.text != text][: TEXTS - 1]
-    return replace(ranked, options=(first, *others), listed=retrieved.listed)
+    return replace(ranked, options=(first, *others), expected=retrieved.expected)

@@ -75,17 +75,17 @@ class SuggestionMaker:
         return Suggestion(text, start, fitted.end, probability, "retrieval", source)
 
     def with_fitting_row(self, request: Request, ranked: Ranked) -> Ranked:
-        """Return the options without the next row in the order of a list as a sure one, if it loses words at its place.
+        """Return the options without the expected row as a likely one, if it loses words at its place.
 
-        The order of a list says nothing of what is left of such a row.
+        The rows above say nothing of what is left of such a row.
         """
-        row = ranked.listed
+        row = ranked.expected
         if row is None or ranked.cursor.rest.strip():  # what stands behind the cursor may be the row's own end
             return ranked
         text, automatic = ranked.options[0].text, request.automatic
         result = self._fitter.fit(request.document, request.offset, text, whole=row.ends, automatic=automatic)
         whole = isinstance(result, Fitted) and not any(map(str.isalnum, text[len(result.text) :]))
-        return ranked if whole else replace(ranked, listed=None)
+        return ranked if whole else replace(ranked, expected=None)
 
 
 def added(request: Request, suggestion: Suggestion) -> str:

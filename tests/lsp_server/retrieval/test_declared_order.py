@@ -6,14 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from indexer.config import Settings
 from indexer.text.lines import leading_blanks
 from lsp_server.retrieval.cursor import LexedText, LineContext
-from lsp_server.retrieval.declared_order import ListedRow, listed_row
-from lsp_server.retrieval.engine import RetrievalEngine
+from lsp_server.retrieval.declared_order import listed_row
 from lsp_server.retrieval.gate import made_likely
+from lsp_server.retrieval.matches import ExpectedRow
 from lsp_server.retrieval.word_tree import WordTree
-from lsp_server.types import Document, Request
 
 CONSTRUCTOR = """\
 class Customer {
@@ -45,13 +43,13 @@ func (u User) Print() {
 """
 
 
-def next_row(above: str, below: str = "", opened: str = "") -> ListedRow | None:
+def next_row(above: str, below: str = "") -> ExpectedRow | None:
     """Return the row at the end of a text, whose last line is a row or the cursor's blanks."""
     lines = above.split("\n")
     blanks = lines[-1] if not lines[-1].strip() else leading_blanks(lines[-1])
     before = above if not lines[-1].strip() else above + "\n"
     before = before[: before.rfind("\n") + 1]
-    return listed_row(LineContext(LexedText(before), LexedText(below)), blanks, opened.split("\n"))
+    return listed_row(LineContext(LexedText(before), LexedText(below)), blanks)
 
 
 @pytest.mark.parametrize(
@@ -106,28 +104,11 @@ def test_a_row_that_stands_near_is_not_made_again() -> None:
     assert next_row(rows, "\tfmt.Println(u.FirstLetter)\n") is None
 
 
-def test_rows_that_stood_there_when_the_document_was_opened_are_left_alone() -> None:
-    rows = FIELDS + "\tfmt.Println(u.Name)\n\tfmt.Println(u.Age)"
-    assert next_row(rows, opened=rows) is None
-    assert next_row(rows, opened=FIELDS + "\tfmt.Println(u.Name)") is not None
-
-
 def test_a_row_whose_predecessor_the_rule_made_too_is_surer() -> None:
     sure = next_row(PORTS + "    .clk_i (clk_i),\n    .rst_ni (rst_ni),\n    .data_i (data_i),")
     first = next_row(PORTS + "    .clk_i (clk_i),\n    .rst_ni (rst_ni),")
     assert sure is not None and first is not None
     assert sure.probability > first.probability
-
-
-@pytest.mark.parametrize("typed", ["", "th", "this.", "this.pho"])
-def test_the_engine_shows_the_row_while_it_is_typed(typed: str) -> None:
-    engine = RetrievalEngine(Settings(), None)
-    text = CONSTRUCTOR + "    this.name = name;\n    this.addresses = addresses;\n    "
-    engine.update(Document("file:///a.java", "a.java", "java", 0, CONSTRUCTOR + "  }\n}\n"))
-    document = Document("file:///a.java", "a.java", "java", 1, text + typed + "\n  }\n}\n")
-    engine.update(document)
-    answer = engine.complete(Request(document, len(text + typed), automatic=True), lambda: False)
-    assert [one.text for one in answer.suggestions] == ["this.phone = phone;".removeprefix(typed)]
 
 
 def test_a_text_becomes_as_likely_as_wanted_and_its_rivals_less() -> None:
@@ -141,16 +122,3 @@ def test_a_text_becomes_as_likely_as_wanted_and_its_rivals_less() -> None:
     assert all(a <= b for a, b in pairwise(sorted(now[[one, end]])))
     assert (made_likely(tree, now, "one", 0.8, ends=True) == now).all()
     assert (made_likely(tree, words, "missing", 0.9, ends=True) == words).all()
-
-
-@pytest.mark.parametrize(("block", "shown"), [("\n};\n", ["type Third"]), ("\n  Third,\n};\n", [])])
-def test_a_row_is_sure_only_with_all_of_its_words(block: str, shown: list[str]) -> None:
-    far = "\n".join(f"const v{number} = {number * 7};" for number in range(70))
-    head = f"export type All = Pick<First, Second, Third, Fourth>;\n{far}\nexport {{\n"
-    above = head + "  type First,\n  type Second,\n  "
-    engine = RetrievalEngine(Settings(), None)
-    engine.update(Document("file:///a.ts", "a.ts", "typescript", 0, head + block[1:]))
-    document = Document("file:///a.ts", "a.ts", "typescript", 1, above + block)
-    engine.update(document)
-    answer = engine.complete(Request(document, len(above), automatic=True), lambda: False)
-    assert [one.text for one in answer.suggestions] == shown, answer.trace
