@@ -22,6 +22,19 @@ def settings_for(root: Path, data_dir: Path | None, *, quiet: bool = False) -> S
     return replace(settings, data_dir=data_dir.expanduser().absolute()) if data_dir else settings
 
 
+def root_of(repo: Path) -> Path:
+    """The root of the repository or folder that a command works on as a whole.
+
+    :raises UserError: there is no such path, or it is no folder and not part of a repository.
+    """
+    from indexer.repository import git
+
+    root = git.find_root(repo)
+    if not repo.is_dir() and not (git.is_repository(root) or git.is_bare(root)):
+        raise UserError(f"{repo} is a file, and not part of a repository", "name a folder")
+    return root
+
+
 class Finite(click.FloatRange):
     """A number within a range; ``nan`` and ``inf``, which lie in every range of click's, are none."""
 

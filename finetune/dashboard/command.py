@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from indexer.cli_options import PathName, data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, root_of, settings_for
 from indexer.errors import UserError
 from indexer.installation import install_command
 
@@ -30,9 +30,8 @@ def dashboard(repo: Path, port: int, evaluations: tuple[Path, ...], browse: bool
     An adapter can be promoted or rolled back there, after a question. Only a browser on this machine that was given the
     printed address can read them. They load nothing from elsewhere.
     """
-    from indexer.repository import git
 
-    root = git.find_root(repo)
+    root = root_of(repo)
     settings = settings_for(root, data_dir)
     if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
         raise UserError("the dashboard's packages are not installed", f"run: {install_command('dashboard')}")

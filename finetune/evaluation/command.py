@@ -14,7 +14,7 @@ import click
 
 from finetune.evaluation import results
 from finetune.evaluation.replay_inputs import Options, shared_models, stages_of
-from indexer.cli_options import SEED, Finite, PathName, data_dir_option, settings_for
+from indexer.cli_options import SEED, Finite, PathName, data_dir_option, root_of, settings_for
 from indexer.data_layout import replay_reports_directory
 from indexer.errors import UserError
 
@@ -100,14 +100,13 @@ def evaluate(
     """
     from finetune.evaluation import fit_commands
     from finetune.evaluation.stopping import Stopped, stopped_by_signals
-    from indexer.repository import git
 
     habits = {name: given.pop(name) for name in HABITS}
     given["systems"] = (*systems, *former_systems) or ("retrieval",)
     options = Options(**given, hunks=hunks if typing else 0, habits=habits)
     _require_options(options, fit_gate or fit_model)
     _require_targets(options, html, out)
-    root = git.find_root(repo)
+    root = root_of(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
         settings = replace(settings, base_model=base)

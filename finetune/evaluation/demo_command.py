@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from indexer.cli_options import SEED, PathName, data_dir_option, settings_for
+from indexer.cli_options import SEED, PathName, data_dir_option, root_of, settings_for
 from lsp_server.commands.terminal import coloured, escaped, has_colour
 
 if TYPE_CHECKING:
@@ -37,9 +37,8 @@ def demo(repo: Path, count: int, seed: int, still: bool, as_json: bool, data_dir
     Ondol indexes REPO as it was before those commits. Ctrl+C ends it early.
     """
     from finetune.evaluation.demo import run
-    from indexer.repository import git
 
-    root = git.find_root(repo)
+    root = root_of(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     moving = not still and not as_json and has_colour()
     with _progress(quiet=as_json) as (reporter, hide):

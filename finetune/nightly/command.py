@@ -17,11 +17,10 @@ from typing import Any, Final
 import click
 
 from finetune.nightly.earlier_options import earlier_options, given_options, where_options_went
-from indexer.cli_options import Finite, PathName, data_dir_option, settings_for
+from indexer.cli_options import Finite, PathName, data_dir_option, root_of, settings_for
 from indexer.config import user_config_file
 from indexer.errors import UserError
 from indexer.installation import install_command
-from indexer.repository import git
 from indexer.text.printable import printable
 
 MOST_MINUTES: Final = 60 * 24 * 366
@@ -98,7 +97,7 @@ def finetune(
         raise UserError(f"{error.name} is not installed", f"run: {install_command('model')}") from error
 
     warnings.simplefilter("ignore", FutureWarning)  # cron would mail the warnings of libraries
-    root = git.find_root(repo)
+    root = root_of(repo)
     settings = settings_for(root, data_dir, quiet=as_json)
     if base is not None:
         settings = replace(settings, base_model=base)

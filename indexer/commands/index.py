@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from indexer.cli_options import PathName, data_dir_option, settings_for
+from indexer.cli_options import PathName, data_dir_option, root_of, settings_for
 from indexer.errors import UserError
-from indexer.repository.git import find_root, is_repository, is_too_wide
+from indexer.repository.git import is_too_wide
 from indexer.text.printable import printable
 
 if TYPE_CHECKING:
@@ -84,13 +84,11 @@ class _Shown(NamedTuple):
 
 def _chosen(repo: Path, workers: int | None, data_dir: Path | None, shown: _Shown) -> "tuple[Path, Settings]":
     """The root of a repository and its settings."""
-    root = find_root(repo)
+    root = root_of(repo)
     if repo == Path() and is_too_wide(root):
         raise UserError(
             f"{root} is no repository, and too wide to index by chance", "name a folder: ondol index FOLDER"
         )
-    if repo.is_file() and not is_repository(root):
-        raise UserError(f"{repo} is a file, and not part of a repository", "name a folder: ondol index FOLDER")
     settings = settings_for(root, data_dir, quiet=shown.quiet)
     return root, replace(settings, workers=workers) if workers else settings
 

@@ -134,6 +134,11 @@ def is_shallow(root: Path) -> bool:
     return _optional(root, "rev-parse", "--is-shallow-repository") == "true"
 
 
+def is_partial(root: Path) -> bool:
+    """Whether a filter held back objects when the repository was cloned, which git would fetch when they are read."""
+    return _optional(root, "config", "--get-regexp", r"^remote\..*\.promisor$") is not None
+
+
 def blob_id(data: bytes) -> str:
     """Git's blob id of these bytes (SHA-1, 40 hexadecimal digits); also used for content outside git."""
     digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
@@ -248,9 +253,10 @@ def cat_file_batch(root: Path, ids: Iterable[str], max_bytes: int | None = None)
             process.stdin.write(b"".join(os.fsencode(name) + b"\n" for name in valid))
             process.stdin.flush()
             for name in batch:
-                yield name, _read_object(process.stdout, max_bytes) if _is_one_line(name) else None
+                yield name, _content(root, name, process.stdout, max_bytes) if _is_one_line(name) else None
     except BrokenPipeError as error:
-        raise UserError(f"git stopped while reading {root}", "run git fsck there") from error
+        ended = UserError(f"git stopped while reading {root}", "run git fsck there")
+        raise (_partial(root) if is_partial(root) else ended) from error  # where it may not fetch, old git ends
     finally:
         process.stdout.close()
         with contextlib.suppress(BrokenPipeError):
@@ -335,6 +341,8 @@ def _refusal(root: Path, name: str, stderr: bytes) -> UserError:
             f"git refuses {root} because another user owns it",
             f"run: git config --global --add safe.directory {root}",
         )
+    if b"promisor" in stderr:
+        return _partial(root)
     if b"not a git repository" in stderr:
         return UserError(f"{root} is not a usable git repository", "run git fsck there, or remove its .git")
     return UserError(f"git {name} failed in {root} ({said[0] if said else 'no message'})", "run git fsck there")
@@ -344,12 +352,33 @@ def _is_one_line(name: str) -> bool:
     return bool(name) and "\n" not in name and "\0" not in name
 
 
+def _content(root: Path, name: str, stream: IO[bytes], max_bytes: int | None) -> bytes | None:
+    try:
+        return _read_object(stream, max_bytes)
+    except LookupError:
+        if ":" not in name and is_partial(root):
+            raise _partial(root) from None
+        return None
+
+
+def _partial(root: Path) -> UserError:
+    return UserError(
+        f"{root} is a partial clone, which lacks some of its history, and nothing is fetched",
+        "run git fetch --refetch --no-filter there",
+    )
+
+
 def _read_object(stream: IO[bytes], max_bytes: int | None) -> bytes | None:
-    """Read one answer of ``cat-file --batch``: a header line, the bytes, a line feed."""
+    """Read one answer of ``cat-file --batch``: a header line, the bytes, a line feed.
+
+    :raises LookupError: there is no such object.
+    """
     header = stream.readline()
     if not header:
         raise BrokenPipeError
     fields = header.split()
+    if fields[-1:] == [b"missing"]:
+        raise LookupError
     if len(fields) < 3 or not fields[-1].isdigit() or fields[-2] not in (b"blob", b"tree", b"commit", b"tag"):
         return None
     size = int(fields[-1])

@@ -5,6 +5,7 @@ the index, adapters and records of a folder that is gone can be taken over by th
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +63,27 @@ def orphans(settings: Settings) -> list[Orphan]:
     """The data of all repositories whose folders are gone. A disk that is not mounted looks the same."""
     folder = repositories_directory(settings)
     found = []
-    for directory in sorted(folder.iterdir()) if folder.is_dir() else []:
+    try:
+        directories = sorted(folder.iterdir())
+    except OSError:
+        return []
+    for directory in directories:
         known = _origin(origin_file(directory))
         root = known.get("root") or _root_of_index(directory)
-        if root and not Path(root).exists():
+        if root and _is_gone(root):
             found.append(Orphan(directory, root, known.get("first_commit", "")))
     return found
+
+
+def _is_gone(root: str) -> bool:
+    """Whether there is nothing at a path; one that may not be looked at is not gone."""
+    try:
+        os.stat(root)  # noqa: PTH116  pathlib would follow it the same way
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def adopt(settings: Settings, root: Path) -> list[str]:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from indexer import fsio
 from indexer.config import Settings
 from indexer.data_layout import code_hash_cache_file
 from indexer.storage import cache_files, generations
@@ -113,6 +114,7 @@ def _code_hash(modules: Sequence[str]) -> str:
     code = "\0".join(code_of(source.decode("utf-8")) for source in sources)
     found = hashlib.sha256(code.encode()).hexdigest()
     with contextlib.suppress(OSError):
+        fsio.make_directories(file.parent)
         kept = dict(list(known.items())[-_VERSIONS_KEPT + 1 :])
         cache_files.write_cache(file, {**kept, key: found})
     return found

@@ -25,6 +25,7 @@ from indexer.languages.grammars import missing_grammars
 from indexer.repository import git
 from indexer.storage import adoption, cache_files, fingerprint
 from indexer.storage.generations import Store
+from indexer.storage.write_errors import cure_of
 from indexer.text.printable import printable
 from lsp_server.commands import machine
 from lsp_server.commands.doctor_page import page
@@ -120,9 +121,11 @@ def _version(name: str) -> str | None:
 
 def _data(settings: Settings, problems: list[tuple[str, str]]) -> dict[str, Any]:
     directory = settings.data_dir
-    exists = directory.is_dir()
+    exists = os.path.isdir(directory)  # noqa: PTH112  pathlib raises where a folder above may not be entered
     repositories = repositories_directory(settings)
-    private = not repositories.is_dir() or fsio.is_private(repositories)
+    private = not os.path.isdir(repositories) or fsio.is_private(repositories)  # noqa: PTH112  as above
+    if exists and not os.access(directory, os.R_OK | os.X_OK):
+        problems.append((f"{directory} cannot be read", "choose another folder with ONDOL_DATA_DIR"))
     writable = os.access(directory if exists else _existing(directory), os.W_OK)
     if not private:
         problems.append((f"{repositories} can be entered by others", f"chmod 700 {repositories}"))
@@ -132,7 +135,7 @@ def _data(settings: Settings, problems: list[tuple[str, str]]) -> dict[str, Any]
 
 
 def _existing(path: Path) -> Path:
-    while not path.exists() and path != path.parent:
+    while not os.path.exists(path) and path != path.parent:  # noqa: PTH110  as above
         path = path.parent
     return path
 
@@ -161,6 +164,9 @@ def _index(root: Path, settings: Settings, problems: list[tuple[str, str]], veri
     except UserError as error:
         if not git.is_bare(root):  # it can have none
             problems.append((error.what, error.cure))
+        return found
+    except OSError as error:
+        problems.append((f"{error.filename or directory}: {error.strerror or error}", cure_of(error)))
         return found
     manifest = opened.manifest
     if opened.problem:

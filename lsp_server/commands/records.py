@@ -1,6 +1,7 @@
 """The commands ``explain`` and ``stats``: they print the records that servers left of a repository's completions."""
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -67,7 +68,10 @@ def _records(repo: Path, data_dir: Path | None, name: str, *, quiet: bool) -> li
     from lsp_server.telemetry.traces import ring_of
 
     root = git.find_root(repo)
-    ring = ring_of(settings_for(root, data_dir, quiet=quiet), root, name, 0)
+    settings = settings_for(root, data_dir, quiet=quiet)
+    if os.path.isdir(settings.data_dir) and not os.access(settings.data_dir, os.R_OK | os.X_OK):  # noqa: PTH112  no error
+        raise UserError(f"{settings.data_dir} cannot be read", "choose another folder with ONDOL_DATA_DIR")
+    ring = ring_of(settings, root, name, 0)
     return ring.read() if ring is not None else []
 
 

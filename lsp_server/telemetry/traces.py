@@ -63,12 +63,15 @@ class Ring:
                 os.close(descriptor)
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the records, oldest first; lines that are no records are left out."""
+        """Return the records, oldest first; lines that are no records are left out.
+
+        :raises OSError: there are some, and they cannot be read.
+        """
         records = []
         for path in (self._older(), self.path):
             try:
                 data = path.read_bytes()
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             records += _records(data.decode("utf-8", "replace"))
         return records

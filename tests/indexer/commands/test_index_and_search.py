@@ -390,6 +390,9 @@ def test_a_file_names_its_repository_and_no_other_folder(tmp_path):
     root, data = repositories.repository(tmp_path / "repo"), tmp_path / "data"
     assert "built" in console.run("index", root / "README.md", data=data).stdout
     repositories.write(tmp_path / "plain", {"note.txt": "one\n", "other.txt": "two\n"})
-    done = console.run("index", tmp_path / "plain" / "note.txt", data=data)
-    assert done.returncode == 1
-    assert "note.txt is a file, and not part of a repository; name a folder: ondol index FOLDER." in done.stderr
+    os.mkfifo(tmp_path / "plain" / "pipe")
+    for command in ("index", "eval", "demo", "finetune", "dashboard"):
+        for name in ("note.txt", "pipe"):
+            done = console.run(command, tmp_path / "plain" / name, data=data)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert f"{name} is a file, and not part of a repository; name a folder." in done.stderr

@@ -12,6 +12,7 @@ from indexer.repository import git as ondol_git
 from indexer.repository import policy, walk
 from indexer.repository.listing import read_listing
 from indexer.types import Source
+from tests.support import commit_histories, console, repositories
 from tests.support.repositories import ENVIRONMENT, git, place, repository
 
 
@@ -288,7 +289,9 @@ def test_a_hostile_repository_starts_nothing(tmp_path: Path, monkeypatch: pytest
     assert ondol_git.head(root)
     ondol_git.branch(root)
     assert not ondol_git.is_shallow(root)
-    assert dict(ondol_git.cat_file_batch(root, ["HEAD:b.py", lost])) == {"HEAD:b.py": b"y = 1\n", lost: None}
+    assert dict(ondol_git.cat_file_batch(root, ["HEAD:b.py"])) == {"HEAD:b.py": b"y = 1\n"}
+    with pytest.raises(UserError, match="is a partial clone"):
+        dict(ondol_git.cat_file_batch(root, [lost]))
     assert b"signed" in ondol_git.run_git(root, "log", "--format=%s", "-n", "5")
     ondol_git.run_git(root, "log", "-p", "-n", "1", "--", "b.py", "evil.sh")
     ondol_git.run_git(root, "show", "HEAD:b.py")
@@ -314,3 +317,23 @@ def test_the_hostile_repository_is_hostile(tmp_path: Path) -> None:
         marker.unlink(missing_ok=True)
         subprocess.run(["git", *args], cwd=root, env=ENVIRONMENT, capture_output=True, check=False, timeout=60)
         assert marker.exists(), args
+
+
+@pytest.mark.slow
+def test_a_partial_clone_is_named_with_its_cure_and_fetches_nothing(tmp_path):
+    origin = commit_histories.growing(tmp_path / "origin", 12)
+    repositories.git(origin, "config", "uploadpack.allowFilter", "true")
+    repositories.git(tmp_path, "clone", "-q", "--filter=blob:none", origin.as_uri(), "clone")
+    called, clone = tmp_path / "called", tmp_path / "clone"
+    script = tmp_path / "upload"
+    script.write_text(f'#!/bin/sh\ntouch {called}\nexec git-upload-pack "$@"\n')
+    script.chmod(0o700)
+    repositories.git(clone, "config", "remote.origin.uploadpack", str(script))
+    assert console.run("index", clone, data=tmp_path / "data").returncode == 0
+    replayed = console.run("eval", clone, "--commits", "4", "--cases", "4", data=tmp_path / "data")
+    assert (replayed.returncode, replayed.stdout, called.exists()) == (1, "", False)
+    cure = "git fetch --refetch --no-filter"
+    assert f"is a partial clone, which lacks some of its history, and nothing is fetched; run {cure}" in replayed.stderr
+    repositories.git(clone, *cure.split()[1:])
+    assert called.exists()
+    assert console.run("eval", clone, "--commits", "4", "--cases", "4", data=tmp_path / "data").returncode == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -44,6 +45,34 @@ def test_doctor_reports_settings_that_are_not_used(tmp_path, data):
     root = repositories.repository(tmp_path / "repo", {".ondol.toml": "data_dir = '/tmp/x'\n"})
     problems = json.loads(console.run("doctor", "--repo", root, "--json", data=data).stdout)["problems"]
     assert any("data_dir" in what for what, _ in problems)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read all")
+def test_a_data_folder_that_may_not_be_read_is_said(tmp_path, data):
+    root = repositories.repository(tmp_path / "repo")
+    gone = repositories.repository(tmp_path / "locked" / "other")
+    for one in (root, gone):
+        assert console.run("index", one, data=data).returncode == 0
+    humbly = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+    def run(*arguments):
+        return console.run(*arguments, "--repo", root, data=data, prefix=humbly)
+
+    (tmp_path / "locked").chmod(0)
+    try:
+        assert "removed" not in run("doctor", "--remove-orphans").stderr, "what may not be looked at is not gone"
+        data.chmod(0)
+        found = run("doctor")
+        assert (found.returncode, found.stderr) == (1, "")
+        assert f"{data} cannot be read" in found.stdout
+        for command in ("stats", "explain"):
+            done = run(command)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith(f"ondol: {data} cannot be read; choose another folder")
+    finally:
+        data.chmod(0o700)
+        (tmp_path / "locked").chmod(0o700)
 
 
 def test_doctor_names_languages_whose_grammar_cannot_be_loaded(tmp_path, monkeypatch):
