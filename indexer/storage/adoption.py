@@ -5,7 +5,6 @@ the index, adapters and records of a folder that is gone can be taken over by th
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def orphans(settings: Settings) -> list[Orphan]:
 def _is_gone(root: str) -> bool:
     """Whether there is nothing at a path; one that may not be looked at is not gone."""
     try:
-        os.stat(root)  # noqa: PTH116  pathlib would follow it the same way
+        Path(root).stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
     except (OSError, ValueError):

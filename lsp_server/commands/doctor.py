@@ -121,9 +121,9 @@ def _version(name: str) -> str | None:
 
 def _data(settings: Settings, problems: list[tuple[str, str]]) -> dict[str, Any]:
     directory = settings.data_dir
-    exists = os.path.isdir(directory)  # noqa: PTH112  pathlib raises where a folder above may not be entered
+    exists = os.access(directory, os.F_OK)  # False also where a folder above may not be entered
     repositories = repositories_directory(settings)
-    private = not os.path.isdir(repositories) or fsio.is_private(repositories)  # noqa: PTH112  as above
+    private = not os.access(repositories, os.F_OK) or fsio.is_private(repositories)
     if exists and not os.access(directory, os.R_OK | os.X_OK):
         problems.append((f"{directory} cannot be read", "choose another folder with ONDOL_DATA_DIR"))
     writable = os.access(directory if exists else _existing(directory), os.W_OK)
@@ -135,7 +135,7 @@ def _data(settings: Settings, problems: list[tuple[str, str]]) -> dict[str, Any]
 
 
 def _existing(path: Path) -> Path:
-    while not os.path.exists(path) and path != path.parent:  # noqa: PTH110  as above
+    while not os.access(path, os.F_OK) and path != path.parent:
         path = path.parent
     return path
 

@@ -69,7 +69,7 @@ def _records(repo: Path, data_dir: Path | None, name: str, *, quiet: bool) -> li
 
     root = git.find_root(repo)
     settings = settings_for(root, data_dir, quiet=quiet)
-    if os.path.isdir(settings.data_dir) and not os.access(settings.data_dir, os.R_OK | os.X_OK):  # noqa: PTH112  no error
+    if os.access(settings.data_dir, os.F_OK) and not os.access(settings.data_dir, os.R_OK | os.X_OK):
         raise UserError(f"{settings.data_dir} cannot be read", "choose another folder with ONDOL_DATA_DIR")
     ring = ring_of(settings, root, name, 0)
     return ring.read() if ring is not None else []
