@@ -2,17 +2,37 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from lsp_server.edits.edit_log import AROUND, Around, EditLog
 from lsp_server.positions import body_length
 from lsp_server.server.documents import Change, OpenDocument
+from lsp_server.server.on_disk import is_on_disk
 
 REWRITTEN: Final = 3
 """A single change that puts others in place of more lines was not typed."""
 
 LARGE: Final = 60
 """A change of more lines, before or after, is not looked at."""
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """What one change did: the lines ``first`` to ``last`` became ``count`` lines.
+
+    :param old: these lines, from ``start`` on, without what stays at both ends. :param new: what they became.
+    :param around: the lines above and below the new ones. :param typed: whether a person may have made the change.
+    """
+
+    first: int
+    last: int
+    count: int
+    typed: bool = False
+    start: int = 0
+    old: Sequence[str] = ()
+    new: Sequence[str] = ()
+    around: Around = ((), ())
 
 
 def record(
@@ -23,37 +43,48 @@ def record(
     :param apply: applies one change to the document.
     """
     typed = log.typed(key, len(changes), time.monotonic())
-    for change in changes:
-        lines = document.buffer.lines
-        before = list(lines) if change.start is None else None
-        count = len(lines)
-        if change.start is not None and change.end is not None:
-            last = min(max(change.start, change.end)[0], count - 1)
-            first = min(change.start[0], last)
-            old = _bodies(lines, first, last) if last - first < LARGE else []
-            apply(change)
-            grown = len(document.buffer.lines) - count
-        else:
-            apply(change)
-            assert before is not None
-            first, last = _differing(before, document.buffer.lines)
-            grown = len(document.buffer.lines) - count
-            if first > last + max(grown, 0):
-                continue
-            last = max(last, first)
-            last = min(last, count - 1)
-            old = [line[: body_length(line)] for line in before[first : last + 1]]
-        now = last + 1 - first + grown
-        if not typed or last - first >= LARGE or not 0 <= now <= LARGE or first + now > len(document.buffer.lines):
-            log.skip(key, first, last, max(now, 0))
+    noted = [_applied(document, change, apply) for change in changes]
+    # An editor reads a file again when it was changed outside, unless the document has changes of the user.
+    document.unsaved = document.unsaved or not is_on_disk(document)
+    for one in noted:
+        if one is None:
             continue
-        new = _bodies(document.buffer.lines, first, first + now - 1)
-        if _rewritten(old, new):
-            log.skip(key, first, last, now)
+        if not typed or not one.typed or not document.unsaved:
+            log.skip(key, one.first, one.last, one.count)
             continue
-        first += _trim(old, new)
-        around = _around(document.buffer.lines, first, first + len(new))
-        log.apply(log.begin(key, first, first + len(old) - 1, old, around), first, first + len(old) - 1, new)
+        last = one.start + len(one.old) - 1
+        log.apply(log.begin(key, one.start, last, one.old, one.around), one.start, last, one.new)
+
+
+def _applied(document: OpenDocument, change: Change, apply: Callable[[Change], object]) -> _Noted | None:
+    """Apply a change; return what it did, or None if that is nothing."""
+    lines = document.buffer.lines
+    before = list(lines) if change.start is None else None
+    count = len(lines)
+    if change.start is not None and change.end is not None:
+        last = min(max(change.start, change.end)[0], count - 1)
+        first = min(change.start[0], last)
+        old = _bodies(lines, first, last) if last - first < LARGE else []
+        apply(change)
+        grown = len(document.buffer.lines) - count
+    else:
+        apply(change)
+        assert before is not None
+        first, last = _differing(before, document.buffer.lines)
+        grown = len(document.buffer.lines) - count
+        if first > last + max(grown, 0):
+            return None
+        last = min(max(last, first), count - 1)
+        old = [line[: body_length(line)] for line in before[first : last + 1]]
+    now = last + 1 - first + grown
+    if last - first >= LARGE or not 0 <= now <= LARGE or first + now > len(document.buffer.lines):
+        return _Noted(first, last, max(now, 0))
+    new = _bodies(document.buffer.lines, first, first + now - 1)
+    if _rewritten(old, new):
+        return _Noted(first, last, now)
+    start = first + _trim(old, new)
+    around = _around(document.buffer.lines, start, start + len(new))
+    return _Noted(first, last, now, True, start, old, new, around)
 
 
 def _bodies(lines: Sequence[str], first: int, last: int) -> list[str]:

@@ -140,7 +140,8 @@ class NextEdits:
         """End the edit that is being made in a document that was saved."""
         document = self._documents.get(uri)
         state = self._state(document) if document is not None else None
-        if state is not None:
+        if document is not None and state is not None:
+            document.unsaved = False
             state.log.settle(key_of(uri))
 
     def closed(self, document: OpenDocument) -> None:

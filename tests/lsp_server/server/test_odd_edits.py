@@ -10,6 +10,7 @@ import pytest
 
 from lsp_server.commands.lsp_client import Client, edit
 from lsp_server.edits.edit_log import TOGETHER_S
+from lsp_server.server.next_edits import PAUSE_S
 from tests.support.lsp_client import real
 
 QUICK_S = 5.0
@@ -179,6 +180,31 @@ def test_another_branch_under_open_documents_leaves_what_is_right_there(served: 
     assert editors[0].offers().items() <= {n: one for n, one in third_of("w0").items() if not n % 2}.items()
     for editor in editors[1:3]:
         assert editor.offers() == {}
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_file_that_was_changed_outside_and_is_read_again_is_not_repeated(
+    served: tuple[Client, Path], ranges: bool
+) -> None:
+    file = served[1] / "a.py"
+    file.write_text("\n".join([*calls("a"), ""]))
+    editor = Editor(served, "a.py", calls("a"))
+    for line in (2, 5):
+        old, new = editor.lines[line], editor.lines[line].replace("rate)", "rate, tax=0)")
+        lines = [*editor.lines[:line], new, *editor.lines[line + 1 :]]
+        file.write_text("\n".join([*lines, ""]))
+        if ranges:
+            editor.send(edit(line, 0, new, end=(line, len(old))))
+            editor.lines = lines
+        else:
+            editor.whole(lines)
+        time.sleep(2 * PAUSE_S)
+    assert editor.offers() == {}
+    for line in (8, 11):  # what the user does then counts, also with a file that has it
+        editor.replace(line, "rate)", "rate, tax=0)")
+        file.write_text("\n".join([*editor.lines, ""]))
+        editor.save()
+    assert editor.offers() == third_of("a", 4)
 
 
 def test_a_paste_of_many_like_lines_delays_nothing(served: tuple[Client, Path]) -> None:
