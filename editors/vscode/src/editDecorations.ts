@@ -60,8 +60,9 @@ export class EditDecorations implements vscode.Disposable {
     overviewRulerLane: vscode.OverviewRulerLane.Right,
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
   });
+  // `before`, so that a text that comes at the end of the cursor's line stands before the hint there.
   private readonly come = vscode.window.createTextEditorDecorationType({
-    after: {
+    before: {
       color: new vscode.ThemeColor('editor.foreground'),
       backgroundColor: new vscode.ThemeColor('diffEditor.insertedTextBackground'),
     },
@@ -96,7 +97,7 @@ export class EditDecorations implements vscode.Disposable {
       }
       for (const { line, column, text } of comingParts(hunk)) {
         const at = editor.document.validatePosition(new vscode.Position(line, column));
-        const renderOptions = { after: { contentText: visible(text, tabSize) } };
+        const renderOptions = { before: { contentText: visible(text, tabSize) } };
         come.push({ range: new vscode.Range(at, at), renderOptions, hoverMessage });
       }
     }

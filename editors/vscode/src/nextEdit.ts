@@ -278,9 +278,10 @@ export class NextEdits implements vscode.Disposable {
     // and a Tab within the blink indents the line.
     const { isPending, isVisible } = this.suggestions;
     const waits = isVisible || (isPending && !this.isVisible);
-    // A page of settings, the output or a report is no place for a hint.
+    // A page of settings, the output or a report is no place for a hint. With several cursors or a selection Tab is the
+    // editor's own.
     const isServed = editor !== undefined && this.host.connectionFor(editor.document) !== undefined;
-    if (waits || !isServed || !editor.selection.isEmpty) {
+    if (waits || !isServed || editor.selections.length > 1 || !editor.selection.isEmpty) {
       this.decorations.clear();
       this.tell(false, undefined, false);
       return;

@@ -111,6 +111,17 @@ describe('next edits', () => {
     await window.drawnLineIs('new_n[', 'new_n[Tab: next edit, line 3]');
   });
 
+  it('it waits while there are several cursors', async () => {
+    await change();
+    await window.drawnLineIs('first(', 'first(~old_name~[new_name], 1)');
+    await window.key('Shift+Alt+ArrowDown');
+    await window.drawnLineIs('first(', 'first(old_name, 1)');
+    await window.drawnLineIs(EDITED, EDITED);
+    await window.key('Escape');
+    await window.drawnLineIs('first(', 'first(~old_name~[new_name], 1)');
+    assert.equal(await text(), CODE.replace('new', 'new_name'));
+  });
+
   it('Tab indents where the cursor is in the indentation', async () => {
     await change();
     await window.key('Control+End');
@@ -122,7 +133,9 @@ describe('next edits', () => {
   it('lines that come and go', async () => {
     await change('new = 1\n    split_me\nplain\nremove_me\nplain\n');
     await window.drawnLineIs('split_me', '    ~split_me~[first = 1 ⏎     second = 2]');
-    await window.key('Tab', 'Tab');
+    await window.key('Tab');
+    await window.drawnLineIs('split_me', '    ~split_me~[first = 1 ⏎     second = 2][Tab: accept]');
+    await window.key('Tab');
     await window.drawnLineIs('remove_me', '~remove_me~');
     assert.ok((await text()).startsWith('new_name = 1\n    first = 1\n    second = 2\nplain\n'));
     await window.key('Tab', 'Tab');

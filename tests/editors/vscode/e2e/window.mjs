@@ -81,11 +81,13 @@ export class Window {
         if (node.nodeType === Node.TEXT_NODE) {
           return node.textContent;
         }
-        const after = getComputedStyle(node, '::after').content;
-        const drawn = /^".*"$/.test(after) ? after.slice(1, -1) : '';
+        const [before, after] = ['::before', '::after'].map((part) => {
+          const drawn = getComputedStyle(node, part).content;
+          return /^".*"$/.test(drawn) ? `[${drawn.slice(1, -1)}]` : '';
+        });
         const struck = getComputedStyle(node).textDecorationLine.includes('line-through');
         const inner = [...node.childNodes].map(content).join('');
-        return (struck && inner !== '' ? `~${inner}~` : inner) + (drawn === '' ? '' : `[${drawn}]`);
+        return before + (struck && inner !== '' ? `~${inner}~` : inner) + after;
       };
       const lines = [...document.querySelectorAll('.editor-instance .view-line')];
       return lines.map((line) => plain(content(line))).find((line) => line.replaceAll('~', '').includes(wanted));
