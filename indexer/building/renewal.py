@@ -26,7 +26,7 @@ from indexer.repository.walk import Rules
 from indexer.storage import compaction, fingerprint, segment
 from indexer.storage.bm25_update import Bm25Update
 from indexer.storage.catalogue import Catalogue
-from indexer.storage.expiry import holds_expired
+from indexer.storage.expiry import WORDS, holds_expired, holds_expired_words
 from indexer.storage.generations import FileRecord, Manifest, SegmentRecord, Store
 from indexer.storage.seen_files import SeenFiles
 from indexer.storage.segment import IndexedDocument, Prepared
@@ -243,7 +243,7 @@ class Renewal:
             next_segment=next_segment,
             segments=records,
             files={**files, **self.new_files},
-            counts={name: getattr(self.report, name) for name in COUNTS},
+            counts={**{name: getattr(self.report, name) for name in COUNTS}, WORDS: self._words_since(base, removed)},
         )
         manifest = self.bm25.commit(manifest, base)
         self.target.collect([manifest] if purge or base is None else [manifest, base])
@@ -255,6 +255,11 @@ class Renewal:
             self.target.sweep()
             self.report.notes.append("no space is left to make the index smaller; a later update tries again.")
             return manifest
+
+    def _words_since(self, base: Manifest | None, removed: list[IndexedDocument]) -> int:
+        """When the first document was deleted whose words the index for search still has, seconds since 1970."""
+        before = base.counts.get(WORDS, 0) if base is not None else 0
+        return before or (self.now if removed else 0)
 
     def _holds_forbidden(self, removed: list[IndexedDocument], alive: set[int]) -> bool:
         """Whether the segments hold text that was deleted and that settings or ignore files exclude now.
@@ -273,7 +278,8 @@ class Renewal:
     def _compact(self, manifest: Manifest, *, purge: bool) -> Manifest:
         """Rewrite the segments for which that is due, as one more generation."""
         numbers = compaction.due(manifest.segments, self.now, purge=purge)
-        if not numbers:
+        refill = holds_expired_words(manifest, self.now) or (purge and bool(numbers or manifest.counts.get(WORDS)))
+        if not numbers and not refill:
             return manifest
         self.progress(BuildProgress("compact", 0, len(numbers), 99))
         records, files = compaction.rewrite(self.target, manifest, numbers)
@@ -282,18 +288,19 @@ class Renewal:
             generation=manifest.generation + 1,
             segments=records,
             files=files,
+            counts={**manifest.counts, **({WORDS: 0} if refill else {})},
             next_segment=max([manifest.next_segment, *(record.number + 1 for record in records)]),
         )
-        newer = self._bm25_after(newer, manifest, purge=purge).commit(newer, manifest)
+        newer = self._bm25_after(newer, manifest, again=refill).commit(newer, manifest)
         self.target.collect([newer] if purge or holds_expired(manifest, self.now) else [newer, manifest])
         return newer
 
-    def _bm25_after(self, newer: Manifest, manifest: Manifest, *, purge: bool) -> Bm25Update:
+    def _bm25_after(self, newer: Manifest, manifest: Manifest, *, again: bool) -> Bm25Update:
         """The BM25 index after segments were rewritten: the one before, which keeps the terms of deleted documents.
 
-        :param purge: make it again, so that these terms are gone from the disk as well.
+        :param again: make it again, so that these terms are gone from the disk as well.
         """
-        if not purge:
+        if not again:
             return Bm25Update(self.target, manifest)
         fresh = Bm25Update(self.target, None)
         catalogue = Catalogue(self.target.segments, newer)

@@ -313,6 +313,7 @@ def test_deleted_text_leaves_the_disk_after_a_day_though_nothing_else_changes(tm
     assert {path.name for path in (where / "segments").iterdir()} == {f"{n:08d}" for n in index.segments}
     assert len(list((where / "generations").iterdir())) == 1
     assert [name for name in names if name in unpacked(index)] == names[gone:]
+    assert [name for name in names if index.bm25.frequency(name)] == names[gone:]
     again = indexes.updated(root, data)
     assert again.generation == index.generation
 
