@@ -25,7 +25,17 @@ import platformdirs
 
 from indexer.finetune_settings import FinetuneSettings
 from indexer.ignore_patterns import is_usable
-from indexer.setting_fields import Trust, at_least, between, one_of, positive, setting, share, unknown_languages
+from indexer.setting_fields import (
+    Trust,
+    address,
+    at_least,
+    between,
+    one_of,
+    positive,
+    setting,
+    share,
+    unknown_languages,
+)
 
 REPOSITORY_FILE = ".ondol.toml"
 USER_FILE = "ondol.toml"
@@ -41,12 +51,6 @@ def _union(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _both(ours: bool, theirs: bool) -> bool:
     return ours and theirs
-
-
-def _address(value: Any) -> str | None:
-    if not value or re.match(r"https?://[^\s/]+", value):
-        return None
-    return "must be empty or start with http:// or https://"
 
 
 def _absolute(value: Any) -> str | None:
@@ -118,7 +122,7 @@ class Settings:
         check=one_of(16, 8, 4),
     )
     remote_url: str = setting(
-        "", "Address of an OpenAI-compatible completion server for the remote backend.", check=_address
+        "", "Address of an OpenAI-compatible completion server for the remote backend.", check=address
     )
     remote_model: str = setting("", "Name of the model to ask the remote server for.")
     completion_fallback: bool = setting(
@@ -263,10 +267,17 @@ def _take(values: dict[str, Any], key: str, raw: Any, where: str, problems: list
         values[key] = value
         _remark(key, value, where, problems)
     elif key in _FIELDS:
+        values |= {key: kept} if (kept := _rest(key, raw)) else {}
         problems.append(f"{where}: {key} {reason}; {_show(_current(values, key))} is used.")
     else:
         meant = _like(key)
         problems.append(f"{where}: {key} {reason}; it is ignored{f'. Is {meant} meant?' if meant else '.'}")
+
+
+def _rest(key: str, raw: Any) -> tuple[str, ...]:
+    """Of a list of exclusions with a mistake in it, those that can be used: they must not be lost with it."""
+    items = [raw] if isinstance(raw, str) else raw if isinstance(raw, list) and key == "exclude" else []
+    return tuple(item for item in items if key == "exclude" and isinstance(item, str) and is_usable(item))
 
 
 def _remark(key: str, value: Any, where: str, problems: list[str]) -> None:
@@ -294,6 +305,9 @@ def _narrow(values: dict[str, Any], key: str, raw: Any, problems: list[str]) -> 
         )
         return
     value, reason = _convert(key, raw)
+    if reason is not None and (kept := _rest(key, raw)):
+        problems.append(f"{REPOSITORY_FILE}: {key} {reason}; {_show(kept)} is used.")
+        value, reason = kept, None
     if field is None or reason is not None:
         _take(values, key, raw, REPOSITORY_FILE, problems)
         return

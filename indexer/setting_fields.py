@@ -1,6 +1,7 @@
 """Declares one setting: its default, its help, who may set it, and the check of its value."""
 
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -48,6 +49,13 @@ def not_negative(value: Any) -> str | None:
 def _usable(value: float) -> str | None:
     """Check that a number is not so large that it must be a mistake; infinity is."""
     return None if value <= LARGEST else f"must be at most {LARGEST:,}"
+
+
+def address(value: Any) -> str | None:
+    """Check that a text is empty or the address of a web server."""
+    if not value or re.match(r"https?://[^\s/]+", value):
+        return None
+    return "must be empty or start with http:// or https://"
 
 
 def share(value: Any) -> str | None:

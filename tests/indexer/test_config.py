@@ -135,9 +135,6 @@ def test_a_repository_may_not_redirect(tmp_path: Path) -> None:
         ({"multiLine": "yes"}, 'multi_line must be true or false, not "yes"; true is used.'),
         ({"backend": "llama"}, 'backend must be one of retrieval, local, remote, not "llama"; "retrieval" is used.'),
         ({"remoteUrl": "file:///etc"}, 'remote_url must be empty or start with http:// or https://, not "file:///etc"'),
-        ({"exclude": "a/"}, 'exclude must be a list of strings, not "a/"; [] is used.'),
-        ({"exclude": ["a", 1]}, 'exclude must be a list of strings, not ["a", 1]; [] is used.'),
-        ({"exclude": ["a/", "[z-a]"]}, 'exclude holds a pattern that cannot be used ("[z-a]")'),
         ({"dataDir": "relative/x"}, "data_dir must be an absolute path (~ is allowed)"),
         ({"dataDir": "~no-such-user-here/x"}, "data_dir names a home folder that does not exist"),
         ({"colour": "red"}, "the editor's options: colour is not a setting; it is ignored."),
@@ -242,3 +239,16 @@ def test_repository_directory(tmp_path: Path) -> None:
             pass
     finally:
         os.umask(old)
+
+
+@pytest.mark.parametrize("written", ['"secret/"', '["secret/", "!"]', '["secret/", 5]'])
+def test_what_is_excluded_stays_so_next_to_a_mistake(tmp_path, written):
+    user = tmp_path / "ondol.toml"
+    user.write_text(f"exclude = {written}\n")
+    found, problems = load(env={}, user_file=user)
+    assert (found.exclude, len(problems)) == (("secret/",), 1)
+    assert '["secret/"] is used.' in problems[0]
+    user.write_text('exclude = ["mine/"]\n')
+    (tmp_path / ".ondol.toml").write_text(f"exclude = {written}\n")
+    found, problems = load(tmp_path, env={}, user_file=user)
+    assert (found.exclude, len(problems)) == (("mine/", "secret/"), 1)
