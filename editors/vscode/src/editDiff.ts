@@ -5,6 +5,9 @@ import type { Position, Range } from './types';
 const MOST_PARTS = 4;
 // A longer line is not compared word by word, because that takes quadratic time.
 const MOST_WORDS = 400;
+// A change behind so many characters may be beyond the end of a row in a list; this many of them are shown.
+const FAR = 40;
+const KEPT = 20;
 
 /** Whole lines that change: `before` stand from `line` on and become `after`. */
 export interface Hunk {
@@ -123,6 +126,15 @@ export function isAtPlace({ line, before }: Hunk, cursorLine: number): boolean {
 export function startOf({ line, before, after }: Hunk): Position {
   const [first] = before.length > 0 && after.length > 0 ? changes(before[0], after[0]) : [];
   return { line, character: first?.start ?? 0 };
+}
+
+/** The hunk for a narrow list: without indentation, and its first line without what is far in front of the change. */
+export function forList(hunk: Hunk): Hunk {
+  const { character } = startOf(hunk);
+  const cut = character > FAR ? character - KEPT : 0;
+  const short = (line: string, index: number): string =>
+    index === 0 && cut > 0 ? `…${line.slice(cut).trimEnd()}` : line.trim();
+  return { line: hunk.line, before: hunk.before.map(short), after: hunk.after.map(short) };
 }
 
 /** Where the cursor belongs after an edit was applied. */

@@ -1,7 +1,7 @@
 // Repeats an edit at all places: lists them with check marks and applies those that stay ticked, one undo step per
 // file.
 import * as vscode from 'vscode';
-import { hunkOf, type Hunk } from './editDiff';
+import { forList, hunkOf, type Hunk } from './editDiff';
 import type { Connection, RepeatedEdits } from './types';
 
 const t = vscode.l10n.t;
@@ -18,7 +18,7 @@ interface PlaceItem extends vscode.QuickPickItem {
 /** What goes, or for new lines the line that they stand next to. */
 function labelOf({ line, before }: Hunk, lines: readonly string[]): string {
   if (before.length > 0) {
-    return `− ${before.map((one) => one.trim()).join(LINE_SIGN)}`;
+    return `− ${before.join(LINE_SIGN)}`;
   }
   return ([lines[line - 1], lines[line]].find((one) => one !== undefined && one.trim() !== '') ?? '').trim();
 }
@@ -35,12 +35,13 @@ async function itemsOf(files: RepeatedEdits['files']): Promise<PlaceItem[]> {
       if (typeof hunk === 'string') {
         continue;
       }
+      const row = forList(hunk);
       const span = new vscode.Range(range.start.line, range.start.character, range.end.line, range.end.character);
       const whole = new vscode.Range(span.start.with({ character: 0 }), document.lineAt(span.end.line).range.end);
       items.push({
-        label: labelOf(hunk, lines),
+        label: labelOf(row, lines),
         description: t('line {0}, {1} %', hunk.line + 1, Math.round(100 * probability)),
-        detail: hunk.after.length > 0 ? `+ ${hunk.after.map((line) => line.trim()).join(LINE_SIGN)}` : undefined,
+        detail: row.after.length > 0 ? `+ ${row.after.join(LINE_SIGN)}` : undefined,
         picked: probability >= TICKED_FROM,
         place: { uri, range: span, newText, lines: whole, text: document.getText(whole) },
       });

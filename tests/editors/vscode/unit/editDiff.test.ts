@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { changes, endOf, hunkOf, isAtPlace, startOf, type Hunk } from '../../../../editors/vscode/src/editDiff';
+import {
+  changes,
+  endOf,
+  forList,
+  hunkOf,
+  isAtPlace,
+  startOf,
+  type Hunk,
+} from '../../../../editors/vscode/src/editDiff';
 
 const range = (a: number, b: number, c: number, d: number) => ({
   start: { line: a, character: b },
@@ -94,4 +102,13 @@ test('where the cursor belongs', () => {
     [0, 1, 2, 3].map((line) => isAtPlace(inserted, line)),
     [false, true, true, false],
   );
+});
+
+test('a row of a list shows what changes in a long line', () => {
+  const far = `  const value = ${'first + '.repeat(9)}`;
+  const long = { line: 3, before: [`${far}old;`], after: [`${far}new;`] };
+  const { before, after } = forList(long);
+  assert.deepEqual([before, after], [['…t + first + first + old;'], ['…t + first + first + new;']]);
+  const near = { line: 3, before: ['    f(old)', '    g'], after: ['    f(new)'] };
+  assert.deepEqual(forList(near), { line: 3, before: ['f(old)', 'g'], after: ['f(new)'] });
 });
