@@ -24,9 +24,10 @@ from typing import Any
 import platformdirs
 
 from indexer.finetune_settings import FinetuneSettings
-from indexer.ignore_patterns import is_usable
+from indexer.ignore_patterns import is_usable, usable
 from indexer.setting_fields import (
     Trust,
+    absolute,
     address,
     at_least,
     between,
@@ -53,10 +54,6 @@ def _both(ours: bool, theirs: bool) -> bool:
     return ours and theirs
 
 
-def _absolute(value: Any) -> str | None:
-    return None if value.is_absolute() else "must be an absolute path (~ is allowed)"
-
-
 def _patterns(value: Any) -> str | None:
     bad = [pattern for pattern in value if not is_usable(pattern)]
     return f"holds a pattern that cannot be used ({_show(bad[0])})" if bad else None
@@ -77,7 +74,7 @@ class Settings:
     data_dir: Path = setting(  # noqa: RUF009 - it returns a dataclass field
         _default_data_dir,
         "Folder for indexes, adapters, traces and statistics; one subfolder per repository.",
-        check=_absolute,
+        check=absolute,
         shown="the platform's data folder, e.g. ~/.local/share/ondol",
     )
     exclude: tuple[str, ...] = setting(
@@ -267,17 +264,11 @@ def _take(values: dict[str, Any], key: str, raw: Any, where: str, problems: list
         values[key] = value
         _remark(key, value, where, problems)
     elif key in _FIELDS:
-        values |= {key: kept} if (kept := _rest(key, raw)) else {}
+        values |= {key: kept} if key == "exclude" and (kept := usable(raw)) else {}
         problems.append(f"{where}: {key} {reason}; {_show(_current(values, key))} is used.")
     else:
         meant = _like(key)
         problems.append(f"{where}: {key} {reason}; it is ignored{f'. Is {meant} meant?' if meant else '.'}")
-
-
-def _rest(key: str, raw: Any) -> tuple[str, ...]:
-    """Of a list of exclusions with a mistake in it, those that can be used: they must not be lost with it."""
-    items = [raw] if isinstance(raw, str) else raw if isinstance(raw, list) and key == "exclude" else []
-    return tuple(item for item in items if key == "exclude" and isinstance(item, str) and is_usable(item))
 
 
 def _remark(key: str, value: Any, where: str, problems: list[str]) -> None:
@@ -305,7 +296,7 @@ def _narrow(values: dict[str, Any], key: str, raw: Any, problems: list[str]) -> 
         )
         return
     value, reason = _convert(key, raw)
-    if reason is not None and (kept := _rest(key, raw)):
+    if reason is not None and key == "exclude" and (kept := usable(raw)):
         problems.append(f"{REPOSITORY_FILE}: {key} {reason}; {_show(kept)} is used.")
         value, reason = kept, None
     if field is None or reason is not None:

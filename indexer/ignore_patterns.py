@@ -66,3 +66,9 @@ def final_stars(regex: str) -> str:
         another_follows = number < len(rest) and "/" not in text.replace("[^/]", "") and not _GROUP.search(text)
         parts.append(f"(?>{_STAR}?{text})" if another_follows else _STAR + text)
     return "".join(parts)
+
+
+def usable(given: object) -> tuple[str, ...]:
+    """Of patterns with a mistake among them, those that can be used: what they exclude must stay excluded."""
+    items = [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else []
+    return tuple(item for item in items if isinstance(item, str) and is_usable(item))

@@ -51,6 +51,11 @@ def _usable(value: float) -> str | None:
     return None if value <= LARGEST else f"must be at most {LARGEST:,}"
 
 
+def absolute(value: Any) -> str | None:
+    """Check that a path is absolute."""
+    return None if value.is_absolute() else "must be an absolute path (~ is allowed)"
+
+
 def address(value: Any) -> str | None:
     """Check that a text is empty or the address of a web server."""
     if not value or re.match(r"https?://[^\s/]+", value):
