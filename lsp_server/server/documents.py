@@ -21,7 +21,6 @@ class OpenDocument:
 
     :param notebook: key of the notebook, for a cell.
     :param trouble_reported: whether the user was shown why the document gets no completion.
-    :param unsaved: whether the user changed it since it was opened or saved.
     """
 
     uri: str
@@ -30,7 +29,6 @@ class OpenDocument:
     buffer: Text
     notebook: str | None = None
     trouble_reported: bool = False
-    unsaved: bool = False
 
     @property
     def trouble(self) -> Reason | None:

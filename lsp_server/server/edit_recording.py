@@ -35,25 +35,63 @@ class _Noted:
     around: Around = ((), ())
 
 
-def record(
-    log: EditLog, key: str, document: OpenDocument, changes: Sequence[Change], apply: Callable[[Change], object]
-) -> None:
-    """Apply changes in their order, and note each in the log.
+class EditRecorder:
+    """Notes the changes of documents as edits.
 
-    :param apply: applies one change to the document.
+    The first change of a saved document is compared with its file. The same lines mean that another program changed
+    the file and the editor read it again, or that the editor saved before the change arrived here. So such a change
+    waits: it counts if the editor says at once that it saved.
     """
-    typed = log.typed(key, len(changes), time.monotonic())
-    noted = [_applied(document, change, apply) for change in changes]
-    # An editor reads a file again when it was changed outside, unless the document has changes of the user.
-    document.unsaved = document.unsaved or not is_on_disk(document)
+
+    def __init__(self) -> None:
+        self._unsaved: set[str] = set()
+        self._waiting: dict[str, list[_Noted]] = {}
+
+    def change(
+        self,
+        log: EditLog,
+        key: str,
+        document: OpenDocument,
+        changes: Sequence[Change],
+        apply: Callable[[Change], object],
+    ) -> None:
+        """Apply changes in their order, and note each in the log.
+
+        :param apply: applies one change to the document.
+        """
+        self.settle(log, key)
+        typed = log.typed(key, len(changes), time.monotonic())
+        noted = [one for change in changes if (one := _applied(document, change, apply)) is not None]
+        if key in self._unsaved or not is_on_disk(document):
+            self._unsaved.add(key)
+            _note(log, key, noted, typed)
+        elif typed:
+            self._waiting[key] = noted
+        else:
+            _note(log, key, noted, typed=False)
+
+    def saved(self, log: EditLog, key: str) -> None:
+        """Note a change that has waited as one of the user: the editor saved it."""
+        _note(log, key, self._waiting.pop(key, ()), typed=True)
+        self._unsaved.discard(key)
+
+    def settle(self, log: EditLog, key: str) -> None:
+        """Note a change that has waited as none of the user."""
+        _note(log, key, self._waiting.pop(key, ()), typed=False)
+
+    def forget(self, key: str) -> None:
+        """Forget a document that was closed."""
+        self._unsaved.discard(key)
+        self._waiting.pop(key, None)
+
+
+def _note(log: EditLog, key: str, noted: Sequence[_Noted], typed: bool) -> None:
     for one in noted:
-        if one is None:
-            continue
-        if not typed or not one.typed or not document.unsaved:
+        if typed and one.typed:
+            last = one.start + len(one.old) - 1
+            log.apply(log.begin(key, one.start, last, one.old, one.around), one.start, last, one.new)
+        else:
             log.skip(key, one.first, one.last, one.count)
-            continue
-        last = one.start + len(one.old) - 1
-        log.apply(log.begin(key, one.start, last, one.old, one.around), one.start, last, one.new)
 
 
 def _applied(document: OpenDocument, change: Change, apply: Callable[[Change], object]) -> _Noted | None:

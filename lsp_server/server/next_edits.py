@@ -26,7 +26,7 @@ from lsp_server.server.at_cursor import AtCursor, Standing
 from lsp_server.server.document_owner import Owner
 from lsp_server.server.documents import Change, Documents, OpenDocument, key_of, path_of
 from lsp_server.server.edit_model import ModelEdits
-from lsp_server.server.edit_recording import record
+from lsp_server.server.edit_recording import EditRecorder
 from lsp_server.server.edit_search import Asked, SessionEdits, all_places
 from lsp_server.server.edit_searches import EditSearches
 from lsp_server.server.engine_thread import EngineThread
@@ -91,6 +91,7 @@ class NextEdits:
         self.feedback = feedback
         self._documents, self._workspace, self._thread, self._traces = documents, workspace, thread, traces
         self._states: WeakKeyDictionary[Session, SessionEdits] = WeakKeyDictionary()
+        self._recorder = EditRecorder()
         self._model = ModelEdits(thread, self._failed)
         self._told: set[str] = set()
         self._searches = EditSearches(thread)
@@ -129,7 +130,7 @@ class NextEdits:
             for change in changes:
                 apply(change)
             return
-        record(state.log, key, document, changes, apply)
+        self._recorder.change(state.log, key, document, changes, apply)
         self._take_back(state)
         for other in [name for name in state.log.open if name != key]:
             state.log.settle(other)
@@ -141,7 +142,7 @@ class NextEdits:
         document = self._documents.get(uri)
         state = self._state(document) if document is not None else None
         if document is not None and state is not None:
-            document.unsaved = False
+            self._recorder.saved(state.log, key_of(uri))
             state.log.settle(key_of(uri))
 
     def closed(self, document: OpenDocument) -> None:
@@ -149,6 +150,7 @@ class NextEdits:
         key = key_of(document.uri)
         self._stop_timer(key)
         self._told.discard(key)
+        self._recorder.forget(key)
         state = self._state(document)
         if state is not None:
             state.log.forget(key)
@@ -177,6 +179,7 @@ class NextEdits:
         state = self._state(document) if document is not None else None
         if document is None or state is None:
             return
+        self._recorder.settle(state.log, key)
         state.log.settle(key)
         if self.on_ready is not None and state.log.settled:
             self._tasks.start(self._announce(document, state))
@@ -295,6 +298,7 @@ class NextEdits:
     def _asked(self, document: OpenDocument, state: SessionEdits, line: int, column: int) -> Asked | None:
         """Everything that a search needs; None where there is nothing to repeat or the document may not be used."""
         owner, key = self._workspace.owner(document), key_of(document.uri)
+        self._recorder.settle(state.log, key)
         self._take_back(state)
         if not state.log.settled or document.trouble is not None:
             return None

@@ -182,6 +182,18 @@ def test_another_branch_under_open_documents_leaves_what_is_right_there(served: 
         assert editor.offers() == {}
 
 
+def test_what_an_editor_saves_before_it_reports_it_is_repeated(served: tuple[Client, Path]) -> None:
+    file = served[1] / "a.py"
+    file.write_text("\n".join([*calls("a"), ""]))
+    editor = Editor(served, "a.py", calls("a"))
+    for line in (2, 5):  # the file has the change already when it is reported, as with editors that save at once
+        changed = editor.lines[line].replace("rate)", "rate, tax=0)")
+        file.write_text("\n".join([*editor.lines[:line], changed, *editor.lines[line + 1 :], ""]))
+        editor.put(line, changed)
+        editor.save()
+    assert editor.offers() == third_of("a", 2)
+
+
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_file_that_was_changed_outside_and_is_read_again_is_not_repeated(
     served: tuple[Client, Path], ranges: bool
