@@ -6,18 +6,18 @@ import pytest
 
 from lsp_server.edits.edit_log import BURST, KEPT, EditLog
 from lsp_server.server.documents import Change, Documents
-from lsp_server.server.edit_recording import record
+from lsp_server.server.edit_recording import EditRecorder
 
 
 class Typist:
     """One document that is edited, and the log of its edits."""
 
     def __init__(self, text: str) -> None:
-        self.documents, self.log = Documents(), EditLog()
+        self.documents, self.log, self.recorder = Documents(), EditLog(), EditRecorder()
         self.document = self.documents.put("a", "python", 1, text)
 
     def change(self, *changes: Change) -> None:
-        record(self.log, "a", self.document, changes, lambda c: self.documents.change("a", 2, [c]))
+        self.recorder.change(self.log, "a", self.document, changes, lambda c: self.documents.change("a", 2, [c]))
 
     def type(self, line: int, column: int, text: str) -> None:
         for number, letter in enumerate(text):
