@@ -114,19 +114,17 @@ def _bare(text: str) -> tuple[str, ...]:
 
 def _carried_on(rest: str, names: Mapping[str, str]) -> set[str]:
     """Return a text with other names, in each way that the spellings in it allow; none where these are too many."""
-    texts = {rest}
+    forms: dict[str, dict[str, None]] = {}
     for old, new in names.items():
-        forms = _exchanges(old, new)
-        texts = {made for text in texts for made in _exchanged(text, forms)}
-        if len(texts) > WAYS:
-            return set()
-    return texts
+        for form, others in _exchanges(old, new).items():
+            forms.setdefault(form, {}).update(dict.fromkeys(others))
+    return set(_exchanged(rest, forms))
 
 
-def _exchanged(text: str, forms: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _exchanged(text: str, forms: Mapping[str, Collection[str]]) -> Iterator[str]:
     """Yield a text with each form of a name exchanged, in each way."""
     places = _places(text, forms)
-    choices: list[Sequence[str]] = []
+    choices: list[Collection[str]] = []
     end = 0
     for start, stop in places:
         choices += [(text[end:start],), forms[text[start:stop]]]

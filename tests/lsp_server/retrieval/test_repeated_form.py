@@ -25,6 +25,7 @@ def row_at_the_end(text: str, new: bool = True) -> ExpectedRow | None:
         ("withKey(readKey());\nwithSize(readSize());\nwithOneMore(readOneMore());\nwithLength(", "readLength());"),
         # Two names, in the order in which the rows above have them.
         ("map(a, b, b.a);\nmap(c, d, d.c);\nmap(e, f, f.e);\nmap(key, value, ", "value.key);"),
+        ("swap(a, b, b, a);\nswap(c, a, a, c);\nswap(x, y, y, x);\nswap(y, x, ", "x, y);"),
         ("a: Box\nb: Box\nc: Box\nd:", " Box"),
         # A name of one word does not tell how a name of two is spelled; the row above it does.
         ('OneTwo: "one two",\nRed: "red",\nBlue: "blue",\nDarkBlue:', ' "dark blue",'),
