@@ -1,11 +1,14 @@
 """``ondol models`` as a user types it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from finetune.adapters.command import models as models_command
 from finetune.dataset.shards import path_key
 from finetune.nightly.promotion import BASE, CANDIDATE
 from indexer.data_layout import registry_directory
@@ -121,17 +124,29 @@ def test_a_damaged_pointer_is_said_and_cured_by_promoting(
     assert adapter_registry_writer.served(place[2]) == [1]
 
 
-@pytest.mark.parametrize("value", [None, 5, 0.5, True, [], {}, "text", ["x"], {"value": "x"}, {"value": {}}])
-def test_a_manifest_of_others_is_listed(value: Any, place: tuple[Path, Path, Path], base: Any) -> None:
-    path = place[2] / "versions" / "2" / "manifest.json"
-    foreign = dict.fromkeys(("made", "base", "commits", "dataset", "metrics", "verdict", "reasons", "files"), value)
-    manifests = [foreign, {"metrics": {"gains": {BASE: value}, "systems": {CANDIDATE: {"exact": value}}}}]
-    manifests += [{"metrics": value, "base": {"name": value}, "commits": {"count": value, "head": value}}]
-    for one in manifests:
-        path.write_text(json.dumps({"version": 2, **one}))
-        for command in (("list",), ("list", "--json"), ("show", "2")):
-            done = models(place, *command)
-            assert (done.returncode, done.stderr) == (0, ""), (one, done.stderr)
+VALUES: list[Any] = [None, 5, 0.5, True, [], {}, "text", ["x"], {"value": "x"}, {"value": {}}]
+
+
+def test_manifests_of_others_are_listed(place: tuple[Path, Path, Path]) -> None:
+    """All versions in one list; each is shown in this process, since a process for each takes a minute."""
+    versions = place[2] / "versions"
+    number = 2
+    for value in VALUES:
+        foreign = dict.fromkeys(("made", "base", "commits", "dataset", "metrics", "verdict", "reasons", "files"), value)
+        manifests = [foreign, {"metrics": {"gains": {BASE: value}, "systems": {CANDIDATE: {"exact": value}}}}]
+        manifests += [{"metrics": value, "base": {"name": value}, "commits": {"count": value, "head": value}}]
+        for one in manifests:
+            number += 1
+            shutil.copytree(versions / "2", versions / str(number), dirs_exist_ok=True)
+            (versions / str(number) / "manifest.json").write_text(json.dumps({"version": number, **one}))
+    for options in ((), ("--json",)):
+        listed = models(place, "list", *options)
+        assert (listed.returncode, listed.stderr) == (0, "")
+        assert str(number) in listed.stdout
+    for each in range(3, number + 1):
+        options = ["show", str(each), "--repo", str(place[0]), "--data-dir", str(place[1])]
+        done = CliRunner().invoke(models_command, options)
+        assert done.exit_code == 0, (each, done.output, done.exception)
 
 
 def test_an_empty_registry(tmp_path: Path) -> None:
