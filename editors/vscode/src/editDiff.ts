@@ -5,8 +5,9 @@ import type { Position, Range } from './types';
 const MOST_PARTS = 4;
 // A longer line is not compared word by word, because that takes quadratic time.
 const MOST_WORDS = 400;
-// A change behind so many characters may be beyond the end of a row in a list; this many of them are shown.
+// A row of a list may end before a change that stands behind more characters than this.
 const FAR = 40;
+// Characters in front of such a change that the row keeps.
 const KEPT = 20;
 
 /** Whole lines that change: `before` stand from `line` on and become `after`. */
