@@ -2,8 +2,8 @@
 
 ``Purple = "purple",`` below ``Red = "red",`` and ``DarkBlue = "dark-blue",``; ``.valid_i (valid_i),`` below the ports
 before it. In such rows all words that change behind the cursor are names from before it, perhaps in another spelling.
-The rows above prove it: each has to follow in this way from the row above it. So the row is made only behind a mark or
-a blank, where the names before it are whole.
+The rows above prove it: each has to follow in this way from the row above it. The row is made only behind a mark or a
+blank, because the names before it are whole there.
 
 The gate does not know a name that the document does not have yet, so such rows have a probability of their own.
 """

@@ -159,6 +159,14 @@ def test_a_data_directory_that_cannot_be_written_is_one_problem(tmp_path: Path) 
         assert len(client.of("window/showMessage")) <= 2
 
 
+def large(tmp_path: Path) -> Path:
+    """Return a repository that takes seconds to index."""
+    root = repository(tmp_path / "shop", {}, commit=False)
+    for number in range(400):
+        (root / f"m{number}.py").write_text(f"def f{number}(a, b):\n    return a + b * {number}\n" * 40)
+    return root
+
+
 def children(pid: int) -> list[int]:
     done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(word) for word in done.stdout.split()]
@@ -166,9 +174,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses ps")
 def test_the_indexing_child_ends_with_the_server(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", {}, commit=False)
-    for number in range(400):
-        (root / f"m{number}.py").write_text(f"def f{number}(a, b):\n    return a + b * {number}\n" * 40)
+    root = large(tmp_path)
     with Client([*console_script(), "serve", "--stdio"], env=environment(tmp_path)) as client:
         client.initialize([root])
         client.wait_state("indexing")
@@ -188,9 +194,7 @@ def test_the_indexing_child_ends_with_the_server(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="uses ps")
 def test_an_index_whose_process_was_killed_is_made_once_more_and_then_explained(tmp_path: Path) -> None:
-    root = repository(tmp_path / "shop", {}, commit=False)
-    for number in range(400):
-        (root / f"m{number}.py").write_text(f"def f{number}(a, b):\n    return a + b * {number}\n" * 40)
+    root = large(tmp_path)
     with Client([*console_script(), "serve", "--stdio"], env=environment(tmp_path)) as client:
         client.initialize([root])
         for _ in "12":
